@@ -1,0 +1,34 @@
+# Everything here sets itself up: missing Debian packages, npm packages, the pinned Node.
+# Run `make help` for the list.
+
+NODE := node_modules/.bin/node
+export KEEP SABOTAGE ONLY JSON
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint format setup
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## the whole loop on a small shop of real programs (KEEP=1, SABOTAGE=name)
+	@scripts/setup.sh demo
+	@$(NODE) --disable-warning=ExperimentalWarning scripts/demo/main.ts
+
+test: ## types, lint, format, unit tests, kernel tests; nothing may be skipped
+	@scripts/setup.sh test
+	@$(NODE) scripts/test.ts
+
+bench: ## figures against no firewall, iptables and ufw (ONLY=datapath)
+	@scripts/setup.sh bench
+	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
+
+lint: ## types, lint and format only
+	@scripts/setup.sh node
+	@$(NODE) scripts/test.ts --only=static
+
+format: ## rewrite sources in the house format
+	@scripts/setup.sh node
+	@node_modules/.bin/oxfmt
+
+setup: ## install what is missing, and check the kernel
+	@scripts/setup.sh test

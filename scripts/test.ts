@@ -1,0 +1,77 @@
+// What `make test` runs after set-up: type check, lint, format, then the unit and the kernel tests.
+// Every step runs even if one before it failed, and the last line printed is `N passed, N failed`,
+// from the real totals. A skipped test is a failure: nothing here may pass by not running.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { reportOf, totalsOf, type Totals } from "./test-report.ts";
+
+const root = join(import.meta.dirname, "..");
+
+type Step = { readonly name: string; readonly command: readonly string[] };
+
+const staticSteps: readonly Step[] = [
+  { name: "types", command: ["node_modules/typescript/bin/tsc", "--noEmit"] },
+  { name: "lint", command: ["node_modules/oxlint/bin/oxlint", "--deny-warnings"] },
+  { name: "format", command: ["node_modules/oxfmt/bin/oxfmt", "--check"] },
+];
+
+const testProjects = ["unit", "kernel"] as const;
+
+function announce(name: string): void {
+  console.log(`\n== ${name}`);
+}
+
+/** Runs a script with this same Node; returns true if it exited with 0. */
+function run(command: readonly string[]): boolean {
+  const result = spawnSync(process.execPath, command, { cwd: root, stdio: "inherit" });
+  if (result.error !== undefined) console.log(`cannot run ${command[0]}: ${result.error.message}`);
+  return result.status === 0;
+}
+
+function runStatic(step: Step): Totals {
+  announce(step.name);
+  const ok = run(step.command);
+  console.log(ok ? `${step.name}: ok` : `${step.name}: FAILED`);
+  return { passed: 0, failed: ok ? 0 : 1 };
+}
+
+function runProject(project: (typeof testProjects)[number], reports: string): Totals {
+  announce(`${project} tests`);
+  const output = join(reports, `${project}.json`);
+  const ok = run([
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    `--project=${project}`,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${output}`,
+  ]);
+  if (!existsSync(output)) {
+    console.log(`${project} tests: no report was written`);
+    return { passed: 0, failed: 1 };
+  }
+  const { totals, complaints } = totalsOf(reportOf(readFileSync(output, "utf8")), ok);
+  for (const complaint of complaints) console.log(`${project} tests: ${complaint}`);
+  return totals;
+}
+
+function main(): number {
+  const only = process.argv.includes("--only=static");
+  const reports = mkdtempSync(join(tmpdir(), "bulkhead-test-"));
+  const started = performance.now();
+  try {
+    const results = staticSteps.map(runStatic);
+    if (!only) results.push(...testProjects.map((project) => runProject(project, reports)));
+    const passed = results.reduce((sum, result) => sum + result.passed, 0);
+    const failed = results.reduce((sum, result) => sum + result.failed, 0);
+    console.log(`\n${Math.round((performance.now() - started) / 1000)} s`);
+    if (!only) console.log(`${passed} passed, ${failed} failed`);
+    return failed === 0 ? 0 : 1;
+  } finally {
+    rmSync(reports, { recursive: true, force: true });
+  }
+}
+
+process.exitCode = main();
