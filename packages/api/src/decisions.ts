@@ -1,0 +1,112 @@
+/** Decisions and explanations: what the reference says about one flow, what determined it, and what would allow it. */
+import { z } from "zod";
+import type { Decision, Determinant, DirectionDecision, PolicyRef } from "@bulkhead/model";
+import { sourceSpanSchema } from "./diagnostics.ts";
+
+export const directionSchema = z.enum(["egress", "ingress"]);
+export const decisionVerdictSchema = z.enum(["allow", "drop", "reject"]);
+
+export const policyRefSchema: z.ZodType<PolicyRef> = z.object({
+  kind: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  owner: z.string().optional(),
+  reason: z.string().optional(),
+});
+
+export const determinantSchema: z.ZodType<Determinant> = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("rule"),
+    stage: z.string(),
+    policy: policyRefSchema,
+    rule: z.string(),
+    source: sourceSpanSchema,
+    expiresAt: z.number().optional(),
+  }),
+  z.object({
+    kind: z.literal("isolation"),
+    stage: z.string(),
+    policy: policyRefSchema,
+    block: z.string(),
+    source: sourceSpanSchema,
+  }),
+  z.object({ kind: z.literal("default") }),
+  z.object({
+    kind: z.literal("exemption"),
+    exemption: z.enum(["node", "hairpin", "not-a-workload"]),
+  }),
+]);
+
+export const directionDecisionSchema: z.ZodType<DirectionDecision> = z.object({
+  direction: directionSchema,
+  verdict: decisionVerdictSchema,
+  determinedBy: determinantSchema,
+  logged: z.array(z.string()),
+  ambiguous: z.boolean(),
+});
+
+export const decisionSchema: z.ZodType<Decision> = z.object({
+  verdict: decisionVerdictSchema,
+  egress: directionDecisionSchema,
+  ingress: directionDecisionSchema,
+});
+
+/** One block or rule that bore on the flow, in the order of evaluation. */
+export const traceStepSchema = z.object({
+  direction: directionSchema,
+  stage: z.string(),
+  block: z.string(),
+  rule: z.string().optional(),
+  /** What came of it, or the first clause that failed: `matched: allow`, `peer: namespace is web, not shop`. */
+  outcome: z.string(),
+  matched: z.boolean(),
+  source: sourceSpanSchema.optional(),
+});
+export type TraceStep = z.infer<typeof traceStepSchema>;
+
+export const explainQuerySchema = z.object({
+  /** `shop/web`, `web` when only one namespace has it, an address, `host`, `world`, or a NetworkSet's name. */
+  from: z.string().min(1),
+  to: z.string().min(1),
+  /** `5432/tcp`, `53/udp`, `icmp/echo-request`, a named port of the destination, `5432` (= tcp). */
+  port: z.string().min(1),
+  /** `shadow` asks what would hold if audit and staged policies were enforced. */
+  view: z.enum(["live", "shadow"]).default("live"),
+});
+export type ExplainQuery = z.input<typeof explainQuerySchema>;
+
+export const explainEndSchema = z.object({ name: z.string(), address: z.string() });
+
+/** The same two workloads may meet over IPv4 and IPv6: one path for each pair of addresses of one family. */
+export const explainPathSchema = z.object({
+  source: explainEndSchema,
+  destination: explainEndSchema,
+  protocol: z.int(),
+  port: z.int(),
+  decision: decisionSchema,
+  trace: z.array(traceStepSchema),
+});
+
+export const explainAnswerSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  port: z.string(),
+  view: z.enum(["live", "shadow"]),
+  /** What holds for every path; `mixed` when the paths differ. */
+  verdict: z.enum(["allow", "drop", "reject", "mixed"]),
+  revision: z.int(),
+  /** How the two ends' workloads stand: a deny cuts only in `enforce`. */
+  modes: z.object({ from: z.string().optional(), to: z.string().optional() }),
+  paths: z.array(explainPathSchema),
+  /** For a deny: native resources whose application allows the flow, and no proper part of which does. */
+  smallestChange: z.object({ name: z.string(), text: z.string() }).optional(),
+  /** What was seen of this edge lately. */
+  seen: z
+    .object({
+      connections: z.number(),
+      lastSeen: z.number().optional(),
+      verdicts: z.array(z.string()),
+    })
+    .optional(),
+});
+export type ExplainAnswer = z.infer<typeof explainAnswerSchema>;

@@ -1,0 +1,107 @@
+/** Observed flows and edges, and the filters they are asked for with. Streams travel as JSON Lines. */
+import { z } from "zod";
+import type { Edge, Flow, FlowEnd, FlowVerdict } from "@bulkhead/model";
+import { directionSchema } from "./decisions.ts";
+
+export const flowVerdictSchema = z.enum([
+  "forwarded",
+  "dropped",
+  "rejected",
+  "audit",
+  "spoofed",
+  "error",
+] as const satisfies readonly FlowVerdict[]);
+
+export const flowEndSchema: z.ZodType<FlowEnd> = z.object({
+  address: z.string(),
+  workload: z.string().optional(),
+  name: z.string(),
+  labels: z.record(z.string(), z.string()),
+});
+
+export const flowSchema: z.ZodType<Flow> = z.object({
+  start: z.number(),
+  end: z.number(),
+  source: flowEndSchema,
+  destination: flowEndSchema,
+  protocol: z.int(),
+  port: z.int(),
+  sourcePort: z.int(),
+  verdict: flowVerdictSchema,
+  cookie: z.string().optional(),
+  direction: directionSchema.optional(),
+  connections: z.number(),
+  established: z.number(),
+  failed: z.number(),
+  bytes: z.number(),
+  packets: z.number(),
+  rule: z.string().optional(),
+  probe: z.boolean().optional(),
+});
+
+export const edgeSchema: z.ZodType<Edge> = z.object({
+  source: flowEndSchema,
+  destination: flowEndSchema,
+  protocol: z.int(),
+  port: z.int(),
+  verdict: flowVerdictSchema,
+  rule: z.string().optional(),
+  connections: z.number(),
+  established: z.number(),
+  failed: z.number(),
+  bytes: z.number(),
+  packets: z.number(),
+  firstSeen: z.number(),
+  lastSeen: z.number(),
+  windows: z.number(),
+  probe: z.boolean().optional(),
+});
+
+const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
+/** One name or several, as repeated query parameters give them. */
+const list = z.union([
+  z.array(z.string()),
+  z.string().transform((text) => text.split(",").filter((s) => s !== "")),
+]);
+
+const verdicts = z.union([
+  z.array(flowVerdictSchema),
+  z.string().transform((text, context) => {
+    const parsed = z.array(flowVerdictSchema).safeParse(text.split(",").filter((s) => s !== ""));
+    if (parsed.success) return parsed.data;
+    context.addIssue({
+      code: "custom",
+      message: `must be of ${flowVerdictSchema.options.join(", ")}`,
+    });
+    return z.NEVER;
+  }),
+]);
+
+export const flowQuerySchema = z.object({
+  /** Milliseconds since the epoch, inclusive. */
+  since: z.coerce.number().int().nonnegative().optional(),
+  /** Milliseconds since the epoch, exclusive. */
+  until: z.coerce.number().int().nonnegative().optional(),
+  /** Any of these verdicts, comma separated. */
+  verdict: verdicts.optional(),
+  /** Either end has one of these names (`shop/web`, `world`, a NetworkSet), comma separated. */
+  workload: list.optional(),
+  from: list.optional(),
+  to: list.optional(),
+  /** `5432/tcp` */
+  port: z.string().optional(),
+  /** The newest so many; 0 = all. */
+  limit: z.coerce.number().int().nonnegative().default(0),
+  /** Bulkhead's own probes are left out unless asked for. */
+  probes: flag.default(false),
+});
+export type FlowFilter = z.input<typeof flowQuerySchema>;
+
+export const flowStreamQuerySchema = flowQuerySchema.extend({
+  /** Go on with new flows as they come, until the client hangs up. */
+  follow: flag.default(false),
+});
+export type FlowStreamFilter = z.input<typeof flowStreamQuerySchema>;
+
+export const edgesAnswerSchema = z.object({ edges: z.array(edgeSchema) });
+export type EdgesAnswer = z.infer<typeof edgesAnswerSchema>;

@@ -1,0 +1,11 @@
+/** The HTTP API: schemas of requests and answers, failures, published JSON Schemas, and the typed client. */
+export * from "./client.ts";
+export * from "./decisions.ts";
+export * from "./diagnostics.ts";
+export * from "./failure.ts";
+export * from "./flows.ts";
+export * from "./policies.ts";
+export * from "./probes.ts";
+export * from "./routes.ts";
+export * from "./status.ts";
+export * from "./workloads.ts";

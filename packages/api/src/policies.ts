@@ -1,0 +1,227 @@
+/** Sending policy in: files as given, suggestions, replay, plan, apply, confirm, rollback, and the history of it all. */
+import { z } from "zod";
+import { decisionSchema } from "./decisions.ts";
+import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
+import { edgeSchema } from "./flows.ts";
+
+export const policyFileSchema = z.object({
+  /** As the person named it; spans in answers repeat it. `-` for standard input. */
+  name: z.string().min(1),
+  text: z.string(),
+});
+export type PolicyFileInput = z.infer<typeof policyFileSchema>;
+
+const applyModeSchema = z.enum(["audit", "enforce"]);
+
+export const suggestRequestSchema = z.object({
+  since: z.int().optional(),
+  until: z.int().optional(),
+  /** Only for workloads of these namespaces. */
+  namespaces: z.array(z.string()).optional(),
+});
+export type SuggestRequest = z.input<typeof suggestRequestSchema>;
+
+export const setAsideSchema = z.object({
+  edge: edgeSchema,
+  reason: z.string(),
+  detail: z.string().optional(),
+});
+
+export const suggestAnswerSchema = z.object({
+  since: z.number().optional(),
+  until: z.number().optional(),
+  /** Ready to be saved and applied; evidence stands in comments. */
+  files: z.array(policyFileSchema),
+  rules: z.array(
+    z.object({
+      resource: z.string(),
+      rule: z.string(),
+      ports: z.string(),
+      connections: z.number(),
+      edges: z.int(),
+      firstSeen: z.number(),
+      lastSeen: z.number(),
+    }),
+  ),
+  setAside: z.array(setAsideSchema),
+  edges: z.int(),
+});
+export type SuggestAnswer = z.infer<typeof suggestAnswerSchema>;
+
+export const replayRequestSchema = z.object({
+  files: z.array(policyFileSchema).min(1),
+  since: z.int().optional(),
+  until: z.int().optional(),
+  prune: z.boolean().default(false),
+  strict: z.boolean().default(false),
+  /** Judge as if applied with this mode; replay usually asks what enforcing would do. */
+  mode: applyModeSchema.default("enforce"),
+});
+export type ReplayRequest = z.input<typeof replayRequestSchema>;
+
+export const edgeChangeSchema = z.object({
+  edge: edgeSchema,
+  before: decisionSchema,
+  after: decisionSchema,
+});
+
+export const replayAnswerSchema = z.object({
+  revision: z.int(),
+  since: z.number().optional(),
+  until: z.number().optional(),
+  edges: z.int(),
+  connections: z.number(),
+  newlyDenied: z.array(edgeChangeSchema),
+  newlyAllowed: z.array(edgeChangeSchema),
+  unchanged: z.int(),
+  diagnostics: z.array(diagnosticSchema),
+});
+export type ReplayAnswer = z.infer<typeof replayAnswerSchema>;
+
+export const connectionChangeSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  /** `5432/tcp, 8000-8100/tcp` */
+  ports: z.string(),
+});
+
+export const resourceChangesSchema = z.object({
+  added: z.array(z.string()),
+  changed: z.array(z.string()),
+  removed: z.array(z.string()),
+  unchanged: z.array(z.string()),
+  /** In force, not in the files given, and kept because `prune` was not asked for. */
+  kept: z.array(z.string()),
+});
+export type ResourceChanges = z.infer<typeof resourceChangesSchema>;
+
+export const testResultSchema = z.object({
+  test: z.string(),
+  passed: z.boolean(),
+  message: z.string(),
+  source: sourceSpanSchema.optional(),
+});
+
+export const capacitySchema = z.object({
+  classes: z.int(),
+  rows: z.int(),
+  entries: z.int(),
+  overlay: z.int(),
+  /** The most entries the datapath was measured or is configured to take. */
+  limit: z.int(),
+  fits: z.boolean(),
+});
+
+export const planAnswerSchema = z.object({
+  revision: z.int(),
+  resources: resourceChangesSchema,
+  permitted: z.object({
+    added: z.array(connectionChangeSchema),
+    removed: z.array(connectionChangeSchema),
+  }),
+  replay: replayAnswerSchema,
+  capacity: capacitySchema,
+  tests: z.array(testResultSchema),
+  diagnostics: z.array(diagnosticSchema),
+});
+export type PlanAnswer = z.infer<typeof planAnswerSchema>;
+
+export const applyRequestSchema = z.object({
+  files: z.array(policyFileSchema).min(1),
+  mode: applyModeSchema.default("audit"),
+  prune: z.boolean().default(false),
+  strict: z.boolean().default(false),
+  /** Revert by itself after so many seconds unless confirmed. */
+  confirmSeconds: z.int().positive().max(86_400).optional(),
+  dryRun: z.boolean().default(false),
+  /** Go on although the agent's own path or an SSH session would be cut. Needs `reason`. */
+  force: z.boolean().default(false),
+  reason: z.string().default(""),
+  author: z.string().default(""),
+});
+export type ApplyRequest = z.input<typeof applyRequestSchema>;
+
+export const receiptSummarySchema = z.object({
+  host: z.string(),
+  revision: z.int(),
+  digest: z.string(),
+  driver: z.string(),
+  readAt: z.number(),
+  entries: z.int(),
+  /** The digest read back from the kernel is the one that is wanted. */
+  matches: z.boolean(),
+});
+export type ReceiptSummary = z.infer<typeof receiptSummarySchema>;
+
+export const applyAnswerSchema = z.object({
+  revision: z.int(),
+  mode: applyModeSchema,
+  dryRun: z.boolean(),
+  /** False when the set was already in force as given. */
+  changed: z.boolean(),
+  resources: resourceChangesSchema,
+  digest: z.string(),
+  receipts: z.array(receiptSummarySchema),
+  /** Unless confirmed before (milliseconds since the epoch), the previous revision comes back. */
+  confirmBy: z.number().optional(),
+  tests: z.array(testResultSchema),
+  diagnostics: z.array(diagnosticSchema),
+  notices: z.array(z.string()),
+  /** With `dryRun`: the exact ruleset, per host. */
+  ruleset: z.string().optional(),
+  /** Milliseconds from the request to the kernel's matching receipt. */
+  tookMs: z.number(),
+});
+export type ApplyAnswer = z.infer<typeof applyAnswerSchema>;
+
+export const confirmAnswerSchema = z.object({ revision: z.int() });
+export type ConfirmAnswer = z.infer<typeof confirmAnswerSchema>;
+
+export const rollbackRequestSchema = z.object({
+  revision: z.int().nonnegative(),
+  /** Absent: as that revision was. */
+  mode: applyModeSchema.optional(),
+  confirmSeconds: z.int().positive().max(86_400).optional(),
+  force: z.boolean().default(false),
+  reason: z.string().default(""),
+  author: z.string().default(""),
+});
+export type RollbackRequest = z.input<typeof rollbackRequestSchema>;
+
+export const revisionSchema = z.object({
+  revision: z.int(),
+  time: z.number(),
+  kind: z.enum(["apply", "rollback", "revert"]),
+  author: z.string(),
+  reason: z.string(),
+  mode: applyModeSchema,
+  forced: z.boolean(),
+  resources: resourceChangesSchema,
+  files: z.array(z.string()),
+  /** The revision whose content came back, for a rollback or a revert. */
+  restores: z.int().optional(),
+  confirmed: z.enum(["not-needed", "pending", "confirmed", "reverted"]),
+  prevHash: z.string(),
+  hash: z.string(),
+});
+export type RevisionView = z.infer<typeof revisionSchema>;
+
+export const historyAnswerSchema = z.object({
+  /** Newest first. */
+  revisions: z.array(revisionSchema),
+  current: z.int(),
+  /** The hash chain holds from the first revision to the last. */
+  intact: z.boolean(),
+  brokenAt: z.int().optional(),
+});
+export type HistoryAnswer = z.infer<typeof historyAnswerSchema>;
+
+export const revisionDetailSchema = revisionSchema.extend({ texts: z.array(policyFileSchema) });
+export type RevisionDetail = z.infer<typeof revisionDetailSchema>;
+
+export const rulesetAnswerSchema = z.object({
+  revision: z.int(),
+  digest: z.string(),
+  ruleset: z.string(),
+});
+export type RulesetAnswer = z.infer<typeof rulesetAnswerSchema>;

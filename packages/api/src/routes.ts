@@ -1,0 +1,139 @@
+/**
+ * The HTTP API as one table: method, path, and the schemas of request and answer. The controller serves it, the client
+ * speaks it, and its JSON Schemas are published from it.
+ */
+import { z } from "zod";
+import { explainAnswerSchema, explainQuerySchema } from "./decisions.ts";
+import { failureBodySchema } from "./failure.ts";
+import { edgesAnswerSchema, flowQuerySchema, flowSchema, flowStreamQuerySchema } from "./flows.ts";
+import {
+  applyAnswerSchema,
+  applyRequestSchema,
+  confirmAnswerSchema,
+  historyAnswerSchema,
+  planAnswerSchema,
+  replayAnswerSchema,
+  replayRequestSchema,
+  revisionDetailSchema,
+  rollbackRequestSchema,
+  rulesetAnswerSchema,
+  suggestAnswerSchema,
+  suggestRequestSchema,
+} from "./policies.ts";
+import { probeEventSchema, probeRequestSchema } from "./probes.ts";
+import { driftAnswerSchema, settingsSchema, statusAnswerSchema } from "./status.ts";
+import { workloadsAnswerSchema } from "./workloads.ts";
+
+const empty = z.object({});
+
+/** `stream` answers are JSON Lines, one value of the answer schema a line. */
+export const routes = {
+  status: { method: "GET", path: "/v1/status", request: empty, answer: statusAnswerSchema },
+  workloads: {
+    method: "GET",
+    path: "/v1/workloads",
+    request: empty,
+    answer: workloadsAnswerSchema,
+  },
+  flows: {
+    method: "GET",
+    path: "/v1/flows",
+    request: flowStreamQuerySchema,
+    answer: flowSchema,
+    stream: true,
+  },
+  edges: { method: "GET", path: "/v1/edges", request: flowQuerySchema, answer: edgesAnswerSchema },
+  suggest: {
+    method: "POST",
+    path: "/v1/suggest",
+    request: suggestRequestSchema,
+    answer: suggestAnswerSchema,
+  },
+  replay: {
+    method: "POST",
+    path: "/v1/replay",
+    request: replayRequestSchema,
+    answer: replayAnswerSchema,
+  },
+  plan: {
+    method: "POST",
+    path: "/v1/plan",
+    request: replayRequestSchema,
+    answer: planAnswerSchema,
+  },
+  apply: {
+    method: "POST",
+    path: "/v1/apply",
+    request: applyRequestSchema,
+    answer: applyAnswerSchema,
+  },
+  confirm: { method: "POST", path: "/v1/confirm", request: empty, answer: confirmAnswerSchema },
+  history: { method: "GET", path: "/v1/history", request: empty, answer: historyAnswerSchema },
+  revision: {
+    method: "GET",
+    path: "/v1/revision",
+    request: z.object({ revision: z.coerce.number().int().nonnegative() }),
+    answer: revisionDetailSchema,
+  },
+  rollback: {
+    method: "POST",
+    path: "/v1/rollback",
+    request: rollbackRequestSchema,
+    answer: applyAnswerSchema,
+  },
+  explain: {
+    method: "GET",
+    path: "/v1/explain",
+    request: explainQuerySchema,
+    answer: explainAnswerSchema,
+  },
+  probe: {
+    method: "POST",
+    path: "/v1/probe",
+    request: probeRequestSchema,
+    answer: probeEventSchema,
+    stream: true,
+  },
+  drift: { method: "GET", path: "/v1/drift", request: empty, answer: driftAnswerSchema },
+  settings: {
+    method: "POST",
+    path: "/v1/settings",
+    request: settingsSchema,
+    answer: settingsSchema,
+  },
+  ruleset: { method: "GET", path: "/v1/ruleset", request: empty, answer: rulesetAnswerSchema },
+} as const satisfies Record<
+  string,
+  {
+    method: "GET" | "POST";
+    path: `/v1/${string}`;
+    request: z.ZodType;
+    answer: z.ZodType;
+    stream?: true;
+  }
+>;
+
+export type RouteName = keyof typeof routes;
+export type RequestOf<R extends RouteName> = z.input<(typeof routes)[R]["request"]>;
+export type AnswerOf<R extends RouteName> = z.output<(typeof routes)[R]["answer"]>;
+
+export interface PublishedSchemas {
+  readonly request: Record<string, unknown>;
+  readonly answer: Record<string, unknown>;
+}
+
+/** JSON Schema (2020-12) of every request and answer, by route; `error` is the body of every failure. */
+export function publishedSchemas(): Readonly<Record<RouteName, PublishedSchemas>> & {
+  readonly error: Record<string, unknown>;
+} {
+  const published = Object.fromEntries(
+    Object.entries(routes).map(([name, route]) => [
+      name,
+      {
+        request: z.toJSONSchema(route.request, { io: "input", unrepresentable: "any" }),
+        answer: z.toJSONSchema(route.answer, { io: "output", unrepresentable: "any" }),
+      },
+    ]),
+  ) as unknown as Record<RouteName, PublishedSchemas>;
+  return { ...published, error: z.toJSONSchema(failureBodySchema, { io: "output" }) };
+}

@@ -1,0 +1,93 @@
+/** How things stand: modes, coverage, revision, receipts, drift, lost events, alarms, and the settings that govern them. */
+import { z } from "zod";
+import { receiptSummarySchema } from "./policies.ts";
+import { probeSummarySchema } from "./probes.ts";
+
+export const driftSchema = z.object({
+  host: z.string(),
+  detectedAt: z.number(),
+  revision: z.int(),
+  expectedDigest: z.string(),
+  actualDigest: z.string().nullable(),
+  differences: z.array(z.string()),
+  repaired: z.boolean(),
+});
+export type DriftView = z.infer<typeof driftSchema>;
+
+export const alarmSchema = z.object({
+  at: z.number(),
+  /** `verdict`: the kernel did otherwise than the reference says. */
+  kind: z.enum(["verdict", "drift", "receipt", "spoofing", "store", "agent", "capacity"]),
+  message: z.string(),
+  count: z.int(),
+});
+export type Alarm = z.infer<typeof alarmSchema>;
+
+export const agentSchema = z.object({
+  host: z.string(),
+  connected: z.boolean(),
+  since: z.number(),
+  pid: z.int(),
+  version: z.string(),
+  driver: z.string(),
+  endpoints: z.int(),
+  receipt: receiptSummarySchema.extend({ ageMs: z.number(), signed: z.boolean() }).optional(),
+  collector: z.object({
+    alive: z.boolean(),
+    received: z.number(),
+    delivered: z.number(),
+    /** Events known to be lost: by the kernel's queue, by ours, between agent and controller. */
+    lost: z.number(),
+    queueDepth: z.number(),
+    lastEventAt: z.number().optional(),
+  }),
+});
+export type AgentView = z.infer<typeof agentSchema>;
+
+export const driftSettingSchema = z.enum(["repair", "report"]);
+
+export const statusAnswerSchema = z.object({
+  version: z.string(),
+  /** `ok`, or the worst of what stands below. */
+  state: z.enum(["ok", "attention", "failing"]),
+  /** One sentence for each thing that is not well. */
+  problems: z.array(z.string()),
+  startedAt: z.number(),
+  revision: z.int(),
+  mode: z.enum(["audit", "enforce"]).optional(),
+  digest: z.string().optional(),
+  confirm: z.object({ revision: z.int(), by: z.number(), revertsTo: z.int() }).optional(),
+  modes: z.object({ observe: z.int(), audit: z.int(), enforce: z.int() }),
+  coverage: z.object({
+    workloads: z.int(),
+    underPolicy: z.int(),
+    enforced: z.int(),
+    /** Share of workloads under policy, 0..1. */
+    ratio: z.number(),
+    enforcedRatio: z.number(),
+  }),
+  agents: z.array(agentSchema),
+  drift: z.object({ setting: driftSettingSchema, total: z.int(), last: driftSchema.optional() }),
+  flows: z.object({
+    stored: z.number(),
+    oldest: z.number().optional(),
+    newest: z.number().optional(),
+    /** Records that could not be stored (disk full): counted, not kept. */
+    unstored: z.number(),
+    writable: z.boolean(),
+  }),
+  lostEvents: z.number(),
+  alarms: z.array(alarmSchema),
+  nextChangeAt: z.number().optional(),
+  probe: probeSummarySchema.extend({ at: z.number() }).optional(),
+});
+export type StatusAnswer = z.infer<typeof statusAnswerSchema>;
+
+export const settingsSchema = z.object({ drift: driftSettingSchema });
+export type Settings = z.infer<typeof settingsSchema>;
+
+export const driftAnswerSchema = z.object({
+  setting: driftSettingSchema,
+  reports: z.array(driftSchema),
+});
+export type DriftAnswer = z.infer<typeof driftAnswerSchema>;
