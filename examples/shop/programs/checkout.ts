@@ -1,0 +1,76 @@
+/**
+ * Checkout: an order is charged at the payment provider out in the world, written to PostgreSQL, counted in
+ * Redis and announced to the storefronts (NOTIFY).
+ */
+import { PASSWORDS } from "../lab/configs.ts";
+import { CacheSession } from "./lib/cache.ts";
+import { serveControl } from "./lib/control.ts";
+import { HeldClient, openPool } from "./lib/database.ts";
+import { Counters, fetchText, readBody, serve } from "./lib/http.ts";
+import { Names } from "./lib/names.ts";
+
+const [control] = process.argv.slice(2);
+if (control === undefined) throw new Error("usage: checkout.ts CONTROL-SOCKET");
+
+const names = new Names();
+const counters = new Counters();
+const pool = openPool(names, "checkout", PASSWORDS.checkout);
+const held = new HeldClient(names, "checkout", PASSWORDS.checkout);
+const cache = new CacheSession(names);
+await Promise.all([held.open("orders"), cache.open()]);
+
+async function placeOrder(sku: string): Promise<string> {
+  const charge = await fetchText({
+    host: "payments.example",
+    port: 8443,
+    path: "/charge",
+    method: "POST",
+    body: sku,
+    lookup: names.lookup,
+    timeoutMs: 3000,
+  });
+  if (charge.status !== 200) throw new Error(`the card was refused: ${charge.status}`);
+  const { rows } = await pool.query<{ id: string }>(
+    "insert into orders (sku) values ($1) returning id",
+    [sku],
+  );
+  const id = rows[0]?.id;
+  if (id === undefined) throw new Error("the order has no number");
+  await pool.query(`notify orders, '${Number(id)}'`);
+  await cache.use((redis) => redis.incr(`sold:${sku}`));
+  counters.add("orders");
+  return id;
+}
+
+await serve(8081, async (incoming, outgoing) => {
+  if (incoming.method !== "POST" || incoming.url !== "/orders") {
+    outgoing.statusCode = 404;
+    outgoing.end("not found\n");
+    return;
+  }
+  const order = JSON.parse(await readBody(incoming)) as { sku?: unknown };
+  if (typeof order.sku !== "string") {
+    outgoing.statusCode = 400;
+    outgoing.end("an order names its `sku`\n");
+    return;
+  }
+  const id = await placeOrder(order.sku);
+  outgoing.statusCode = 201;
+  outgoing.end(JSON.stringify({ id }));
+});
+await serve(9100, async (_incoming, outgoing) => {
+  outgoing.end(counters.text());
+});
+
+setInterval(() => {
+  held
+    .check()
+    .catch((error: Error) => process.stderr.write(`held database connection: ${error.message}\n`));
+}, 250);
+
+await serveControl(control, {
+  stats: () => ({
+    orders: counters.get("orders"),
+    held: { db: held.report(), cache: cache.report() },
+  }),
+});
