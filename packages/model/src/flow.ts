@@ -2,15 +2,15 @@
  * What was seen on the wire. The agent folds packets of like connections within a short window into one record;
  * the controller names both ends and keeps it.
  */
-import type { IpAddress } from './ip.ts'
-import type { ProtocolNumber } from './protocol.ts'
-import type { Cookie } from './policy-map.ts'
-import type { Direction } from './policy.ts'
-import type { Labels } from './labels.ts'
-import type { WorkloadId } from './workload.ts'
+import type { IpAddress } from "./ip.ts";
+import type { ProtocolNumber } from "./protocol.ts";
+import type { Cookie } from "./policy-map.ts";
+import type { Direction } from "./policy.ts";
+import type { Labels } from "./labels.ts";
+import type { WorkloadId } from "./workload.ts";
 
 /** What happened: `audit` = forwarded, but the shadow maps would have denied it. */
-export type FlowVerdict = 'forwarded' | 'dropped' | 'rejected' | 'audit' | 'spoofed' | 'error'
+export type FlowVerdict = "forwarded" | "dropped" | "rejected" | "audit" | "spoofed" | "error";
 
 /**
  * New connections with one key (source, destination, protocol, port, verdict, cookie) in one window of at most a second,
@@ -18,65 +18,65 @@ export type FlowVerdict = 'forwarded' | 'dropped' | 'rejected' | 'audit' | 'spoo
  */
 export interface FlowRecord {
   /** Window start and last packet, milliseconds since the epoch. */
-  readonly start: number
-  readonly end: number
-  readonly source: IpAddress
-  readonly destination: IpAddress
-  readonly protocol: ProtocolNumber
+  readonly start: number;
+  readonly end: number;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly protocol: ProtocolNumber;
   /** Destination port, ICMP type*256+code, or 0. */
-  readonly port: number
+  readonly port: number;
   /** One source port of the connections, as a sample; 0 where there is none. */
-  readonly sourcePort: number
-  readonly verdict: FlowVerdict
+  readonly sourcePort: number;
+  readonly verdict: FlowVerdict;
   /** For `dropped`, `rejected`, `audit`: what decided, and in which direction. */
-  readonly cookie?: Cookie
-  readonly direction?: Direction
+  readonly cookie?: Cookie;
+  readonly direction?: Direction;
   /** New connections (for drops: packets logged). */
-  readonly connections: number
+  readonly connections: number;
   /** Of these or earlier ones: completed a handshake / got an answer. */
-  readonly established: number
+  readonly established: number;
   /** Refused, reset or never answered. */
-  readonly failed: number
-  readonly bytes: number
-  readonly packets: number
+  readonly failed: number;
+  readonly bytes: number;
+  readonly packets: number;
 }
 
 /** One end of a stored flow, named as it was then. */
 export interface FlowEnd {
-  readonly address: IpAddress
+  readonly address: IpAddress;
   /** Absent when no workload, host or network set owns the address. */
-  readonly workload?: WorkloadId
+  readonly workload?: WorkloadId;
   /** What people see: `shop/web`, `host`, or a NetworkSet's name, or `world`. */
-  readonly name: string
-  readonly labels: Labels
+  readonly name: string;
+  readonly labels: Labels;
 }
 
-export interface Flow extends Omit<FlowRecord, 'source' | 'destination'> {
-  readonly source: FlowEnd
-  readonly destination: FlowEnd
+export interface Flow extends Omit<FlowRecord, "source" | "destination"> {
+  readonly source: FlowEnd;
+  readonly destination: FlowEnd;
   /** Id of the determining rule or block at that time, where known. */
-  readonly rule?: string
+  readonly rule?: string;
   /** Made by Bulkhead's own probes: shown when asked for, never learned from. */
-  readonly probe?: boolean
+  readonly probe?: boolean;
 }
 
 /** The aggregate of like connections: same ends, protocol, port and verdict. */
 export interface Edge {
-  readonly source: FlowEnd
-  readonly destination: FlowEnd
-  readonly protocol: ProtocolNumber
-  readonly port: number
-  readonly verdict: FlowVerdict
-  readonly rule?: string
-  readonly connections: number
-  readonly established: number
-  readonly failed: number
-  readonly bytes: number
-  readonly packets: number
-  readonly firstSeen: number
-  readonly lastSeen: number
+  readonly source: FlowEnd;
+  readonly destination: FlowEnd;
+  readonly protocol: ProtocolNumber;
+  readonly port: number;
+  readonly verdict: FlowVerdict;
+  readonly rule?: string;
+  readonly connections: number;
+  readonly established: number;
+  readonly failed: number;
+  readonly bytes: number;
+  readonly packets: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
   /** Distinct one-second windows in which it was seen: tells a habit from a one-off. */
-  readonly windows: number
+  readonly windows: number;
   /** Made by Bulkhead's own probes: shown when asked for, never learned from. */
-  readonly probe?: boolean
+  readonly probe?: boolean;
 }

@@ -1,0 +1,110 @@
+/**
+ * The byte form of a HostPolicy that receipts digest: JSON with fixed key order and fixed list order, without
+ * the revision. Two policies with the same meaning for the kernel give the same text, whoever built them:
+ * the compiler, or a reader of the kernel's own tables.
+ */
+import { compareIp } from "./ip.ts";
+import type { IpAddress } from "./ip.ts";
+import type {
+  ConfinedEndpoint,
+  HostPolicy,
+  MapSet,
+  OverlayEntry,
+  PolicyMap,
+  Row,
+  RowDecision,
+} from "./policy-map.ts";
+
+const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The list itself when it is in order already (the usual case, linear), else a sorted copy. */
+const ordered = <T>(list: readonly T[], compare: (a: T, b: T) => number): readonly T[] => {
+  for (let i = 1; i < list.length; i += 1) {
+    if (compare(list[i - 1] as T, list[i] as T) > 0) return [...list].sort(compare);
+  }
+  return list;
+};
+
+const byAddress = (a: readonly [IpAddress, ...unknown[]], b: readonly [IpAddress, ...unknown[]]) =>
+  compareIp(a[0], b[0]);
+
+const decision = ({ verdict, cookie }: RowDecision) => ({ verdict, cookie });
+
+const row = (value: Row) => ({
+  id: value.id,
+  protocols: ordered(value.protocols, (a, b) => a.protocol - b.protocol).map(
+    ({ protocol, intervals }) => ({
+      protocol,
+      intervals: ordered(intervals, (a, b) => a.first - b.first).map((interval) => ({
+        first: interval.first,
+        last: interval.last,
+        decision: decision(interval.decision),
+      })),
+    }),
+  ),
+  others: decision(value.others),
+});
+
+const policyMap = (map: PolicyMap) => ({
+  classId: map.classId,
+  direction: map.direction,
+  exact: ordered(map.exact, byAddress),
+  ranges: ordered(map.ranges, byAddress),
+  defaultRow: map.defaultRow,
+});
+
+const overlayOrder = (a: OverlayEntry, b: OverlayEntry): number =>
+  text(a.direction, b.direction) ||
+  text(a.classId, b.classId) ||
+  compareIp(a.peer[0], b.peer[0]) ||
+  compareIp(a.peer[1], b.peer[1]) ||
+  a.protocol - b.protocol ||
+  a.ports[0] - b.ports[0] ||
+  a.deadline - b.deadline;
+
+const overlay = (entry: OverlayEntry) => ({
+  classId: entry.classId,
+  direction: entry.direction,
+  peer: entry.peer,
+  protocol: entry.protocol,
+  ports: entry.ports,
+  decision: decision(entry.decision),
+  deadline: entry.deadline,
+});
+
+const mapSet = (set: MapSet) => ({
+  subjects: {
+    egress: ordered(set.subjects.egress, byAddress),
+    ingress: ordered(set.subjects.ingress, byAddress),
+  },
+  maps: ordered(
+    set.maps,
+    (a, b) => text(a.direction, b.direction) || text(a.classId, b.classId),
+  ).map(policyMap),
+  overlay: ordered(set.overlay, overlayOrder).map(overlay),
+});
+
+const endpoint = (value: ConfinedEndpoint) => ({
+  workload: value.workload,
+  interface: value.interface,
+  mac: value.mac,
+  addresses: ordered(value.addresses, compareIp),
+  mode: value.mode,
+});
+
+/** Canonical text; its UTF-8 bytes under SHA-256 are a receipt's digest. Throws on an address that is none. */
+export const canonicalHostPolicy = (policy: HostPolicy): string =>
+  JSON.stringify({
+    hostAddresses: ordered(policy.hostAddresses, compareIp),
+    endpoints: ordered(
+      policy.endpoints,
+      (a, b) => text(a.workload, b.workload) || text(a.interface, b.interface),
+    ).map(endpoint),
+    live: mapSet(policy.live),
+    shadow: mapSet(policy.shadow),
+    rows: ordered(policy.rows, (a, b) => text(a.id, b.id)).map(row),
+    profile: {
+      nodeExempt: policy.profile.nodeExempt,
+      hairpinExempt: policy.profile.hairpinExempt,
+    },
+  });

@@ -1,0 +1,113 @@
+/**
+ * The compiled, order-free form that a datapath looks up (ENFORCEMENT 1-7). Precedence is resolved before this point:
+ * for a class of subjects, every address belongs to exactly one atom, every atom to one row, and a row gives one
+ * decision for every protocol and port. Everything here is plain JSON; `canonicalHostPolicy` fixes the byte form that
+ * receipts digest.
+ */
+import type { IpAddress } from "./ip.ts";
+import type { ProtocolNumber } from "./protocol.ts";
+import type { DecisionVerdict } from "./decision.ts";
+import type { Direction } from "./policy.ts";
+import type { Endpoint, Mode, WorkloadId } from "./workload.ts";
+
+/** 8 lower-case hex digits; stable as long as the rule's id is. `00000000` = the default, nothing determined it. */
+export type Cookie = string;
+
+/** 8-16 lower-case hex digits naming a class: subjects selected by the same blocks in one direction. Stable across edits of rules. */
+export type ClassId = string;
+
+/** Content hash of a row (8-16 lower-case hex digits). */
+export type RowId = string;
+
+export interface RowDecision {
+  readonly verdict: DecisionVerdict;
+  readonly cookie: Cookie;
+}
+
+export interface RowInterval {
+  readonly first: number;
+  readonly last: number;
+  readonly decision: RowDecision;
+}
+
+/**
+ * For each listed protocol the intervals are sorted, disjoint, adjacent equal ones merged, and cover 0..65535 whole;
+ * `others` decides every protocol that is not listed. A protocol that would say the same as `others` is not listed.
+ */
+export interface Row {
+  readonly id: RowId;
+  readonly protocols: readonly {
+    readonly protocol: ProtocolNumber;
+    readonly intervals: readonly RowInterval[];
+  }[];
+  readonly others: RowDecision;
+}
+
+/**
+ * One class in one direction. Look-up: `exact` first (addresses of known workloads and of the host), then `ranges`
+ * (everything else that a CIDR tells apart; disjoint, sorted), then `defaultRow`. Both lists sorted: IPv4 before IPv6, then by value.
+ */
+export interface PolicyMap {
+  readonly classId: ClassId;
+  readonly direction: Direction;
+  readonly exact: readonly (readonly [IpAddress, RowId])[];
+  readonly ranges: readonly (readonly [IpAddress, IpAddress, RowId])[];
+  readonly defaultRow: RowId;
+}
+
+/**
+ * Time-bound decisions, looked up before the PolicyMap of the same class: while `deadline` (ms since the epoch) has not
+ * passed, this decision holds; then the one beneath shows again. Disjoint per class. Peer is one address or a range.
+ */
+export interface OverlayEntry {
+  readonly classId: ClassId;
+  readonly direction: Direction;
+  readonly peer: readonly [IpAddress, IpAddress];
+  readonly protocol: ProtocolNumber;
+  readonly ports: readonly [number, number];
+  readonly decision: RowDecision;
+  readonly deadline: number;
+}
+
+/** Which class judges a local address, per direction. Sorted by address. Addresses without an entry are not judged. */
+export interface SubjectTable {
+  readonly egress: readonly (readonly [IpAddress, ClassId])[];
+  readonly ingress: readonly (readonly [IpAddress, ClassId])[];
+}
+
+/** One complete set of look-ups: the live one drops, the shadow one only reports. */
+export interface MapSet {
+  readonly subjects: SubjectTable;
+  /** Sorted by direction (egress first), then classId. */
+  readonly maps: readonly PolicyMap[];
+  readonly overlay: readonly OverlayEntry[];
+}
+
+/** A local attachment as the datapath must confine it. `mode` enforce switches anti-spoofing on. */
+export interface ConfinedEndpoint extends Pick<
+  Endpoint,
+  "workload" | "interface" | "mac" | "addresses"
+> {
+  readonly mode: Mode;
+}
+
+/** Everything one machine's datapath must hold. */
+export interface HostPolicy {
+  readonly revision: number;
+  readonly endpoints: readonly ConfinedEndpoint[];
+  readonly hostAddresses: readonly IpAddress[];
+  readonly live: MapSet;
+  /** Compiled with staged policies and audit-mode policies included. Only subjects whose shadow differs from live have entries. */
+  readonly shadow: MapSet;
+  /** Every row referenced by either set, sorted by id. */
+  readonly rows: readonly Row[];
+  readonly profile: { readonly nodeExempt: boolean; readonly hairpinExempt: boolean };
+}
+
+/** Not part of the digest: how a cookie seen in a log or counter is told to a person. */
+export interface CookieName {
+  readonly cookie: Cookie;
+  /** Rule or block id. */
+  readonly rule: string;
+  readonly workloads?: readonly WorkloadId[];
+}

@@ -1,0 +1,135 @@
+/**
+ * What learning hands to a person: rules that cover what was seen, each with its evidence, and, apart from them,
+ * everything that was seen but is not proposed, each with its reason. Nothing here is allowed by silence.
+ */
+import type { Cidr, IpAddress } from "./ip.ts";
+import type { Selector } from "./labels.ts";
+import type { Edge } from "./flow.ts";
+import type { ProtocolNumber } from "./protocol.ts";
+
+/** Numbers behind a rule, summed over the edges it covers. Times are milliseconds since the epoch. */
+export interface Evidence {
+  readonly edges: number;
+  readonly connections: number;
+  readonly established: number;
+  readonly failed: number;
+  readonly bytes: number;
+  /** One-second windows in which it was seen, at most (edges may share windows). */
+  readonly windows: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  /** A few ends as people know them: `shop/web → shop/storefront-1`. */
+  readonly samples: readonly string[];
+}
+
+export type SuggestedPeer =
+  /** Workloads of one namespace by labels; the empty selector is the whole namespace. */
+  | {
+      readonly kind: "workloads";
+      readonly namespace: string;
+      readonly selector: Selector;
+      readonly name: string;
+    }
+  | { readonly kind: "host" }
+  /** A set of addresses: proposed along with the rules, or one that exists already. */
+  | { readonly kind: "networkSet"; readonly name: string };
+
+export interface SuggestedPort {
+  readonly protocol: ProtocolNumber;
+  readonly port: number;
+}
+
+export interface SuggestedRule {
+  /** `storefront-to-checkout`; unique in its namespace. */
+  readonly name: string;
+  /** Where the rule lives: the destination's namespace, or the source's when it leads outside. */
+  readonly namespace: string;
+  readonly from: SuggestedPeer;
+  readonly to: SuggestedPeer;
+  /** Sorted by protocol, then port. Never empty. */
+  readonly ports: readonly SuggestedPort[];
+  /** Seldom seen, but real: answered, with data, by a source that gives no cause for suspicion. */
+  readonly rare: boolean;
+  readonly evidence: Evidence;
+  /** The evidence of each relation merged into this rule, where it is more than one. */
+  readonly parts: readonly { readonly name: string; readonly evidence: Evidence }[];
+}
+
+export interface SuggestedNetworkSet {
+  readonly name: string;
+  readonly namespace: string;
+  readonly cidrs: readonly Cidr[];
+}
+
+/** The workloads of a namespace that deny what no rule allows. */
+export interface SuggestedIsolation {
+  readonly name: string;
+  readonly namespace: string;
+  readonly selector: Selector;
+  readonly workloads: number;
+}
+
+export type SetAsideReason =
+  | "scan"
+  | "flagged-source"
+  | "suspicious-source"
+  | "failed"
+  | "one-off"
+  | "denied"
+  | "spoofed"
+  | "ephemeral"
+  | "world"
+  | "ping"
+  | "multicast"
+  | "unlabelled"
+  | "host-network"
+  | "error";
+
+export interface SetAside {
+  readonly edge: Edge;
+  readonly reason: SetAsideReason;
+  /** One sentence for the person who decides. */
+  readonly detail: string;
+}
+
+/** Like edges set aside for the same reason, for people to read. */
+export interface SetAsideGroup {
+  readonly reason: SetAsideReason;
+  readonly source: string;
+  readonly destinations: readonly string[];
+  /** Distinct ports, `5432/tcp`; at most a handful, `ports` tells how many there were. */
+  readonly samplePorts: readonly string[];
+  readonly ports: number;
+  readonly edges: number;
+  readonly connections: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly detail: string;
+}
+
+/** Why an edge needs no rule although it was seen. */
+export type ExemptReason = "from-host" | "itself" | "not-a-workload" | "neighbour-discovery";
+
+/** A source whose behaviour was judged. */
+export interface FlaggedSource {
+  readonly name: string;
+  readonly address: IpAddress;
+  readonly level: "scanner" | "suspicious";
+  readonly targets: number;
+  readonly unanswered: number;
+  readonly since: number;
+}
+
+export interface Suggestion {
+  readonly isolations: readonly SuggestedIsolation[];
+  readonly networkSets: readonly SuggestedNetworkSet[];
+  readonly rules: readonly SuggestedRule[];
+  readonly setAside: readonly SetAside[];
+  readonly setAsideGroups: readonly SetAsideGroup[];
+  readonly exempt: readonly { readonly edge: Edge; readonly reason: ExemptReason }[];
+  /** Every edge a rule stands on. */
+  readonly accepted: readonly Edge[];
+  /** Refused on their own, but a rule that others need allows them all the same: worth a look. */
+  readonly covered: readonly SetAside[];
+  readonly flagged: readonly FlaggedSource[];
+}

@@ -1,0 +1,67 @@
+/**
+ * Workloads and where they attach to the network. A workload's labels come from an authority (an operator's
+ * Inventory, a container runtime, Kubernetes), never from the workload's own word.
+ */
+import type { IpAddress } from "./ip.ts";
+import type { Labels } from "./labels.ts";
+import type { ProtocolNumber } from "./protocol.ts";
+import type { SourceSpan } from "./diagnostic.ts";
+
+/** `namespace/name`, unique in one inventory. */
+export type WorkloadId = string;
+
+/** A workload in `observe` is not evaluated, in `audit` evaluated and logged, in `enforce` confined. */
+export type Mode = "observe" | "audit" | "enforce";
+
+export interface NamedPort {
+  readonly name: string;
+  readonly protocol: ProtocolNumber;
+  readonly port: number;
+}
+
+export type WorkloadKind = "netns" | "container" | "pod" | "vm" | "host" | "external";
+
+export interface Workload {
+  readonly id: WorkloadId;
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: WorkloadKind;
+  readonly labels: Labels;
+  /** All addresses, both families, canonical, sorted. */
+  readonly addresses: readonly IpAddress[];
+  readonly namedPorts: readonly NamedPort[];
+  /** Shares its node's addresses: never a subject or peer by selector (SEMANTICS trap 6). */
+  readonly hostNetwork: boolean;
+  /** The controller object that made it (`Deployment/shop`), for grouping and output. */
+  readonly owner?: { readonly kind: string; readonly name: string };
+  /** Where its labels were declared, if a file did. */
+  readonly source?: SourceSpan;
+}
+
+/** Labels of a namespace (`kubernetes.io/metadata.name` is added when absent, as Kubernetes does). */
+export interface Namespace {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+/** Everything `decide` and `compile` know of the world. Addresses that no workload or host owns are `world`. */
+export interface Inventory {
+  readonly workloads: readonly Workload[];
+  readonly namespaces: readonly Namespace[];
+  /** Addresses of the machine (or node) itself: entity `host`. */
+  readonly hostAddresses: readonly IpAddress[];
+}
+
+/** How a workload touches this machine's network: what the datapath needs to confine it and to stop spoofing. */
+export interface Endpoint {
+  readonly workload: WorkloadId;
+  readonly kind: "netns" | "container";
+  /** Interface on our side of the veth pair. */
+  readonly interface: string;
+  readonly ifindex: number;
+  /** The workload's own MAC address, lower case with colons. */
+  readonly mac: string;
+  readonly addresses: readonly IpAddress[];
+  /** Path under which the workload's network namespace can be entered, e.g. `/run/netns/web` or `/proc/123/ns/net`. */
+  readonly netnsPath: string;
+}
