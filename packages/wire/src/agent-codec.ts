@@ -1,0 +1,301 @@
+/** Agent's messages to protobuf and back. A message that does not decode to the model's nouns is a `WireError`. */
+import { create } from "@bufbuild/protobuf";
+import type { FlowVerdict } from "@bulkhead/model";
+import {
+  AgentMessageSchema,
+  type AgentMessage as ProtoMessage,
+  type CollectorStats as ProtoStats,
+  type DiscoveredEndpoint as ProtoEndpoint,
+  type FlowRecord as ProtoFlow,
+  type Receipt as ProtoReceipt,
+} from "./gen/bulkhead/agent/v1/agent_pb.js";
+import type {
+  AgentMessage,
+  CollectorStats,
+  DiscoveredEndpoint,
+  ObservedRecord,
+} from "./messages.ts";
+import type { Receipt } from "@bulkhead/model";
+import { oneOf, optional, present, WireError } from "./parse.ts";
+
+const VERDICTS: readonly FlowVerdict[] = [
+  "forwarded",
+  "dropped",
+  "rejected",
+  "audit",
+  "spoofed",
+  "error",
+];
+
+type ProtoInit = NonNullable<Parameters<typeof create<typeof AgentMessageSchema>>[1]>;
+
+export function encodeAgentMessage(message: AgentMessage): ProtoMessage {
+  return create(AgentMessageSchema, { kind: initOf(message) } as ProtoInit);
+}
+
+function initOf(message: AgentMessage): ProtoInit["kind"] {
+  switch (message.kind) {
+    case "hello": {
+      const { kind: _, receipt, sequence, ...rest } = message;
+      return {
+        case: "hello",
+        value: { ...rest, sequence: BigInt(sequence), ...encodedReceipt(receipt) },
+      };
+    }
+    case "discovered":
+      return {
+        case: "discovered",
+        value: {
+          endpoints: message.endpoints.map((endpoint) => ({
+            ...endpoint,
+            image: endpoint.image ?? "",
+            addresses: [...endpoint.addresses],
+            listeners: endpoint.listeners.map((listener) => ({ ...listener })),
+          })),
+          hostAddresses: [...message.hostAddresses],
+          sessions: message.sessions.map((session) => ({ ...session })),
+        },
+      };
+    case "flows":
+      return {
+        case: "flows",
+        value: {
+          sequence: BigInt(message.sequence),
+          records: message.records.map(encodeFlow),
+          collector: encodeStats(message.collector),
+        },
+      };
+    case "applied":
+      return {
+        case: "applied",
+        value: {
+          sequence: BigInt(message.sequence),
+          revision: BigInt(message.revision),
+          error: message.error ?? "",
+          differences: [...message.differences],
+          ...encodedReceipt(message.receipt),
+        },
+      };
+    case "drift":
+      return {
+        case: "drift",
+        value: {
+          detectedAt: BigInt(message.detectedAt),
+          revision: BigInt(message.revision),
+          expectedDigest: message.expectedDigest,
+          actualDigest: message.actualDigest ?? "",
+          differences: [...message.differences],
+          repaired: message.repaired,
+        },
+      };
+    case "rendered":
+      return {
+        case: "rendered",
+        value: { id: message.id, ruleset: message.ruleset, error: message.error ?? "" },
+      };
+    case "probed": {
+      const { kind: _, error, ...rest } = message;
+      return { case: "probed", value: { ...rest, error: error ?? "" } };
+    }
+    case "health":
+      return {
+        case: "health",
+        value: {
+          at: BigInt(message.at),
+          collector: encodeStats(message.collector),
+          capacity: BigInt(message.capacity),
+          ...encodedReceipt(message.receipt),
+        },
+      };
+  }
+}
+
+export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
+  switch (kind.case) {
+    case "hello": {
+      const { host, boot, pid, version, driver, publicKey, sequence, receipt } = kind.value;
+      return {
+        kind: "hello",
+        host,
+        boot,
+        pid,
+        version,
+        driver,
+        publicKey,
+        sequence: Number(sequence),
+        ...decodedReceipt(receipt),
+      };
+    }
+    case "discovered":
+      return {
+        kind: "discovered",
+        endpoints: kind.value.endpoints.map(decodeEndpoint),
+        hostAddresses: kind.value.hostAddresses,
+        sessions: kind.value.sessions.map(({ source, destination, protocol, port, what }) => ({
+          source,
+          destination,
+          protocol,
+          port,
+          what,
+        })),
+      };
+    case "flows":
+      return {
+        kind: "flows",
+        sequence: Number(kind.value.sequence),
+        records: kind.value.records.map(decodeFlow),
+        collector: decodeStats(present(kind.value.collector, "flows.collector")),
+      };
+    case "applied":
+      return {
+        kind: "applied",
+        sequence: Number(kind.value.sequence),
+        revision: Number(kind.value.revision),
+        differences: kind.value.differences,
+        ...optional("error", kind.value.error),
+        ...decodedReceipt(kind.value.receipt),
+      };
+    case "drift":
+      return {
+        kind: "drift",
+        detectedAt: Number(kind.value.detectedAt),
+        revision: Number(kind.value.revision),
+        expectedDigest: kind.value.expectedDigest,
+        actualDigest: kind.value.actualDigest === "" ? null : kind.value.actualDigest,
+        differences: kind.value.differences,
+        repaired: kind.value.repaired,
+      };
+    case "rendered":
+      return {
+        kind: "rendered",
+        id: kind.value.id,
+        ruleset: kind.value.ruleset,
+        ...optional("error", kind.value.error),
+      };
+    case "probed": {
+      const { id, sent, received, agree, detail, error } = kind.value;
+      return { kind: "probed", id, sent, received, agree, detail, ...optional("error", error) };
+    }
+    case "health":
+      return {
+        kind: "health",
+        at: Number(kind.value.at),
+        collector: decodeStats(present(kind.value.collector, "health.collector")),
+        capacity: Number(kind.value.capacity),
+        ...decodedReceipt(kind.value.receipt),
+      };
+    case undefined:
+      throw new WireError("an agent message of an unknown kind");
+  }
+}
+
+function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unknown"> {
+  return {
+    start: BigInt(record.start),
+    end: BigInt(record.end),
+    source: record.source,
+    destination: record.destination,
+    protocol: record.protocol,
+    port: record.port,
+    sourcePort: record.sourcePort,
+    verdict: record.verdict,
+    cookie: record.cookie ?? "",
+    direction: record.direction ?? "",
+    connections: BigInt(record.connections),
+    established: BigInt(record.established),
+    failed: BigInt(record.failed),
+    bytes: BigInt(record.bytes),
+    packets: BigInt(record.packets),
+    probe: record.probe ?? false,
+  };
+}
+
+function decodeFlow(flow: ProtoFlow): ObservedRecord {
+  return {
+    start: Number(flow.start),
+    end: Number(flow.end),
+    source: flow.source,
+    destination: flow.destination,
+    protocol: flow.protocol,
+    port: flow.port,
+    sourcePort: flow.sourcePort,
+    verdict: oneOf(VERDICTS, flow.verdict, "flow.verdict"),
+    ...optional("cookie", flow.cookie),
+    ...(flow.direction === ""
+      ? {}
+      : { direction: oneOf(["egress", "ingress"] as const, flow.direction, "flow.direction") }),
+    connections: Number(flow.connections),
+    established: Number(flow.established),
+    failed: Number(flow.failed),
+    bytes: Number(flow.bytes),
+    packets: Number(flow.packets),
+    ...(flow.probe ? { probe: true } : {}),
+  };
+}
+
+function decodeEndpoint(endpoint: ProtoEndpoint): DiscoveredEndpoint {
+  return {
+    kind: oneOf(["netns", "container"] as const, endpoint.kind, "endpoint.kind"),
+    name: endpoint.name,
+    containerLabels: endpoint.containerLabels,
+    ...optional("image", endpoint.image),
+    interface: endpoint.interface,
+    ifindex: endpoint.ifindex,
+    mac: endpoint.mac,
+    addresses: endpoint.addresses,
+    netnsPath: endpoint.netnsPath,
+    listeners: endpoint.listeners.map(({ protocol, port, family }) => ({
+      protocol,
+      port,
+      family: oneOf([4, 6] as const, family, "listener.family"),
+    })),
+  };
+}
+
+function encodeStats(stats: CollectorStats) {
+  return {
+    alive: stats.alive,
+    received: BigInt(stats.received),
+    delivered: BigInt(stats.delivered),
+    lost: BigInt(stats.lost),
+    queueDepth: BigInt(stats.queueDepth),
+    lastEventAt: BigInt(stats.lastEventAt ?? 0),
+  };
+}
+
+function decodeStats(stats: ProtoStats): CollectorStats {
+  return {
+    alive: stats.alive,
+    received: Number(stats.received),
+    delivered: Number(stats.delivered),
+    lost: Number(stats.lost),
+    queueDepth: Number(stats.queueDepth),
+    ...(stats.lastEventAt === 0n ? {} : { lastEventAt: Number(stats.lastEventAt) }),
+  };
+}
+
+function encodedReceipt(receipt: Receipt | undefined) {
+  if (receipt === undefined) return {};
+  return {
+    receipt: {
+      ...receipt,
+      revision: BigInt(receipt.revision),
+      readAt: BigInt(receipt.readAt),
+      entries: BigInt(receipt.entries),
+    },
+  };
+}
+
+function decodedReceipt(receipt: ProtoReceipt | undefined): { readonly receipt?: Receipt } {
+  if (receipt === undefined) return {};
+  return {
+    receipt: {
+      revision: Number(receipt.revision),
+      digest: receipt.digest,
+      driver: oneOf(["nftables", "ebpf"] as const, receipt.driver, "receipt.driver"),
+      readAt: Number(receipt.readAt),
+      entries: Number(receipt.entries),
+      signature: receipt.signature,
+    },
+  };
+}

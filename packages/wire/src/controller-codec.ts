@@ -1,0 +1,109 @@
+/** Controller's messages to protobuf and back. Policies travel as JSON text, so that what is signed is what is read. */
+import { create } from "@bufbuild/protobuf";
+import type { HostPolicy } from "@bulkhead/model";
+import {
+  ControllerMessageSchema,
+  type ControllerMessage as ProtoMessage,
+} from "./gen/bulkhead/agent/v1/agent_pb.js";
+import type { ControllerMessage } from "./messages.ts";
+import { oneOf, optional, present, WireError } from "./parse.ts";
+
+const DRIFT_SETTINGS = ["repair", "report"] as const;
+
+type ProtoInit = NonNullable<Parameters<typeof create<typeof ControllerMessageSchema>>[1]>;
+
+export function encodeHostPolicy(policy: HostPolicy): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(policy));
+}
+
+/** Trusts the shape: a policy is read only after its digest and signature were checked. */
+export function decodeHostPolicy(bytes: Uint8Array): HostPolicy {
+  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as HostPolicy;
+}
+
+export function encodeControllerMessage(message: ControllerMessage): ProtoMessage {
+  return create(ControllerMessageSchema, { kind: initOf(message) } as ProtoInit);
+}
+
+function initOf(message: ControllerMessage): ProtoInit["kind"] {
+  switch (message.kind) {
+    case "welcome":
+      return {
+        case: "welcome",
+        value: { publicKey: message.publicKey, settings: { drift: message.drift } },
+      };
+    case "policy": {
+      const { digest, policy, signature } = message;
+      return {
+        case: "policy",
+        value: {
+          sequence: BigInt(message.sequence),
+          revision: BigInt(message.revision),
+          digest,
+          policy,
+          signature,
+        },
+      };
+    }
+    case "render":
+      return {
+        case: "render",
+        value: { id: message.id, policy: encodeHostPolicy(message.policy) },
+      };
+    case "probe": {
+      const { kind: _, destinationNetns, ...rest } = message;
+      return { case: "probe", value: { ...rest, destinationNetns: destinationNetns ?? "" } };
+    }
+    case "settings":
+      return { case: "settings", value: { drift: message.drift } };
+    case "flows-stored":
+      return { case: "flowsStored", value: { sequence: BigInt(message.sequence) } };
+  }
+}
+
+export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessage {
+  switch (kind.case) {
+    case "welcome": {
+      const settings = present(kind.value.settings, "welcome.settings");
+      return {
+        kind: "welcome",
+        publicKey: kind.value.publicKey,
+        drift: oneOf(DRIFT_SETTINGS, settings.drift, "settings.drift"),
+      };
+    }
+    case "policy": {
+      const { sequence, revision, digest, policy, signature } = kind.value;
+      return {
+        kind: "policy",
+        sequence: Number(sequence),
+        revision: Number(revision),
+        digest,
+        policy,
+        signature,
+      };
+    }
+    case "render":
+      return { kind: "render", id: kind.value.id, policy: decodeHostPolicy(kind.value.policy) };
+    case "probe": {
+      const { id, sourceNetns, destinationNetns, source, destination, protocol, port, expectPass } =
+        kind.value;
+      return {
+        kind: "probe",
+        id,
+        sourceNetns,
+        source,
+        destination,
+        protocol,
+        port,
+        expectPass,
+        ...optional("destinationNetns", destinationNetns),
+      };
+    }
+    case "settings":
+      return { kind: "settings", drift: oneOf(DRIFT_SETTINGS, kind.value.drift, "settings.drift") };
+    case "flowsStored":
+      return { kind: "flows-stored", sequence: Number(kind.value.sequence) };
+    case undefined:
+      throw new WireError("a controller message of an unknown kind");
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * What travels between agent and controller, in the model's own nouns. The generated protobuf types stay inside this
+ * package: both apps see only these.
+ */
+import type {
+  DriftReport,
+  Endpoint,
+  FlowRecord,
+  HostPolicy,
+  IpAddress,
+  Labels,
+  ProtocolNumber,
+  Receipt,
+} from "@bulkhead/model";
+
+/** A port on which something inside a workload listens. */
+export interface Listener {
+  readonly protocol: ProtocolNumber;
+  readonly port: number;
+  readonly family: 4 | 6;
+}
+
+/** An attachment as the agent finds it, before the controller knows which workload it is. */
+export interface DiscoveredEndpoint extends Omit<Endpoint, "workload"> {
+  /** Name of the network namespace or the container. */
+  readonly name: string;
+  readonly containerLabels: Labels;
+  readonly image?: string;
+  readonly listeners: readonly Listener[];
+}
+
+/** An established connection of the host itself that a change must not cut (an SSH session), original direction. */
+export interface HostSession {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly protocol: ProtocolNumber;
+  readonly port: number;
+  readonly what: string;
+}
+
+export interface CollectorStats {
+  readonly alive: boolean;
+  readonly received: number;
+  readonly delivered: number;
+  readonly lost: number;
+  readonly queueDepth: number;
+  readonly lastEventAt?: number;
+}
+
+/** A record that may stem from one of our own probes. */
+export interface ObservedRecord extends FlowRecord {
+  readonly probe?: boolean;
+}
+
+export type DriftSetting = "repair" | "report";
+
+export interface SignedPolicy {
+  readonly sequence: number;
+  readonly revision: number;
+  readonly digest: string;
+  /** The HostPolicy as JSON text. */
+  readonly policy: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export type AgentMessage =
+  | {
+      readonly kind: "hello";
+      readonly host: string;
+      readonly boot: string;
+      readonly pid: number;
+      readonly version: string;
+      readonly driver: string;
+      readonly publicKey: Uint8Array;
+      readonly sequence: number;
+      readonly receipt?: Receipt;
+    }
+  | {
+      readonly kind: "discovered";
+      readonly endpoints: readonly DiscoveredEndpoint[];
+      readonly hostAddresses: readonly IpAddress[];
+      readonly sessions: readonly HostSession[];
+    }
+  | {
+      readonly kind: "flows";
+      readonly sequence: number;
+      readonly records: readonly ObservedRecord[];
+      readonly collector: CollectorStats;
+    }
+  | {
+      readonly kind: "applied";
+      readonly sequence: number;
+      readonly revision: number;
+      readonly receipt?: Receipt;
+      readonly error?: string;
+      readonly differences: readonly string[];
+    }
+  | ({ readonly kind: "drift" } & DriftReport)
+  | {
+      readonly kind: "rendered";
+      readonly id: string;
+      readonly ruleset: string;
+      readonly error?: string;
+    }
+  | {
+      readonly kind: "probed";
+      readonly id: string;
+      readonly sent: boolean;
+      readonly received: boolean;
+      readonly agree: boolean;
+      readonly detail: string;
+      readonly error?: string;
+    }
+  | {
+      readonly kind: "health";
+      readonly at: number;
+      readonly collector: CollectorStats;
+      readonly receipt?: Receipt;
+      readonly capacity: number;
+    };
+
+export type ControllerMessage =
+  | { readonly kind: "welcome"; readonly publicKey: Uint8Array; readonly drift: DriftSetting }
+  | ({ readonly kind: "policy" } & SignedPolicy)
+  | { readonly kind: "render"; readonly id: string; readonly policy: HostPolicy }
+  | {
+      readonly kind: "probe";
+      readonly id: string;
+      readonly sourceNetns: string;
+      /** Absent when the destination is no local workload. */
+      readonly destinationNetns?: string;
+      readonly source: IpAddress;
+      readonly destination: IpAddress;
+      readonly protocol: ProtocolNumber;
+      readonly port: number;
+      readonly expectPass: boolean;
+    }
+  | { readonly kind: "settings"; readonly drift: DriftSetting }
+  | { readonly kind: "flows-stored"; readonly sequence: number };
+
+/** The text a policy's signature covers. */
+export function policySigningText(
+  policy: Pick<SignedPolicy, "sequence" | "revision" | "digest">,
+): string {
+  return `bulkhead-policy\n${policy.sequence}\n${policy.revision}\n${policy.digest}`;
+}
+
+/** The text a receipt's signature covers. */
+export function receiptSigningText(receipt: Omit<Receipt, "signature">): string {
+  return `${receipt.revision}\n${receipt.digest}\n${receipt.driver}\n${receipt.readAt}\n${receipt.entries}`;
+}

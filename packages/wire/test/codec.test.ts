@@ -1,0 +1,157 @@
+/** Every message survives the wire unchanged, and what this version does not know is refused by name. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { AgentMessageSchema } from "../src/gen/bulkhead/agent/v1/agent_pb.js";
+import {
+  agentLinkService,
+  WireError,
+  type AgentMessage,
+  type ControllerMessage,
+} from "../src/index.ts";
+
+const { connect } = agentLinkService;
+
+const receipt = {
+  revision: 4,
+  digest: `sha256:${"ab".repeat(32)}`,
+  driver: "nftables" as const,
+  readAt: 1_790_000_000_123,
+  entries: 12,
+  signature: "c2ln",
+};
+const collector = {
+  alive: true,
+  received: 2 ** 40,
+  delivered: 9,
+  lost: 1,
+  queueDepth: 3,
+  lastEventAt: 1_790_000_000_000,
+};
+
+const agentMessages: readonly AgentMessage[] = [
+  {
+    kind: "hello",
+    host: "box",
+    boot: "b1",
+    pid: 12,
+    version: "0.1.0",
+    driver: "nftables",
+    publicKey: new Uint8Array([1, 2, 3]),
+    sequence: 9,
+    receipt,
+  },
+  {
+    kind: "discovered",
+    endpoints: [
+      {
+        kind: "container",
+        name: "web",
+        containerLabels: { app: "web" },
+        image: "nginx:1",
+        interface: "veth1",
+        ifindex: 4,
+        mac: "02:00:00:00:00:01",
+        addresses: ["10.0.0.2", "fd00::2"],
+        netnsPath: "/proc/12/ns/net",
+        listeners: [{ protocol: 6, port: 80, family: 4 }],
+      },
+    ],
+    hostAddresses: ["10.0.0.1"],
+    sessions: [
+      { source: "10.0.0.9", destination: "10.0.0.1", protocol: 6, port: 22, what: "ssh session" },
+    ],
+  },
+  {
+    kind: "flows",
+    sequence: 3,
+    collector,
+    records: [
+      {
+        start: 1_790_000_000_000,
+        end: 1_790_000_000_900,
+        source: "10.0.0.2",
+        destination: "10.0.0.3",
+        protocol: 6,
+        port: 5432,
+        sourcePort: 40000,
+        verdict: "dropped",
+        cookie: "0badcafe",
+        direction: "ingress",
+        connections: 2,
+        established: 0,
+        failed: 2,
+        bytes: 120,
+        packets: 2,
+        probe: true,
+      },
+    ],
+  },
+  { kind: "applied", sequence: 5, revision: 4, receipt, differences: [] },
+  { kind: "applied", sequence: 5, revision: 4, error: "no room", differences: ["a set is full"] },
+  {
+    kind: "drift",
+    detectedAt: 1,
+    revision: 4,
+    expectedDigest: "sha256:a",
+    actualDigest: null,
+    differences: ["table missing"],
+    repaired: true,
+  },
+  { kind: "rendered", id: "r1", ruleset: "table inet bulkhead {}" },
+  { kind: "probed", id: "p1", sent: true, received: false, agree: true, detail: "no answer" },
+  { kind: "health", at: 5, collector, receipt, capacity: 1_000_000 },
+];
+
+const controllerMessages: readonly ControllerMessage[] = [
+  { kind: "welcome", publicKey: new Uint8Array([7]), drift: "report" },
+  {
+    kind: "policy",
+    sequence: 6,
+    revision: 5,
+    digest: "sha256:a",
+    policy: new Uint8Array([123, 125]),
+    signature: new Uint8Array([9]),
+  },
+  {
+    kind: "probe",
+    id: "p",
+    sourceNetns: "/run/netns/a",
+    source: "10.0.0.1",
+    destination: "10.0.0.2",
+    protocol: 17,
+    port: 53,
+    expectPass: false,
+  },
+  { kind: "settings", drift: "repair" },
+  { kind: "flows-stored", sequence: 8 },
+];
+
+describe("codec", () => {
+  it.each(agentMessages.map((message) => [message.kind, message] as const))(
+    "carries agent %s",
+    (_, message) => {
+      expect(connect.requestDeserialize(connect.requestSerialize(message))).toEqual(message);
+    },
+  );
+
+  it.each(controllerMessages.map((message) => [message.kind, message] as const))(
+    "carries controller %s",
+    (_, message) => {
+      expect(connect.responseDeserialize(connect.responseSerialize(message))).toEqual(message);
+    },
+  );
+
+  it("refuses a word it does not know", () => {
+    const bytes = toBinary(
+      AgentMessageSchema,
+      create(AgentMessageSchema, {
+        kind: { case: "flows", value: { records: [{ verdict: "maybe" }] } },
+      }),
+    );
+    expect(() => connect.requestDeserialize(Buffer.from(bytes))).toThrow(WireError);
+  });
+
+  it("refuses a message without a kind", () => {
+    expect(() => connect.requestDeserialize(Buffer.alloc(0))).toThrow(WireError);
+  });
+});
