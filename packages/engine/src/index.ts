@@ -1,0 +1,4 @@
+/** What policies mean and what follows from them: decide, compile, look up, explain, replay, diff, reach. Pure. */
+export * from "./decide.ts";
+export * from "./inventory-index.ts";
+export { isActive, type DecideOptions, type View } from "./judge-stage.ts";

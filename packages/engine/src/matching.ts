@@ -1,0 +1,135 @@
+/**
+ * Whom does a subject select, what does a peer hold, does a rule match a flow: the questions of membership.
+ * Names and labels are looked at here and nowhere else, so a workload on the host's network can never slip in by selector.
+ */
+import {
+  cidrRange,
+  matches,
+  rangeContains,
+  type Block,
+  type Direction,
+  type IpRange,
+  type NamespaceScope,
+  type Peer,
+  type PortMatch,
+  type Rule,
+  type Workload,
+} from "@bulkhead/model";
+import type { InventoryIndex, Place } from "./inventory-index.ts";
+
+export type CidrPeer = Extract<Peer, { kind: "cidr" }>;
+export type WorkloadPeer = Extract<Peer, { kind: "workloads" }>;
+
+/** One direction of one flow: the subject is the workload whose policy is asked, the peer its other end. */
+export interface DirectedFlow {
+  readonly direction: Direction;
+  readonly subject: Workload;
+  readonly peer: Place;
+  /** Who owns the destination; named ports are read from it. */
+  readonly destination: Workload | undefined;
+  readonly protocol: number;
+  readonly port: number;
+}
+
+/** The first clause of a rule that did not hold. */
+export type FailedClause = "peer" | "named-port-on-address" | "port";
+
+export function ruleMatches(rule: Rule, flow: DirectedFlow, index: InventoryIndex): boolean {
+  return failedClause(rule, flow, index) === null;
+}
+
+/** Null when the rule matches: one of its peers holds the other end, and one of its ports that may go with that peer matches. */
+export function failedClause(
+  rule: Rule,
+  flow: DirectedFlow,
+  index: InventoryIndex,
+): FailedClause | null {
+  const holding = rule.peers.filter((peer) => peerHolds(peer, flow.peer, index));
+  if (holding.length === 0) return "peer";
+  const matching = rule.ports.filter((port) => portMatches(port, flow));
+  if (matching.length === 0) return "port";
+  const agree = holding.some((peer) =>
+    matching.some((port) => mayGoWith(port, peer, flow.direction)),
+  );
+  return agree ? null : "named-port-on-address";
+}
+
+/** A name resolves on a workload that was chosen as such: never on a destination given by address or entity (trap 4). */
+export function mayGoWith(port: PortMatch, peer: Peer, direction: Direction): boolean {
+  const byAddress = peer.kind === "cidr" || peer.kind === "entity";
+  return !(port.kind === "named" && direction === "egress" && byAddress);
+}
+
+function portMatches(match: PortMatch, { protocol, port, destination }: DirectedFlow): boolean {
+  if (match.kind === "all") return true;
+  if (match.protocol !== protocol) return false;
+  switch (match.kind) {
+    case "protocol":
+      return true;
+    case "range":
+      return match.first <= port && port <= match.last;
+    case "named":
+      return (destination?.namedPorts ?? []).some(
+        (named) => named.name === match.name && named.protocol === protocol && named.port === port,
+      );
+  }
+}
+
+export function peerHolds(peer: Peer, place: Place, index: InventoryIndex): boolean {
+  switch (peer.kind) {
+    case "any":
+      return true;
+    case "workloads":
+      return place.kind === "workload" && selects(peer, place.workload, index);
+    case "cidr":
+      return (peer.matchesWorkloads || place.kind === "world") && prefixHolds(peer, place);
+    case "entity":
+      return place.kind === peer.entity;
+  }
+}
+
+/** `workload` must have a network of its own. */
+export function selects(
+  subject: Block["subject"],
+  workload: Workload,
+  index: InventoryIndex,
+): boolean {
+  if (subject.kind === "all-workloads") return true;
+  return (
+    inScope(subject.namespaces, workload.namespace, index) &&
+    matches(subject.selector, workload.labels)
+  );
+}
+
+function inScope(scope: NamespaceScope, namespace: string, index: InventoryIndex): boolean {
+  switch (scope.kind) {
+    case "all":
+      return true;
+    case "named":
+      return scope.name === namespace;
+    case "selected":
+      return matches(scope.selector, index.namespaceLabels(namespace));
+  }
+}
+
+function prefixHolds(peer: CidrPeer, { family, value }: Place): boolean {
+  const { prefix, except } = prefixRanges(peer);
+  const holds = (range: IpRange) => rangeContains(range, { family, value });
+  return holds(prefix) && !except.some(holds);
+}
+
+interface PrefixRanges {
+  readonly prefix: IpRange;
+  readonly except: readonly IpRange[];
+}
+
+const parsedPrefixes = new WeakMap<CidrPeer, PrefixRanges>();
+
+export function prefixRanges(peer: CidrPeer): PrefixRanges {
+  let ranges = parsedPrefixes.get(peer);
+  if (ranges === undefined) {
+    ranges = { prefix: cidrRange(peer.cidr), except: peer.except.map(cidrRange) };
+    parsedPrefixes.set(peer, ranges);
+  }
+  return ranges;
+}
