@@ -20,7 +20,7 @@ const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** The list itself when it is in order already (the usual case, linear), else a sorted copy. */
 const ordered = <T>(list: readonly T[], compare: (a: T, b: T) => number): readonly T[] => {
   for (let i = 1; i < list.length; i += 1) {
-    if (compare(list[i - 1] as T, list[i] as T) > 0) return [...list].sort(compare);
+    if (compare(list[i - 1] as T, list[i] as T) > 0) return [...list].toSorted(compare);
   }
   return list;
 };

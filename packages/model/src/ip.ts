@@ -255,7 +255,7 @@ export const sortIps = (addresses: readonly IpAddress[]): IpAddress[] => {
     if (isMapped(groups)) quads.push(mappedQuad(groups));
     else wide.push({ key: String.fromCharCode(...groups), text: groupsText(groups) });
   }
-  const sorted = Float64Array.from(quads).sort();
+  const sorted = Float64Array.from(quads).toSorted();
   wide.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   const out: IpAddress[] = [];
   let last = -1;

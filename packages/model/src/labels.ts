@@ -63,7 +63,7 @@ const canonicalRequirement = (requirement: Requirement): Requirement => {
       return {
         key: requirement.key,
         operator: requirement.operator,
-        values: [...new Set(requirement.values)].sort(bytewise),
+        values: [...new Set(requirement.values)].toSorted(bytewise),
       };
   }
 };
@@ -78,7 +78,7 @@ export const selectorOf = (requirements: readonly Requirement[]): Selector => {
   }
   return {
     requirements: [...byText]
-      .sort(([a], [b]) => bytewise(a, b))
+      .toSorted(([a], [b]) => bytewise(a, b))
       .map(([, requirement]) => requirement),
   };
 };

@@ -57,7 +57,7 @@ const isFull = (intervals: Intervals): boolean =>
 
 const normalize = (intervals: Intervals): Intervals => {
   if (intervals.length < 2) return intervals;
-  const sorted = [...intervals].sort((a, b) => a.first - b.first);
+  const sorted = [...intervals].toSorted((a, b) => a.first - b.first);
   const out: { first: number; last: number }[] = [];
   for (const { first, last } of sorted) {
     const previous = out.at(-1);
@@ -110,7 +110,7 @@ const build = (
 ): PortSet => ({
   byProtocol: [...entries]
     .filter(([, intervals]) => (others ? !isFull(intervals) : intervals.length > 0))
-    .sort(([a], [b]) => a - b)
+    .toSorted(([a], [b]) => a - b)
     .map(([protocol, intervals]) => ({ protocol, intervals })),
   others,
 });

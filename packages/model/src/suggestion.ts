@@ -108,7 +108,13 @@ export interface SetAsideGroup {
 }
 
 /** Why an edge needs no rule although it was seen. */
-export type ExemptReason = "from-host" | "itself" | "not-a-workload" | "neighbour-discovery";
+export type ExemptReason =
+  | "from-host"
+  | "itself"
+  | "not-a-workload"
+  | "neighbour-discovery"
+  /** No label tells either end apart, so no policy can name it: it stays unjudged. */
+  | "unlabelled";
 
 /** A source whose behaviour was judged. */
 export interface FlaggedSource {

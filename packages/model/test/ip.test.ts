@@ -99,12 +99,12 @@ describe("laws", () => {
     fc.assert(
       fc.property(fc.array(anyIp, { maxLength: 30 }), (ips) => {
         const texts = ips.map(({ family, value: v }) => formatIp(family, v));
-        const expected = [...new Set(texts)].sort((a, b) => {
+        const expected = [...new Set(texts)].toSorted((a, b) => {
           const [x, y] = [parseIp(a), parseIp(b)];
           if (x === null || y === null) throw new Error("unreachable");
           return x.family - y.family || (x.value < y.value ? -1 : x.value > y.value ? 1 : 0);
         });
-        expect([...new Set(texts)].sort(compareIp)).toEqual(expected);
+        expect([...new Set(texts)].toSorted(compareIp)).toEqual(expected);
         expect(sortIps(texts)).toEqual(expected);
       }),
     );

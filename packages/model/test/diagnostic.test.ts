@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest";
+import {
+  compareDiagnostics,
+  createDiagnostic,
+  DIAGNOSTICS,
+  formatDiagnostic,
+  hasErrors,
+  sourceLookup,
+} from "../src/index.ts";
+
+const at = (file: string, line: number, column: number) =>
+  createDiagnostic("BH0102", { file, line, column }, "x");
+const span = { file: "shop.yaml", line: 2, column: 3, endLine: 2, endColumn: 7 };
+
+describe("catalogue", () => {
+  test("codes are `BH` and four digits, each with a title of its own", () => {
+    const codes = [...DIAGNOSTICS.keys()];
+    const titles = [...DIAGNOSTICS.values()].map(({ title }) => title);
+    expect(codes.filter((code) => !/^BH\d{4}$/.test(code))).toEqual([]);
+    expect(titles.filter((title, i) => titles.indexOf(title) !== i)).toEqual([]);
+    expect(DIAGNOSTICS.size).toBeGreaterThan(20);
+  });
+
+  test("severity comes from the catalogue, unless an option overrides it", () => {
+    expect(createDiagnostic("BH0303", span, "expired").severity).toBe("warning");
+    expect(createDiagnostic("BH0403", span, "any", undefined, "error").severity).toBe("error");
+    expect(() => createDiagnostic("BH9999", span, "no such code")).toThrow("BH9999");
+    expect(hasErrors([createDiagnostic("BH0303", span, "expired")])).toBe(false);
+    expect(hasErrors([createDiagnostic("BH0102", span, "unknown")])).toBe(true);
+  });
+});
+
+describe("for people", () => {
+  const files = [{ name: "shop.yaml", text: "spec:\n  teir: guardrail\r\n\tx: 1\n" }];
+  const unknown = createDiagnostic("BH0102", span, "unknown field `teir`", "did you mean `tier`?");
+
+  test("place, code, message, source line with caret, help", () => {
+    expect(formatDiagnostic(unknown, sourceLookup(files))).toBe(
+      [
+        "shop.yaml:2:3: error BH0102: unknown field `teir`",
+        "  2 |   teir: guardrail",
+        "    |   ^^^^",
+        "  help: did you mean `tier`?",
+      ].join("\n"),
+    );
+  });
+
+  test("without the source, one line and the help", () => {
+    expect(formatDiagnostic(unknown)).toBe(
+      "shop.yaml:2:3: error BH0102: unknown field `teir`\n  help: did you mean `tier`?",
+    );
+    expect(
+      formatDiagnostic({ ...unknown, span: { ...span, file: "other" } }, sourceLookup(files)),
+    ).toBe("other:2:3: error BH0102: unknown field `teir`\n  help: did you mean `tier`?");
+  });
+
+  test("a tab takes one column, so that the caret stands under its character", () => {
+    const tab = createDiagnostic("BH0003", { file: "shop.yaml", line: 3, column: 1 }, "tab");
+    expect(formatDiagnostic(tab, sourceLookup(files))).toBe(
+      "shop.yaml:3:1: error BH0003: tab\n  3 |  x: 1\n    | ^",
+    );
+  });
+
+  test("order: file, line, column, code", () => {
+    const sorted = [at("a", 1, 2), at("a", 2, 1), at("a", 10, 1), at("b", 1, 1)];
+    expect(sorted.toReversed().toSorted(compareDiagnostics)).toEqual(sorted);
+  });
+});
