@@ -52,7 +52,11 @@ export interface SuggestedRule {
   readonly rare: boolean;
   readonly evidence: Evidence;
   /** The evidence of each relation merged into this rule, where it is more than one. */
-  readonly parts: readonly { readonly name: string; readonly evidence: Evidence }[];
+  readonly parts: readonly {
+    readonly name: string;
+    readonly rare: boolean;
+    readonly evidence: Evidence;
+  }[];
 }
 
 export interface SuggestedNetworkSet {

@@ -1,0 +1,70 @@
+/**
+ * Which sources behave as if they were looking for something: many distinct (destination, protocol, port) targets, most
+ * of which never answer. A scanner's edges are not evidence of need; a source under suspicion must show habits.
+ */
+import type { Edge, FlaggedSource } from "@bulkhead/model";
+import { groupBy } from "./order.ts";
+import { wasAnswered } from "./payload.ts";
+
+export interface BehaviourOptions {
+  /** A scanner has at least so many targets that did not answer … */
+  readonly scanTargets: number;
+  readonly suspiciousTargets: number;
+  /** … and they are at least this share of all its targets. */
+  readonly unansweredShare: number;
+  /** What a scanner did regularly for so long before its first miss stays evidence (milliseconds). */
+  readonly habitBeforeMs: number;
+  readonly habitWindows: number;
+}
+
+export const DEFAULT_BEHAVIOUR: BehaviourOptions = {
+  scanTargets: 8,
+  suspiciousTargets: 3,
+  unansweredShare: 0.5,
+  habitBeforeMs: 600_000,
+  habitWindows: 10,
+};
+
+/** A source is its workload where there is one (both families alike), else its address. */
+export function sourceKey(edge: Edge): string {
+  return edge.source.workload ?? edge.source.address;
+}
+
+function targetKey(edge: Edge): string {
+  return `${edge.destination.workload ?? edge.destination.address} ${edge.protocol} ${edge.port}`;
+}
+
+export function judgeSources(
+  edges: readonly Edge[],
+  options: BehaviourOptions,
+): ReadonlyMap<string, FlaggedSource> {
+  const flagged = new Map<string, FlaggedSource>();
+  for (const [key, own] of groupBy(edges, sourceKey)) {
+    const targets = [...groupBy(own, targetKey).values()];
+    const misses = targets.filter((target) => !target.some(wasAnswered));
+    const share = misses.length / targets.length;
+    const first = own[0];
+    if (first === undefined || share < options.unansweredShare) continue;
+    if (misses.length < options.suspiciousTargets) continue;
+    flagged.set(key, {
+      name: first.source.name,
+      address: first.source.address,
+      level: misses.length >= options.scanTargets ? "scanner" : "suspicious",
+      targets: targets.length,
+      unanswered: misses.length,
+      since: Math.min(...misses.flat().map((edge) => edge.firstSeen)),
+    });
+  }
+  return flagged;
+}
+
+/** Was this edge a habit of its source long before it began to miss? */
+export function wasHabitBefore(
+  edge: Edge,
+  source: FlaggedSource,
+  options: BehaviourOptions,
+): boolean {
+  return (
+    edge.firstSeen <= source.since - options.habitBeforeMs && edge.windows >= options.habitWindows
+  );
+}

@@ -1,0 +1,71 @@
+/**
+ * Does a suggested rule allow an edge that was set aside? That happens when a refused edge's ends carry the same labels
+ * as ends whose need is proven. Such edges are reported as covered, never left in the list of what stays forbidden.
+ */
+import {
+  matches,
+  type SetAside,
+  type SuggestedNetworkSet,
+  type SuggestedPeer,
+  type SuggestedRule,
+} from "@bulkhead/model";
+import type { Edge, FlowEnd } from "@bulkhead/model";
+import type { Member } from "./groups.ts";
+
+export function splitCovered(
+  setAside: readonly SetAside[],
+  rules: readonly SuggestedRule[],
+  networkSets: readonly SuggestedNetworkSet[],
+  members: ReadonlyMap<string, Member>,
+): { readonly setAside: readonly SetAside[]; readonly covered: readonly SetAside[] } {
+  const covered: SetAside[] = [];
+  const rest: SetAside[] = [];
+  for (const item of setAside) {
+    const rule =
+      item.reason === "spoofed"
+        ? undefined // stopped by where it comes from, whatever the rules say
+        : rules.find((candidate) => allows(candidate, item.edge, networkSets, members));
+    if (rule === undefined) rest.push(item);
+    else
+      covered.push({ ...item, detail: `${item.detail}; \`${rule.name}\` allows it all the same` });
+  }
+  return { setAside: rest, covered };
+}
+
+function allows(
+  rule: SuggestedRule,
+  edge: Edge,
+  networkSets: readonly SuggestedNetworkSet[],
+  members: ReadonlyMap<string, Member>,
+): boolean {
+  return (
+    rule.ports.some((port) => port.protocol === edge.protocol && port.port === edge.port) &&
+    isPeer(rule.from, edge.source, networkSets, members) &&
+    isPeer(rule.to, edge.destination, networkSets, members)
+  );
+}
+
+function isPeer(
+  peer: SuggestedPeer,
+  end: FlowEnd,
+  networkSets: readonly SuggestedNetworkSet[],
+  members: ReadonlyMap<string, Member>,
+): boolean {
+  const member = end.workload === undefined ? undefined : members.get(end.workload);
+  switch (peer.kind) {
+    case "workloads":
+      return (
+        member !== undefined &&
+        member.namespace === peer.namespace &&
+        matches(peer.selector, member.labels)
+      );
+    case "host":
+      return member === undefined && end.name === "host";
+    case "networkSet": {
+      if (member !== undefined || end.name === "host") return false;
+      const proposed = networkSets.find((set) => set.name === peer.name);
+      if (proposed === undefined) return end.name === peer.name;
+      return proposed.cidrs.some((cidr) => cidr.startsWith(`${end.address}/`));
+    }
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Resolves the two ends of an edge to what a rule could name: a group of workloads, the host, a declared NetworkSet, or
+ * an outside address. What no rule has to or can name leaves here, with its reason.
+ */
+import {
+  ICMPV6,
+  type Edge,
+  type ExemptReason,
+  type FlowEnd,
+  type Inventory,
+  type SetAsideReason,
+} from "@bulkhead/model";
+import { nameOf, type Group, type Grouping, type Member } from "./groups.ts";
+import { groupBy, inEdgeOrder } from "./order.ts";
+
+export type End =
+  | { readonly kind: "group"; readonly key: string; readonly group: Group }
+  | { readonly kind: "host"; readonly key: "host" }
+  /** `short` is how it stands in a rule's name. */
+  | { readonly kind: "set"; readonly key: string; readonly name: string; readonly short: string }
+  | { readonly kind: "address"; readonly key: string; readonly address: string };
+
+export type Placed =
+  | {
+      readonly kind: "candidate";
+      readonly edge: Edge;
+      readonly source: End;
+      readonly destination: End;
+    }
+  | { readonly kind: "exempt"; readonly edge: Edge; readonly reason: ExemptReason }
+  | {
+      readonly kind: "aside";
+      readonly edge: Edge;
+      readonly reason: SetAsideReason;
+      readonly detail: string;
+    };
+
+/** Everybody known: the inventory, and workloads that were seen but have gone since, with the labels of their last edge. */
+export function knownMembers(edges: readonly Edge[], inventory: Inventory): readonly Member[] {
+  const members = new Map<string, Member>();
+  const ends = [...edges]
+    .toSorted((a, b) => a.lastSeen - b.lastSeen || inEdgeOrder(a, b))
+    .flatMap((edge) => [edge.source, edge.destination]);
+  for (const end of ends) {
+    if (end.workload === undefined) continue;
+    const namespace = end.workload.slice(0, end.workload.indexOf("/"));
+    members.set(end.workload, { id: end.workload, namespace, labels: end.labels });
+  }
+  for (const workload of inventory.workloads) {
+    if (workload.hostNetwork) members.delete(workload.id);
+    else members.set(workload.id, workload);
+  }
+  return [...members.values()];
+}
+
+export function placeEdges(
+  edges: readonly Edge[],
+  inventory: Inventory,
+  grouping: Grouping,
+): readonly Placed[] {
+  const hostNetwork = new Set(
+    inventory.workloads.filter((workload) => workload.hostNetwork).map((workload) => workload.id),
+  );
+  return edges.map((edge) => place(edge, hostNetwork, grouping));
+}
+
+function place(edge: Edge, hostNetwork: ReadonlySet<string>, grouping: Grouping): Placed {
+  const aside = (reason: SetAsideReason, detail: string): Placed => ({
+    kind: "aside",
+    edge,
+    reason,
+    detail,
+  });
+  const exempt = (reason: ExemptReason): Placed => ({ kind: "exempt", edge, reason });
+  if (edge.verdict === "spoofed") {
+    return aside("spoofed", "the packets bore a source address that is not their sender's");
+  }
+  if (isNeighbourDiscovery(edge)) return exempt("neighbour-discovery");
+  const ends = [edge.source, edge.destination];
+  if (ends.every((end) => end.workload === undefined)) return exempt("not-a-workload");
+  if (edge.source.workload !== undefined && edge.source.workload === edge.destination.workload) {
+    return exempt("itself");
+  }
+  const isHost = (end: FlowEnd): boolean =>
+    end.name === "host" || (end.workload !== undefined && hostNetwork.has(end.workload));
+  if (isHost(edge.source)) return exempt(isHost(edge.destination) ? "not-a-workload" : "from-host");
+  if (edge.destination.workload !== undefined && hostNetwork.has(edge.destination.workload)) {
+    return aside(
+      "host-network",
+      "the destination shares its machine's addresses: name the host instead",
+    );
+  }
+  const known = ends.filter(
+    (end) => end.workload !== undefined && grouping.groupOf.has(end.workload),
+  );
+  if (known.length === 0) return exempt("unlabelled");
+  const nameless = ends.find(
+    (end) => end.workload !== undefined && !grouping.groupOf.has(end.workload),
+  );
+  if (nameless !== undefined) {
+    return aside(
+      "unlabelled",
+      `no label tells what \`${nameless.name}\` is: give it one in an Inventory`,
+    );
+  }
+  if (edge.verdict === "error")
+    return aside("error", "the packet could not be judged or delivered");
+  if (edge.verdict === "dropped" || edge.verdict === "rejected") {
+    const by = edge.rule === undefined ? "" : ` by \`${edge.rule}\``;
+    return aside("denied", `was denied${by}: allow it by hand if it is needed`);
+  }
+  if (isGroupAddress(edge.destination.address)) {
+    return aside("multicast", "broadcast and multicast are not connections between workloads");
+  }
+  return {
+    kind: "candidate",
+    edge,
+    source: endOf(edge.source, grouping),
+    destination: endOf(edge.destination, grouping),
+  };
+}
+
+function endOf(end: FlowEnd, grouping: Grouping): End {
+  const group = end.workload === undefined ? undefined : grouping.groupOf.get(end.workload);
+  if (group !== undefined) return { kind: "group", key: `group ${group.id}`, group };
+  if (end.name === "host") return { kind: "host", key: "host" };
+  if (end.name === "world" || end.name === end.address) {
+    return { kind: "address", key: `address ${end.address}`, address: end.address };
+  }
+  return { kind: "set", key: `set ${end.name}`, name: end.name, short: nameOf(end.name) };
+}
+
+/** ICMPv6 types a link cannot do without (RFC 4890 §4.4.1); the datapath exempts them. */
+function isNeighbourDiscovery(edge: Edge): boolean {
+  const type = Math.floor(edge.port / 256);
+  return edge.protocol === ICMPV6 && ((type >= 130 && type <= 137) || type === 143);
+}
+
+function isGroupAddress(address: string): boolean {
+  if (address.includes(":")) return address.startsWith("ff");
+  const first = Number(address.split(".")[0]);
+  return (first >= 224 && first <= 239) || address === "255.255.255.255";
+}
+
+/** Everything seen between two ends on one port: what is judged as one. */
+export interface Relation {
+  readonly source: End;
+  readonly destination: End;
+  readonly protocol: number;
+  readonly port: number;
+  readonly edges: readonly Edge[];
+}
+
+export function relationsOf(placed: readonly Placed[]): readonly Relation[] {
+  const candidates = placed.filter((item) => item.kind === "candidate");
+  const key = (item: (typeof candidates)[number]): string =>
+    [item.source.key, item.destination.key, item.edge.protocol, item.edge.port].join("\n");
+  return [...groupBy(candidates, key).values()].flatMap((items) => {
+    const first = items[0];
+    if (first === undefined) return [];
+    const { source, destination, edge } = first;
+    const { protocol, port } = edge;
+    return [{ source, destination, protocol, port, edges: items.map((item) => item.edge) }];
+  });
+}

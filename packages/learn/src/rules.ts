@@ -1,0 +1,282 @@
+/**
+ * From needed relations to few, well-named rules: ports of the same two ends together, then clients of the same service
+ * together, then services that one client uses in the same way. Merging only ever joins what was seen, so a rule allows
+ * no pair without evidence.
+ */
+import { EVERYTHING } from "@bulkhead/model";
+import type {
+  Edge,
+  Evidence,
+  Selector,
+  SuggestedPeer,
+  SuggestedPort,
+  SuggestedRule,
+} from "@bulkhead/model";
+import type { End } from "./ends.ts";
+import { evidenceOf } from "./evidence.ts";
+import { nameOf, type Group, type Grouping } from "./groups.ts";
+import { by, compareText, groupBy } from "./order.ts";
+
+/** What is needed between two ends on one port. World addresses have become sets by now. */
+export interface Need {
+  readonly source: Exclude<End, { kind: "address" }>;
+  readonly destination: Exclude<End, { kind: "address" }>;
+  readonly protocol: number;
+  readonly port: number;
+  readonly rare: boolean;
+  readonly edges: readonly Edge[];
+}
+
+interface Draft {
+  readonly sources: readonly Need["source"][];
+  readonly destinations: readonly Need["destination"][];
+  readonly ports: readonly SuggestedPort[];
+  readonly rare: boolean;
+  readonly needs: readonly Need[];
+}
+
+const MANY_DESTINATIONS = 3;
+/** A service with so many regular clients is common ground: a rare client adds no rule of its own. */
+const COMMON_CLIENTS = 3;
+const DNS_PORT = 53;
+
+export function rulesOf(needs: readonly Need[], grouping: Grouping): readonly SuggestedRule[] {
+  const rare = needs.filter((need) => need.rare);
+  const shared = mergeSources(needs.filter((need) => !need.rare));
+  const joining = (draft: Draft): readonly Need[] =>
+    draft.sources.length < COMMON_CLIENTS
+      ? []
+      : rare.filter((need) => clientKey(need) === clientKey(draft.needs[0]));
+  const joined = new Set(shared.flatMap(joining));
+  const drafts = [
+    ...mergeDestinations(mergePorts(shared.map((draft) => withClients(draft, joining(draft))))),
+    // The other rare ones stay apart, so that each can be struck out by itself.
+    ...mergePorts(rare.filter((need) => !joined.has(need)).map(single)),
+  ];
+  return nameRules(drafts, grouping);
+}
+
+function withClients(draft: Draft, needs: readonly Need[]): Draft {
+  return needs.length === 0 ? draft : { ...join([draft, ...needs.map(single)]), rare: false };
+}
+
+function single(need: Need): Draft {
+  return {
+    sources: [need.source],
+    destinations: [need.destination],
+    ports: [{ protocol: need.protocol, port: need.port }],
+    rare: need.rare,
+    needs: [need],
+  };
+}
+
+/** Needs with one key are clients of the same port of the same service, and can be said as one peer. */
+function clientKey(need: Need | undefined): string {
+  if (need === undefined) return "";
+  return [need.destination.key, need.protocol, need.port, mergeKey(need.source)].join("\n");
+}
+
+function mergeSources(needs: readonly Need[]): readonly Draft[] {
+  return [...groupBy(needs, clientKey).values()].map((own) => join(own.map(single)));
+}
+
+/** All ports that the same clients use of the same service. */
+function mergePorts(drafts: readonly Draft[]): readonly Draft[] {
+  const key = (draft: Draft): string =>
+    [keysOf(draft.destinations), keysOf(draft.sources), draft.rare].join("\n\n");
+  return [...groupBy(drafts, key).values()].map(join);
+}
+
+/** Many services used by the same client on the same ports: a scraper and its targets. */
+function mergeDestinations(drafts: readonly Draft[]): readonly Draft[] {
+  const key = (draft: Draft): string =>
+    [
+      keysOf(draft.sources),
+      portsKey(draft.ports),
+      draft.sources.length === 1 && draft.destinations[0] !== undefined
+        ? mergeKey(draft.destinations[0])
+        : keysOf(draft.destinations),
+    ].join("\n\n");
+  return [...groupBy(drafts, key).values()].flatMap((own) =>
+    own.length >= MANY_DESTINATIONS ? [join(own)] : own,
+  );
+}
+
+function join(drafts: readonly Draft[]): Draft {
+  const ports = drafts.flatMap((draft) => draft.ports);
+  return {
+    sources: distinct(drafts.flatMap((draft) => draft.sources)),
+    destinations: distinct(drafts.flatMap((draft) => draft.destinations)),
+    ports: [
+      ...new Map(ports.map((port) => [`${port.protocol}/${port.port}`, port])).values(),
+    ].toSorted(
+      by(
+        (port) => port.protocol,
+        (port) => port.port,
+      ),
+    ),
+    rare: drafts.some((draft) => draft.rare),
+    needs: drafts.flatMap((draft) => draft.needs),
+  };
+}
+
+const distinct = <T extends End>(ends: readonly T[]): readonly T[] =>
+  [...new Map(ends.map((end) => [end.key, end])).values()].toSorted(by((end) => end.key));
+
+const keysOf = (ends: readonly End[]): string => ends.map((end) => end.key).join("\n");
+const portsKey = (ports: readonly SuggestedPort[]): string =>
+  ports.map((port) => `${port.protocol}/${port.port}`).join(" ");
+
+/** Ends with one key can be said as one peer: selectors that differ in the values of one `In` only. */
+function mergeKey(end: End): string {
+  if (end.kind !== "group") return end.key;
+  const { namespace, selector } = end.group;
+  const keyed = selector.requirements.filter((requirement) => requirement.operator === "In");
+  if (keyed.length !== 1) return end.key;
+  const shape = selector.requirements.map((requirement) => [requirement.key, requirement.operator]);
+  return `family ${namespace} ${JSON.stringify(shape)}`;
+}
+
+function peerOf(ends: readonly Need["source"][]): SuggestedPeer {
+  const first = ends[0];
+  if (first === undefined) throw new Error("a rule without ends was drafted");
+  if (first.kind === "host") return { kind: "host" };
+  if (first.kind === "set") return { kind: "networkSet", name: first.name };
+  const own = ends.flatMap((end) => (end.kind === "group" ? [end.group] : []));
+  const names = own.map((group) => group.name).toSorted(compareText);
+  return {
+    kind: "workloads",
+    namespace: first.group.namespace,
+    selector: mergeSelectors(own),
+    name: names.join(", "),
+  };
+}
+
+/** Names are common ground: when all of a namespace resolves them, the namespace is the peer. */
+function clientsOf(draft: Draft, grouping: Grouping): SuggestedPeer {
+  const clients = peerOf(draft.sources);
+  const destination = draft.destinations[0];
+  if (clients.kind !== "workloads" || draft.ports.some((port) => port.port !== DNS_PORT))
+    return clients;
+  const { namespace } = clients;
+  const asking = new Set(draft.sources.map((end) => end.key));
+  const silent = grouping.groups.filter(
+    (group) => group.namespace === namespace && !asking.has(`group ${group.id}`),
+  );
+  // A single server need not ask itself, and talking to itself is exempt.
+  const others = silent.filter(
+    (group) => destination?.key !== `group ${group.id}` || group.members.length > 1,
+  );
+  const nameless = grouping.ungrouped.some((member) => member.namespace === namespace);
+  if (draft.sources.length < COMMON_CLIENTS || others.length > 0 || nameless) return clients;
+  return { kind: "workloads", namespace, selector: EVERYTHING, name: "all" };
+}
+
+function mergeSelectors(groups: readonly Group[]): Selector {
+  const first = groups[0];
+  if (first === undefined || groups.length === 1) return first?.selector ?? { requirements: [] };
+  return {
+    requirements: first.selector.requirements.map((requirement) => {
+      if (requirement.operator !== "In") return requirement;
+      const values = groups.flatMap((group) =>
+        group.selector.requirements.flatMap((other) =>
+          other.operator === "In" && other.key === requirement.key ? other.values : [],
+        ),
+      );
+      return { ...requirement, values: [...new Set(values)].toSorted(compareText) };
+    }),
+  };
+}
+
+function nameRules(drafts: readonly Draft[], grouping: Grouping): readonly SuggestedRule[] {
+  const unnamed = drafts.map((draft) => ({
+    draft,
+    namespace: namespaceOf(draft),
+    name: plainName(draft),
+  }));
+  const named: SuggestedRule[] = [];
+  for (const same of groupBy(unnamed, (item) => `${item.namespace}/${item.name}`).values()) {
+    const ordered = [...same].toSorted(
+      by(
+        (item) => (item.draft.rare ? 1 : 0),
+        (item) => portsKey(item.draft.ports),
+        (item) => keysOf(item.draft.sources),
+      ),
+    );
+    const taken = new Set<string>();
+    for (const { draft, namespace, name } of ordered) {
+      const port = draft.ports[0]?.port;
+      let full = ordered.length === 1 ? name : `${name}-${port}`;
+      for (let count = 2; taken.has(full); count += 1) full = `${name}-${port}-${count}`;
+      taken.add(full);
+      named.push(toRule(draft, namespace, full, grouping));
+    }
+  }
+  return named.toSorted(
+    by(
+      (rule) => rule.namespace,
+      (rule) => (rule.rare ? 1 : 0),
+      (rule) => rule.name,
+    ),
+  );
+}
+
+function toRule(draft: Draft, namespace: string, name: string, grouping: Grouping): SuggestedRule {
+  const parts = [
+    ...groupBy(draft.needs, (need) => `${endName(need.source)} → ${endName(need.destination)}`),
+  ]
+    .map(([part, needs]) => ({
+      name: part,
+      rare: needs.every((need) => need.rare),
+      evidence: evidenceOf(needs.flatMap((need) => need.edges)),
+    }))
+    .toSorted(by((part) => part.name));
+  const evidence: Evidence = evidenceOf(draft.needs.flatMap((need) => need.edges));
+  return {
+    name,
+    namespace,
+    from: clientsOf(draft, grouping),
+    to: peerOf(draft.destinations),
+    ports: draft.ports,
+    rare: draft.rare,
+    evidence,
+    parts: parts.length > 1 ? parts : [],
+  };
+}
+
+/** The destination's namespace; the source's where the destination has none. */
+function namespaceOf(draft: Draft): string {
+  const ends = [...draft.destinations, ...draft.sources];
+  const group = ends.find((end) => end.kind === "group");
+  return group?.kind === "group" ? group.group.namespace : "default";
+}
+
+function plainName(draft: Draft): string {
+  const home = namespaceOf(draft);
+  const source = draft.sources[0];
+  const destination = draft.destinations[0];
+  if (source === undefined || destination === undefined)
+    throw new Error("a rule without ends was drafted");
+  const from =
+    draft.sources.length > 1 ? manyName(source, home, "clients") : shortName(source, home);
+  const to = draft.destinations.length > 1 ? "many" : shortName(destination, home);
+  return `${from}-to-${to}`;
+}
+
+function shortName(end: Need["source"], home: string): string {
+  if (end.kind === "host") return "host";
+  if (end.kind === "set") return end.short;
+  return end.group.namespace === home
+    ? end.group.name
+    : `${nameOf(end.group.namespace)}-${end.group.name}`;
+}
+
+function manyName(end: Need["source"], home: string, word: string): string {
+  if (end.kind !== "group" || end.group.namespace === home) return word;
+  return `${nameOf(end.group.namespace)}-${word}`;
+}
+
+function endName(end: Need["source"]): string {
+  if (end.kind === "host") return "host";
+  return end.kind === "set" ? end.name : `${end.group.namespace}/${end.group.name}`;
+}

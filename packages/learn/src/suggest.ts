@@ -1,0 +1,142 @@
+/**
+ * From what was seen to the least policy that covers it.
+ *
+ *   edges ──► ends ──────► relations ──► judge ──► needs ──► world ──► rules ──► suggestion
+ *               │ groups of labels ▲        ▲ │ set aside      │ sets    │
+ *               ▼                  │        │ ▼                ▼         ▼
+ *             exempt          inventory  behaviour of      set aside   covered
+ *
+ * The same edges in any order give the same suggestion. What is not proposed is listed with its reason.
+ */
+import type { Edge, Inventory, SetAside, SuggestedIsolation, Suggestion } from "@bulkhead/model";
+import { DEFAULT_BEHAVIOUR, judgeSources, type BehaviourOptions } from "./behaviour.ts";
+import { splitCovered } from "./cover.ts";
+import { knownMembers, placeEdges, relationsOf } from "./ends.ts";
+import { groupWorkloads, nameOf, type Grouping } from "./groups.ts";
+import { DEFAULT_JUDGE, judgeRelation, pairKey, type JudgeOptions } from "./judge.ts";
+import { by, groupBy, inEdgeOrder } from "./order.ts";
+import { rulesOf } from "./rules.ts";
+import { summarise } from "./summary.ts";
+import { nameWorld, type RawNeed } from "./world.ts";
+
+export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">> {
+  readonly behaviour?: Partial<BehaviourOptions>;
+  /** More outside addresses than this on one port of one group are left to a person. */
+  readonly maxWorldAddresses?: number;
+  /** Only rules that live in, and isolation of, these namespaces; all by default. */
+  readonly namespaces?: readonly string[];
+}
+
+/** `edges` must not hold our own probes. Times are the edges' own; nothing here reads a clock. */
+export function suggest(
+  edges: readonly Edge[],
+  inventory: Inventory,
+  options: SuggestOptions = {},
+): Suggestion {
+  const behaviour = { ...DEFAULT_BEHAVIOUR, ...options.behaviour };
+  const judge: JudgeOptions = { ...DEFAULT_JUDGE, ...options, behaviour };
+  const ordered = withinNamespaces([...edges].toSorted(inEdgeOrder), options.namespaces);
+
+  const members = knownMembers(ordered, inventory);
+  const grouping = groupWorkloads(members);
+  const flagged = judgeSources(ordered, behaviour);
+  const placed = placeEdges(ordered, inventory, grouping);
+  const setAside: SetAside[] = placed.flatMap((item) =>
+    item.kind === "aside" ? [{ edge: item.edge, reason: item.reason, detail: item.detail }] : [],
+  );
+
+  const relations = relationsOf(placed);
+  const byPair = groupBy(relations, pairKey);
+  const raw: RawNeed[] = [];
+  for (const relation of relations) {
+    const judgement = judgeRelation(relation, byPair, flagged, judge);
+    setAside.push(...judgement.refused);
+    if (judgement.kind === "needed") {
+      raw.push({ ...relation, rare: judgement.rare, edges: judgement.edges });
+    }
+  }
+
+  const world = nameWorld(raw, options.maxWorldAddresses ?? 8);
+  setAside.push(...world.refused);
+  const rules = rulesOf(world.needs, grouping);
+  const byId = new Map(members.map((member) => [member.id, member]));
+  const split = splitCovered(
+    [...setAside].toSorted((a, b) => inEdgeOrder(a.edge, b.edge)),
+    rules,
+    world.networkSets,
+    byId,
+  );
+  return {
+    isolations: isolationsOf(ordered, grouping, options.namespaces),
+    networkSets: world.networkSets,
+    rules,
+    setAside: split.setAside,
+    setAsideGroups: summarise(split.setAside),
+    exempt: placed.flatMap((item) =>
+      item.kind === "exempt" ? [{ edge: item.edge, reason: item.reason }] : [],
+    ),
+    accepted: world.needs.flatMap((need) => need.edges).toSorted(inEdgeOrder),
+    covered: split.covered,
+    flagged: [...flagged.values()].toSorted(
+      by(
+        (source) => source.name,
+        (source) => source.address,
+      ),
+    ),
+  };
+}
+
+function withinNamespaces(
+  edges: readonly Edge[],
+  namespaces: readonly string[] | undefined,
+): readonly Edge[] {
+  if (namespaces === undefined) return edges;
+  const inside = (id: string | undefined): boolean =>
+    id !== undefined && namespaces.some((namespace) => id.startsWith(`${namespace}/`));
+  return edges.filter((edge) => inside(edge.source.workload) || inside(edge.destination.workload));
+}
+
+/** Default deny for every namespace with traffic: whole, unless some of it has no label to go by. */
+function isolationsOf(
+  edges: readonly Edge[],
+  grouping: Grouping,
+  namespaces: readonly string[] | undefined,
+): readonly SuggestedIsolation[] {
+  const seen = new Set(
+    edges
+      .flatMap((edge) => [edge.source.workload, edge.destination.workload])
+      .flatMap((id) => id?.slice(0, id.indexOf("/")) ?? []),
+  );
+  const isolations: SuggestedIsolation[] = [];
+  for (const [namespace, groups] of groupBy(grouping.groups, (group) => group.namespace)) {
+    if (!seen.has(namespace) || (namespaces !== undefined && !namespaces.includes(namespace)))
+      continue;
+    const workloads = groups.reduce((sum, group) => sum + group.members.length, 0);
+    if (!grouping.ungrouped.some((member) => member.namespace === namespace)) {
+      isolations.push({
+        name: "default-deny",
+        namespace,
+        selector: { requirements: [] },
+        workloads,
+      });
+      continue;
+    }
+    for (const family of groupBy(groups, (group) => JSON.stringify(group.family)).values()) {
+      const selector = family[0]?.family ?? { requirements: [] };
+      const key =
+        selector.requirements.find((requirement) => requirement.operator === "Exists")?.key ?? "";
+      isolations.push({
+        name: `default-deny-${nameOf(key)}`,
+        namespace,
+        selector,
+        workloads: family.reduce((sum, group) => sum + group.members.length, 0),
+      });
+    }
+  }
+  return isolations.toSorted(
+    by(
+      (isolation) => isolation.namespace,
+      (isolation) => isolation.name,
+    ),
+  );
+}
