@@ -1,0 +1,134 @@
+/** One flow as a row of the flows table: the columns, how they are appended, and how they are read back. */
+import type { DuckDBAppender } from "@duckdb/node-api";
+import type { Direction, Edge, Flow, FlowEnd, FlowVerdict, Labels } from "@bulkhead/model";
+
+export const FLOW_COLUMNS = `
+  start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL,
+  src_address VARCHAR NOT NULL, src_workload VARCHAR, src_name VARCHAR NOT NULL, src_labels VARCHAR NOT NULL,
+  dst_address VARCHAR NOT NULL, dst_workload VARCHAR, dst_name VARCHAR NOT NULL, dst_labels VARCHAR NOT NULL,
+  protocol INTEGER NOT NULL, port INTEGER NOT NULL, source_port INTEGER NOT NULL,
+  verdict VARCHAR NOT NULL, cookie VARCHAR, direction VARCHAR, rule VARCHAR, probe BOOLEAN NOT NULL,
+  connections BIGINT NOT NULL, established BIGINT NOT NULL, failed BIGINT NOT NULL,
+  bytes BIGINT NOT NULL, packets BIGINT NOT NULL`;
+
+/** Labels of a workload are one object for as long as they do not change: serialise them once. */
+const labelTexts = new WeakMap<Labels, string>();
+
+function labelText(labels: Labels): string {
+  const known = labelTexts.get(labels);
+  if (known !== undefined) return known;
+  const fresh = JSON.stringify(labels);
+  labelTexts.set(labels, fresh);
+  return fresh;
+}
+
+function appendOptional(appender: DuckDBAppender, value: string | undefined): void {
+  if (value === undefined) appender.appendNull();
+  else appender.appendVarchar(value);
+}
+
+function appendEnd(appender: DuckDBAppender, end: FlowEnd): void {
+  appender.appendVarchar(end.address);
+  appendOptional(appender, end.workload);
+  appender.appendVarchar(end.name);
+  appender.appendVarchar(labelText(end.labels));
+}
+
+export function appendFlow(appender: DuckDBAppender, flow: Flow): void {
+  appender.appendBigInt(BigInt(flow.start));
+  appender.appendBigInt(BigInt(flow.end));
+  appendEnd(appender, flow.source);
+  appendEnd(appender, flow.destination);
+  appender.appendInteger(flow.protocol);
+  appender.appendInteger(flow.port);
+  appender.appendInteger(flow.sourcePort);
+  appender.appendVarchar(flow.verdict);
+  appendOptional(appender, flow.cookie);
+  appendOptional(appender, flow.direction);
+  appendOptional(appender, flow.rule);
+  appender.appendBoolean(flow.probe ?? false);
+  appender.appendBigInt(BigInt(flow.connections));
+  appender.appendBigInt(BigInt(flow.established));
+  appender.appendBigInt(BigInt(flow.failed));
+  appender.appendBigInt(BigInt(flow.bytes));
+  appender.appendBigInt(BigInt(flow.packets));
+  appender.endRow();
+}
+
+/** A value as DuckDB hands it over: counts are bigint. */
+export type Cell = string | number | bigint | boolean | null;
+export type ResultRow = Readonly<Record<string, Cell>>;
+
+function text(row: ResultRow, column: string): string {
+  const value = row[column];
+  if (typeof value !== "string") throw new Error(`column ${column} holds no text`);
+  return value;
+}
+
+function number(row: ResultRow, column: string): number {
+  const value = row[column];
+  if (typeof value !== "number" && typeof value !== "bigint")
+    throw new Error(`column ${column} holds no number`);
+  return Number(value);
+}
+
+function optionalText<K extends string>(
+  row: ResultRow,
+  column: string,
+  key: K,
+): { readonly [P in K]?: string } {
+  const value = row[column];
+  return typeof value === "string" ? ({ [key]: value } as { readonly [P in K]?: string }) : {};
+}
+
+function endOf(row: ResultRow, side: "src" | "dst"): FlowEnd {
+  return {
+    address: text(row, `${side}_address`),
+    ...optionalText(row, `${side}_workload`, "workload"),
+    name: text(row, `${side}_name`),
+    labels: JSON.parse(text(row, `${side}_labels`)) as Labels,
+  };
+}
+
+export function flowOf(row: ResultRow): Flow {
+  const direction = row["direction"];
+  return {
+    start: number(row, "start_ms"),
+    end: number(row, "end_ms"),
+    source: endOf(row, "src"),
+    destination: endOf(row, "dst"),
+    protocol: number(row, "protocol"),
+    port: number(row, "port"),
+    sourcePort: number(row, "source_port"),
+    verdict: text(row, "verdict") as FlowVerdict,
+    ...optionalText(row, "cookie", "cookie"),
+    ...(direction === null ? {} : { direction: direction as Direction }),
+    ...optionalText(row, "rule", "rule"),
+    ...(row["probe"] === true ? { probe: true } : {}),
+    connections: number(row, "connections"),
+    established: number(row, "established"),
+    failed: number(row, "failed"),
+    bytes: number(row, "bytes"),
+    packets: number(row, "packets"),
+  };
+}
+
+export function edgeOf(row: ResultRow): Edge {
+  return {
+    source: endOf(row, "src"),
+    destination: endOf(row, "dst"),
+    protocol: number(row, "protocol"),
+    port: number(row, "port"),
+    verdict: text(row, "verdict") as FlowVerdict,
+    ...optionalText(row, "rule", "rule"),
+    ...(row["probe"] === true ? { probe: true } : {}),
+    connections: number(row, "connections"),
+    established: number(row, "established"),
+    failed: number(row, "failed"),
+    bytes: number(row, "bytes"),
+    packets: number(row, "packets"),
+    firstSeen: number(row, "first_seen"),
+    lastSeen: number(row, "last_seen"),
+    windows: number(row, "windows"),
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * One accepted change, and the chain that makes a later alteration visible: the hash of a revision covers all its
+ * fields, the texts of its files (by their hashes) and the hash of the revision before.
+ */
+import { createHash } from "node:crypto";
+
+export type ApplyMode = "audit" | "enforce";
+
+/** A resource in force, with the file text it stands in, so that its source spans stay true. */
+export interface StoredResource {
+  /** `Policy/shop/db`; unique in a set. */
+  readonly key: string;
+  readonly fileName: string;
+  /** SHA-256 of the file's text, lower-case hex. */
+  readonly fileHash: string;
+  /** The mode it was last applied with. */
+  readonly mode: ApplyMode;
+}
+
+export interface StoredFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface ChangeSummary {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+  readonly unchanged: readonly string[];
+  readonly kept: readonly string[];
+}
+
+export interface NewRevision {
+  readonly time: number;
+  readonly kind: "apply" | "rollback" | "revert";
+  readonly author: string;
+  readonly reason: string;
+  readonly mode: ApplyMode;
+  readonly forced: boolean;
+  readonly changes: ChangeSummary;
+  /** Files as given with this change. */
+  readonly given: readonly { readonly name: string; readonly hash: string }[];
+  /** The whole set in force from this revision on, sorted by key. */
+  readonly resources: readonly StoredResource[];
+  readonly restores?: number;
+}
+
+export interface Revision extends NewRevision {
+  readonly revision: number;
+  readonly prevHash: string;
+  readonly hash: string;
+}
+
+export const GENESIS = "0".repeat(64);
+
+export function hashText(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** Fixed order, so that equal content gives equal bytes. */
+export function revisionHash(revision: Omit<Revision, "hash">): string {
+  return hashText(
+    JSON.stringify([
+      revision.revision,
+      revision.time,
+      revision.kind,
+      revision.author,
+      revision.reason,
+      revision.mode,
+      revision.forced,
+      [
+        revision.changes.added,
+        revision.changes.changed,
+        revision.changes.removed,
+        revision.changes.unchanged,
+        revision.changes.kept,
+      ],
+      revision.given.map((file) => [file.name, file.hash]),
+      revision.resources.map((resource) => [
+        resource.key,
+        resource.fileName,
+        resource.fileHash,
+        resource.mode,
+      ]),
+      revision.restores ?? null,
+      revision.prevHash,
+    ]),
+  );
+}

@@ -1,0 +1,166 @@
+/** The state store: accepted changes stay, in order, chained; alterations show; a full disk leaves nothing behind. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  GENESIS,
+  hashText,
+  openStateStore,
+  type NewRevision,
+  type StateStore,
+} from "../src/index.ts";
+
+let folder: string;
+let store: StateStore;
+const path = () => join(folder, "state.sqlite");
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "bhk-state-"));
+  store = await openStateStore(path());
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const text = "kind: Policy\n";
+function change(more: Partial<NewRevision> = {}): NewRevision {
+  return {
+    time: 1000,
+    kind: "apply",
+    author: "ada",
+    reason: "first",
+    mode: "audit",
+    forced: false,
+    changes: { added: ["Policy/shop/db"], changed: [], removed: [], unchanged: [], kept: [] },
+    given: [{ name: "db.yaml", hash: hashText(text) }],
+    resources: [
+      { key: "Policy/shop/db", fileName: "db.yaml", fileHash: hashText(text), mode: "audit" },
+    ],
+    ...more,
+  };
+}
+const files = [{ name: "db.yaml", text }];
+
+async function reopen(): Promise<void> {
+  await store.close();
+  store = await openStateStore(path());
+}
+
+function tamper(statement: string): void {
+  const database = new DatabaseSync(path());
+  try {
+    database.exec("DROP TRIGGER revisions_stay; DROP TRIGGER revisions_keep;");
+    database.exec(statement);
+  } finally {
+    database.close();
+  }
+}
+
+describe("revisions", () => {
+  it("numbers from 1, chains, and gives back what was put in after reopening", async () => {
+    const first = await store.append(change(), files);
+    const second = await store.append(
+      change({ reason: "second", restores: 1, kind: "rollback" }),
+      [],
+    );
+    expect([first.revision, first.prevHash]).toEqual([1, GENESIS]);
+    expect([second.revision, second.prevHash]).toEqual([2, first.hash]);
+    await reopen();
+    expect(await store.revisions()).toEqual([second, first]);
+    expect(await store.current()).toEqual(second);
+    expect(await store.revision(1)).toEqual(first);
+    expect(await store.revision(3)).toBeNull();
+    expect(await store.fileText(hashText(text))).toBe(text);
+    expect(await store.verifyChain()).toEqual({ intact: true });
+  });
+
+  it("refuses to change or delete a revision", async () => {
+    await store.append(change(), files);
+    const database = new DatabaseSync(path());
+    try {
+      expect(() => database.exec("UPDATE revisions SET author = 'eve'")).toThrow("append-only");
+      expect(() => database.exec("DELETE FROM revisions")).toThrow("append-only");
+    } finally {
+      database.close();
+    }
+  });
+
+  it.each([
+    ["an author", "UPDATE revisions SET author = 'eve' WHERE revision = 2", 2],
+    [
+      "a mode inside the set",
+      "UPDATE revisions SET resources = replace(resources, 'audit', 'enforce') WHERE revision = 1",
+      1,
+    ],
+    ["a removed row", "DELETE FROM revisions WHERE revision = 1", 2],
+    ["a file text", "UPDATE files SET text = 'kind: Nothing'", 1],
+    ["an unreadable row", "UPDATE revisions SET changes = '{' WHERE revision = 3", 3],
+  ])("finds %s that was altered behind its back", async (_, statement, brokenAt) => {
+    for (const reason of ["one", "two", "three"]) await store.append(change({ reason }), files);
+    tamper(statement);
+    expect(await store.verifyChain()).toEqual({ intact: false, brokenAt });
+  });
+
+  it("leaves nothing of a change whose transaction fails", async () => {
+    await store.append(change(), files);
+    tamper(
+      "CREATE TRIGGER broken BEFORE INSERT ON pending_confirm BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    );
+    await expect(
+      store.append(change(), [{ name: "x", text: "x" }], { confirmBy: 5 }),
+    ).rejects.toThrow("broken");
+    expect((await store.current())?.revision).toBe(1);
+    expect(await store.fileText(hashText("x"))).toBeNull();
+  });
+});
+
+describe("pending confirmation", () => {
+  it("survives a restart, and is settled once", async () => {
+    await store.append(change(), files);
+    await store.append(change(), files, { confirmBy: 9000 });
+    await reopen();
+    expect(await store.pendingConfirm()).toEqual({ revision: 2, revertsTo: 1, deadline: 9000 });
+    expect(await store.confirm(5)).toBe(true);
+    expect(await store.confirm(5)).toBe(false);
+    expect(await store.confirmations()).toEqual(new Map([[2, "confirmed"]]));
+  });
+
+  it("is settled by the revision that reverts it", async () => {
+    await store.append(change(), files, { confirmBy: 9000 });
+    await store.append(change({ kind: "revert", restores: 0 }), [], { settles: "reverted" });
+    expect(await store.pendingConfirm()).toBeNull();
+    expect(await store.confirmations()).toEqual(new Map([[1, "reverted"]]));
+  });
+});
+
+describe("the rest", () => {
+  it("keeps settings, drift and probe runs over a restart", async () => {
+    await store.saveSetting("drift", "report");
+    await store.saveSetting("drift", "repair");
+    const report = {
+      host: "box",
+      detectedAt: 5,
+      revision: 1,
+      expectedDigest: "sha256:a",
+      actualDigest: null,
+      differences: ["table missing"],
+      repaired: true,
+    };
+    await store.saveDrift(report);
+    await store.saveDrift({ ...report, detectedAt: 6 });
+    await store.saveProbeRun({ time: 7, summary: { passed: 1 }, results: [] });
+    await reopen();
+    expect(await store.setting("drift")).toBe("repair");
+    expect(await store.setting("none")).toBeNull();
+    expect(await store.drifts(1)).toEqual({ total: 2, reports: [{ ...report, detectedAt: 6 }] });
+    expect(await store.lastProbeRun()).toEqual({ time: 7, summary: { passed: 1 }, results: [] });
+  });
+
+  it("refuses a file of a newer schema", async () => {
+    tamper("PRAGMA user_version = 99");
+    await expect(openStateStore(path())).rejects.toThrow("newer version");
+  });
+});
