@@ -4,6 +4,7 @@ export * from "./diagnostic.ts";
 export * from "./flow.ts";
 export * from "./ip.ts";
 export * from "./labels.ts";
+export * from "./manifest.ts";
 export * from "./policy.ts";
 export * from "./policy-map.ts";
 export * from "./canonical-policy.ts";

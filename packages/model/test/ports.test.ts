@@ -64,7 +64,7 @@ const set: fc.Arbitrary<PortSet> = fc
   });
 const probe = fc.tuple(protocol, edge);
 
-const ports = (...texts: string[]): PortSet =>
+const portsFrom = (...texts: string[]): PortSet =>
   portsOf(
     texts.map((text) => {
       const parsed = parsePort(text);
@@ -169,12 +169,12 @@ describe("text", () => {
   test("sets for people", () => {
     expect(formatPorts(emptyPorts)).toBe("none");
     expect(formatPorts(allPorts)).toBe("all");
-    expect(formatPorts(ports("5432", "53/udp", "8000-8100/tcp"))).toBe(
+    expect(formatPorts(portsFrom("5432", "53/udp", "8000-8100/tcp"))).toBe(
       "5432/tcp, 8000-8100/tcp, 53/udp",
     );
-    expect(formatPorts(ports("tcp", "icmp/echo-request"))).toBe("icmp/echo-request, tcp");
-    expect(formatPorts(subtract(allPorts, ports("22")))).toBe("all except 22/tcp");
-    expect(formatPorts(ports("icmp/3/1", "icmpv6"))).toBe("icmp/3/1, icmpv6");
+    expect(formatPorts(portsFrom("tcp", "icmp/echo-request"))).toBe("icmp/echo-request, tcp");
+    expect(formatPorts(subtract(allPorts, portsFrom("22")))).toBe("all except 22/tcp");
+    expect(formatPorts(portsFrom("icmp/3/1", "icmpv6"))).toBe("icmp/3/1, icmpv6");
   });
 
   test("protocols by number read back", () => {
