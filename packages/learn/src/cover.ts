@@ -4,12 +4,14 @@
  */
 import {
   matches,
+  type Edge,
+  type FlowEnd,
   type SetAside,
   type SuggestedNetworkSet,
   type SuggestedPeer,
   type SuggestedRule,
 } from "@bulkhead/model";
-import type { Edge, FlowEnd } from "@bulkhead/model";
+
 import type { Member } from "./groups.ts";
 
 export function splitCovered(

@@ -1,0 +1,125 @@
+/**
+ * A suggestion as one YAML file: native resources, the evidence behind each in comments above it, and at the end what was
+ * set aside and why. The same suggestion always gives the same text.
+ */
+import { stringify } from "yaml";
+import { manifestsOf, type SuggestedManifest } from "@bulkhead/learn";
+import {
+  formatPort,
+  type Evidence,
+  type SetAsideGroup,
+  type SetAsideReason,
+  type SuggestedRule,
+  type Suggestion,
+} from "@bulkhead/model";
+import { bytes, many, moment } from "./words.ts";
+
+/** What each reason means, in the words people see. */
+export const REASONS: Readonly<Record<SetAsideReason, string>> = {
+  scan: "scanning",
+  "flagged-source": "by a source that scans",
+  "suspicious-source": "once, by a source that mostly fails",
+  failed: "never answered",
+  "one-off": "one-off without data",
+  denied: "denied when it was seen",
+  spoofed: "forged source address",
+  ephemeral: "high port, not a service",
+  world: "many outside addresses",
+  ping: "a few pings",
+  multicast: "broadcast or multicast",
+  unlabelled: "an end without labels",
+  "host-network": "a workload on its machine's address",
+  error: "could not be judged",
+};
+
+export function suggestionText(suggestion: Suggestion): string {
+  const documents = manifestsOf(suggestion).map((item) => {
+    const yaml = stringify(item.manifest, { lineWidth: 100, flowCollectionPadding: false });
+    return `${comment(commentOf(item))}${yaml}`;
+  });
+  const header = comment([
+    "Least privilege for what was seen. Everything else is denied once this is enforced.",
+    `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length, "edge")}, listed at the end.`,
+  ]);
+  return [header, ...documents.map((text) => `---\n${text}`), comment(asideLines(suggestion))].join(
+    "",
+  );
+}
+
+function comment(lines: readonly string[]): string {
+  return lines.map((line) => (line === "" ? "#\n" : `# ${printable(line)}\n`)).join("");
+}
+
+/** Names come from outside: nothing in them may end the comment. */
+function printable(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]/g, "�");
+}
+
+function commentOf(item: SuggestedManifest): readonly string[] {
+  switch (item.of) {
+    case "isolation":
+      return [`${many(item.from.workloads, "workload")} deny what no rule below allows.`];
+    case "networkSet":
+      return ["Outside addresses seen by the rule that names this set."];
+    case "rule":
+      return ruleLines(item.from);
+  }
+}
+
+function ruleLines(rule: SuggestedRule): readonly string[] {
+  const rare = rule.rare
+    ? [
+        "RARE BUT REAL: seldom seen, yet answered and with data. Keep it, or strike it out knowingly.",
+      ]
+    : [];
+  const parts = rule.parts.flatMap((part) => [
+    `  ${part.name}${part.rare ? " (rare but real)" : ""}: ${seen(part.evidence)}`,
+  ]);
+  return [
+    ...rare,
+    `Seen: ${seen(rule.evidence)}`,
+    ...parts,
+    `For example ${rule.evidence.samples.join(", ")}`,
+  ];
+}
+
+function seen(evidence: Evidence): string {
+  const failed = evidence.failed === 0 ? "" : `, ${evidence.failed} of them failed`;
+  const size = evidence.bytes === 0 ? "" : `, ${bytes(evidence.bytes)}`;
+  const times =
+    evidence.firstSeen === evidence.lastSeen
+      ? `at ${moment(evidence.firstSeen)}`
+      : `from ${moment(evidence.firstSeen)} to ${moment(evidence.lastSeen)}`;
+  return `${many(evidence.connections, "connection")}${failed}${size}, in ${many(evidence.windows, "window")}, ${times}`;
+}
+
+function asideLines(suggestion: Suggestion): readonly string[] {
+  const lines: string[] = [];
+  if (suggestion.setAsideGroups.length > 0) {
+    lines.push("Set aside, not allowed by any rule above:");
+    for (const group of suggestion.setAsideGroups) lines.push(...groupLines(group));
+  }
+  if (suggestion.covered.length > 0) {
+    lines.push("Doubtful, but allowed because ends with the same labels need it:");
+    for (const item of suggestion.covered) {
+      const { source, destination, protocol, port } = item.edge;
+      lines.push(
+        `  ${source.name} → ${destination.name} ${formatPort(protocol, port)}: ${item.detail}`,
+      );
+    }
+  }
+  return lines.length === 0 ? [] : ["", ...lines];
+}
+
+function groupLines(group: SetAsideGroup): readonly string[] {
+  const ends = `${group.source} → ${shorten(group.destinations, 3)}`;
+  const ports = shorten(group.samplePorts, group.samplePorts.length, group.ports);
+  const count = many(group.connections, "connection");
+  return [`  ${REASONS[group.reason]}: ${ends}, ${ports} (${count})`, `    ${group.detail}`];
+}
+
+function shorten(words: readonly string[], limit: number, total = words.length): string {
+  const rest = total - Math.min(limit, words.length);
+  const shown = words.slice(0, limit).join(", ");
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
+}
