@@ -24,6 +24,8 @@ export function tryRun(
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ["pipe", "pipe", "pipe"],
+      // Its own process group: Ctrl-C at a terminal is for us, who then end things in order.
+      detached: true,
       timeout: options.timeoutMs ?? 30_000,
       killSignal: "SIGKILL",
       cwd: options.cwd,

@@ -5,9 +5,9 @@
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { ipv4Of, ipv6Of, workloadNamed, WORLD } from "../topology.ts";
-import { attemptAll, dnsQuestion } from "./lib/attempts.ts";
+import { attemptAll, dnsQuestion, type Target } from "./lib/attempts.ts";
 import { serveControl } from "./lib/control.ts";
-import { deepTargets, reachTargets, scanTargets } from "./lib/targets.ts";
+import { deepTargets, echoTargets, portTargets, scanTargets } from "./lib/targets.ts";
 
 const [control] = process.argv.slice(2);
 if (control === undefined) throw new Error("usage: intruder.ts CONTROL-SOCKET");
@@ -78,17 +78,17 @@ function holdDns(address: string, what: string): Promise<void> {
   });
 }
 
+function reachTargets(): readonly Target[] {
+  return [...portTargets("intruder"), ...echoTargets("intruder"), ...deepTargets("intruder")];
+}
+
 // A held socket may end with an error once it is cut; that is what is being measured.
 process.on("unhandledRejection", (reason) => process.stderr.write(`${String(reason)}\n`));
 
 await serveControl(control, {
-  scan: () =>
-    attemptAll([
-      ...scanTargets("intruder"),
-      ...reachTargets("intruder"),
-      ...deepTargets("intruder"),
-    ]),
-  reach: () => attemptAll([...reachTargets("intruder"), ...deepTargets("intruder")]),
+  /** Everything, with the noise of a port scan first. */
+  scan: () => attemptAll([...scanTargets("intruder"), ...reachTargets()]),
+  reach: () => attemptAll(reachTargets()),
   hold: async () => {
     const cache = workloadNamed("cache");
     const dns = workloadNamed("dns");

@@ -1,12 +1,12 @@
-/** One-shot: from inside whatever namespace it is started in, tries everything and prints what it reached, as JSON. */
+/**
+ * One-shot: from inside whatever namespace it is started in, tries every open port of everybody and prints what
+ * it reached, as JSON. The resident intruder goes deeper (echoes, logins, closed ports); this one is quick.
+ */
 import { attemptAll } from "./lib/attempts.ts";
-import { deepTargets, reachTargets, scanTargets } from "./lib/targets.ts";
+import { portTargets } from "./lib/targets.ts";
 
-const [self, depth = "reach"] = process.argv.slice(2);
-if (self === undefined) throw new Error("usage: scan.ts SELF [reach|all]");
+const [self] = process.argv.slice(2);
+if (self === undefined) throw new Error("usage: scan.ts SELF");
 
-const targets =
-  depth === "all"
-    ? [...reachTargets(self), ...deepTargets(self), ...scanTargets(self)]
-    : reachTargets(self);
-process.stdout.write(JSON.stringify(await attemptAll(targets)), () => process.exit(0));
+const attempts = await attemptAll(portTargets(self));
+process.stdout.write(JSON.stringify(attempts), () => process.exit(0));

@@ -13,6 +13,8 @@ if (control === undefined) throw new Error("usage: users.ts CONTROL-SOCKET");
 
 const names = new Names();
 const samples: Sample[] = [];
+/** Connections to the shop that were really opened, to compare with what an observer recorded. */
+const connects: { readonly at: number; readonly family: 4 | 6 }[] = [];
 const agents = {
   4: new Agent({ keepAlive: true, maxSockets: 4 }),
   6: new Agent({ keepAlive: true, maxSockets: 4 }),
@@ -70,6 +72,7 @@ async function goOnce(): Promise<void> {
       agent,
       lookup: names.lookup,
       timeoutMs: 6000,
+      onConnect: () => connects.push({ at: Date.now(), family }),
     });
     const ms = performance.now() - from;
     samples.push(
@@ -188,6 +191,14 @@ await serveControl(control, {
     return streamReport();
   },
   held: streamReport,
+  connects: (body) => {
+    const { from, to } = (body ?? {}) as { from?: number; to?: number };
+    const within = connects.filter((one) => one.at >= (from ?? 0) && one.at <= (to ?? Infinity));
+    return {
+      ipv4: within.filter((one) => one.family === 4).length,
+      ipv6: within.filter((one) => one.family === 6).length,
+    };
+  },
   tally: (body) => {
     const { from, to } = (body ?? {}) as { from?: number; to?: number };
     return tally(

@@ -20,7 +20,8 @@ export interface Outgoing {
   readonly family?: 4 | 6;
   /** Absent: a connection of its own. */
   readonly agent?: Agent;
-  readonly localAddress?: string;
+  /** Called when this request made a connection of its own, as against riding on a kept one. */
+  readonly onConnect?: () => void;
 }
 
 export interface Reply {
@@ -39,7 +40,6 @@ export function fetchText(target: Outgoing): Promise<Reply> {
         agent: target.agent ?? false,
         ...(target.lookup === undefined ? {} : { lookup: target.lookup }),
         ...(target.family === undefined ? {} : { family: target.family }),
-        ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
       },
       (incoming) => {
         let body = "";
@@ -58,6 +58,9 @@ export function fetchText(target: Outgoing): Promise<Reply> {
       () => outgoing.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
       limit,
     );
+    outgoing.on("socket", (socket) => {
+      if (socket.connecting) socket.once("connect", () => target.onConnect?.());
+    });
     outgoing.on("error", (error) => {
       clearTimeout(timer);
       reject(error);

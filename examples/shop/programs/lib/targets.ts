@@ -63,12 +63,16 @@ function flatten(
   );
 }
 
-/** Every open port, ICMP echo and the deeper attempts (login, read, fetch): what counts as reach. */
-export function reachTargets(self: string): readonly Target[] {
-  return flatten(self, (place) => [
-    { port: 0, means: "icmp" },
-    ...place.open.map((open) => ({ port: open.port, means: shallow(open) })),
-  ]);
+/** Every open port: what counts as reach. */
+export function portTargets(self: string): readonly Target[] {
+  return flatten(self, (place) =>
+    place.open.map((open) => ({ port: open.port, means: shallow(open) })),
+  );
+}
+
+/** Every address, by ICMP echo. */
+export function echoTargets(self: string): readonly Target[] {
+  return flatten(self, () => [{ port: 0, means: "icmp" }]);
 }
 
 function shallow(open: OpenPort): Means {

@@ -1,0 +1,187 @@
+/**
+ * `make demo`: the whole loop on a small shop of real programs: observe → suggest → replay → audit → enforce →
+ * prove → drift → down. Ends with a table of claims; exit 0 only if each holds, 1 if not, 3 if it cannot run.
+ * Environment: KEEP=1 leaves everything up; SABOTAGE=name breaks one thing on purpose; JSON=1 as `--json`.
+ */
+import { join } from "node:path";
+import { Lab, checkPrograms, sweepLeftovers } from "@bulkhead/example-shop";
+import { Bulkhead } from "./bulkhead-cli.ts";
+import { Claims } from "./claims.ts";
+import type { Demo } from "./demo.ts";
+import { diagnose } from "./diagnosis.ts";
+import { leftovers, takeFootprint, type Footprint } from "./footprint.ts";
+import { SABOTAGES, faultOf, parseSabotage, type Sabotage } from "./sabotage.ts";
+import { Screen } from "./screen.ts";
+import { audit } from "./steps/audit.ts";
+import { drift } from "./steps/drift.ts";
+import { claimNothingLost, enforce } from "./steps/enforce.ts";
+import { leave } from "./steps/leave.ts";
+import { record, start } from "./steps/observe.ts";
+import { replay, suggest } from "./steps/propose.ts";
+import { intrude, latency, probe } from "./steps/prove.ts";
+import { lookAtShop } from "./steps/shop.ts";
+import { readTruth } from "./truth.ts";
+
+const MOST_SECONDS = 90;
+
+const HELP = `usage: make demo [KEEP=1] [SABOTAGE=${SABOTAGES.join("|")}] [JSON=1]
+   or: node scripts/demo/main.ts [--json] [--keep]
+`;
+
+interface Settings {
+  readonly json: boolean;
+  readonly keep: boolean;
+  readonly sabotage: Sabotage | undefined;
+}
+
+function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): Settings {
+  const unknown = args.find((arg) => !["--json", "--keep"].includes(arg));
+  if (unknown !== undefined) throw new RangeError(`unknown option \`${unknown}\`\n${HELP}`);
+  const set = (name: string): boolean =>
+    env[name] !== undefined && !["", "0"].includes(env[name] ?? "");
+  return {
+    json: args.includes("--json") || set("JSON"),
+    keep: args.includes("--keep") || set("KEEP"),
+    sabotage: parseSabotage(env["SABOTAGE"]),
+  };
+}
+
+/** The loop itself, in the order a new user lives it. */
+async function walk(demo: Demo): Promise<void> {
+  const before = await lookAtShop(demo);
+  const next = <Result>(step: () => Promise<Result>): Promise<Result> => {
+    demo.stop.throwIfAborted();
+    return step();
+  };
+  await next(() => start(demo));
+  const recording = await next(() => record(demo));
+  const files = await next(() => suggest(demo, recording));
+  await next(() => replay(demo, files, recording));
+  await next(() => audit(demo, files, before));
+  const enforced = await next(() => enforce(demo, files));
+  await next(() => probe(demo));
+  await next(() => intrude(demo, before));
+  await next(() => latency(demo, before));
+  await next(() => drift(demo));
+  await next(() => claimNothingLost(demo, enforced));
+  if (!demo.keep) await next(() => leave(demo, before));
+}
+
+/** Runs the loop; an error in it becomes a claim that fails, so that the end is always a table. */
+async function attemptWalk(demo: Demo): Promise<void> {
+  try {
+    await walk(demo);
+  } catch (error) {
+    if (demo.stop.aborted) return; // Ctrl-C: not a claim, just the end
+    const { message } = error as Error;
+    demo.screen.fault(message);
+    const [first = message] = message.split("\n");
+    demo.claims.add({
+      id: "walk",
+      claim: "the loop runs to its end",
+      measured: first.slice(0, 100),
+      bound: "to its end",
+      holds: false,
+    });
+  }
+}
+
+async function takeDown(demo: Demo, footprint: Footprint): Promise<void> {
+  await demo.bulkhead.down().catch(() => undefined); // down already, or never up; the check below tells
+  await demo.lab.down();
+  const left = await leftovers(demo.lab.id, demo.lab.directory, footprint);
+  for (const thing of left) demo.screen.fault(`left behind: ${thing}`);
+  demo.claims.exactly("clean", "things left behind on the machine", left.length, 0);
+}
+
+function explainKept({ lab, bulkhead, screen }: Demo): void {
+  screen.plain("");
+  screen.plain(`Left up as asked. The shop's machine is namespace ${lab.hostNamespace}; look around:
+    ${bulkhead.typed("status")}
+    ${bulkhead.typed("observe")}
+    nsenter --net=/run/netns/${lab.hostNamespace} nft list ruleset
+    node_modules/.bin/node examples/shop/main.ts intrude --id ${lab.id}
+take it down:
+    ${bulkhead.typed("down --purge")}
+    node_modules/.bin/node examples/shop/main.ts down --id ${lab.id}`);
+}
+
+async function main(): Promise<number> {
+  const settings = readSettings(process.argv.slice(2), process.env);
+  checkPrograms();
+  const screen = new Screen({ json: settings.json, env: process.env });
+  const claims = new Claims();
+  const footprint = await takeFootprint();
+  for (const id of await sweepLeftovers())
+    screen.note(`removed what a killed run had left behind: ${id}`);
+  const stopper = new AbortController();
+  let interrupted: NodeJS.Signals | undefined;
+  const lab = Lab.reserve({ reference: true, kept: false });
+  const onSignal = (name: NodeJS.Signals): void => {
+    interrupted ??= name;
+    stopper.abort();
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  const demo: Demo = {
+    lab,
+    bulkhead: new Bulkhead(
+      join(lab.directory, "bulkhead"),
+      lab.hostNamespace,
+      faultOf(settings.sabotage),
+    ),
+    screen,
+    claims,
+    truth: readTruth(),
+    sabotage: settings.sabotage,
+    keep: settings.keep,
+    figures: {},
+    stop: stopper.signal,
+  };
+  screen.title(
+    "Bulkhead demo",
+    `shop ${lab.id}${settings.sabotage === undefined ? "" : `, SABOTAGE=${settings.sabotage}`}`,
+  );
+  let kept = false;
+  try {
+    await lab.start({ reference: true, kept: false, progress: (what) => screen.progress(what) });
+    await attemptWalk(demo);
+    kept = settings.keep && interrupted === undefined;
+  } finally {
+    if (kept) lab.keep();
+    else await takeDown(demo, footprint);
+  }
+  if (interrupted !== undefined) {
+    process.stderr.write(
+      `demo: ended by ${interrupted}; ${claims.failed("clean") ? "something was left behind" : "nothing is left behind"}\n`,
+    );
+    return claims.failed("clean") ? 1 : 130;
+  }
+  claims.atMost("time", "the whole demo takes", screen.seconds, MOST_SECONDS, " s");
+  return conclude(demo, kept);
+}
+
+function conclude(demo: Demo, kept: boolean): number {
+  const { screen, claims, figures, sabotage } = demo;
+  const findings = diagnose(claims);
+  screen.heading("Claims");
+  claims.print(screen);
+  screen.plain("");
+  const good = claims.failing.length === 0;
+  screen.verdict(
+    good,
+    good
+      ? `all ${claims.all.length} claims hold`
+      : `${claims.failing.length} of ${claims.all.length} claims FAIL`,
+  );
+  for (const finding of findings) screen.verdict(false, `${finding.name}: ${finding.sentence}`);
+  if (kept) explainKept(demo);
+  screen.json({ holds: good, sabotage: sabotage ?? null, findings, claims: claims.all, figures });
+  return good ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`demo: ${(error as Error).message}\n`);
+  process.exitCode = 3;
+}

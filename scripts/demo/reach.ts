@@ -1,0 +1,57 @@
+/**
+ * What can be reached, by trying: the scan program is run inside workloads, and its results are turned into
+ * sets of (workload, port) pairs. The blast radius is their number.
+ */
+import type { Attempt } from "@bulkhead/example-shop/attempts";
+import type { Lab } from "@bulkhead/example-shop";
+import { WORKLOADS } from "@bulkhead/example-shop/topology";
+import { pairKey } from "./truth.ts";
+
+/** `db 5432/tcp`, `web icmp`. */
+export function portOf(attempt: Attempt): string {
+  if (attempt.means === "icmp") return "icmp";
+  return `${attempt.port}/${attempt.means === "dns" || attempt.means === "udp" ? "udp" : "tcp"}`;
+}
+
+/** Distinct (workload, port) pairs reached over any family. */
+export function pairsReached(attempts: readonly Attempt[]): ReadonlySet<string> {
+  return new Set(attempts.filter((one) => one.reached).map((one) => `${one.name} ${portOf(one)}`));
+}
+
+export interface ReachMatrix {
+  /** By source workload (or `world`), everything tried from there. */
+  readonly attempts: ReadonlyMap<string, readonly Attempt[]>;
+  /** `a → b 80/tcp` by route. */
+  readonly reached: Readonly<Record<Attempt["route"], ReadonlySet<string>>>;
+  /** Pairs in reach of one breached workload, on average over the shop's workloads. */
+  readonly average: number;
+}
+
+/** Every workload of the shop is breached in turn (in truth: all at once); from the world, too. */
+export async function scanEverywhere(lab: Lab): Promise<ReachMatrix> {
+  const sources = [...WORKLOADS.map((workload) => workload.name), "world"];
+  const attempts = new Map<string, readonly Attempt[]>();
+  await Promise.all(
+    sources.map(async (source) => {
+      const self = source === "world" ? "anywhere.example" : source;
+      attempts.set(source, JSON.parse(await lab.runProgram(source, "scan", [self])) as Attempt[]);
+    }),
+  );
+  const reached = {
+    ipv4: new Set<string>(),
+    ipv6: new Set<string>(),
+    "link-local": new Set<string>(),
+  };
+  for (const [source, tried] of attempts) {
+    for (const one of tried) {
+      // The two servers of the world are one machine: what they reach of each other is nobody's concern.
+      const own = source === "world" && one.name.endsWith(".example");
+      if (one.reached && !own) reached[one.route].add(pairKey(source, one.name, portOf(one)));
+    }
+  }
+  const workloads = WORKLOADS.map(
+    (workload) => pairsReached(attempts.get(workload.name) ?? []).size,
+  );
+  const average = workloads.reduce((sum, count) => sum + count, 0) / workloads.length;
+  return { attempts, reached, average };
+}

@@ -1,0 +1,150 @@
+/** Step 8: proof by packets: Bulkhead's own probes, the intruder once more, every workload breached, and latency. */
+import type { Attempt } from "@bulkhead/example-shop/attempts";
+import type { Demo } from "../demo.ts";
+import { compareLatency, type Comparison } from "../latency.ts";
+import { pairsReached, scanEverywhere, type ReachMatrix } from "../reach.ts";
+import { truePairs } from "../truth.ts";
+import { FRESH, KEPT, type Before } from "./shop.ts";
+import { RATE } from "../demo.ts";
+
+export async function probe(demo: Demo): Promise<void> {
+  const { bulkhead, screen, claims, figures } = demo;
+  screen.heading("bulkhead probe");
+  screen.progress("a connection for every rule and every boundary");
+  const { events } = await bulkhead.probe();
+  const summary = events.flatMap((event) => (event.type === "summary" ? [event.summary] : []))[0];
+  if (summary === undefined) throw new Error("`bulkhead probe` gave no summary");
+  screen.figure("rules tried, must pass", summary.rules);
+  screen.figure("boundaries tried, must not", summary.boundaries);
+  screen.figure(
+    "passed, failed, skipped",
+    `${summary.passed}, ${summary.failed}, ${summary.skipped}`,
+  );
+  const bad = events.flatMap((event) =>
+    event.type === "result" && event.result.outcome !== "passed" ? [event.result] : [],
+  );
+  for (const { probe: one, detail } of bad.slice(0, 8)) {
+    screen.fault(`${one.from} → ${one.to} ${one.port} (${one.expected} expected): ${detail}`);
+  }
+  claims.add({
+    id: "probes",
+    claim: "every probe gives what the policy says",
+    measured: `${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped`,
+    bound: "all passed",
+    holds: summary.proven && summary.passed > 0 && summary.boundaries > 0,
+  });
+  figures["probe"] = { summary, bad };
+}
+
+export async function intrude(demo: Demo, before: Before): Promise<void> {
+  const { lab, bulkhead, screen, claims, truth, figures } = demo;
+  screen.heading("The intruder again, and everybody breached in turn");
+  screen.progress("trying everything there is");
+  const attempts = await lab.call<readonly Attempt[]>("intruder", "scan");
+  const matrix = await scanEverywhere(lab);
+  const pairs = pairsReached(attempts);
+  const explained = await bulkhead.explain("shop/intruder", "shop/db:5432/tcp");
+  screen.figure("the intruder reached before", `${before.intruderPairs} (workload, port) pairs`);
+  screen.figure("the intruder reaches now", `${pairs.size}, in ${attempts.length} attempts`);
+  for (const pair of [...pairs].slice(0, 8)) screen.fault(`reached: ${pair}`);
+  screen.figure(
+    "one breached workload reaches, on average",
+    `${matrix.average.toFixed(1)} pairs (was ${before.averagePairs.toFixed(1)})`,
+  );
+  screen.figure("explain intruder → db 5432/tcp", explained.answer.verdict);
+  claims.exactly(
+    "blast",
+    `blast radius of the intruder (was ${before.intruderPairs})`,
+    pairs.size,
+    0,
+    " pairs",
+  );
+  claimTruth(demo, matrix, truePairs(truth));
+  claims.add({
+    id: "explain",
+    claim: "explain says that the intruder may not reach the database",
+    measured: explained.answer.verdict,
+    bound: "drop or reject, exit 1",
+    holds: explained.code === 1 && ["drop", "reject"].includes(explained.answer.verdict),
+  });
+  figures["after"] = {
+    intruder: [...pairs],
+    averagePairs: matrix.average,
+    explained: explained.answer.verdict,
+  };
+}
+
+/** Nothing but the truth is reachable, and all of it, over IPv4 and IPv6; over link-local addresses nothing more. */
+function claimTruth(
+  { screen, claims }: Demo,
+  matrix: ReachMatrix,
+  truth: ReadonlySet<string>,
+): void {
+  const beyond = new Set<string>();
+  const missing = new Set<string>();
+  for (const [route, reached] of Object.entries(matrix.reached)) {
+    for (const pair of reached) if (!truth.has(pair)) beyond.add(`${pair} over ${route}`);
+    if (route === "link-local") continue;
+    for (const pair of truth) if (!reached.has(pair)) missing.add(`${pair} over ${route}`);
+  }
+  for (const pair of [...beyond].slice(0, 8)) screen.fault(`reachable beyond need: ${pair}`);
+  for (const pair of [...missing].slice(0, 8)) screen.fault(`needed, not reachable: ${pair}`);
+  screen.figure(
+    "reachable connections between all workloads",
+    `${matrix.reached.ipv4.size} over IPv4, ${matrix.reached.ipv6.size} over IPv6`,
+  );
+  claims.add({
+    id: "truth",
+    claim: "what must talk can talk, and nothing else can",
+    measured: `${beyond.size} beyond, ${missing.size} missing`,
+    bound: `0, 0 of ${truth.size} × IPv4, IPv6`,
+    holds: beyond.size === 0 && missing.size === 0,
+  });
+}
+
+const MOST_ADDED = 5; // percent of p95: what the product promises
+/** Below this a difference is not told from the noise of a shared machine. */
+const NOISE_US = 15;
+
+export async function latency(demo: Demo, before: Before): Promise<void> {
+  const { lab, screen, claims, figures } = demo;
+  screen.heading("Added latency");
+  screen.progress("the same requests in the shop and in the reference site");
+  await lab.call("users", "start", { perSecond: RATE / 8 });
+  await compareLatency(lab, { ...KEPT, rounds: 10 });
+  const kept = await compareLatency(lab, KEPT);
+  const fresh = await compareLatency(lab, FRESH);
+  await lab.call("users", "start", { perSecond: RATE });
+  const rows = [
+    { name: "a request on a kept connection", now: kept, earlier: before.kept },
+    { name: "a request with a new connection", now: fresh, earlier: before.fresh },
+  ];
+  for (const { name, now, earlier } of rows) {
+    screen.figure(name, "p50 with, without        p95 with, without");
+    screen.figure("", `${withAndWithout(now, "p50")}     ${withAndWithout(now, "p95")}`);
+    const p95 = addedPercent(now.ratio.p95, earlier.ratio.p95);
+    const p50 = addedPercent(now.ratio.p50, earlier.ratio.p50);
+    screen.figure("  added (before enforcement = 0)", `p50 ${signed(p50)} %, p95 ${signed(p95)} %`);
+    const us = (p95 / 100) * now.reference.p95 * 1000;
+    claims.add({
+      id: "latency",
+      claim: `added to p95 of ${name}`,
+      measured: `${signed(p95)} %, ${signed(us)} µs`,
+      bound: `≤ ${MOST_ADDED} % or ≤ ${NOISE_US} µs`,
+      holds: now.failed === 0 && (p95 <= MOST_ADDED || us <= NOISE_US),
+    });
+  }
+  figures["latency"] = { kept, fresh };
+}
+
+function withAndWithout({ shop, reference }: Comparison, at: "p50" | "p95"): string {
+  return `${(shop[at] * 1000).toFixed(0).padStart(4)}, ${(reference[at] * 1000).toFixed(0).padStart(4)} µs`;
+}
+
+function addedPercent(now: number, earlier: number): number {
+  return (now / earlier - 1) * 100;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+}
