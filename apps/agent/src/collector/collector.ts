@@ -1,0 +1,355 @@
+/**
+ * The agent's view of the kernel's events: opens the sockets, keeps the reader thread alive, turns its windows into flow
+ * records, and says at any time what was received, delivered and lost. The sockets stay with this thread, so a reader
+ * that dies is replaced without losing what the kernel still holds.
+ */
+import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
+import { parseIp, type FlowRecord, type IpAddress } from "@bulkhead/model";
+import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
+import { switchOnAccounting, type Accounting } from "./accounting.ts";
+import { NFNLGRP_CONNTRACK_DESTROY } from "./conntrack-message.ts";
+import { createAddressTexts, recordsOf } from "./flow-records.ts";
+import { openNflog } from "./nflog.ts";
+import {
+  ENDPOINT_WORDS,
+  type EndpointAddresses,
+  type ReaderSetup,
+  type WindowMessage,
+} from "./reader-protocol.ts";
+import { sharedStats, type StatName } from "./shared-stats.ts";
+
+export interface CollectorOptions {
+  /** The packet log group that the datapath's rules log to (`NFLOG_GROUP`). */
+  readonly group: number;
+  /** Gets each window's records, in order. Must not throw; when it returns a promise, the next windows wait behind a bound. */
+  readonly onFlows: (records: FlowRecord[]) => void | Promise<void>;
+  /** Told once per occurrence, in a sentence: a reader that died, a setting the kernel refused. */
+  readonly onProblem?: (problem: string) => void;
+  /** Addresses of each endpoint; their sources have a guaranteed share, and their connections are followed. */
+  readonly endpoints?: readonly (readonly IpAddress[])[];
+  /** Where to note the found accounting settings, so that a killed agent can still put them back. */
+  readonly accountingFile?: string;
+  /** Length of a window; at most a second. */
+  readonly windowMs?: number;
+  /** Distinct keys in one window. */
+  readonly maxKeys?: number;
+  /** Live connections whose bytes are followed between dumps. */
+  readonly maxConnections?: number;
+  /** Pause between dumps of live connections; dumps that take long pause longer, to stay under 5 % of the time. */
+  readonly dumpEveryMs?: number;
+  /** Receive buffer of each event socket in the kernel. */
+  readonly receiveBufferBytes?: number;
+  /** Fault switches of the tests; `dead-collector` makes the reader read nothing. Default: BULKHEAD_FAULT. */
+  readonly fault?: string;
+  /** For tests that kill it: each reader thread as it starts. */
+  readonly onReader?: (reader: Worker) => void;
+}
+
+export interface CollectorStats {
+  /** Log messages read = delivered + overflowed + malformed + abandoned + queueDepth. */
+  readonly received: number;
+  /** Log messages contained in records that `onFlows` took. */
+  readonly delivered: number;
+  /** Log messages lost in the kernel: exact, from its sequence numbers (a loss shows when the next message comes). */
+  readonly lost: number;
+  /** Times the kernel reported a full receive buffer. */
+  readonly overruns: number;
+  /** Log messages whose flow found no room in the window's table. */
+  readonly overflowed: number;
+  /** Log messages of ours that held no readable packet. */
+  readonly malformed: number;
+  /** Messages in our group that were not ours. */
+  readonly foreign: number;
+  /** Log messages that died with a reader, or that `onFlows` refused. */
+  readonly abandoned: number;
+  /** Log messages read and not yet delivered. */
+  readonly queueDepth: number;
+  readonly lastEventAt: number | null;
+  /** False when the reader has not gone round its loop for three seconds. */
+  readonly alive: boolean;
+  readonly restarts: number;
+  /** The fault switch in force, for the alarm list; null in normal operation. */
+  readonly fault: string | null;
+  readonly connections: {
+    /** False when the kernel offers no connection events: flows then come without bytes and outcomes. */
+    readonly available: boolean;
+    readonly events: number;
+    /** Events and dump entries that concern endpoints. */
+    readonly matched: number;
+    /** DESTROY events lost in the kernel: exact. Their last bytes are not known. */
+    readonly lost: number;
+    readonly overflowed: number;
+    /** Live connections that the table had no room for, counted at each dump. */
+    readonly untracked: number;
+    /** Connections that vanished without an event. */
+    readonly orphaned: number;
+    readonly tracked: number;
+    readonly dumps: number;
+    readonly lastDumpMs: number;
+    readonly refusedSettings: readonly string[];
+  };
+}
+
+export interface Collector {
+  stats(): CollectorStats;
+  setEndpoints(endpoints: readonly (readonly IpAddress[])[]): void;
+  /** Delivers what was read, then lets go of sockets and settings. */
+  stop(): Promise<void>;
+}
+
+const HEARTBEAT_LIMIT_MS = 3000;
+const WATCH_EVERY_MS = 1000;
+const MAX_RESTART_DELAY_MS = 5000;
+const MEBIBYTE = 1 << 20;
+
+/** Opens everything in the network namespace of the calling thread. Throws `KernelError` when the log group cannot be bound. */
+export function startCollector(options: CollectorOptions): Collector {
+  return new RunningCollector(options);
+}
+
+class RunningCollector implements Collector {
+  readonly #options: CollectorOptions;
+  readonly #stats = sharedStats();
+  readonly #texts = createAddressTexts();
+  readonly #fault: string | null;
+  readonly #log: NetlinkSocket;
+  readonly #events: NetlinkSocket | null;
+  readonly #dump: NetlinkSocket | null;
+  readonly #accounting: Accounting | null;
+  readonly #watch: NodeJS.Timeout;
+  #reader: Worker | null = null;
+  #control: MessagePort | null = null;
+  #endpoints: EndpointAddresses;
+  #exited: Promise<void> = Promise.resolve();
+  #delivery: Promise<void> = Promise.resolve();
+  #underWay = 0;
+  #abandoned = 0;
+  #restarts = 0;
+  #startedAt = 0;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+    const fault = options.fault ?? process.env["BULKHEAD_FAULT"];
+    this.#fault = fault === "dead-collector" ? fault : null;
+    this.#endpoints = wordsOf(options.endpoints ?? []);
+    const bytes = options.receiveBufferBytes ?? 32 * MEBIBYTE;
+    this.#log = openNflog(options.group);
+    this.#log.growReceiveBuffer(bytes);
+    const tracking = this.#openTracking(bytes);
+    this.#events = tracking?.events ?? null;
+    this.#dump = tracking?.dump ?? null;
+    this.#accounting = tracking?.accounting ?? null;
+    for (const refusal of this.#accounting?.refused ?? [])
+      this.#problem(`connection accounting: ${refusal}`);
+    this.#start(true);
+    this.#watch = setInterval(() => this.#check(), WATCH_EVERY_MS);
+    this.#watch.unref();
+  }
+
+  /** Connection tracking is worth having, but a kernel without it is no reason not to collect flows. */
+  #openTracking(
+    bytes: number,
+  ): { events: NetlinkSocket; dump: NetlinkSocket; accounting: Accounting } | null {
+    const opened: NetlinkSocket[] = [];
+    try {
+      const accounting = switchOnAccounting(this.#options.accountingFile);
+      const events = openNetlink(NETLINK_NETFILTER);
+      opened.push(events);
+      events.growReceiveBuffer(bytes);
+      events.join(NFNLGRP_CONNTRACK_DESTROY);
+      const dump = openNetlink(NETLINK_NETFILTER);
+      opened.push(dump);
+      return { events, dump, accounting };
+    } catch (error) {
+      for (const socket of opened) socket.close();
+      this.#problem(`flows come without bytes and outcomes: ${String(error)}`);
+      return null;
+    }
+  }
+
+  #start(first: boolean): void {
+    const channel = new MessageChannel();
+    const {
+      windowMs = 300,
+      maxKeys = 65_536,
+      maxConnections = 131_072,
+      dumpEveryMs = 1000,
+    } = this.#options;
+    this.#startedAt = Date.now();
+    const setup: ReaderSetup = {
+      stats: this.#stats.memory,
+      logFd: this.#log.fd,
+      eventsFd: this.#events?.fd ?? null,
+      dumpFd: this.#dump?.fd ?? null,
+      control: channel.port2,
+      endpoints: this.#endpoints,
+      windowMs: Math.min(windowMs, 1000),
+      maxKeys,
+      maxOtherSources: 256,
+      maxConnections,
+      dumpEveryMs,
+      since: this.#startedAt,
+      announceExisting: first,
+      dead: this.#fault === "dead-collector",
+    };
+    this.#stats.set("stop", 0);
+    this.#stats.set("heartbeat", this.#fault === null ? this.#startedAt : 0);
+    this.#stats.set("windowsSent", 0);
+    this.#stats.set("windowsDone", 0);
+    const reader = new Worker(new URL("./reader.ts", import.meta.url), {
+      workerData: setup,
+      transferList: [channel.port2],
+      name: "bulkhead-collector",
+    });
+    this.#reader = reader;
+    this.#control = channel.port1;
+    channel.port1.unref();
+    reader.unref();
+    reader.on("message", (window: WindowMessage) => this.#deliver(window, reader));
+    reader.on("error", (error) => this.#problem(`the collector's reader died: ${String(error)}`));
+    this.#exited = new Promise((resolve) => {
+      reader.once("exit", () => {
+        channel.port1.close();
+        resolve();
+        this.#ended(reader);
+      });
+    });
+    this.#options.onReader?.(reader);
+  }
+
+  #deliver(window: WindowMessage, reader: Worker): void {
+    this.#underWay += window.logged;
+    const records = recordsOf(window, this.#texts);
+    this.#delivery = this.#delivery.then(async () => {
+      try {
+        await this.#options.onFlows(records);
+        this.#stats.add("delivered", window.logged);
+      } catch (error) {
+        this.#abandoned += window.logged;
+        this.#problem(`${records.length} flow records were refused: ${String(error)}`);
+      }
+      this.#underWay -= window.logged;
+      if (reader === this.#reader) this.#stats.add("windowsDone", 1);
+    });
+  }
+
+  #ended(reader: Worker): void {
+    if (this.#stopping || reader !== this.#reader) return;
+    this.#reader = null;
+    // Whatever was read and has not reached this thread died with it.
+    this.#abandoned += this.#queueDepth() - this.#underWay;
+    this.#restarts++;
+    const lived = Date.now() - this.#startedAt;
+    // A reader that dies at once is retried with growing patience; one that worked is replaced at once.
+    const delay =
+      lived > 10_000 ? 0 : Math.min(MAX_RESTART_DELAY_MS, 100 * 2 ** Math.min(this.#restarts, 6));
+    this.#restartTimer = setTimeout(() => this.#start(false), delay);
+    this.#restartTimer.unref();
+  }
+
+  /** Ends a reader that hangs; its end starts the next. */
+  #check(): void {
+    if (this.#fault !== null || this.#reader === null || this.#stopping) return;
+    const last = Math.max(this.#stats.get("heartbeat"), this.#startedAt);
+    if (Date.now() - last < 2 * HEARTBEAT_LIMIT_MS) return;
+    this.#problem("the collector's reader hangs and is replaced");
+    void this.#reader.terminate();
+  }
+
+  #queueDepth(): number {
+    const read = (name: StatName) => this.#stats.get(name);
+    return (
+      read("received") -
+      read("delivered") -
+      read("overflowed") -
+      read("malformed") -
+      this.#abandoned
+    );
+  }
+
+  #problem(sentence: string): void {
+    this.#options.onProblem?.(sentence);
+  }
+
+  setEndpoints(endpoints: readonly (readonly IpAddress[])[]): void {
+    this.#endpoints = wordsOf(endpoints);
+    this.#control?.postMessage(this.#endpoints);
+  }
+
+  stats(): CollectorStats {
+    const read = (name: StatName) => this.#stats.get(name);
+    const lastEventAt = read("lastEventAt");
+    return {
+      received: read("received"),
+      delivered: read("delivered"),
+      lost: read("lost"),
+      overruns: read("overruns"),
+      overflowed: read("overflowed"),
+      malformed: read("malformed"),
+      foreign: read("foreign"),
+      abandoned: this.#abandoned,
+      queueDepth: this.#queueDepth(),
+      lastEventAt: lastEventAt === 0 ? null : lastEventAt,
+      alive:
+        this.#reader !== null &&
+        !this.#stopping &&
+        Date.now() - read("heartbeat") < HEARTBEAT_LIMIT_MS,
+      restarts: this.#restarts,
+      fault: this.#fault,
+      connections: {
+        available: this.#events !== null,
+        events: read("connectionEvents"),
+        matched: read("connectionsMatched"),
+        lost: this.#stopping ? this.#lostEvents : (this.#events?.drops() ?? 0),
+        overflowed: read("connectionOverflow"),
+        untracked: read("connectionUntracked"),
+        orphaned: read("connectionOrphaned"),
+        tracked: read("connectionsTracked"),
+        dumps: read("dumps"),
+        lastDumpMs: read("dumpMs"),
+        refusedSettings: this.#accounting?.refused ?? [],
+      },
+    };
+  }
+
+  #lostEvents = 0;
+
+  async stop(): Promise<void> {
+    if (this.#stopping) return this.#exited;
+    this.#lostEvents = this.#events?.drops() ?? 0;
+    this.#stopping = true;
+    clearInterval(this.#watch);
+    clearTimeout(this.#restartTimer);
+    this.#stats.set("stop", 1);
+    // The thread is referenced again: its last window must still arrive.
+    this.#reader?.ref();
+    await this.#exited;
+    await this.#delivery;
+    this.#log.close();
+    this.#events?.close();
+    this.#dump?.close();
+    this.#accounting?.restore();
+  }
+}
+
+function wordsOf(endpoints: readonly (readonly IpAddress[])[]): EndpointAddresses {
+  const words: number[] = [];
+  endpoints.forEach((addresses, endpoint) => {
+    for (const address of addresses) {
+      const parsed = parseIp(address);
+      if (parsed === null) throw new Error(`not an address: ${address}`);
+      const { family, value } = parsed;
+      if (family === 4) words.push(endpoint, 0, Number(value), 0, 0, 0);
+      else
+        words.push(
+          endpoint,
+          1,
+          ...[96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffff_ffffn)),
+        );
+    }
+  });
+  if (words.length % ENDPOINT_WORDS !== 0) throw new Error("endpoint addresses are malformed");
+  return { endpoints: endpoints.length, words: Uint32Array.from(words) };
+}

@@ -1,0 +1,7 @@
+/** Flow collection: start it with the datapath's log group, name the endpoints, take the records. */
+export {
+  startCollector,
+  type Collector,
+  type CollectorOptions,
+  type CollectorStats,
+} from "./collector.ts";

@@ -1,0 +1,93 @@
+/**
+ * Reads the datapath's log prefix (`bh1 D e 0123abcd`, optionally ` r` for a reply) from bytes, without making strings.
+ * The text form and its meaning belong to `@bulkhead/datapath`; a test holds both readers equal.
+ */
+import type { FlowVerdict } from "@bulkhead/model";
+
+/** Verdicts by the number they have in the flow table. */
+export const VERDICTS: readonly FlowVerdict[] = [
+  "forwarded",
+  "dropped",
+  "rejected",
+  "audit",
+  "spoofed",
+  "error",
+];
+export const FORWARDED = 0;
+export const SPOOFED = 4;
+
+export interface PrefixFields {
+  /** Index into `VERDICTS`. */
+  verdict: number;
+  /** 0 none, 1 egress, 2 ingress. */
+  direction: number;
+  cookie: number;
+  /** The packet travels in the reply direction of its connection. */
+  reply: boolean;
+}
+
+export function emptyPrefixFields(): PrefixFields {
+  return { verdict: 0, direction: 0, cookie: 0, reply: false };
+}
+
+const SPACE = 0x20;
+
+/** `[start, end)` may end in NUL bytes. False when the text is not ours. */
+export function parsePrefixBytes(
+  view: DataView,
+  start: number,
+  end: number,
+  out: PrefixFields,
+): boolean {
+  // 'bh1 ' as one word, then single characters at fixed places.
+  if (end - start < 16 || view.getUint32(start) !== 0x62683120) return false;
+  switch (view.getUint8(start + 4)) {
+    case 0x46: // F
+      out.verdict = 0;
+      break;
+    case 0x44: // D
+      out.verdict = 1;
+      break;
+    case 0x52: // R
+      out.verdict = 2;
+      break;
+    case 0x41: // A
+      out.verdict = 3;
+      break;
+    case 0x53: // S
+      out.verdict = 4;
+      break;
+    default:
+      return false;
+  }
+  if (view.getUint8(start + 5) !== SPACE || view.getUint8(start + 7) !== SPACE) return false;
+  switch (view.getUint8(start + 6)) {
+    case 0x2d: // -
+      out.direction = 0;
+      break;
+    case 0x65: // e
+      out.direction = 1;
+      break;
+    case 0x69: // i
+      out.direction = 2;
+      break;
+    default:
+      return false;
+  }
+  let cookie = 0;
+  for (let at = start + 8; at < start + 16; at++) {
+    const digit = hexDigit(view.getUint8(at));
+    if (digit < 0) return false;
+    cookie = (cookie << 4) | digit;
+  }
+  out.cookie = cookie >>> 0;
+  out.reply =
+    end - start >= 18 && view.getUint8(start + 16) === SPACE && view.getUint8(start + 17) === 0x72;
+  return true;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  if (code >= 0x61 && code <= 0x66) return code - 0x57;
+  return -1;
+}
