@@ -41,6 +41,8 @@ export const suggestAnswerSchema = z.object({
       edges: z.int(),
       firstSeen: z.number(),
       lastSeen: z.number(),
+      /** Seldom seen, but real. */
+      rare: z.boolean().optional(),
     }),
   ),
   setAside: z.array(setAsideSchema),

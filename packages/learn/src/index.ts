@@ -2,4 +2,5 @@
 export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
 export { groupWorkloads, type Group, type Grouping, type Member } from "./groups.ts";
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
+export { summarise } from "./summary.ts";
 export { suggest, type SuggestOptions } from "./suggest.ts";

@@ -52,7 +52,7 @@ function comment(lines: readonly string[]): string {
 
 /** Names come from outside: nothing in them may end the comment. */
 function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]/g, "�");
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\ufeff]/gu, "�");
 }
 
 function commentOf(item: SuggestedManifest): readonly string[] {
