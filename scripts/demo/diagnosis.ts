@@ -28,15 +28,15 @@ export function diagnose(claims: Claims): readonly Finding[] {
   if (failed("blast", "probes", "truth")) {
     // Whether the policy or the kernel is to blame is what `explain` tells.
     findings.push(
-      failed("explain")
+      failed("leaks", "probes")
         ? {
-            name: "missing-deny",
-            sentence: "the policy in force allows what nobody needs: its default deny is missing",
-          }
-        : {
             name: "leaky-driver",
             sentence:
               "the kernel lets pass what policy and receipt say is denied: the driver leaks",
+          }
+        : {
+            name: "missing-deny",
+            sentence: "the policy in force allows what nobody needs: its default deny is missing",
           },
     );
   }

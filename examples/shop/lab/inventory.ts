@@ -1,7 +1,8 @@
-/** The shop as the operator declares it to Bulkhead: names and labels for namespaces, and names for the world. */
+/** The shop as the operator declares it to Bulkhead: names and labels for namespaces, and a name for the payment provider. */
 import { WORKLOADS, WORLD } from "../topology.ts";
 
 export const SHOP_NAMESPACE = "shop";
+const PROVIDER = "payments.example";
 
 export function inventoryYaml(namespaceOf: (name: string) => string): string {
   const workloads = WORKLOADS.map((workload) => {
@@ -14,11 +15,12 @@ export function inventoryYaml(namespaceOf: (name: string) => string): string {
       labels: { ${labels} }
 `;
   });
-  const sets = WORLD.map(
+  // The rest of the world has no name.
+  const sets = WORLD.filter((server) => server.name === PROVIDER).map(
     (server) => `---
 apiVersion: bulkhead.dev/v1
 kind: NetworkSet
-metadata: { name: ${server.name.replaceAll(".", "-")} }
+metadata: { name: ${server.name}, namespace: ${SHOP_NAMESPACE} }
 spec:
   cidrs: [${server.ipv4}/32, '${server.ipv6}/128']
 `,

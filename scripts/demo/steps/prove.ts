@@ -2,7 +2,7 @@
 import type { Attempt } from "@bulkhead/example-shop/attempts";
 import type { Demo } from "../demo.ts";
 import { compareLatency, type Comparison } from "../latency.ts";
-import { pairsReached, scanEverywhere, type ReachMatrix } from "../reach.ts";
+import { pairsReached, portOf, scanEverywhere, type ReachMatrix } from "../reach.ts";
 import { truePairs } from "../truth.ts";
 import { FRESH, KEPT, type Before } from "./shop.ts";
 import { RATE } from "../demo.ts";
@@ -44,6 +44,7 @@ export async function intrude(demo: Demo, before: Before): Promise<void> {
   const matrix = await scanEverywhere(lab);
   const pairs = pairsReached(attempts);
   const explained = await bulkhead.explain("shop/intruder", "shop/db:5432/tcp");
+  const leaks = await leaksAmong(demo, attempts);
   screen.figure("the intruder reached before", `${before.intruderPairs} (workload, port) pairs`);
   screen.figure("the intruder reaches now", `${pairs.size}, in ${attempts.length} attempts`);
   for (const pair of [...pairs].slice(0, 8)) screen.fault(`reached: ${pair}`);
@@ -59,6 +60,14 @@ export async function intrude(demo: Demo, before: Before): Promise<void> {
     0,
     " pairs",
   );
+  claims.exactly(
+    "leaks",
+    "what explain says is denied does not get through",
+    leaks.length,
+    0,
+    " leaks",
+  );
+  for (const leak of leaks.slice(0, 4)) screen.fault(`denied by policy, yet reached: ${leak}`);
   claimTruth(demo, matrix, truePairs(truth));
   claims.add({
     id: "explain",
@@ -72,6 +81,24 @@ export async function intrude(demo: Demo, before: Before): Promise<void> {
     averagePairs: matrix.average,
     explained: explained.answer.verdict,
   };
+}
+
+const MOST_EXPLAINED = 6;
+
+/** Of what the intruder reached, that which the policy in force denies: the kernel's fault, not the policy's. */
+async function leaksAmong(
+  { bulkhead }: Demo,
+  attempts: readonly Attempt[],
+): Promise<readonly string[]> {
+  const reached = attempts.filter((one) => one.reached && one.route !== "link-local");
+  const sample = [...new Map(reached.map((one) => [`${one.name} ${portOf(one)}`, one])).values()];
+  const leaks: string[] = [];
+  for (const one of sample.slice(0, MOST_EXPLAINED)) {
+    const port = one.means === "icmp" ? "icmp/echo-request" : portOf(one);
+    const { code } = await bulkhead.explain("shop/intruder", `[${one.address}]:${port}`);
+    if (code === 1) leaks.push(`${one.name} ${portOf(one)}`);
+  }
+  return leaks;
 }
 
 /** Nothing but the truth is reachable, and all of it, over IPv4 and IPv6; over link-local addresses nothing more. */
