@@ -4,6 +4,7 @@
  * the doc comment says that a refusal is an ordinary answer. All calls are synchronous: those that may wait take a time-out.
  */
 import { createRequire } from "node:module";
+import type koffiModule from "koffi";
 import { KernelError } from "./kernel-error.ts";
 
 export const AF_UNIX = 1;
@@ -76,6 +77,19 @@ export interface Libc {
 
 let loaded: Libc | undefined;
 
+function koffi(): typeof koffiModule {
+  if (process.platform !== "linux")
+    throw new Error(`system calls of Linux are needed; this is ${process.platform}`);
+  return createRequire(import.meta.url)("koffi") as typeof koffiModule;
+}
+
+/** Calls back on the event loop whenever the descriptor has something to read, without keeping the process alive. */
+export function watchReadable(fd: number, ready: () => void): { close(): void } {
+  const handle = koffi().node.poll(fd, { readable: true }, ready);
+  handle.unref();
+  return { close: () => handle.close() };
+}
+
 /** The bindings, loaded once per thread. */
 export function libc(): Libc {
   loaded ??= load();
@@ -87,10 +101,8 @@ const EAGAIN = 11;
 const EINPROGRESS = 115;
 
 function load(): Libc {
-  if (process.platform !== "linux")
-    throw new Error(`system calls of Linux are needed; this is ${process.platform}`);
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
-  const lib = koffi.load("libc.so.6");
+  const ffi = koffi();
+  const lib = ffi.load("libc.so.6");
   const socket = lib.func("int socket(int, int, int)");
   const bind = lib.func("int bind(int, const void *, uint32_t)");
   const connect = lib.func("int connect(int, const void *, uint32_t)");
@@ -110,7 +122,7 @@ function load(): Libc {
   const munmap = lib.func("int munmap(void *, size_t)");
 
   const check = (call: string, result: number): number => {
-    if (result < 0) throw new KernelError(call, koffi.errno());
+    if (result < 0) throw new KernelError(call, ffi.errno());
     return result;
   };
   const length = Buffer.alloc(4);
@@ -121,7 +133,7 @@ function load(): Libc {
     bind: (fd, address) => void check("bind", bind(fd, address, address.length)),
     connect(fd, address) {
       if (connect(fd, address, address.length) === 0) return true;
-      const errno = koffi.errno();
+      const errno = ffi.errno();
       if (errno === EINPROGRESS) return false;
       throw new KernelError("connect", errno);
     },
@@ -129,7 +141,7 @@ function load(): Libc {
     accept(fd, flags) {
       const result = accept4(fd, null, null, flags) as number;
       if (result >= 0) return result;
-      const errno = koffi.errno();
+      const errno = ffi.errno();
       if (errno === EAGAIN || errno === EINTR) return null;
       throw new KernelError("accept", errno);
     },
@@ -155,14 +167,14 @@ function load(): Libc {
         result = Number(recvfrom(fd, data, data.length, flags, from, length));
       }
       if (result >= 0) return result;
-      const errno = koffi.errno();
+      const errno = ffi.errno();
       if (errno === EAGAIN || errno === EINTR) return null;
       throw new KernelError("recvfrom", errno);
     },
     recvmmsg(fd, messages, count, flags) {
       const result = recvmmsg(fd, messages, count, flags, null) as number;
       if (result >= 0) return result;
-      const errno = koffi.errno();
+      const errno = ffi.errno();
       if (errno === EAGAIN || errno === EINTR) return 0;
       throw new KernelError("recvmmsg", errno);
     },
@@ -178,7 +190,7 @@ function load(): Libc {
       });
       const result = poll(pollBuffer, entries.length, timeoutMs) as number;
       if (result < 0) {
-        const errno = koffi.errno();
+        const errno = ffi.errno();
         if (errno !== EINTR) throw new KernelError("poll", errno);
       }
       entries.forEach((entry, index) => {
@@ -196,8 +208,8 @@ function load(): Libc {
         | bigint
         | null;
       if (address === null || BigInt.asIntN(64, address) === -1n)
-        throw new KernelError("mmap", koffi.errno());
-      return { address, buffer: Buffer.from(koffi.view(address, size)) };
+        throw new KernelError("mmap", ffi.errno());
+      return { address, buffer: Buffer.from(ffi.view(address, size)) };
     },
     unmap: (memory) => void check("munmap", munmap(memory.address, memory.buffer.length)),
   };

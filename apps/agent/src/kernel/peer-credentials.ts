@@ -20,8 +20,10 @@ export function peerCredentials(fd: number): PeerCredentials {
 
 /** The descriptor beneath a Node socket, or null once it is closed. */
 export function descriptorOf(socket: Socket): number | null {
-  const handle = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })
-    ._handle;
+  // Node keeps it in an internal handle and offers no other way.
+  const { _handle: handle } = socket as unknown as {
+    readonly _handle?: { readonly fd?: number } | null;
+  };
   const fd = handle?.fd;
   return fd === undefined || fd < 0 ? null : fd;
 }

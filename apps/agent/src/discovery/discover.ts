@@ -1,0 +1,218 @@
+/**
+ * Finds the workloads attached to this machine's network: every veth whose other end lies in another network namespace,
+ * with that end's addresses, and the name that the system or the container runtime has for it.
+ *
+ * ```
+ *  our links ──veth──► (peer index, namespace number) ──┬─ links and addresses there
+ *                                                       ├─ container runtime: name, image, labels
+ *                                                       ├─ /run/netns: name
+ *                                                       └─ /proc: a process, for the nameless
+ * ```
+ */
+import { sortIps, type Endpoint, type IpAddress } from "@bulkhead/model";
+import { isKernelError } from "../kernel/kernel-error.ts";
+import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
+import { dockerSocket, runningContainers, type Container } from "./docker.ts";
+import { inhabitedNamespaces, namedNamespaces, NETNS_FOLDER, netnsIdOfPath } from "./namespaces.ts";
+import {
+  readAddresses,
+  readLinks,
+  type Link,
+  type LinkAddress,
+  type NetnsId,
+} from "./rtnetlink.ts";
+
+export interface DiscoveredEndpoint extends Endpoint {
+  /** `netns:<name>`, `container:<name>`, or `netns:@<interface>` for a namespace without a name. Stable while it is attached. */
+  readonly discoveredName: string;
+  /** Link-local addresses of the workload's end; they belong to it, but say nothing beyond its link. */
+  readonly linkLocal: readonly IpAddress[];
+  /** The bridge that our side belongs to, if any. */
+  readonly bridge?: string;
+  readonly containerId?: string;
+  readonly containerLabels?: Readonly<Record<string, string>>;
+  readonly image?: string;
+}
+
+export interface Discovery {
+  /** Sorted by name, then interface. `workload` holds the discovered name until an inventory says better. */
+  readonly endpoints: readonly DiscoveredEndpoint[];
+  /** Global addresses of our own namespace, sorted. */
+  readonly hostAddresses: readonly IpAddress[];
+  readonly hostLinkLocal: readonly IpAddress[];
+  /** What could not be asked, in sentences: discovery goes on without it. */
+  readonly problems: readonly string[];
+}
+
+export interface DiscoverOptions {
+  /** Path of the container runtime's socket; null to ask none. Default: DOCKER_HOST, or Docker's own. */
+  readonly containerSocket?: string | null;
+  readonly netnsFolder?: string;
+}
+
+export async function discover(options: DiscoverOptions = {}): Promise<Discovery> {
+  const problems: string[] = [];
+  const containers = await askContainers(
+    options.containerSocket === undefined ? dockerSocket() : options.containerSocket,
+    problems,
+  );
+  // From here on nothing waits, so the kernel is seen within a few milliseconds and as little as possible changes meanwhile.
+  const socket = openNetlink(NETLINK_ROUTE);
+  try {
+    return scan(socket, containers, options.netnsFolder ?? NETNS_FOLDER, problems);
+  } finally {
+    socket.close();
+  }
+}
+
+async function askContainers(
+  path: string | null,
+  problems: string[],
+): Promise<readonly Container[]> {
+  if (path === null) return [];
+  try {
+    return (await runningContainers(path)) ?? [];
+  } catch (error) {
+    problems.push(`containers are not seen: ${(error as Error).message}`);
+    return [];
+  }
+}
+
+interface Attachment {
+  readonly link: Link;
+  readonly peer: number;
+  readonly netns: NetnsId;
+}
+
+function scan(
+  socket: NetlinkSocket,
+  containers: readonly Container[],
+  folder: string,
+  problems: string[],
+): Discovery {
+  const links = readLinks(socket);
+  const own = readAddresses(socket);
+  const attachments = links.flatMap((link): Attachment[] =>
+    link.kind === "veth" &&
+    link.peer !== undefined &&
+    link.peerNetns !== undefined &&
+    link.peerNetns >= 0
+      ? [{ link, peer: link.peer, netns: link.peerNetns }]
+      : [],
+  );
+  const names = namesOf(socket, new Set(attachments.map(({ netns }) => netns)), containers, folder);
+  const inside = new Map<NetnsId, Inside | null>();
+  const bridges = new Map(links.map((link) => [link.ifindex, link.name]));
+  const endpoints: DiscoveredEndpoint[] = [];
+  for (const { link, peer, netns } of attachments) {
+    let there = inside.get(netns);
+    if (there === undefined) {
+      there = lookInside(socket, netns);
+      inside.set(netns, there);
+    }
+    const far = there?.links.find(({ ifindex }) => ifindex === peer);
+    // It vanished, or moved on, while we looked: the kernel's event about that brings the next scan.
+    if (there === null || far === undefined) continue;
+    const name = names.get(netns) ?? { path: undefined };
+    if (name.path === undefined) {
+      problems.push(
+        `the namespace behind ${link.name} has neither a name nor a process: it cannot be entered`,
+      );
+    }
+    endpoints.push(endpointOf(link, far, there.addresses, name, bridges));
+  }
+  endpoints.sort(
+    (a, b) =>
+      compareText(a.discoveredName, b.discoveredName) || compareText(a.interface, b.interface),
+  );
+  return {
+    endpoints,
+    hostAddresses: sortIps([
+      ...new Set(own.filter(({ scope }) => scope === "global").map(({ address }) => address)),
+    ]),
+    hostLinkLocal: sortIps([
+      ...new Set(own.filter(({ scope }) => scope === "link").map(({ address }) => address)),
+    ]),
+    problems,
+  };
+}
+
+interface Inside {
+  readonly links: readonly Link[];
+  readonly addresses: readonly LinkAddress[];
+}
+
+/** Null when the namespace is gone. */
+function lookInside(socket: NetlinkSocket, netns: NetnsId): Inside | null {
+  try {
+    return { links: readLinks(socket, netns), addresses: readAddresses(socket, netns) };
+  } catch (error) {
+    if (isKernelError(error, "EINVAL", "ENOENT", "ENODEV")) return null;
+    throw error;
+  }
+}
+
+interface Name {
+  readonly path: string | undefined;
+  readonly netns?: string;
+  readonly container?: Container;
+}
+
+/** A container's name goes before one under /run/netns, which tools also give to containers' namespaces. */
+function namesOf(
+  socket: NetlinkSocket,
+  wanted: ReadonlySet<NetnsId>,
+  containers: readonly Container[],
+  folder: string,
+): ReadonlyMap<NetnsId, Name> {
+  const names = new Map<NetnsId, Name>();
+  if (wanted.size === 0) return names;
+  for (const container of containers) {
+    const path = `/proc/${container.pid}/ns/net`;
+    const id = netnsIdOfPath(socket, path);
+    // Containers that share one namespace are one endpoint, named after the oldest.
+    if (id !== null && wanted.has(id) && !names.has(id)) names.set(id, { path, container });
+  }
+  for (const [id, { name, path }] of namedNamespaces(socket, folder)) {
+    if (wanted.has(id) && !names.has(id)) names.set(id, { path, netns: name });
+  }
+  const nameless = new Set([...wanted].filter((id) => !names.has(id)));
+  if (nameless.size > 0)
+    for (const [id, path] of inhabitedNamespaces(socket, nameless)) names.set(id, { path });
+  return names;
+}
+
+function endpointOf(
+  link: Link,
+  far: Link,
+  addresses: readonly LinkAddress[],
+  { path, netns, container }: Name,
+  bridges: ReadonlyMap<number, string>,
+): DiscoveredEndpoint {
+  const there = addresses.filter(({ ifindex }) => ifindex === far.ifindex);
+  const discoveredName =
+    container !== undefined ? `container:${container.name}` : `netns:${netns ?? `@${link.name}`}`;
+  const bridge = link.master === undefined ? undefined : bridges.get(link.master);
+  return {
+    workload: discoveredName,
+    kind: container === undefined ? "netns" : "container",
+    interface: link.name,
+    ifindex: link.ifindex,
+    mac: far.mac,
+    addresses: sortIps(
+      there.filter(({ scope }) => scope === "global").map(({ address }) => address),
+    ),
+    netnsPath: path ?? "",
+    discoveredName,
+    linkLocal: sortIps(there.filter(({ scope }) => scope === "link").map(({ address }) => address)),
+    ...(bridge === undefined ? {} : { bridge }),
+    ...(container === undefined
+      ? {}
+      : { containerId: container.id, containerLabels: container.labels, image: container.image }),
+  };
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,8 @@
+/** Discovery of workloads by their attachment to this machine's network: once, or kept current. */
+export {
+  discover,
+  type DiscoveredEndpoint,
+  type DiscoverOptions,
+  type Discovery,
+} from "./discover.ts";
+export { watchEndpoints, type Watch, type WatchOptions } from "./watch.ts";
