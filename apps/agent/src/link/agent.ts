@@ -1,0 +1,327 @@
+/**
+ * The agent's wiring. Everything that touches the kernel is handed in, so that this can be run with other parts.
+ *
+ *   discovery ──► endpoints ─────────────► link ──► controller
+ *   collector ──► probe marks ──► outbox ──► │  ◄── policies, requests
+ *                                            ▼
+ *   disk ──► policy keeper ──► driver ──► the kernel ──► read-back ──► receipts, drift
+ */
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { FlowRecord, HostPolicy, IpAddress, Receipt } from "@bulkhead/model";
+import type {
+  AgentMessage,
+  CollectorStats,
+  ControllerMessage,
+  DiscoveredEndpoint,
+  HostSession,
+} from "@bulkhead/wire";
+import type { AgentDirectory } from "../state/agent-directory.ts";
+import { loadHostKey } from "../state/host-key.ts";
+import { PolicyKeeper, type Driver } from "../state/policy-keeper.ts";
+import { PolicyTrust, UntrustedError, type TrustedPolicy } from "../state/trusted-policy.ts";
+import { FlowOutbox } from "./flow-outbox.ts";
+import { startLinkClient, type LinkClient } from "./link-client.ts";
+import { ProbeMarks } from "./probe-marks.ts";
+
+export type ProbeOrder = Omit<Extract<ControllerMessage, { kind: "probe" }>, "kind" | "id">;
+export type ProbeFinding = Omit<Extract<AgentMessage, { kind: "probed" }>, "kind" | "id">;
+
+export interface Surroundings {
+  readonly endpoints: readonly DiscoveredEndpoint[];
+  readonly hostAddresses: readonly IpAddress[];
+  readonly sessions: readonly HostSession[];
+}
+
+export interface AgentParts {
+  readonly driver: Driver & {
+    render(policy: HostPolicy): string;
+    capacity(): number;
+  };
+  readonly generation: () => number;
+  /** Everything attached now. */
+  look(): Promise<Surroundings>;
+  /** Calls back when a look would find something else; the result ends the watch. */
+  watch(changed: () => void): () => void;
+  startCollector(onFlows: (records: readonly FlowRecord[]) => void): {
+    stats(): CollectorStats;
+    setEndpoints(endpoints: readonly (readonly IpAddress[])[]): void;
+    stop(): Promise<void>;
+  };
+  probe(order: ProbeOrder): Promise<ProbeFinding>;
+}
+
+export interface AgentOptions {
+  readonly host: string;
+  readonly version: string;
+  readonly directory: AgentDirectory;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Test switch: every report carries the receipt before the last one. */
+  readonly fault?: string;
+}
+
+export interface RunningAgent {
+  readonly connected: boolean;
+  stop(): Promise<void>;
+}
+
+const WATCH_EVERY_MS = 1000;
+const HEALTH_EVERY_MS = 2000;
+const LOOK_EVERY_MS = 3000;
+const MAX_WAITING_RECORDS = 500_000;
+const MAX_BATCH = 5000;
+
+export async function startAgent(parts: AgentParts, options: AgentOptions): Promise<RunningAgent> {
+  const { log, now, directory } = options;
+  const boot = randomUUID();
+  const hostKey = loadHostKey(directory.hostKey);
+  const trust = new PolicyTrust(directory);
+  const outbox = new FlowOutbox(MAX_WAITING_RECORDS);
+  const marks = new ProbeMarks(now);
+  let link: LinkClient | undefined = undefined;
+  let told = "";
+  let stopping = false;
+
+  const keeper = new PolicyKeeper({
+    driver: parts.driver,
+    generation: parts.generation,
+    sign: (receipt) => hostKey.signReceipt(receipt),
+    save: (policy) => trust.save(policy.signed),
+    now,
+    onDrift: (report) => {
+      log.warn({ ...report }, report.repaired ? "drift found and repaired" : "drift found");
+      link?.send({ kind: "drift", ...report });
+    },
+    onProblem: (problem) => log.warn(problem),
+  });
+
+  const receipts =
+    options.fault === "stale-receipt" ? staleReceipts() : (receipt: Receipt | undefined) => receipt;
+
+  await applyFromDisk();
+
+  let surroundings = await parts.look();
+  const collector = parts.startCollector((records) => collect(records));
+  collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
+
+  function stats(): CollectorStats {
+    const found = collector.stats();
+    return {
+      ...found,
+      lost: found.lost + outbox.lost,
+      queueDepth: found.queueDepth + outbox.depth,
+    };
+  }
+
+  function collect(records: readonly FlowRecord[]): void {
+    const marked = marks.apply(records);
+    for (let at = 0; at < marked.length; at += MAX_BATCH) {
+      const batch = outbox.add(marked.slice(at, at + MAX_BATCH));
+      link?.send({ kind: "flows", ...batch, collector: stats() });
+    }
+  }
+
+  async function applyFromDisk(): Promise<void> {
+    let stored: TrustedPolicy | null;
+    try {
+      stored = trust.load();
+    } catch (error) {
+      if (!(error instanceof UntrustedError)) throw error;
+      // What the kernel holds stays; the controller will send what it wants.
+      log.error({ err: error }, "the policy on disk is not used");
+      return;
+    }
+    if (stored === null) return;
+    const outcome = await keeper.apply(stored);
+    if (outcome.kind === "refused")
+      log.error({ error: outcome.error }, "the policy on disk could not be applied");
+    else log.info({ revision: stored.signed.revision }, "the policy on disk is in force");
+  }
+
+  async function applyPolicy(
+    message: Extract<ControllerMessage, { kind: "policy" }>,
+  ): Promise<void> {
+    const { sequence, revision } = message;
+    const refuse = (error: string): void => {
+      log.error({ sequence, revision, error }, "a policy was refused");
+      link?.send({ kind: "applied", sequence, revision, error, differences: [] });
+    };
+    let trusted: TrustedPolicy;
+    try {
+      const held = keeper.wanted?.signed.sequence ?? 0;
+      if (sequence < held)
+        throw new UntrustedError(`policy ${sequence} is older than the one in force, ${held}`);
+      trusted = trust.check(message);
+    } catch (error) {
+      refuse(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    const outcome = await keeper.apply(trusted);
+    switch (outcome.kind) {
+      case "superseded":
+        refuse("a newer policy came before this one was begun");
+        break;
+      case "refused":
+        refuse(outcome.error);
+        // Most often something vanished while the rules were written: tell what is there now.
+        await look();
+        break;
+      case "applied": {
+        const receipt = receipts(outcome.receipt);
+        link?.send({
+          kind: "applied",
+          sequence,
+          revision,
+          ...(receipt === undefined ? {} : { receipt }),
+          differences: [],
+        });
+        break;
+      }
+    }
+  }
+
+  async function look(): Promise<void> {
+    try {
+      surroundings = await parts.look();
+    } catch (error) {
+      log.warn({ err: error }, "the surroundings could not be discovered");
+      return;
+    }
+    collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
+    tell();
+  }
+
+  function tell(): void {
+    const text = JSON.stringify(surroundings);
+    if (text === told) return;
+    if (link?.send({ kind: "discovered", ...surroundings }) === true) told = text;
+  }
+
+  function health(): void {
+    const receipt = receipts(keeper.receipt);
+    link?.send({
+      kind: "health",
+      at: now(),
+      collector: stats(),
+      ...(receipt === undefined ? {} : { receipt }),
+      capacity: parts.driver.capacity(),
+    });
+  }
+
+  async function answerProbe(
+    request: Extract<ControllerMessage, { kind: "probe" }>,
+  ): Promise<void> {
+    const { kind: _kind, id, ...order } = request;
+    marks.begin(order);
+    let finding: ProbeFinding;
+    try {
+      finding = await parts.probe(order);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      finding = { sent: false, received: false, agree: false, detail: "", error: reason };
+    }
+    link?.send({ kind: "probed", id, ...finding });
+  }
+
+  function answerRender(message: Extract<ControllerMessage, { kind: "render" }>): void {
+    try {
+      link?.send({
+        kind: "rendered",
+        id: message.id,
+        ruleset: parts.driver.render(message.policy),
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      link?.send({ kind: "rendered", id: message.id, ruleset: "", error: reason });
+    }
+  }
+
+  function handle(message: ControllerMessage): void {
+    switch (message.kind) {
+      case "welcome":
+        trust.pin(message.publicKey);
+        keeper.drift = message.drift;
+        break;
+      case "settings":
+        keeper.drift = message.drift;
+        break;
+      case "policy":
+        background(applyPolicy(message));
+        break;
+      case "render":
+        answerRender(message);
+        break;
+      case "probe":
+        background(answerProbe(message));
+        break;
+      case "flows-stored":
+        outbox.stored(message.sequence);
+        break;
+    }
+  }
+
+  function background(work: Promise<void>): void {
+    work.catch((error: unknown) => log.error({ err: error }, "something in the background failed"));
+  }
+
+  link = startLinkClient(
+    directory.socket,
+    {
+      hello: () => ({
+        kind: "hello",
+        host: options.host,
+        boot,
+        pid: process.pid,
+        version: options.version,
+        driver: "nftables",
+        publicKey: hostKey.publicKey,
+        sequence: keeper.wanted?.signed.sequence ?? 0,
+        ...(keeper.receipt === undefined ? {} : { receipt: keeper.receipt }),
+      }),
+      connected() {
+        log.info("connected to the controller");
+        told = "";
+        tell();
+        health();
+        for (const batch of outbox.pending())
+          link?.send({ kind: "flows", ...batch, collector: stats() });
+      },
+      message: handle,
+      disconnected: () => log.warn("the controller is away; enforcement goes on"),
+    },
+    log,
+  );
+
+  const timers = [
+    setInterval(() => background(keeper.watch()), WATCH_EVERY_MS),
+    setInterval(health, HEALTH_EVERY_MS),
+    setInterval(() => background(look()), LOOK_EVERY_MS),
+  ];
+  const endWatch = parts.watch(() => {
+    if (!stopping) background(look());
+  });
+
+  return {
+    get connected() {
+      return link.connected;
+    },
+    async stop() {
+      stopping = true;
+      for (const timer of timers) clearInterval(timer);
+      endWatch();
+      // Delivers what was read; then the link says its last word.
+      await collector.stop();
+      await link.stop();
+    },
+  };
+}
+
+/** The fault switch: whatever is asked for, the receipt before it is given, once there is one. */
+function staleReceipts(): (receipt: Receipt | undefined) => Receipt | undefined {
+  let first: Receipt | undefined;
+  return (receipt) => {
+    first ??= receipt;
+    return first;
+  };
+}

@@ -1,0 +1,57 @@
+/** SSH sessions on this machine, in whatever network namespace their daemon runs: connections a policy must not cut unasked. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { TCP } from "@bulkhead/model";
+import type { HostSession } from "@bulkhead/wire";
+import { parseProcNet, TCP_ESTABLISHED } from "./proc-net.ts";
+
+const DAEMONS = new Set(["sshd", "sshd-session", "dropbear"]);
+
+export function sshSessions(proc = "/proc"): readonly HostSession[] {
+  const found = new Map<string, HostSession>();
+  for (const pid of readdirSync(proc)) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      const name = readFileSync(`${proc}/${pid}/comm`, "utf8").trim();
+      if (!DAEMONS.has(name)) continue;
+      for (const session of sessionsOf(proc, pid, name)) {
+        found.set(`${session.source} ${session.destination} ${session.port}`, session);
+      }
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+  return [...found.values()].toSorted((a, b) =>
+    a.source < b.source ? -1 : a.source > b.source ? 1 : 0,
+  );
+}
+
+function sessionsOf(proc: string, pid: string, name: string): readonly HostSession[] {
+  const inodes = new Set(
+    readdirSync(`${proc}/${pid}/fd`).flatMap((fd) => {
+      const match = /^socket:\[(\d+)\]$/.exec(readlinkSync(`${proc}/${pid}/fd/${fd}`));
+      return match?.[1] === undefined ? [] : [Number(match[1])];
+    }),
+  );
+  const sockets = [
+    ...parseProcNet(readFileSync(`${proc}/${pid}/net/tcp`, "utf8"), 4),
+    ...parseProcNet(readFileSync(`${proc}/${pid}/net/tcp6`, "utf8"), 6),
+  ];
+  return sockets
+    .filter((socket) => socket.state === TCP_ESTABLISHED && inodes.has(socket.inode))
+    .map((socket) => ({
+      source: socket.remote,
+      destination: socket.local,
+      protocol: TCP,
+      port: socket.localPort,
+      what: `ssh session (${name}, pid ${pid})`,
+    }));
+}
+
+/** Processes come and go while their files are read. */
+function isGone(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    ["ENOENT", "ESRCH", "EINVAL"].includes(String(error.code))
+  );
+}

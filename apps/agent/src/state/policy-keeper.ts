@@ -1,0 +1,179 @@
+/**
+ * Keeps the kernel at the wanted policy: applies the newest one it was given, reads the kernel back, and looks for
+ * drift. It never removes anything on its own: when the agent ends, the kernel goes on enforcing.
+ *
+ *   wanted ──► apply ──► read-back ──► receipt ──► (saved, reported)
+ *                ▲            │ differs
+ *                └── repair ──┴──► drift report
+ */
+import type { DriftReport, HostPolicy, Receipt } from "@bulkhead/model";
+import type { DriftSetting } from "@bulkhead/wire";
+import { acceptableDigests } from "./expected-digest.ts";
+import type { TrustedPolicy } from "./trusted-policy.ts";
+
+export type UnsignedReceipt = Omit<Receipt, "signature">;
+
+/** What the keeper needs of a datapath driver. */
+export interface Driver {
+  /** Atomic: on a throw the kernel holds what it held before. Reads back what it wrote. */
+  apply(policy: HostPolicy): Promise<UnsignedReceipt>;
+  readBack(): Promise<{
+    readonly digest: string | null;
+    readonly entries: number;
+    readonly differences: readonly string[];
+  }>;
+}
+
+export interface KeeperDeps {
+  readonly driver: Driver;
+  /** Changes whenever anybody commits a change to the ruleset. Cheap. */
+  readonly generation: () => number;
+  readonly sign: (receipt: UnsignedReceipt) => Receipt;
+  readonly save: (policy: TrustedPolicy) => void;
+  readonly now: () => number;
+  readonly onDrift: (report: DriftReport) => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+export type ApplyOutcome =
+  | { readonly kind: "applied"; readonly receipt: Receipt }
+  | { readonly kind: "refused"; readonly error: string }
+  /** A newer policy came before this one was begun. */
+  | { readonly kind: "superseded" };
+
+/** How long a read-back is believed when the kernel's generation number has not moved. */
+const FULL_READ_EVERY_MS = 10_000;
+const MAX_DIFFERENCES = 50;
+
+export class PolicyKeeper {
+  readonly #deps: KeeperDeps;
+  #wanted: TrustedPolicy | null = null;
+  #newest = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+  #receipt: Receipt | undefined;
+  #checkedGeneration: number | undefined;
+  #checkedAt = 0;
+  #reported: string | undefined;
+  #setting: DriftSetting = "repair";
+
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+  }
+
+  get wanted(): TrustedPolicy | null {
+    return this.#wanted;
+  }
+
+  /** Of the last time the kernel was read. */
+  get receipt(): Receipt | undefined {
+    return this.#receipt;
+  }
+
+  set drift(setting: DriftSetting) {
+    this.#setting = setting;
+    // What was only reported so far is to be repaired now.
+    this.#checkedGeneration = undefined;
+    this.#reported = undefined;
+  }
+
+  /** One at a time; of several that wait only the newest is applied. */
+  apply(policy: TrustedPolicy): Promise<ApplyOutcome> {
+    const { sequence } = policy.signed;
+    if (sequence < this.#newest) return Promise.resolve({ kind: "superseded" });
+    this.#newest = sequence;
+    return this.#exclusive(async (): Promise<ApplyOutcome> => {
+      if (sequence < this.#newest) return { kind: "superseded" };
+      let unsigned: UnsignedReceipt;
+      try {
+        unsigned = await this.#deps.driver.apply(policy.policy);
+        // Before the report: what was reported as applied must come back after a crash.
+        this.#deps.save(policy);
+      } catch (error) {
+        this.#checkedGeneration = undefined;
+        return { kind: "refused", error: error instanceof Error ? error.message : String(error) };
+      }
+      this.#wanted = policy;
+      this.#reported = undefined;
+      // The next look reads the kernel again: somebody may have written between our commit and our read-back.
+      this.#checkedGeneration = undefined;
+      this.#receipt = this.#deps.sign(unsigned);
+      return { kind: "applied", receipt: this.#receipt };
+    });
+  }
+
+  /** To be called every second or so. Reads the kernel back only when its generation moved, or the last look is old. */
+  watch(): Promise<void> {
+    return this.#exclusive(async () => {
+      const wanted = this.#wanted;
+      if (wanted === null) return;
+      try {
+        const now = this.#deps.now();
+        const generation = this.#deps.generation();
+        if (generation === this.#checkedGeneration && now - this.#checkedAt < FULL_READ_EVERY_MS)
+          return;
+        await this.#look(wanted);
+        this.#checkedGeneration = generation;
+        this.#checkedAt = now;
+      } catch (error) {
+        this.#checkedGeneration = undefined;
+        this.#deps.onProblem(
+          `the kernel could not be checked: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+    });
+  }
+
+  async #look(wanted: TrustedPolicy): Promise<void> {
+    const { driver, now, sign } = this.#deps;
+    const actual = await driver.readBack();
+    const readAt = now();
+    const { revision, digest: expected } = wanted.signed;
+    if (
+      actual.digest !== null &&
+      acceptableDigests(wanted, readAt).has(actual.digest) &&
+      actual.differences.length === 0
+    ) {
+      this.#reported = undefined;
+      this.#receipt = sign({
+        revision,
+        digest: expected,
+        driver: "nftables",
+        readAt,
+        entries: actual.entries,
+      });
+      return;
+    }
+    const repair = this.#setting === "repair";
+    const signature = JSON.stringify([actual.digest, actual.differences]);
+    if (!repair) {
+      this.#receipt = sign({
+        revision,
+        digest: actual.digest ?? "sha256:none",
+        driver: "nftables",
+        readAt,
+        entries: actual.entries,
+      });
+      if (signature === this.#reported) return;
+      this.#reported = signature;
+    }
+    let repaired = false;
+    if (repair) {
+      this.#receipt = sign(await driver.apply(wanted.policy));
+      repaired = true;
+    }
+    this.#deps.onDrift({
+      detectedAt: readAt,
+      revision,
+      expectedDigest: expected,
+      actualDigest: actual.digest,
+      differences: actual.differences.slice(0, MAX_DIFFERENCES),
+      repaired,
+    });
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work, work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * One agent a network namespace: two would undo each other's rules. The kernel holds the lock for as long as the
+ * process lives, however it ends.
+ */
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type Koffi from "koffi";
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+export class SecondAgentError extends Error {
+  readonly pid: string;
+
+  constructor(pid: string) {
+    super(`another agent (pid ${pid}) already guards this network namespace`);
+    this.name = "SecondAgentError";
+    this.pid = pid;
+  }
+}
+
+export interface AgentLock {
+  release(): void;
+}
+
+/** Throws SecondAgentError when the namespace of this process is taken. */
+export function lockNamespace(folder = "/run/bulkhead"): AgentLock {
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const path = join(folder, `agent-${statSync("/proc/self/ns/net").ino}.lock`);
+  // Opened without truncation: until the lock is ours, the pid in it belongs to the other one.
+  const file = openSync(path, "a+", 0o600);
+  const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
+  const flock = koffi.load("libc.so.6").func("int flock(int, int)") as (
+    fd: number,
+    how: number,
+  ) => number;
+  if (flock(file, LOCK_EX | LOCK_NB) !== 0) {
+    const pid = readFileSync(path, "utf8").trim();
+    closeSync(file);
+    throw new SecondAgentError(pid === "" ? "unknown" : pid);
+  }
+  ftruncateSync(file);
+  writeSync(file, `${process.pid}\n`);
+  return { release: () => closeSync(file) };
+}
