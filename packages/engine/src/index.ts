@@ -2,3 +2,6 @@
 export * from "./decide.ts";
 export * from "./inventory-index.ts";
 export { isActive, type DecideOptions, type View } from "./judge-stage.ts";
+export * from "./compile/compile.ts";
+export * from "./lookup.ts";
+export * from "./mode.ts";

@@ -1,0 +1,53 @@
+/**
+ * Decisions as small numbers, so that rows can be painted into typed arrays. Number 0 and 1 are the defaults; all
+ * others name the rule or block that determined them by its cookie.
+ */
+import type { Cookie, DecisionVerdict, RowDecision } from "@bulkhead/model";
+import { VERDICT_STRICTNESS } from "../strictness.ts";
+
+export const DEFAULT_COOKIE: Cookie = "00000000";
+export const DEFAULT_ALLOW = 0;
+export const DEFAULT_DROP = 1;
+
+export class DecisionTable {
+  readonly #decisions: RowDecision[] = [
+    { verdict: "allow", cookie: DEFAULT_COOKIE },
+    { verdict: "drop", cookie: DEFAULT_COOKIE },
+  ];
+  readonly #numbers = new Map<string, number>();
+  readonly #cookies: ReadonlyMap<string, Cookie>;
+
+  /** `cookies` by rule or block id. */
+  constructor(cookies: ReadonlyMap<string, Cookie>) {
+    this.#cookies = cookies;
+  }
+
+  /** The decision that the rule or block `determinant` gives. */
+  number(verdict: DecisionVerdict, determinant: string): number {
+    const key = `${verdict}\u0000${determinant}`;
+    let number = this.#numbers.get(key);
+    if (number === undefined) {
+      number = this.#decisions.length;
+      this.#decisions.push({ verdict, cookie: this.#cookies.get(determinant)! });
+      this.#numbers.set(key, number);
+    }
+    return number;
+  }
+
+  at(number: number): RowDecision {
+    return this.#decisions[number]!;
+  }
+
+  allows(number: number): boolean {
+    return this.at(number).verdict === "allow";
+  }
+
+  /** Lower is stricter. */
+  strictness(number: number): number {
+    return VERDICT_STRICTNESS[this.at(number).verdict];
+  }
+
+  isDefault(number: number): boolean {
+    return number <= DEFAULT_DROP;
+  }
+}

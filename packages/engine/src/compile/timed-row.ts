@@ -1,0 +1,111 @@
+/**
+ * A row and what lies on top of it for a time. Where an expiry ahead changes a decision, the decision of now becomes a
+ * piece with a deadline, and the row beneath shows what follows; if several changes follow one another, beneath shows the
+ * strictest of what is to come, so that nothing is ever allowed longer than the policy says.
+ */
+import { cellsOf, cutCells, type PortCells } from "./port-cells.ts";
+import type { Coverage, Program } from "./class-program.ts";
+import type { DecisionTable } from "./decision-table.ts";
+import { paint, type MatchedRule } from "./paint.ts";
+import type { RowTable } from "./row-table.ts";
+
+export interface Piece {
+  readonly protocol: number;
+  readonly first: number;
+  readonly last: number;
+  /** Number in the decision table. */
+  readonly decision: number;
+  readonly deadline: number;
+}
+
+export interface TimedRow {
+  /** Number in the row table. */
+  readonly base: number;
+  readonly pieces: readonly Piece[];
+}
+
+/** A rule that holds the address, with the ports it means there. */
+export interface Claimant {
+  readonly rank: number;
+  readonly coverage: readonly Coverage[];
+}
+
+/** `claimants` ascending by rank. */
+export function timedRow(
+  program: Program,
+  claimants: readonly Claimant[],
+  now: number,
+  decisions: DecisionTable,
+  rows: RowTable,
+): TimedRow {
+  const cells = cutCells(claimants.map(({ coverage }) => coverage));
+  const matched = claimants.map(({ rank, coverage }): MatchedRule => ({
+    rank,
+    ranges: coverage.map((range) => cellsOf(cells, range)),
+  }));
+  const at = (time: number) => paint(program, matched, cells.count, time, decisions);
+  const current = at(now);
+  const changes = changesAhead(program, claimants);
+  if (changes.length === 0) return { base: rows.intern(cells, current), pieces: [] };
+
+  const future = changes.map((time) => ({ time, painted: at(time) }));
+  const base = current.slice();
+  const deadlines = new Float64Array(cells.count);
+  for (let cell = 0; cell < cells.count; cell++) {
+    const first = future.findIndex(({ painted }) => painted[cell] !== current[cell]);
+    if (first < 0) continue;
+    const beneath = future
+      .slice(first)
+      .map(({ painted }) => painted[cell]!)
+      .reduce((a, b) => (decisions.strictness(b) < decisions.strictness(a) ? b : a));
+    base[cell] = beneath;
+    if (beneath !== current[cell]) deadlines[cell] = future[first]!.time;
+  }
+  return { base: rows.intern(cells, base), pieces: piecesOf(cells, current, deadlines) };
+}
+
+/** The moments at which something that bears on these claimants expires, ascending. */
+function changesAhead(program: Program, claimants: readonly Claimant[]): number[] {
+  const times = new Set(claimants.map(({ rank }) => program.rules[rank]!.expiresAt));
+  for (const { stages } of program.planes) {
+    for (const { isolations } of stages)
+      for (const { expiresAt } of isolations) times.add(expiresAt);
+  }
+  times.delete(Infinity);
+  return [...times].toSorted((a, b) => a - b);
+}
+
+const PROTOCOLS = 256;
+
+/** Cells with a deadline, neighbours merged. The cell of all other protocols is spelled out: a piece has one protocol. */
+function piecesOf(cells: PortCells, current: Int32Array, deadlines: Float64Array): Piece[] {
+  const pieces: Piece[] = [];
+  const add = (protocol: number, first: number, last: number, cell: number) => {
+    const deadline = deadlines[cell]!;
+    if (deadline === 0) return;
+    const decision = current[cell]!;
+    const previous = pieces.at(-1);
+    if (
+      previous?.protocol === protocol &&
+      previous.last + 1 === first &&
+      previous.decision === decision &&
+      previous.deadline === deadline
+    ) {
+      pieces[pieces.length - 1] = { ...previous, last };
+    } else {
+      pieces.push({ protocol, first, last, decision, deadline });
+    }
+  };
+  const listed = new Map(cells.protocols.map((entry) => [entry.protocol, entry]));
+  for (let protocol = 0; protocol < PROTOCOLS; protocol++) {
+    const entry = listed.get(protocol);
+    if (entry === undefined) {
+      add(protocol, 0, 0xffff, cells.count - 1);
+      continue;
+    }
+    for (const [i, start] of entry.starts.entries()) {
+      add(protocol, start, (entry.starts[i + 1] ?? 0x10000) - 1, entry.offset + i);
+    }
+  }
+  return pieces;
+}

@@ -1,0 +1,27 @@
+/**
+ * In which mode a workload is: `enforce` as soon as one policy in force selects it, `audit` while only staged ones do,
+ * `observe` when nothing asks about it.
+ */
+import type { Mode, PolicySet, Workload } from "@bulkhead/model";
+import type { InventoryIndex } from "./inventory-index.ts";
+import { isActive } from "./judge-stage.ts";
+import { selects } from "./matching.ts";
+
+/** A workload on the host's network is never selected, so it is always observed. */
+export function modeOf(
+  workload: Workload,
+  set: PolicySet,
+  index: InventoryIndex,
+  now: number,
+): Mode {
+  if (workload.hostNetwork) return "observe";
+  let mode: Mode = "observe";
+  for (const block of set.stages.flatMap((stage) => stage.blocks)) {
+    if (mode === "audit" && block.enforce === "staged") continue;
+    if (!isActive(block, { now, view: "shadow" })) continue;
+    if (!selects(block.subject, workload, index)) continue;
+    if (block.enforce === "on") return "enforce";
+    mode = "audit";
+  }
+  return mode;
+}
