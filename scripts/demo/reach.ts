@@ -25,6 +25,29 @@ export interface ReachMatrix {
   readonly reached: Readonly<Record<Attempt["route"], ReadonlySet<string>>>;
   /** Pairs in reach of one breached workload, on average over the shop's workloads. */
   readonly average: number;
+  /** The same, when whatever is reached is broken into as well, and so on. */
+  readonly averageSpread: number;
+}
+
+/** Pairs that fall, hop by hop, once `source` has fallen. `edges` holds (from, to, port). */
+export function spreadFrom(
+  source: string,
+  edges: ReadonlyMap<string, readonly { readonly to: string; readonly port: string }[]>,
+): ReadonlySet<string> {
+  const fallen = new Set([source]);
+  const pairs = new Set<string>();
+  for (const workload of fallen) {
+    // A set may grow while it is walked: what falls is visited later on.
+    for (const { to, port } of edges.get(workload) ?? []) {
+      if (to !== source) pairs.add(`${to} ${port}`);
+      fallen.add(to);
+    }
+  }
+  return pairs;
+}
+
+function averageOf(count: (name: string) => number): number {
+  return WORKLOADS.reduce((sum, workload) => sum + count(workload.name), 0) / WORKLOADS.length;
 }
 
 /** Every workload of the shop is breached in turn (in truth: all at once); from the world, too. */
@@ -49,9 +72,16 @@ export async function scanEverywhere(lab: Lab): Promise<ReachMatrix> {
       if (one.reached && !own) reached[one.route].add(pairKey(source, one.name, portOf(one)));
     }
   }
-  const workloads = WORKLOADS.map(
-    (workload) => pairsReached(attempts.get(workload.name) ?? []).size,
+  const edges = new Map(
+    [...attempts].map(([source, tried]) => [
+      source,
+      tried.filter((one) => one.reached).map((one) => ({ to: one.name, port: portOf(one) })),
+    ]),
   );
-  const average = workloads.reduce((sum, count) => sum + count, 0) / workloads.length;
-  return { attempts, reached, average };
+  return {
+    attempts,
+    reached,
+    average: averageOf((name) => pairsReached(attempts.get(name) ?? []).size),
+    averageSpread: averageOf((name) => spreadFrom(name, edges).size),
+  };
 }

@@ -95,23 +95,18 @@ export async function wireBridge(site: BridgedSite): Promise<void> {
   );
 }
 
-/** A routed network behind the host: what the workloads see as the internet. */
+/**
+ * A routed network behind the host: what the workloads see as the internet. The host's end is a macvlan, as
+ * a network card would be, and not a veth, whose other end is somebody's workload.
+ */
 export async function wireUplink(site: UplinkSite): Promise<void> {
   await run(inNamespace(site.namespace, ["sysctl", "-qw", ...QUIET]));
-  await run([
-    "ip",
-    "link",
-    "add",
-    "eth0",
-    "netns",
-    site.namespace,
-    "type",
-    "veth",
-    "peer",
-    "name",
-    "uplink",
-    "netns",
-    site.host,
+  await batch(site.namespace, [
+    "link add lan type veth peer name far",
+    "link set far up",
+    "link set lan up",
+    "link add link lan name eth0 type macvlan mode bridge",
+    `link add link lan name uplink netns ${site.host} type macvlan mode bridge`,
   ]);
   await batch(site.host, [
     ...site.hostAddresses.map((address) => `address add ${address} dev uplink${nodad(address)}`),

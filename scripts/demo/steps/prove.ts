@@ -52,6 +52,10 @@ export async function intrude(demo: Demo, before: Before): Promise<void> {
     "one breached workload reaches, on average",
     `${matrix.average.toFixed(1)} pairs (was ${before.averagePairs.toFixed(1)})`,
   );
+  screen.figure(
+    "  and hop by hop",
+    `${matrix.averageSpread.toFixed(1)} pairs (was ${before.averageSpread.toFixed(1)})`,
+  );
   screen.figure("explain intruder → db 5432/tcp", explained.answer.verdict);
   claims.exactly(
     "blast",
@@ -79,6 +83,7 @@ export async function intrude(demo: Demo, before: Before): Promise<void> {
   figures["after"] = {
     intruder: [...pairs],
     averagePairs: matrix.average,
+    averageSpread: matrix.averageSpread,
     explained: explained.answer.verdict,
   };
 }

@@ -10,6 +10,7 @@ import { pairsReached, scanEverywhere } from "../reach.ts";
 export interface Before {
   readonly intruderPairs: number;
   readonly averagePairs: number;
+  readonly averageSpread: number;
   readonly kept: Comparison;
   readonly fresh: Comparison;
 }
@@ -47,5 +48,11 @@ export async function lookAtShop({ lab, screen, figures, stop }: Demo): Promise<
     averagePairs: matrix.average,
     latency: { kept, fresh },
   };
-  return { intruderPairs: pairs.size, averagePairs: matrix.average, kept, fresh };
+  return {
+    intruderPairs: pairs.size,
+    averagePairs: matrix.average,
+    averageSpread: matrix.averageSpread,
+    kept,
+    fresh,
+  };
 }

@@ -1,7 +1,7 @@
 /** The truth as pairs of instances, and what counts as having seen an edge. */
 import { expect, test } from "vitest";
 import type { Attempt } from "@bulkhead/example-shop/attempts";
-import { pairsReached } from "../reach.ts";
+import { pairsReached, spreadFrom } from "../reach.ts";
 import { edgesSeen, readTruth, truePairs, type TrueEdge } from "../truth.ts";
 
 const toCheckout: TrueEdge = {
@@ -39,4 +39,20 @@ test("blast radius counts (workload, port) pairs, however they were reached", ()
     { ...base, route: "ipv4", means: "tcp", port: 22, reached: false },
   ];
   expect([...pairsReached(attempts)]).toEqual(["db 5432/tcp", "db icmp"]);
+});
+
+test("what falls hop by hop includes what the fallen reach, and ends in a cycle", () => {
+  const edges = new Map([
+    ["web", [{ to: "storefront", port: "8080/tcp" }]],
+    [
+      "storefront",
+      [
+        { to: "db", port: "5432/tcp" },
+        { to: "web", port: "80/tcp" },
+      ],
+    ],
+    ["intruder", []],
+  ]);
+  expect([...spreadFrom("web", edges)]).toEqual(["storefront 8080/tcp", "db 5432/tcp"]);
+  expect(spreadFrom("intruder", edges).size).toBe(0);
 });
