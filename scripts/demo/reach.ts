@@ -67,8 +67,8 @@ export async function scanEverywhere(lab: Lab): Promise<ReachMatrix> {
   };
   for (const [source, tried] of attempts) {
     for (const one of tried) {
-      // The two servers of the world are one machine: what they reach of each other is nobody's concern.
-      const own = source === "world" && one.name.endsWith(".example");
+      // The world's own servers, and the host's door to the world, are not the workloads' affair.
+      const own = source === "world" && (one.name.endsWith(".example") || one.name === "host");
       if (one.reached && !own) reached[one.route].add(pairKey(source, one.name, portOf(one)));
     }
   }

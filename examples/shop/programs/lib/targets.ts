@@ -7,6 +7,7 @@ import {
   HOST_PORT,
   WORKLOADS,
   WORLD,
+  WORLD_GATEWAY,
   ipv4Of,
   ipv6Of,
   linkLocalOf,
@@ -37,6 +38,9 @@ export const PLACES: readonly Place[] = [
       { route: "ipv4", address: GATEWAY.ipv4 },
       { route: "ipv6", address: GATEWAY.ipv6 },
       { route: "link-local", address: `${GATEWAY.linkLocal}%eth0` },
+      // The host answers on its other side, too.
+      { route: "ipv4", address: WORLD_GATEWAY.ipv4 },
+      { route: "ipv6", address: WORLD_GATEWAY.ipv6 },
     ],
   },
   ...WORLD.map((server) => ({
