@@ -5,3 +5,7 @@ export { isActive, type DecideOptions, type View } from "./judge-stage.ts";
 export * from "./compile/compile.ts";
 export * from "./lookup.ts";
 export * from "./mode.ts";
+export * from "./explain.ts";
+export * from "./replay.ts";
+export type { SmallestChange } from "./smallest-change.ts";
+export type { BlockTrace, DirectionTrace, RuleTrace, StageTrace } from "./trace.ts";

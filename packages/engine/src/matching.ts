@@ -112,7 +112,7 @@ function inScope(scope: NamespaceScope, namespace: string, index: InventoryIndex
   }
 }
 
-function prefixHolds(peer: CidrPeer, { family, value }: Place): boolean {
+export function prefixHolds(peer: CidrPeer, { family, value }: Place): boolean {
   const { prefix, except } = prefixRanges(peer);
   const holds = (range: IpRange) => rangeContains(range, { family, value });
   return holds(prefix) && !except.some(holds);

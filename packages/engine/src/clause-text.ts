@@ -1,0 +1,79 @@
+/** Why a rule did not match, in words: the first clause that failed, with what was found and what was wanted. */
+import {
+  formatPort,
+  formatPortMatch,
+  formatSelector,
+  matches,
+  type Peer,
+  type Rule,
+  type Workload,
+} from "@bulkhead/model";
+import type { InventoryIndex, Place } from "./inventory-index.ts";
+import { prefixHolds, type DirectedFlow, type FailedClause } from "./matching.ts";
+
+export function clauseText(
+  clause: FailedClause,
+  rule: Rule,
+  flow: DirectedFlow,
+  index: InventoryIndex,
+): string {
+  switch (clause) {
+    case "peer": {
+      const [first, ...others] = rule.peers;
+      if (first === undefined) return "peer: the list of peers is empty and holds nobody";
+      const more = others.length === 0 ? "" : `, and so on for ${others.length} more`;
+      return `peer: ${peerText(first, flow.peer, index)}${more}`;
+    }
+    case "port": {
+      const wanted = rule.ports.flatMap(formatPortMatch).join(", ");
+      const found = formatPort(flow.protocol, flow.port);
+      return wanted === "" ? "port: the list of ports is empty" : `port: ${found} is not ${wanted}`;
+    }
+    case "named-port-on-address":
+      return "port: a port name means nothing on a destination given by address";
+  }
+}
+
+function peerText(peer: Peer, place: Place, index: InventoryIndex): string {
+  const found = place.workload?.id ?? place.address;
+  switch (peer.kind) {
+    case "any":
+      return "any address";
+    case "entity":
+      return `${found} is ${place.kind === "workload" ? "a workload" : `the ${place.kind}`}, not the ${peer.entity}`;
+    case "cidr":
+      if (!peer.matchesWorkloads && place.kind !== "world") {
+        return `${found} is ${place.kind === "host" ? "the host" : "a workload"}, and this prefix means the world's addresses only`;
+      }
+      return prefixHolds({ ...peer, except: [] }, place)
+        ? `${place.address} is excepted from ${peer.cidr}`
+        : `${place.address} is not in ${peer.cidr}`;
+    case "workloads":
+      return place.kind === "workload"
+        ? selectionText(peer, place.workload, index)
+        : `${found} is no workload`;
+  }
+}
+
+function selectionText(
+  { namespaces, selector }: Extract<Peer, { kind: "workloads" }>,
+  workload: Workload,
+  index: InventoryIndex,
+): string {
+  const { namespace } = workload;
+  if (namespaces.kind === "named" && namespaces.name !== namespace) {
+    return `namespace is ${namespace}, not ${namespaces.name}`;
+  }
+  if (
+    namespaces.kind === "selected" &&
+    !matches(namespaces.selector, index.namespaceLabels(namespace))
+  ) {
+    return `namespace ${namespace} is not selected by \`${formatSelector(namespaces.selector)}\``;
+  }
+  const failed = selector.requirements.find(
+    (requirement) => !matches({ requirements: [requirement] }, workload.labels),
+  )!;
+  const value = workload.labels[failed.key];
+  const have = value === undefined ? `no label ${failed.key}` : `${failed.key}=${value}`;
+  return `${workload.id} has ${have}, wanted \`${formatSelector({ requirements: [failed] })}\``;
+}

@@ -1,0 +1,31 @@
+/** Why a flow is allowed or denied: the decision, the whole way to it, and for a deny the least that would allow it. */
+import type { Decision, FlowQuery, PolicySet } from "@bulkhead/model";
+import { decide } from "./decide.ts";
+import type { InventoryIndex } from "./inventory-index.ts";
+import type { DecideOptions } from "./judge-stage.ts";
+import { smallestChange, type SmallestChange } from "./smallest-change.ts";
+import { traceDirection, type DirectionTrace } from "./trace.ts";
+
+export interface Explanation {
+  readonly query: FlowQuery;
+  readonly decision: Decision;
+  readonly egress: DirectionTrace;
+  readonly ingress: DirectionTrace;
+  /** Null when the flow is allowed. */
+  readonly smallestChange: SmallestChange | null;
+}
+
+export function explain(
+  set: PolicySet,
+  index: InventoryIndex,
+  query: FlowQuery,
+  options: DecideOptions,
+): Explanation {
+  return {
+    query,
+    decision: decide(set, index, query, options),
+    egress: traceDirection(set, index, query, "egress", options),
+    ingress: traceDirection(set, index, query, "ingress", options),
+    smallestChange: smallestChange(set, index, query, options),
+  };
+}

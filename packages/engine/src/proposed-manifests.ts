@@ -1,0 +1,130 @@
+/** The native resources that `smallestChange` proposes, as a person would write them. */
+import {
+  API_VERSION,
+  formatPort,
+  formatSelector,
+  selectorOf,
+  type Cidr,
+  type Direction,
+  type ExceptionManifest,
+  type FlowQuery,
+  type IntentManifest,
+  type PeerManifest,
+  type PolicyManifest,
+  type Selector,
+  type Workload,
+  type WorkloadsManifest,
+} from "@bulkhead/model";
+import type { Place } from "./inventory-index.ts";
+
+const EXCEPTION_LASTS = 24 * 60 * 60 * 1000;
+/** Labels that name an instance or a version of it: no policy should. */
+const INSTANCE_LABELS = new Set([
+  "pod-template-hash",
+  "controller-revision-hash",
+  "pod-template-generation",
+  "controller-uid",
+  "batch.kubernetes.io/controller-uid",
+  "batch.kubernetes.io/job-completion-index",
+  "statefulset.kubernetes.io/pod-name",
+  "apps.kubernetes.io/pod-index",
+]);
+
+export interface Ends {
+  readonly source: Place;
+  readonly destination: Place;
+}
+
+export function singleCidr({ address, family }: Place): Cidr {
+  return `${address}/${family === 4 ? 32 : 128}`;
+}
+
+/** What the workload and its replicas have in common; null when that is nothing. */
+export function stableSelector({ labels }: Workload): Selector | null {
+  const stable = Object.entries(labels).filter(([key]) => !INSTANCE_LABELS.has(key));
+  if (stable.length === 0) return null;
+  return selectorOf(stable.map(([key, value]) => ({ key, operator: "In", values: [value] })));
+}
+
+function peerManifest(place: Place, namespace: string): PeerManifest {
+  switch (place.kind) {
+    case "workload":
+      return selection(place.workload, namespace);
+    case "host":
+      return { entity: "host" };
+    case "world":
+      return { cidr: singleCidr(place) };
+  }
+}
+
+function selection(workload: Workload, namespace: string): string | WorkloadsManifest {
+  const selector = formatSelector(stableSelector(workload)!);
+  return workload.namespace === namespace ? selector : { selector, namespace: workload.namespace };
+}
+
+export function oneEnd(ends: Ends, query: FlowQuery, direction: Direction): PolicyManifest {
+  const subject = direction === "egress" ? ends.source.workload! : ends.destination.workload!;
+  const { namespace } = subject;
+  const ports = [formatPort(query.protocol, query.port)];
+  return {
+    apiVersion: API_VERSION,
+    kind: "Policy",
+    metadata: { name: nameOf(ends, query), namespace },
+    spec: {
+      subject: selection(subject, namespace),
+      ...(direction === "egress"
+        ? { egress: [{ to: [peerManifest(ends.destination, namespace)], ports }] }
+        : { ingress: [{ from: [peerManifest(ends.source, namespace)], ports }] }),
+    },
+  };
+}
+
+export function intent(ends: Ends, query: FlowQuery): IntentManifest {
+  return {
+    apiVersion: API_VERSION,
+    kind: "Intent",
+    ...fromTo(ends, query),
+  };
+}
+
+export function exception(ends: Ends, query: FlowQuery, now: number): ExceptionManifest {
+  const { metadata, spec } = fromTo(ends, query);
+  return {
+    apiVersion: API_VERSION,
+    kind: "Exception",
+    metadata,
+    spec: {
+      ...spec,
+      owner: "<who answers for it>",
+      reason: "<why it is needed>",
+      expires: new Date(now + EXCEPTION_LASTS).toISOString(),
+    },
+  };
+}
+
+/** Lives where the destination lives; when that is no workload, with the source. */
+function fromTo(ends: Ends, query: FlowQuery) {
+  const namespace = (ends.destination.workload ?? ends.source.workload)!.namespace;
+  return {
+    metadata: { name: nameOf(ends, query), namespace },
+    spec: {
+      from: peerManifest(ends.source, namespace),
+      to: peerManifest(ends.destination, namespace),
+      ports: [formatPort(query.protocol, query.port)],
+    },
+  };
+}
+
+const LONGEST_NAME = 63;
+
+function nameOf({ source, destination }: Ends, { protocol, port }: FlowQuery): string {
+  return `allow-${endName(source)}-to-${endName(destination)}-${formatPort(protocol, port)}`
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, LONGEST_NAME)
+    .replace(/-$/, "");
+}
+
+function endName(place: Place): string {
+  return place.workload?.name ?? (place.kind === "host" ? "host" : place.address);
+}

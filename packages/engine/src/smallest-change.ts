@@ -1,0 +1,189 @@
+/**
+ * For a flow that is denied: the least that a person would have to add to allow it. Tried in order: an allow at the one
+ * end that denies, an Intent for both ends, an Exception that stands above the application's own denies. What a
+ * guardrail denies cannot be allowed from below it, and then the rule that stands in the way is named.
+ */
+import type {
+  Block,
+  Determinant,
+  Direction,
+  ExceptionManifest,
+  FlowQuery,
+  IntentManifest,
+  Peer,
+  PolicyManifest,
+  PolicySet,
+  StageId,
+  Workload,
+} from "@bulkhead/model";
+import { decide } from "./decide.ts";
+import type { InventoryIndex, Place } from "./inventory-index.ts";
+import type { DecideOptions } from "./judge-stage.ts";
+import type { WorkloadPeer } from "./matching.ts";
+import {
+  exception,
+  intent,
+  oneEnd,
+  singleCidr,
+  stableSelector,
+  type Ends,
+} from "./proposed-manifests.ts";
+
+export type SmallestChange =
+  | {
+      readonly kind: "add";
+      /** Applied in mode enforce it allows the flow. */
+      readonly manifest: PolicyManifest | IntentManifest | ExceptionManifest;
+      /** Fields that hold a stand-in, for a person to fill in. */
+      readonly fillIn: readonly ("owner" | "reason" | "expires")[];
+    }
+  | {
+      readonly kind: "blocked";
+      /** What still denies, with an Exception in place. */
+      readonly by: readonly Determinant[];
+      /** One sentence: what would have to change. */
+      readonly reason: string;
+    };
+
+const APPLICATION: StageId = "application";
+const EXCEPTION: StageId = "exception";
+/** Null when the flow is allowed already. */
+export function smallestChange(
+  set: PolicySet,
+  index: InventoryIndex,
+  query: FlowQuery,
+  options: DecideOptions,
+): SmallestChange | null {
+  const denied = deniedEnds(set, index, query, options);
+  if (denied.length === 0) return null;
+  const ends = { source: index.at(query.source), destination: index.at(query.destination) };
+  const nameless = [ends.source, ends.destination].find(
+    ({ workload }) => workload !== undefined && stableSelector(workload) === null,
+  );
+  if (nameless !== undefined) {
+    const reason = `workload \`${nameless.workload!.id}\` has no label that a policy could name it by`;
+    return { kind: "blocked", by: [], reason };
+  }
+
+  const blocks = endBlocks(ends, query);
+  const allowedWith = (stage: StageId, added: readonly Block[]) =>
+    decide(withBlocks(set, stage, added), index, query, options).verdict === "allow";
+
+  const needed = blocks.filter(({ direction }) => denied.includes(direction));
+  if (allowedWith(APPLICATION, needed)) {
+    const manifest = denied.length === 2 ? intent(ends, query) : oneEnd(ends, query, denied[0]!);
+    return { kind: "add", manifest, fillIn: [] };
+  }
+  if (allowedWith(EXCEPTION, blocks)) {
+    const manifest = exception(ends, query, options.now);
+    return { kind: "add", manifest, fillIn: ["owner", "reason", "expires"] };
+  }
+  const by = remaining(withBlocks(set, EXCEPTION, blocks), index, query, options);
+  return {
+    kind: "blocked",
+    by,
+    reason: `cannot be allowed from below: ${by.map(name).join(", ")}`,
+  };
+}
+
+function deniedEnds(
+  set: PolicySet,
+  index: InventoryIndex,
+  query: FlowQuery,
+  options: DecideOptions,
+): Direction[] {
+  const { egress, ingress } = decide(set, index, query, options);
+  return [egress, ingress].flatMap(({ direction, verdict }) =>
+    verdict === "allow" ? [] : [direction],
+  );
+}
+
+function remaining(
+  set: PolicySet,
+  index: InventoryIndex,
+  query: FlowQuery,
+  options: DecideOptions,
+): Determinant[] {
+  const { egress, ingress } = decide(set, index, query, options);
+  return [egress, ingress].flatMap(({ verdict, determinedBy }) =>
+    verdict === "allow" ? [] : [determinedBy],
+  );
+}
+
+function name(by: Determinant): string {
+  switch (by.kind) {
+    case "rule":
+      return `rule \`${by.rule}\` (${by.source.file}:${by.source.line}) must change`;
+    case "isolation":
+      return `\`${by.block}\` (${by.source.file}:${by.source.line}) must change`;
+    case "default":
+      return "the default must change";
+    case "exemption":
+      return by.exemption;
+  }
+}
+
+/** The blocks that an Intent or an Exception between these ends stands for. */
+function endBlocks(ends: Ends, { protocol, port }: FlowQuery): Block[] {
+  const block = (direction: Direction, subject: Place, peer: Place): Block[] => {
+    if (subject.kind !== "workload") return [];
+    const id = `smallest-change#${direction}`;
+    const source = { file: "-", line: 1, column: 1 };
+    return [
+      {
+        id,
+        source,
+        subject: workloadPeer(subject.workload),
+        direction,
+        order: [1000],
+        isolates: true,
+        enforce: "on",
+        policy: { kind: "Intent", namespace: subject.workload.namespace, name: "smallest-change" },
+        rules: [
+          {
+            id: `${id}/allow`,
+            source,
+            action: "allow",
+            peers: [peerOf(peer)],
+            ports: [{ kind: "range", protocol, first: port, last: port }],
+            enforce: "on",
+          },
+        ],
+      },
+    ];
+  };
+  return [
+    ...block("egress", ends.source, ends.destination),
+    ...block("ingress", ends.destination, ends.source),
+  ];
+}
+
+/** Exceptions never isolate. A set without the stage stays as it is: nothing can be added there. */
+function withBlocks(set: PolicySet, stage: StageId, added: readonly Block[]): PolicySet {
+  const blocks = added.map((block) => ({ ...block, isolates: stage === APPLICATION }));
+  return {
+    ...set,
+    stages: set.stages.map((one) =>
+      one.id === stage ? { ...one, blocks: [...one.blocks, ...blocks] } : one,
+    ),
+  };
+}
+
+function peerOf(place: Place): Peer {
+  switch (place.kind) {
+    case "workload":
+      return workloadPeer(place.workload);
+    case "host":
+      return { kind: "entity", entity: "host" };
+    case "world":
+      return { kind: "cidr", cidr: singleCidr(place), except: [], matchesWorkloads: true };
+  }
+}
+
+function workloadPeer(workload: Workload): WorkloadPeer {
+  return {
+    kind: "workloads",
+    namespaces: { kind: "named", name: workload.namespace },
+    selector: stableSelector(workload)!,
+  };
+}

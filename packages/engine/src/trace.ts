@@ -1,0 +1,120 @@
+/**
+ * The fold of `decide` with everything kept: for one direction, every stage that was asked, every block that selects the
+ * subject, every rule, and for each rule that did not match the first clause that failed.
+ */
+import type {
+  Direction,
+  FlowQuery,
+  Plane,
+  PolicyRef,
+  PolicySet,
+  RuleAction,
+  SourceSpan,
+  StageId,
+  WorkloadId,
+} from "@bulkhead/model";
+import { clauseText } from "./clause-text.ts";
+import { afterPass, direct, planesOf } from "./decide.ts";
+import type { InventoryIndex } from "./inventory-index.ts";
+import { isActive, judgeStage, type DecideOptions } from "./judge-stage.ts";
+import { failedClause, selects, type DirectedFlow } from "./matching.ts";
+import { compareBlocks } from "./strictness.ts";
+
+export interface RuleTrace {
+  readonly rule: string;
+  readonly action: RuleAction;
+  readonly source: SourceSpan;
+  readonly matched: boolean;
+  /** `matched`, or why not: `peer: namespace is web, not shop`, `expired`, `staged`. */
+  readonly outcome: string;
+}
+
+export interface BlockTrace {
+  readonly block: string;
+  readonly policy: PolicyRef;
+  readonly source: SourceSpan;
+  readonly isolates: boolean;
+  /** An inert block is shown because people ask why it did nothing. */
+  readonly inert: "staged" | "expired" | null;
+  readonly rules: readonly RuleTrace[];
+}
+
+export interface StageTrace {
+  readonly stage: StageId;
+  readonly plane: Plane;
+  /** `next`: nothing here concerned the flow. `not-reached`: decided before, or jumped over by a pass. */
+  readonly outcome: "decided" | "pass" | "next" | "not-reached";
+  readonly blocks: readonly BlockTrace[];
+}
+
+export interface DirectionTrace {
+  readonly direction: Direction;
+  /** Absent when the flow is exempt in this direction. */
+  readonly subject?: WorkloadId;
+  readonly exemption?: "not-a-workload" | "hairpin" | "node";
+  readonly stages: readonly StageTrace[];
+}
+
+export function traceDirection(
+  set: PolicySet,
+  index: InventoryIndex,
+  query: FlowQuery,
+  direction: Direction,
+  options: DecideOptions,
+): DirectionTrace {
+  const flow = direct(set, index, query, direction);
+  if (typeof flow === "string") return { direction, exemption: flow, stages: [] };
+  const stages = planesOf(set).flatMap((plane) => tracePlane(set, plane, index, flow, options));
+  return { direction, subject: flow.subject.id, stages };
+}
+
+function tracePlane(
+  set: PolicySet,
+  plane: Plane,
+  index: InventoryIndex,
+  flow: DirectedFlow,
+  options: DecideOptions,
+): StageTrace[] {
+  const stages = set.stages.filter((stage) => stage.plane === plane);
+  let turn = 0;
+  return stages.map((stage, at): StageTrace => {
+    if (at < turn) return { stage: stage.id, plane, outcome: "not-reached", blocks: [] };
+    const { kind } = judgeStage(stage, index, flow, options);
+    turn = kind === "decided" ? stages.length : kind === "pass" ? afterPass(stages, at) : at + 1;
+    const blocks = stage.blocks
+      .filter(({ direction }) => direction === flow.direction)
+      .filter(({ subject }) => selects(subject, flow.subject, index))
+      .toSorted(compareBlocks)
+      .map(({ id, policy, source, isolates, rules, ...block }): BlockTrace => {
+        const inert = inertBecause(block, options);
+        return {
+          block: id,
+          policy,
+          source,
+          isolates,
+          inert,
+          rules: rules.map((rule) => {
+            const clause = failedClause(rule, flow, index);
+            const asleep = inert ?? inertBecause(rule, options);
+            return {
+              rule: rule.id,
+              action: rule.action,
+              source: rule.source,
+              matched: asleep === null && clause === null,
+              outcome:
+                asleep ?? (clause === null ? "matched" : clauseText(clause, rule, flow, index)),
+            };
+          }),
+        };
+      });
+    return { stage: stage.id, plane, outcome: kind, blocks };
+  });
+}
+
+function inertBecause(
+  thing: Parameters<typeof isActive>[0],
+  options: DecideOptions,
+): "staged" | "expired" | null {
+  if (isActive(thing, options)) return null;
+  return isActive({ enforce: thing.enforce }, options) ? "expired" : "staged";
+}
