@@ -1,0 +1,52 @@
+/** What all parts of a build share: the options, the sets that peers refer to, and a place for diagnostics. */
+import {
+  createDiagnostic,
+  type Cidr,
+  type Diagnostic,
+  type DiagnosticCode,
+  type Severity,
+  type SourceSpan,
+} from "@bulkhead/model";
+
+export interface BuildOptions {
+  /** Milliseconds since the epoch; decides what has expired. */
+  readonly now: number;
+  /** Warnings about imported policies become errors. */
+  readonly strict: boolean;
+  /** How the set is applied: `audit` stages everything. */
+  readonly mode: "audit" | "enforce";
+  /** Does a Kubernetes ipBlock hold addresses of pods and the host? (SEMANTICS trap 5; implementations differ.) */
+  readonly ipBlockMatchesWorkloads?: boolean;
+}
+
+export interface NamedNetworks {
+  readonly namespace: string;
+  readonly name: string;
+  readonly cidrs: readonly Cidr[];
+  readonly source: SourceSpan;
+}
+
+export interface BuildContext {
+  readonly options: BuildOptions;
+  /** By `namespace/name`. */
+  readonly networkSets: ReadonlyMap<string, NamedNetworks>;
+  readonly report: (
+    code: DiagnosticCode,
+    span: SourceSpan,
+    message: string,
+    help?: string,
+    severity?: Severity,
+  ) => void;
+}
+
+export const createContext = (
+  options: BuildOptions,
+  networkSets: ReadonlyMap<string, NamedNetworks>,
+  into: Diagnostic[],
+): BuildContext => ({
+  options,
+  networkSets,
+  report: (code, span, message, help, severity) => {
+    into.push(createDiagnostic(code, span, message, help, severity));
+  },
+});

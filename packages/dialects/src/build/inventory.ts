@@ -1,0 +1,200 @@
+/**
+ * Who is there, as files declare it: native Inventory and Kubernetes objects. Workloads bound to a network namespace or
+ * a container have no addresses yet; whoever discovers those adds them.
+ */
+import {
+  createDiagnostic,
+  formatSpan,
+  sortIps,
+  parseProtocol,
+  TCP,
+  type Diagnostic,
+  type Labels,
+  type Namespace,
+  type SourceSpan,
+  type Workload,
+  type WorkloadId,
+  type WorkloadKind,
+} from "@bulkhead/model";
+import type { PodMaker } from "../kubernetes/objects.ts";
+import type { InventoryFile } from "../native/kinds.ts";
+import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
+
+/** `workload` is whatever the agent discovers under this name. */
+export interface Binding {
+  readonly workload: WorkloadId;
+  readonly kind: "netns" | "container";
+  readonly name: string;
+}
+
+export interface DeclaredInventory {
+  readonly workloads: readonly Workload[];
+  readonly namespaces: readonly Namespace[];
+  readonly bindings: readonly Binding[];
+}
+
+type DeclaredWorkload = NonNullable<InventoryFile["spec"]["workloads"]>[number];
+
+interface Draft {
+  readonly workloads: Map<WorkloadId, Workload>;
+  readonly namespaces: Map<string, { readonly labels: Labels; readonly source?: SourceSpan }>;
+  readonly bindings: Map<string, Binding>;
+  readonly diagnostics: Diagnostic[];
+}
+
+const NAME_LABEL = "kubernetes.io/metadata.name";
+
+const addNamespace = (draft: Draft, name: string, labels: Labels, source: SourceSpan): void => {
+  const before = draft.namespaces.get(name);
+  if (before?.source !== undefined) {
+    draft.diagnostics.push(
+      createDiagnostic(
+        "BH0108",
+        source,
+        `namespace \`${name}\` is declared twice`,
+        `first at ${formatSpan(before.source)}`,
+      ),
+    );
+    return;
+  }
+  draft.namespaces.set(name, { labels, source });
+};
+
+const kindOf = (workload: DeclaredWorkload): WorkloadKind =>
+  workload.kind ??
+  (workload.netns !== undefined
+    ? "netns"
+    : workload.container !== undefined
+      ? "container"
+      : "external");
+
+const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): void => {
+  const namespace = workload.namespace ?? home;
+  const id = `${namespace}/${workload.name}`;
+  const before = draft.workloads.get(id);
+  if (before !== undefined) {
+    const first = before.source === undefined ? undefined : `first at ${formatSpan(before.source)}`;
+    draft.diagnostics.push(
+      createDiagnostic("BH0108", workload.source, `workload \`${id}\` is declared twice`, first),
+    );
+    return;
+  }
+  draft.workloads.set(id, {
+    id,
+    namespace,
+    name: workload.name,
+    kind: kindOf(workload),
+    labels: workload.labels ?? {},
+    addresses: sortIps(workload.addresses ?? []),
+    namedPorts: (workload.ports ?? []).map(({ name, port, protocol }) => ({
+      name,
+      protocol: parseProtocol(protocol ?? "tcp") ?? TCP,
+      port,
+    })),
+    hostNetwork: false,
+    ...(workload.owner === undefined ? {} : { owner: workload.owner }),
+    source: workload.source,
+  });
+  const name = workload.netns ?? workload.container;
+  if (name === undefined) return;
+  const kind = workload.netns === undefined ? "container" : "netns";
+  const taken = draft.bindings.get(`${kind}/${name}`);
+  if (taken !== undefined) {
+    draft.diagnostics.push(
+      createDiagnostic(
+        "BH0108",
+        workload.source,
+        `${kind} \`${name}\` is bound twice`,
+        `it is \`${taken.workload}\` already`,
+      ),
+    );
+    return;
+  }
+  draft.bindings.set(`${kind}/${name}`, { workload: id, kind, name });
+};
+
+/** The controller that made a pod; a static pod's owner is its node, which says nothing about it. */
+const controllerOf = (
+  object: PodMaker,
+): { readonly kind: string; readonly name: string } | undefined => {
+  const references = object.metadata.ownerReferences ?? [];
+  const owner = references.find(({ controller }) => controller === true) ?? references[0];
+  return owner === undefined || owner.kind === "Node"
+    ? undefined
+    : { kind: owner.kind, name: owner.name };
+};
+
+const addPods = (draft: Draft, objects: readonly PodMaker[]): void => {
+  const namespaceOf = (object: PodMaker): string => object.metadata.namespace ?? DEFAULT_NAMESPACE;
+  const owners = new Set(
+    objects.flatMap((object) => {
+      const owner = controllerOf(object);
+      return owner === undefined ? [] : [`${namespaceOf(object)}/${owner.kind}/${owner.name}`];
+    }),
+  );
+  for (const object of objects) {
+    const namespace = namespaceOf(object);
+    const { name } = object.metadata;
+    // What it made stands in the files itself.
+    if (owners.has(`${namespace}/${object.kind}/${name}`)) continue;
+    const plain = `${namespace}/${name}`;
+    const id = draft.workloads.has(plain)
+      ? `${namespace}/${object.kind.toLowerCase()}.${name}`
+      : plain;
+    const owner = object.kind === "Pod" ? controllerOf(object) : { kind: object.kind, name };
+    draft.workloads.set(id, {
+      id,
+      namespace,
+      name,
+      kind: "pod",
+      labels: object.facts.labels,
+      addresses: sortIps(object.facts.addresses),
+      namedPorts: object.facts.namedPorts,
+      hostNetwork: object.facts.hostNetwork,
+      ...(owner === undefined ? {} : { owner }),
+      source: object.source,
+    });
+  }
+};
+
+export const buildInventory = (
+  resources: readonly Resource[],
+  diagnostics: Diagnostic[],
+): DeclaredInventory => {
+  const draft: Draft = {
+    workloads: new Map(),
+    namespaces: new Map(),
+    bindings: new Map(),
+    diagnostics,
+  };
+  const pods: PodMaker[] = [];
+  for (const resource of resources) {
+    if (resource.dialect === "native") {
+      if (resource.object.kind !== "Inventory") continue;
+      const { metadata, spec } = resource.object;
+      for (const { name, labels, source } of spec.namespaces ?? []) {
+        addNamespace(draft, name, labels ?? {}, source);
+      }
+      for (const workload of spec.workloads ?? []) {
+        addDeclared(draft, workload, metadata.namespace ?? DEFAULT_NAMESPACE);
+      }
+    } else if (resource.role === "namespace") {
+      const { metadata, source } = resource.object;
+      addNamespace(draft, metadata.name, metadata.labels ?? {}, source);
+    } else if (resource.role === "pods") pods.push(resource.object);
+  }
+  addPods(draft, pods);
+  const workloads = [...draft.workloads.values()];
+  for (const { namespace } of workloads) {
+    if (!draft.namespaces.has(namespace)) draft.namespaces.set(namespace, { labels: {} });
+  }
+  return {
+    workloads,
+    // The name label is the cluster's word, not the file's: a forged one gains nothing (CVE-2023-39347).
+    namespaces: [...draft.namespaces].map(([name, { labels }]) => ({
+      name,
+      labels: { ...labels, [NAME_LABEL]: name },
+    })),
+    bindings: [...draft.bindings.values()],
+  };
+};

@@ -1,0 +1,111 @@
+/**
+ * NetworkPolicy to blocks of stage `application`, with the meaning of SEMANTICS traps 1, 2, 4 and 5: an absent or
+ * empty `from` is everyone, an absent or empty `ports` is every port, an empty selector is everything it looks at.
+ */
+import type { Direction, NamespaceScope, Peer, PolicyRef, PortMatch, Rule } from "@bulkhead/model";
+import { EVERYTHING } from "@bulkhead/model";
+import type { NetworkPolicy, NetworkPolicyPeer } from "../kubernetes/network-policy.ts";
+import { DEFAULT_NAMESPACE } from "../resource.ts";
+import type { BuildContext } from "./context.ts";
+import { refId, type StagedBlock } from "./native-blocks.ts";
+import { contentName } from "./rule-id.ts";
+
+const peerOf = (peer: NetworkPolicyPeer, home: string, context: BuildContext): Peer => {
+  if (peer.ipBlock !== undefined) {
+    return {
+      kind: "cidr",
+      cidr: peer.ipBlock.cidr,
+      except: peer.ipBlock.except ?? [],
+      matchesWorkloads: context.options.ipBlockMatchesWorkloads ?? false,
+    };
+  }
+  const { namespaceSelector } = peer;
+  const namespaces: NamespaceScope =
+    namespaceSelector === undefined
+      ? { kind: "named", name: home }
+      : namespaceSelector.requirements.length === 0
+        ? { kind: "all" }
+        : { kind: "selected", selector: namespaceSelector };
+  return { kind: "workloads", namespaces, selector: peer.podSelector ?? EVERYTHING };
+};
+
+interface KubernetesRule {
+  readonly source: Rule["source"];
+  readonly from?: readonly NetworkPolicyPeer[];
+  readonly to?: readonly NetworkPolicyPeer[];
+  readonly ports?: readonly PortMatch[];
+}
+
+/** The policy's types as the API server defaults them (`SetDefaults_NetworkPolicy`). */
+const directions = ({ spec }: NetworkPolicy, context: BuildContext): readonly Direction[] => {
+  const given = spec.policyTypes ?? [];
+  const types = new Set<Direction>(
+    given.length > 0
+      ? given.map((type) => (type === "Ingress" ? "ingress" : "egress"))
+      : (spec.egress?.length ?? 0) > 0
+        ? ["ingress", "egress"]
+        : ["ingress"],
+  );
+  const unused = (["ingress", "egress"] as const).filter(
+    (direction) => spec[direction] !== undefined && !types.has(direction),
+  );
+  for (const direction of unused) {
+    const type = direction === "ingress" ? "Ingress" : "Egress";
+    context.report(
+      "BH0404",
+      spec.source,
+      `\`${direction}\` has no effect: \`policyTypes\` does not hold \`${type}\``,
+      `add \`${type}\` to \`policyTypes\`, or take \`${direction}\` out`,
+    );
+  }
+  return [...types].toSorted();
+};
+
+export const networkPolicyBlocks = (
+  policy: NetworkPolicy,
+  context: BuildContext,
+): readonly StagedBlock[] => {
+  const { metadata, spec, source } = policy;
+  const home = metadata.namespace ?? DEFAULT_NAMESPACE;
+  const ref: PolicyRef = { kind: "NetworkPolicy", namespace: home, name: metadata.name };
+  const enforce = context.options.mode === "enforce" ? "on" : "staged";
+  return directions(policy, context).map((direction): StagedBlock => {
+    const id = `${refId(ref)}#${direction}`;
+    const taken = new Set<string>();
+    const rules = (spec[direction] ?? []).map((rule: KubernetesRule): Rule => {
+      const given = rule.from ?? rule.to ?? [];
+      const content = {
+        action: "allow" as const,
+        peers:
+          given.length === 0
+            ? [{ kind: "any" as const }]
+            : given.map((peer) => peerOf(peer, home, context)),
+        ports:
+          rule.ports !== undefined && rule.ports.length > 0
+            ? rule.ports
+            : [{ kind: "all" as const }],
+      };
+      const name = contentName(content, taken);
+      taken.add(name);
+      return { id: `${id}/${name}`, source: rule.source, ...content, enforce };
+    });
+    return {
+      stage: "application",
+      block: {
+        id,
+        source,
+        subject: {
+          kind: "workloads",
+          namespaces: { kind: "named", name: home },
+          selector: spec.podSelector ?? EVERYTHING,
+        },
+        direction,
+        order: [0],
+        isolates: true,
+        enforce,
+        rules,
+        policy: ref,
+      },
+    };
+  });
+};

@@ -1,0 +1,135 @@
+/**
+ * What single resources cannot know: rules that open everything to everyone, and rules that contradict each other.
+ * Native resources are refused for it; imported ones warned about, unless the build is strict.
+ */
+import {
+  cidrRange,
+  formatSpan,
+  MAX_PORT,
+  portsOf,
+  portsOfProtocol,
+  TCP,
+  UDP,
+  type IpFamily,
+  type IpRange,
+  type Peer,
+  type PortMatch,
+  type Rule,
+} from "@bulkhead/model";
+import type { BuildContext } from "./context.ts";
+import type { StagedBlock } from "./native-blocks.ts";
+
+const FULL: Readonly<Record<IpFamily, bigint>> = { 4: (1n << 32n) - 1n, 6: (1n << 128n) - 1n };
+
+/** Do these ranges together leave no address of the family out? Halves count as much as the whole. */
+const coversFamily = (ranges: readonly IpRange[], family: IpFamily): boolean => {
+  let next = 0n;
+  const sorted = ranges
+    .filter((range) => range.family === family)
+    .toSorted((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
+  for (const { first, last } of sorted) {
+    if (first > next) return false;
+    if (last >= next) next = last + 1n;
+  }
+  return next > FULL[family];
+};
+
+const everyAddress = (peers: readonly Peer[]): boolean => {
+  if (peers.some(({ kind }) => kind === "any")) return true;
+  // Only prefixes this short can add up to a whole family within one rule that a person would write.
+  const ranges = peers.flatMap((peer) =>
+    peer.kind === "cidr" && peer.except.length === 0 && Number(peer.cidr.split("/")[1]) <= 8
+      ? [cidrRange(peer.cidr)]
+      : [],
+  );
+  return coversFamily(ranges, 4) || coversFamily(ranges, 6);
+};
+
+const everyPort = (ports: readonly PortMatch[]): boolean => {
+  const set = portsOf(ports, () => []);
+  const whole = (protocol: number): boolean => {
+    const [only, ...rest] = portsOfProtocol(set, protocol);
+    return only !== undefined && rest.length === 0 && only.first <= 1 && only.last === MAX_PORT;
+  };
+  return whole(TCP) && whole(UDP);
+};
+
+export const opensEverything = (rule: Pick<Rule, "action" | "peers" | "ports">): boolean =>
+  rule.action === "allow" && everyAddress(rule.peers) && everyPort(rule.ports);
+
+const anyToAny = ({ stage, block }: StagedBlock, context: BuildContext): void => {
+  if (stage === "emergency") return;
+  const imported = block.policy.kind === "NetworkPolicy";
+  for (const rule of block.rules) {
+    if (!opensEverything(rule)) continue;
+    const whom = block.direction === "ingress" ? "from every address" : "to every address";
+    const what = `this rule allows every port ${whom}`;
+    if (imported) {
+      context.report(
+        "BH0403",
+        rule.source,
+        what,
+        undefined,
+        context.options.strict ? "error" : undefined,
+      );
+    } else {
+      context.report(
+        "BH0301",
+        rule.source,
+        what,
+        "name the peers or the ports; only tier `emergency` may open everything",
+      );
+    }
+  }
+};
+
+const portKey = (ports: readonly PortMatch[]): string => {
+  const names = ports.flatMap((port) =>
+    port.kind === "named" ? [`${port.name}/${port.protocol}`] : [],
+  );
+  return JSON.stringify([portsOf(ports, () => []), names.toSorted()]);
+};
+
+interface Said {
+  readonly rule: Rule;
+  readonly allows: boolean;
+}
+
+const contradictions = (blocks: readonly StagedBlock[], context: BuildContext): void => {
+  const said = new Map<string, Said>();
+  for (const { stage, block } of blocks) {
+    for (const rule of block.rules) {
+      if (rule.action !== "allow" && rule.action !== "deny" && rule.action !== "reject") continue;
+      const allows = rule.action === "allow";
+      const { order, direction, subject } = block;
+      const base = JSON.stringify([
+        stage,
+        order,
+        direction,
+        subject,
+        rule.enforce,
+        portKey(rule.ports),
+      ]);
+      let reported = false;
+      for (const peer of rule.peers) {
+        const id = base + JSON.stringify(peer);
+        const before = said.get(id);
+        if (before === undefined) said.set(id, { rule, allows });
+        else if (before.allows !== allows && !reported) {
+          reported = true;
+          context.report(
+            "BH0304",
+            rule.source,
+            `this rule says \`${rule.action}\` where another of the same tier and priority says \`${before.rule.action}\``,
+            `the other is \`${before.rule.id}\` at ${formatSpan(before.rule.source)}`,
+          );
+        }
+      }
+    }
+  }
+};
+
+export const lintBlocks = (blocks: readonly StagedBlock[], context: BuildContext): void => {
+  for (const block of blocks) anyToAny(block, context);
+  contradictions(blocks, context);
+};

@@ -1,0 +1,72 @@
+/** Native peers to the IR: sets become prefixes, namespaces become scopes. */
+import type { NamespaceScope, Peer } from "@bulkhead/model";
+import type { NativePeer, NativeWorkloads } from "../native/peer.ts";
+import { DEFAULT_NAMESPACE } from "../resource.ts";
+import { didYouMean } from "../text/near.ts";
+import type { BuildContext } from "./context.ts";
+
+export type WorkloadPeer = Extract<Peer, { kind: "workloads" }>;
+
+const scope = (workloads: NativeWorkloads, home: string): NamespaceScope => {
+  if (workloads.namespaceSelector !== undefined) {
+    return { kind: "selected", selector: workloads.namespaceSelector };
+  }
+  const name = workloads.namespace ?? home;
+  return name === "*" ? { kind: "all" } : { kind: "named", name };
+};
+
+export const workloadPeer = (workloads: NativeWorkloads, home: string): WorkloadPeer => ({
+  kind: "workloads",
+  namespaces: scope(workloads, home),
+  selector: workloads.selector,
+});
+
+/** `office` looks in the resource's namespace, then in `default`; `shared/office` only in `shared`. */
+const networkSetPeers = (
+  peer: Extract<NativePeer, { kind: "networkSet" }>,
+  home: string,
+  context: BuildContext,
+): readonly Peer[] => {
+  const names = peer.networkSet.includes("/")
+    ? [peer.networkSet]
+    : [`${home}/${peer.networkSet}`, `${DEFAULT_NAMESPACE}/${peer.networkSet}`];
+  const found = names.map((name) => context.networkSets.get(name)).find((set) => set !== undefined);
+  if (found === undefined) {
+    const known = [...context.networkSets.keys()];
+    const prefix = `${home}/`;
+    const near = known.map((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name));
+    context.report(
+      "BH0305",
+      peer.source,
+      `unknown NetworkSet \`${peer.networkSet}\``,
+      near.length > 0 && near.length < 10
+        ? didYouMean(peer.networkSet, near)
+        : "declare it, or correct the name",
+    );
+    return [];
+  }
+  return found.cidrs.map((cidr) => ({ kind: "cidr", cidr, except: [], matchesWorkloads: true }));
+};
+
+/**
+ * A native prefix is meant as written: it holds every address inside it, whoever owns it; `world` is the peer that
+ * leaves workloads out.
+ */
+export const nativePeers = (
+  peer: NativePeer,
+  home: string,
+  context: BuildContext,
+): readonly Peer[] => {
+  switch (peer.kind) {
+    case "workloads":
+      return [workloadPeer(peer, home)];
+    case "networkSet":
+      return networkSetPeers(peer, home, context);
+    case "cidr":
+      return [{ kind: "cidr", cidr: peer.cidr, except: peer.except ?? [], matchesWorkloads: true }];
+    case "entity":
+      return [{ kind: "entity", entity: peer.entity }];
+    case "any":
+      return [{ kind: "any" }];
+  }
+};

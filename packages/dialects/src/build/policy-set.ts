@@ -1,0 +1,121 @@
+/**
+ * Resources of all dialects to one PolicySet:
+ *
+ *   emergency → guardrail → exception → application → baseline → default
+ *   firstMatch  firstMatch  allow only   deny overrides  firstMatch
+ *
+ * Native tiers keep their names; Intents and Kubernetes NetworkPolicies live in `application` beside native Policies,
+ * where isolation is the union over all of them.
+ */
+import {
+  compareDiagnostics,
+  DEFAULT_PROFILE,
+  type Diagnostic,
+  type PolicySet,
+  type Stage,
+} from "@bulkhead/model";
+import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
+import {
+  createContext,
+  type BuildContext,
+  type BuildOptions,
+  type NamedNetworks,
+} from "./context.ts";
+import { buildInventory, type DeclaredInventory } from "./inventory.ts";
+import { networkPolicyBlocks } from "./kubernetes-blocks.ts";
+import { lintBlocks } from "./lint.ts";
+import { exceptionBlocks, intentBlocks, policyBlocks, type StagedBlock } from "./native-blocks.ts";
+import { policyTests, type PolicyTest } from "./policy-tests.ts";
+
+export interface BuiltPolicy {
+  readonly set: PolicySet;
+  readonly inventory: DeclaredInventory;
+  readonly tests: readonly PolicyTest[];
+  readonly networkSets: readonly NamedNetworks[];
+  /** Sorted by place. With an error among them the set must not be applied. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+type StageFrame = Omit<Stage, "blocks">;
+
+/** In evaluation order. `pass` goes to the next stage; the last one's to the default. */
+export const STAGES: readonly StageFrame[] = [
+  { id: "emergency", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "guardrail" },
+  { id: "guardrail", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "exception" },
+  {
+    id: "exception",
+    plane: "net",
+    mode: "firstMatch",
+    endIfApplied: "pass",
+    onPass: "application",
+  },
+  {
+    id: "application",
+    plane: "net",
+    mode: "denyOverrides",
+    endIfApplied: "deny",
+    onPass: "baseline",
+  },
+  { id: "baseline", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: null },
+];
+
+const blocksOf = (resource: Resource, context: BuildContext): readonly StagedBlock[] => {
+  if (resource.dialect === "kubernetes") {
+    return resource.role === "policy" ? networkPolicyBlocks(resource.object, context) : [];
+  }
+  const { object } = resource;
+  switch (object.kind) {
+    case "Policy":
+      return policyBlocks(object, context);
+    case "Intent":
+      return intentBlocks(object, context);
+    case "Exception":
+      return exceptionBlocks(object, context);
+    case "NetworkSet":
+    case "Inventory":
+    case "PolicyTest":
+      return [];
+  }
+};
+
+const networkSetsOf = (resources: readonly Resource[]): ReadonlyMap<string, NamedNetworks> => {
+  const sets = new Map<string, NamedNetworks>();
+  for (const { dialect, object } of resources) {
+    if (dialect !== "native" || object.kind !== "NetworkSet") continue;
+    const { metadata, spec, source } = object;
+    const namespace = metadata.namespace ?? DEFAULT_NAMESPACE;
+    const cidrs = [...new Set(spec.cidrs)];
+    sets.set(`${namespace}/${metadata.name}`, { namespace, name: metadata.name, cidrs, source });
+  }
+  return sets;
+};
+
+const byOrder = (a: StagedBlock, b: StagedBlock): number =>
+  (a.block.order[0] ?? 0) - (b.block.order[0] ?? 0) || (a.block.id < b.block.id ? -1 : 1);
+
+export const buildPolicySet = (
+  resources: readonly Resource[],
+  options: BuildOptions,
+): BuiltPolicy => {
+  const diagnostics: Diagnostic[] = [];
+  const networkSets = networkSetsOf(resources);
+  const context = createContext(options, networkSets, diagnostics);
+  // Sorted, so that the same resources give the same set in whatever order their files were read.
+  const blocks = resources.flatMap((resource) => blocksOf(resource, context)).toSorted(byOrder);
+  lintBlocks(blocks, context);
+  const tests = resources.flatMap(({ dialect, object }) =>
+    dialect === "native" && object.kind === "PolicyTest" ? policyTests(object, context) : [],
+  );
+  const inventory = buildInventory(resources, diagnostics);
+  const stages = STAGES.map((frame): Stage => {
+    const members = blocks.filter(({ stage }) => stage === frame.id);
+    return { ...frame, blocks: members.map(({ block }) => block) };
+  });
+  return {
+    set: { stages, profile: DEFAULT_PROFILE },
+    inventory,
+    tests,
+    networkSets: [...networkSets.values()],
+    diagnostics: diagnostics.toSorted(compareDiagnostics),
+  };
+};

@@ -1,0 +1,21 @@
+/**
+ * Policy text to resources to the common form, and back. `parseFiles` reads, `buildPolicySet` gives meaning,
+ * `printResources` writes.
+ */
+export { STAGES, buildPolicySet, type BuiltPolicy } from "./build/policy-set.ts";
+export type { BuildOptions, NamedNetworks } from "./build/context.ts";
+export type { Binding, DeclaredInventory } from "./build/inventory.ts";
+export type { PolicyTest, TestEnd } from "./build/policy-tests.ts";
+export type { NativeResource } from "./native/kinds.ts";
+export { parseFiles, type ParsedFiles } from "./parse-files.ts";
+export {
+  DEFAULT_NAMESPACE,
+  formatResourceName,
+  resourceName,
+  resourceSource,
+  type Resource,
+  type ResourceName,
+} from "./resource.ts";
+export type { SourceFile } from "./text/document.ts";
+export { printResources, type Comment, type CommentedResource } from "./native/print.ts";
+export { toManifest } from "./native/to-manifest.ts";

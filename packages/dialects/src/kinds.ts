@@ -1,0 +1,184 @@
+/**
+ * Which reader takes an object, by its apiVersion and kind; and what is said of objects that none takes. Policy of a
+ * dialect that is not read is an error by name: to skip it silently would be to allow what it denies.
+ */
+import { API_VERSION } from "@bulkhead/model";
+import { networkPolicy } from "./kubernetes/network-policy.ts";
+import { namespaceObject, POD_MAKERS } from "./kubernetes/objects.ts";
+import { NATIVE_KINDS, type NativeResource } from "./native/kinds.ts";
+import type { Resource } from "./resource.ts";
+import type { MapEntry, MapNode, TreeNode } from "./text/document.ts";
+import { didYouMean, nearest } from "./text/near.ts";
+import type { Reader } from "./text/reader.ts";
+import type { Shape } from "./text/shape.ts";
+
+const NATIVE_GROUP = "bulkhead.dev/";
+const NATIVE: Readonly<Record<string, Shape<NativeResource>>> = NATIVE_KINDS;
+
+/** API groups whose objects decide about traffic. */
+const POLICY_GROUPS: readonly (readonly [suffix: string, owner: string])[] = [
+  ["policy.networking.k8s.io", "Kubernetes network-policy-api"],
+  ["cilium.io", "Cilium"],
+  ["projectcalico.org", "Calico"],
+  ["antrea.io", "Antrea"],
+  ["istio.io", "Istio"],
+  ["linkerd.io", "Linkerd"],
+];
+const NETWORKING_KINDS = ["NetworkPolicy", "Ingress", "IngressClass", "IPAddress", "ServiceCIDR"];
+
+const entry = (map: MapNode, key: string): MapEntry | undefined =>
+  map.entries.find((one) => one.key === key);
+
+const textOf = (found: MapEntry | undefined): string | undefined =>
+  found?.value.kind === "scalar" && typeof found.value.value === "string"
+    ? found.value.value
+    : undefined;
+
+export interface Head {
+  readonly map: MapNode;
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly kindEntry: MapEntry | undefined;
+  readonly versionEntry: MapEntry | undefined;
+}
+
+/** apiVersion and kind, or an error when the tree is no object. Items of a typed list inherit from it. */
+export const readHead = (
+  tree: TreeNode,
+  at: Reader,
+  inherited?: { readonly apiVersion: string; readonly kind: string },
+): Head | null => {
+  if (tree.kind !== "map") {
+    at.report(
+      "BH0006",
+      tree,
+      "this document is no resource",
+      "a resource has `apiVersion`, `kind`, `metadata` and `spec`",
+    );
+    return null;
+  }
+  const versionEntry = entry(tree, "apiVersion");
+  const kindEntry = entry(tree, "kind");
+  const apiVersion = textOf(versionEntry) ?? inherited?.apiVersion;
+  const kind = textOf(kindEntry) ?? inherited?.kind;
+  if (apiVersion !== undefined && kind !== undefined) {
+    return { map: tree, apiVersion, kind, kindEntry, versionEntry };
+  }
+  const place = tree.entries[0]?.keyExtent ?? tree;
+  const lacking = apiVersion === undefined ? "apiVersion" : "kind";
+  at.report(
+    "BH0006",
+    (lacking === "kind" ? kindEntry : versionEntry)?.keyExtent ?? place,
+    `a resource needs \`${lacking}\`, as text`,
+  );
+  return null;
+};
+
+/** `List` or `PodList`: its items, with what they inherit. */
+export const listItems = (
+  head: Head,
+): {
+  readonly items: readonly TreeNode[];
+  readonly inherited?: { readonly apiVersion: string; readonly kind: string };
+} | null => {
+  const items = entry(head.map, "items")?.value;
+  if (!head.kind.endsWith("List") || items?.kind !== "list") return null;
+  const kind = head.kind.slice(0, -"List".length);
+  return {
+    items: items.items,
+    ...(kind === "" ? {} : { inherited: { apiVersion: head.apiVersion, kind } }),
+  };
+};
+
+const readNative = (head: Head, at: Reader): Resource | undefined => {
+  if (head.apiVersion !== API_VERSION) {
+    at.report(
+      "BH0106",
+      head.versionEntry?.value ?? head.map,
+      `unknown apiVersion \`${head.apiVersion}\``,
+      `did you mean \`${API_VERSION}\`?`,
+    );
+    return undefined;
+  }
+  const shape = Object.hasOwn(NATIVE, head.kind) ? NATIVE[head.kind] : undefined;
+  if (shape === undefined) {
+    at.report(
+      "BH0101",
+      head.kindEntry?.value ?? head.map,
+      `unknown kind \`${head.kind}\``,
+      didYouMean(head.kind, Object.keys(NATIVE)),
+    );
+    return undefined;
+  }
+  const object = shape.read(head.map, at);
+  return object === undefined ? undefined : { dialect: "native", object };
+};
+
+const readKubernetesPolicy = (head: Head, at: Reader): Resource | undefined => {
+  if (head.apiVersion !== "networking.k8s.io/v1") {
+    at.report(
+      "BH0106",
+      head.versionEntry?.value ?? head.map,
+      `unknown apiVersion \`${head.apiVersion}\` of NetworkPolicy`,
+      "did you mean `networking.k8s.io/v1`?",
+    );
+    return undefined;
+  }
+  const object = networkPolicy.read(head.map, at);
+  return object === undefined ? undefined : { dialect: "kubernetes", role: "policy", object };
+};
+
+const group = (apiVersion: string): string => apiVersion.split("/").at(-2) ?? "";
+
+const reportUnread = (head: Head, at: Reader): void => {
+  const place = head.kindEntry?.value ?? head.map;
+  const inGroup = group(head.apiVersion);
+  const owner = POLICY_GROUPS.find(
+    ([suffix]) => inGroup === suffix || inGroup.endsWith(`.${suffix}`),
+  );
+  if (owner !== undefined) {
+    at.report(
+      "BH0402",
+      place,
+      `${owner[1]}'s \`${head.kind}\` is not read yet`,
+      "take it out, or say the same with a Policy",
+    );
+    return;
+  }
+  const near = inGroup === "networking.k8s.io" ? nearest(head.kind, NETWORKING_KINDS) : null;
+  if (near !== null && near !== head.kind) {
+    at.report("BH0101", place, `unknown kind \`${head.kind}\``, `did you mean \`${near}\`?`);
+    return;
+  }
+  const native = nearest(head.apiVersion, [API_VERSION]);
+  if (native !== null || (inGroup === "" && Object.hasOwn(NATIVE, head.kind))) {
+    at.report(
+      "BH0106",
+      head.versionEntry?.value ?? head.map,
+      `unknown apiVersion \`${head.apiVersion}\``,
+      `did you mean \`${API_VERSION}\`?`,
+    );
+    return;
+  }
+  at.report("BH0401", place, `\`${head.kind}\` says nothing about the network: ignored`);
+};
+
+/** One object to a resource; undefined when it is none of ours or has errors, which are reported. */
+export const readObject = (head: Head, native: Reader, lenient: Reader): Resource | undefined => {
+  if (head.apiVersion.startsWith(NATIVE_GROUP)) return readNative(head, native);
+  const inGroup = group(head.apiVersion);
+  if (head.kind === "NetworkPolicy" && ["networking.k8s.io", "extensions"].includes(inGroup)) {
+    return readKubernetesPolicy(head, lenient);
+  }
+  const ofCore = ["", "apps", "batch", "extensions"].includes(inGroup);
+  if (ofCore && head.kind === "Namespace") {
+    const object = namespaceObject.read(head.map, lenient);
+    return object && { dialect: "kubernetes", role: "namespace", object };
+  }
+  if (ofCore && Object.hasOwn(POD_MAKERS, head.kind)) {
+    const object = POD_MAKERS[head.kind]?.read(head.map, lenient);
+    return object && { dialect: "kubernetes", role: "pods", object };
+  }
+  reportUnread(head, native);
+  return undefined;
+};

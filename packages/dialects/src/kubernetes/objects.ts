@@ -1,0 +1,168 @@
+/**
+ * Kubernetes objects that say who is there: pods, the controllers that make them, namespaces. Only the fields that
+ * bear on the network are read; the rest of an object is none of our business.
+ */
+import { canonicalIp, parseProtocol, TCP, type NamedPort } from "@bulkhead/model";
+import { fields, optional, required } from "../text/fields.ts";
+import {
+  dictionary,
+  flag,
+  integer,
+  list,
+  mapped,
+  type Read,
+  type Shape,
+  text,
+} from "../text/shape.ts";
+import { objectMeta } from "./metadata.ts";
+
+const open = { open: true } as const;
+const texts = dictionary("texts", text, () => null);
+
+const containerPort = mapped(
+  fields(
+    "a container port",
+    {
+      name: optional(text),
+      containerPort: required(integer(1, 65535)),
+      protocol: optional(text),
+    },
+    open,
+  ),
+  ({ name, containerPort: number, protocol }): NamedPort | null =>
+    name === undefined
+      ? null
+      : { name, protocol: parseProtocol(protocol ?? "TCP") ?? TCP, port: number },
+);
+const container = fields("a container", { ports: optional(list(containerPort, "ports")) }, open);
+
+const podSpec = fields(
+  "a pod's spec",
+  {
+    hostNetwork: optional(flag),
+    containers: optional(list(container, "containers")),
+    initContainers: optional(list(container, "containers")),
+  },
+  open,
+);
+const podStatus = fields(
+  "a pod's status",
+  {
+    phase: optional(text),
+    podIP: optional(text),
+    podIPs: optional(list(fields("a pod's address", { ip: optional(text) }, open), "addresses")),
+  },
+  open,
+);
+const template = fields(
+  "a pod template",
+  {
+    metadata: optional(fields("metadata", { labels: optional(texts) }, open)),
+    spec: optional(podSpec),
+  },
+  open,
+);
+
+export interface PodFacts {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hostNetwork: boolean;
+  readonly namedPorts: readonly NamedPort[];
+  readonly addresses: readonly string[];
+}
+
+type PodSpec = Read<typeof podSpec>;
+
+const namedPorts = (spec: PodSpec | undefined): readonly NamedPort[] =>
+  [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].flatMap((one) =>
+    (one.ports ?? []).filter((port) => port !== null),
+  );
+
+const pod = mapped(
+  fields(
+    "a Pod",
+    { metadata: required(objectMeta), spec: optional(podSpec), status: optional(podStatus) },
+    open,
+  ),
+  ({ metadata, spec, status, source }) => {
+    // A finished pod's address goes back to the pool: it must not lend its labels to the next owner.
+    const finished = status?.phase === "Succeeded" || status?.phase === "Failed";
+    const given = [status?.podIP, ...(status?.podIPs ?? []).map(({ ip }) => ip)];
+    const addresses = given.flatMap((one) => {
+      const canonical = one === undefined || finished ? null : canonicalIp(one);
+      return canonical === null ? [] : [canonical];
+    });
+    const facts: PodFacts = {
+      labels: metadata.labels ?? {},
+      hostNetwork: spec?.hostNetwork ?? false,
+      namedPorts: namedPorts(spec),
+      addresses: [...new Set(addresses)],
+    };
+    return { kind: "Pod", metadata, facts, source };
+  },
+);
+
+const controllerFacts = (found: Read<typeof template> | undefined): PodFacts => ({
+  labels: found?.metadata?.labels ?? {},
+  hostNetwork: found?.spec?.hostNetwork ?? false,
+  namedPorts: namedPorts(found?.spec),
+  addresses: [],
+});
+
+const withTemplate = fields("a spec", { template: optional(template) }, open);
+
+const controller = (kind: string) =>
+  mapped(
+    fields(`a ${kind}`, { metadata: required(objectMeta), spec: optional(withTemplate) }, open),
+    ({ metadata, spec, source }) => ({
+      kind,
+      metadata,
+      facts: controllerFacts(spec?.template),
+      source,
+    }),
+  );
+
+const cronJob = mapped(
+  fields(
+    "a CronJob",
+    {
+      metadata: required(objectMeta),
+      spec: optional(
+        fields(
+          "a spec",
+          {
+            jobTemplate: optional(fields("a job template", { spec: optional(withTemplate) }, open)),
+          },
+          open,
+        ),
+      ),
+    },
+    open,
+  ),
+  ({ metadata, spec, source }) => ({
+    kind: "CronJob",
+    metadata,
+    facts: controllerFacts(spec?.jobTemplate?.spec?.template),
+    source,
+  }),
+);
+
+export const namespaceObject = fields(
+  "a Namespace",
+  { kind: optional(text), metadata: required(objectMeta) },
+  open,
+);
+
+export type PodMaker = Read<typeof pod>;
+export type NamespaceObject = Read<typeof namespaceObject>;
+
+/** Kinds that become workloads. */
+export const POD_MAKERS: Readonly<Record<string, Shape<PodMaker>>> = {
+  Pod: pod,
+  Deployment: controller("Deployment"),
+  ReplicaSet: controller("ReplicaSet"),
+  StatefulSet: controller("StatefulSet"),
+  DaemonSet: controller("DaemonSet"),
+  Job: controller("Job"),
+  CronJob: cronJob,
+  ReplicationController: controller("ReplicationController"),
+};

@@ -1,0 +1,213 @@
+/**
+ * The native kinds, field by field: the one source from which the reader, the TypeScript types and the published
+ * JSON Schema (`spec/schema`) follow.
+ */
+import { fields, optional, required } from "../text/fields.ts";
+import { described, integer, list, mapped, type Read, text, word } from "../text/shape.ts";
+import { resource } from "./metadata.ts";
+import { peer, peers, subject } from "./peer.ts";
+import {
+  address,
+  cidr,
+  labels,
+  name,
+  namespaceName,
+  port,
+  ports,
+  refinedOwner,
+  sentence,
+  serviceName,
+  time,
+} from "./values.ts";
+
+const mode = word("mode", "audit", "enforce");
+const MODE = "`audit` keeps this resource from ever dropping, however it is applied.";
+const OWNER = "Who answers for it.";
+const REASON = "Why it exists.";
+const EXPIRES = "When it ends by itself.";
+const PORTS = "Absent = all ports.";
+
+const ruleFields = {
+  name: optional(name, "Makes the rule's id readable; unique in its section."),
+  action: optional(
+    word("action", "allow", "deny", "reject", "pass", "log"),
+    "`allow` when absent.",
+  ),
+  ports: optional(ports, PORTS),
+  description: optional(text),
+};
+
+const ingressRule = fields("an ingress rule", {
+  ...ruleFields,
+  from: required(peers, "Any of these."),
+});
+const egressRule = fields("an egress rule", {
+  ...ruleFields,
+  to: required(peers, "Any of these."),
+});
+
+export const policy = resource(
+  "Policy",
+  "Who may talk to the subject (ingress) and whom it may talk to (egress). In tier application a section that is present isolates the subject in its direction: what no rule allows is denied.",
+  fields("the spec of a Policy", {
+    owner: optional(sentence, OWNER),
+    reason: optional(sentence, REASON),
+    tier: optional(
+      word("tier", "emergency", "guardrail", "application", "baseline"),
+      "`application` when absent. Tiers decide in the order emergency, guardrail, (Exceptions), application, baseline.",
+    ),
+    priority: optional(
+      described(
+        integer(0, 1_000_000),
+        "Lower decides first within a tier; 1000 when absent.",
+        1000,
+      ),
+    ),
+    mode: optional(mode, MODE),
+    expires: optional(time, EXPIRES),
+    subject: required(subject, "The workloads this policy is about."),
+    ingress: optional(list(ingressRule, "ingress rules"), "`[]` denies everything that comes in."),
+    egress: optional(list(egressRule, "egress rules"), "`[]` denies everything that goes out."),
+  }),
+);
+
+export const intent = resource(
+  "Intent",
+  "One line that becomes both ends: `from` may open connections to `to`. Both ends are isolated in that direction.",
+  fields("the spec of an Intent", {
+    from: required(peer),
+    to: required(peer),
+    ports: optional(ports, PORTS),
+    owner: optional(sentence, OWNER),
+    reason: optional(sentence, REASON),
+    mode: optional(mode, MODE),
+    expires: optional(time, EXPIRES),
+  }),
+);
+
+export const exception = resource(
+  "Exception",
+  "An allow that overrides the application and baseline tiers for a while, at both ends. It isolates nothing.",
+  fields("the spec of an Exception", {
+    from: required(peer),
+    to: required(peer),
+    ports: required(ports),
+    owner: required(sentence, OWNER, "BH0302"),
+    reason: required(sentence, REASON, "BH0302"),
+    expires: required(time, EXPIRES, "BH0302"),
+  }),
+);
+
+export const networkSet = resource(
+  "NetworkSet",
+  "Named address prefixes.",
+  fields("the spec of a NetworkSet", { cidrs: required(list(cidr, "prefixes")) }),
+);
+
+const inventoryWorkload = mapped(
+  fields("a workload", {
+    name: required(name),
+    namespace: optional(namespaceName),
+    labels: optional(labels),
+    netns: optional(
+      sentence,
+      "Name of a network namespace under /run/netns that the agent discovers.",
+    ),
+    container: optional(sentence, "Name of a container that the agent discovers."),
+    addresses: optional(list(address, "addresses"), "For workloads that no agent sees."),
+    ports: optional(
+      list(
+        fields("a named port", {
+          name: required(serviceName),
+          port: required(integer(1, 65535)),
+          protocol: optional(word("protocol", "tcp", "udp", "sctp"), "`tcp` when absent."),
+        }),
+        "named ports",
+      ),
+      "Names that policies may use instead of numbers.",
+    ),
+    kind: optional(word("kind", "netns", "container", "pod", "vm", "host", "external")),
+    owner: optional(refinedOwner, "What made it, as `Deployment/shop`."),
+  }),
+  (value, node, at) => {
+    const given = (["netns", "container", "addresses"] as const).filter(
+      (key) => value[key] !== undefined,
+    );
+    const [first, second] = given;
+    if (first !== undefined && second === undefined) return value;
+    if (second !== undefined) {
+      at.report("BH0109", node, `\`${first}\` and \`${second}\` exclude each other`);
+    } else {
+      at.report(
+        "BH0103",
+        node,
+        `workload \`${value.name}\` needs one of \`netns\`, \`container\`, \`addresses\``,
+      );
+    }
+    return undefined;
+  },
+);
+
+export const inventory = resource(
+  "Inventory",
+  "Labels of workloads and namespaces, given by the operator; and workloads that no agent sees.",
+  fields("the spec of an Inventory", {
+    namespaces: optional(
+      list(
+        fields("a namespace", { name: required(namespaceName), labels: optional(labels) }),
+        "namespaces",
+      ),
+    ),
+    workloads: optional(list(inventoryWorkload, "workloads")),
+  }),
+);
+
+const end = described(
+  sentence,
+  "A workload (`shop/web`, or `web` in the resource's own namespace) or an address.",
+  "shop/web",
+  "10.0.0.5",
+);
+
+export const policyTest = resource(
+  "PolicyTest",
+  "Decisions that must hold; a change that breaks one is refused.",
+  fields("the spec of a PolicyTest", {
+    tests: required(
+      list(
+        fields("a test", {
+          name: optional(sentence),
+          from: required(end),
+          to: required(end),
+          port: required(port),
+          expect: required(word("expectation", "allow", "deny")),
+        }),
+        "tests",
+      ),
+    ),
+  }),
+);
+
+export const NATIVE_KINDS = {
+  Policy: policy,
+  Intent: intent,
+  Exception: exception,
+  NetworkSet: networkSet,
+  Inventory: inventory,
+  PolicyTest: policyTest,
+} as const;
+
+export type Policy = Read<typeof policy>;
+export type PolicySpec = Policy["spec"];
+export type Intent = Read<typeof intent>;
+export type Exception = Read<typeof exception>;
+export type NetworkSet = Read<typeof networkSet>;
+export type InventoryFile = Read<typeof inventory>;
+export type PolicyTestFile = Read<typeof policyTest>;
+export type NativeResource =
+  | Policy
+  | Intent
+  | Exception
+  | NetworkSet
+  | InventoryFile
+  | PolicyTestFile;

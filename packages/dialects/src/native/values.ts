@@ -1,0 +1,294 @@
+/**
+ * The small words of native resources: names, labels, selectors, prefixes, addresses, ports, times. Each is read into
+ * its refined type where it stands, so that a mistake is shown under the very character.
+ */
+import {
+  canonicalIp,
+  isServiceName,
+  labelKeyProblem,
+  labelValueProblem,
+  parseCidr,
+  parseIp,
+  parsePort,
+  parseSelector,
+  selectorFromLabelSelector,
+  type Cidr,
+  type IpAddress,
+  type PortMatch,
+  type Selector,
+} from "@bulkhead/model";
+import { fields, optional, required } from "../text/fields.ts";
+import {
+  described,
+  dictionary,
+  either,
+  list,
+  mapped,
+  refined,
+  refinedOrNumber,
+  text,
+  word,
+  type Refined,
+} from "../text/shape.ts";
+
+const DNS_LABEL = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
+const NAME_PATTERN = `^${DNS_LABEL}(?:\\.${DNS_LABEL})*$`;
+const NAME = new RegExp(NAME_PATTERN);
+const NAMESPACE = new RegExp(`^${DNS_LABEL}$`);
+
+/** Kubernetes' rule for object names (RFC 1123 subdomain). */
+export const isName = (value: string): boolean => value.length <= 253 && NAME.test(value);
+
+const nameProblem = (value: string): Refined<string> =>
+  isName(value)
+    ? { value }
+    : {
+        code: "BH0107",
+        error: `\`${value}\` is not a name`,
+        help: "lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit",
+      };
+
+export const name = refined("a name", nameProblem, {
+  pattern: NAME_PATTERN,
+  maxLength: 253,
+});
+
+export const namespaceName = refined<string>(
+  "a namespace",
+  (value) =>
+    NAMESPACE.test(value)
+      ? { value }
+      : {
+          code: "BH0107",
+          error: `\`${value}\` is not a namespace`,
+          help: "at most 63 lower-case letters, digits and `-`",
+        },
+  { pattern: `^${DNS_LABEL}$` },
+);
+
+/** A namespace, or `*` for all of them. */
+export const namespaceOrAll = refined<string>(
+  "a namespace or `*`",
+  (value) =>
+    value === "*" || NAMESPACE.test(value)
+      ? { value }
+      : {
+          code: "BH0107",
+          error: `\`${value}\` is not a namespace`,
+          help: "a namespace, or `*` for all of them",
+        },
+  { pattern: `^(?:\\*|${DNS_LABEL})$` },
+);
+
+/** `sets/office` or `office`: a name, with a namespace when it is not the resource's own. */
+export const reference = refined<string>(
+  "a name",
+  (value) => {
+    const parts = value.split("/");
+    return parts.length <= 2 && parts.every((part) => isName(part))
+      ? { value }
+      : nameProblem(value);
+  },
+  { examples: ["office", "shared/office"] },
+);
+
+const labelValue = refined<string>("a label value", (value) => {
+  const problem = labelValueProblem(value);
+  return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
+});
+
+export const labels = described(
+  dictionary("labels", labelValue, labelKeyProblem),
+  "Key and value pairs, with Kubernetes' rules for both.",
+  { app: "db", tier: "backend" },
+);
+
+export const annotations = dictionary("annotations", text, labelKeyProblem);
+
+const labelKey = refined<string>("a label key", (value) => {
+  const problem = labelKeyProblem(value);
+  return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
+});
+
+const expression = mapped(
+  fields("an expression", {
+    key: required(labelKey),
+    operator: required(word("operator", "In", "NotIn", "Exists", "DoesNotExist")),
+    values: optional(list(labelValue, "label values")),
+  }),
+  (value, node, at) => {
+    const wantsValues = value.operator === "In" || value.operator === "NotIn";
+    const count = value.values?.length ?? 0;
+    if (wantsValues === count > 0) return value;
+    at.report(
+      "BH0201",
+      node,
+      wantsValues
+        ? `operator \`${value.operator}\` needs \`values\``
+        : `operator \`${value.operator}\` takes no \`values\``,
+    );
+    return undefined;
+  },
+);
+
+/** `metav1.LabelSelector`. The empty one selects everything. */
+export const labelSelector = mapped(
+  fields("a selector", {
+    matchLabels: optional(labels),
+    matchExpressions: optional(list(expression, "expressions")),
+  }),
+  (value): Selector => selectorFromLabelSelector(value),
+);
+
+export const selectorText = described(
+  refined<Selector>("a selector", (value) => {
+    const parsed = parseSelector(value);
+    return "selector" in parsed
+      ? { value: parsed.selector }
+      : {
+          code: "BH0201",
+          error: parsed.error,
+          offset: parsed.offset,
+          help: "for example `app=db,tier in (a,b),!old`",
+        };
+  }),
+  "Kubernetes selector syntax; the empty text selects everything.",
+  "app=db,tier in (a,b)",
+);
+
+export const selector = either("a selector", selectorText, labelSelector);
+
+const CIDR_HELP = "for example `10.0.0.0/8` or `2001:db8::/32`";
+
+export const parseCidrText = (value: string): Refined<Cidr> => {
+  const parsed = parseCidr(value);
+  if (parsed === null) {
+    const ip = parseIp(value);
+    return {
+      code: "BH0203",
+      error: `\`${value}\` is not a prefix`,
+      help:
+        ip === null
+          ? CIDR_HELP
+          : `for this one address write \`${value}/${ip.family === 4 ? 32 : 128}\``,
+    };
+  }
+  return parsed.hadHostBits
+    ? {
+        code: "BH0204",
+        error: `\`${value}\` has bits set beyond its prefix length`,
+        help: `did you mean \`${parsed.cidr}\`, or one address with \`/${value.includes(":") ? 128 : 32}\`?`,
+      }
+    : { value: parsed.cidr };
+};
+
+export const cidr = described(
+  refined<Cidr>("a prefix", parseCidrText),
+  "Address prefix, IPv4 or IPv6, without host bits.",
+  "10.0.0.0/8",
+  "2001:db8::/32",
+);
+
+export const address = described(
+  refined<IpAddress>("an address", (value) => {
+    const canonical = canonicalIp(value);
+    return canonical === null
+      ? {
+          code: "BH0209",
+          error: `\`${value}\` is not an address`,
+          help: "for example `10.0.0.5` or `2001:db8::5`",
+        }
+      : { value: canonical };
+  }),
+  "IPv4 or IPv6 address.",
+  "10.0.0.5",
+);
+
+export const port = described(
+  refinedOrNumber<PortMatch>("a port", (value) => {
+    const parsed = parsePort(value);
+    if ("match" in parsed) return { value: parsed.match };
+    const isRange = /^\d+-\d+/.test(value) && /ends before/.test(parsed.error);
+    return {
+      code: isRange ? "BH0206" : "BH0205",
+      error: parsed.error,
+      offset: parsed.offset,
+      help: "for example `5432/tcp`, `8000-8100/tcp`, `http/tcp`, `icmp/echo-request`",
+    };
+  }),
+  "Port and protocol; a bare number is TCP.",
+  "5432/tcp",
+  "8000-8100/tcp",
+  "53/udp",
+  "http/tcp",
+  "icmp/echo-request",
+  "all",
+);
+
+export const ports = list(port, "ports");
+
+const RFC3339 =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.\d+)?(?:[Zz]|[+-](\d{2}):(\d{2}))$/;
+
+const isDate = (match: RegExpExecArray): boolean => {
+  const part = (i: number): number => Number(match[i] ?? 0);
+  const [year, month, day] = [part(1), part(2), part(3)];
+  const days = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  const inDay = part(4) < 24 && part(5) < 60 && part(6) < 61 && part(7) < 24 && part(8) < 60;
+  return month >= 1 && month <= 12 && day >= 1 && day <= days && inDay;
+};
+
+/** RFC 3339 with its offset, as milliseconds since the epoch. */
+export const time = described(
+  refined<number>(
+    "a time",
+    (value) => {
+      const match = RFC3339.exec(value);
+      const at =
+        match !== null && isDate(match) ? Date.parse(value.replace(" ", "T").toUpperCase()) : NaN;
+      return Number.isNaN(at)
+        ? {
+            code: "BH0207",
+            error: `\`${value}\` is not a point in time`,
+            help: "RFC 3339 with an offset, for example `2030-01-31T18:00:00Z`",
+          }
+        : { value: at };
+    },
+    { format: "date-time" },
+  ),
+  "RFC 3339, absolute.",
+  "2030-01-31T18:00:00Z",
+);
+
+/** Text that says something. */
+export const sentence = refined<string>(
+  "text",
+  (value) => (value.trim() === "" ? { code: "BH0103", error: "this cannot be empty" } : { value }),
+  { minLength: 1 },
+);
+
+export const serviceName = refined<string>("a port name", (value) =>
+  isServiceName(value)
+    ? { value }
+    : {
+        code: "BH0205",
+        error: `\`${value}\` is not a port name`,
+        help: "at most 15 lower-case letters, digits and `-`, with a letter among them",
+      },
+);
+
+export interface OwnerName {
+  readonly kind: string;
+  readonly name: string;
+}
+
+export const refinedOwner = refined<OwnerName>("an owner", (value) => {
+  const [kind, ownerName, ...rest] = value.split("/");
+  return kind && ownerName && rest.length === 0
+    ? { value: { kind, name: ownerName } }
+    : {
+        code: "BH0107",
+        error: `\`${value}\` is not an owner`,
+        help: "kind and name, as `Deployment/shop`",
+      };
+});

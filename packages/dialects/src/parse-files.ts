@@ -1,0 +1,84 @@
+/**
+ * Files to resources: text → documents → objects, lists flattened, every diagnostic of every file collected. What has
+ * errors of its own is left out of the result, so that the rest can still be judged.
+ */
+import {
+  compareDiagnostics,
+  createDiagnostic,
+  formatSpan,
+  type Diagnostic,
+  type SourceSpan,
+} from "@bulkhead/model";
+import { listItems, readHead, readObject } from "./kinds.ts";
+import { formatResourceName, resourceName, resourceSource, type Resource } from "./resource.ts";
+import { parseText, type SourceFile, type TreeNode } from "./text/document.ts";
+import { createReader, type Reader } from "./text/reader.ts";
+
+export interface ParsedFiles {
+  readonly resources: readonly Resource[];
+  /** Sorted by place. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+interface Readers {
+  readonly native: Reader;
+  readonly lenient: Reader;
+}
+
+const readTree = (
+  tree: TreeNode,
+  readers: Readers,
+  into: Resource[],
+  inherited?: { readonly apiVersion: string; readonly kind: string },
+): void => {
+  const head = readHead(tree, readers.native, inherited);
+  if (head === null) return;
+  const list = listItems(head);
+  if (list !== null) {
+    for (const item of list.items) readTree(item, readers, into, list.inherited);
+    return;
+  }
+  const resource = readObject(head, readers.native, readers.lenient);
+  if (resource !== undefined) into.push(resource);
+};
+
+const withoutDuplicates = (
+  resources: readonly Resource[],
+  diagnostics: Diagnostic[],
+): readonly Resource[] => {
+  const first = new Map<string, SourceSpan>();
+  return resources.filter((resource) => {
+    const name = formatResourceName(resourceName(resource));
+    const span = resourceSource(resource);
+    const before = first.get(name);
+    if (before === undefined) {
+      first.set(name, span);
+      return true;
+    }
+    diagnostics.push(
+      createDiagnostic(
+        "BH0108",
+        span,
+        `\`${name}\` is declared twice`,
+        `first at ${formatSpan(before)}`,
+      ),
+    );
+    return false;
+  });
+};
+
+export const parseFiles = (files: readonly SourceFile[]): ParsedFiles => {
+  const diagnostics: Diagnostic[] = [];
+  const resources: Resource[] = [];
+  for (const file of files) {
+    const { documents, diagnostics: problems, spanOf } = parseText(file);
+    for (const problem of problems) diagnostics.push(problem);
+    const readers = {
+      native: createReader(spanOf, diagnostics, false),
+      lenient: createReader(spanOf, diagnostics, true),
+    };
+    for (const tree of documents) readTree(tree, readers, resources);
+  }
+  const unique = withoutDuplicates(resources, diagnostics);
+  return { resources: unique, diagnostics: diagnostics.toSorted(compareDiagnostics) };
+};

@@ -1,0 +1,234 @@
+/**
+ * YAML or JSON text to plain trees with places. Everything that YAML offers and resources do not need (custom tags,
+ * merge keys, unbounded aliases, deep nesting) ends here with a diagnostic; what is left is maps, lists and scalars.
+ */
+import {
+  createDiagnostic,
+  type Diagnostic,
+  type DiagnosticCode,
+  type SourceSpan,
+} from "@bulkhead/model";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Document,
+  type ErrorCode,
+  type Node as YamlNode,
+  type ParsedNode,
+  type YAMLMap,
+} from "yaml";
+
+/** Offsets into the file's text, end exclusive. */
+export interface Extent {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ScalarNode extends Extent {
+  readonly kind: "scalar";
+  readonly value: string | number | boolean | null;
+  /** As written, without quotes; for a number `010` that is `010`. */
+  readonly text: string;
+  /** Does character i of `value` stand at `textStart + i`? */
+  readonly verbatim: boolean;
+  readonly textStart: number;
+}
+export interface ListNode extends Extent {
+  readonly kind: "list";
+  readonly items: readonly TreeNode[];
+}
+export interface MapEntry {
+  readonly key: string;
+  readonly keyExtent: Extent;
+  readonly value: TreeNode;
+}
+export interface MapNode extends Extent {
+  readonly kind: "map";
+  readonly entries: readonly MapEntry[];
+}
+export type TreeNode = ScalarNode | ListNode | MapNode;
+
+export interface SourceFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface ParsedText {
+  /** Documents that hold something; those with syntax errors are left out. */
+  readonly documents: readonly TreeNode[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly spanOf: (extent: Extent) => SourceSpan;
+}
+
+const MAX_DEPTH = 64;
+/** Nodes that aliases may add to one file: enough for shared blocks, too few for a bomb. */
+const MAX_ALIASED_NODES = 10_000;
+
+const YAML_CODES: Partial<Record<ErrorCode, DiagnosticCode>> = {
+  DUPLICATE_KEY: "BH0002",
+  TAB_AS_INDENT: "BH0003",
+  BAD_ALIAS: "BH0004",
+  TAG_RESOLVE_FAILED: "BH0005",
+  NON_STRING_KEY: "BH0005",
+};
+const YAML_HELP: Partial<Record<ErrorCode, string>> = {
+  DUPLICATE_KEY: "keep one of the two; YAML readers disagree about which one counts",
+  TAB_AS_INDENT: "indent with spaces",
+  BAD_INDENT: "align it with the entries it belongs to",
+  TAG_RESOLVE_FAILED: "resources need no tags; write the plain value",
+};
+
+class Limit extends Error {
+  readonly code: DiagnosticCode;
+  readonly extent: Extent;
+  constructor(code: DiagnosticCode, extent: Extent, message: string) {
+    super(message);
+    this.code = code;
+    this.extent = extent;
+  }
+}
+
+interface Conversion {
+  readonly document: Document.Parsed;
+  readonly reject: (code: DiagnosticCode, extent: Extent, message: string, help?: string) => void;
+  aliased: number;
+  insideAlias: number;
+}
+
+const extentOf = (node: YamlNode, fallback: Extent): Extent => {
+  const range = node.range;
+  return range ? { start: range[0], end: range[1] } : fallback;
+};
+
+const scalar = (extent: Extent, value: unknown, source: string | undefined): ScalarNode => {
+  const plain =
+    typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+  const text = source ?? (plain ? String(value) : "");
+  const width = extent.end - extent.start;
+  const quotes = width === text.length + 2 ? 1 : 0;
+  return {
+    kind: "scalar",
+    ...extent,
+    value: plain ? value : null,
+    text,
+    verbatim: width === text.length + quotes * 2,
+    textStart: extent.start + quotes,
+  };
+};
+
+const entries = (map: YAMLMap, extent: Extent, to: Conversion, depth: number): MapEntry[] => {
+  const out: MapEntry[] = [];
+  for (const { key, value } of map.items as readonly { key: unknown; value: unknown }[]) {
+    const keyNode = key as ParsedNode | null;
+    if (keyNode === null || !isScalar(keyNode) || keyNode.value === null) {
+      const at = keyNode === null ? extent : extentOf(keyNode, extent);
+      to.reject("BH0005", at, "a key must be text");
+      continue;
+    }
+    const keyExtent = extentOf(keyNode, extent);
+    const name = typeof keyNode.value === "string" ? keyNode.value : (keyNode.source ?? "");
+    if (name === "<<") {
+      to.reject("BH0005", keyExtent, "merge keys are not supported", "write the fields out");
+      continue;
+    }
+    out.push({
+      key: name,
+      keyExtent,
+      value: convert(value as YamlNode | null, keyExtent, to, depth),
+    });
+  }
+  return out;
+};
+
+const convert = (
+  node: YamlNode | null,
+  fallback: Extent,
+  to: Conversion,
+  depth: number,
+): TreeNode => {
+  if (node === null) return scalar({ start: fallback.end, end: fallback.end }, null, "");
+  const extent = extentOf(node, fallback);
+  if (depth > MAX_DEPTH) throw new Limit("BH0007", extent, `nested more than ${MAX_DEPTH} deep`);
+  if (to.insideAlias > 0 && (to.aliased += 1) > MAX_ALIASED_NODES) {
+    throw new Limit("BH0004", extent, `aliases add more than ${MAX_ALIASED_NODES} nodes`);
+  }
+  if (isAlias(node)) {
+    const target = node.resolve(to.document);
+    if (target === undefined) {
+      to.reject("BH0004", extent, `alias \`*${node.source}\` has no anchor before it`);
+      return scalar(extent, null, "");
+    }
+    to.insideAlias += 1;
+    const converted = convert(target, extent, to, depth + 1);
+    to.insideAlias -= 1;
+    return converted;
+  }
+  if (isMap(node)) {
+    return { kind: "map", ...extent, entries: entries(node, extent, to, depth + 1) };
+  }
+  if (isSeq(node)) {
+    const items = node.items as readonly (YamlNode | null)[];
+    return {
+      kind: "list",
+      ...extent,
+      items: items.map((item) => convert(item, extent, to, depth + 1)),
+    };
+  }
+  return isScalar(node) ? scalar(extent, node.value, node.source) : scalar(extent, null, "");
+};
+
+/** All documents of a text and everything wrong with its syntax. Never throws on any text. */
+export const parseText = ({ name, text }: SourceFile): ParsedText => {
+  const lines = new LineCounter();
+  const diagnostics: Diagnostic[] = [];
+  const spanOf = ({ start, end }: Extent): SourceSpan => {
+    const from = lines.linePos(start);
+    const to = lines.linePos(Math.max(start, end));
+    return {
+      file: name,
+      line: Math.max(1, from.line),
+      column: Math.max(1, from.col),
+      endLine: Math.max(1, to.line),
+      endColumn: Math.max(1, to.col),
+    };
+  };
+  const reject = (code: DiagnosticCode, extent: Extent, message: string, help?: string): void => {
+    diagnostics.push(createDiagnostic(code, spanOf(extent), message, help));
+  };
+  // A byte order mark is no content; offsets stay those of the text without it.
+  const parsed = parseAllDocuments(text.replace(/^\uFEFF/, ""), {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: true,
+    version: "1.2",
+    schema: "core",
+    merge: false,
+  });
+  const documents: TreeNode[] = [];
+  for (const document of Array.isArray(parsed) ? parsed : []) {
+    for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+      const [start, end] = pos;
+      reject(
+        YAML_CODES[code] ?? "BH0001",
+        { start, end },
+        (message.split("\n", 1)[0] ?? message).replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase()),
+        YAML_HELP[code],
+      );
+    }
+    if (document.errors.length > 0 || document.contents === null) continue;
+    const to: Conversion = { document, reject, aliased: 0, insideAlias: 0 };
+    try {
+      const [start, end] = document.range;
+      const tree = convert(document.contents, { start, end }, to, 0);
+      if (tree.kind !== "scalar" || tree.value !== null) documents.push(tree);
+    } catch (limit) {
+      if (!(limit instanceof Limit)) throw limit;
+      reject(limit.code, limit.extent, limit.message);
+    }
+  }
+  return { documents, diagnostics, spanOf };
+};

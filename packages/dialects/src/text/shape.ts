@@ -1,0 +1,226 @@
+/**
+ * Shapes: one description of a piece of a resource from which follow its reader (with every mistake reported in
+ * place), its TypeScript type, and its JSON Schema. Shapes of values are here, shapes of maps in `fields.ts`.
+ */
+import type { DiagnosticCode } from "@bulkhead/model";
+import type { ScalarNode, TreeNode } from "./document.ts";
+import { didYouMean } from "./near.ts";
+import { characterExtent, isNull, nodeKind, type Reader } from "./reader.ts";
+
+export type JsonSchema = { readonly [keyword: string]: unknown };
+
+/** `read` gives undefined after it has reported at least one error. */
+export interface Shape<T> {
+  /** What a person calls it: `text`, `a list of rules`. */
+  readonly name: string;
+  readonly schema: JsonSchema;
+  readonly read: (node: TreeNode, at: Reader) => T | undefined;
+}
+
+export type Read<S> = S extends Shape<infer T> ? T : never;
+
+export const wrongType = (node: TreeNode, expected: string, at: Reader): undefined => {
+  const help = isNull(node) ? "give it a value, or leave the field out" : undefined;
+  at.report("BH0104", node, `expected ${expected}, found ${nodeKind(node)}`, help);
+};
+
+export const text: Shape<string> = {
+  name: "text",
+  schema: { type: "string" },
+  read: (node, at) => {
+    if (node.kind === "scalar" && typeof node.value === "string") return node.value;
+    if (node.kind === "scalar" && node.value !== null) {
+      at.report(
+        "BH0104",
+        node,
+        `expected text, found ${nodeKind(node)}`,
+        `quote it: "${node.text}"`,
+      );
+      return undefined;
+    }
+    return wrongType(node, "text", at);
+  },
+};
+
+export const flag: Shape<boolean> = {
+  name: "true or false",
+  schema: { type: "boolean" },
+  read: (node, at) =>
+    node.kind === "scalar" && typeof node.value === "boolean"
+      ? node.value
+      : wrongType(node, "`true` or `false`", at),
+};
+
+export const integer = (min: number, max: number): Shape<number> => ({
+  name: `a whole number from ${min} to ${max}`,
+  schema: { type: "integer", minimum: min, maximum: max },
+  read: (node, at) => {
+    if (node.kind !== "scalar" || typeof node.value !== "number") {
+      return wrongType(node, `a whole number from ${min} to ${max}`, at);
+    }
+    if (Number.isInteger(node.value) && node.value >= min && node.value <= max) return node.value;
+    at.report("BH0105", node, `\`${node.text}\` is not a whole number from ${min} to ${max}`);
+    return undefined;
+  },
+});
+
+/** Exactly one value, such as the `true` of `any: true`. */
+export const constant = <const T extends string | boolean>(value: T): Shape<T> => ({
+  name: `\`${value}\``,
+  schema: { const: value },
+  read: (node, at) => {
+    if (node.kind === "scalar" && node.value === value) return value;
+    at.report("BH0105", node, `expected \`${value}\``);
+    return undefined;
+  },
+});
+
+export const word = <const T extends string>(what: string, ...words: readonly T[]): Shape<T> => ({
+  name: `one of ${words.map((one) => `\`${one}\``).join(", ")}`,
+  schema: { type: "string", enum: words },
+  read: (node, at) => {
+    const value = text.read(node, at);
+    if (value === undefined) return undefined;
+    const found = words.find((one) => one === value);
+    if (found === undefined) {
+      at.report("BH0105", node, `unknown ${what} \`${value}\``, didYouMean(value, words));
+    }
+    return found;
+  },
+});
+
+export type Refined<T> =
+  | { readonly value: T; readonly warning?: Omit<RefinedError, "offset"> }
+  | RefinedError;
+
+interface RefinedError {
+  readonly code: DiagnosticCode;
+  readonly error: string;
+  /** The character that cannot be; without it the whole text is meant. */
+  readonly offset?: number;
+  readonly help?: string;
+}
+
+const refine = <T>(
+  node: ScalarNode,
+  value: string,
+  at: Reader,
+  parse: (value: string) => Refined<T>,
+): T | undefined => {
+  const result = parse(value);
+  if ("value" in result) {
+    const { warning } = result;
+    if (warning) at.report(warning.code, node, warning.error, warning.help, "warning");
+    return result.value;
+  }
+  const extent = result.offset === undefined ? node : characterExtent(node, result.offset);
+  at.report(result.code, extent, result.error, result.help);
+  return undefined;
+};
+
+/** Text with a meaning of its own. */
+export const refined = <T>(
+  name: string,
+  parse: (value: string) => Refined<T>,
+  keywords: JsonSchema = {},
+): Shape<T> => ({
+  name,
+  schema: { type: "string", ...keywords },
+  read: (node, at) => {
+    const value = text.read(node, at);
+    return value === undefined || node.kind !== "scalar"
+      ? undefined
+      : refine(node, value, at, parse);
+  },
+});
+
+/** Like `refined`, and a bare number counts as its text: `5432` for `"5432"`. */
+export const refinedOrNumber = <T>(
+  name: string,
+  parse: (value: string) => Refined<T>,
+  keywords: JsonSchema = {},
+): Shape<T> => ({
+  name,
+  schema: { anyOf: [{ type: "string", ...keywords }, { type: "integer" }] },
+  read: (node, at) => {
+    if (
+      node.kind === "scalar" &&
+      (typeof node.value === "string" || typeof node.value === "number")
+    ) {
+      return refine(node, node.text, at, parse);
+    }
+    return wrongType(node, name, at);
+  },
+});
+
+export const list = <T>(
+  item: Shape<T>,
+  what: string,
+  keywords: JsonSchema = {},
+): Shape<readonly T[]> => ({
+  name: `a list of ${what}`,
+  schema: { type: "array", items: item.schema, ...keywords },
+  read: (node, at) => {
+    if (node.kind !== "list") return wrongType(node, `a list of ${what}`, at);
+    const out: T[] = [];
+    for (const child of node.items) {
+      const value = item.read(child, at);
+      if (value !== undefined) out.push(value);
+    }
+    return out.length === node.items.length ? out : undefined;
+  },
+});
+
+/** A map of free keys, each key checked by `keyProblem` (its message, or null). */
+export const dictionary = <T>(
+  what: string,
+  value: Shape<T>,
+  keyProblem: (key: string) => string | null,
+): Shape<Readonly<Record<string, T>>> => ({
+  name: `a map of ${what}`,
+  schema: { type: "object", additionalProperties: value.schema },
+  read: (node, at) => {
+    if (node.kind !== "map") return wrongType(node, `a map of ${what}`, at);
+    const out: [string, T][] = [];
+    for (const entry of node.entries) {
+      const problem = keyProblem(entry.key);
+      if (problem !== null) at.report("BH0202", entry.keyExtent, `\`${entry.key}\`: ${problem}`);
+      const read = value.read(entry.value, at);
+      if (problem === null && read !== undefined) out.push([entry.key, read]);
+    }
+    return out.length === node.entries.length ? Object.fromEntries(out) : undefined;
+  },
+});
+
+/** Another shape for each kind of node: the short form and the long form of one thing. */
+export const either = <A, B>(name: string, scalars: Shape<A>, maps: Shape<B>): Shape<A | B> => ({
+  name,
+  schema: { anyOf: [scalars.schema, maps.schema] },
+  read: (node, at): A | B | undefined => {
+    if (node.kind === "map") return maps.read(node, at);
+    if (node.kind === "scalar" && typeof node.value === "string") return scalars.read(node, at);
+    return wrongType(node, name, at);
+  },
+});
+
+/** The same text and errors, another value. */
+export const mapped = <A, B>(
+  shape: Shape<A>,
+  to: (value: A, node: TreeNode, at: Reader) => B | undefined,
+): Shape<B> => ({
+  name: shape.name,
+  schema: shape.schema,
+  read: (node, at) => {
+    const value = shape.read(node, at);
+    return value === undefined ? undefined : to(value, node, at);
+  },
+});
+
+export const described = <T>(
+  shape: Shape<T>,
+  description: string,
+  ...examples: readonly unknown[]
+): Shape<T> => ({
+  ...shape,
+  schema: { description, ...(examples.length > 0 ? { examples } : {}), ...shape.schema },
+});
