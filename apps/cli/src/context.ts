@@ -1,0 +1,81 @@
+/** What a verb has of its surroundings: streams, environment, clock, where the state is, and how answers are to look. */
+import type { ApiClient } from "@bulkhead/api";
+import { badInput } from "./failure.ts";
+import { styleFor } from "./ui/style.ts";
+import type { Ui } from "./ui/ui.ts";
+
+/** `human` is what verbs print unless asked otherwise; `table` is the same, said aloud. */
+export type Format = "human" | "wide" | "json" | "yaml";
+
+export interface Output {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+export interface Surroundings {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => number;
+  /** Aborted on Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface Context extends Surroundings {
+  readonly state: string;
+  readonly format: Format;
+  readonly ui: Ui;
+  client(): Promise<ApiClient>;
+}
+
+export interface CommonOptions {
+  readonly output?: string;
+  readonly state?: string;
+}
+
+export const DEFAULT_STATE = "/var/lib/bulkhead";
+export const FORMATS = ["json", "yaml", "table", "wide"] as const;
+/** Where there is no terminal to ask. */
+const COLUMNS = 120;
+
+export function createContext(around: Surroundings, options: CommonOptions): Context {
+  const format = formatOf(options.output);
+  const state = stateOf(options, around.env);
+  const columns = around.stdout.columns ?? (Number(around.env["COLUMNS"]) || COLUMNS);
+  return {
+    ...around,
+    state,
+    format,
+    ui: {
+      style: styleFor(around.stdout, around.env),
+      columns,
+      wide: format === "wide",
+      now: around.now(),
+    },
+    async client() {
+      const [{ createApiClient }, path] = await Promise.all([
+        import("@bulkhead/api"),
+        import("node:path"),
+      ]);
+      return createApiClient({ socketPath: path.join(state, "api.sock") });
+    },
+  };
+}
+
+export function stateOf(
+  options: CommonOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  return options.state ?? (env["BULKHEAD_STATE"] || DEFAULT_STATE);
+}
+
+function formatOf(text: string | undefined): Format {
+  if (text === undefined || text === "table") return "human";
+  const known = FORMATS.find((format) => format === text);
+  if (known === undefined || known === "table") {
+    throw badInput(`unknown output format \`${text}\``, `use one of ${FORMATS.join(", ")}`);
+  }
+  return known;
+}

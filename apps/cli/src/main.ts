@@ -1,0 +1,23 @@
+/** The entry of `bulkhead`: binds the command line to this process, and turns Ctrl-C into an orderly end. */
+import { runCli } from "./run.ts";
+
+const interrupted = new AbortController();
+process.once("SIGINT", () => {
+  interrupted.abort();
+  // A second Ctrl-C ends at once, as people expect.
+  process.once("SIGINT", () => process.exit(130));
+});
+// `bulkhead observe | head` closes the pipe early: that is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  env: process.env,
+  now: () => Date.now(),
+  signal: interrupted.signal,
+});

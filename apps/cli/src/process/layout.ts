@@ -1,0 +1,61 @@
+/** Where the command line keeps its part of the state directory, and where the programs it starts are. */
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const APPS = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+
+export const PARTS = ["controller", "agent"] as const;
+export type Part = (typeof PARTS)[number];
+
+export const programs: Readonly<Record<Part | "supervisor", string>> = {
+  controller: join(APPS, "controller", "src", "main.ts"),
+  agent: join(APPS, "agent", "src", "main.ts"),
+  supervisor: join(APPS, "cli", "src", "supervisor.ts"),
+};
+
+/** Flags every program of ours runs with. */
+export const nodeFlags = ["--disable-warning=ExperimentalWarning"];
+
+export interface Layout {
+  readonly root: string;
+  readonly run: string;
+  readonly log: string;
+  readonly apiSocket: string;
+  mark(name: Part | "supervisor"): string;
+  logFile(name: Part | "supervisor"): string;
+}
+
+export function layoutOf(state: string): Layout {
+  const root = resolve(state);
+  return {
+    root,
+    run: join(root, "run"),
+    log: join(root, "log"),
+    apiSocket: join(root, "api.sock"),
+    mark: (name) => join(root, "run", `${name}.pid`),
+    logFile: (name) => join(root, "log", `${name}.log`),
+  };
+}
+
+/** A directory with this file in it is ours to use and to purge; `/var` named by mistake is not. */
+const MARKER = "bulkhead-state";
+
+/** What is ours in a state directory. */
+export const OURS = [MARKER, "controller", "agent", "run", "log", "api.sock", "agent.sock"];
+
+export function isStateDirectory(root: string): boolean {
+  return existsSync(join(root, MARKER));
+}
+
+/** Claims an empty directory, or one that holds nothing but our own; false when it belongs to somebody else. */
+export function claimStateDirectory(root: string): boolean {
+  if (!statSync(root).isDirectory()) return false;
+  if (isStateDirectory(root)) return true;
+  if (readdirSync(root).some((name) => !OURS.includes(name))) return false;
+  writeFileSync(
+    join(root, MARKER),
+    "This directory belongs to Bulkhead; `bulkhead down --purge` removes it.\n",
+  );
+  return true;
+}

@@ -1,0 +1,219 @@
+/**
+ * The command tree: every verb with its arguments, options and example. What a verb does is loaded when it is called,
+ * so that `bulkhead --help` and completion stay quick.
+ */
+import { Command, Option } from "commander";
+import { collect } from "./arguments.ts";
+import { printAnswer } from "./answer.ts";
+import { createContext, FORMATS, type CommonOptions, type Surroundings } from "./context.ts";
+import type { ExitCode } from "./failure.ts";
+import type { Verb } from "./verbs/verb.ts";
+
+type Load<Options> = () => Promise<Verb<Options>>;
+
+export function createProgram(around: Surroundings, finish: (code: ExitCode) => void): Command {
+  const program = new Command("bulkhead")
+    .description(
+      "Every workload in its own watertight compartment: observe, suggest, replay, enforce, prove.",
+    )
+    .helpCommand("help [verb]", "help for a verb")
+    .helpOption("-h, --help", "help for a verb")
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .showHelpAfterError(false)
+    .showSuggestionAfterError(true)
+    .enablePositionalOptions()
+    .addOption(new Option("-o, --output <format>").choices(FORMATS).hideHelp())
+    .addOption(new Option("--state <dir>").hideHelp())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => around.stdout.write(text),
+      writeErr: () => undefined, // told once, by whoever catches the error
+      getOutHelpWidth: () => around.stdout.columns ?? 100,
+    });
+
+  const verb = <Options extends CommonOptions>(
+    usage: string,
+    description: string,
+    example: string,
+    load: Load<Options>,
+  ): Command => {
+    const command = program.command(usage).description(description);
+    command
+      .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS))
+      .option("--state <dir>", "state directory (BULKHEAD_STATE, /var/lib/bulkhead)")
+      .addHelpText("after", `\nExample:\n${example.replaceAll(/^/gm, "  $ ")}\n`)
+      .action(async () => {
+        const options = command.optsWithGlobals<Options>();
+        const context = createContext(around, options);
+        const run = await load();
+        const answer = await run(context, command.args, options);
+        finish(typeof answer === "number" ? answer : await printAnswer(context, answer));
+      });
+    return command;
+  };
+
+  const since = "how long ago (10m, 2h, 7d), or a date and time";
+  verb(
+    "up",
+    "start on this host: controller and agent",
+    "sudo bulkhead up",
+    async () => (await import("./verbs/up.ts")).up,
+  ).option("--foreground", "stay in the foreground and log to stderr");
+  verb(
+    "down",
+    "stop, and take our rules out of the kernel",
+    "sudo bulkhead down --purge",
+    async () => (await import("./verbs/down.ts")).down,
+  )
+    .option("--purge", "remove recorded flows, policies and keys too")
+    .option("--yes", "do not ask");
+  verb(
+    "status",
+    "modes, coverage, revision, receipts, drift, lost events",
+    "bulkhead status -o json",
+    async () => (await import("./verbs/status.ts")).status,
+  );
+  verb(
+    "workloads",
+    "who is there, with which labels and in which mode",
+    "bulkhead workloads --namespace shop -o wide",
+    async () => (await import("./verbs/workloads.ts")).workloads,
+  ).option("-n, --namespace <names>", "only of these namespaces", collect);
+  verb(
+    "observe",
+    "what talks to what, and what became of it",
+    "bulkhead observe --follow --verdict dropped,audit",
+    async () => (await import("./verbs/observe.ts")).observe,
+  )
+    .option("-f, --follow", "new flows as they come (JSON Lines with -o json)")
+    .addOption(
+      new Option("--edges", "like connections together (the default)").conflicts([
+        "flows",
+        "follow",
+      ]),
+    )
+    .option("--flows", "single flows, not edges")
+    .option("--since <time>", since)
+    .option("--until <time>", since)
+    .option("--verdict <verdicts>", "forwarded, dropped, rejected, audit, spoofed, error", collect)
+    .option("-w, --workload <names>", "either end is one of these", collect)
+    .option("--from <names>", "the source is one of these", collect)
+    .option("--to <names>", "the destination is one of these", collect)
+    .option("--port <port>", "5432/tcp, 53/udp, icmp/echo-request")
+    .option("--limit <count>", "the newest so many (0: all)")
+    .option("--probes", "our own probes too");
+  verb(
+    "suggest",
+    "least privilege for what was seen, with evidence",
+    "bulkhead suggest -f policy.yaml",
+    async () => (await import("./verbs/suggest.ts")).suggest,
+  )
+    .option("-f, --file <file>", "write the policy there and print a summary")
+    .option("--since <time>", since)
+    .option("--until <time>", since)
+    .option("-n, --namespace <names>", "only for these namespaces", collect);
+  const judging = (command: Command): Command =>
+    command
+      .option("--since <time>", since)
+      .option("--until <time>", since)
+      .option("--mode <mode>", "as if applied with: audit, enforce")
+      .option("--prune", "as if what the files lack were removed")
+      .option("--strict", "warnings count as errors");
+  judging(
+    verb(
+      "replay <policy...>",
+      "what recorded traffic would meet under a policy",
+      "bulkhead replay policy.yaml --since 7d",
+      async () => (await import("./verbs/policies.ts")).replay,
+    ),
+  );
+  judging(
+    verb(
+      "plan <policy...>",
+      "what a policy would change: resources, connections, replay, capacity, tests",
+      "bulkhead plan policies/",
+      async () => (await import("./verbs/policies.ts")).plan,
+    ),
+  );
+  verb(
+    "apply <policy...>",
+    "put a policy in force (audit, unless told otherwise)",
+    "bulkhead apply policy.yaml --mode enforce --confirm 60s",
+    async () => (await import("./verbs/policies.ts")).apply,
+  )
+    .option("--mode <mode>", "audit (default) or enforce")
+    .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
+    .option("--prune", "remove what is in force but not in the files")
+    .option("--dry-run", "print the exact ruleset and change nothing")
+    .option("--strict", "warnings count as errors")
+    .option("--force", "even if it cuts the agent's own path or an SSH session")
+    .option("--reason <text>", "why, for the history");
+  verb(
+    "confirm",
+    "keep what was applied with --confirm",
+    "bulkhead confirm",
+    async () => (await import("./verbs/history.ts")).confirm,
+  );
+  verb(
+    "history [revision]",
+    "what was applied when, by whom and why; or the files of one revision",
+    "bulkhead history 3",
+    async () => (await import("./verbs/history.ts")).history,
+  );
+  verb(
+    "rollback [revision]",
+    "back to an earlier revision (the previous one)",
+    "bulkhead rollback 3 --confirm 60s",
+    async () => (await import("./verbs/history.ts")).rollback,
+  )
+    .option("--mode <mode>", "audit or enforce; as it was, by default")
+    .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
+    .option("--force", "even if it cuts the agent's own path or an SSH session")
+    .option("--reason <text>", "why, for the history");
+  verb(
+    "explain <from> <to:port> [port]",
+    "allowed or not, by which rule, and what would allow it",
+    "bulkhead explain web db:5432/tcp",
+    async () => (await import("./verbs/explain.ts")).explain,
+  )
+    .option("--shadow", "as if audit and staged policies were enforced")
+    .option("--change", "only the smallest change that allows it, as YAML");
+  verb(
+    "probe [workloads...]",
+    "prove it: a connection for every rule and every boundary, both ends watched",
+    "bulkhead probe",
+    async () => (await import("./verbs/probe.ts")).probe,
+  ).option("--max-boundaries <count>", "at most so many; those left out count as skipped");
+  verb(
+    "completion <shell>",
+    "completion script for bash, zsh or fish",
+    "bulkhead completion bash > /etc/bash_completion.d/bulkhead",
+    async () => (await import("./verbs/completion.ts")).completion,
+  );
+  verb(
+    "schema [name]",
+    "JSON Schemas of answers and resources",
+    "bulkhead schema status",
+    async () => (await import("./verbs/schema.ts")).schema,
+  );
+  verb(
+    "version",
+    "version and runtime",
+    "bulkhead version",
+    async () => (await import("./verbs/version.ts")).version,
+  );
+  program
+    .command("__complete [words...]", { hidden: true })
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (words: string[]) => {
+      const { complete } = await import("./verbs/complete.ts");
+      around.stdout.write(await complete(program, words, around));
+      finish(0);
+    });
+  program.addHelpText(
+    "after",
+    "\nExample, the loop:\n  $ sudo bulkhead up\n  $ bulkhead observe\n  $ bulkhead suggest -f policy.yaml\n  $ bulkhead replay policy.yaml\n  $ bulkhead apply policy.yaml\n  $ bulkhead apply policy.yaml --mode enforce --confirm 60s\n  $ bulkhead probe\n",
+  );
+  return program;
+}

@@ -1,0 +1,133 @@
+/** One call of the command line, from arguments to exit code: every failure ends here and is told once, in one shape. */
+import { CommanderError } from "commander";
+import type { Surroundings } from "./context.ts";
+import { CliFailure, type ExitCode } from "./failure.ts";
+import { createProgram } from "./program.ts";
+import { nearest } from "./ui/spell.ts";
+import { harmless, styleFor } from "./ui/style.ts";
+
+export async function runCli(args: readonly string[], around: Surroundings): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const program = createProgram(around, (code) => {
+    exitCode = code;
+  });
+  try {
+    if (args.length === 0) {
+      program.outputHelp();
+      return 0;
+    }
+    await program.parseAsync([...args], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return tell(
+      await toFailure(
+        error,
+        program.commands.map((command) => command.name()),
+        args,
+      ),
+      args,
+      around,
+    );
+  }
+}
+
+interface Failure {
+  readonly exitCode: ExitCode;
+  readonly code: string;
+  readonly message: string;
+  readonly help: string | undefined;
+  /** Diagnostics, already printed for people. */
+  readonly details: string | undefined;
+  readonly diagnostics: readonly unknown[];
+}
+
+async function toFailure(
+  error: unknown,
+  verbs: readonly string[],
+  args: readonly string[],
+): Promise<Failure | undefined> {
+  const plain = { details: undefined, diagnostics: [] };
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return undefined; // help or version was asked for and printed
+    return { ...plain, exitCode: 2, code: "bad-usage", ...commanderWords(error, verbs, args) };
+  }
+  if (error instanceof CliFailure) {
+    const code = error.exitCode === 3 ? "cannot-run" : "bad-input";
+    return { ...plain, exitCode: error.exitCode, code, message: error.message, help: error.help };
+  }
+  const { ApiFailure } = await import("@bulkhead/api");
+  if (error instanceof ApiFailure) {
+    const { exitCode, code, message, help, diagnostics } = error;
+    if (diagnostics.length === 0) return { ...plain, exitCode, code, message, help };
+    const [{ diagnosticsText }, { sourcesOf }, { plainStyle }] = await Promise.all([
+      import("./views/diagnostics.ts"),
+      import("./verbs/policies.ts"),
+      import("./ui/style.ts"),
+    ]);
+    const details = diagnosticsText(diagnostics, sourcesOf(error), { style: plainStyle });
+    return { exitCode, code, message, help, details, diagnostics };
+  }
+  if (isBrokenPipe(error)) return undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error ? error.stack : undefined;
+  return {
+    ...plain,
+    exitCode: 3,
+    code: "internal",
+    message: `unexpected: ${message}`,
+    help: stack,
+  };
+}
+
+/** Commander's words in the shape of ours: lower case, backticks, help apart. */
+function commanderWords(
+  error: CommanderError,
+  verbs: readonly string[],
+  args: readonly string[],
+): { readonly message: string; readonly help: string | undefined } {
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const message = first.replaceAll(/'([^']*)'/g, "`$1`");
+  const hint = /Did you mean (one of )?(.*?)\?/.exec(rest.join(" "))?.[2];
+  if (hint !== undefined)
+    return { message, help: `did you mean \`${hint.replaceAll(", ", "`, `")}\`?` };
+  if (error.code === "commander.unknownCommand") {
+    const near = nearest(args.find((word) => !word.startsWith("-")) ?? "", verbs);
+    return {
+      message,
+      help: near === undefined ? "`bulkhead --help` lists the verbs" : `did you mean \`${near}\`?`,
+    };
+  }
+  const verb = args.find((word) => verbs.includes(word));
+  return { message, help: `see \`bulkhead ${verb === undefined ? "" : `${verb} `}--help\`` };
+}
+
+function tell(
+  failure: Failure | undefined,
+  args: readonly string[],
+  around: Surroundings,
+): ExitCode {
+  if (failure === undefined) return 0;
+  const { exitCode, code, message, help, details, diagnostics } = failure;
+  if (wantsJson(args)) {
+    around.stderr.write(`${JSON.stringify({ error: { code, message, help, diagnostics } })}\n`);
+    return exitCode;
+  }
+  const style = styleFor(around.stderr, around.env);
+  if (details !== undefined) around.stderr.write(harmless(`${details}\n`));
+  around.stderr.write(harmless(`${style.red("error:")} ${message}\n`));
+  if (help !== undefined) around.stderr.write(harmless(`${style.dim("help:")} ${help}\n`));
+  return exitCode;
+}
+
+function wantsJson(args: readonly string[]): boolean {
+  return args.some(
+    (word, index) =>
+      word === "-ojson" ||
+      word === "--output=json" ||
+      (word === "json" && (args[index - 1] === "-o" || args[index - 1] === "--output")),
+  );
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE";
+}

@@ -1,0 +1,159 @@
+/**
+ * What can stand at the cursor: verbs, options, values of options, workload names from the running controller. Answers
+ * within the patience of a person at a prompt, and is silent rather than wrong.
+ */
+import type { Command, Option } from "commander";
+import { createContext, FORMATS, type Surroundings } from "../context.ts";
+import { VERDICTS } from "./observe.ts";
+
+const PATIENCE_MS = 800;
+const FILES = ":files\n";
+
+interface Candidate {
+  readonly word: string;
+  readonly about: string;
+}
+
+/** `words` as typed behind `bulkhead`; the last one is being completed. */
+export async function complete(
+  program: Command,
+  words: readonly string[],
+  around: Surroundings,
+): Promise<string> {
+  const current = words.at(-1) ?? "";
+  const before = words.slice(0, -1);
+  const verb = program.commands.find((command) => command.name() === before[0]);
+  if (verb === undefined) {
+    if (before.length > 0) return "";
+    const verbs = program.commands.filter((command) => !command.name().startsWith("__"));
+    return print(
+      verbs.map((command) => ({ word: command.name(), about: command.description() })),
+      current,
+    );
+  }
+  const option = optionAwaitingValue(verb, before.at(-1));
+  if (option !== undefined) return completeValue(option, current, before, around);
+  if (current.startsWith("-")) return print(optionsOf(verb), current);
+  return completeArgument(verb.name(), before.slice(1), current, around);
+}
+
+function optionsOf(verb: Command): readonly Candidate[] {
+  return [
+    ...verb.options.map((option) => ({
+      word: option.long ?? option.flags,
+      about: option.description,
+    })),
+    { word: "--help", about: "help" },
+  ];
+}
+
+function optionAwaitingValue(verb: Command, word: string | undefined): Option | undefined {
+  return verb.options.find(
+    (option) =>
+      (option.required || option.optional) && (option.short === word || option.long === word),
+  );
+}
+
+async function completeValue(
+  option: Option,
+  current: string,
+  before: readonly string[],
+  around: Surroundings,
+): Promise<string> {
+  const words = (list: readonly string[]): readonly Candidate[] =>
+    list.map((word) => ({ word, about: option.description }));
+  switch (option.attributeName()) {
+    case "output":
+      return print(words(FORMATS), current);
+    case "verdict":
+      return print(lists(VERDICTS, current), current);
+    case "mode":
+      return print(words(["audit", "enforce"]), current);
+    case "since":
+    case "until":
+      return print(words(["10m", "1h", "24h", "7d"]), current);
+    case "confirm":
+      return print(words(["60s", "5m"]), current);
+    case "workload":
+    case "from":
+    case "to":
+      return print(
+        lists(
+          (await workloadNames(before, around)).map((name) => name.word),
+          current,
+        ),
+        current,
+      );
+    case "namespace": {
+      const names = await workloadNames(before, around);
+      const namespaces = new Set(names.map(({ word }) => word.slice(0, word.indexOf("/"))));
+      return print(lists([...namespaces], current), current);
+    }
+    case "state":
+    case "file":
+      return FILES;
+    default:
+      return "";
+  }
+}
+
+/** In `a,b,c` the last one is being typed. */
+function lists(known: readonly string[], current: string): readonly Candidate[] {
+  const done = current.slice(0, current.lastIndexOf(",") + 1);
+  return known.map((word) => ({ word: `${done}${word}`, about: "" }));
+}
+
+async function completeArgument(
+  verb: string,
+  before: readonly string[],
+  current: string,
+  around: Surroundings,
+): Promise<string> {
+  const given = before.filter((word) => !word.startsWith("-"));
+  switch (verb) {
+    case "replay":
+    case "plan":
+    case "apply":
+      return FILES;
+    case "explain": {
+      if (given.length > 1) return "";
+      const names = await workloadNames(before, around);
+      const shown =
+        given.length === 0 ? names : names.map((name) => ({ ...name, word: `${name.word}:` }));
+      return print(shown, current);
+    }
+    case "probe":
+      return print(await workloadNames(before, around), current);
+    case "completion":
+      return print(
+        ["bash", "zsh", "fish"].map((word) => ({ word, about: "" })),
+        current,
+      );
+    default:
+      return "";
+  }
+}
+
+async function workloadNames(
+  before: readonly string[],
+  around: Surroundings,
+): Promise<readonly Candidate[]> {
+  const at = before.indexOf("--state");
+  const state = at < 0 ? undefined : before[at + 1];
+  const context = createContext(around, state === undefined ? {} : { state });
+  try {
+    const client = await context.client();
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const { workloads } = await client.call("workloads", {}, { signal });
+    return workloads.map((workload) => ({ word: workload.id, about: workload.mode }));
+  } catch {
+    return []; // no controller, no names: a prompt is no place for errors
+  }
+}
+
+function print(candidates: readonly Candidate[], current: string): string {
+  return candidates
+    .filter(({ word }) => word.startsWith(current))
+    .map(({ word, about }) => `${word}\t${about}\n`)
+    .join("");
+}

@@ -1,0 +1,107 @@
+/** `bulkhead down`: ends controller and agent, takes our rules out of the kernel, and with `--purge` the data too. */
+import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { CommonOptions, Context } from "../context.ts";
+import { CliFailure, badInput, cannotRun } from "../failure.ts";
+import { endAll, findProcesses, forgetProcesses, lastNamespace } from "../process/daemon.ts";
+import { isStateDirectory, layoutOf, OURS, type Layout } from "../process/layout.ts";
+import { holdNamespace, removeKernelState } from "../process/remove-kernel-state.ts";
+import { withProgress } from "../progress.ts";
+import { list } from "../ui/words.ts";
+import { requireRoot } from "./up.ts";
+import type { Verb } from "./verb.ts";
+
+export interface DownOptions extends CommonOptions {
+  readonly purge?: boolean;
+  readonly yes?: boolean;
+}
+
+export const down: Verb<DownOptions> = async (context, _args, options) => {
+  requireRoot("down");
+  const layout = layoutOf(context.state);
+  const known = lstatSync(layout.root, { throwIfNoEntry: false });
+  if (known === undefined) {
+    return done({ state: layout.root, ended: [], kernel: "nothing", purged: false, foreign: [] });
+  }
+  if (!isStateDirectory(layout.root)) {
+    throw badInput(
+      `\`${layout.root}\` is no state directory of Bulkhead`,
+      "name the one `bulkhead up` was given with --state",
+    );
+  }
+  if (options.purge === true) await askBeforePurge(context, layout, options);
+  const found = findProcesses(layout);
+  const held = holdNamespace(lastNamespace(layout), found);
+  try {
+    const left = await withProgress(context, "ending", () => endAll(layout));
+    if (left.length > 0) {
+      throw cannotRun(
+        `could not end ${list(left.map((one) => `${one.name} (pid ${one.mark.pid})`))}`,
+      );
+    }
+    if (held !== undefined) {
+      await withProgress(context, "removing our rules from the kernel", () =>
+        removeKernelState(layout, held),
+      );
+    }
+  } finally {
+    held?.release();
+  }
+  forgetProcesses(layout);
+  rmSync(layout.apiSocket, { force: true });
+  const foreign = options.purge === true ? purge(layout) : [];
+  return done({
+    state: layout.root,
+    ended: found.map((one) => one.name),
+    kernel: held === undefined ? "namespace gone" : "removed",
+    purged: options.purge === true,
+    foreign,
+  });
+};
+
+interface Done {
+  readonly state: string;
+  readonly ended: readonly string[];
+  readonly kernel: "removed" | "nothing" | "namespace gone";
+  readonly purged: boolean;
+  readonly foreign: readonly string[];
+}
+
+function done(value: Done) {
+  const ended = value.ended.length === 0 ? "Nothing was running." : `Ended ${list(value.ended)}.`;
+  const kernel = {
+    removed: " The kernel holds none of our rules any more; all traffic passes unjudged.",
+    nothing: "",
+    "namespace gone": " The network namespace has gone, and our rules with it.",
+  }[value.kernel];
+  const data = value.purged
+    ? value.foreign.length === 0
+      ? ` ${value.state} is removed.`
+      : ` Our data are removed; ${value.state} stays, for it holds what is not ours: ${list(value.foreign)}.`
+    : value.ended.length > 0 || value.kernel === "removed"
+      ? ` Data stay in ${value.state}.`
+      : "";
+  return { value, text: () => `${ended}${kernel}${data}\n`, next: ["up"], exitCode: 0 as const };
+}
+
+async function askBeforePurge(
+  context: Context,
+  layout: Layout,
+  options: DownOptions,
+): Promise<void> {
+  if (options.yes === true || context.stdin.isTTY !== true || context.stdout.isTTY !== true) return;
+  const { confirm, isCancel } = await import("@clack/prompts");
+  const answer = await confirm({
+    message: `Remove all recorded flows, policies and keys in ${layout.root}?`,
+    initialValue: false,
+  });
+  if (isCancel(answer) || !answer) throw new CliFailure(2, "nothing was done");
+}
+
+/** Only what we made, never the folder a person named by mistake. */
+function purge(layout: Layout): readonly string[] {
+  for (const name of OURS) rmSync(join(layout.root, name), { recursive: true, force: true });
+  const foreign = readdirSync(layout.root);
+  if (foreign.length === 0) rmSync(layout.root, { recursive: true });
+  return foreign;
+}

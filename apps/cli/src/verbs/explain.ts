@@ -1,0 +1,47 @@
+/** `bulkhead explain A B:5432`: would it be allowed, by what, and if not, what is the least that would allow it. */
+import { parseTarget } from "../arguments.ts";
+import type { CommonOptions } from "../context.ts";
+import { badInput } from "../failure.ts";
+import { withProgress } from "../progress.ts";
+import { explainText } from "../views/explain.ts";
+import type { Verb } from "./verb.ts";
+
+export interface ExplainOptions extends CommonOptions {
+  readonly shadow?: boolean;
+  readonly change?: boolean;
+}
+
+export const explain: Verb<ExplainOptions> = async (context, args, options) => {
+  const [from, to, port] = args;
+  if (from === undefined || to === undefined)
+    throw badInput("`explain` needs a source and a destination");
+  const target =
+    port === undefined ? parseTarget(to) : { to: to.replace(/^\[(.*)\]$/, "$1"), port };
+  const client = await context.client();
+  const answer = await withProgress(context, "explaining", () =>
+    client.call("explain", { from, ...target, view: options.shadow === true ? "shadow" : "live" }),
+  );
+  const denied = answer.verdict !== "allow";
+  const exitCode = denied ? 1 : 0;
+  if (options.change === true) {
+    const change = answer.smallestChange;
+    const nothing = denied
+      ? "# no addition alone would allow it: a deny rule decides\n"
+      : "# allowed already\n";
+    return {
+      value: change ?? null,
+      text: () => (change === undefined ? nothing : `${change.text.trimEnd()}\n`),
+      next: [],
+      exitCode,
+    };
+  }
+  return {
+    value: answer,
+    text: (ui) => explainText(answer, ui),
+    next:
+      denied && answer.smallestChange !== undefined
+        ? [`explain ${args.join(" ")} --change | bulkhead apply -`]
+        : ["observe"],
+    exitCode,
+  };
+};

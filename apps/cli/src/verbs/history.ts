@@ -1,0 +1,89 @@
+/** `history`, `rollback` and `confirm`: what was applied, and back to it. */
+import { parseDuration, parseWhole } from "../arguments.ts";
+import type { CommonOptions } from "../context.ts";
+import { badInput } from "../failure.ts";
+import { withProgress } from "../progress.ts";
+import { applyText, historyText } from "../views/policies.ts";
+import { authorOf, modeOf } from "./policies.ts";
+import type { Verb } from "./verb.ts";
+
+export interface RollbackOptions extends CommonOptions {
+  readonly mode?: string;
+  readonly confirm?: string;
+  readonly force?: boolean;
+  readonly reason?: string;
+}
+
+export const history: Verb<CommonOptions> = async (context, [wanted]) => {
+  const client = await context.client();
+  if (wanted !== undefined) {
+    const revision = await client.call("revision", { revision: parseWhole(wanted, "a revision") });
+    return {
+      value: revision,
+      text: () =>
+        revision.texts.map((file) => `# ${file.name}\n${file.text.trimEnd()}\n`).join("---\n"),
+      next: [`rollback ${revision.revision}`],
+      exitCode: 0,
+    };
+  }
+  const answer = await client.call("history", {});
+  return {
+    value: answer,
+    text: (ui) => historyText(answer, ui),
+    next:
+      answer.revisions.length === 0 ? ["suggest -f policy.yaml"] : [`history ${answer.current}`],
+    exitCode: answer.intact ? 0 : 1,
+  };
+};
+
+export const rollback: Verb<RollbackOptions> = async (context, [wanted], options) => {
+  const client = await context.client();
+  const confirm = options.confirm === undefined ? undefined : parseDuration(options.confirm);
+  if (options.force === true && (options.reason ?? "") === "") {
+    throw badInput("`--force` needs a reason", "add --reason 'why this is safe'");
+  }
+  const revision =
+    wanted === undefined
+      ? await previous(async () => client.call("history", {}))
+      : parseWhole(wanted, "a revision");
+  const answer = await withProgress(context, `going back to revision ${revision}`, () =>
+    client.call("rollback", {
+      revision,
+      force: options.force === true,
+      reason: options.reason ?? "",
+      author: authorOf(context),
+      ...(options.mode === undefined ? {} : { mode: modeOf(options.mode, "audit") }),
+      ...(confirm === undefined ? {} : { confirmSeconds: Math.max(1, Math.round(confirm / 1000)) }),
+    }),
+  );
+  return {
+    value: answer,
+    text: (ui) => applyText(answer, ui),
+    next: answer.confirmBy === undefined ? ["history", "probe"] : ["confirm"],
+    exitCode: 0,
+  };
+};
+
+/** The revision before the one in force; 0 is "no policy at all". */
+async function previous(
+  read: () => Promise<{
+    readonly current: number;
+    readonly revisions: readonly { readonly revision: number }[];
+  }>,
+): Promise<number> {
+  const { current, revisions } = await read();
+  if (revisions.length === 0) throw badInput("there is no revision to go back to");
+  const earlier = revisions.map((entry) => entry.revision).filter((number) => number < current);
+  return earlier.length === 0 ? 0 : Math.max(...earlier);
+}
+
+export const confirm: Verb<CommonOptions> = async (context) => {
+  const client = await context.client();
+  const answer = await client.call("confirm", {});
+  return {
+    value: answer,
+    text: (ui) => `${ui.style.green("Confirmed")}: revision ${answer.revision} stays.\n`,
+    next: ["probe"],
+    exitCode: 0,
+  };
+};

@@ -1,0 +1,192 @@
+/** `replay`, `plan`, `apply`: the verbs that take POLICY files. */
+import { userInfo } from "node:os";
+import type { PolicyFileInput } from "@bulkhead/api";
+import { TCP, UDP, type Diagnostic, type Edge, type FlowEnd } from "@bulkhead/model";
+import { parseDuration, parseMoment } from "../arguments.ts";
+import type { CommonOptions, Context } from "../context.ts";
+import { badInput, type ExitCode } from "../failure.ts";
+import { readPolicyFiles } from "../input.ts";
+import { withProgress } from "../progress.ts";
+import { nearest } from "../ui/spell.ts";
+import { applyText, planText, replayText } from "../views/policies.ts";
+import type { Verb } from "./verb.ts";
+
+interface ReplayOptions extends CommonOptions {
+  readonly since?: string;
+  readonly until?: string;
+  readonly prune?: boolean;
+  readonly strict?: boolean;
+  readonly mode?: string;
+}
+
+export interface ApplyOptions extends CommonOptions {
+  readonly mode?: string;
+  readonly prune?: boolean;
+  readonly strict?: boolean;
+  readonly confirm?: string;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly reason?: string;
+}
+
+export const replay: Verb<ReplayOptions> = async (context, args, options) => {
+  const files = await readPolicyFiles(context, args);
+  const client = await context.client();
+  const answer = await withProgress(context, "replaying recorded traffic", () =>
+    withFiles(files, () => client.call("replay", { files, ...replayRequest(context, options) })),
+  );
+  await warn(context, answer.diagnostics, files);
+  const found = answer.newlyDenied.length + answer.newlyAllowed.length > 0;
+  return {
+    value: answer,
+    text: (ui) => replayText(answer, ui),
+    next:
+      answer.newlyDenied.length > 0
+        ? [`plan ${args.join(" ")}`, explainNext(answer.newlyDenied[0]?.edge)]
+        : [`plan ${args.join(" ")}`],
+    exitCode: exitFor(found),
+  };
+};
+
+export const plan: Verb<ReplayOptions> = async (context, args, options) => {
+  const files = await readPolicyFiles(context, args);
+  const client = await context.client();
+  const answer = await withProgress(context, "planning", () =>
+    withFiles(files, () => client.call("plan", { files, ...replayRequest(context, options) })),
+  );
+  await warn(context, answer.diagnostics, files);
+  const { resources, permitted, tests, capacity } = answer;
+  const changed =
+    resources.added.length + resources.changed.length + resources.removed.length > 0 ||
+    permitted.added.length + permitted.removed.length > 0 ||
+    tests.some((test) => !test.passed) ||
+    !capacity.fits;
+  return {
+    value: answer,
+    text: (ui) => planText(answer, ui),
+    next: changed ? [`apply ${args.join(" ")}`] : ["status"],
+    exitCode: exitFor(changed),
+  };
+};
+
+export const apply: Verb<ApplyOptions> = async (context, args, options) => {
+  const confirm = options.confirm === undefined ? undefined : parseDuration(options.confirm);
+  if (confirm !== undefined && confirm < 1000) {
+    throw badInput(
+      `\`--confirm ${options.confirm}\` is too short to confirm anything`,
+      "give at least 1s",
+    );
+  }
+  if (options.force === true && (options.reason ?? "") === "") {
+    throw badInput("`--force` needs a reason", "add --reason 'why this is safe'");
+  }
+  const mode = modeOf(options.mode, "audit");
+  const files = await readPolicyFiles(context, args);
+  const client = await context.client();
+  const answer = await withProgress(context, "applying", () =>
+    withFiles(files, () =>
+      client.call("apply", {
+        files,
+        mode,
+        prune: options.prune === true,
+        strict: options.strict === true,
+        dryRun: options.dryRun === true,
+        force: options.force === true,
+        reason: options.reason ?? "",
+        author: authorOf(context),
+        ...(confirm === undefined ? {} : { confirmSeconds: Math.round(confirm / 1000) }),
+      }),
+    ),
+  );
+  await warn(context, answer.diagnostics, files);
+  return {
+    value: answer,
+    text: (ui) => applyText(answer, ui),
+    next: applyNext(answer, args, mode),
+    exitCode: 0,
+  };
+};
+
+/** Remembers the files of a call, so that diagnostics in its failure can be shown with their lines. */
+const sources = new WeakMap<Error, readonly PolicyFileInput[]>();
+
+export function sourcesOf(error: Error): readonly PolicyFileInput[] {
+  return sources.get(error) ?? [];
+}
+
+async function withFiles<T>(files: readonly PolicyFileInput[], call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof Error) sources.set(error, files);
+    throw error;
+  }
+}
+
+async function warn(
+  context: Context,
+  diagnostics: readonly Diagnostic[],
+  files: readonly PolicyFileInput[],
+): Promise<void> {
+  if (diagnostics.length === 0 || context.format === "json" || context.format === "yaml") return;
+  const { diagnosticsText } = await import("../views/diagnostics.ts");
+  context.stderr.write(`${diagnosticsText(diagnostics, files, context.ui)}\n`);
+}
+
+function replayRequest(context: Context, options: ReplayOptions) {
+  const now = context.now();
+  return {
+    prune: options.prune === true,
+    strict: options.strict === true,
+    mode: modeOf(options.mode, "enforce"),
+    ...(options.since === undefined ? {} : { since: parseMoment(options.since, now) }),
+    ...(options.until === undefined ? {} : { until: parseMoment(options.until, now) }),
+  };
+}
+
+function applyNext(
+  answer: {
+    readonly dryRun: boolean;
+    readonly confirmBy?: number | undefined;
+    readonly revision: number;
+  },
+  args: readonly string[],
+  mode: "audit" | "enforce",
+): readonly string[] {
+  const files = args.join(" ");
+  if (answer.dryRun) return [`apply ${files}`];
+  if (answer.confirmBy !== undefined) return ["confirm", "probe"];
+  return mode === "audit"
+    ? ["observe --verdict audit", `apply ${files} --mode enforce --confirm 60s`]
+    : ["probe"];
+}
+
+function explainNext(edge: Edge | undefined): string {
+  const protocol = edge?.protocol === TCP ? "tcp" : edge?.protocol === UDP ? "udp" : undefined;
+  if (edge === undefined || protocol === undefined) return "status";
+  const to = endArgument(edge.destination);
+  return `explain ${endArgument(edge.source)} ${to.includes(":") ? `[${to}]` : to}:${edge.port}/${protocol}`;
+}
+
+function endArgument(end: FlowEnd): string {
+  return end.name === "world" ? end.address : end.name;
+}
+
+export function modeOf(typed: string | undefined, usual: "audit" | "enforce"): "audit" | "enforce" {
+  if (typed === undefined) return usual;
+  if (typed === "audit" || typed === "enforce") return typed;
+  const near = nearest(typed, ["audit", "enforce"]);
+  throw badInput(
+    `\`${typed}\` is not a mode`,
+    near === undefined ? "use audit or enforce" : `did you mean \`${near}\`?`,
+  );
+}
+
+/** Who did it, for the log: the person behind sudo where there is one. */
+export function authorOf(context: Pick<Context, "env">): string {
+  return context.env["SUDO_USER"] || userInfo().username;
+}
+
+function exitFor(found: boolean): ExitCode {
+  return found ? 1 : 0;
+}

@@ -1,0 +1,80 @@
+/** What `explain` prints: the verdict, what determined it and where that is written, and for a deny the smallest change. */
+import { formatPort, type DirectionDecision } from "@bulkhead/model";
+import type { ExplainAnswer } from "@bulkhead/api";
+import type { Ui } from "../ui/ui.ts";
+import { ago, count } from "../ui/words.ts";
+import { determinantText } from "./policies.ts";
+import { decisionVerdict } from "./verdicts.ts";
+
+type Path = ExplainAnswer["paths"][number];
+
+export function explainText(answer: ExplainAnswer, ui: Ui): string {
+  const { style } = ui;
+  const head = `${decisionVerdict(answer.verdict, style)}  ${style.bold(`${answer.from} → ${answer.to} ${answer.port}`)}  ${style.dim(`revision ${answer.revision}`)}\n`;
+  const paths = distinct(answer.paths);
+  const body = paths.map((path) => pathText(path, paths.length > 1, ui)).join("");
+  return `${head}${body}${modesText(answer, ui)}${seenText(answer, ui)}${changeText(answer, ui)}`;
+}
+
+/** Paths that differ only in their addresses are one to a person, unless everything is asked for. */
+function distinct(paths: readonly Path[]): readonly Path[] {
+  const byStory = new Map<string, Path>();
+  for (const path of paths) {
+    const story = JSON.stringify([path.decision, path.protocol, path.port]);
+    if (!byStory.has(story)) byStory.set(story, path);
+  }
+  return [...byStory.values()];
+}
+
+function pathText(path: Path, several: boolean, ui: Ui): string {
+  const { decision } = path;
+  const addresses =
+    several || ui.wide
+      ? `  ${path.source.address} → ${path.destination.address} ${formatPort(path.protocol, path.port)}: ${decisionVerdict(decision.verdict, ui.style)}\n`
+      : "";
+  const trace = ui.wide ? traceText(path, ui) : "";
+  return `${addresses}${directionText(decision.egress, ui)}${directionText(decision.ingress, ui)}${trace}`;
+}
+
+function directionText(judged: DirectionDecision, ui: Ui): string {
+  const what = judged.direction === "egress" ? "may leave " : "may arrive";
+  const answer = judged.verdict === "allow" ? ui.style.green("yes") : ui.style.red("no ");
+  const { determinedBy } = judged;
+  const policy =
+    determinedBy.kind === "rule" || determinedBy.kind === "isolation"
+      ? `${determinedBy.policy.kind} ${determinedBy.policy.namespace}/${determinedBy.policy.name}, ${determinedBy.stage}: `
+      : "";
+  const ambiguous = judged.ambiguous
+    ? ui.style.yellow("  (policies of equal order disagree; the stricter one counts)")
+    : "";
+  return `  ${what} ${answer}  ${policy}${determinantText(determinedBy)}${ambiguous}\n`;
+}
+
+function traceText(path: Path, ui: Ui): string {
+  return path.trace
+    .map((step) => {
+      const at = step.source === undefined ? "" : ` (${step.source.file}:${step.source.line})`;
+      const line = `    ${step.matched ? "✓" : "·"} ${step.direction} ${step.stage} ${step.rule ?? step.block}: ${step.outcome}${at}`;
+      return `${step.matched ? line : ui.style.dim(line)}\n`;
+    })
+    .join("");
+}
+
+function modesText(answer: ExplainAnswer, ui: Ui): string {
+  if (answer.verdict === "allow" || answer.view === "shadow") return "";
+  const { from, to } = answer.modes;
+  if (from === "enforce" || to === "enforce") return "";
+  return ui.style.dim("  nothing is dropped: neither end is in enforce\n");
+}
+
+function seenText(answer: ExplainAnswer, ui: Ui): string {
+  if (answer.seen === undefined || answer.seen.connections === 0) return "";
+  const { connections, lastSeen, verdicts } = answer.seen;
+  return `  seen: ${count(connections, "connection")}, last ${ago(lastSeen, ui.now)} (${verdicts.join(", ")})\n`;
+}
+
+function changeText(answer: ExplainAnswer, ui: Ui): string {
+  if (answer.smallestChange === undefined) return "";
+  const { name, text } = answer.smallestChange;
+  return `\nThe smallest change that allows it (${name}):\n\n${ui.style.cyan(text.trimEnd())}\n`;
+}

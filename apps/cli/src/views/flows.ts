@@ -1,0 +1,51 @@
+/** What `observe` prints: edges as a table, flows as lines of a stream. */
+import type { Edge, Flow } from "@bulkhead/model";
+import { renderTable, type Column } from "../ui/table.ts";
+import type { Ui } from "../ui/ui.ts";
+import { ago, bytes, clock, count, thousands } from "../ui/words.ts";
+import { edgePort, endName, flowVerdict } from "./verdicts.ts";
+
+const EDGE_COLUMNS: readonly Column<Edge>[] = [
+  { title: "FROM", cell: (row, ui) => endName(row.source, ui.wide), shrink: true },
+  { title: "", cell: () => "→" },
+  { title: "TO", cell: (row, ui) => endName(row.destination, ui.wide), shrink: true },
+  { title: "PORT", cell: edgePort },
+  { title: "VERDICT", cell: (row, ui) => flowVerdict(row.verdict, ui.style) },
+  { title: "CONNS", cell: (row) => thousands(row.connections), align: "right" },
+  {
+    title: "FAILED",
+    cell: (row) => (row.failed === 0 ? "-" : thousands(row.failed)),
+    align: "right",
+  },
+  { title: "BYTES", cell: (row) => bytes(row.bytes), align: "right" },
+  { title: "LAST SEEN", cell: (row, ui) => ago(row.lastSeen, ui.now) },
+  { title: "RULE", cell: (row) => row.rule ?? "-", shrink: true },
+  { title: "FIRST SEEN", cell: (row, ui) => ago(row.firstSeen, ui.now), wide: true },
+  { title: "ESTABLISHED", cell: (row) => thousands(row.established), align: "right", wide: true },
+  { title: "PACKETS", cell: (row) => thousands(row.packets), align: "right", wide: true },
+  { title: "WINDOWS", cell: (row) => thousands(row.windows), align: "right", wide: true },
+];
+
+export function edgesText(edges: readonly Edge[], ui: Ui): string {
+  if (edges.length === 0) return "No traffic seen that fits.\n";
+  const connections = edges.reduce((sum, edge) => sum + edge.connections, 0);
+  const denied = edges.filter((edge) => edge.verdict === "dropped" || edge.verdict === "rejected");
+  const audit = edges.filter((edge) => edge.verdict === "audit");
+  const parts = [
+    `${count(edges.length, "edge")}, ${count(connections, "connection")}`,
+    ...(denied.length === 0 ? [] : [`${denied.length} denied`]),
+    ...(audit.length === 0 ? [] : [`${audit.length} would be denied (audit)`]),
+  ];
+  return `${renderTable(edges, EDGE_COLUMNS, ui)}\n${parts.join("; ")}\n`;
+}
+
+/** `07:45:14.123  shop/web → shop/db 5432/tcp  dropped  Policy/shop/db#ingress` */
+export function flowLine(flow: Flow, ui: Ui): string {
+  const ends = `${endName(flow.source, ui.wide)} → ${endName(flow.destination, ui.wide)} ${edgePort(flow)}`;
+  const many = flow.connections > 1 ? ` ×${flow.connections}` : "";
+  const rule = flow.rule === undefined ? "" : `  ${flow.rule}`;
+  const outcome =
+    flow.failed > 0 && flow.verdict === "forwarded" ? ui.style.dim("  no answer") : "";
+  const size = ui.wide ? `  ${bytes(flow.bytes)} in ${flow.packets} packets` : "";
+  return `${ui.style.dim(clock(flow.start))}  ${ends}${many}  ${flowVerdict(flow.verdict, ui.style)}${rule}${outcome}${size}\n`;
+}

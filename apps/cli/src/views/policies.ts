@@ -1,0 +1,181 @@
+/** What replay, plan, apply and history print. */
+import type {
+  ApplyAnswer,
+  HistoryAnswer,
+  PlanAnswer,
+  ReplayAnswer,
+  ResourceChanges,
+  RevisionView,
+} from "@bulkhead/api";
+import type { Decision, Determinant } from "@bulkhead/model";
+import { renderTable, type Column } from "../ui/table.ts";
+import type { Ui } from "../ui/ui.ts";
+import { ago, count, duration, list, moment, thousands } from "../ui/words.ts";
+import { decisionVerdict, edgePort, endName } from "./verdicts.ts";
+
+type EdgeChange = ReplayAnswer["newlyDenied"][number];
+
+const CHANGE_COLUMNS: readonly Column<EdgeChange>[] = [
+  { title: "FROM", cell: (row, ui) => endName(row.edge.source, ui.wide), shrink: true },
+  { title: "", cell: () => "→" },
+  { title: "TO", cell: (row, ui) => endName(row.edge.destination, ui.wide), shrink: true },
+  { title: "PORT", cell: (row) => edgePort(row.edge) },
+  { title: "CONNS", cell: (row) => thousands(row.edge.connections), align: "right" },
+  { title: "LAST SEEN", cell: (row, ui) => ago(row.edge.lastSeen, ui.now) },
+  { title: "AFTER", cell: (row, ui) => decisionVerdict(row.after.verdict, ui.style) },
+  { title: "BECAUSE", cell: (row) => because(row.after), shrink: true },
+];
+
+export function determinantText(determinant: Determinant): string {
+  switch (determinant.kind) {
+    case "rule":
+      return `${determinant.rule} (${determinant.source.file}:${determinant.source.line})`;
+    case "isolation":
+      return `${determinant.block}, which allows nothing else (${determinant.source.file}:${determinant.source.line})`;
+    case "default":
+      return "no policy applies";
+    case "exemption":
+      return {
+        node: "the machine itself is exempt",
+        hairpin: "a workload to itself is exempt",
+        "not-a-workload": "not a workload: not judged",
+      }[determinant.exemption];
+  }
+}
+
+function because(decision: Decision): string {
+  const judged = decision.egress.verdict === "allow" ? decision.ingress : decision.egress;
+  return determinantText(judged.determinedBy);
+}
+
+export function replayText(answer: ReplayAnswer, ui: Ui): string {
+  const over = `Replayed ${count(answer.edges, "edge")} (${count(answer.connections, "connection")})${range(answer)} against revision ${answer.revision}.\n`;
+  if (answer.edges === 0) return `${over}Nothing was recorded: there is nothing to compare with.\n`;
+  return `${over}${changes("Newly denied", answer.newlyDenied, ui, "red")}${changes("Newly allowed", answer.newlyAllowed, ui, "yellow")}${thousands(answer.unchanged)} unchanged.\n`;
+}
+
+function range(answer: Pick<ReplayAnswer, "since" | "until">): string {
+  if (answer.since === undefined && answer.until === undefined) return "";
+  const since = answer.since === undefined ? "" : ` from ${moment(answer.since)}`;
+  return `${since}${answer.until === undefined ? "" : ` to ${moment(answer.until)}`}`;
+}
+
+function changes(
+  title: string,
+  rows: readonly EdgeChange[],
+  ui: Ui,
+  colour: "red" | "yellow",
+): string {
+  if (rows.length === 0) return `${title}: none.\n`;
+  return `\n${ui.style[colour](`${title}: ${rows.length}`)}\n${renderTable(rows, CHANGE_COLUMNS, ui)}\n`;
+}
+
+const marked = (mark: string, paint: (text: string) => string, names: readonly string[]): string =>
+  names.map((name) => `  ${paint(`${mark} ${name}`)}\n`).join("");
+
+export function resourcesText(changed: ResourceChanges, ui: Ui): string {
+  const { style } = ui;
+  const nothing = changed.added.length + changed.changed.length + changed.removed.length === 0;
+  const kept =
+    changed.kept.length === 0
+      ? ""
+      : `  ${style.dim(`${count(changed.kept.length, "resource")} in force but not in these files, kept: ${list(changed.kept)} (--prune removes)`)}\n`;
+  if (nothing)
+    return `Resources: no change (${thousands(changed.unchanged.length)} as they are).\n${kept}`;
+  return `Resources: ${changed.added.length} added, ${changed.changed.length} changed, ${changed.removed.length} removed, ${changed.unchanged.length} unchanged.\n${marked("+", style.green, changed.added)}${marked("~", style.yellow, changed.changed)}${marked("-", style.red, changed.removed)}${kept}`;
+}
+
+const connectionsText = (
+  mark: string,
+  paint: (text: string) => string,
+  rows: PlanAnswer["permitted"]["added"],
+): string =>
+  marked(
+    mark,
+    paint,
+    rows.map((row) => `${row.from} → ${row.to}  ${row.ports}`),
+  );
+
+export function planText(answer: PlanAnswer, ui: Ui): string {
+  const { permitted, capacity } = answer;
+  const shown = ui.wide ? Number.POSITIVE_INFINITY : 20;
+  const more =
+    Math.max(0, permitted.added.length - shown) + Math.max(0, permitted.removed.length - shown);
+  const connections =
+    permitted.added.length + permitted.removed.length === 0
+      ? "Permitted connections: no change.\n"
+      : `Permitted connections: ${permitted.added.length} added, ${permitted.removed.length} removed.\n${connectionsText("+", ui.style.green, permitted.added.slice(0, shown))}${connectionsText("-", ui.style.red, permitted.removed.slice(0, shown))}${more > 0 ? `  ${ui.style.dim(`and ${more} more (-o wide)`)}\n` : ""}`;
+  const size = `Capacity: ${count(capacity.classes, "class", "classes")}, ${count(capacity.rows, "row")}, ${count(capacity.entries, "entry", "entries")} of ${thousands(capacity.limit)}${capacity.fits ? "" : ui.style.red(": does not fit")}.\n`;
+  return `${resourcesText(answer.resources, ui)}\n${connections}\n${replayText(answer.replay, ui)}\n${size}${testsText(answer.tests, ui)}`;
+}
+
+export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
+  if (tests.length === 0) return "";
+  const failed = tests.filter((test) => !test.passed);
+  const lines = failed
+    .map((test) => `  ${ui.style.red("✗")} ${test.test}: ${test.message}\n`)
+    .join("");
+  return `Policy tests: ${tests.length - failed.length} of ${tests.length} pass.\n${lines}`;
+}
+
+export function applyText(answer: ApplyAnswer, ui: Ui): string {
+  const { style } = ui;
+  if (answer.dryRun) return `${answer.ruleset ?? ""}\n`;
+  const head = answer.changed
+    ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${answer.mode}, after ${Math.round(answer.tookMs)} ms.\n`
+    : `Nothing to do: revision ${answer.revision} is in force as given, mode ${answer.mode}.\n`;
+  const receipts = answer.receipts
+    .map((receipt) =>
+      receipt.matches
+        ? `${style.green("✓")} ${receipt.host}: the kernel holds it (${thousands(receipt.entries)} entries, receipt ${receipt.digest.slice(0, 19)})\n`
+        : `${style.red("✗")} ${receipt.host}: the kernel holds something else (${receipt.digest.slice(0, 19)})\n`,
+    )
+    .join("");
+  const audit =
+    answer.mode === "audit"
+      ? "Audit: nothing is dropped; what would be is marked `audit` in `bulkhead observe`.\n"
+      : "";
+  const confirm =
+    answer.confirmBy === undefined
+      ? ""
+      : style.yellow(
+          `Revision ${answer.revision} reverts by itself in ${duration(answer.confirmBy - ui.now)} unless confirmed.\n`,
+        );
+  const notices = answer.notices.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
+  return `${head}${receipts}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${audit}${confirm}`;
+}
+
+const REVISION_COLUMNS: readonly Column<RevisionView & { readonly current: boolean }>[] = [
+  {
+    title: "REVISION",
+    cell: (row, ui) => (row.current ? ui.style.bold(`${row.revision} *`) : String(row.revision)),
+  },
+  { title: "WHEN", cell: (row) => moment(row.time) },
+  {
+    title: "WHAT",
+    cell: (row) => (row.restores === undefined ? row.kind : `${row.kind} to ${row.restores}`),
+  },
+  { title: "MODE", cell: (row) => row.mode },
+  {
+    title: "CHANGES",
+    cell: (row) =>
+      `+${row.resources.added.length} ~${row.resources.changed.length} -${row.resources.removed.length}`,
+  },
+  { title: "BY", cell: (row) => row.author || "-", shrink: true },
+  { title: "WHY", cell: (row) => row.reason || "-", shrink: true },
+  { title: "CONFIRMED", cell: (row) => (row.confirmed === "not-needed" ? "-" : row.confirmed) },
+  { title: "FILES", cell: (row) => list(row.files, 5), wide: true },
+  { title: "HASH", cell: (row) => row.hash.slice(0, 19), wide: true },
+];
+
+export function historyText(answer: HistoryAnswer, ui: Ui): string {
+  if (answer.revisions.length === 0) return "No policy has been applied yet.\n";
+  const rows = answer.revisions.map((row) => ({
+    ...row,
+    current: row.revision === answer.current,
+  }));
+  const chain = answer.intact
+    ? "* in force. The log's hash chain holds.\n"
+    : `${ui.style.red(`The log's hash chain is broken at revision ${answer.brokenAt ?? "?"}: somebody changed it.`)}\n`;
+  return `${renderTable(rows, REVISION_COLUMNS, ui)}\n${chain}`;
+}

@@ -1,0 +1,105 @@
+/** What `status` prints: one line a subject, and one for each thing that is not well. */
+import type { StatusAnswer } from "@bulkhead/api";
+import type { Ui } from "../ui/ui.ts";
+import { ago, count, duration, moment, percent, thousands } from "../ui/words.ts";
+
+export function statusText(answer: StatusAnswer, ui: Ui): string {
+  const { style, now } = ui;
+  const state = {
+    ok: style.green("ok"),
+    attention: style.yellow("attention"),
+    failing: style.red("failing"),
+  }[answer.state];
+  const lines: [string, string][] = [
+    ["state", `${state}, up ${duration(now - answer.startedAt)}, version ${answer.version}`],
+    ["policy", policyLine(answer, ui)],
+    [
+      "modes",
+      `${answer.modes.enforce} enforce, ${answer.modes.audit} audit, ${answer.modes.observe} observe`,
+    ],
+    ["coverage", coverageLine(answer)],
+    ...answer.agents.flatMap((agent): [string, string][] => agentLines(agent, ui)),
+    ["drift", driftLine(answer, ui)],
+    ["flows", flowsLine(answer, ui)],
+    ["lost events", answer.lostEvents === 0 ? "0" : style.red(thousands(answer.lostEvents))],
+    ["probes", probeLine(answer, ui)],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  const body = lines.map(([name, text]) => `${style.dim(name.padEnd(width))}  ${text}\n`).join("");
+  const problems = answer.problems.map((problem) => `${style.red("!")} ${problem}\n`).join("");
+  const alarms = answer.alarms
+    .map(
+      (alarm) =>
+        `${style.red("alarm")} ${moment(alarm.at)} ${alarm.kind}: ${alarm.message}${alarm.count > 1 ? ` (×${alarm.count})` : ""}\n`,
+    )
+    .join("");
+  const notes = `${problems}${alarms}`;
+  return `${body}${notes === "" ? "" : `\n${notes}`}`;
+}
+
+function policyLine(answer: StatusAnswer, ui: Ui): string {
+  if (answer.mode === undefined) return "none applied: everything is observed, nothing is denied";
+  const confirm =
+    answer.confirm === undefined
+      ? ""
+      : ui.style.yellow(
+          `; reverts to ${answer.confirm.revertsTo} in ${duration(answer.confirm.by - ui.now)} unless confirmed`,
+        );
+  const next =
+    answer.nextChangeAt === undefined ? "" : `; next timed change ${moment(answer.nextChangeAt)}`;
+  return `revision ${answer.revision}, ${answer.mode}${confirm}${next}`;
+}
+
+function coverageLine(answer: StatusAnswer): string {
+  const { workloads, underPolicy, enforced, ratio, enforcedRatio } = answer.coverage;
+  return `${underPolicy} of ${count(workloads, "workload")} under policy (${percent(ratio)}), ${enforced} enforced (${percent(enforcedRatio)})`;
+}
+
+function agentLines(agent: StatusAnswer["agents"][number], ui: Ui): [string, string][] {
+  const { style } = ui;
+  const { collector, receipt } = agent;
+  const link = agent.connected ? style.green("connected") : style.red("away");
+  const pulse = collector.alive ? "" : style.red(", collector dead");
+  const queue = collector.queueDepth > 0 ? `, ${thousands(collector.queueDepth)} queued` : "";
+  const seen = `${thousands(collector.received)} events, ${thousands(collector.lost)} lost${queue}${pulse}`;
+  const lines: [string, string][] = [
+    [
+      "agent",
+      `${agent.host} ${link}, pid ${agent.pid}, ${agent.driver}, ${count(agent.endpoints, "endpoint")}; ${seen}`,
+    ],
+  ];
+  if (receipt !== undefined) {
+    const match = receipt.matches ? style.green("matches") : style.red("does not match");
+    const signed = receipt.signed ? "signed" : style.red("not signed");
+    lines.push([
+      "receipt",
+      `${match} revision ${receipt.revision}, ${signed}, read ${duration(receipt.ageMs)} ago, ${thousands(receipt.entries)} entries, ${receipt.digest.slice(0, 19)}`,
+    ]);
+  }
+  return lines;
+}
+
+function driftLine(answer: StatusAnswer, ui: Ui): string {
+  const { setting, total, last } = answer.drift;
+  if (last === undefined) return `none found (${setting})`;
+  const first = last.differences[0] ?? "the digest differs";
+  const outcome = last.repaired ? "repaired" : ui.style.red("not repaired");
+  return `${count(total, "time")} (${setting}), last ${ago(last.detectedAt, ui.now)}: ${first}, ${outcome}`;
+}
+
+function flowsLine(answer: StatusAnswer, ui: Ui): string {
+  const { stored, newest, oldest, unstored, writable } = answer.flows;
+  const span = oldest === undefined ? "" : `, ${ago(oldest, ui.now)} to ${ago(newest, ui.now)}`;
+  const trouble = writable ? "" : ui.style.red("; the store cannot be written");
+  const missed = unstored === 0 ? "" : ui.style.red(`; ${thousands(unstored)} not stored`);
+  return `${thousands(stored)} stored${span}${missed}${trouble}`;
+}
+
+function probeLine(answer: StatusAnswer, ui: Ui): string {
+  const { probe } = answer;
+  if (probe === undefined) return "never run";
+  const verdict = probe.proven ? ui.style.green("proven") : ui.style.red("not proven");
+  const old =
+    probe.revision === answer.revision ? "" : ui.style.yellow(` (revision ${probe.revision})`);
+  return `${verdict} ${ago(probe.at, ui.now)}${old}: ${probe.passed} passed, ${probe.failed} failed, ${probe.skipped} skipped`;
+}
