@@ -77,7 +77,7 @@ export class Bulkhead {
   }
 
   async down(): Promise<void> {
-    await this.#run("down", ["--purge"], [0], 30_000);
+    await this.#run("down", ["--purge", "--yes"], [0], 30_000);
   }
 
   workloads(): Promise<WorkloadsAnswer> {
@@ -93,15 +93,15 @@ export class Bulkhead {
   }
 
   async edges(since: number): Promise<EdgesAnswer["edges"]> {
-    return (await this.#json<EdgesAnswer>("observe", ["--edges", "--since", String(since)])).edges;
+    return (await this.#json<EdgesAnswer>("observe", ["--since", moment(since)])).edges;
   }
 
   suggest(since: number): Promise<SuggestAnswer> {
-    return this.#json("suggest", ["--since", String(since)], [0, 1]);
+    return this.#json("suggest", ["--since", moment(since)]);
   }
 
   replay(files: readonly string[], since: number): Promise<ReplayAnswer> {
-    return this.#json("replay", [...files, "--since", String(since)], [0, 1]);
+    return this.#json("replay", [...files, "--since", moment(since)], [0, 1]);
   }
 
   plan(files: readonly string[]): Promise<PlanAnswer> {
@@ -155,4 +155,8 @@ export class Bulkhead {
     if (!allowed.includes(result.code)) throw new VerbFailed(verb, result);
     return result;
   }
+}
+
+function moment(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
 }
