@@ -1,0 +1,241 @@
+/**
+ * The nftables driver: reconciles the kernel with a HostPolicy. It reads what is there, applies the difference in one
+ * transaction, and reads back what the kernel then holds; the digest of that is the receipt. Calls are taken one at a
+ * time. It touches two tables, both named bulkhead, and three kernel settings, and nothing else.
+ */
+import { createHash } from "node:crypto";
+import {
+  DEADLINE_TOLERANCE,
+  DEFAULT_LIMITS,
+  checkCapacity,
+  checkHostPolicy,
+  countEntries,
+  diffRulesets,
+  effectiveAt,
+  formatMarker,
+  isOwner,
+  parseCounters,
+  parseListings,
+  parseMarker,
+  printRuleset,
+  readRuleset,
+  renderRuleset,
+  usageOf,
+} from "@bulkhead/datapath";
+import type { Before, CounterReading, Limits, Marker, Ruleset, Usage } from "@bulkhead/datapath";
+import { canonicalHostPolicy } from "@bulkhead/model";
+import type { HostPolicy, Receipt } from "@bulkhead/model";
+import { DriverError, fromNft } from "./driver-error.ts";
+import { createHostCommands } from "./host-commands.ts";
+import { putBack, readSettings, settingDifferences, turnOn } from "./kernel-settings.ts";
+
+export interface NftablesDriverDeps {
+  /** Stable for this installation: a restarted agent takes over its own tables, another one is refused. */
+  readonly owner: string;
+  /** Wall clock, milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Path of the network namespace to work in; absent = the agent's own. */
+  readonly netns?: string;
+  readonly limits?: Limits;
+}
+
+export type UnsignedReceipt = Omit<Receipt, "signature">;
+
+export interface ReadBackResult {
+  /** `sha256:…` over the canonical policy found, and over every difference that is no part of a policy. */
+  readonly digest: string;
+  /** What the digest must be, now, for nothing to differ; null before the first apply. */
+  readonly desiredDigest: string | null;
+  readonly policy: HostPolicy | null;
+  /** Human sentences; empty iff the kernel holds exactly what was applied last. */
+  readonly differences: readonly string[];
+  readonly readAt: number;
+  readonly entries: number;
+}
+
+export interface NftablesDriver {
+  /**
+   * Makes the kernel hold the policy, whole or not at all, and returns what it then holds. Throws `DriverError`; the
+   * kernel then holds what it held before.
+   */
+  apply(policy: HostPolicy): Promise<UnsignedReceipt>;
+  readBack(): Promise<ReadBackResult>;
+  /** Applies the last policy again, over whatever is there; null when none was applied. */
+  repair(): Promise<UnsignedReceipt | null>;
+  /** The exact text for a machine that holds nothing of ours yet. */
+  render(policy: HostPolicy): string;
+  counters(): Promise<CounterReading[]>;
+  /** Deletes our tables and puts the kernel's settings back. */
+  remove(): Promise<void>;
+  /** What a policy would need and what the limits are. Problems are empty iff it fits. */
+  capacity(policy: HostPolicy): { usage: Usage; limits: Limits; problems: readonly string[] };
+  /** Sentences for kernel settings that were turned off; cheap. */
+  checkSettings(): Promise<readonly string[]>;
+}
+
+const sha256 = (text: string): string =>
+  `sha256:${createHash("sha256").update(text).digest("hex")}`;
+
+/** The digest of a policy in force at `now`. */
+export const digestOf = (policy: HostPolicy, now: number): string =>
+  sha256(canonicalHostPolicy(effectiveAt(policy, now)));
+
+const MISSING = /No such file or directory/;
+/** Protocols and priorities as numbers, whatever /etc/protocols says. */
+const LIST = ["-p", "-y", "list"];
+
+interface Found {
+  readonly ruleset: Ruleset;
+  readonly marker: Marker | null;
+  readonly readAt: number;
+}
+
+export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver => {
+  const { owner, now, limits = DEFAULT_LIMITS } = deps;
+  if (!isOwner(owner)) throw new DriverError("invalid-policy", `\`${owner}\` is no owner name`);
+  const host = createHostCommands(deps.netns);
+  let applied: HostPolicy | null = null;
+  /** The settings before us, should somebody delete the tables that tell. */
+  let remembered: Before | null = null;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
+    const result = queue.then(task, task);
+    queue = result.catch(() => undefined);
+    return result;
+  };
+
+  const list = async (family: "inet" | "netdev"): Promise<string> => {
+    const { code, stdout, stderr } = await host.nft([...LIST, "table", family, "bulkhead"]);
+    if (code === 0) return stdout;
+    if (MISSING.test(stderr)) return "";
+    throw fromNft(stderr);
+  };
+
+  const find = async (): Promise<Found> => {
+    const [inet, netdev] = await Promise.all([list("inet"), list("netdev")]);
+    const readAt = now();
+    const ruleset = parseListings({ inet, netdev }, readAt);
+    for (const table of [ruleset.inet, ruleset.netdev]) {
+      if (table === undefined) continue;
+      const marker = parseMarker(table.comment ?? "");
+      if (marker?.owner !== owner)
+        throw new DriverError(
+          "owned-by-another",
+          `table ${table.family} ${table.name} belongs to ${marker === null ? "somebody else" : `another agent (${marker.owner})`}; it is left alone`,
+        );
+    }
+    const comment = (ruleset.inet ?? ruleset.netdev)?.comment;
+    return { ruleset, marker: comment === undefined ? null : parseMarker(comment), readAt };
+  };
+
+  const settle = (found: Found, settings: readonly string[]): ReadBackResult => {
+    const { ruleset, readAt } = found;
+    const { policy, differences: tables } = readRuleset(ruleset, applied, readAt);
+    const differences = [...tables, ...settings];
+    const body = policy === null ? "unreadable" : canonicalHostPolicy(policy);
+    const digest = sha256([body, ...differences].join("\n"));
+    const expected = applied === null ? null : digestOf(applied, readAt);
+    // An element may have gone a moment before its time, by the kernel's clock.
+    const early = applied === null ? null : digestOf(applied, readAt + DEADLINE_TOLERANCE);
+    return {
+      digest,
+      desiredDigest: digest === early ? early : expected,
+      policy,
+      differences,
+      readAt,
+      entries: policy === null ? 0 : countEntries(policy),
+    };
+  };
+
+  const look = async (): Promise<ReadBackResult> => {
+    const [found, settings] = await Promise.all([find(), readSettings(host)]);
+    return settle(found, settingDifferences(settings));
+  };
+
+  const load = async (script: string): Promise<void> => {
+    if (script === "") return;
+    const { code, stderr } = await host.nft(["-f", "-"], script);
+    if (code !== 0) throw fromNft(stderr);
+  };
+
+  const capacity = (policy: HostPolicy) => {
+    const usage = usageOf(renderRuleset(policy, ""));
+    return { usage, limits, problems: checkCapacity(usage, limits) };
+  };
+
+  const change = async (policy: HostPolicy): Promise<void> => {
+    const [found, settings] = await Promise.all([find(), readSettings(host)]);
+    const before = found.marker?.before ?? remembered ?? settings;
+    remembered = before;
+    const desired = renderRuleset(policy, formatMarker({ owner, before }));
+    await turnOn(host, settings);
+    try {
+      await load(diffRulesets(found.ruleset, desired, now()));
+    } catch (error) {
+      if (found.marker === null) await putBack(host, before);
+      throw error;
+    }
+  };
+
+  const apply = async (policy: HostPolicy): Promise<UnsignedReceipt> => {
+    const problems = checkHostPolicy(policy);
+    if (problems.length > 0)
+      throw new DriverError("invalid-policy", "the compiled policy is not sound", problems);
+    const fit = capacity(policy);
+    if (fit.problems.length > 0)
+      throw new DriverError(
+        "does-not-fit",
+        "the policy does not fit; the old one stays",
+        fit.problems,
+      );
+    try {
+      await change(policy);
+    } catch (error) {
+      // Elements may expire, and strangers may interfere, between reading and writing: look again, once.
+      if (!(error instanceof DriverError) || error.reason !== "refused") throw error;
+      await change(policy);
+    }
+    applied = policy;
+    const { digest, readAt, entries } = await look();
+    return { revision: policy.revision, digest, driver: "nftables", readAt, entries };
+  };
+
+  return {
+    apply: (policy) => inTurn(() => apply(policy)),
+    readBack: () => inTurn(look),
+    repair: () => inTurn(async () => (applied === null ? null : await apply(applied))),
+    render: (policy) => {
+      const before = { bridgeIptables: "-", bridgeIp6tables: "-", accounting: "-" };
+      return printRuleset(renderRuleset(policy, formatMarker({ owner, before })), now());
+    },
+    counters: () =>
+      inTurn(async () => {
+        const read = async (family: string): Promise<string> => {
+          const { code, stdout, stderr } = await host.nft([
+            ...LIST,
+            "counters",
+            "table",
+            family,
+            "bulkhead",
+          ]);
+          if (code === 0 || MISSING.test(stderr)) return stdout;
+          throw fromNft(stderr);
+        };
+        const listings = await Promise.all([read("inet"), read("netdev")]);
+        return listings.flatMap(parseCounters);
+      }),
+    remove: () =>
+      inTurn(async () => {
+        const { ruleset, marker } = await find();
+        const script = diffRulesets(ruleset, {}, now());
+        await load(script);
+        const before = marker?.before ?? remembered;
+        if (before !== null) await putBack(host, before);
+        applied = null;
+        remembered = null;
+      }),
+    capacity,
+    checkSettings: async () => settingDifferences(await readSettings(host)),
+  };
+};

@@ -1,0 +1,143 @@
+/**
+ * HostPolicies written by hand for driver tests: a few words for rows, classes and subjects, so that a test reads as
+ * what it means.
+ */
+import { canonicalIp, compareIp } from "@bulkhead/model";
+import type {
+  ConfinedEndpoint,
+  Direction,
+  HostPolicy,
+  IpAddress,
+  MapSet,
+  OverlayEntry,
+  Row,
+  RowDecision,
+} from "@bulkhead/model";
+import type { Lab, LabWorkload } from "./lab.ts";
+
+export const ALLOW: RowDecision = { verdict: "allow", cookie: "0a110000" };
+export const DROP: RowDecision = { verdict: "drop", cookie: "0d200000" };
+export const REJECT: RowDecision = { verdict: "reject", cookie: "0e300000" };
+
+let rowCount = 0;
+
+/** One decision for everything. */
+export const rowOf = (others: RowDecision): Row => {
+  rowCount += 1;
+  return { id: rowCount.toString(16).padStart(8, "0"), protocols: [], others };
+};
+
+/** `decision` for the given ports of a protocol, `others` for everything else. */
+export const portRow = (
+  protocol: number,
+  ports: readonly (readonly [number, number])[],
+  decision: RowDecision,
+  others: RowDecision,
+): Row => {
+  const intervals: { first: number; last: number; decision: RowDecision }[] = [];
+  let next = 0;
+  for (const [first, last] of ports) {
+    if (first > next) intervals.push({ first: next, last: first - 1, decision: others });
+    intervals.push({ first, last, decision });
+    next = last + 1;
+  }
+  if (next <= 65_535) intervals.push({ first: next, last: 65_535, decision: others });
+  return { ...rowOf(others), protocols: [{ protocol, intervals }] };
+};
+
+export interface ClassText {
+  readonly direction: Direction;
+  readonly subjects: readonly IpAddress[];
+  readonly exact?: readonly (readonly [IpAddress, Row])[];
+  readonly ranges?: readonly (readonly [IpAddress, IpAddress, Row])[];
+  readonly defaultRow: Row;
+  readonly overlay?: readonly Omit<OverlayEntry, "classId" | "direction">[];
+}
+
+export const canonical = (address: string): IpAddress => {
+  const text = canonicalIp(address);
+  if (text === null) throw new Error(`no address: ${address}`);
+  return text;
+};
+
+const sorted = <T extends readonly [IpAddress, ...unknown[]]>(list: readonly T[]): T[] =>
+  list.toSorted((a, b) => compareIp(a[0], b[0]));
+
+const mapSetOf = (classes: readonly ClassText[], rows: Map<string, Row>): MapSet => {
+  const subjects: { egress: [IpAddress, string][]; ingress: [IpAddress, string][] } = {
+    egress: [],
+    ingress: [],
+  };
+  const maps = classes.map((text, index) => {
+    const classId = (0xc0000000 + index).toString(16);
+    for (const address of text.subjects)
+      subjects[text.direction].push([canonical(address), classId]);
+    for (const row of [
+      ...(text.exact ?? []).map(([, row]) => row),
+      ...(text.ranges ?? []).map(([, , row]) => row),
+      text.defaultRow,
+    ])
+      rows.set(row.id, row);
+    return {
+      classId,
+      direction: text.direction,
+      exact: sorted((text.exact ?? []).map(([a, row]) => [canonical(a), row.id] as const)),
+      ranges: sorted(
+        (text.ranges ?? []).map(([a, b, row]) => [canonical(a), canonical(b), row.id] as const),
+      ),
+      defaultRow: text.defaultRow.id,
+    };
+  });
+  return {
+    subjects: { egress: sorted(subjects.egress), ingress: sorted(subjects.ingress) },
+    maps,
+    overlay: classes.flatMap((text, index) =>
+      (text.overlay ?? []).map((entry) => ({
+        ...entry,
+        classId: (0xc0000000 + index).toString(16),
+        direction: text.direction,
+      })),
+    ),
+  };
+};
+
+export const endpointOf = (
+  { name, interface: link, mac, v4, v6 }: LabWorkload,
+  mode: ConfinedEndpoint["mode"],
+): ConfinedEndpoint => ({
+  workload: `lab/${name}`,
+  interface: link,
+  mac,
+  addresses: [canonical(v4), canonical(v6)],
+  mode,
+});
+
+export const policyOf = (
+  lab: Lab,
+  options: {
+    readonly live?: readonly ClassText[];
+    readonly shadow?: readonly ClassText[];
+    readonly mode?: ConfinedEndpoint["mode"];
+    readonly nodeExempt?: boolean;
+    readonly hairpinExempt?: boolean;
+    readonly revision?: number;
+  },
+): HostPolicy => {
+  const rows = new Map<string, Row>();
+  const live = mapSetOf(options.live ?? [], rows);
+  const shadow = mapSetOf(options.shadow ?? [], rows);
+  return {
+    revision: options.revision ?? 1,
+    endpoints: Object.values(lab.workloads).map((workload) =>
+      endpointOf(workload, options.mode ?? "enforce"),
+    ),
+    hostAddresses: lab.hostAddresses.map(canonical),
+    live,
+    shadow,
+    rows: [...rows.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    profile: {
+      nodeExempt: options.nodeExempt ?? false,
+      hairpinExempt: options.hairpinExempt ?? true,
+    },
+  };
+};

@@ -1,0 +1,63 @@
+/**
+ * Counters of leaves and of what never reached one, from `nft -p -y list counters table inet bulkhead`. They are
+ * outside receipts: reading them says what happened, not what is configured.
+ */
+import type { Cookie, DecisionVerdict, Direction } from "@bulkhead/model";
+import { parseLeaf } from "./names.ts";
+import type { Plane } from "./names.ts";
+
+/** Packets that no rule decided, or that no log message tells of. */
+export type SpecialCounter =
+  | "not_syn"
+  | "no_connection"
+  | "live_suppressed"
+  | "live_overflowed"
+  | "shadow_suppressed"
+  | "shadow_overflowed"
+  | "spoofed"
+  | "spoofed_suppressed";
+
+const SPECIAL: readonly SpecialCounter[] = [
+  "not_syn",
+  "no_connection",
+  "live_suppressed",
+  "live_overflowed",
+  "shadow_suppressed",
+  "shadow_overflowed",
+  "spoofed",
+  "spoofed_suppressed",
+];
+
+export type CounterReading = { readonly packets: number; readonly bytes: number } & (
+  | {
+      readonly kind: "leaf";
+      readonly plane: Plane;
+      readonly direction: Direction;
+      readonly verdict: DecisionVerdict;
+      readonly cookie: Cookie;
+    }
+  | { readonly kind: "special"; readonly name: SpecialCounter }
+);
+
+const COUNTER = /\tcounter (\S+) \{\s*packets (\d+) bytes (\d+)/g;
+
+/** Counters of other names are not ours and left out. */
+export const parseCounters = (listing: string): CounterReading[] => {
+  const found: CounterReading[] = [];
+  for (const [, name = "", packets, bytes] of listing.matchAll(COUNTER)) {
+    const amount = { packets: Number(packets), bytes: Number(bytes) };
+    const leaf = parseLeaf(name);
+    const special = SPECIAL.find((known) => known === name);
+    if (leaf !== null)
+      found.push({
+        kind: "leaf",
+        plane: leaf.tree.plane,
+        direction: leaf.tree.direction,
+        verdict: leaf.verdict,
+        cookie: leaf.cookie,
+        ...amount,
+      });
+    else if (special !== undefined) found.push({ kind: "special", name: special, ...amount });
+  }
+  return found;
+};

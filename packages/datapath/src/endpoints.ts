@@ -1,0 +1,86 @@
+/**
+ * Local attachments as named sets, and back: which addresses are local, which interface they hang on, and what
+ * workload that is. The kernel keeps text only as comments (at most 128 bytes), so long names span several sets.
+ */
+import { familyOf } from "@bulkhead/model";
+import type { ConfinedEndpoint, IpAddress, Mode } from "@bulkhead/model";
+import { LOCAL } from "./frame.ts";
+import { BOTH } from "./family.ts";
+import type { Element, Table, TableBuilder } from "./ruleset.ts";
+
+const NAME_CHUNK = 100;
+const ENDPOINTS = "endpoints";
+const chunkName = (index: number): string => `names${index}`;
+
+/** ASCII without quotes or backslashes, whatever the workload is called. */
+const encodeName = (name: string): string =>
+  encodeURIComponent(name).replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%40", "@");
+
+export const writeEndpoints = (
+  table: TableBuilder,
+  endpoints: readonly ConfinedEndpoint[],
+): void => {
+  const owners = new Map<IpAddress, string[]>();
+  for (const endpoint of endpoints)
+    for (const address of endpoint.addresses)
+      owners.set(address, [...(owners.get(address) ?? []), endpoint.interface]);
+  for (const { family, type } of BOTH) {
+    table.set(
+      { name: LOCAL[family], kind: "set", type, flags: [] },
+      [...owners]
+        .filter(([address]) => familyOf(address) === family)
+        .map(([key, interfaces]) => ({ key, comment: interfaces.toSorted().join(" ") })),
+    );
+  }
+  table.set(
+    { name: ENDPOINTS, kind: "set", type: "ifname", flags: [] },
+    endpoints.map(({ interface: key, mac, mode }) => ({ key, comment: `${mac} ${mode}` })),
+  );
+  const names = endpoints.map(
+    (endpoint) => [endpoint.interface, encodeName(endpoint.workload)] as const,
+  );
+  const longest = names.reduce((most, [, name]) => Math.max(most, name.length), 1);
+  for (let index = 0; index * NAME_CHUNK < longest; index += 1) {
+    const chunks = names
+      .map(
+        ([key, name]) => [key, name.slice(index * NAME_CHUNK, (index + 1) * NAME_CHUNK)] as const,
+      )
+      .filter(([, chunk]) => chunk.length > 0)
+      .map(([key, comment]): Element => ({ key, comment }));
+    table.set({ name: chunkName(index), kind: "set", type: "ifname", flags: [] }, chunks);
+  }
+};
+
+const MODES: readonly Mode[] = ["observe", "audit", "enforce"];
+
+/** Null where a name or mode cannot be read. */
+export const readEndpoints = (table: Table): ConfinedEndpoint[] | null => {
+  const addresses = new Map<string, IpAddress[]>();
+  for (const { family } of BOTH) {
+    for (const { key, comment } of table.sets.get(LOCAL[family])?.elements.values() ?? []) {
+      for (const name of (comment ?? "").split(" "))
+        addresses.set(name, [...(addresses.get(name) ?? []), key]);
+    }
+  }
+  const found: ConfinedEndpoint[] = [];
+  for (const { key, comment } of table.sets.get(ENDPOINTS)?.elements.values() ?? []) {
+    const [mac, word] = (comment ?? "").split(" ");
+    const mode = MODES.find((known) => known === word);
+    let encoded = "";
+    for (let index = 0; ; index += 1) {
+      const chunk = table.sets.get(chunkName(index))?.elements.get(key)?.comment;
+      if (chunk === undefined) break;
+      encoded += chunk;
+    }
+    if (mac === undefined || mode === undefined || !/^(?:[^%]|%[0-9A-F]{2})+$/.test(encoded))
+      return null;
+    found.push({
+      workload: decodeURIComponent(encoded),
+      interface: key,
+      mac,
+      addresses: addresses.get(key) ?? [],
+      mode,
+    });
+  }
+  return found;
+};

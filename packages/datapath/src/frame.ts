@@ -1,0 +1,223 @@
+/**
+ * The fixed part of `table inet bulkhead`: base chains, exemptions, what happens to packets without a connection, and
+ * how drops are quieted. Every packet is judged by its connection's original direction: source and destination come
+ * from conntrack's tuples, so replies and ICMP errors do the same look-up, and no blanket "established accept" exists.
+ */
+import { NFLOG_GROUP, NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
+import { BOTH } from "./family.ts";
+import type { FamilyWords } from "./family.ts";
+import { judgedName, subjectsName } from "./names.ts";
+import type { Tree } from "./names.ts";
+import type { TableBuilder } from "./ruleset.ts";
+
+/** What passes without being judged. Printed by `status`; a change of this list is a change of version. */
+export const EXEMPTIONS = {
+  version: 1,
+  list: [
+    "neighbour discovery (ICMPv6 types 133-136) with hop limit 255",
+    "multicast listener discovery (ICMPv6 types 130-132, 143) with hop limit 1",
+    "ICMP errors about a connection that is allowed",
+    "ICMP errors and TCP resets that this machine itself sends about a connection",
+    "this machine's own loopback interface",
+  ],
+} as const;
+
+export const LOCAL = { 4: "local4", 6: "local6" } as const;
+export const HOST = { 4: "host4", 6: "host6" } as const;
+export const SELF = { 4: "self4", 6: "self6" } as const;
+
+const LIVE_EGRESS: Tree = { plane: "live", direction: "egress" };
+const LIVE_INGRESS: Tree = { plane: "live", direction: "ingress" };
+const SHADOW_EGRESS: Tree = { plane: "shadow", direction: "egress" };
+const SHADOW_INGRESS: Tree = { plane: "shadow", direction: "ingress" };
+
+/** Distinct keys that a quieting set remembers; what does not fit is counted, not logged. */
+export const QUIET_SIZE = 65_535;
+/** A key is logged once in this time. */
+export const QUIET_INTERVAL = "2s";
+
+const each = (write: (words: FamilyWords) => string): readonly string[] => BOTH.map(write);
+
+const judge = (egress: Tree, ingress: Tree, between: readonly string[]): readonly string[] => [
+  ...each(({ source, family }) => `${source} vmap @${subjectsName(egress, family)}`),
+  ...between,
+  ...each(({ destination, family }) => `${destination} vmap @${subjectsName(ingress, family)}`),
+];
+
+export const logRule = (prefix: string): string => `log prefix "${prefix}" group ${NFLOG_GROUP}`;
+
+const FORWARDED = logRule(
+  formatLogPrefix({ verdict: "forwarded", cookie: NO_COOKIE, reply: false }),
+);
+
+/** Nodes' own traffic is exempt where the machine is certainly its source: never in `forward`. */
+export const NODE_EXEMPT_RULES: readonly string[] = each(
+  ({ source, family }) => `${source} @${HOST[family]} goto from_host`,
+);
+
+const base = (hook: string): string => `type filter hook ${hook} priority 0; policy accept;`;
+
+const stray = (counter: string): string => `counter name "${counter}" drop`;
+
+export type QuietName = "quiet_drop" | "quiet_reject" | "quiet_audit";
+
+/** `ip saddr . ip daddr . …` of both families, for the sets that remember what was logged. */
+const packetKey = ({ packetSource, packetDestination }: FamilyWords, rest: string): string =>
+  `${packetSource} . ${packetDestination} . meta l4proto${rest}`;
+
+const PORTED = "meta l4proto { 6, 17, 132 }";
+
+/** Returns to the caller for the first packet of a key in an interval, and ends every other one with `verdict`. */
+const writeQuiet = (
+  table: TableBuilder,
+  name: QuietName,
+  plane: "live" | "shadow",
+  verdict: string,
+): void => {
+  const set = (kind: string, { family }: FamilyWords): string => `${plane}_${kind}${family}`;
+  const seen = table.counter(`${plane}_suppressed`);
+  const full = table.counter(`${plane}_overflowed`);
+  const look = (words: FamilyWords, kind: string, rest: string): string =>
+    `${packetKey(words, rest)} @${set(kind, words)} counter name "${seen}" ${verdict}`;
+  const add = (words: FamilyWords, kind: string, rest: string): string =>
+    `add @${set(kind, words)} { ${packetKey(words, rest)} } return`;
+  const port = " . th dport";
+  table.chain(name, [
+    // An error about a denied connection is denied with it, and is no news of its own.
+    ...(plane === "live" ? ["meta l4proto { 1, 58 } ct state related drop"] : []),
+    ...each((words) => `${PORTED} ${look(words, "seen", port)}`),
+    ...each((words) => `${PORTED} ${add(words, "seen", port)}`),
+    `${PORTED} counter name "${full}" ${verdict}`,
+    ...each((words) => look(words, "seenbare", "")),
+    ...each((words) => add(words, "seenbare", "")),
+    `counter name "${full}" ${verdict}`,
+  ]);
+};
+
+const writeQuietSets = (table: TableBuilder, plane: "live" | "shadow"): void => {
+  for (const { family, type } of BOTH) {
+    for (const [kind, rest] of [
+      ["seen", " . inet_service"],
+      ["seenbare", ""],
+    ] as const) {
+      table.set({
+        name: `${plane}_${kind}${family}`,
+        kind: "set",
+        type: `${type} . ${type} . inet_proto${rest}`,
+        flags: ["dynamic", "timeout"],
+        size: QUIET_SIZE,
+        timeout: QUIET_INTERVAL,
+      });
+    }
+  }
+};
+
+export interface FrameOptions {
+  readonly nodeExempt: boolean;
+  readonly hairpinExempt: boolean;
+}
+
+/** Writes all chains that do not depend on the policy's content. */
+export const writeFrame = (
+  table: TableBuilder,
+  { nodeExempt, hairpinExempt }: FrameOptions,
+): void => {
+  const between = nodeExempt ? NODE_EXEMPT_RULES : [];
+  // forward ─┬─ unusual (new, related, no connection) ─ exemptions, strays
+  //          ├─ egress of the source, ingress of the destination: jump class → row → leaf → return
+  //          └─ new connections: shadow trees, then one log message
+  table.chain(
+    "forward",
+    [
+      "ct state != established jump unusual",
+      ...judge(LIVE_EGRESS, LIVE_INGRESS, []),
+      "ct state new goto new_forward",
+    ],
+    base("forward"),
+  );
+  table.chain(
+    "input",
+    [
+      `iifname "lo" return`,
+      "ct state != established jump unusual",
+      ...judge(LIVE_EGRESS, LIVE_INGRESS, between),
+      "ct state new goto new_local",
+    ],
+    base("input"),
+  );
+  table.chain(
+    "output",
+    [
+      `oifname "lo" return`,
+      // Our own refusals and the stack's errors travel as related; the flow they speak of may well be denied.
+      "meta l4proto { 1, 58 } ct state related return",
+      "ct state related tcp flags rst / fin,syn,rst return",
+      "ct state != established jump unusual",
+      ...judge(LIVE_EGRESS, LIVE_INGRESS, between),
+      "ct state new goto new_local",
+    ],
+    base("output"),
+  );
+  table.chain("unusual", [
+    "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
+    "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept",
+    "ct state related,new tcp flags != syn / fin,syn,rst,ack goto not_syn",
+    "ct state invalid,untracked goto no_connection",
+  ]);
+  const notSyn = table.counter("not_syn");
+  table.chain("not_syn", [
+    ...each(
+      ({ source, family }) => `${source} @${judgedName(LIVE_EGRESS, family)} ${stray(notSyn)}`,
+    ),
+    ...each(
+      ({ destination, family }) =>
+        `${destination} @${judgedName(LIVE_INGRESS, family)} ${stray(notSyn)}`,
+    ),
+  ]);
+  const none = table.counter("no_connection");
+  table.chain("no_connection", [
+    ...each(
+      ({ packetSource, family }) =>
+        `${packetSource} @${judgedName(LIVE_EGRESS, family)} ${stray(none)}`,
+    ),
+    ...each(
+      ({ packetDestination, family }) =>
+        `${packetDestination} @${judgedName(LIVE_INGRESS, family)} ${stray(none)}`,
+    ),
+  ]);
+  const firstOnly = "ct original packets > 1 return";
+  const shadows = judge(SHADOW_EGRESS, SHADOW_INGRESS, []);
+  table.chain("new_forward", [firstOnly, ...shadows, FORWARDED]);
+  table.chain("new_local", [
+    firstOnly,
+    ...judge(SHADOW_EGRESS, SHADOW_INGRESS, between),
+    "goto note_local",
+  ]);
+  if (nodeExempt) table.chain("from_host", ["ct state new goto note_new"]);
+  if (nodeExempt) table.chain("note_new", [firstOnly, "goto note_local"]);
+  // The machine's own traffic is observed where a workload is at the other end.
+  table.chain("note_local", [
+    ...each(({ source, family }) => `${source} @${LOCAL[family]} goto note`),
+    ...each(({ destination, family }) => `${destination} @${LOCAL[family]} goto note`),
+  ]);
+  table.chain("note", [FORWARDED]);
+  if (hairpinExempt) {
+    table.chain(
+      "hairpin",
+      each(
+        ({ source, destination, family }) =>
+          `${source} . ${destination} @${SELF[family]} goto to_self`,
+      ),
+    );
+    table.chain("to_self", [`ct state new ct original packets < 2 ${FORWARDED} accept`, "accept"]);
+  }
+  writeQuietSets(table, "live");
+  writeQuietSets(table, "shadow");
+  writeQuiet(table, "quiet_drop", "live", "drop");
+  writeQuiet(table, "quiet_reject", "live", "goto refuse");
+  writeQuiet(table, "quiet_audit", "shadow", "accept");
+  table.chain("refuse", [
+    "meta l4proto 6 reject with tcp reset",
+    "reject with icmpx admin-prohibited",
+  ]);
+};

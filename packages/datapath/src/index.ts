@@ -1,0 +1,22 @@
+/** HostPolicy → nftables text, and the kernel's listing → HostPolicy. Text only; pure and browser-safe. */
+export { DEFAULT_LIMITS, checkCapacity, countEntries, usageOf } from "./capacity.ts";
+export type { Limits, Usage } from "./capacity.ts";
+export { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
+export { parseCounters } from "./counters.ts";
+export type { CounterReading, SpecialCounter } from "./counters.ts";
+export { diffRulesets } from "./diff.ts";
+export { EXEMPTIONS, QUIET_SIZE } from "./frame.ts";
+export { NFLOG_GROUP, NO_COOKIE, formatLogPrefix, parseLogPrefix } from "./log-prefix.ts";
+export type { LogPrefix } from "./log-prefix.ts";
+export { diffNft, parseListings, readNft, renderNft } from "./nft.ts";
+export type { Listings, RenderOptions } from "./nft.ts";
+export { formatMarker, isOwner, parseMarker } from "./owner.ts";
+export type { Before, Marker } from "./owner.ts";
+export { parseListing } from "./parse-listing.ts";
+export { printRuleset } from "./print.ts";
+export { effectiveAt, readRuleset } from "./read-back.ts";
+export type { ReadBack } from "./read-back.ts";
+export { renderRuleset } from "./render.ts";
+export { TABLE_NAME } from "./ruleset.ts";
+export type { Ruleset, Table } from "./ruleset.ts";
+export { checkHostPolicy } from "./validate.ts";

@@ -1,0 +1,61 @@
+/**
+ * The end of every look-up: count, and say what happens. An allow returns to the base chain, so that egress and
+ * ingress must both pass; a drop or reject logs the first packet of its kind and ends. In the shadow trees nothing
+ * ends a packet: a denial is logged as audit.
+ */
+import type { RowDecision } from "@bulkhead/model";
+import { logRule } from "./frame.ts";
+import { formatLogPrefix } from "./log-prefix.ts";
+import { leafName } from "./names.ts";
+import type { Tree } from "./names.ts";
+import type { TableBuilder } from "./ruleset.ts";
+
+const liveDenial = (
+  { direction }: Tree,
+  { verdict, cookie }: RowDecision,
+  counter: string,
+): readonly string[] => {
+  const end = verdict === "drop" ? "drop" : "goto refuse";
+  const log = (reply: boolean): string =>
+    logRule(
+      formatLogPrefix({
+        verdict: verdict === "drop" ? "dropped" : "rejected",
+        direction,
+        cookie,
+        reply,
+      }),
+    );
+  return [
+    counter,
+    `jump ${verdict === "drop" ? "quiet_drop" : "quiet_reject"}`,
+    `ct direction reply ${log(true)} ${end}`,
+    `${log(false)} ${end}`,
+  ];
+};
+
+const shadowDenial = (
+  { direction }: Tree,
+  { cookie }: RowDecision,
+  counter: string,
+): readonly string[] => [
+  counter,
+  "jump quiet_audit",
+  `${logRule(formatLogPrefix({ verdict: "audit", direction, cookie, reply: false }))} accept`,
+];
+
+export const writeLeaf = (
+  table: TableBuilder,
+  tree: Tree,
+  decision: RowDecision,
+  hairpinExempt: boolean,
+): string => {
+  const name = leafName(tree, decision.verdict, decision.cookie);
+  if (table.has(name)) return name;
+  const counter = `counter name "${table.counter(name)}"`;
+  if (decision.verdict === "allow") return table.chain(name, [`${counter} return`]);
+  const denial = tree.plane === "live" ? liveDenial : shadowDenial;
+  return table.chain(name, [
+    ...(hairpinExempt ? ["jump hairpin"] : []),
+    ...denial(tree, decision, counter),
+  ]);
+};

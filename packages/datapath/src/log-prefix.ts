@@ -1,0 +1,57 @@
+/**
+ * How a logged packet says what was decided about it: the text in front of every NFLOG message of ours. The kernel
+ * allows 127 bytes; ours are at most 18. A trailing ` r` marks a packet that travels against its connection's
+ * original direction (a reply of a revoked flow), so that its reader swaps both ends.
+ */
+import type { Cookie, Direction, FlowVerdict } from "@bulkhead/model";
+
+/** The netfilter log group that carries our messages, and nobody else's. */
+export const NFLOG_GROUP = 1786;
+
+/** Nothing determined it: the default. */
+export const NO_COOKIE: Cookie = "00000000";
+
+export interface LogPrefix {
+  readonly verdict: Exclude<FlowVerdict, "error">;
+  /** Absent for `forwarded` and `spoofed`, which no direction decides. */
+  readonly direction?: Direction;
+  readonly cookie: Cookie;
+  /** The packet is a reply: source and destination are those of the connection, swapped. */
+  readonly reply: boolean;
+}
+
+const VERDICT_LETTERS = {
+  forwarded: "F",
+  dropped: "D",
+  rejected: "R",
+  audit: "A",
+  spoofed: "S",
+} as const satisfies Record<LogPrefix["verdict"], string>;
+
+const DIRECTION_LETTERS = { egress: "e", ingress: "i" } as const satisfies Record<
+  Direction,
+  string
+>;
+
+const PREFIX = /^bh1 ([FDRAS]) ([ei-]) ([0-9a-f]{8})( r)?$/;
+
+export const formatLogPrefix = ({ verdict, direction, cookie, reply }: LogPrefix): string =>
+  `bh1 ${VERDICT_LETTERS[verdict]} ${direction === undefined ? "-" : DIRECTION_LETTERS[direction]} ${cookie}${reply ? " r" : ""}`;
+
+/** Null when the text is not one of ours. */
+export const parseLogPrefix = (text: string): LogPrefix | null => {
+  const parts = PREFIX.exec(text);
+  if (parts === null) return null;
+  const [, letter, way, cookie, reply] = parts;
+  const verdict = (Object.keys(VERDICT_LETTERS) as LogPrefix["verdict"][]).find(
+    (name) => VERDICT_LETTERS[name] === letter,
+  );
+  if (verdict === undefined || cookie === undefined) return null;
+  return {
+    verdict,
+    ...(way === "e" ? { direction: "egress" as const } : {}),
+    ...(way === "i" ? { direction: "ingress" as const } : {}),
+    cookie,
+    reply: reply !== undefined,
+  };
+};

@@ -1,0 +1,68 @@
+/**
+ * Names of chains, sets and counters in the kernel, and back. Two letters in front say the plane (`l` live, `s`
+ * shadow) and the direction (`e` egress, `i` ingress); ids are those of the HostPolicy, so that a person who reads
+ * `nft list table inet bulkhead` can follow a packet.
+ */
+import type { ClassId, Cookie, DecisionVerdict, Direction, IpFamily, RowId } from "@bulkhead/model";
+
+export type Plane = "live" | "shadow";
+
+/** One of the four look-up trees. */
+export interface Tree {
+  readonly plane: Plane;
+  readonly direction: Direction;
+}
+
+export const TREES: readonly Tree[] = [
+  { plane: "live", direction: "egress" },
+  { plane: "live", direction: "ingress" },
+  { plane: "shadow", direction: "egress" },
+  { plane: "shadow", direction: "ingress" },
+];
+
+export const FAMILIES: readonly IpFamily[] = [4, 6];
+
+export const treeTag = ({ plane, direction }: Tree): string =>
+  `${plane === "live" ? "l" : "s"}${direction === "egress" ? "e" : "i"}`;
+
+export const treeOfTag = (tag: string): Tree | null =>
+  TREES.find((tree) => treeTag(tree) === tag) ?? null;
+
+export const subjectsName = (tree: Tree, family: IpFamily): string =>
+  `${treeTag(tree)}_subjects${family}`;
+/** The same addresses as a plain set, to ask about packets that have no conntrack entry. */
+export const judgedName = (tree: Tree, family: IpFamily): string =>
+  `${treeTag(tree)}_judged${family}`;
+export const classChain = (tree: Tree, id: ClassId): string => `${treeTag(tree)}_class_${id}`;
+export const exactName = (tree: Tree, family: IpFamily, id: ClassId): string =>
+  `${treeTag(tree)}_exact${family}_${id}`;
+export const rangeName = (tree: Tree, family: IpFamily, id: ClassId): string =>
+  `${treeTag(tree)}_range${family}_${id}`;
+/** Overlay entries: one address and port, wider ones, and whole protocols of one address or of a range. */
+export type OverlayShape = "one" | "wide" | "bare" | "widebare";
+
+export const overlayName = (
+  tree: Tree,
+  family: IpFamily,
+  id: ClassId,
+  shape: OverlayShape,
+): string => `${treeTag(tree)}_${shape}${family}_${id}`;
+export const rowChain = (tree: Tree, id: RowId): string => `${treeTag(tree)}_row_${id}`;
+export const portsName = (tree: Tree, id: RowId): string => `${treeTag(tree)}_ports_${id}`;
+export const portRangesName = (tree: Tree, id: RowId, protocol: number): string =>
+  `${treeTag(tree)}_portr_${id}_${protocol}`;
+/** Also the name of the leaf's counter. */
+export const leafName = (tree: Tree, verdict: DecisionVerdict, cookie: Cookie): string =>
+  `${treeTag(tree)}_${verdict}_${cookie}`;
+
+const LEAF = /^([ls][ei])_(allow|drop|reject)_([0-9a-f]{8})$/;
+
+export const parseLeaf = (
+  name: string,
+): { tree: Tree; verdict: DecisionVerdict; cookie: Cookie } | null => {
+  const parts = LEAF.exec(name);
+  if (parts === null) return null;
+  const tree = treeOfTag(parts[1] as string);
+  if (tree === null) return null;
+  return { tree, verdict: parts[2] as DecisionVerdict, cookie: parts[3] as Cookie };
+};

@@ -1,0 +1,54 @@
+/**
+ * The datapath in four words: render a HostPolicy, take the difference of two, read one back, and name what differs.
+ * Text only; who runs nft is the agent's business.
+ */
+import type { HostPolicy } from "@bulkhead/model";
+import { diffRulesets } from "./diff.ts";
+import { parseListing } from "./parse-listing.ts";
+import { printRuleset } from "./print.ts";
+import { readRuleset } from "./read-back.ts";
+import type { ReadBack } from "./read-back.ts";
+import { renderRuleset } from "./render.ts";
+import type { Ruleset } from "./ruleset.ts";
+
+export interface RenderOptions {
+  /** Wall clock, milliseconds since the epoch: deadlines become timeouts relative to it. */
+  readonly now: number;
+  /** Ownership marker of the tables (`formatMarker`). */
+  readonly comment: string;
+}
+
+/** The whole ruleset as text that `nft -f` loads into a machine without our tables. */
+export const renderNft = (policy: HostPolicy, { now, comment }: RenderOptions): string =>
+  printRuleset(renderRuleset(policy, comment), now);
+
+/** One transaction from what is known to be there to what is wanted; empty when they are the same. */
+export const diffNft = (
+  actual: HostPolicy | null,
+  desired: HostPolicy,
+  { now, comment }: RenderOptions,
+): string =>
+  diffRulesets(
+    actual === null ? {} : renderRuleset(actual, comment),
+    renderRuleset(desired, comment),
+    now,
+  );
+
+/** Listings of `nft -p -y list table … bulkhead`; a missing table's listing is the empty string. */
+export interface Listings {
+  readonly inet: string;
+  readonly netdev: string;
+}
+
+export const parseListings = ({ inet, netdev }: Listings, readAt: number): Ruleset => {
+  const first = parseListing(inet, readAt);
+  const second = parseListing(netdev, readAt);
+  return {
+    ...(first === null ? {} : { inet: first }),
+    ...(second === null ? {} : { netdev: second }),
+  };
+};
+
+/** What the kernel holds, as a policy, and how it differs from `desired` (the policy applied last, if known). */
+export const readNft = (listings: Listings, desired: HostPolicy | null, readAt: number): ReadBack =>
+  readRuleset(parseListings(listings, readAt), desired, readAt);

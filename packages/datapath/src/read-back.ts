@@ -1,0 +1,155 @@
+/**
+ * Ruleset as found in the kernel → HostPolicy, strictly. The policy is rebuilt from the kernel's own elements and rules
+ * alone; then it is compared with what the renderer would have written for the desired policy (or, where none is
+ * known, for the rebuilt one), so that nothing the rebuilding does not look at can hide.
+ */
+import type { HostPolicy, IpAddress, MapSet, OverlayEntry, PolicyMap, Row } from "@bulkhead/model";
+import { readClass } from "./class-chain.ts";
+import { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
+import { readEndpoints } from "./endpoints.ts";
+import { HOST, NODE_EXEMPT_RULES } from "./frame.ts";
+import { FAMILIES, TREES, classChain, rowChain, subjectsName } from "./names.ts";
+import type { Plane, Tree } from "./names.ts";
+import { renderRuleset } from "./render.ts";
+import { readRow } from "./row-chain.ts";
+import type { Ruleset, Table } from "./ruleset.ts";
+
+export interface ReadBack {
+  /** Null when the kernel's tables do not add up to a policy. */
+  readonly policy: HostPolicy | null;
+  /** Empty iff the kernel holds exactly what it should. */
+  readonly differences: readonly string[];
+}
+
+/** What a reader cannot make sense of; its message goes to the differences. */
+class Unreadable extends Error {}
+
+const idsOf = (table: Table, prefix: string): readonly string[] =>
+  [...table.chains.keys()]
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length))
+    .toSorted();
+
+const readSubjects = (table: Table, tree: Tree): (readonly [IpAddress, string])[] => {
+  const prefix = `jump ${classChain(tree, "")}`;
+  return FAMILIES.flatMap((family) => {
+    const set = table.sets.get(subjectsName(tree, family));
+    return [...(set?.elements.values() ?? [])].map(({ key, value }) => {
+      if (value?.startsWith(prefix) !== true)
+        throw new Unreadable(`element ${key} of map ${subjectsName(tree, family)} names no class`);
+      return [key, value.slice(prefix.length)] as const;
+    });
+  });
+};
+
+const readPlane = (table: Table, plane: Plane): MapSet => {
+  const maps: PolicyMap[] = [];
+  const overlay: OverlayEntry[] = [];
+  for (const tree of TREES.filter((candidate) => candidate.plane === plane)) {
+    for (const id of idsOf(table, classChain(tree, ""))) {
+      const found = readClass(table, tree, id);
+      if (found === null) throw new Unreadable(`chain ${classChain(tree, id)} is no class`);
+      maps.push(found.map);
+      overlay.push(...found.overlay);
+    }
+  }
+  return {
+    subjects: {
+      egress: readSubjects(table, { plane, direction: "egress" }),
+      ingress: readSubjects(table, { plane, direction: "ingress" }),
+    },
+    maps,
+    overlay,
+  };
+};
+
+const readRows = (table: Table): Row[] => {
+  const rows = new Map<string, { row: Row; text: string }>();
+  for (const tree of TREES) {
+    for (const id of idsOf(table, rowChain(tree, ""))) {
+      const row = readRow(table, tree, id);
+      if (row === null) throw new Unreadable(`chain ${rowChain(tree, id)} is no row`);
+      const text = JSON.stringify(row);
+      const known = rows.get(id);
+      if (known !== undefined && known.text !== text)
+        throw new Unreadable(`row ${id} says different things in different chains`);
+      rows.set(id, { row, text });
+    }
+  }
+  return [...rows.values()].map(({ row }) => row).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+};
+
+const overlayKey = ({ classId, direction, peer, protocol, ports }: OverlayEntry): string =>
+  JSON.stringify([classId, direction, peer, protocol, ports]);
+
+/** Timeouts read a little late: a deadline within the tolerance of the desired one is the desired one. */
+const adoptDeadlines = (found: MapSet, desired: MapSet): MapSet => {
+  const wanted = new Map(desired.overlay.map((entry) => [overlayKey(entry), entry.deadline]));
+  return {
+    ...found,
+    overlay: found.overlay.map((entry) => {
+      const deadline = wanted.get(overlayKey(entry));
+      return deadline !== undefined && Math.abs(deadline - entry.deadline) <= DEADLINE_TOLERANCE
+        ? { ...entry, deadline }
+        : entry;
+    }),
+  };
+};
+
+const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
+  const table = ruleset.inet;
+  if (table === undefined) throw new Unreadable("table inet bulkhead is missing");
+  const endpoints = readEndpoints(table);
+  if (endpoints === null) throw new Unreadable("the endpoints' notes cannot be read");
+  const live = readPlane(table, "live");
+  const shadow = readPlane(table, "shadow");
+  return {
+    revision: desired?.revision ?? 0,
+    endpoints,
+    hostAddresses: FAMILIES.flatMap((family) => [
+      ...(table.sets.get(HOST[family])?.elements.keys() ?? []),
+    ]),
+    live: desired === null ? live : adoptDeadlines(live, desired.live),
+    shadow: desired === null ? shadow : adoptDeadlines(shadow, desired.shadow),
+    rows: readRows(table),
+    profile: {
+      nodeExempt:
+        table.chains.get("input")?.rules.includes(NODE_EXEMPT_RULES[0] as string) ?? false,
+      hairpinExempt: table.chains.has("hairpin"),
+    },
+  };
+};
+
+/**
+ * `desired` is the policy applied last, or null when unknown; `readAt` when the listing was made (ms since the epoch).
+ */
+export const readRuleset = (
+  ruleset: Ruleset,
+  desired: HostPolicy | null,
+  readAt: number,
+): ReadBack => {
+  let policy: HostPolicy | null = null;
+  const unreadable: string[] = [];
+  try {
+    policy = rebuild(ruleset, desired);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    unreadable.push(error.message);
+  }
+  const reference = desired ?? policy;
+  if (reference === null) return { policy, differences: unreadable };
+  const differences = compareRulesets(ruleset, renderRuleset(reference, ""), readAt);
+  return { policy, differences: differences.length > 0 ? differences : unreadable };
+};
+
+const aliveAt = (set: MapSet, now: number): MapSet => ({
+  ...set,
+  overlay: set.overlay.filter(({ deadline }) => deadline > now),
+});
+
+/** The policy as the kernel should hold it at `now`: without the time-bound decisions that have passed. */
+export const effectiveAt = (policy: HostPolicy, now: number): HostPolicy => ({
+  ...policy,
+  live: aliveAt(policy.live, now),
+  shadow: aliveAt(policy.shadow, now),
+});

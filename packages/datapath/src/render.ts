@@ -1,0 +1,115 @@
+/**
+ * HostPolicy → Ruleset. Four look-up trees (live and shadow, egress and ingress), each: subject address → class chain
+ * → row chain → leaf. What is written here is exactly what `read-back.ts` accepts.
+ */
+import { familyOf } from "@bulkhead/model";
+import type {
+  ClassId,
+  HostPolicy,
+  IpAddress,
+  MapSet,
+  Row,
+  RowDecision,
+  RowId,
+} from "@bulkhead/model";
+import { writeClass } from "./class-chain.ts";
+import { writeEndpoints } from "./endpoints.ts";
+import { BOTH } from "./family.ts";
+import { HOST, SELF, writeFrame } from "./frame.ts";
+import { writeLeaf } from "./leaf-chain.ts";
+import { TREES, classChain, judgedName, subjectsName } from "./names.ts";
+import type { Tree } from "./names.ts";
+import { writeRow } from "./row-chain.ts";
+import { TableBuilder } from "./ruleset.ts";
+import type { Ruleset } from "./ruleset.ts";
+import { renderGuard } from "./spoof-guard.ts";
+
+const mapSetOf = (policy: HostPolicy, { plane }: Tree): MapSet => policy[plane];
+
+const writeSubjects = (
+  table: TableBuilder,
+  tree: Tree,
+  subjects: readonly (readonly [IpAddress, ClassId])[],
+): void => {
+  for (const { family, type } of BOTH) {
+    const own = subjects.filter(([address]) => familyOf(address) === family);
+    table.set(
+      { name: subjectsName(tree, family), kind: "map", type: `${type} : verdict`, flags: [] },
+      own.map(([key, id]) => ({ key, value: `jump ${classChain(tree, id)}` })),
+    );
+    // Packets without a connection are asked about by their own addresses; only live subjects drop.
+    if (tree.plane === "live")
+      table.set(
+        { name: judgedName(tree, family), kind: "set", type, flags: [] },
+        own.map(([key]) => ({ key })),
+      );
+  }
+};
+
+/** Every pair of addresses of one workload. */
+const writeSelf = (table: TableBuilder, policy: HostPolicy): void => {
+  const owned = new Map<string, Set<IpAddress>>();
+  for (const { workload, addresses } of policy.endpoints) {
+    const known = owned.get(workload) ?? new Set();
+    owned.set(workload, known);
+    for (const address of addresses) known.add(address);
+  }
+  for (const { family, type } of BOTH) {
+    const pairs = new Set<string>();
+    for (const addresses of owned.values()) {
+      const own = [...addresses].filter((address) => familyOf(address) === family);
+      for (const a of own) for (const b of own) pairs.add(`${a} . ${b}`);
+    }
+    table.set(
+      { name: SELF[family], kind: "set", type: `${type} . ${type}`, flags: [] },
+      [...pairs].map((key) => ({ key })),
+    );
+  }
+};
+
+const writeTree = (
+  table: TableBuilder,
+  policy: HostPolicy,
+  tree: Tree,
+  rows: ReadonlyMap<RowId, Row>,
+): void => {
+  const { subjects, maps, overlay } = mapSetOf(policy, tree);
+  const leaf = (decision: RowDecision): string =>
+    writeLeaf(table, tree, decision, policy.profile.hairpinExempt);
+  const own = maps.filter(({ direction }) => direction === tree.direction);
+  const needed = new Set<RowId>();
+  for (const map of own) {
+    for (const [, id] of map.exact) needed.add(id);
+    for (const [, , id] of map.ranges) needed.add(id);
+    needed.add(map.defaultRow);
+  }
+  for (const id of needed) {
+    const row = rows.get(id);
+    if (row === undefined) throw new Error(`row ${id} is used but not given`);
+    writeRow(table, tree, row, leaf);
+  }
+  for (const map of own) {
+    const entries = overlay.filter(
+      ({ classId, direction }) => classId === map.classId && direction === map.direction,
+    );
+    writeClass(table, tree, map, entries, leaf);
+  }
+  writeSubjects(table, tree, subjects[tree.direction]);
+};
+
+/** The desired ruleset. `comment` marks both tables as ours (see `owner.ts`). */
+export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
+  const table = new TableBuilder("inet", comment);
+  writeFrame(table, policy.profile);
+  writeEndpoints(table, policy.endpoints);
+  for (const { family, type } of BOTH)
+    table.set(
+      { name: HOST[family], kind: "set", type, flags: [] },
+      policy.hostAddresses.filter((a) => familyOf(a) === family).map((key) => ({ key })),
+    );
+  if (policy.profile.hairpinExempt) writeSelf(table, policy);
+  const rows = new Map(policy.rows.map((row) => [row.id, row]));
+  for (const tree of TREES) writeTree(table, policy, tree, rows);
+  const netdev = renderGuard(policy.endpoints, comment);
+  return { inet: table.build(), ...(netdev === undefined ? {} : { netdev }) };
+};

@@ -1,0 +1,161 @@
+/**
+ * A Row as a chain and its maps, and back. For each protocol the most common decision becomes the base; single ports
+ * that differ go to one hash of `protocol . port`, real ranges to an interval map of their protocol. What remains is
+ * decided by protocol, then by `others`.
+ */
+import { MAX_PORT } from "@bulkhead/model";
+import type { ProtocolNumber, Row, RowDecision, RowInterval } from "@bulkhead/model";
+import { leafName, parseLeaf, portRangesName, portsName, rowChain } from "./names.ts";
+import type { Tree } from "./names.ts";
+import { hasPorts, portLookups } from "./port-lookups.ts";
+import type { Element, ElementSet, Table, TableBuilder } from "./ruleset.ts";
+
+const same = (a: RowDecision, b: RowDecision): boolean =>
+  a.verdict === b.verdict && a.cookie === b.cookie;
+
+/** The decision that covers most ports; where ports do not exist, the one at 0. */
+const baseOf = (protocol: ProtocolNumber, intervals: readonly RowInterval[]): RowDecision => {
+  const first = intervals[0];
+  if (first === undefined) throw new Error(`protocol ${protocol} of a row has no intervals`);
+  if (!hasPorts(protocol)) return first.decision;
+  const widths = new Map<string, { width: number; decision: RowDecision }>();
+  for (const { first: low, last, decision } of intervals) {
+    const key = `${decision.verdict} ${decision.cookie}`;
+    const known = widths.get(key) ?? { width: 0, decision };
+    widths.set(key, { width: known.width + last - low + 1, decision });
+  }
+  let best = { width: 0, decision: first.decision };
+  for (const candidate of widths.values()) if (candidate.width > best.width) best = candidate;
+  return best.decision;
+};
+
+const portRange = (first: number, last: number): string =>
+  first === last ? `${first}` : `${first}-${last}`;
+
+/** Writes the row's chain and maps for one look-up tree; `leaf` names (and remembers) a decision's chain. */
+export const writeRow = (
+  table: TableBuilder,
+  tree: Tree,
+  row: Row,
+  leaf: (decision: RowDecision) => string,
+): void => {
+  const ports: Element[] = [];
+  const withPorts: ProtocolNumber[] = [];
+  const ranges: string[] = [];
+  const bases: string[] = [];
+  for (const { protocol, intervals } of row.protocols) {
+    const base = baseOf(protocol, intervals);
+    const differing = intervals.filter(({ decision }) => !same(decision, base));
+    const single = differing.filter(({ first, last }) => first === last);
+    const wide = differing.filter(({ first, last }) => first !== last);
+    for (const { first, decision } of single)
+      ports.push({ key: `${protocol} . ${first}`, value: `goto ${leaf(decision)}` });
+    if (single.length > 0) withPorts.push(protocol);
+    if (wide.length > 0) {
+      const name = table.set(
+        {
+          name: portRangesName(tree, row.id, protocol),
+          kind: "map",
+          type: "inet_service : verdict",
+          flags: ["interval"],
+        },
+        wide.map(({ first, last, decision }) => ({
+          key: portRange(first, last),
+          value: `goto ${leaf(decision)}`,
+        })),
+      );
+      ranges.push(...portLookups([protocol], (port) => port, `vmap @${name}`));
+    }
+    if (!same(base, row.others)) bases.push(`ct protocol ${protocol} goto ${leaf(base)}`);
+  }
+  const exact: string[] = [];
+  if (ports.length > 0) {
+    const name = table.set(
+      {
+        name: portsName(tree, row.id),
+        kind: "map",
+        type: "inet_proto . inet_service : verdict",
+        flags: [],
+      },
+      ports,
+    );
+    exact.push(...portLookups(withPorts, (port) => `ct protocol . ${port}`, `vmap @${name}`));
+  }
+  table.chain(rowChain(tree, row.id), [...exact, ...ranges, ...bases, `goto ${leaf(row.others)}`]);
+};
+
+const decisionOf = (verdict: string | undefined): RowDecision | null => {
+  if (verdict === undefined || !verdict.startsWith("goto ")) return null;
+  const leaf = parseLeaf(verdict.slice(5));
+  return leaf === null ? null : { verdict: leaf.verdict, cookie: leaf.cookie };
+};
+
+const elementsOf = (set: ElementSet | undefined): Iterable<Element> => set?.elements.values() ?? [];
+
+/** Lays the exceptions over the base and merges neighbours that say the same. */
+const intervalsOf = (base: RowDecision, exceptions: readonly RowInterval[]): RowInterval[] => {
+  const merged: RowInterval[] = [];
+  const push = (first: number, last: number, decision: RowDecision): void => {
+    if (first > last) return;
+    const previous = merged.at(-1);
+    if (previous !== undefined && same(previous.decision, decision))
+      merged[merged.length - 1] = { first: previous.first, last, decision };
+    else merged.push({ first, last, decision });
+  };
+  let next = 0;
+  for (const { first, last, decision } of exceptions.toSorted((a, b) => a.first - b.first)) {
+    push(next, first - 1, base);
+    push(Math.max(first, next), last, decision);
+    next = Math.max(next, last + 1);
+  }
+  push(next, MAX_PORT, base);
+  return merged;
+};
+
+const BASE = /^ct protocol (\d+) goto (\S+)$/;
+
+/** The row that a chain means, or null when the chain is not one of ours. */
+export const readRow = (table: Table, tree: Tree, id: string): Row | null => {
+  const rules = table.chains.get(rowChain(tree, id))?.rules ?? [];
+  const others = decisionOf(rules.at(-1));
+  if (others === null) return null;
+  const bases = new Map<ProtocolNumber, RowDecision>();
+  for (const rule of rules) {
+    const parts = BASE.exec(rule);
+    const decision = parts === null ? null : decisionOf(`goto ${parts[2]}`);
+    if (parts !== null && decision !== null) bases.set(Number(parts[1]), decision);
+  }
+  const exceptions = new Map<ProtocolNumber, RowInterval[]>();
+  const note = (protocol: ProtocolNumber, range: string, verdict: string | undefined): boolean => {
+    const decision = decisionOf(verdict);
+    const [first, last = first] = range.split("-").map(Number);
+    if (decision === null || first === undefined || last === undefined) return false;
+    const list = exceptions.get(protocol) ?? [];
+    exceptions.set(protocol, list);
+    list.push({ first, last, decision });
+    return true;
+  };
+  for (const { key, value } of elementsOf(table.sets.get(portsName(tree, id)))) {
+    const [protocol, port] = key.split(" . ");
+    if (protocol === undefined || port === undefined) return null;
+    if (!note(Number(protocol), port, value)) return null;
+  }
+  const rangePrefix = portRangesName(tree, id, 0).slice(0, -1);
+  for (const set of table.sets.values()) {
+    if (!set.name.startsWith(rangePrefix)) continue;
+    for (const { key, value } of set.elements.values())
+      if (!note(Number(set.name.slice(rangePrefix.length)), key, value)) return null;
+  }
+  const listed = [...new Set([...bases.keys(), ...exceptions.keys()])].toSorted((a, b) => a - b);
+  const protocols = listed
+    .map((protocol) => ({
+      protocol,
+      intervals: intervalsOf(bases.get(protocol) ?? others, exceptions.get(protocol) ?? []),
+    }))
+    .filter(({ intervals }) => intervals.some(({ decision }) => !same(decision, others)));
+  return { id, protocols, others };
+};
+
+/** For tests and capacity: the leaf a decision goes to. */
+export const leafOf = (tree: Tree, { verdict, cookie }: RowDecision): string =>
+  leafName(tree, verdict, cookie);

@@ -1,0 +1,111 @@
+/**
+ * Anti-spoofing: `table netdev bulkhead` holds one ingress chain for the host side of each enforced endpoint. A frame
+ * passes only with the endpoint's own MAC and addresses, in IP, ARP and neighbour discovery alike. Everything else,
+ * such as VLAN-tagged or PPPoE frames that would pass the IP hooks unseen, is dropped and logged as spoofed.
+ */
+import { familyOf } from "@bulkhead/model";
+import type { ConfinedEndpoint, IpAddress } from "@bulkhead/model";
+import { ipv6Hex, linkLocalOf } from "./address-bits.ts";
+import { logRule } from "./frame.ts";
+import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
+import { TableBuilder } from "./ruleset.ts";
+import type { Table } from "./ruleset.ts";
+
+export const SPOOF_COUNTER = "spoofed";
+
+/** A spoofer gets one log message a second and interface; all its frames are counted. */
+const writeSpoofed = (table: TableBuilder): void => {
+  const counter = table.counter(SPOOF_COUNTER);
+  const suppressed = table.counter("spoofed_suppressed");
+  table.set({
+    name: "seen",
+    kind: "set",
+    type: "ifname",
+    flags: ["dynamic", "timeout"],
+    size: 4096,
+    timeout: "1s",
+  });
+  const log = logRule(formatLogPrefix({ verdict: "spoofed", cookie: NO_COOKIE, reply: false }));
+  table.chain("spoofed", [
+    `counter name "${counter}"`,
+    `iifname @seen counter name "${suppressed}" drop`,
+    `add @seen { iifname } ${log} drop`,
+    `counter name "${suppressed}" drop`,
+  ]);
+};
+
+/** nft prints a set of one as the element itself. */
+const oneOf = (values: readonly string[]): string =>
+  values.length === 1 ? `${values[0]}` : `{ ${values.join(", ")} }`;
+
+const MLD = "icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report }";
+/** The target address of a solicitation or advertisement: 16 bytes at offset 8 of the ICMPv6 header (RFC 4861 §4.3). */
+const target = (address: IpAddress): string => `@th,64,128 ${ipv6Hex(address)}`;
+
+interface Guard {
+  /** Rules of the base chain: what is certain by kind of frame. */
+  readonly kinds: readonly string[];
+  /** IPv6 by source address, after neighbour discovery has been looked at. */
+  readonly sources: readonly string[];
+}
+
+const guardOf = ({ mac, addresses }: ConfinedEndpoint, own: string): Guard => {
+  const v4 = addresses.filter((address) => familyOf(address) === 4);
+  const v6 = addresses.filter((address) => familyOf(address) === 6);
+  // Neighbour discovery needs the link-local address that belongs to this MAC even where nobody listed it.
+  const linkLocal = linkLocalOf(mac);
+  const listed = v6.includes(linkLocal);
+  const neighbours = listed ? v6 : [...v6, linkLocal];
+  const kinds = [`ether saddr != ${mac} goto spoofed`];
+  if (v4.length > 0) {
+    kinds.push(`ip saddr ${oneOf(v4)} accept`);
+    // An ARP probe (RFC 5227) has no sender address yet.
+    kinds.push(`arp saddr ether ${mac} arp saddr ip ${oneOf(["0.0.0.0", ...v4])} accept`);
+  }
+  if (v6.length === 0) return { kinds: [...kinds, "goto spoofed"], sources: ["goto spoofed"] };
+  kinds.push("icmpv6 type { nd-router-advert, nd-redirect } goto spoofed");
+  for (const address of neighbours) {
+    // Duplicate address detection asks from `::` for the address it is about to take.
+    kinds.push(`ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target(address)} accept`);
+    kinds.push(`icmpv6 type nd-neighbor-advert ${target(address)} goto ${own}`);
+  }
+  kinds.push(`ip6 saddr :: ${MLD} ip6 hoplimit 1 accept`);
+  kinds.push("icmpv6 type nd-neighbor-advert goto spoofed", `goto ${own}`);
+  const sources = [`ip6 saddr ${oneOf(v6)} accept`];
+  if (!listed) {
+    sources.push(
+      `ip6 saddr ${linkLocal} icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept`,
+      `ip6 saddr ${linkLocal} ${MLD} ip6 hoplimit 1 accept`,
+    );
+  }
+  return { kinds, sources: [...sources, "goto spoofed"] };
+};
+
+/** Interface names hold characters that nft does not take in names of chains. */
+const chainSuffix = (name: string): string =>
+  [...name]
+    .map((c) => (/[A-Za-z0-9-]/.test(c) ? c : `_${c.codePointAt(0)?.toString(16)}`))
+    .join("");
+
+/** The whole netdev table, or undefined when nothing is enforced. */
+export const renderGuard = (
+  endpoints: readonly ConfinedEndpoint[],
+  comment: string,
+): Table | undefined => {
+  const enforced = endpoints.filter(({ mode }) => mode === "enforce");
+  if (enforced.length === 0) return undefined;
+  const table = new TableBuilder("netdev", comment);
+  writeSpoofed(table);
+  for (const endpoint of enforced) {
+    const suffix = chainSuffix(endpoint.interface);
+    const own = `own_${suffix}`;
+    const { kinds, sources } = guardOf(endpoint, own);
+    table.chain(own, sources);
+    table.chain(
+      `guard_${suffix}`,
+      kinds,
+      `type filter hook ingress device "${endpoint.interface}" priority -150; policy accept;`,
+    );
+  }
+  return table.build();
+};
