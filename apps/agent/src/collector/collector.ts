@@ -64,7 +64,8 @@ export interface CollectorStats {
   readonly abandoned: number;
   /** Log messages read and not yet delivered. */
   readonly queueDepth: number;
-  readonly lastEventAt: number | null;
+  /** Milliseconds since the epoch; absent before the first event. */
+  readonly lastEventAt?: number;
   /** False when the reader has not gone round its loop for three seconds. */
   readonly alive: boolean;
   readonly restarts: number;
@@ -291,7 +292,7 @@ class RunningCollector implements Collector {
       foreign: read("foreign"),
       abandoned: this.#abandoned,
       queueDepth: this.#queueDepth(),
-      lastEventAt: lastEventAt === 0 ? null : lastEventAt,
+      ...(lastEventAt === 0 ? {} : { lastEventAt }),
       alive:
         this.#reader !== null &&
         !this.#stopping &&

@@ -31,6 +31,8 @@ export interface PacketFields {
   sourcePort: number;
   /** Length on the wire, from the IP header. */
   bytes: number;
+  /** Where the transport header starts in the view. */
+  transport: number;
   /** TCP with SYN and without ACK: certainly the first packet of a connection, sent by the side that opened it. */
   opensTcp: boolean;
   s0: number;
@@ -50,6 +52,7 @@ export function emptyPacketFields(): PacketFields {
     port: 0,
     sourcePort: 0,
     bytes: 0,
+    transport: 0,
     opensTcp: false,
     s0: 0,
     s1: 0,
@@ -155,6 +158,7 @@ function decodeTransport(
   out: PacketFields,
 ): boolean {
   out.protocol = protocol;
+  out.transport = at;
   out.port = 0;
   out.sourcePort = 0;
   out.opensTcp = false;

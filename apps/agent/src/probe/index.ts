@@ -1,0 +1,3 @@
+/** Probes: connections tried on purpose, observed at both ends. */
+export { createProber, type Prober } from "./prober.ts";
+export type { ProbeOutcome, ProbeRequest, ProbeResult } from "./probe.ts";

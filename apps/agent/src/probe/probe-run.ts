@@ -1,0 +1,329 @@
+/**
+ * Runs any number of probes side by side on one thread: opens both ends, sends, and looks at all sockets in turns until each
+ * probe is decided or its time is up. Blocking time is bounded by `step`'s caller; nothing in here waits by itself.
+ */
+import { ICMP, ICMPV6, TCP, UDP, type IpAddress } from "@bulkhead/model";
+import { isKernelError } from "../kernel/kernel-error.ts";
+import { openAttempt, type Attempt } from "./attempt.ts";
+import { judge, type Observation, type ProbeRequest, type ProbeResult } from "./probe.ts";
+import { openResponder, type Responder } from "./responder.ts";
+import { hasPorts, sightingOf, type Sighting } from "./sighting.ts";
+import { familyOf } from "./socket-address.ts";
+import { openHostWitness, openPacketWitness, openTransitWitness, type Witness } from "./witness.ts";
+
+/** Long enough for the first retransmission of a SYN (RFC 6298: after 1 s), should the machine be so loaded that one is lost. */
+const PASS_LIMIT_MS = 1600;
+/** A packet crosses a bridge or router in well under a millisecond; this is patience for a loaded machine. */
+const BLOCKED_LIMIT_MS = 800;
+/** After one end has spoken, so long the other is waited for. */
+const GRACE_MS = 120;
+
+/** The one socket that sees what crosses the agent's own namespace. */
+const TRANSIT = "transit";
+
+interface Shared<T> {
+  readonly value: T;
+  users: number;
+}
+
+interface Running {
+  readonly request: ProbeRequest;
+  readonly attempt: Attempt;
+  readonly witness: Witness;
+  readonly witnessPlace: Observation["witness"];
+  /** Shows that the packet left a workload; absent for probes from the host. */
+  readonly departure: Witness | null;
+  readonly missedBefore: number;
+  readonly sighting: Sighting;
+  readonly sentAt: number;
+  readonly release: () => void;
+  readonly done: (result: ProbeResult) => void;
+  departed: boolean;
+  witnessed: boolean;
+  connected: boolean;
+  refusal: string | undefined;
+  /** When the first end spoke. */
+  spokenAt: number | null;
+}
+
+export interface ProbeRun {
+  readonly active: number;
+  /** Opens and sends; failures to do so are results too. */
+  start(request: ProbeRequest, done: (result: ProbeResult) => void): void;
+  /** Looks at everything once and finishes what is decided. */
+  step(): void;
+}
+
+/** `isOwnAddress`: does the agent's own namespace have the address? `clock`: milliseconds, monotonic. */
+export function createProbeRun(
+  isOwnAddress: (address: IpAddress) => boolean,
+  clock: () => number,
+): ProbeRun {
+  const running = new Set<Running>();
+  const bySighting = new Map<Sighting, Running>();
+  const byDeparture = new Map<Sighting, Running>();
+  const responders = new Map<string, Shared<Responder>>();
+  const witnesses = new Map<string, Shared<Witness>>();
+
+  const start = (request: ProbeRequest, done: (result: ProbeResult) => void): void => {
+    const releases: (() => void)[] = [];
+    const release = (): void => {
+      for (const one of releases.splice(0)) one();
+    };
+    try {
+      const place = placeOf(request, isOwnAddress);
+      const witness = share(
+        witnesses,
+        witnessKey(request, place),
+        () => openWitness(request, place),
+        releases,
+      );
+      const responder =
+        place === "uplink"
+          ? { kind: "service" as const }
+          : share(
+              responders,
+              responderKey(request),
+              () => openResponder(request, request.destinationNetns),
+              releases,
+            );
+      const nonce = (Math.random() * 0x1_0000_0000) >>> 0;
+      const attempt = openAttempt(request, responder.kind, nonce);
+      releases.push(attempt.close);
+      const sighting = sightingFor(request, place, attempt.sourcePort);
+      if (bySighting.has(sighting)) throw new Error("the same probe is already under way");
+      const departure =
+        request.sourceNetns === undefined
+          ? null
+          : share(witnesses, TRANSIT, openTransitWitness, releases);
+      const missedBefore = witness.missed();
+      const probe: Running = {
+        request,
+        attempt,
+        witness,
+        witnessPlace: place,
+        departure,
+        missedBefore,
+        sighting,
+        sentAt: clock(),
+        release,
+        done,
+        departed: false,
+        witnessed: false,
+        connected: false,
+        refusal: undefined,
+        spokenAt: null,
+      };
+      const refused = attempt.send();
+      if (refused !== null) {
+        release();
+        done(resultOf(probe, { sent: false, refusal: refused.refusal }, clock()));
+        return;
+      }
+      running.add(probe);
+      bySighting.set(sighting, probe);
+      byDeparture.set(departureOf(probe), probe);
+    } catch (error) {
+      release();
+      done(troubled(request, sentenceOf(error, request)));
+    }
+  };
+
+  const finish = (probe: Running): void => {
+    running.delete(probe);
+    bySighting.delete(probe.sighting);
+    byDeparture.delete(departureOf(probe));
+    const result = resultOf(
+      probe,
+      { sent: true, ...(probe.refusal === undefined ? {} : { refusal: probe.refusal }) },
+      clock(),
+    );
+    probe.release();
+    probe.done(result);
+  };
+
+  const step = (): void => {
+    for (const { value } of responders.values()) value.serve();
+    for (const [key, { value: witness }] of witnesses) {
+      const transit = key === TRANSIT;
+      witness.drain((sighting, outgoing) => {
+        if (transit && !outgoing) {
+          const left = byDeparture.get(sighting);
+          if (left !== undefined) left.departed = true;
+          return;
+        }
+        const seen = bySighting.get(transit ? looseSighting(sighting) : sighting);
+        if (seen !== undefined && seen.witness === witness && (transit || !outgoing))
+          seen.witnessed = true;
+      });
+    }
+    const now = clock();
+    for (const probe of running) {
+      if (!probe.connected && probe.refusal === undefined) {
+        const answer = probe.attempt.look();
+        if (answer === "answered") probe.connected = true;
+        else if (answer !== "none") probe.refusal = answer.refusal;
+      }
+      if (
+        probe.spokenAt === null &&
+        (probe.connected || probe.witnessed || probe.refusal !== undefined)
+      )
+        probe.spokenAt = now;
+      if (isDecided(probe, now)) finish(probe);
+    }
+  };
+
+  return {
+    get active() {
+      return running.size;
+    },
+    start,
+    step,
+  };
+}
+
+function isDecided(
+  { request, attempt, connected, witnessed, spokenAt, sentAt }: Running,
+  now: number,
+): boolean {
+  if (connected && witnessed) return true;
+  const grace = spokenAt !== null && now - spokenAt >= GRACE_MS;
+  // Seen, and the answer is only late: that is what the full time is for, when it should pass.
+  if (grace && !(request.expectPass && witnessed && attempt.answerable)) return true;
+  return now - sentAt >= (request.expectPass ? PASS_LIMIT_MS : BLOCKED_LIMIT_MS);
+}
+
+function resultOf(
+  probe: Running,
+  seen: { sent: boolean; refusal?: string },
+  now: number,
+): ProbeResult {
+  const { request, attempt, connected, witnessed } = probe;
+  const observation: Observation = {
+    ...seen,
+    departed: probe.departure === null ? null : probe.departed,
+    connected,
+    witnessed,
+    answerable: attempt.answerable,
+    witness: probe.witnessPlace,
+    missed: probe.witness.missed() - probe.missedBefore,
+  };
+  return {
+    expected: request.expectPass ? "pass" : "blocked",
+    sent: seen.sent && (probe.departure === null || probe.departed || witnessed),
+    connected,
+    witnessed,
+    ...judge(request.expectPass, observation),
+    latencyMs: now - probe.sentAt,
+    sourcePort: attempt.sourcePort,
+  };
+}
+
+function troubled({ expectPass }: ProbeRequest, trouble: string): ProbeResult {
+  const observation: Observation = {
+    sent: false,
+    departed: null,
+    connected: false,
+    witnessed: false,
+    answerable: true,
+    witness: "destination",
+    missed: 0,
+    trouble,
+  };
+  return {
+    expected: expectPass ? "pass" : "blocked",
+    sent: false,
+    connected: false,
+    witnessed: false,
+    ...judge(expectPass, observation),
+    latencyMs: 0,
+    sourcePort: 0,
+  };
+}
+
+function sentenceOf(error: unknown, { source, destination }: ProbeRequest): string {
+  if (isKernelError(error, "EADDRNOTAVAIL"))
+    return `${source} or ${destination} is not an address of its workload (any more)`;
+  if ((error as NodeJS.ErrnoException).code === "ENOENT")
+    return "the network namespace of one end is gone";
+  return `the probe could not be made: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+function placeOf(
+  { destination, destinationNetns }: ProbeRequest,
+  isOwnAddress: (address: IpAddress) => boolean,
+): Observation["witness"] {
+  if (destinationNetns !== undefined) return "destination";
+  return isOwnAddress(destination) ? "host" : "uplink";
+}
+
+function openWitness(
+  { protocol, destination, destinationNetns }: ProbeRequest,
+  place: Observation["witness"],
+): Witness {
+  const family = familyOf(destination);
+  if (destinationNetns !== undefined) return openPacketWitness(destinationNetns, family);
+  return place === "host" ? openHostWitness(protocol, destination, family) : openTransitWitness();
+}
+
+function witnessKey(
+  { protocol, destination, destinationNetns }: ProbeRequest,
+  place: Observation["witness"],
+): string {
+  if (place === "uplink") return TRANSIT;
+  return place === "host"
+    ? `host ${protocol} ${destination}`
+    : `${place} ${destinationNetns ?? ""} ${familyOf(destination)}`;
+}
+
+function responderKey({ protocol, destination, destinationNetns, port }: ProbeRequest): string {
+  // Protocols beyond TCP and UDP have one raw socket per address, whatever the port.
+  return `${destinationNetns ?? ""} ${protocol} ${destination} ${protocol === TCP || protocol === UDP ? port : ""}`;
+}
+
+function sightingFor(
+  request: ProbeRequest,
+  place: Observation["witness"],
+  sourcePort: number,
+): Sighting {
+  const { protocol, source, destination } = request;
+  const exact = sightingOf(protocol, source, destination, sourcePort, portIn(request));
+  return place === "uplink" ? looseSighting(exact) : exact;
+}
+
+/** As it looks on entering the agent's namespace: nothing is translated yet. */
+function departureOf({ request, attempt }: Running): Sighting {
+  const { protocol, source, destination } = request;
+  return sightingOf(protocol, source, destination, attempt.sourcePort, portIn(request));
+}
+
+function portIn({ protocol, port }: ProbeRequest): number {
+  return hasPorts(protocol) || protocol === ICMP || protocol === ICMPV6 ? port : 0;
+}
+
+/** On the way out address translation may have replaced the source and its port: protocol, destination and port remain. */
+function looseSighting(sighting: Sighting): Sighting {
+  const [protocol, , destination, , port] = sighting.split(" ");
+  return `${protocol} * ${destination} * ${port}`;
+}
+
+function share<T extends { close(): void }>(
+  table: Map<string, Shared<T>>,
+  key: string,
+  open: () => T,
+  releases: (() => void)[],
+): T {
+  let shared = table.get(key);
+  if (shared === undefined) {
+    shared = { value: open(), users: 0 };
+    table.set(key, shared);
+  }
+  const held = shared;
+  held.users++;
+  releases.push(() => {
+    if (--held.users > 0) return;
+    table.delete(key);
+    held.value.close();
+  });
+  return held.value;
+}
