@@ -53,7 +53,6 @@ requirements() {
 	test)
 		requirements demo
 		echo 'tcpdump tcpdump'
-		echo 'git git'
 		;;
 	bench)
 		requirements runtime
