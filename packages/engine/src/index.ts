@@ -9,3 +9,5 @@ export * from "./explain.ts";
 export * from "./replay.ts";
 export type { SmallestChange } from "./smallest-change.ts";
 export type { BlockTrace, DirectionTrace, RuleTrace, StageTrace } from "./trace.ts";
+export * from "./reach/reach.ts";
+export type { ReachGroup } from "./reach/reach-groups.ts";

@@ -1,16 +1,22 @@
 /**
- * Property checks with a seed that is printed when they fail: `FUZZ_SEED=123 npx vitest run packages/engine` replays it,
- * `FUZZ_RUNS=20` multiplies the number of runs.
+ * Property checks. `FUZZ_SEED=123 npx vitest run packages/engine` replays a seed that a failure printed; `FUZZ_RUNS=20`
+ * multiplies the number of runs.
  */
 import fc from "fast-check";
 
 const DEFAULT_SEED = 20_261_120;
 
-export function runs(numRuns: number): { numRuns: number } {
-  return { numRuns: Math.ceil(numRuns * Number(process.env["FUZZ_RUNS"] ?? 1)) };
+/** Empty when the property holds; else the report with seed, path and the shrunk counterexample. */
+export function failureOf<T>(property: fc.IRawProperty<T, false>, numRuns: number): string {
+  const details = fc.check(property, {
+    seed: Number(process.env["FUZZ_SEED"] ?? DEFAULT_SEED),
+    numRuns: Math.ceil(numRuns * Number(process.env["FUZZ_RUNS"] ?? 1)),
+    includeErrorInReport: true,
+  });
+  return details.failed ? (fc.defaultReportMessage(details) ?? "failed") : "";
 }
 
-export function check<T>(property: fc.IRawProperty<T, false>, options: { numRuns: number }): void {
-  const seed = Number(process.env["FUZZ_SEED"] ?? DEFAULT_SEED);
-  fc.assert(property, { ...options, seed, includeErrorInReport: true });
+/** Said inside a property: what was claimed of which case. */
+export function claim(holds: boolean, what: string, about?: unknown): asserts holds {
+  if (!holds) throw new Error(`${what}: ${JSON.stringify(about)}`);
 }

@@ -64,16 +64,16 @@ export class ClassMap {
     );
   }
 
-  get looksAtPrefixesOfKnown(): boolean {
-    return this.#prefixOwners !== null;
-  }
-
   /** The row for a known address. */
   rowOfKnown(position: number): TimedRow {
     const identity = this.#context.identities.ofKnown[position]!;
     const owners = this.#prefixOwners?.[position];
-    if (owners === undefined) return (this.#ofIdentity[identity] ??= this.#knownRow(identity, []));
-    return this.#knownRow(identity, owners);
+    return owners === undefined ? this.rowOfIdentity(identity) : this.#knownRow(identity, owners);
+  }
+
+  /** The row for an address of this identity that lies in no prefix. */
+  rowOfIdentity(identity: IdentityNumber): TimedRow {
+    return (this.#ofIdentity[identity] ??= this.#knownRow(identity, []));
   }
 
   #knownRow(identity: IdentityNumber, prefixOwners: readonly number[]): TimedRow {

@@ -23,10 +23,9 @@ import {
 import { indexInventory, type InventoryIndex } from "../inventory-index.ts";
 import { modeOf } from "../mode.ts";
 import { createMapSets } from "./map-sets.ts";
-import { DecisionTable } from "./decision-table.ts";
+import { assignCookies, DecisionTable } from "./decision-table.ts";
 import { IdentityTable } from "./identity-table.ts";
 import { RowTable } from "./row-table.ts";
-import { assignIds } from "./stable-id.ts";
 import { createViewCompiler } from "./compile-view.ts";
 
 export interface CompileOptions {
@@ -132,14 +131,6 @@ export function compileIndexed(
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function assignCookies(set: PolicySet): Map<string, string> {
-  const blocks = set.stages.flatMap((stage) => stage.blocks);
-  return assignIds(
-    blocks.flatMap((block) => [block.id, ...block.rules.map(({ id }) => id)]),
-    8,
-  );
 }
 
 function localWorkloads(index: InventoryIndex, endpoints: readonly Endpoint[]): Workload[] {

@@ -2,8 +2,9 @@
  * Decisions as small numbers, so that rows can be painted into typed arrays. Number 0 and 1 are the defaults; all
  * others name the rule or block that determined them by its cookie.
  */
-import type { Cookie, DecisionVerdict, RowDecision } from "@bulkhead/model";
+import type { Cookie, DecisionVerdict, PolicySet, RowDecision } from "@bulkhead/model";
 import { VERDICT_STRICTNESS } from "../strictness.ts";
+import { assignIds } from "./stable-id.ts";
 
 export const DEFAULT_COOKIE: Cookie = "00000000";
 export const DEFAULT_ALLOW = 0;
@@ -50,4 +51,13 @@ export class DecisionTable {
   isDefault(number: number): boolean {
     return number <= DEFAULT_DROP;
   }
+}
+
+/** A cookie for every rule and block of the set, by id. */
+export function assignCookies(set: PolicySet): Map<string, string> {
+  const blocks = set.stages.flatMap((stage) => stage.blocks);
+  return assignIds(
+    blocks.flatMap((block) => [block.id, ...block.rules.map(({ id }) => id)]),
+    8,
+  );
 }

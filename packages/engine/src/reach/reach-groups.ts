@@ -1,0 +1,196 @@
+/**
+ * Ends of connections, grouped by what policies can tell apart: two workloads are in one group when the same classes
+ * judge them and every class gives them the same rows. The world's addresses are grouped the same way.
+ */
+import { wholeRange, type IpFamily, type IpRange, type WorkloadId } from "@bulkhead/model";
+import { sweepRanges } from "../compile/address-sweep.ts";
+import type { CompiledClass } from "../compile/compile-view.ts";
+import type { TimedRow } from "../compile/timed-row.ts";
+import type { InventoryIndex } from "../inventory-index.ts";
+import type { Universe } from "./reach-universe.ts";
+
+/** A set of ends that all policies at hand treat alike. */
+export type ReachGroup =
+  | { readonly kind: "workloads"; readonly workloads: readonly WorkloadId[] }
+  | { readonly kind: "host" }
+  /** Sorted, disjoint, neighbours merged. */
+  | { readonly kind: "world"; readonly ranges: readonly IpRange[] };
+
+/** How an end looks at one of its addresses: its row in every class of every universe. */
+export interface Facet {
+  /** Null: the end has no address yet, and meets either family. */
+  readonly family: IpFamily | null;
+  readonly rows: ReadonlyMap<CompiledClass, number>;
+}
+
+/** Who judges the end, in one universe. */
+export interface Judges {
+  readonly egress: CompiledClass | null;
+  readonly ingress: CompiledClass | null;
+}
+
+export interface GroupedEnd {
+  readonly group: ReachGroup;
+  readonly facets: readonly Facet[];
+  /** One for each universe. */
+  readonly judges: readonly Judges[];
+}
+
+const NOBODY: Judges = { egress: null, ingress: null };
+
+/** Groups that hold for all universes together. */
+export function groupEnds(universes: readonly Universe[], index: InventoryIndex): GroupedEnd[] {
+  const judgesOf = new Map(
+    [...index.workloads.values()].map((workload) => [
+      workload,
+      universes.map((universe): Judges => ({
+        egress: universe.classOf(workload, "egress"),
+        ingress: universe.classOf(workload, "ingress"),
+      })),
+    ]),
+  );
+  const classes = universes.map((_, u) => [
+    ...new Set(
+      [...judgesOf.values()].flatMap((judges) =>
+        [judges[u]!.egress, judges[u]!.ingress].filter((judge) => judge !== null),
+      ),
+    ),
+  ]);
+  const rowsBy = (rowOf: (judge: CompiledClass, universe: Universe) => TimedRow) =>
+    new Map(
+      classes.flatMap((judges, u) =>
+        judges.map((judge) => [judge, rowOf(judge, universes[u]!).base] as const),
+      ),
+    );
+
+  const positions = new Map(index.known.map(({ address }, position) => [address, position]));
+  const facetAt = (position: number): Facet => ({
+    family: index.known[position]!.family,
+    rows: rowsBy((judge) => judge.map.rowOfKnown(position)),
+  });
+  const groups = new Grouping(universes.length);
+  for (const [workload, judges] of judgesOf) {
+    const owned = workload.addresses.filter((address) => index.at(address).workload === workload);
+    const facets =
+      owned.length > 0
+        ? owned.map((address) => facetAt(positions.get(address)!))
+        : [
+            {
+              family: null,
+              rows: rowsBy(({ map }, { identities }) => map.rowOfIdentity(identities.of(workload))),
+            },
+          ];
+    groups.addWorkload(workload.id, facets, judges);
+  }
+  const host = index.known.flatMap(({ kind }, position) => (kind === "host" ? [position] : []));
+  if (host.length > 0) groups.addHost(host.map(facetAt));
+  for (const { range, segments } of worldAtoms(classes.flat())) {
+    groups.addWorld(range, {
+      family: range.family,
+      rows: rowsBy((judge) => segments.get(judge) ?? judge.map.elsewhere),
+    });
+  }
+  return groups.all();
+}
+
+/** The world cut where any class cuts it. */
+function* worldAtoms(
+  classes: readonly CompiledClass[],
+): Iterable<{ range: IpRange; segments: ReadonlyMap<CompiledClass, TimedRow> }> {
+  const pieces = classes.flatMap((judge) =>
+    judge.map.world.map(({ row, ...range }) => ({ judge, row, range })),
+  );
+  const covered = sweepRanges(pieces.map(({ range }, owner) => ({ range, owner })));
+  for (const family of [4, 6] as const) {
+    const whole = wholeRange(family);
+    let from = whole.first;
+    for (const { first, last, owners } of covered.filter((one) => one.family === family)) {
+      if (from < first)
+        yield { range: { family, first: from, last: first - 1n }, segments: new Map() };
+      yield {
+        range: { family, first, last },
+        segments: new Map(owners.map((owner) => [pieces[owner]!.judge, pieces[owner]!.row])),
+      };
+      from = last + 1n;
+    }
+    if (from <= whole.last) {
+      yield { range: { family, first: from, last: whole.last }, segments: new Map() };
+    }
+  }
+}
+
+/** Collects ends by the text of everything that tells them apart. */
+class Grouping {
+  readonly #ends = new Map<
+    string,
+    { end: GroupedEnd; workloads: WorkloadId[]; ranges: IpRange[] }
+  >();
+  readonly #classNumbers = new Map<CompiledClass, number>();
+  readonly #nobody: readonly Judges[];
+
+  constructor(universes: number) {
+    this.#nobody = Array.from({ length: universes }, () => NOBODY);
+  }
+
+  addWorkload(id: WorkloadId, facets: readonly Facet[], judges: readonly Judges[]): void {
+    const workloads: WorkloadId[] = [];
+    this.#join({ kind: "workloads", workloads }, facets, judges, workloads, []).workloads.push(id);
+  }
+
+  addHost(facets: readonly Facet[]): void {
+    this.#join({ kind: "host" }, facets, this.#nobody, [], []);
+  }
+
+  addWorld(range: IpRange, facet: Facet): void {
+    const fresh: IpRange[] = [];
+    const { ranges } = this.#join(
+      { kind: "world", ranges: fresh },
+      [facet],
+      this.#nobody,
+      [],
+      fresh,
+    );
+    const previous = ranges.at(-1);
+    if (previous !== undefined && previous.last + 1n === range.first) {
+      ranges[ranges.length - 1] = { ...previous, last: range.last };
+    } else {
+      ranges.push(range);
+    }
+  }
+
+  all(): GroupedEnd[] {
+    return [...this.#ends.values()].map(({ end }) => end);
+  }
+
+  #join(
+    group: ReachGroup,
+    facets: readonly Facet[],
+    judges: readonly Judges[],
+    workloads: WorkloadId[],
+    ranges: IpRange[],
+  ) {
+    const texts = new Map(facets.map((facet) => [this.#facetText(facet), facet]));
+    const judgeText = judges.flatMap(({ egress, ingress }) => [
+      this.#number(egress),
+      this.#number(ingress),
+    ]);
+    const key = [group.kind, judgeText.join(), ...[...texts.keys()].toSorted()].join("|");
+    let found = this.#ends.get(key);
+    if (found === undefined) {
+      found = { end: { group, facets: [...texts.values()], judges }, workloads, ranges };
+      this.#ends.set(key, found);
+    }
+    return found;
+  }
+
+  #facetText({ family, rows }: Facet): string {
+    return `${family}:${[...rows.values()].join()}`;
+  }
+
+  #number(judge: CompiledClass | null): number {
+    if (judge === null) return -1;
+    let number = this.#classNumbers.get(judge);
+    if (number === undefined) this.#classNumbers.set(judge, (number = this.#classNumbers.size));
+    return number;
+  }
+}

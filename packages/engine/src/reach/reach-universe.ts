@@ -1,0 +1,94 @@
+/**
+ * One policy set seen from every workload at once: the classes of all of them, and for any end of a connection the ports
+ * that a class permits there. The compiler's own atoms and rows, so reachability cannot disagree with enforcement.
+ */
+import {
+  allPorts,
+  type Direction,
+  type PolicySet,
+  type PortSet,
+  type ProtocolNumber,
+  type Row,
+  type Workload,
+} from "@bulkhead/model";
+import { createViewCompiler, type CompiledClass } from "../compile/compile-view.ts";
+import { assignCookies, DecisionTable } from "../compile/decision-table.ts";
+import { IdentityTable } from "../compile/identity-table.ts";
+import { RowTable } from "../compile/row-table.ts";
+import type { InventoryIndex } from "../inventory-index.ts";
+import { isActive, type DecideOptions } from "../judge-stage.ts";
+
+export interface Universe {
+  readonly set: PolicySet;
+  readonly identities: IdentityTable;
+  /** Null: nothing asks about it. */
+  classOf(workload: Workload, direction: Direction): CompiledClass | null;
+  /** The ports that row number `row` permits. */
+  permitted(row: number): PortSet;
+}
+
+export function createUniverse(
+  set: PolicySet,
+  index: InventoryIndex,
+  options: DecideOptions,
+): Universe {
+  const frozen = freeze(set, options);
+  const decisions = new DecisionTable(assignCookies(frozen));
+  const rows = new RowTable(decisions);
+  const identities = new IdentityTable(frozen, index);
+  const context = { index, identities, now: options.now, decisions, rows };
+  const compiler = createViewCompiler(frozen, "live", context);
+  const ports = new Map<number, PortSet>();
+  return {
+    set: frozen,
+    identities,
+    classOf: (workload, direction) => compiler.classOf(workload, direction),
+    permitted(row) {
+      let found = ports.get(row);
+      if (found === undefined) ports.set(row, (found = permittedPorts(rows.at(row))));
+      return found;
+    },
+  };
+}
+
+/** The set as it stands at one moment in one view: nothing staged, nothing that will expire. */
+export function freeze(set: PolicySet, options: DecideOptions): PolicySet {
+  return {
+    ...set,
+    stages: set.stages.map((stage) => ({
+      ...stage,
+      blocks: stage.blocks
+        .filter((block) => isActive(block, options))
+        .map((block) => ({
+          ...block,
+          expiresAt: undefined,
+          enforce: "on" as const,
+          rules: block.rules
+            .filter((rule) => isActive(rule, options))
+            .map((rule) => ({ ...rule, expiresAt: undefined, enforce: "on" as const })),
+        })),
+    })),
+  };
+}
+
+/** Everything in a row that is allowed, as a canonical port set. */
+export function permittedPorts(row: Omit<Row, "id">): PortSet {
+  const others = row.others.verdict === "allow";
+  if (row.protocols.length === 0 && others) return allPorts;
+  const byProtocol: { protocol: ProtocolNumber; intervals: { first: number; last: number }[] }[] =
+    [];
+  for (const { protocol, intervals } of row.protocols) {
+    const allowed: { first: number; last: number }[] = [];
+    for (const { first, last, decision } of intervals) {
+      if (decision.verdict !== "allow") continue;
+      const previous = allowed.at(-1);
+      if (previous !== undefined && previous.last + 1 === first) previous.last = last;
+      else allowed.push({ first, last });
+    }
+    const everything =
+      allowed.length === 1 && allowed[0]!.first === 0 && allowed[0]!.last === 0xffff;
+    if (others ? !everything : allowed.length > 0)
+      byProtocol.push({ protocol, intervals: allowed });
+  }
+  return { byProtocol, others };
+}

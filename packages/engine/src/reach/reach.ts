@@ -1,0 +1,191 @@
+/**
+ * Who can reach whom, over sets and not over pairs: work is in groups squared, and pairs are written out only when
+ * somebody asks for them. A workload's way to itself is left out.
+ */
+import {
+  allPorts,
+  emptyPorts,
+  equalPorts,
+  intersect,
+  isEmptyPorts,
+  subtract,
+  union,
+  type IpRange,
+  type PolicySet,
+  type PortSet,
+  type WorkloadId,
+} from "@bulkhead/model";
+import type { InventoryIndex } from "../inventory-index.ts";
+import type { View } from "../judge-stage.ts";
+import { groupEnds, type Facet, type GroupedEnd, type ReachGroup } from "./reach-groups.ts";
+import { createUniverse, type Universe } from "./reach-universe.ts";
+
+/** Every member of `from` may open connections to every other member of `to`, on these ports and no others. */
+export interface Connection {
+  readonly from: ReachGroup;
+  readonly to: ReachGroup;
+  readonly ports: PortSet;
+}
+
+/** All permitted connections with a workload at one end at least. Pairs without any are not listed. */
+export function reach(
+  set: PolicySet,
+  index: InventoryIndex,
+  now: number,
+  view: View = "live",
+): Connection[] {
+  const universe = createUniverse(set, index, { now, view });
+  return pairs(groupEnds([universe], index)).flatMap(({ from, to }) =>
+    connection(from, to, permitted(universe, 0, from, to)),
+  );
+}
+
+export interface ConnectionDiff {
+  readonly added: readonly Connection[];
+  readonly removed: readonly Connection[];
+}
+
+/** What the new set permits and the old one does not, and the other way round. */
+export function diffSets(
+  oldSet: PolicySet,
+  newSet: PolicySet,
+  index: InventoryIndex,
+  now: number,
+  view: View = "live",
+): ConnectionDiff {
+  const before = createUniverse(oldSet, index, { now, view });
+  const after = createUniverse(newSet, index, { now, view });
+  const added: Connection[] = [];
+  const removed: Connection[] = [];
+  for (const { from, to } of pairs(groupEnds([before, after], index))) {
+    const was = permitted(before, 0, from, to);
+    const is = permitted(after, 1, from, to);
+    added.push(...connection(from, to, subtract(is, was)));
+    removed.push(...connection(from, to, subtract(was, is)));
+  }
+  return { added, removed };
+}
+
+function pairs(ends: readonly GroupedEnd[]): { from: GroupedEnd; to: GroupedEnd }[] {
+  const found: { from: GroupedEnd; to: GroupedEnd }[] = [];
+  for (const from of ends) {
+    for (const to of ends) {
+      const concerned = from.group.kind === "workloads" || to.group.kind === "workloads";
+      const alone =
+        from === to && from.group.kind === "workloads" && from.group.workloads.length < 2;
+      if (concerned && !alone) found.push({ from, to });
+    }
+  }
+  return found;
+}
+
+function connection({ group: from }: GroupedEnd, { group: to }: GroupedEnd, ports: PortSet) {
+  return isEmptyPorts(ports) ? [] : [{ from, to, ports }];
+}
+
+/** Over all pairs of addresses that can meet: what egress permits there and ingress permits from there. */
+function permitted(universe: Universe, number: number, from: GroupedEnd, to: GroupedEnd): PortSet {
+  const judgeOut = from.judges[number]!.egress;
+  const exempt = universe.set.profile.nodeExempt && from.group.kind === "host";
+  const judgeIn = exempt ? null : to.judges[number]!.ingress;
+  const seenBy = (judge: typeof judgeOut, facet: Facet) =>
+    judge === null ? allPorts : universe.permitted(facet.rows.get(judge)!);
+  let ports: PortSet = emptyPorts;
+  for (const source of from.facets) {
+    for (const destination of to.facets) {
+      if (!canMeet(source, destination)) continue;
+      ports = union(ports, intersect(seenBy(judgeOut, destination), seenBy(judgeIn, source)));
+    }
+  }
+  return ports;
+}
+
+function canMeet(a: Facet, b: Facet): boolean {
+  return a.family === null || b.family === null || a.family === b.family;
+}
+
+/** One end of a connection written out. */
+export type ReachEnd =
+  | { readonly kind: "workload"; readonly workload: WorkloadId }
+  | { readonly kind: "host" }
+  | { readonly kind: "world"; readonly range: IpRange };
+
+export interface PairConnection {
+  readonly from: ReachEnd;
+  readonly to: ReachEnd;
+  readonly ports: PortSet;
+}
+
+/** Every pair on its own, sorted by name; world ranges that are neighbours and permit the same are one. */
+export function expandConnections(connections: readonly Connection[]): PairConnection[] {
+  const out: PairConnection[] = [];
+  const worldly = new Map<string, PairConnection[]>();
+  for (const { from, to, ports } of connections) {
+    for (const source of endsOf(from)) {
+      for (const destination of endsOf(to)) {
+        const pair = { from: source, to: destination, ports };
+        if (source.kind === "workload" && destination.kind === "workload") {
+          if (source.workload !== destination.workload) out.push(pair);
+        } else if (source.kind === "world" || destination.kind === "world") {
+          const key = `${endText(source)} ${endText(destination)}`;
+          const others = worldly.get(key);
+          if (others === undefined) worldly.set(key, [pair]);
+          else others.push(pair);
+        } else {
+          out.push(pair);
+        }
+      }
+    }
+  }
+  out.push(...[...worldly.values()].flatMap(mergeNeighbours));
+  const text = ({ from, to }: PairConnection) => `${endText(from)} ${endText(to)}`;
+  return out.toSorted((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0));
+}
+
+function endsOf(group: ReachGroup): ReachEnd[] {
+  switch (group.kind) {
+    case "workloads":
+      return group.workloads.map((workload) => ({ kind: "workload", workload }));
+    case "host":
+      return [group];
+    case "world":
+      return group.ranges.map((range) => ({ kind: "world", range }));
+  }
+}
+
+function endText(end: ReachEnd): string {
+  return end.kind === "workload" ? end.workload : end.kind;
+}
+
+/** Pairs of one workload with stretches of the world. */
+function mergeNeighbours(found: readonly PairConnection[]): PairConnection[] {
+  const range = ({ from, to }: PairConnection): IpRange =>
+    from.kind === "world" ? from.range : to.kind === "world" ? to.range : unreachable();
+  const sorted = found.toSorted((a, b) => compareRanges(range(a), range(b)));
+  const merged: PairConnection[] = [];
+  for (const pair of sorted) {
+    const previous = merged.at(-1);
+    const adjoins =
+      previous !== undefined &&
+      range(previous).family === range(pair).family &&
+      range(previous).last + 1n === range(pair).first &&
+      equalPorts(previous.ports, pair.ports);
+    if (!adjoins) merged.push(pair);
+    else merged[merged.length - 1] = upTo(previous, range(pair).last);
+  }
+  return merged;
+}
+
+function unreachable(): never {
+  throw new Error("a pair without the world among the world's pairs");
+}
+
+function upTo(pair: PairConnection, last: bigint): PairConnection {
+  const widen = (end: ReachEnd): ReachEnd =>
+    end.kind === "world" ? { kind: "world", range: { ...end.range, last } } : end;
+  return { ...pair, from: widen(pair.from), to: widen(pair.to) };
+}
+
+function compareRanges(a: IpRange, b: IpRange): number {
+  return a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0);
+}

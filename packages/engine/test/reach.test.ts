@@ -1,0 +1,217 @@
+/** Reachability over sets agrees with the reference on every pair, and a diff is the difference of two reachabilities. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  hasPort,
+  isEmptyPorts,
+  parseIp,
+  rangeContains,
+  type FlowQuery,
+  type IpAddress,
+  type PolicySet,
+  type Workload,
+} from "@bulkhead/model";
+import {
+  decide,
+  diffSets,
+  expandConnections,
+  indexInventory,
+  reach,
+  type InventoryIndex,
+  type PairConnection,
+  type ReachEnd,
+} from "../src/index.ts";
+import { claim, failureOf } from "./check.ts";
+import {
+  ADDRESSES,
+  flowArbitrary,
+  inventoryArbitrary,
+  NOW,
+  policySetArbitrary,
+  worldArbitrary,
+} from "./worlds.ts";
+
+type Ports = Pick<FlowQuery, "protocol" | "port">;
+
+const samples: fc.Arbitrary<Ports[]> = fc.array(
+  flowArbitrary.map(({ protocol, port }) => ({ protocol, port })),
+  { minLength: 4, maxLength: 4 },
+);
+const family = (address: IpAddress) => parseIp(address)!.family;
+
+/** The ends that policies speak of: workloads with all their addresses, the host, single addresses of the world. */
+function endsOf(index: InventoryIndex): { end: ReachEnd | IpAddress; addresses: IpAddress[] }[] {
+  const owned = (workload: Workload) =>
+    workload.addresses.filter((address) => index.at(address).workload === workload);
+  return [
+    ...[...index.workloads.values()]
+      .filter((workload) => owned(workload).length > 0)
+      .map((workload) => ({
+        end: { kind: "workload" as const, workload: workload.id },
+        addresses: owned(workload),
+      })),
+    {
+      end: { kind: "host" },
+      addresses: ADDRESSES.filter((address) => index.at(address).kind === "host"),
+    },
+    ...ADDRESSES.filter((address) => index.at(address).kind === "world").map((address) => ({
+      end: address,
+      addresses: [address],
+    })),
+  ];
+}
+
+function isEnd(end: ReachEnd, wanted: ReachEnd | IpAddress): boolean {
+  if (typeof wanted === "string") {
+    return end.kind === "world" && rangeContains(end.range, parseIp(wanted)!);
+  }
+  if (end.kind === "workload")
+    return wanted.kind === "workload" && wanted.workload === end.workload;
+  return end.kind === wanted.kind && end.kind === "host";
+}
+
+function allows(
+  set: PolicySet,
+  index: InventoryIndex,
+  from: readonly IpAddress[],
+  to: readonly IpAddress[],
+  ports: Ports,
+): boolean {
+  return from.some((source) =>
+    to.some(
+      (destination) =>
+        family(source) === family(destination) &&
+        decide(set, index, { source, destination, ...ports }, { now: NOW, view: "live" })
+          .verdict === "allow",
+    ),
+  );
+}
+
+function lists(
+  pairs: readonly PairConnection[],
+  from: ReachEnd | IpAddress,
+  to: ReachEnd | IpAddress,
+  { protocol, port }: Ports,
+): boolean {
+  return pairs.some(
+    (pair) => isEnd(pair.from, from) && isEnd(pair.to, to) && hasPort(pair.ports, protocol, port),
+  );
+}
+
+function* askable(index: InventoryIndex) {
+  const ends = endsOf(index);
+  for (const from of ends) {
+    for (const to of ends) {
+      const concerned = [from, to].some(
+        ({ end }) => typeof end !== "string" && end.kind === "workload",
+      );
+      if (concerned && from !== to) yield { from, to };
+    }
+  }
+}
+
+function withOneAddress(workload: Workload, position: number): Workload {
+  return { ...workload, addresses: [`10.9.9.${position}`] };
+}
+
+describe("reach", () => {
+  it("lists exactly the connections that decide allows", () => {
+    let permitted = 0;
+    const agrees = fc.property(worldArbitrary, samples, ({ set, inventory }, flows) => {
+      const index = indexInventory(inventory);
+      const pairs = expandConnections(reach(set, index, NOW));
+      for (const { from, to } of askable(index)) {
+        for (const ports of flows) {
+          const expected = allows(set, index, from.addresses, to.addresses, ports);
+          const got = lists(pairs, from.end, to.end, ports);
+          claim(got === expected, `decide ${expected}, reach ${got}`, { from, to, ports });
+          if (got) permitted++;
+        }
+      }
+    });
+    expect(failureOf(agrees, 120)).toBe("");
+    expect(permitted).toBeGreaterThan(1000);
+  });
+
+  it("lists a pair of workloads once, and world ranges of a pair apart from one another", () => {
+    const disjoint = fc.property(worldArbitrary, ({ set, inventory }) => {
+      const pairs = expandConnections(reach(set, indexInventory(inventory), NOW));
+      const texts = pairs.map(({ from, to }) =>
+        JSON.stringify([from, to], (_, value) => (typeof value === "bigint" ? `${value}` : value)),
+      );
+      claim(new Set(texts).size === texts.length, "a pair twice", texts);
+      claim(
+        pairs.every(({ ports }) => !isEmptyPorts(ports)),
+        "nothing permitted",
+      );
+    });
+    expect(failureOf(disjoint, 100)).toBe("");
+  });
+
+  it("sees workloads that have no address yet", () => {
+    const sameWithout = fc.property(policySetArbitrary, inventoryArbitrary, (set, inventory) => {
+      // Prefixes that match workloads need addresses; without them an address makes no difference.
+      const byName: PolicySet = {
+        ...set,
+        stages: set.stages.map((stage) => ({
+          ...stage,
+          blocks: stage.blocks.map((block) => ({
+            ...block,
+            rules: block.rules.map((rule) => ({
+              ...rule,
+              peers: rule.peers.filter((peer) => peer.kind !== "cidr" || !peer.matchesWorkloads),
+            })),
+          })),
+        })),
+      };
+      const bare = {
+        ...inventory,
+        workloads: inventory.workloads.map((workload) => ({ ...workload, addresses: [] })),
+      };
+      const addressed = { ...inventory, workloads: inventory.workloads.map(withOneAddress) };
+      const between = (world: typeof inventory) =>
+        expandConnections(reach(byName, indexInventory(world), NOW)).filter(
+          ({ from, to }) => from.kind === "workload" && to.kind === "workload",
+        );
+      const [without, having] = [between(bare), between(addressed)];
+      claim(JSON.stringify(without) === JSON.stringify(having), "differs", { without, having });
+    });
+    expect(failureOf(sameWithout, 100)).toBe("");
+  });
+});
+
+describe("diffSets", () => {
+  it("lists what one set permits and the other does not", () => {
+    let changed = 0;
+    const agrees = fc.property(
+      worldArbitrary,
+      policySetArbitrary,
+      samples,
+      ({ set, inventory }, other, flows) => {
+        const index = indexInventory(inventory);
+        const { added, removed } = diffSets(set, other, index, NOW);
+        const [plus, minus] = [expandConnections(added), expandConnections(removed)];
+        for (const { from, to } of askable(index)) {
+          for (const ports of flows) {
+            const was = allows(set, index, from.addresses, to.addresses, ports);
+            const is = allows(other, index, from.addresses, to.addresses, ports);
+            const about = { from, to, ports };
+            claim(lists(plus, from.end, to.end, ports) === (is && !was), "added", about);
+            claim(lists(minus, from.end, to.end, ports) === (was && !is), "removed", about);
+            if (was !== is) changed++;
+          }
+        }
+      },
+    );
+    expect(failureOf(agrees, 80)).toBe("");
+    expect(changed).toBeGreaterThan(500);
+  });
+
+  it("is empty between a set and itself", () => {
+    const empty = fc.property(worldArbitrary, ({ set, inventory }) => {
+      const { added, removed } = diffSets(set, set, indexInventory(inventory), NOW);
+      claim(added.length + removed.length === 0, "a difference", { added, removed });
+    });
+    expect(failureOf(empty, 50)).toBe("");
+  });
+});
