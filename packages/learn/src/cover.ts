@@ -65,7 +65,7 @@ function isPeer(
       return member === undefined && end.name === "host";
     case "networkSet": {
       if (member !== undefined || end.name === "host") return false;
-      const proposed = networkSets.find((set) => set.name === peer.name);
+      const proposed = networkSets.find((set) => `${set.namespace}/${set.name}` === peer.name);
       if (proposed === undefined) return end.name === peer.name;
       return proposed.cidrs.some((cidr) => cidr.startsWith(`${end.address}/`));
     }

@@ -127,7 +127,19 @@ function endOf(end: FlowEnd, grouping: Grouping): End {
   if (end.name === "world" || end.name === end.address) {
     return { kind: "address", key: `address ${end.address}`, address: end.address };
   }
-  return { kind: "set", key: `set ${end.name}`, name: end.name, short: nameOf(end.name) };
+  // A set that an earlier suggestion proposed says no more than its addresses: the next one proposes it again.
+  if (PROPOSED_SET.test(end.name)) {
+    return { kind: "address", key: `address ${end.address}`, address: end.address };
+  }
+  const short = nameOf(end.name.slice(end.name.indexOf("/") + 1));
+  return { kind: "set", key: `set ${end.name}`, name: end.name, short };
+}
+
+/** How proposed sets are called; see `proposedSetName`. */
+const PROPOSED_SET = /^[^/]*\/(outside-of|callers-of)-/;
+
+export function proposedSetName(outward: boolean, group: string): string {
+  return `${outward ? "outside-of" : "callers-of"}-${group}`;
 }
 
 /** ICMPv6 types a link cannot do without (RFC 4890 §4.4.1); the datapath exempts them. */

@@ -86,10 +86,15 @@ function peerManifest(peer: SuggestedPeer, home: string): PeerManifest {
     case "host":
       return { entity: "host" };
     case "networkSet":
-      return { networkSet: peer.name };
+      return { networkSet: withinHome(peer.name, home) };
     case "workloads": {
       const selector = formatSelector(peer.selector);
       return peer.namespace === home ? selector : { selector, namespace: peer.namespace };
     }
   }
+}
+
+/** A set of the same namespace is named without it. */
+function withinHome(name: string, home: string): string {
+  return name.startsWith(`${home}/`) ? name.slice(home.length + 1) : name;
 }

@@ -3,7 +3,7 @@
  * public service or a wild destination, and a person says which. Never any/any.
  */
 import type { Cidr, Edge, SuggestedNetworkSet } from "@bulkhead/model";
-import type { End } from "./ends.ts";
+import { proposedSetName, type End } from "./ends.ts";
 import type { Refused } from "./judge.ts";
 import { by, compareText, groupBy } from "./order.ts";
 import type { Need } from "./rules.ts";
@@ -55,7 +55,8 @@ export function nameWorld(raw: readonly RawNeed[], maximum: number): WorldResult
     if (first === undefined) continue;
     const set = makeSet(first, taken);
     networkSets.push(set);
-    const end: End = { kind: "set", key: `set ${set.name}`, name: set.name, short: "world" };
+    const name = `${set.namespace}/${set.name}`;
+    const end: End = { kind: "set", key: `set ${name}`, name, short: "world" };
     for (const one of same) {
       inner.push({
         source: one.outward ? one.inside : end,
@@ -116,7 +117,7 @@ function setOrder(items: readonly Wanted[]): string {
 function makeSet(one: Wanted, taken: Set<string>): SuggestedNetworkSet {
   const inside = one.inside.kind === "group" ? one.inside.group : undefined;
   const namespace = inside?.namespace ?? "default";
-  const base = `${one.outward ? "outside-of" : "callers-of"}-${inside?.name ?? "host"}`;
+  const base = proposedSetName(one.outward, inside?.name ?? "host");
   let name = base;
   if (taken.has(`${namespace}/${name}`)) name = `${base}-${one.port}`;
   for (let count = 2; taken.has(`${namespace}/${name}`); count += 1)

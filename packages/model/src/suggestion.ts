@@ -31,7 +31,7 @@ export type SuggestedPeer =
       readonly name: string;
     }
   | { readonly kind: "host" }
-  /** A set of addresses: proposed along with the rules, or one that exists already. */
+  /** A set of addresses, `namespace/name`: proposed along with the rules, or one that exists already. */
   | { readonly kind: "networkSet"; readonly name: string };
 
 export interface SuggestedPort {

@@ -2,7 +2,7 @@
  * A suggestion as one YAML file: native resources, the evidence behind each in comments above it, and at the end what was
  * set aside and why. The same suggestion always gives the same text.
  */
-import { stringify } from "yaml";
+import { printResources, type CommentedResource } from "@bulkhead/dialects";
 import { manifestsOf, type SuggestedManifest } from "@bulkhead/learn";
 import {
   formatPort,
@@ -33,17 +33,23 @@ export const REASONS: Readonly<Record<SetAsideReason, string>> = {
 };
 
 export function suggestionText(suggestion: Suggestion): string {
-  const documents = manifestsOf(suggestion).map((item) => {
-    const yaml = stringify(item.manifest, { lineWidth: 100, flowCollectionPadding: false });
-    return `${comment(commentOf(item))}${yaml}`;
-  });
+  const all = manifestsOf(suggestion);
+  const isRare = (item: SuggestedManifest): boolean => item.of === "rule" && item.from.rare;
+  const regular = printResources(all.filter((item) => !isRare(item)).map(commented));
+  const rare = printResources(all.filter(isRare).map(commented));
   const header = comment([
     "Least privilege for what was seen. Everything else is denied once this is enforced.",
     `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length, "edge")}, listed at the end.`,
   ]);
+  const documents = [regular, rare].filter((text) => text !== "");
   return [header, ...documents.map((text) => `---\n${text}`), comment(asideLines(suggestion))].join(
     "",
   );
+}
+
+function commented(item: SuggestedManifest): CommentedResource {
+  const text = commentOf(item).map(printable).join("\n");
+  return { manifest: item.manifest, comments: [{ path: [], text }] };
 }
 
 function comment(lines: readonly string[]): string {

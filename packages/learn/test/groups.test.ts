@@ -1,0 +1,99 @@
+import { formatSelector } from "@bulkhead/model";
+import { describe, expect, it } from "vitest";
+import { groupWorkloads, type Member } from "../src/index.ts";
+
+function member(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  namespace = "shop",
+): Member {
+  return { id: `${namespace}/${name}`, namespace, labels };
+}
+
+function told(members: readonly Member[]): readonly string[] {
+  const { groups, ungrouped } = groupWorkloads(members);
+  return [
+    ...groups.map(
+      (group) =>
+        `${group.namespace} ${group.name}: ${formatSelector(group.selector)} = ${group.members.join(", ")}`,
+    ),
+    ...ungrouped.map((one) => `ungrouped ${one.id}`),
+  ];
+}
+
+describe("grouping by labels", () => {
+  it("puts copies of one role together and leaves names and hashes out", () => {
+    const labels = (hash: string) => ({ app: "web", "pod-template-hash": hash, instance: hash });
+    expect(
+      told([
+        member("web-1", labels("a")),
+        member("web-2", labels("b")),
+        member("db", { app: "db" }),
+      ]),
+    ).toEqual(["shop db: app=db = shop/db", "shop web: app=web = shop/web-1, shop/web-2"]);
+  });
+
+  it("prefers the recommended key, and falls back for those that lack it without catching the others", () => {
+    expect(
+      told([
+        member("a", { "app.kubernetes.io/name": "web", app: "old" }),
+        member("b", { "app.kubernetes.io/name": "db" }),
+        member("c", { app: "old" }),
+      ]),
+    ).toEqual([
+      "shop db: app.kubernetes.io/name=db = shop/b",
+      "shop old: app=old,!app.kubernetes.io/name = shop/c",
+      "shop web: app.kubernetes.io/name=web = shop/a",
+    ]);
+  });
+
+  it("tells roles apart where one app has several", () => {
+    expect(
+      told([
+        member("f1", { app: "shop", role: "front" }),
+        member("f2", { app: "shop", role: "front" }),
+        member("b1", { app: "shop", role: "back" }),
+      ]),
+    ).toEqual([
+      "shop shop-back: app=shop,role=back = shop/b1",
+      "shop shop-front: app=shop,role=front = shop/f1, shop/f2",
+    ]);
+  });
+
+  it("does not split by a key that not every member bears", () => {
+    expect(told([member("a", { app: "x", role: "r" }), member("b", { app: "x" })])).toEqual([
+      "shop x: app=x = shop/a, shop/b",
+    ]);
+  });
+
+  it("takes a house's own key when there is no customary one, unless every value differs", () => {
+    expect(
+      told([
+        member("a", { function: "mail", serial: "1" }),
+        member("b", { function: "mail", serial: "2" }),
+        member("c", { function: "web", serial: "3" }),
+      ]),
+    ).toEqual(["shop mail: function=mail = shop/a, shop/b", "shop web: function=web = shop/c"]);
+  });
+
+  it("leaves out who has nothing but a hash", () => {
+    expect(told([member("a", { "pod-template-hash": "x" }), member("b", { app: "b" })])).toEqual([
+      "shop b: app=b = shop/b",
+      "ungrouped shop/a",
+    ]);
+  });
+
+  it("keeps namespaces apart, and names apart that would read the same", () => {
+    expect(
+      told([
+        member("a", { app: "Web" }),
+        member("b", { app: "web" }),
+        member("c", { app: "web" }, "ops"),
+      ]),
+    ).toEqual([
+      "ops web: app=web = ops/c",
+      "shop web: app=Web = shop/a",
+      "shop web-2: app=web = shop/b",
+    ]);
+  });
+});
