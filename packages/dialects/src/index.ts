@@ -19,3 +19,4 @@ export {
 export type { SourceFile } from "./text/document.ts";
 export { printResources, type Comment, type CommentedResource } from "./native/print.ts";
 export { toManifest } from "./native/to-manifest.ts";
+export { nativeSchemas } from "./native/json-schema.ts";

@@ -140,7 +140,7 @@ const reportUnread = (head: Head, at: Reader): void => {
     at.report(
       "BH0402",
       place,
-      `${owner[1]}'s \`${head.kind}\` is not read yet`,
+      `\`${head.kind}\` of ${owner[1]} is not read yet`,
       "take it out, or say the same with a Policy",
     );
     return;

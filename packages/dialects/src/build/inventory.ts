@@ -119,13 +119,13 @@ const controllerOf = (
 ): { readonly kind: string; readonly name: string } | undefined => {
   const references = object.metadata.ownerReferences ?? [];
   const owner = references.find(({ controller }) => controller === true) ?? references[0];
-  return owner === undefined || owner.kind === "Node"
-    ? undefined
-    : { kind: owner.kind, name: owner.name };
+  if (owner === undefined || owner.kind === "Node") return undefined;
+  return { kind: owner.kind ?? object.kind, name: owner.name };
 };
 
+const namespaceOf = (object: PodMaker): string => object.metadata.namespace ?? DEFAULT_NAMESPACE;
+
 const addPods = (draft: Draft, objects: readonly PodMaker[]): void => {
-  const namespaceOf = (object: PodMaker): string => object.metadata.namespace ?? DEFAULT_NAMESPACE;
   const owners = new Set(
     objects.flatMap((object) => {
       const owner = controllerOf(object);

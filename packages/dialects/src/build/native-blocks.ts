@@ -21,8 +21,8 @@ export interface StagedBlock {
 }
 
 type NativeRule =
-  | NonNullable<PolicySpec["ingress"]>[number]
-  | NonNullable<PolicySpec["egress"]>[number];
+  | NonNullable<PolicySpec["ingress"]>["rules"][number]
+  | NonNullable<PolicySpec["egress"]>["rules"][number];
 
 const ALL: readonly PortMatch[] = [{ kind: "all" }];
 const DEFAULT_PRIORITY = 1000;
@@ -142,21 +142,21 @@ export const policyBlocks = (policy: Policy, context: BuildContext): readonly St
       `\`${refId(ref)}\` has neither \`ingress\` nor \`egress\` and does nothing`,
     );
   }
-  const blocks = sections.flatMap(([direction, rules]): StagedBlock[] => {
-    if (rules === undefined) return [];
+  const blocks = sections.flatMap(([direction, section]): StagedBlock[] => {
+    if (section === undefined) return [];
     const id = `${refId(ref)}#${direction}`;
     return [
       {
         stage: tier,
         block: {
           id,
-          source: spec.source,
+          source: section.source,
           subject: workloadPeer(spec.subject, ref.namespace),
           direction,
           order: [spec.priority ?? DEFAULT_PRIORITY],
           isolates: tier === "application",
           enforce: enforcement(spec.mode, context),
-          rules: policyRules(rules, id, spec, ref.namespace, context),
+          rules: policyRules(section.rules, id, spec, ref.namespace, context),
           ...until(spec.expires),
           policy: ref,
         },
@@ -171,6 +171,8 @@ interface Pair {
   readonly stage: string;
   readonly spec: Intent["spec"] | Exception["spec"];
   readonly source: SourceSpan;
+  /** The whole resource. */
+  readonly resource: SourceSpan;
   readonly isolates: boolean;
   readonly enforce: "on" | "staged";
 }
@@ -230,7 +232,7 @@ const pairBlocks = (pair: Pair, context: BuildContext): readonly StagedBlock[] =
   if (to.kind === "workloads") {
     blocks.push(pairBlock(pair, "ingress", workloadPeer(to, home), from, context));
   }
-  return expired(pair.ref, expires, pair.source, context) ? [] : blocks;
+  return expired(pair.ref, expires, pair.resource, context) ? [] : blocks;
 };
 
 export const intentBlocks = (intent: Intent, context: BuildContext): readonly StagedBlock[] =>
@@ -240,6 +242,7 @@ export const intentBlocks = (intent: Intent, context: BuildContext): readonly St
       stage: "application",
       spec: intent.spec,
       source: intent.spec.source,
+      resource: intent.source,
       isolates: true,
       enforce: enforcement(intent.spec.mode, context),
     },
@@ -256,6 +259,7 @@ export const exceptionBlocks = (
       stage: "exception",
       spec: exception.spec,
       source: exception.spec.source,
+      resource: exception.source,
       isolates: false,
       enforce: enforcement(undefined, context),
     },

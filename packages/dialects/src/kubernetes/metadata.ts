@@ -7,7 +7,7 @@ const texts = dictionary("texts", text, anyKey);
 
 const ownerReference = fields(
   "an owner reference",
-  { kind: required(text), name: required(text), controller: optional(flag) },
+  { kind: optional(text), name: required(text), controller: optional(flag) },
   { open: true },
 );
 

@@ -24,13 +24,13 @@ const containerPort = mapped(
     "a container port",
     {
       name: optional(text),
-      containerPort: required(integer(1, 65535)),
+      containerPort: optional(integer(1, 65535)),
       protocol: optional(text),
     },
     open,
   ),
   ({ name, containerPort: number, protocol }): NamedPort | null =>
-    name === undefined
+    name === undefined || number === undefined
       ? null
       : { name, protocol: parseProtocol(protocol ?? "TCP") ?? TCP, port: number },
 );

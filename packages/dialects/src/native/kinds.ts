@@ -3,7 +3,16 @@
  * JSON Schema (`spec/schema`) follow.
  */
 import { fields, optional, required } from "../text/fields.ts";
-import { described, integer, list, mapped, type Read, text, word } from "../text/shape.ts";
+import {
+  described,
+  integer,
+  list,
+  mapped,
+  type Read,
+  type Shape,
+  text,
+  word,
+} from "../text/shape.ts";
 import { resource } from "./metadata.ts";
 import { peer, peers, subject } from "./peer.ts";
 import {
@@ -46,6 +55,10 @@ const egressRule = fields("an egress rule", {
   to: required(peers, "Any of these."),
 });
 
+/** A list with the place where it stands: what isolates a subject is the section, not a rule in it. */
+const section = <T>(rules: Shape<readonly T[]>) =>
+  mapped(rules, (value, node, at) => ({ rules: value, source: at.span(node) }));
+
 export const policy = resource(
   "Policy",
   "Who may talk to the subject (ingress) and whom it may talk to (egress). In tier application a section that is present isolates the subject in its direction: what no rule allows is denied.",
@@ -66,8 +79,14 @@ export const policy = resource(
     mode: optional(mode, MODE),
     expires: optional(time, EXPIRES),
     subject: required(subject, "The workloads this policy is about."),
-    ingress: optional(list(ingressRule, "ingress rules"), "`[]` denies everything that comes in."),
-    egress: optional(list(egressRule, "egress rules"), "`[]` denies everything that goes out."),
+    ingress: optional(
+      section(list(ingressRule, "ingress rules")),
+      "`[]` denies everything that comes in.",
+    ),
+    egress: optional(
+      section(list(egressRule, "egress rules")),
+      "`[]` denies everything that goes out.",
+    ),
   }),
 );
 

@@ -1,7 +1,7 @@
 /** Peers and subjects as native resources write them: by selector, by set, by prefix, by entity, or anyone. */
 import type { Selector } from "@bulkhead/model";
 import { fields, optional, required, variants } from "../text/fields.ts";
-import { constant, either, list, mapped, type Read, word } from "../text/shape.ts";
+import { constant, either, list, mapped, type Read, shared, word } from "../text/shape.ts";
 import { outsideExcept } from "./except.ts";
 import { cidr, namespaceOrAll, reference, selector, selectorText } from "./values.ts";
 
@@ -63,7 +63,7 @@ const longPeer = variants("a peer", {
   ),
 });
 
-export const peer = either("a selector or a peer", shortWorkloads, longPeer);
+export const peer = shared("peer", either("a selector or a peer", shortWorkloads, longPeer));
 export const peers = list(peer, "peers");
 
 export type NativePeer = Read<typeof peer>;

@@ -27,14 +27,15 @@ const KIND_ORDER: Readonly<Record<NativeKind, number>> = {
 };
 
 /** Keys of every level in reading order; what is not listed follows in its own order. */
-const KEY_ORDER = [
-  ...["apiVersion", "kind", "metadata", "spec"],
-  ...["name", "namespace", "labels", "annotations"],
-  ...["owner", "reason", "tier", "priority", "mode", "expires", "subject", "ingress", "egress"],
-  ...["action", "from", "to", "ports", "port", "expect", "description"],
-  ...["selector", "namespaceSelector", "networkSet", "cidr", "except", "entity", "any"],
-  ...["namespaces", "workloads", "netns", "container", "addresses", "protocol", "cidrs", "tests"],
-];
+const KEY_ORDER = `
+  apiVersion kind metadata spec
+  name namespace labels annotations
+  owner reason tier priority mode expires subject ingress egress
+  action from to ports port expect description
+  selector namespaceSelector networkSet cidr except entity any
+  namespaces workloads netns container addresses protocol cidrs tests`
+  .trim()
+  .split(/\s+/);
 const RANK = new Map(KEY_ORDER.map((key, i) => [key, i]));
 const rank = (key: string): number => RANK.get(key) ?? KEY_ORDER.length;
 

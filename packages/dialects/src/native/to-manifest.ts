@@ -67,7 +67,7 @@ const policySpec = ({ spec }: Policy): PolicyManifest["spec"] => ({
   ...(spec.ingress === undefined
     ? {}
     : {
-        ingress: spec.ingress.map((rule) => ({
+        ingress: spec.ingress.rules.map((rule) => ({
           ...given(rule, "name", "action", "description"),
           from: rule.from.map(peer),
           ...ports(rule.ports),
@@ -76,7 +76,7 @@ const policySpec = ({ spec }: Policy): PolicyManifest["spec"] => ({
   ...(spec.egress === undefined
     ? {}
     : {
-        egress: spec.egress.map((rule) => ({
+        egress: spec.egress.rules.map((rule) => ({
           ...given(rule, "name", "action", "description"),
           to: rule.to.map(peer),
           ...ports(rule.ports),

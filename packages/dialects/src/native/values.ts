@@ -26,6 +26,7 @@ import {
   mapped,
   refined,
   refinedOrNumber,
+  shared,
   text,
   word,
   type Refined,
@@ -97,10 +98,13 @@ const labelValue = refined<string>("a label value", (value) => {
   return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
 });
 
-export const labels = described(
-  dictionary("labels", labelValue, labelKeyProblem),
-  "Key and value pairs, with Kubernetes' rules for both.",
-  { app: "db", tier: "backend" },
+export const labels = shared(
+  "labels",
+  described(
+    dictionary("labels", labelValue, labelKeyProblem),
+    "Key and value pairs, with Kubernetes' rules for both.",
+    { app: "db", tier: "backend" },
+  ),
 );
 
 export const annotations = dictionary("annotations", text, labelKeyProblem);
@@ -156,7 +160,7 @@ export const selectorText = described(
   "app=db,tier in (a,b)",
 );
 
-export const selector = either("a selector", selectorText, labelSelector);
+export const selector = shared("selector", either("a selector", selectorText, labelSelector));
 
 const CIDR_HELP = "for example `10.0.0.0/8` or `2001:db8::/32`";
 
@@ -182,11 +186,14 @@ export const parseCidrText = (value: string): Refined<Cidr> => {
     : { value: parsed.cidr };
 };
 
-export const cidr = described(
-  refined<Cidr>("a prefix", parseCidrText),
-  "Address prefix, IPv4 or IPv6, without host bits.",
-  "10.0.0.0/8",
-  "2001:db8::/32",
+export const cidr = shared(
+  "cidr",
+  described(
+    refined<Cidr>("a prefix", parseCidrText),
+    "Address prefix, IPv4 or IPv6, without host bits.",
+    "10.0.0.0/8",
+    "2001:db8::/32",
+  ),
 );
 
 export const address = described(
@@ -204,25 +211,28 @@ export const address = described(
   "10.0.0.5",
 );
 
-export const port = described(
-  refinedOrNumber<PortMatch>("a port", (value) => {
-    const parsed = parsePort(value);
-    if ("match" in parsed) return { value: parsed.match };
-    const isRange = /^\d+-\d+/.test(value) && /ends before/.test(parsed.error);
-    return {
-      code: isRange ? "BH0206" : "BH0205",
-      error: parsed.error,
-      offset: parsed.offset,
-      help: "for example `5432/tcp`, `8000-8100/tcp`, `http/tcp`, `icmp/echo-request`",
-    };
-  }),
-  "Port and protocol; a bare number is TCP.",
-  "5432/tcp",
-  "8000-8100/tcp",
-  "53/udp",
-  "http/tcp",
-  "icmp/echo-request",
-  "all",
+export const port = shared(
+  "port",
+  described(
+    refinedOrNumber<PortMatch>("a port", (value) => {
+      const parsed = parsePort(value);
+      if ("match" in parsed) return { value: parsed.match };
+      const isRange = /^\d+-\d+/.test(value) && /ends before/.test(parsed.error);
+      return {
+        code: isRange ? "BH0206" : "BH0205",
+        error: parsed.error,
+        offset: parsed.offset,
+        help: "for example `5432/tcp`, `8000-8100/tcp`, `http/tcp`, `icmp/echo-request`",
+      };
+    }),
+    "Port and protocol; a bare number is TCP.",
+    "5432/tcp",
+    "8000-8100/tcp",
+    "53/udp",
+    "http/tcp",
+    "icmp/echo-request",
+    "all",
+  ),
 );
 
 export const ports = list(port, "ports");

@@ -15,10 +15,10 @@ import {
   isSeq,
   LineCounter,
   parseAllDocuments,
-  type Document,
   type ErrorCode,
   type Node as YamlNode,
   type ParsedNode,
+  type YAMLError,
   type YAMLMap,
 } from "yaml";
 
@@ -93,10 +93,13 @@ class Limit extends Error {
 }
 
 interface Conversion {
-  readonly document: Document.Parsed;
   readonly reject: (code: DiagnosticCode, extent: Extent, message: string, help?: string) => void;
+  /** Anchored nodes met so far; aliases may only look back. */
+  readonly anchors: Map<string, YamlNode>;
   aliased: number;
   insideAlias: number;
+  /** Something is missing that a diagnostic has told: what would be said of the rest is noise. */
+  broken: boolean;
 }
 
 const extentOf = (node: YamlNode, fallback: Extent): Extent => {
@@ -157,9 +160,10 @@ const convert = (
     throw new Limit("BH0004", extent, `aliases add more than ${MAX_ALIASED_NODES} nodes`);
   }
   if (isAlias(node)) {
-    const target = node.resolve(to.document);
+    const target = to.anchors.get(node.source);
     if (target === undefined) {
       to.reject("BH0004", extent, `alias \`*${node.source}\` has no anchor before it`);
+      to.broken = true;
       return scalar(extent, null, "");
     }
     to.insideAlias += 1;
@@ -167,6 +171,7 @@ const convert = (
     to.insideAlias -= 1;
     return converted;
   }
+  if ("anchor" in node && typeof node.anchor === "string") to.anchors.set(node.anchor, node);
   if (isMap(node)) {
     return { kind: "map", ...extent, entries: entries(node, extent, to, depth + 1) };
   }
@@ -178,7 +183,26 @@ const convert = (
       items: items.map((item) => convert(item, extent, to, depth + 1)),
     };
   }
-  return isScalar(node) ? scalar(extent, node.value, node.source) : scalar(extent, null, "");
+  if (!isScalar(node)) return scalar(extent, null, "");
+  if (typeof node.value === "object" && node.value !== null) {
+    to.reject("BH0005", extent, "binary values and other types of their own are not supported");
+    to.broken = true;
+  }
+  return scalar(extent, node.value, node.source);
+};
+
+const syntaxProblem = ({ code, message, pos: [start, end] }: YAMLError) => {
+  const extent: Extent = { start, end };
+  if (/call stack|stack overflow/i.test(message)) {
+    return { code: "BH0007" as const, extent, message: "nested too deeply", help: undefined };
+  }
+  const line = message.split("\n", 1)[0] ?? message;
+  return {
+    code: YAML_CODES[code] ?? ("BH0001" as const),
+    extent,
+    message: line.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase()),
+    help: YAML_HELP[code],
+  };
 };
 
 /** All documents of a text and everything wrong with its syntax. Never throws on any text. */
@@ -210,21 +234,24 @@ export const parseText = ({ name, text }: SourceFile): ParsedText => {
   });
   const documents: TreeNode[] = [];
   for (const document of Array.isArray(parsed) ? parsed : []) {
-    for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
-      const [start, end] = pos;
-      reject(
-        YAML_CODES[code] ?? "BH0001",
-        { start, end },
-        (message.split("\n", 1)[0] ?? message).replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase()),
-        YAML_HELP[code],
-      );
+    for (const problem of [...document.errors, ...document.warnings]) {
+      const { code, extent, message, help } = syntaxProblem(problem);
+      reject(code, extent, message, help);
+      // The parser ran out of stack: whatever follows is an echo of it.
+      if (code === "BH0007") break;
     }
     if (document.errors.length > 0 || document.contents === null) continue;
-    const to: Conversion = { document, reject, aliased: 0, insideAlias: 0 };
+    const to: Conversion = {
+      reject,
+      anchors: new Map(),
+      aliased: 0,
+      insideAlias: 0,
+      broken: false,
+    };
     try {
       const [start, end] = document.range;
       const tree = convert(document.contents, { start, end }, to, 0);
-      if (tree.kind !== "scalar" || tree.value !== null) documents.push(tree);
+      if (!to.broken && (tree.kind !== "scalar" || tree.value !== null)) documents.push(tree);
     } catch (limit) {
       if (!(limit instanceof Limit)) throw limit;
       reject(limit.code, limit.extent, limit.message);

@@ -224,3 +224,18 @@ export const described = <T>(
   ...shape,
   schema: { description, ...(examples.length > 0 ? { examples } : {}), ...shape.schema },
 });
+
+const definitions = new Map<string, JsonSchema>();
+
+/** The schemas of all shapes that were given a name, for `#/definitions`. */
+export const sharedDefinitions: ReadonlyMap<string, JsonSchema> = definitions;
+
+/**
+ * A shape that many others use: its schema is written once, under this name, and referred to. (In a list of one,
+ * because draft 7 ignores what stands beside a bare `$ref`.)
+ */
+export const shared = <T>(name: string, shape: Shape<T>): Shape<T> => {
+  if (definitions.has(name)) throw new Error(`two shapes are called ${name}`);
+  definitions.set(name, shape.schema);
+  return { ...shape, schema: { allOf: [{ $ref: `#/definitions/${name}` }] } };
+};
