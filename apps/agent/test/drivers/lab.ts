@@ -53,6 +53,18 @@ export const createLab = (bridged: readonly string[], routed: readonly string[] 
   const addNamespace = (name: string): void => {
     exec("ip", ["netns", "add", name]);
     names.push(name);
+    // Addresses are usable at once, and refusals are not thinned out: tests ask many things in one second.
+    run(name, [
+      "sysctl",
+      "-qw",
+      "net.ipv6.conf.default.accept_dad=0",
+      "net.ipv6.conf.all.accept_dad=0",
+      "net.ipv6.conf.default.router_solicitations=0",
+      "net.ipv4.icmp_ratelimit=0",
+      "net.ipv4.icmp_msgs_per_sec=100000",
+      "net.ipv4.icmp_msgs_burst=100000",
+      "net.ipv6.icmp.ratelimit=0",
+    ]);
   };
   const workloads: Record<string, LabWorkload> = {};
   const hostAddresses = ["10.86.0.1", "fd86::1"];
