@@ -4,18 +4,16 @@
  * that dies is replaced without losing what the kernel still holds.
  */
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
-import { parseIp, type FlowRecord, type IpAddress } from "@bulkhead/model";
+import type { FlowRecord, IpAddress } from "@bulkhead/model";
 import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
+import { insideNetns } from "../kernel/netns.ts";
 import { switchOnAccounting, type Accounting } from "./accounting.ts";
 import { NFNLGRP_CONNTRACK_DESTROY } from "./conntrack-message.ts";
+import { endpointAddresses } from "./endpoint-addresses.ts";
 import { createAddressTexts, recordsOf } from "./flow-records.ts";
 import { openNflog } from "./nflog.ts";
-import {
-  ENDPOINT_WORDS,
-  type EndpointAddresses,
-  type ReaderSetup,
-  type WindowMessage,
-} from "./reader-protocol.ts";
+import type { EndpointAddresses, ReaderSetup, WindowMessage } from "./reader-protocol.ts";
+import type { CollectorStats } from "./stats.ts";
 import { sharedStats, type StatName } from "./shared-stats.ts";
 
 export interface CollectorOptions {
@@ -23,6 +21,8 @@ export interface CollectorOptions {
   readonly group: number;
   /** Gets each window's records, in order. Must not throw; when it returns a promise, the next windows wait behind a bound. */
   readonly onFlows: (records: FlowRecord[]) => void | Promise<void>;
+  /** Path of the network namespace to collect in. Default: that of the calling thread. */
+  readonly netns?: string;
   /** Told once per occurrence, in a sentence: a reader that died, a setting the kernel refused. */
   readonly onProblem?: (problem: string) => void;
   /** Addresses of each endpoint; their sources have a guaranteed share, and their connections are followed. */
@@ -37,58 +37,14 @@ export interface CollectorOptions {
   readonly maxConnections?: number;
   /** Pause between dumps of live connections; dumps that take long pause longer, to stay under 5 % of the time. */
   readonly dumpEveryMs?: number;
-  /** Receive buffer of each event socket in the kernel. */
-  readonly receiveBufferBytes?: number;
+  /** Receive buffer of the packet log in the kernel (which grants twice as much, for its own overhead). */
+  readonly logBufferBytes?: number;
+  /** The same for endings of connections: one datagram each, and they end in bursts. */
+  readonly eventBufferBytes?: number;
   /** Fault switches of the tests; `dead-collector` makes the reader read nothing. Default: BULKHEAD_FAULT. */
   readonly fault?: string;
   /** For tests that kill it: each reader thread as it starts. */
   readonly onReader?: (reader: Worker) => void;
-}
-
-export interface CollectorStats {
-  /** Log messages read = delivered + overflowed + malformed + abandoned + queueDepth. */
-  readonly received: number;
-  /** Log messages contained in records that `onFlows` took. */
-  readonly delivered: number;
-  /** Log messages lost in the kernel: exact, from its sequence numbers (a loss shows when the next message comes). */
-  readonly lost: number;
-  /** Times the kernel reported a full receive buffer. */
-  readonly overruns: number;
-  /** Log messages whose flow found no room in the window's table. */
-  readonly overflowed: number;
-  /** Log messages of ours that held no readable packet. */
-  readonly malformed: number;
-  /** Messages in our group that were not ours. */
-  readonly foreign: number;
-  /** Log messages that died with a reader, or that `onFlows` refused. */
-  readonly abandoned: number;
-  /** Log messages read and not yet delivered. */
-  readonly queueDepth: number;
-  /** Milliseconds since the epoch; absent before the first event. */
-  readonly lastEventAt?: number;
-  /** False when the reader has not gone round its loop for three seconds. */
-  readonly alive: boolean;
-  readonly restarts: number;
-  /** The fault switch in force, for the alarm list; null in normal operation. */
-  readonly fault: string | null;
-  readonly connections: {
-    /** False when the kernel offers no connection events: flows then come without bytes and outcomes. */
-    readonly available: boolean;
-    readonly events: number;
-    /** Events and dump entries that concern endpoints. */
-    readonly matched: number;
-    /** DESTROY events lost in the kernel: exact. Their last bytes are not known. */
-    readonly lost: number;
-    readonly overflowed: number;
-    /** Live connections that the table had no room for, counted at each dump. */
-    readonly untracked: number;
-    /** Connections that vanished without an event. */
-    readonly orphaned: number;
-    readonly tracked: number;
-    readonly dumps: number;
-    readonly lastDumpMs: number;
-    readonly refusedSettings: readonly string[];
-  };
 }
 
 export interface Collector {
@@ -134,11 +90,12 @@ class RunningCollector implements Collector {
     this.#options = options;
     const fault = options.fault ?? process.env["BULKHEAD_FAULT"];
     this.#fault = fault === "dead-collector" ? fault : null;
-    this.#endpoints = wordsOf(options.endpoints ?? []);
-    const bytes = options.receiveBufferBytes ?? 32 * MEBIBYTE;
-    this.#log = openNflog(options.group);
-    this.#log.growReceiveBuffer(bytes);
-    const tracking = this.#openTracking(bytes);
+    this.#endpoints = endpointAddresses(options.endpoints ?? []);
+    this.#log = this.#inside(() => openNflog(options.group));
+    this.#log.growReceiveBuffer(options.logBufferBytes ?? 32 * MEBIBYTE);
+    const tracking = this.#inside(() =>
+      this.#openTracking(options.eventBufferBytes ?? 64 * MEBIBYTE),
+    );
     this.#events = tracking?.events ?? null;
     this.#dump = tracking?.dump ?? null;
     this.#accounting = tracking?.accounting ?? null;
@@ -147,6 +104,11 @@ class RunningCollector implements Collector {
     this.#start(true);
     this.#watch = setInterval(() => this.#check(), WATCH_EVERY_MS);
     this.#watch.unref();
+  }
+
+  #inside<T>(work: () => T): T {
+    const { netns } = this.#options;
+    return netns === undefined ? work() : insideNetns(netns, work);
   }
 
   /** Connection tracking is worth having, but a kernel without it is no reason not to collect flows. */
@@ -275,7 +237,7 @@ class RunningCollector implements Collector {
   }
 
   setEndpoints(endpoints: readonly (readonly IpAddress[])[]): void {
-    this.#endpoints = wordsOf(endpoints);
+    this.#endpoints = endpointAddresses(endpoints);
     this.#control?.postMessage(this.#endpoints);
   }
 
@@ -331,26 +293,6 @@ class RunningCollector implements Collector {
     this.#log.close();
     this.#events?.close();
     this.#dump?.close();
-    this.#accounting?.restore();
+    this.#inside(() => this.#accounting?.restore());
   }
-}
-
-function wordsOf(endpoints: readonly (readonly IpAddress[])[]): EndpointAddresses {
-  const words: number[] = [];
-  endpoints.forEach((addresses, endpoint) => {
-    for (const address of addresses) {
-      const parsed = parseIp(address);
-      if (parsed === null) throw new Error(`not an address: ${address}`);
-      const { family, value } = parsed;
-      if (family === 4) words.push(endpoint, 0, Number(value), 0, 0, 0);
-      else
-        words.push(
-          endpoint,
-          1,
-          ...[96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffff_ffffn)),
-        );
-    }
-  });
-  if (words.length % ENDPOINT_WORDS !== 0) throw new Error("endpoint addresses are malformed");
-  return { endpoints: endpoints.length, words: Uint32Array.from(words) };
 }

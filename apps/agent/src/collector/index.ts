@@ -1,7 +1,3 @@
 /** Flow collection: start it with the datapath's log group, name the endpoints, take the records. */
-export {
-  startCollector,
-  type Collector,
-  type CollectorOptions,
-  type CollectorStats,
-} from "./collector.ts";
+export { startCollector, type Collector, type CollectorOptions } from "./collector.ts";
+export type { CollectorStats } from "./stats.ts";

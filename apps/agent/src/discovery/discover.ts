@@ -12,6 +12,7 @@
 import { sortIps, type Endpoint, type IpAddress } from "@bulkhead/model";
 import { isKernelError } from "../kernel/kernel-error.ts";
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
+import { insideNetns } from "../kernel/netns.ts";
 import { dockerSocket, runningContainers, type Container } from "./docker.ts";
 import { inhabitedNamespaces, namedNamespaces, NETNS_FOLDER, netnsIdOfPath } from "./namespaces.ts";
 import {
@@ -48,6 +49,8 @@ export interface DiscoverOptions {
   /** Path of the container runtime's socket; null to ask none. Default: DOCKER_HOST, or Docker's own. */
   readonly containerSocket?: string | null;
   readonly netnsFolder?: string;
+  /** Path of the network namespace to look from. Default: that of the calling thread. */
+  readonly netns?: string;
 }
 
 export async function discover(options: DiscoverOptions = {}): Promise<Discovery> {
@@ -57,7 +60,8 @@ export async function discover(options: DiscoverOptions = {}): Promise<Discovery
     problems,
   );
   // From here on nothing waits, so the kernel is seen within a few milliseconds and as little as possible changes meanwhile.
-  const socket = openNetlink(NETLINK_ROUTE);
+  const open = () => openNetlink(NETLINK_ROUTE);
+  const socket = options.netns === undefined ? open() : insideNetns(options.netns, open);
   try {
     return scan(socket, containers, options.netnsFolder ?? NETNS_FOLDER, problems);
   } finally {

@@ -8,6 +8,7 @@ import { isKernelError } from "../kernel/kernel-error.ts";
 import { libc, MSG_DONTWAIT, SOL_NETLINK, watchReadable } from "../kernel/libc.ts";
 import { i32le } from "../kernel/netlink-message.ts";
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
+import { insideNetns } from "../kernel/netns.ts";
 import { discover, type DiscoverOptions, type Discovery } from "./discover.ts";
 import { dockerSocket, watchContainers } from "./docker.ts";
 import { NETNS_FOLDER } from "./namespaces.ts";
@@ -82,7 +83,8 @@ export function watchEndpoints(
     timer.unref();
   };
 
-  const route = openRouteEvents();
+  const route =
+    options.netns === undefined ? openRouteEvents() : insideNetns(options.netns, openRouteEvents);
   const buffer = Buffer.alloc(64 * 1024);
   const readable = watchReadable(route.fd, () => {
     drain(route, buffer);

@@ -32,15 +32,13 @@ export function currentNetns(): NetnsIdentity {
  * Runs `work` with the calling thread inside the namespace. `work` must be synchronous and must start neither threads nor
  * asynchronous file or DNS work: whatever outlives it would stay, or be served, in the wrong namespace. Sockets it opens stay there by intent.
  */
-export function insideNetns<T>(
-  path: string,
-  work: () => T extends PromiseLike<unknown> ? never : T,
-): T {
+export function insideNetns<T>(path: string, work: () => T): T {
   return withNetnsFile("/proc/thread-self/ns/net", (home) =>
     withNetnsFile(path, (target) => {
       libc().setns(target, CLONE_NEWNET);
+      let result: T;
       try {
-        return work();
+        result = work();
       } finally {
         try {
           libc().setns(home, CLONE_NEWNET);
@@ -49,6 +47,14 @@ export function insideNetns<T>(
           process.abort();
         }
       }
+      if (result instanceof Promise)
+        throw new Error("asynchronous work cannot be done inside a network namespace");
+      return result;
     }),
   );
+}
+
+/** Moves the calling thread into the namespace for good: for worker threads that belong there. */
+export function enterNetns(path: string): void {
+  withNetnsFile(path, (target) => libc().setns(target, CLONE_NEWNET));
 }

@@ -4,10 +4,10 @@
  */
 import { Worker } from "node:worker_threads";
 import type { ProbeRequest, ProbeResult } from "./probe.ts";
-import type { ProbeOrderMessage, ProbeResultMessage } from "./worker.ts";
+import type { ProbeOrderMessage, ProberSetup, ProbeResultMessage } from "./worker.ts";
 
 export interface Prober {
-  /** Never rejects: what cannot be tried is `inconclusive`. Many may run at once. */
+  /** An empty namespace path means the same as none. Never rejects: what cannot be tried is `inconclusive`. Many may run at once. */
   probe(request: ProbeRequest): Promise<ProbeResult>;
   stop(): Promise<void>;
 }
@@ -17,7 +17,8 @@ interface Pending {
   readonly resolve: (result: ProbeResult) => void;
 }
 
-export function createProber(): Prober {
+/** `netns`: path of the namespace that is "the host" for these probes; default: that of the calling thread. */
+export function createProber(netns?: string): Prober {
   let worker: Worker | null = null;
   let nextId = 1;
   const pending = new Map<number, Pending>();
@@ -28,7 +29,10 @@ export function createProber(): Prober {
   };
   const started = (): Worker => {
     if (worker !== null) return worker;
-    const thread = new Worker(new URL("./worker.ts", import.meta.url), { name: "bulkhead-prober" });
+    const thread = new Worker(new URL("./worker.ts", import.meta.url), {
+      name: "bulkhead-prober",
+      workerData: { netns } satisfies ProberSetup,
+    });
     let reason = "the prober ended";
     thread.on("message", ({ id, result }: ProbeResultMessage) => {
       pending.get(id)?.resolve(result);
@@ -51,13 +55,24 @@ export function createProber(): Prober {
         const id = nextId++;
         pending.set(id, { request, resolve });
         thread.ref();
-        thread.postMessage({ id, request } satisfies ProbeOrderMessage, []);
+        thread.postMessage(
+          { id, request: withoutEmptyPaths(request) } satisfies ProbeOrderMessage,
+          [],
+        );
       }),
     async stop() {
       const thread = worker;
       worker = null;
       await thread?.terminate();
     },
+  };
+}
+
+function withoutEmptyPaths({ sourceNetns, destinationNetns, ...rest }: ProbeRequest): ProbeRequest {
+  return {
+    ...rest,
+    ...(sourceNetns === undefined || sourceNetns === "" ? {} : { sourceNetns }),
+    ...(destinationNetns === undefined || destinationNetns === "" ? {} : { destinationNetns }),
   };
 }
 

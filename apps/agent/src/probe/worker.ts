@@ -2,12 +2,17 @@
  * The probing thread. It enters namespaces only to open sockets there and waits in short naps, so that new probes join
  * those under way and the agent's main thread is never held up.
  */
-import { parentPort, receiveMessageOnPort } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { isKernelError } from "../kernel/kernel-error.ts";
 import { libc, SOCK_CLOEXEC, SOCK_DGRAM } from "../kernel/libc.ts";
+import { enterNetns } from "../kernel/netns.ts";
 import type { ProbeRequest, ProbeResult } from "./probe.ts";
 import { createProbeRun } from "./probe-run.ts";
 import { domainOf, familyOf, socketAddress } from "./socket-address.ts";
+
+export interface ProberSetup {
+  readonly netns: string | undefined;
+}
 
 export interface ProbeOrderMessage {
   readonly id: number;
@@ -26,6 +31,8 @@ const AT_ONCE = 128;
 
 const port = parentPort;
 if (port === null) throw new Error("the prober is a worker thread");
+const { netns } = workerData as ProberSetup;
+if (netns !== undefined) enterNetns(netns);
 const run = createProbeRun(isOwnAddress, () => performance.now());
 const waiting: ProbeOrderMessage[] = [];
 let busy = false;
