@@ -156,6 +156,14 @@ apt_install() {
 
 need_packages() {
 	packages=$(missing_packages "$1")
+	[ -n "$packages" ] || [ -e "$GUARD_SAVED" ] || return 0
+	if command -v flock >/dev/null 2>&1; then
+		# One at a time: the end of one run must not lift the guard of another.
+		exec 8>/run/bulkhead-setup.lock
+		flock 8
+	fi
+	guard_down
+	packages=$(missing_packages "$1")
 	[ -n "$packages" ] || return 0
 	# Word splitting is wanted: one argument a package.
 	# shellcheck disable=SC2086
