@@ -29,10 +29,10 @@ const KIND_ORDER: Readonly<Record<NativeKind, number>> = {
 /** Keys of every level in reading order; what is not listed follows in its own order. */
 const KEY_ORDER = `
   apiVersion kind metadata spec
-  name namespace labels annotations
+  selector name namespace namespaceSelector labels annotations
   owner reason tier priority mode expires subject ingress egress
   action from to ports port expect description
-  selector namespaceSelector networkSet cidr except entity any
+  networkSet cidr except entity any
   namespaces workloads netns container addresses protocol cidrs tests`
   .trim()
   .split(/\s+/);

@@ -274,7 +274,7 @@ export const time = described(
 export const sentence = refined<string>(
   "text",
   (value) => (value.trim() === "" ? { code: "BH0103", error: "this cannot be empty" } : { value }),
-  { minLength: 1 },
+  { pattern: "\\S" },
 );
 
 export const serviceName = refined<string>("a port name", (value) =>

@@ -145,7 +145,7 @@ export const refinedOrNumber = <T>(
   read: (node, at) => {
     if (
       node.kind === "scalar" &&
-      (typeof node.value === "string" || typeof node.value === "number")
+      (typeof node.value === "string" || Number.isInteger(node.value))
     ) {
       return refine(node, node.text, at, parse);
     }
