@@ -352,3 +352,24 @@ export const flowArbitrary: fc.Arbitrary<FlowQuery> = fc.record({
   protocol: pick([TCP, TCP, UDP, SCTP, ICMP, GRE, 255, 0]),
   port: pick([...EDGES, 2, 52, 54, 7999]),
 });
+
+/** Many flows of one world, before they are aimed at it. */
+export const flowsArbitrary = fc.array(fc.tuple(flowArbitrary, fc.nat(), fc.nat()), {
+  minLength: 25,
+  maxLength: 25,
+});
+
+/** Most flows start or end at a workload: the rest of the world is judged by nobody. */
+export function aimed(
+  inventory: Inventory,
+  samples: readonly (readonly [FlowQuery, number, number])[],
+): FlowQuery[] {
+  const owned = inventory.workloads.flatMap(({ addresses }) => addresses);
+  const pick = (n: number, otherwise: string) =>
+    n % 3 === 0 ? otherwise : (owned[n % owned.length] ?? otherwise);
+  return samples.map(([flow, a, b]) => ({
+    ...flow,
+    source: pick(a, flow.source),
+    destination: pick(b, flow.destination),
+  }));
+}
