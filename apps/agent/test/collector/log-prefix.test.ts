@@ -1,0 +1,52 @@
+import fc from "fast-check";
+import { formatLogPrefix, parseLogPrefix } from "@bulkhead/datapath";
+import { expect, test } from "vitest";
+import { emptyPrefixFields, parsePrefixBytes, VERDICTS } from "../../src/collector/log-prefix.ts";
+
+const DIRECTIONS = [undefined, "egress", "ingress"] as const;
+
+function parseBytes(text: string) {
+  const bytes = Buffer.from(`..${text}\0`, "latin1");
+  const fields = emptyPrefixFields();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!parsePrefixBytes(view, 2, bytes.length, fields)) return null;
+  const direction = DIRECTIONS[fields.direction];
+  return {
+    verdict: VERDICTS[fields.verdict],
+    ...(direction === undefined ? {} : { direction }),
+    cookie: fields.cookie.toString(16).padStart(8, "0"),
+    reply: fields.reply,
+  };
+}
+
+test("every prefix that the datapath writes is read as the datapath reads it", () => {
+  const prefix = fc.record({
+    verdict: fc.constantFrom("forwarded", "dropped", "rejected", "audit", "spoofed"),
+    direction: fc.constantFrom("egress", "ingress", undefined),
+    cookie: fc.nat({ max: 0xffffffff }).map((value) => value.toString(16).padStart(8, "0")),
+    reply: fc.boolean(),
+  } as const);
+  fc.assert(
+    fc.property(prefix, ({ direction, ...rest }) => {
+      const text = formatLogPrefix({ ...rest, ...(direction === undefined ? {} : { direction }) });
+      expect(parseBytes(text)).toEqual(parseLogPrefix(text));
+      expect(parseBytes(text)).not.toBeNull();
+    }),
+  );
+});
+
+test.each([
+  "",
+  "bh1",
+  "bh2 F - 00000000",
+  "bh1 X - 00000000",
+  "bh1 F x 00000000",
+  "bh1 F - 0000000g",
+  "bh1 F - 000000",
+  "xbh1 F - 00000000",
+  "bh1 F - ABCDEF00",
+  "bh1F - 00000000",
+])("%j is not ours, by both readers", (text) => {
+  expect(parseBytes(text)).toBeNull();
+  expect(parseLogPrefix(text)).toBeNull();
+});
