@@ -99,7 +99,16 @@ export const explainAnswerSchema = z.object({
   modes: z.object({ from: z.string().optional(), to: z.string().optional() }),
   paths: z.array(explainPathSchema),
   /** For a deny: native resources whose application allows the flow, and no proper part of which does. */
-  smallestChange: z.object({ name: z.string(), text: z.string() }).optional(),
+  smallestChange: z
+    .object({
+      name: z.string(),
+      text: z.string(),
+      /** Fields that hold a stand-in, for a person to fill in. */
+      fillIn: z.array(z.string()),
+    })
+    .optional(),
+  /** For a deny that nothing added from below can lift: what would have to change. */
+  inTheWay: z.string().optional(),
   /** What was seen of this edge lately. */
   seen: z
     .object({

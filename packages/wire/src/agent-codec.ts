@@ -7,12 +7,14 @@ import {
   type CollectorStats as ProtoStats,
   type DiscoveredEndpoint as ProtoEndpoint,
   type FlowRecord as ProtoFlow,
+  type Listener as ProtoListener,
   type Receipt as ProtoReceipt,
 } from "./gen/bulkhead/agent/v1/agent_pb.js";
 import type {
   AgentMessage,
   CollectorStats,
   DiscoveredEndpoint,
+  Listener,
   ObservedRecord,
 } from "./messages.ts";
 import type { Receipt } from "@bulkhead/model";
@@ -54,6 +56,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           })),
           hostAddresses: [...message.hostAddresses],
           sessions: message.sessions.map((session) => ({ ...session })),
+          hostListeners: message.hostListeners.map((listener) => ({ ...listener })),
         },
       };
     case "flows":
@@ -131,6 +134,7 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         kind: "discovered",
         endpoints: kind.value.endpoints.map(decodeEndpoint),
         hostAddresses: kind.value.hostAddresses,
+        hostListeners: kind.value.hostListeners.map(decodeListener),
         sessions: kind.value.sessions.map(({ source, destination, protocol, port, what }) => ({
           source,
           destination,
@@ -174,7 +178,21 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
       };
     case "probed": {
       const { id, sent, received, agree, detail, error } = kind.value;
-      return { kind: "probed", id, sent, received, agree, detail, ...optional("error", error) };
+      const outcome = oneOf(
+        ["pass", "fail", "inconclusive"] as const,
+        kind.value.outcome,
+        "probed.outcome",
+      );
+      return {
+        kind: "probed",
+        id,
+        sent,
+        received,
+        agree,
+        outcome,
+        detail,
+        ...optional("error", error),
+      };
     }
     case "health":
       return {
@@ -244,12 +262,12 @@ function decodeEndpoint(endpoint: ProtoEndpoint): DiscoveredEndpoint {
     mac: endpoint.mac,
     addresses: endpoint.addresses,
     netnsPath: endpoint.netnsPath,
-    listeners: endpoint.listeners.map(({ protocol, port, family }) => ({
-      protocol,
-      port,
-      family: oneOf([4, 6] as const, family, "listener.family"),
-    })),
+    listeners: endpoint.listeners.map(decodeListener),
   };
+}
+
+function decodeListener({ protocol, port, family }: ProtoListener): Listener {
+  return { protocol, port, family: oneOf([4, 6] as const, family, "listener.family") };
 }
 
 function encodeStats(stats: CollectorStats) {

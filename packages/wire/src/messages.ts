@@ -80,6 +80,7 @@ export type AgentMessage =
       readonly endpoints: readonly DiscoveredEndpoint[];
       readonly hostAddresses: readonly IpAddress[];
       readonly sessions: readonly HostSession[];
+      readonly hostListeners: readonly Listener[];
     }
   | {
       readonly kind: "flows";
@@ -108,6 +109,8 @@ export type AgentMessage =
       readonly sent: boolean;
       readonly received: boolean;
       readonly agree: boolean;
+      /** `pass`: as expected. `inconclusive` proves nothing. */
+      readonly outcome: "pass" | "fail" | "inconclusive";
       readonly detail: string;
       readonly error?: string;
     }

@@ -56,6 +56,7 @@ const agentMessages: readonly AgentMessage[] = [
         listeners: [{ protocol: 6, port: 80, family: 4 }],
       },
     ],
+    hostListeners: [{ protocol: 17, port: 53, family: 6 }],
     hostAddresses: ["10.0.0.1"],
     sessions: [
       { source: "10.0.0.9", destination: "10.0.0.1", protocol: 6, port: 22, what: "ssh session" },
@@ -98,7 +99,15 @@ const agentMessages: readonly AgentMessage[] = [
     repaired: true,
   },
   { kind: "rendered", id: "r1", ruleset: "table inet bulkhead {}" },
-  { kind: "probed", id: "p1", sent: true, received: false, agree: true, detail: "no answer" },
+  {
+    kind: "probed",
+    id: "p1",
+    sent: true,
+    received: false,
+    agree: true,
+    outcome: "pass",
+    detail: "no answer",
+  },
   { kind: "health", at: 5, collector, receipt, capacity: 1_000_000 },
 ];
 

@@ -15,6 +15,7 @@ import type {
   ControllerMessage,
   DiscoveredEndpoint,
   HostSession,
+  Listener,
 } from "@bulkhead/wire";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { loadHostKey } from "../state/host-key.ts";
@@ -31,12 +32,14 @@ export interface Surroundings {
   readonly endpoints: readonly DiscoveredEndpoint[];
   readonly hostAddresses: readonly IpAddress[];
   readonly sessions: readonly HostSession[];
+  readonly hostListeners: readonly Listener[];
 }
 
 export interface AgentParts {
   readonly driver: Driver & {
     render(policy: HostPolicy): string;
-    capacity(): number;
+    /** Most entries it takes. */
+    limit(): number;
   };
   readonly generation: () => number;
   /** Everything attached now. */
@@ -205,7 +208,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       at: now(),
       collector: stats(),
       ...(receipt === undefined ? {} : { receipt }),
-      capacity: parts.driver.capacity(),
+      capacity: parts.driver.limit(),
     });
   }
 
@@ -219,7 +222,14 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       finding = await parts.probe(order);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      finding = { sent: false, received: false, agree: false, detail: "", error: reason };
+      finding = {
+        sent: false,
+        received: false,
+        agree: false,
+        outcome: "inconclusive",
+        detail: "",
+        error: reason,
+      };
     }
     link?.send({ kind: "probed", id, ...finding });
   }

@@ -8,7 +8,6 @@
  */
 import type { DriftReport, HostPolicy, Receipt } from "@bulkhead/model";
 import type { DriftSetting } from "@bulkhead/wire";
-import { acceptableDigests } from "./expected-digest.ts";
 import type { TrustedPolicy } from "./trusted-policy.ts";
 
 export type UnsignedReceipt = Omit<Receipt, "signature">;
@@ -18,7 +17,10 @@ export interface Driver {
   /** Atomic: on a throw the kernel holds what it held before. Reads back what it wrote. */
   apply(policy: HostPolicy): Promise<UnsignedReceipt>;
   readBack(): Promise<{
-    readonly digest: string | null;
+    readonly digest: string;
+    /** What the digest has to be at that moment: time-bound entries leave the kernel by themselves. */
+    readonly desiredDigest: string | null;
+    readonly readAt: number;
     readonly entries: number;
     readonly differences: readonly string[];
   }>;
@@ -124,37 +126,21 @@ export class PolicyKeeper {
   }
 
   async #look(wanted: TrustedPolicy): Promise<void> {
-    const { driver, now, sign } = this.#deps;
+    const { driver, sign } = this.#deps;
     const actual = await driver.readBack();
-    const readAt = now();
     const { revision, digest: expected } = wanted.signed;
-    if (
-      actual.digest !== null &&
-      acceptableDigests(wanted, readAt).has(actual.digest) &&
-      actual.differences.length === 0
-    ) {
+    const { digest, readAt, entries, differences } = actual;
+    const receipt = { revision, digest, driver: "nftables", readAt, entries } as const;
+    if (digest === actual.desiredDigest) {
       this.#reported = undefined;
-      this.#receipt = sign({
-        revision,
-        digest: expected,
-        driver: "nftables",
-        readAt,
-        entries: actual.entries,
-      });
+      this.#receipt = sign(receipt);
       return;
     }
     const repair = this.#setting === "repair";
-    const signature = JSON.stringify([actual.digest, actual.differences]);
     if (!repair) {
-      this.#receipt = sign({
-        revision,
-        digest: actual.digest ?? "sha256:none",
-        driver: "nftables",
-        readAt,
-        entries: actual.entries,
-      });
-      if (signature === this.#reported) return;
-      this.#reported = signature;
+      this.#receipt = sign(receipt);
+      if (digest === this.#reported) return;
+      this.#reported = digest;
     }
     let repaired = false;
     if (repair) {
@@ -165,8 +151,8 @@ export class PolicyKeeper {
       detectedAt: readAt,
       revision,
       expectedDigest: expected,
-      actualDigest: actual.digest,
-      differences: actual.differences.slice(0, MAX_DIFFERENCES),
+      actualDigest: digest,
+      differences: differences.slice(0, MAX_DIFFERENCES),
       repaired,
     });
   }

@@ -235,6 +235,13 @@ export declare type Discovered = Message<"bulkhead.agent.v1.Discovered"> & {
    * @generated from field: repeated bulkhead.agent.v1.Session sessions = 3;
    */
   sessions: Session[];
+
+  /**
+   * Ports on which the host itself listens.
+   *
+   * @generated from field: repeated bulkhead.agent.v1.Listener host_listeners = 4;
+   */
+  hostListeners: Listener[];
 };
 
 /**
@@ -890,6 +897,13 @@ export declare type ProbeResult = Message<"bulkhead.agent.v1.ProbeResult"> & {
    * @generated from field: string error = 6;
    */
   error: string;
+
+  /**
+   * `pass`: as expected; `fail`; `inconclusive`: it proves nothing.
+   *
+   * @generated from field: string outcome = 7;
+   */
+  outcome: string;
 };
 
 /**

@@ -1,0 +1,40 @@
+/** What discovery found, in the words of the link, together with who listens where and which sessions must not be cut. */
+import { sortIps } from "@bulkhead/model";
+import type { HostSession, Listener } from "@bulkhead/wire";
+import type { Discovery } from "../discovery/index.ts";
+import type { Surroundings } from "./agent.ts";
+
+export interface Inspectors {
+  listenersIn(netnsPath: string): readonly Listener[];
+  sessions(): readonly HostSession[];
+}
+
+export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundings {
+  const listeners = new Map<string, readonly Listener[]>();
+  const listenersOf = (path: string): readonly Listener[] => {
+    let known = listeners.get(path);
+    if (known === undefined) {
+      known = path === "" ? [] : inspect.listenersIn(path);
+      listeners.set(path, known);
+    }
+    return known;
+  };
+  return {
+    endpoints: found.endpoints.map((endpoint) => ({
+      kind: endpoint.kind,
+      name: endpoint.discoveredName.slice(endpoint.discoveredName.indexOf(":") + 1),
+      containerLabels: endpoint.containerLabels ?? {},
+      ...(endpoint.image === undefined ? {} : { image: endpoint.image }),
+      interface: endpoint.interface,
+      ifindex: endpoint.ifindex,
+      mac: endpoint.mac,
+      // Over its link-local address a workload reaches its neighbours as well as over any other.
+      addresses: sortIps([...endpoint.addresses, ...endpoint.linkLocal]),
+      netnsPath: endpoint.netnsPath,
+      listeners: listenersOf(endpoint.netnsPath),
+    })),
+    hostAddresses: sortIps([...new Set([...found.hostAddresses, ...found.hostLinkLocal])]),
+    sessions: inspect.sessions(),
+    hostListeners: inspect.listenersIn("/proc/self/ns/net"),
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * The agent as a process: finds what is attached, keeps the kernel at the wanted policy, reports flows. It removes
+ * nothing when it ends: only `--remove` takes the rules out of the kernel.
+ *
+ * Usage: main.ts --state DIR [--remove]
+ */
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { pino } from "pino";
+import { DEFAULT_LIMITS, NFLOG_GROUP } from "@bulkhead/datapath";
+import { startCollector } from "./collector/index.ts";
+import { discover, watchEndpoints } from "./discovery/index.ts";
+import { createNftablesDriver } from "./drivers/index.ts";
+import { rulesetGeneration } from "./kernel/index.ts";
+import { startAgent, type AgentParts } from "./link/agent.ts";
+import { sshSessions } from "./link/host-sessions.ts";
+import { listenersIn } from "./link/listeners.ts";
+import { surroundingsOf } from "./link/surroundings.ts";
+import { createProber } from "./probe/index.ts";
+import { openAgentDirectory } from "./state/agent-directory.ts";
+import { loadHostKey } from "./state/host-key.ts";
+import { lockNamespace, SecondAgentError } from "./state/single-agent.ts";
+
+const CANNOT_RUN = 3;
+const DEFAULT_STATE = "/var/lib/bulkhead";
+const VERSION = "0.1.0";
+
+const { values } = parseArgs({
+  options: { state: { type: "string" }, remove: { type: "boolean", default: false } },
+});
+const log = pino({ name: "agent" });
+
+try {
+  await main(values.state ?? process.env["BULKHEAD_STATE"] ?? DEFAULT_STATE, values.remove);
+} catch (error) {
+  log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+  process.exitCode = CANNOT_RUN;
+  // What was half started must not keep the process alive.
+  setTimeout(() => process.exit(CANNOT_RUN), 200).unref();
+}
+
+async function main(state: string, remove: boolean): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new Error("the agent needs root: it changes the kernel of this machine");
+  const directory = openAgentDirectory(state);
+  const now = Date.now;
+  const { publicKey } = loadHostKey(directory.hostKey);
+  // Names our tables as this installation's, over restarts.
+  const owner = createHash("sha256").update(publicKey).digest("hex").slice(0, 16);
+  const lock = await takeNamespace();
+  const driver = createNftablesDriver({ owner, now });
+  if (remove) {
+    await driver.remove();
+    lock.release();
+    log.info("the rules are out of the kernel");
+    return;
+  }
+
+  const prober = createProber();
+  const parts: AgentParts = {
+    driver: { ...driver, limit: () => DEFAULT_LIMITS.elements },
+    generation: () => rulesetGeneration().id,
+    look: async () => {
+      const found = await discover();
+      for (const problem of found.problems)
+        log.debug({ problem }, "discovery goes on without something");
+      return surroundingsOf(found, { listenersIn, sessions: sshSessions });
+    },
+    watch: (changed) => {
+      const watch = watchEndpoints(changed, { onProblem: (problem) => log.warn(problem) });
+      return () => watch.stop();
+    },
+    startCollector: (onFlows) => {
+      const collector = startCollector({
+        group: NFLOG_GROUP,
+        onFlows,
+        onProblem: (problem) => log.warn(problem),
+        accountingFile: directory.accounting,
+      });
+      return {
+        setEndpoints: (endpoints) => collector.setEndpoints(endpoints),
+        stop: () => collector.stop(),
+        stats: () => {
+          const {
+            alive,
+            received,
+            delivered,
+            lost,
+            overflowed,
+            abandoned,
+            queueDepth,
+            lastEventAt,
+          } = collector.stats();
+          return {
+            alive,
+            received,
+            delivered,
+            lost: lost + overflowed + abandoned,
+            queueDepth,
+            ...(lastEventAt === undefined ? {} : { lastEventAt }),
+          };
+        },
+      };
+    },
+    probe: async ({
+      sourceNetns,
+      destinationNetns,
+      source,
+      destination,
+      protocol,
+      port,
+      expectPass,
+    }) => {
+      const result = await prober.probe({
+        ...(sourceNetns === "" ? {} : { sourceNetns }),
+        ...(destinationNetns === undefined ? {} : { destinationNetns }),
+        source,
+        destination,
+        protocol,
+        port,
+        expectPass,
+      });
+      const { sent, witnessed, agree, outcome, detail } = result;
+      return { sent, received: witnessed, agree, outcome, detail };
+    },
+  };
+
+  const fault = process.env["BULKHEAD_FAULT"];
+  const agent = await startAgent(parts, {
+    host: hostname(),
+    version: VERSION,
+    directory,
+    log,
+    now,
+    ...(fault === undefined ? {} : { fault }),
+  });
+  process.stdout.write('{"ready":true}\n');
+
+  await new Promise<void>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
+  log.info("ending; the kernel goes on enforcing");
+  await agent.stop();
+  await prober.stop();
+  lock.release();
+  process.exit(0);
+}
+
+/** The agent before us may still be on its way out. */
+async function takeNamespace(): Promise<ReturnType<typeof lockNamespace>> {
+  const until = Date.now() + 2000;
+  for (;;) {
+    try {
+      return lockNamespace();
+    } catch (error) {
+      if (!(error instanceof SecondAgentError) || Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

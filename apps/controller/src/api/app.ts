@@ -1,0 +1,119 @@
+/**
+ * The HTTP API: every route of the table in `@bulkhead/api`, with its request checked on the way in. What a handler
+ * throws becomes the one failure shape; a fault of ours is logged and told without its insides.
+ */
+import { Hono, type Context } from "hono";
+import { stream } from "hono/streaming";
+import type { Logger } from "pino";
+import { ApiFailure, routes, type AnswerOf, type RouteName } from "@bulkhead/api";
+import type { z } from "zod";
+
+type Parsed<R extends RouteName> = z.output<(typeof routes)[R]["request"]>;
+type StreamRoute = {
+  [R in RouteName]: (typeof routes)[R] extends { stream: true } ? R : never;
+}[RouteName];
+
+/** One function a route. Streams yield values until they end or the signal says that nobody listens any more. */
+export type Handlers = {
+  readonly [R in RouteName]: R extends StreamRoute
+    ? (request: Parsed<R>, signal: AbortSignal) => AsyncIterable<AnswerOf<R>>
+    : (request: Parsed<R>) => Promise<AnswerOf<R>>;
+};
+
+const MAX_BODY = 32 * 1024 * 1024;
+
+export function createApp(handlers: Handlers, log: Logger): Hono {
+  const app = new Hono();
+  app.notFound((context) => {
+    const failure = new ApiFailure(
+      "no-such-route",
+      `there is no ${context.req.method} ${context.req.path}`,
+    );
+    return context.json(failure.toBody(), failure.status);
+  });
+  app.onError((error, context) => {
+    const failure = failureOf(error, log);
+    return context.json(failure.toBody(), failure.status);
+  });
+  for (const name of Object.keys(routes) as RouteName[]) {
+    const route = routes[name];
+    app.on(route.method, route.path, async (context) => {
+      const request = await readRequest(name, context);
+      // The table ties each handler to its route's types; a loop over all of them cannot.
+      const handler = handlers[name] as (request: unknown, signal: AbortSignal) => unknown;
+      if (!("stream" in route))
+        return context.json((await handler(request, context.req.raw.signal)) as object);
+      return lines(context, (signal) => handler(request, signal) as AsyncIterable<unknown>, log);
+    });
+  }
+  return app;
+}
+
+async function readRequest(name: RouteName, context: Context): Promise<unknown> {
+  const route = routes[name];
+  const value = route.method === "GET" ? context.req.query() : await readBody(context);
+  const parsed = route.request.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(
+    ({ path, message }) => `\`${path.join(".") || name}\`: ${message}`,
+  );
+  throw new ApiFailure("bad-request", issues.join("; "));
+}
+
+async function readBody(context: Context): Promise<unknown> {
+  if (Number(context.req.header("content-length") ?? 0) > MAX_BODY) {
+    throw new ApiFailure("bad-request", `the request is larger than ${MAX_BODY >> 20} MiB`);
+  }
+  try {
+    return await context.req.json();
+  } catch (error) {
+    throw new ApiFailure("bad-request", "the body is not JSON", { cause: error });
+  }
+}
+
+/** JSON Lines. A failure before the first value is a plain one; later it is the last line, under `error`. */
+async function lines(
+  context: Context,
+  start: (signal: AbortSignal) => AsyncIterable<unknown>,
+  log: Logger,
+): Promise<Response> {
+  const ended = new AbortController();
+  const iterator = start(ended.signal)[Symbol.asyncIterator]();
+  // Following a quiet stream must not wait for a first value before it answers at all.
+  let pending: Promise<IteratorResult<unknown>> | undefined = iterator.next();
+  const first = await Promise.race([pending, quiet(50)]);
+  if (first !== undefined) pending = undefined;
+  context.header("content-type", "application/jsonl");
+  return stream(context, async (output) => {
+    output.onAbort(() => {
+      ended.abort();
+    });
+    try {
+      let result = first ?? (await pending) ?? (await iterator.next());
+      while (result.done !== true && !output.aborted) {
+        await output.write(`${JSON.stringify(result.value)}\n`);
+        result = await iterator.next();
+      }
+    } catch (error) {
+      await output.write(`${JSON.stringify({ error: failureOf(error, log).toBody() })}\n`);
+    } finally {
+      ended.abort();
+      await iterator.return?.();
+    }
+  });
+}
+
+function quiet(milliseconds: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(undefined), milliseconds);
+  });
+}
+
+function failureOf(error: unknown, log: Logger): ApiFailure {
+  if (error instanceof ApiFailure) return error;
+  log.error({ err: error }, "a request failed");
+  return new ApiFailure("internal", "something went wrong inside the controller", {
+    help: "its log tells more: STATE/log/controller.log",
+    cause: error,
+  });
+}

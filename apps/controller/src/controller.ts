@@ -1,0 +1,344 @@
+/**
+ * The controller's wiring: its parts, and what flows between them.
+ *
+ *                 API (unix socket)
+ *                      │
+ *   state store ◄── governor ──► distributor ──► link ◄──► agent ──► the kernel
+ *   (revisions)        │              ▲            │
+ *                      ▼              │            ├─ surroundings ──► world ──► names
+ *                   reading ──────────┴────────────┤
+ *                                                  └─ flows ──► intake ──► flow store
+ *                                                                  └─► referee ──► alarms
+ */
+import type { Logger } from "pino";
+import { ApiFailure, type StatusAnswer } from "@bulkhead/api";
+import type { Flow, Mode } from "@bulkhead/model";
+import {
+  openDuckDbFlowStore,
+  openStateStore,
+  type FlowStore,
+  type StateStore,
+} from "@bulkhead/store";
+import { receiptSigningText, type AgentMessage, type DriftSetting } from "@bulkhead/wire";
+import { createAlarms } from "./alarms.ts";
+import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
+import { Referee } from "./flows/referee.ts";
+import type { AgentSession } from "./link/agent-session.ts";
+import { startLinkServer } from "./link/link-server.ts";
+import { Distributor, type Compiled } from "./policy/distributor.ts";
+import { Governor, type InForce } from "./policy/governor.ts";
+import { receiptMatches, statusOf } from "./queries/status.ts";
+import { loadSigningKey, verifySignature } from "./signing-key.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { createNamer, type Namer } from "./world/naming.ts";
+import { buildWorld, NO_SURROUNDINGS, type Surroundings, type World } from "./world/world.ts";
+
+export interface Controller {
+  readonly state: StateStore;
+  readonly flows: FlowStore;
+  readonly intake: FlowIntake;
+  readonly governor: Governor;
+  readonly distributor: Distributor;
+  readonly now: () => number;
+  world(): World;
+  modes(): Readonly<Record<string, Mode>>;
+  session(): AgentSession | undefined;
+  requireSession(): AgentSession;
+  driftSetting(): DriftSetting;
+  setDrift(setting: DriftSetting): Promise<void>;
+  render(compiled: Compiled): Promise<string>;
+  status(): Promise<StatusAnswer>;
+  stop(): Promise<void>;
+}
+
+export interface ControllerOptions {
+  readonly directory: StateDirectory;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly version: string;
+  /** Flows older than this are forgotten, milliseconds. */
+  readonly keepFlowsMs?: number;
+  readonly maxFlows?: number;
+  /** Space on disk that flows must leave to the rest. */
+  readonly minFreeBytes?: number;
+}
+
+const DAY_MS = 86_400_000;
+const PRUNE_EVERY_MS = 600_000;
+const RENDER_TIMEOUT_MS = 30_000;
+
+export async function startController(options: ControllerOptions): Promise<Controller> {
+  const { directory, log, now } = options;
+  const startedAt = now();
+  const alarms = createAlarms(now);
+  // DuckDB takes one writer: a second controller on this directory ends here, before it touches a socket.
+  const flows = await openFlows(directory, options);
+  const state = await openStateStore(directory.state);
+  const key = loadSigningKey(directory.signingKey);
+  let drift: DriftSetting = (await state.setting("drift")) === "report" ? "report" : "repair";
+  let sequence = Number((await state.setting("sequence")) ?? 0);
+  let surroundings: Surroundings = NO_SURROUNDINGS;
+  let world: World;
+  let namer: Namer;
+  let rules: ReadonlyMap<string, string> = new Map();
+  const referee = new Referee();
+  const greeted = new WeakSet<AgentSession>();
+
+  const governor: Governor = await Governor.load({
+    store: state,
+    log,
+    now,
+    surroundings: () => surroundings,
+    distributor: () => distributor,
+    render,
+    capacity: () => link.session()?.capacity ?? 0,
+    onChange: (inForce) => rebuild(inForce),
+  });
+
+  const distributor = new Distributor(
+    { revision: governor.inForce.revision, set: governor.inForce.reading.set },
+    {
+      log,
+      now,
+      key,
+      session: () => link.session(),
+      world: () => world,
+      nextSequence: async () => {
+        sequence += 1;
+        await state.saveSetting("sequence", String(sequence));
+        return sequence;
+      },
+      onChanging: () => referee.suspend(),
+      onInForce: (compiled, receipt) => {
+        rules = new Map(compiled.result.cookies.map(({ cookie, rule }) => [cookie, rule]));
+        referee.adopt({ set: compiled.intent.set, index: compiled.world.index, since: now() });
+        const session = link.session();
+        if (session !== undefined) takeReceipt(session, receipt);
+      },
+    },
+  );
+
+  const intake = startFlowIntake({
+    store: flows,
+    log,
+    namer: () => namer,
+    ruleOf: (cookie) => rules.get(cookie),
+    onFlows: examine,
+  });
+
+  rebuild(governor.inForce);
+
+  function rebuild(inForce: InForce): void {
+    world = buildWorld(inForce.reading.declared, surroundings);
+    namer = createNamer(world, inForce.reading.networkSets);
+  }
+
+  function examine(seen: readonly Flow[]): void {
+    const time = now();
+    for (const flow of seen) {
+      if (flow.verdict === "spoofed") {
+        alarms.raise(
+          "spoofing",
+          `somebody sends as ${flow.source.name} (${flow.source.address}) who is not`,
+        );
+      }
+      const finding = referee.judge(flow, time);
+      if (finding !== null) {
+        alarms.raise("verdict", finding);
+        log.error({ flow }, finding);
+      }
+    }
+  }
+
+  function takeReceipt(session: AgentSession, receipt: NonNullable<AgentSession["receipt"]>): void {
+    session.receipt = receipt;
+    const { signature, ...unsigned } = receipt;
+    session.receiptSigned = verifySignature(
+      session.hello.publicKey,
+      receiptSigningText(unsigned),
+      new Uint8Array(Buffer.from(signature, "base64")),
+    );
+    if (!session.receiptSigned)
+      alarms.raise("receipt", `a receipt of ${session.hello.host} bears a false signature`);
+  }
+
+  function handle(session: AgentSession, message: AgentMessage): void {
+    switch (message.kind) {
+      case "hello":
+        break;
+      case "discovered": {
+        const { kind: _kind, ...found } = message;
+        surroundings = found;
+        rebuild(governor.inForce);
+        distributor.refresh();
+        break;
+      }
+      case "flows":
+        session.collector = message.collector;
+        intake.take(session.hello.boot, message.sequence, message.records, (stored) => {
+          if (session.connected) session.send({ kind: "flows-stored", sequence: stored });
+        });
+        break;
+      case "applied":
+      case "rendered":
+      case "probed":
+        if (!session.settle(message))
+          log.debug({ kind: message.kind }, "an answer that nobody waits for");
+        break;
+      case "drift": {
+        const { kind: _kind, ...report } = message;
+        alarms.raise(
+          "drift",
+          `drift on ${session.hello.host}: ${report.differences[0] ?? "the kernel holds something else"}${report.repaired ? ", repaired" : ""}`,
+        );
+        background(state.saveDrift({ host: session.hello.host, ...report }));
+        break;
+      }
+      case "health":
+        session.collector = message.collector;
+        session.capacity = message.capacity;
+        if (message.receipt !== undefined && message.receipt.readAt !== session.receipt?.readAt) {
+          takeReceipt(session, message.receipt);
+          const matches = receiptMatches(message.receipt, distributor.wanted, now());
+          background(state.saveReceipt({ host: session.hello.host, ...message.receipt, matches }));
+        }
+        break;
+    }
+  }
+
+  const link = await startLinkServer(
+    directory.agentSocket,
+    {
+      welcome(session) {
+        log.info({ host: session.hello.host, pid: session.hello.pid }, "an agent connected");
+        if (session.receipt !== undefined) takeReceipt(session, session.receipt);
+        session.send({ kind: "welcome", publicKey: key.publicKey, drift });
+      },
+      message: (session, message) => {
+        handle(session, message);
+        // Only now is it known who is attached; a policy for nobody would confine nobody.
+        if (message.kind === "discovered" && !greeted.has(session)) {
+          greeted.add(session);
+          distributor.agentConnected();
+        }
+      },
+      gone: (session) => {
+        log.warn(
+          { host: session.hello.host },
+          "the agent is gone; the kernel goes on with what it holds",
+        );
+      },
+    },
+    { log, now },
+  );
+
+  async function render(compiled: Compiled): Promise<string> {
+    const { ruleset, error } = await requireSession().render(
+      compiled.result.policy,
+      RENDER_TIMEOUT_MS,
+    );
+    if (error !== undefined) throw new ApiFailure("capacity", error);
+    return ruleset;
+  }
+
+  function modes(): Readonly<Record<string, Mode>> {
+    const { revision, reading } = governor.inForce;
+    return (distributor.wanted ?? distributor.compile({ revision, set: reading.set }, world)).result
+      .modes;
+  }
+
+  function requireSession(): AgentSession {
+    const session = link.session();
+    if (session === undefined) {
+      throw new ApiFailure("agent-away", "no agent is connected", {
+        help: "`bulkhead status` tells more",
+      });
+    }
+    return session;
+  }
+
+  function background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => log.error({ err: error }, "something in the background failed"));
+  }
+
+  async function prune(): Promise<void> {
+    const before = now() - (options.keepFlowsMs ?? 30 * DAY_MS);
+    const forgotten = await flows.prune({ before, maxRecords: options.maxFlows ?? 20_000_000 });
+    if (forgotten > 0) log.info({ forgotten }, "old flows are forgotten");
+  }
+
+  const pruning = setInterval(() => background(prune()), PRUNE_EVERY_MS);
+  await governor.resume();
+
+  return {
+    state,
+    flows,
+    intake,
+    governor,
+    distributor,
+    now,
+    world: () => world,
+    modes,
+    session: () => link.session(),
+    requireSession,
+    driftSetting: () => drift,
+    async setDrift(setting) {
+      await state.saveSetting("drift", setting);
+      drift = setting;
+      link.session()?.send({ kind: "settings", drift: setting });
+    },
+    render,
+    async status() {
+      const [pending, chain, drifts, stats, probe] = await Promise.all([
+        state.pendingConfirm(),
+        state.verifyChain(),
+        state.drifts(1),
+        flows.stats(),
+        state.lastProbeRun(),
+      ]);
+      return statusOf({
+        version: options.version,
+        now: now(),
+        startedAt,
+        inForce: governor.inForce,
+        world,
+        wanted: distributor.wanted,
+        problem: distributor.problem,
+        modes: modes(),
+        session: link.session(),
+        pending,
+        chain,
+        drift: { setting: drift, total: drifts.total, last: drifts.reports[0] },
+        flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
+        alarms: alarms.list(),
+        probe,
+      });
+    },
+    async stop() {
+      clearInterval(pruning);
+      await governor.stop();
+      await distributor.stop();
+      await link.stop();
+      await intake.stop();
+      await flows.close();
+      await state.close();
+    },
+  };
+}
+
+async function openFlows(
+  directory: StateDirectory,
+  options: ControllerOptions,
+): Promise<FlowStore> {
+  try {
+    return await openDuckDbFlowStore(
+      directory.flows,
+      options.minFreeBytes === undefined ? {} : { minFreeBytes: options.minFreeBytes },
+    );
+  } catch (error) {
+    if (error instanceof Error && /could not set lock|conflicting lock/i.test(error.message)) {
+      throw new Error(`another controller uses \`${directory.root}\``, { cause: error });
+    }
+    throw error;
+  }
+}

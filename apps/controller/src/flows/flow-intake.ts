@@ -1,0 +1,160 @@
+/**
+ * From the agent's records to stored flows: names both ends and the rule as they are now, gathers batches for a moment,
+ * stores them, and only then tells the agent that it may forget them. When the disk is full, flows are counted and let
+ * go: enforcement must not wait for history.
+ */
+import type { Logger } from "pino";
+import type { Flow } from "@bulkhead/model";
+import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
+import type { ObservedRecord } from "@bulkhead/wire";
+import type { Namer } from "../world/naming.ts";
+
+export interface IntakeDeps {
+  readonly store: FlowStore;
+  readonly log: Logger;
+  readonly namer: () => Namer;
+  /** Rule or block id of a cookie. */
+  readonly ruleOf: (cookie: string) => string | undefined;
+  /** Sees every flow once, before it is stored. */
+  readonly onFlows: (flows: readonly Flow[]) => void;
+}
+
+export interface FlowIntake {
+  /** `stored` is called with the batch's number when the agent may forget it. */
+  take(
+    boot: string,
+    sequence: number,
+    records: readonly ObservedRecord[],
+    stored: (sequence: number) => void,
+  ): void;
+  /** Connections whose records could not be stored. */
+  readonly unstored: number;
+  readonly writable: boolean;
+  /** Stores what is waiting now. */
+  flush(): Promise<void>;
+  /** Flows as they come, until the signal says stop. */
+  follow(signal: AbortSignal): AsyncGenerator<Flow>;
+  stop(): Promise<void>;
+}
+
+/** Half of what a crash may cost. */
+const GATHER_MS = 300;
+const MAX_FOLLOWED = 10_000;
+
+interface Waiting {
+  readonly batch: FlowBatch;
+  readonly stored: (sequence: number) => void;
+}
+
+export function startFlowIntake(deps: IntakeDeps): FlowIntake {
+  const followers = new Set<(flows: readonly Flow[]) => void>();
+  const seen = new Map<string, number>();
+  let waiting: Waiting[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let unstored = 0;
+  let writable = true;
+
+  async function flush(): Promise<void> {
+    const taken = waiting;
+    waiting = [];
+    if (taken.length === 0) return;
+    try {
+      await deps.store.append(taken.map(({ batch }) => batch));
+      if (!writable) deps.log.info("flows are stored again");
+      writable = true;
+    } catch (error) {
+      const lost = taken
+        .flatMap(({ batch }) => batch.flows)
+        .reduce((sum, flow) => sum + flow.connections, 0);
+      unstored += lost;
+      if (writable) {
+        const reason =
+          error instanceof StoreFullError ? error.message : "flows could not be stored";
+        deps.log.error({ err: error, lost }, reason);
+      }
+      writable = false;
+    }
+    for (const { batch, stored } of taken) stored(batch.sequence);
+  }
+
+  function flushSoon(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      writing = writing.then(flush);
+    }, GATHER_MS);
+  }
+
+  function named(record: ObservedRecord): Flow {
+    const name = deps.namer();
+    const rule = record.cookie === undefined ? undefined : deps.ruleOf(record.cookie);
+    return {
+      ...record,
+      source: name(record.source),
+      destination: name(record.destination),
+      ...(rule === undefined ? {} : { rule }),
+    };
+  }
+
+  return {
+    take(boot, sequence, records, stored) {
+      // Sent again after a broken connection, while the first copy is still being written.
+      const flows = sequence <= (seen.get(boot) ?? 0) ? [] : records.map(named);
+      seen.set(boot, Math.max(sequence, seen.get(boot) ?? 0));
+      if (flows.length > 0) {
+        deps.onFlows(flows);
+        for (const follower of followers) follower(flows);
+      }
+      waiting.push({ batch: { boot, sequence, flows }, stored });
+      flushSoon();
+    },
+
+    get unstored() {
+      return unstored;
+    },
+
+    get writable() {
+      return writable;
+    },
+
+    flush() {
+      writing = writing.then(flush);
+      return writing;
+    },
+
+    async *follow(signal) {
+      let queue: Flow[] = [];
+      let wake: (() => void) | undefined;
+      const follower = (flows: readonly Flow[]): void => {
+        queue.push(...flows);
+        // A reader too slow to follow misses the oldest; the store has them.
+        if (queue.length > MAX_FOLLOWED) queue = queue.slice(-MAX_FOLLOWED);
+        wake?.();
+      };
+      const stop = (): void => wake?.();
+      followers.add(follower);
+      signal.addEventListener("abort", stop);
+      try {
+        while (!signal.aborted) {
+          const taken = queue;
+          queue = [];
+          yield* taken;
+          if (queue.length === 0 && !signal.aborted) {
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+          }
+        }
+      } finally {
+        followers.delete(follower);
+        signal.removeEventListener("abort", stop);
+      }
+    },
+
+    async stop() {
+      clearTimeout(timer);
+      await writing;
+      await flush();
+    },
+  };
+}

@@ -1,0 +1,194 @@
+/** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
+import type { ProbeEvent, ProbeResultView } from "@bulkhead/api";
+import { suggest } from "@bulkhead/learn";
+import { suggestionReport } from "@bulkhead/workbench";
+import type { Handlers } from "./api/app.ts";
+import type { Controller } from "./controller.ts";
+import { filterOf, passes } from "./flows/flow-filter.ts";
+import { planProbes } from "./probes/probe-plan.ts";
+import { runProbes } from "./probes/probe-run.ts";
+import { explainFlow } from "./queries/explain.ts";
+import { permittedDiff, replayAnswer } from "./queries/replay.ts";
+import { driftView } from "./queries/status.ts";
+import { listWorkloads } from "./queries/workloads.ts";
+import { historyOf, revisionDetail } from "./queries/history.ts";
+import { runPolicyTests } from "./policy/policy-tests.ts";
+
+const NO_PROBES = { probes: false } as const;
+
+export function handlersOf(controller: Controller): Handlers {
+  const { state, flows, intake, governor, distributor, now } = controller;
+
+  /** Everything on record in a span of time, own probes left out. */
+  async function edgesIn(since: number | undefined, until: number | undefined) {
+    await intake.flush();
+    return flows.edges({
+      ...NO_PROBES,
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+    });
+  }
+
+  async function replayed(request: Parameters<Handlers["replay"]>[0]) {
+    const considered = governor.consider(request);
+    const world = governor.worldUnder(considered.reading);
+    const replay = replayAnswer({
+      edges: await edgesIn(request.since, request.until),
+      before: governor.inForce.reading.set,
+      after: considered.reading.set,
+      world,
+      now: now(),
+      revision: governor.inForce.revision,
+      diagnostics: considered.diagnostics,
+      ...(request.since === undefined ? {} : { since: request.since }),
+      ...(request.until === undefined ? {} : { until: request.until }),
+    });
+    return { considered, world, replay };
+  }
+
+  return {
+    status: () => controller.status(),
+
+    workloads: async () => listWorkloads(controller.world(), governor.inForce, controller.modes()),
+
+    async *flows({ follow, ...query }, signal) {
+      const filter = filterOf(query);
+      await intake.flush();
+      const coming = follow ? intake.follow(signal) : undefined;
+      // Registers as a follower before the store is asked, so that nothing falls between the two.
+      const next = coming?.next();
+      yield* await flows.flows(filter);
+      if (coming === undefined || next === undefined) return;
+      for (let result = await next; result.done !== true; result = await coming.next()) {
+        if (passes(filter, result.value)) yield result.value;
+      }
+    },
+
+    async edges(query) {
+      await intake.flush();
+      return { edges: [...(await flows.edges(filterOf(query)))] };
+    },
+
+    async suggest({ since, until, namespaces }) {
+      const edges = await edgesIn(since, until);
+      const { inventory } = controller.world();
+      const suggestion = suggest(edges, inventory, namespaces === undefined ? {} : { namespaces });
+      return {
+        ...suggestionReport(suggestion),
+        ...(since === undefined ? {} : { since }),
+        ...(until === undefined ? {} : { until }),
+      };
+    },
+
+    replay: async (request) => (await replayed(request)).replay,
+
+    async plan(request) {
+      const { considered, world, replay } = await replayed(request);
+      const { set, tests } = considered.reading;
+      const compiled = distributor.compile({ revision: governor.inForce.revision + 1, set }, world);
+      const { classes, rows, exactEntries, rangeEntries, overlayEntries } =
+        compiled.result.capacity;
+      const entries = exactEntries + rangeEntries + overlayEntries + rows;
+      const limit = controller.session()?.capacity ?? 0;
+      return {
+        revision: governor.inForce.revision,
+        resources: {
+          added: [...considered.changes.added],
+          changed: [...considered.changes.changed],
+          removed: [...considered.changes.removed],
+          unchanged: [...considered.changes.unchanged],
+          kept: [...considered.changes.kept],
+        },
+        permitted: permittedDiff(governor.inForce.reading.set, set, world, now()),
+        replay,
+        capacity: {
+          classes,
+          rows,
+          entries,
+          overlay: overlayEntries,
+          limit,
+          fits: limit === 0 || entries <= limit,
+        },
+        tests: runPolicyTests(tests, set, world, now()).map((test) => ({ ...test })),
+        diagnostics: [...considered.diagnostics],
+      };
+    },
+
+    apply: (request) => governor.apply(request),
+    confirm: async () => ({ revision: await governor.confirm() }),
+    rollback: (request) => governor.rollback(request),
+    history: () => historyOf(state),
+    revision: ({ revision }) => revisionDetail(state, revision),
+
+    explain: (query) =>
+      explainFlow(query, {
+        inForce: governor.inForce,
+        world: controller.world(),
+        modes: controller.modes(),
+        now: now(),
+        edges: (from, to, protocol, port) =>
+          flows.edges({ ...NO_PROBES, from: [from], to: [to], protocol, port }),
+      }),
+
+    async *probe({ workloads, maxBoundaries }, signal) {
+      const session = controller.requireSession();
+      const outside = await flows.edges({
+        probes: false,
+        to: ["world", ...governor.inForce.reading.networkSets.map(({ name }) => name)],
+      });
+      const plan = planProbes({
+        set: governor.inForce.reading.set,
+        world: controller.world(),
+        seen: outside
+          .filter((edge) => edge.established > 0)
+          .slice(-MAX_OUTSIDE)
+          .map(({ destination, protocol, port }) => ({
+            address: destination.address,
+            protocol,
+            port,
+          })),
+        now: now(),
+        ...(workloads === undefined ? {} : { workloads }),
+        ...(maxBoundaries === undefined ? {} : { maxBoundaries }),
+      });
+      const results: ProbeResultView[] = [];
+      for await (const event of runProbes(plan, session, {
+        revision: governor.inForce.revision,
+        now,
+        signal,
+      })) {
+        if (event.type === "result") results.push(event.result);
+        if (event.type === "summary")
+          await state.saveProbeRun({ time: now(), summary: event.summary, results });
+        yield event satisfies ProbeEvent;
+      }
+    },
+
+    async drift() {
+      const { reports } = await state.drifts(100);
+      return { setting: controller.driftSetting(), reports: reports.map(driftView) };
+    },
+
+    async settings({ drift }) {
+      await controller.setDrift(drift);
+      return { drift };
+    },
+
+    async ruleset() {
+      const compiled =
+        distributor.wanted ??
+        distributor.compile({
+          revision: governor.inForce.revision,
+          set: governor.inForce.reading.set,
+        });
+      return {
+        revision: compiled.intent.revision,
+        digest: compiled.digest,
+        ruleset: await controller.render(compiled),
+      };
+    },
+  };
+}
+
+/** Outside addresses are somebody else's: a few are enough to see whether the way out is shut. */
+const MAX_OUTSIDE = 8;

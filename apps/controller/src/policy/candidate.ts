@@ -1,0 +1,122 @@
+/**
+ * What would be in force: the resources of files, joined with those that stay. Resources are compared by what they
+ * say, not by where they stand; what says the same with the same mode is unchanged, even if its line moved.
+ */
+import { formatResourceName, parseFiles, resourceName, type Resource } from "@bulkhead/dialects";
+import type { Diagnostic } from "@bulkhead/model";
+import {
+  hashText,
+  type ApplyMode,
+  type ChangeSummary,
+  type StoredFile,
+  type StoredResource,
+} from "@bulkhead/store";
+
+/** A resource in force, with its parsed form. */
+export interface HeldResource {
+  readonly stored: StoredResource;
+  readonly resource: Resource;
+}
+
+export interface Given {
+  readonly resources: ReadonlyMap<string, Resource>;
+  readonly files: readonly StoredFile[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function readGiven(files: readonly StoredFile[]): Given {
+  const { resources, diagnostics } = parseFiles(files);
+  return {
+    resources: new Map(resources.map((resource) => [keyOf(resource), resource])),
+    files,
+    diagnostics,
+  };
+}
+
+export function keyOf(resource: Resource): string {
+  return formatResourceName(resourceName(resource));
+}
+
+export interface Candidate {
+  readonly held: readonly HeldResource[];
+  readonly changes: ChangeSummary;
+}
+
+export interface MergeOptions {
+  readonly mode: ApplyMode;
+  /** Resources in force that the files do not hold go. The scope is everything that was ever applied here. */
+  readonly prune: boolean;
+}
+
+export function mergeGiven(
+  current: readonly HeldResource[],
+  given: Given,
+  options: MergeOptions,
+): Candidate {
+  const before = new Map(current.map((held) => [held.stored.key, held]));
+  const hashes = new Map(given.files.map((file) => [file.name, hashText(file.text)]));
+  const changes = { added: [], changed: [], removed: [], unchanged: [], kept: [] } as Record<
+    keyof ChangeSummary,
+    string[]
+  >;
+  const after = new Map<string, HeldResource>();
+  for (const [key, resource] of given.resources) {
+    const fileName = resource.object.source.file;
+    const stored = { key, fileName, fileHash: hashes.get(fileName) ?? "", mode: options.mode };
+    after.set(key, { stored, resource });
+    const old = before.get(key);
+    if (old === undefined) changes.added.push(key);
+    else if (says(old.resource) === says(resource) && old.stored.mode === options.mode)
+      changes.unchanged.push(key);
+    else changes.changed.push(key);
+  }
+  for (const [key, held] of before) {
+    if (after.has(key)) continue;
+    if (options.prune) changes.removed.push(key);
+    else {
+      changes.kept.push(key);
+      after.set(key, held);
+    }
+  }
+  for (const list of Object.values(changes)) list.sort();
+  return { held: sorted(after.values()), changes };
+}
+
+/** From one set to another as a whole, for rollback. */
+export function compareHeld(
+  current: readonly HeldResource[],
+  next: readonly HeldResource[],
+): ChangeSummary {
+  const before = new Map(current.map((held) => [held.stored.key, held]));
+  const after = new Map(next.map((held) => [held.stored.key, held]));
+  const same = (key: string): boolean => {
+    const [old, fresh] = [before.get(key), after.get(key)];
+    return (
+      old !== undefined &&
+      fresh !== undefined &&
+      old.stored.mode === fresh.stored.mode &&
+      says(old.resource) === says(fresh.resource)
+    );
+  };
+  const keys = [...after.keys()].toSorted();
+  return {
+    added: keys.filter((key) => !before.has(key)),
+    changed: keys.filter((key) => before.has(key) && !same(key)),
+    removed: [...before.keys()].filter((key) => !after.has(key)).toSorted(),
+    unchanged: keys.filter(same),
+    kept: [],
+  };
+}
+
+function sorted(held: Iterable<HeldResource>): readonly HeldResource[] {
+  return [...held].toSorted((a, b) =>
+    a.stored.key < b.stored.key ? -1 : a.stored.key > b.stored.key ? 1 : 0,
+  );
+}
+
+/** What a resource says, without the places where it says it. */
+function says(resource: Resource): string {
+  return JSON.stringify(resource, (key, value: unknown) =>
+    key === "source" || key === "span" ? undefined : value,
+  );
+}

@@ -1,0 +1,241 @@
+/**
+ * Takes what is in force and who is there, compiles it for the agent, signs it, sends it, and waits for the kernel's
+ * receipt. Changes of the surroundings and passing deadlines lead to a new compilation, many at once to one.
+ *
+ *   policy (revision) ─┐
+ *   world ─────────────┼──► compile ──► digest ──► sign ──► agent ──► receipt = digest ?
+ *   time (next change) ┘
+ */
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import { ApiFailure } from "@bulkhead/api";
+import { compileIndexed, type CompileResult } from "@bulkhead/engine";
+import { canonicalHostPolicy, type PolicySet, type Receipt } from "@bulkhead/model";
+import { encodeHostPolicy, policySigningText } from "@bulkhead/wire";
+import type { AgentSession } from "../link/agent-session.ts";
+import type { SigningKey } from "../signing-key.ts";
+import type { World } from "../world/world.ts";
+
+/** What is to be distributed. */
+export interface Intent {
+  readonly revision: number;
+  readonly set: PolicySet;
+}
+
+export interface Compiled {
+  readonly intent: Intent;
+  readonly world: World;
+  readonly result: CompileResult;
+  readonly digest: string;
+}
+
+export interface DistributorDeps {
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly key: SigningKey;
+  readonly session: () => AgentSession | undefined;
+  readonly world: () => World;
+  readonly nextSequence: () => Promise<number>;
+  /** The kernel holds it: a receipt with its digest came back. */
+  readonly onInForce: (compiled: Compiled, receipt: Receipt) => void;
+  /** What the kernel holds is about to change. */
+  readonly onChanging: () => void;
+}
+
+/** Most of it is the kernel's: 100k entries take seconds. */
+const APPLY_TIMEOUT_MS = 30_000;
+const COALESCE_MS = 20;
+const RETRY_MS = 1000;
+const TRIES = 5;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export class Distributor {
+  readonly #deps: DistributorDeps;
+  #intent: Intent;
+  #wanted: Compiled | undefined;
+  #problem: string | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #soon: NodeJS.Timeout | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(intent: Intent, deps: DistributorDeps) {
+    this.#intent = intent;
+    this.#deps = deps;
+  }
+
+  /** What the kernel should hold, as last compiled. */
+  get wanted(): Compiled | undefined {
+    return this.#wanted;
+  }
+
+  /** Why the kernel does not hold it, as far as known. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  compile(intent: Intent, world: World = this.#deps.world()): Compiled {
+    const result = compileIndexed(intent.set, world.index, {
+      now: this.#deps.now(),
+      revision: intent.revision,
+      endpoints: world.endpoints,
+    });
+    const digest = createHash("sha256").update(canonicalHostPolicy(result.policy)).digest("hex");
+    return { intent, world, result, digest: `sha256:${digest}` };
+  }
+
+  /** Resolves when the kernel's receipt has the digest of `intent`; else throws, and the intent before stays. */
+  async change(
+    intent: Intent,
+  ): Promise<{ readonly compiled: Compiled; readonly receipt: Receipt }> {
+    return this.#exclusive(async () => {
+      const before = this.#intent;
+      this.#intent = intent;
+      try {
+        return await this.#send();
+      } catch (error) {
+        this.#intent = before;
+        throw error;
+      }
+    });
+  }
+
+  /** The policy is this one from now on, whether or not an agent is there to hear it. */
+  adopt(intent: Intent): void {
+    this.#intent = intent;
+    this.refresh();
+  }
+
+  /** Something changed around us: compile again soon, and send if it makes a difference. */
+  refresh(): void {
+    if (this.#stopped) return;
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      void this.#exclusive(() => this.#refresh());
+    }, COALESCE_MS);
+  }
+
+  /** A new agent holds who knows what. */
+  agentConnected(): void {
+    this.#wanted = undefined;
+    this.refresh();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#soon);
+    clearTimeout(this.#expiry);
+    await this.#queue;
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#deps.session() === undefined || this.#stopped) return;
+    try {
+      const compiled = this.compile(this.#intent);
+      this.#watchClock(compiled);
+      const same =
+        this.#wanted?.digest === compiled.digest &&
+        this.#wanted.intent.revision === compiled.intent.revision;
+      if (same && this.#problem === undefined) {
+        // Names may have changed although nothing that the kernel holds has.
+        this.#wanted = compiled;
+        return;
+      }
+      await this.#send();
+    } catch (error) {
+      this.#deps.log.error(
+        { err: error },
+        "the policy could not be brought into force; trying again",
+      );
+      this.#problem = error instanceof Error ? error.message : String(error);
+      setTimeout(() => this.refresh(), RETRY_MS).unref();
+    }
+  }
+
+  async #send(): Promise<{ readonly compiled: Compiled; readonly receipt: Receipt }> {
+    let failure = "";
+    for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+      const session = this.#deps.session();
+      if (session === undefined) {
+        throw new ApiFailure("agent-away", "no agent is connected: nothing was changed", {
+          help: "`bulkhead status` tells more",
+        });
+      }
+      const compiled = this.compile(this.#intent);
+      this.#deps.onChanging();
+      const receipt = await this.#deliver(session, compiled);
+      if (typeof receipt !== "string") {
+        this.#wanted = compiled;
+        this.#problem = undefined;
+        this.#watchClock(compiled);
+        this.#deps.onInForce(compiled, receipt);
+        return { compiled, receipt };
+      }
+      failure = receipt;
+      this.#deps.log.warn({ attempt, failure }, "a policy was not taken");
+      // An endpoint may have vanished meanwhile; the agent then tells what is there now.
+      await new Promise((resolve) => setTimeout(resolve, 150 * attempt));
+      if (this.#deps.world() === compiled.world && attempt >= 2) break;
+    }
+    this.#wanted = undefined;
+    throw new ApiFailure(
+      "apply-failed",
+      `the kernel does not hold what was asked for: ${failure}`,
+      {
+        help: "the old policy stays in force; `bulkhead status` tells more",
+      },
+    );
+  }
+
+  /** The receipt, or what is wrong. */
+  async #deliver(session: AgentSession, compiled: Compiled): Promise<Receipt | string> {
+    const sequence = await this.#deps.nextSequence();
+    const { digest } = compiled;
+    const { revision } = compiled.intent;
+    const sentAt = this.#deps.now();
+    const applied = await session.apply(
+      {
+        kind: "policy",
+        sequence,
+        revision,
+        digest,
+        policy: encodeHostPolicy(compiled.result.policy),
+        signature: this.#deps.key.sign(policySigningText({ sequence, revision, digest })),
+      },
+      APPLY_TIMEOUT_MS,
+    );
+    if (applied.error !== undefined) return applied.error;
+    if (applied.receipt === undefined) return "the agent gave no receipt";
+    return receiptFault(applied.receipt, { revision, digest, sentAt }) ?? applied.receipt;
+  }
+
+  #watchClock(compiled: Compiled): void {
+    clearTimeout(this.#expiry);
+    const next = compiled.result.nextChangeAt;
+    if (next === null || this.#stopped) return;
+    // A moment after the deadline, so that it surely has passed.
+    const wait = Math.max(0, next - this.#deps.now()) + 5;
+    this.#expiry = setTimeout(() => this.refresh(), Math.min(wait, MAX_TIMER_MS));
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work, work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** What is wrong with a receipt as an answer to a policy sent at `sentAt`; undefined when nothing is. */
+export function receiptFault(
+  receipt: Receipt,
+  wanted: { readonly revision: number; readonly digest: string; readonly sentAt: number },
+): string | undefined {
+  if (receipt.readAt < wanted.sentAt) {
+    const age = ((wanted.sentAt - receipt.readAt) / 1000).toFixed(1);
+    return `its receipt is stale: of revision ${receipt.revision}, read ${age} s before revision ${wanted.revision} was sent`;
+  }
+  if (receipt.digest !== wanted.digest || receipt.revision !== wanted.revision) {
+    return `its receipt is of revision ${receipt.revision}, ${receipt.digest}, not of ${wanted.revision}, ${wanted.digest}`;
+  }
+  return undefined;
+}

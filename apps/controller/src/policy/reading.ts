@@ -1,0 +1,65 @@
+/**
+ * From held resources to what the engine works on. Each resource counts with the mode it was applied with: what was
+ * applied in audit is staged, whatever the others are.
+ */
+import { buildPolicySet, type DeclaredInventory, type PolicyTest } from "@bulkhead/dialects";
+import type { Block, Diagnostic, PolicySet } from "@bulkhead/model";
+import type { Declared } from "../world/declared.ts";
+import type { NamedSet } from "../world/naming.ts";
+import type { HeldResource } from "./candidate.ts";
+
+export interface Reading {
+  readonly set: PolicySet;
+  readonly declared: Declared;
+  readonly networkSets: readonly NamedSet[];
+  readonly tests: readonly PolicyTest[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function readPolicy(
+  held: readonly HeldResource[],
+  options: { readonly now: number; readonly strict: boolean },
+): Reading {
+  const built = buildPolicySet(
+    held.map(({ resource }) => resource),
+    { ...options, mode: "enforce" },
+  );
+  const audited = new Set(
+    held.filter(({ stored }) => stored.mode === "audit").map(({ stored }) => stored.key),
+  );
+  return {
+    set: staged(built.set, audited),
+    declared: declaredOf(built.inventory),
+    networkSets: built.networkSets.map(({ namespace, name, cidrs }) => ({
+      name: `${namespace}/${name}`,
+      cidrs,
+    })),
+    tests: built.tests,
+    diagnostics: built.diagnostics,
+  };
+}
+
+function staged(set: PolicySet, audited: ReadonlySet<string>): PolicySet {
+  if (audited.size === 0) return set;
+  const stage = (block: Block): Block => {
+    const { kind, namespace, name } = block.policy;
+    if (!audited.has(`${kind}/${namespace}/${name}`)) return block;
+    return {
+      ...block,
+      enforce: "staged",
+      rules: block.rules.map((rule) => ({ ...rule, enforce: "staged" as const })),
+    };
+  };
+  return { ...set, stages: set.stages.map((one) => ({ ...one, blocks: one.blocks.map(stage) })) };
+}
+
+function declaredOf({ workloads, namespaces, bindings }: DeclaredInventory): Declared {
+  const bound = new Map(bindings.map(({ workload, kind, name }) => [workload, { kind, name }]));
+  return {
+    namespaces,
+    workloads: workloads.map((workload) => {
+      const binding = bound.get(workload.id);
+      return binding === undefined ? { workload } : { workload, binding };
+    }),
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * Connections worth trying: between representatives of everybody who is attached, to the host, and to outside addresses
+ * that policies or observation know, over every port that somebody listens on or a rule names. Workloads with the same
+ * namespace and labels are alike to every policy, so a few of them stand for all.
+ */
+import { decide } from "@bulkhead/engine";
+import {
+  formatIp,
+  ICMP,
+  ICMPV6,
+  parseCidr,
+  parseIp,
+  TCP,
+  UDP,
+  type Decision,
+  type IpAddress,
+  type IpFamily,
+  type PolicySet,
+  type Workload,
+} from "@bulkhead/model";
+import type { Listener } from "@bulkhead/wire";
+import { isLinkLocal, type World } from "../world/world.ts";
+
+export interface ProbeEnd {
+  readonly name: string;
+  readonly address: IpAddress;
+  readonly family: IpFamily;
+  /** Empty for the agent's own namespace; absent for the world. */
+  readonly netnsPath?: string;
+  /** Who stands for whom: ends of one group are alike to every policy. */
+  readonly group: string;
+  readonly listeners: readonly Listener[];
+}
+
+export interface Candidate {
+  readonly from: ProbeEnd;
+  readonly to: ProbeEnd;
+  readonly protocol: number;
+  readonly port: number;
+  readonly decision: Decision;
+  /** Somebody listens there. */
+  readonly served: boolean;
+}
+
+export interface OutsidePort {
+  readonly address: IpAddress;
+  readonly protocol: number;
+  readonly port: number;
+}
+
+export interface CandidateInput {
+  readonly set: PolicySet;
+  readonly world: World;
+  /** Outside addresses that were seen. */
+  readonly seen: readonly OutsidePort[];
+  readonly now: number;
+}
+
+/** Of each group so many take part, so that members are tried against each other too. */
+const REPRESENTATIVES = 2;
+const MAX_RULE_PORTS = 64;
+
+export function candidatesOf({ set, world, seen, now }: CandidateInput): readonly Candidate[] {
+  const workloads = representatives(world);
+  const sources = workloads.flatMap((workload) => endsOf(workload, world));
+  const targets = [...sources, ...hostEnds(world), ...outsideEnds(set, world, seen)];
+  const rulePorts = portsOfRules(set);
+  const candidates: Candidate[] = [];
+  for (const from of sources) {
+    for (const to of targets) {
+      if (from.family !== to.family || from.name === to.name) continue;
+      for (const { protocol, port, served } of portsTo(to, rulePorts)) {
+        const query = { source: from.address, destination: to.address, protocol, port };
+        const decision = decide(set, world.index, query, { now, view: "live" });
+        candidates.push({ from, to, protocol, port, decision, served });
+      }
+    }
+  }
+  return candidates;
+}
+
+function representatives(world: World): readonly Workload[] {
+  const taken = new Map<string, number>();
+  return world.inventory.workloads.filter((workload) => {
+    const attached = world.attachments
+      .get(workload.id)
+      ?.some(({ discovered }) => discovered.netnsPath !== "");
+    if (attached !== true || workload.hostNetwork) return false;
+    const group = groupOf(workload);
+    const count = taken.get(group) ?? 0;
+    taken.set(group, count + 1);
+    return count < REPRESENTATIVES;
+  });
+}
+
+function groupOf({ namespace, labels, id }: Workload): string {
+  const entries = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0 ? id : JSON.stringify([namespace, entries]);
+}
+
+function endsOf(workload: Workload, world: World): readonly ProbeEnd[] {
+  const attachments = world.attachments.get(workload.id) ?? [];
+  const { netnsPath = "", listeners = [] } = attachments[0]?.discovered ?? {};
+  return onePerFamily(workload.addresses).map(({ address, family }) => ({
+    name: workload.id,
+    address,
+    family,
+    netnsPath,
+    group: groupOf(workload),
+    listeners: listeners.filter((listener) => listener.family === family),
+  }));
+}
+
+function hostEnds(world: World): readonly ProbeEnd[] {
+  return onePerFamily(world.inventory.hostAddresses).map(({ address, family }) => ({
+    name: "host",
+    address,
+    family,
+    netnsPath: "",
+    group: "host",
+    listeners: world.hostListeners.filter((listener) => listener.family === family),
+  }));
+}
+
+/** Single addresses that rules name, and outside addresses that were seen: somebody may be there. */
+function outsideEnds(
+  set: PolicySet,
+  world: World,
+  seen: readonly OutsidePort[],
+): readonly ProbeEnd[] {
+  const listeners = new Map<IpAddress, Listener[]>();
+  for (const { address, protocol, port } of seen) {
+    const family = parseIp(address)?.family;
+    if (family === undefined || world.index.at(address).kind !== "world") continue;
+    const known = listeners.get(address) ?? [];
+    known.push({ protocol, port, family });
+    listeners.set(address, known);
+  }
+  for (const rule of set.stages.flatMap(({ blocks }) => blocks.flatMap(({ rules }) => rules))) {
+    for (const peer of rule.peers) {
+      if (peer.kind !== "cidr") continue;
+      const range = parseCidr(peer.cidr)?.range;
+      if (range === undefined || range.first !== range.last) continue;
+      const address = formatIp(range.family, range.first);
+      if (world.index.at(address).kind === "world" && !listeners.has(address))
+        listeners.set(address, []);
+    }
+  }
+  return [...listeners].map(([address, known]) => ({
+    name: address,
+    address,
+    family: parseIp(address)?.family ?? 4,
+    group: address,
+    listeners: known,
+  }));
+}
+
+function onePerFamily(
+  addresses: readonly IpAddress[],
+): readonly { address: IpAddress; family: IpFamily }[] {
+  const found = new Map<IpFamily, IpAddress>();
+  for (const address of addresses) {
+    const family = parseIp(address)?.family;
+    if (family !== undefined && !isLinkLocal(address) && !found.has(family))
+      found.set(family, address);
+  }
+  return [...found].map(([family, address]) => ({ address, family }));
+}
+
+interface PlainPort {
+  readonly protocol: number;
+  readonly port: number;
+}
+
+/** The first port of every interval that a rule names by number. */
+function portsOfRules(set: PolicySet): readonly PlainPort[] {
+  const found = new Map<string, PlainPort>();
+  for (const rule of set.stages.flatMap(({ blocks }) => blocks.flatMap(({ rules }) => rules))) {
+    for (const match of rule.ports) {
+      if (match.kind !== "range" || found.size >= MAX_RULE_PORTS) continue;
+      found.set(`${match.protocol} ${match.first}`, {
+        protocol: match.protocol,
+        port: match.first,
+      });
+    }
+  }
+  return [...found.values()];
+}
+
+const ECHO: Readonly<Record<IpFamily, PlainPort>> = {
+  4: { protocol: ICMP, port: 8 * 256 },
+  6: { protocol: ICMPV6, port: 128 * 256 },
+};
+
+function portsTo(
+  to: ProbeEnd,
+  rulePorts: readonly PlainPort[],
+): readonly (PlainPort & { served: boolean })[] {
+  const ports = new Map<string, PlainPort & { served: boolean }>();
+  const add = (port: PlainPort, served: boolean): void => {
+    const key = `${port.protocol} ${port.port}`;
+    ports.set(key, { ...port, served: served || (ports.get(key)?.served ?? false) });
+  };
+  for (const port of to.listeners) add(port, true);
+  for (const port of rulePorts) if (canProbe(port.protocol, to.family)) add(port, false);
+  add(ECHO[to.family], true);
+  return [...ports.values()];
+}
+
+function canProbe(protocol: number, family: IpFamily): boolean {
+  return protocol === TCP || protocol === UDP || protocol === (family === 4 ? ICMP : ICMPV6);
+}

@@ -1,0 +1,205 @@
+/**
+ * Which connections prove a policy: for every rule that allows, one that must pass; for every rule that denies and for
+ * every boundary between groups of workloads, one that must not. What cannot be tried stands in the plan as skipped.
+ */
+import { explain } from "@bulkhead/engine";
+import type { ProbeView } from "@bulkhead/api";
+import type { Block, DirectionDecision, Rule, SourceSpan } from "@bulkhead/model";
+import { candidatesOf, type Candidate, type CandidateInput, type ProbeEnd } from "./candidates.ts";
+
+export interface PlannedProbe {
+  readonly view: ProbeView;
+  readonly from: ProbeEnd;
+  readonly to: ProbeEnd;
+}
+
+export interface SkippedProbe {
+  readonly view: ProbeView;
+  readonly skipped: string;
+}
+
+export type ProbePlan = readonly (PlannedProbe | SkippedProbe)[];
+
+export interface PlanOptions extends CandidateInput {
+  /** Only probes in which one of these takes part. */
+  readonly workloads?: readonly string[];
+  readonly maxBoundaries?: number;
+}
+
+export function planProbes(options: PlanOptions): ProbePlan {
+  const all = candidatesOf(options);
+  const concerned = (candidate: Candidate): boolean =>
+    options.workloads === undefined ||
+    options.workloads.includes(candidate.from.name) ||
+    options.workloads.includes(candidate.to.name);
+  const candidates = all.filter(concerned);
+  const rules = ruleProbes(options, candidates);
+  const boundaries = boundaryProbes(candidates);
+  const limit = options.maxBoundaries ?? boundaries.length;
+  return [
+    ...rules,
+    ...boundaries.slice(0, limit),
+    ...boundaries.slice(limit).map(({ view }) => ({
+      view,
+      skipped: `left out: at most ${limit} boundaries were asked for`,
+    })),
+  ];
+}
+
+interface ActiveRule {
+  readonly block: Block;
+  readonly rule: Rule;
+}
+
+function activeRules({ set, now }: PlanOptions): readonly ActiveRule[] {
+  const lives = ({ enforce, expiresAt }: Pick<Rule, "enforce" | "expiresAt">): boolean =>
+    enforce === "on" && (expiresAt === undefined || expiresAt > now);
+  return set.stages
+    .flatMap(({ blocks }) => blocks)
+    .filter(lives)
+    .flatMap((block) => block.rules.filter(lives).map((rule) => ({ block, rule })))
+    .filter(({ rule }) => ["allow", "deny", "reject"].includes(rule.action));
+}
+
+function ruleProbes(options: PlanOptions, candidates: readonly Candidate[]): ProbePlan {
+  // What somebody serves makes the better witness.
+  const served = candidates.toSorted((a, b) => Number(b.served) - Number(a.served));
+  const byRule = new Map<string, Candidate[]>();
+  for (const candidate of served) {
+    for (const side of [candidate.decision.egress, candidate.decision.ingress]) {
+      if (side.determinedBy.kind !== "rule") continue;
+      const { rule } = side.determinedBy;
+      const found = byRule.get(rule);
+      if (found === undefined) byRule.set(rule, [candidate]);
+      else found.push(candidate);
+    }
+  }
+  const planned = new Map<string, PlannedProbe>();
+  const skipped: SkippedProbe[] = [];
+  for (const active of activeRules(options)) {
+    const { rule } = active;
+    const allows = rule.action === "allow";
+    const fits = (candidate: Candidate): boolean =>
+      (candidate.decision.verdict === "allow") === allows;
+    const own = (byRule.get(rule.id) ?? []).filter(fits);
+    const matching =
+      own.length > 0
+        ? own
+        : served.filter((one) => fits(one) && matches(options, one, active)).slice(0, 1);
+    if (matching.length === 0) {
+      if (options.workloads === undefined) skipped.push(unprobed(active));
+      continue;
+    }
+    for (const family of [4, 6]) {
+      const candidate = matching.find(({ from }) => from.family === family);
+      if (candidate === undefined) continue;
+      const probe = {
+        view: viewOf(candidate, "rule", rule.id, rule.source),
+        from: candidate.from,
+        to: candidate.to,
+      };
+      const key = keyOf(candidate);
+      if (!planned.has(key)) planned.set(key, probe);
+    }
+  }
+  return [...planned.values(), ...skipped];
+}
+
+/** A rule that is never the determining one may still match, beside another that says the same. */
+function matches(
+  { set, world, now }: PlanOptions,
+  candidate: Candidate,
+  { block, rule }: ActiveRule,
+): boolean {
+  const { from, to, protocol, port } = candidate;
+  const query = { source: from.address, destination: to.address, protocol, port };
+  const explanation = explain(set, world.index, query, { now, view: "live" });
+  return explanation[block.direction].stages.some(({ blocks }) =>
+    blocks.some(({ rules }) => rules.some((one) => one.rule === rule.id && one.matched)),
+  );
+}
+
+function unprobed({ block, rule }: ActiveRule): SkippedProbe {
+  const view: ProbeView = {
+    purpose: "rule",
+    from: block.direction === "egress" ? "its subject" : "its peer",
+    to: block.direction === "egress" ? "its peer" : "its subject",
+    source: "",
+    destination: "",
+    protocol: 0,
+    port: 0,
+    expected: rule.action === "allow" ? "pass" : "blocked",
+    rule: rule.id,
+    place: rule.source,
+  };
+  return {
+    view,
+    skipped:
+      "nobody attached here can try it: no pair of ends matches it, or another rule decides before it",
+  };
+}
+
+/** One for each pair of groups, port and family that is denied, where somebody would answer. */
+function boundaryProbes(candidates: readonly Candidate[]): readonly PlannedProbe[] {
+  const served = new Set(
+    candidates.filter((one) => one.served && !isEcho(one)).map((one) => one.to.name),
+  );
+  const chosen = new Map<string, PlannedProbe>();
+  for (const candidate of candidates) {
+    if (candidate.decision.verdict === "allow") continue;
+    // Where nothing listens at all, an echo request is the only thing that could be answered.
+    if (!candidate.served || (isEcho(candidate) && served.has(candidate.to.name))) continue;
+    const key = [
+      candidate.from.group,
+      candidate.to.group,
+      candidate.from.family,
+      candidate.protocol,
+      candidate.port,
+    ].join("\n");
+    if (chosen.has(key)) continue;
+    const { id, place } = denier(candidate);
+    chosen.set(key, {
+      view: viewOf(candidate, "boundary", id, place),
+      from: candidate.from,
+      to: candidate.to,
+    });
+  }
+  return [...chosen.values()];
+}
+
+function isEcho({ protocol }: Candidate): boolean {
+  return protocol === 1 || protocol === 58;
+}
+
+function denier({ decision }: Candidate): { readonly id?: string; readonly place?: SourceSpan } {
+  const side: DirectionDecision =
+    decision.egress.verdict === "allow" ? decision.ingress : decision.egress;
+  const by = side.determinedBy;
+  if (by.kind === "rule") return { id: by.rule, place: by.source };
+  return by.kind === "isolation" ? { id: by.block, place: by.source } : {};
+}
+
+function viewOf(
+  candidate: Candidate,
+  purpose: ProbeView["purpose"],
+  rule?: string,
+  place?: SourceSpan,
+): ProbeView {
+  const { from, to, protocol, port, decision } = candidate;
+  return {
+    purpose,
+    from: from.name,
+    to: to.name,
+    source: from.address,
+    destination: to.address,
+    protocol,
+    port,
+    expected: decision.verdict === "allow" ? "pass" : "blocked",
+    ...(rule === undefined ? {} : { rule }),
+    ...(place === undefined ? {} : { place }),
+  };
+}
+
+function keyOf({ from, to, protocol, port }: Candidate): string {
+  return `${from.address} ${to.address} ${protocol} ${port}`;
+}

@@ -1,0 +1,95 @@
+/** What people call an end of a connection, and the addresses it stands for. */
+import { ApiFailure } from "@bulkhead/api";
+import { canonicalIp, parseCidr, formatIp, type IpAddress, type Workload } from "@bulkhead/model";
+import type { NamedSet } from "../world/naming.ts";
+import { isLinkLocal, type World } from "../world/world.ts";
+
+export interface NamedEnd {
+  readonly name: string;
+  readonly addresses: readonly IpAddress[];
+  readonly workload?: Workload;
+}
+
+/** Documentation addresses (RFC 5737, RFC 3849): nobody's, so they stand for the world at large. */
+const SOMEWHERE = ["198.51.100.1", "2001:db8:ffff::1"];
+
+/** Throws ApiFailure `unknown-workload`, with near names, when nothing is called so. */
+export function resolveEnd(text: string, world: World, sets: readonly NamedSet[]): NamedEnd {
+  const address = canonicalIp(text);
+  if (address !== null) {
+    const place = world.index.at(address);
+    if (place.kind === "workload")
+      return { name: place.workload.id, addresses: [address], workload: place.workload };
+    return { name: place.kind === "host" ? "host" : address, addresses: [address] };
+  }
+  if (text === "host") return { name: "host", addresses: usable(world.inventory.hostAddresses) };
+  if (text === "world")
+    return {
+      name: "world",
+      addresses: SOMEWHERE.filter((one) => world.index.at(one).kind === "world"),
+    };
+  const workload = findWorkload(text, world);
+  if (workload !== undefined) {
+    const addresses = usable(workload.addresses);
+    if (addresses.length === 0) {
+      throw new ApiFailure(
+        "unknown-workload",
+        `\`${workload.id}\` has no address: it is not attached now`,
+        {
+          help: "`bulkhead workloads` shows what is",
+        },
+      );
+    }
+    return { name: workload.id, addresses, workload };
+  }
+  const set =
+    sets.find(({ name }) => name === text) ??
+    only(sets.filter(({ name }) => name.endsWith(`/${text}`)));
+  if (set !== undefined) return { name: set.name, addresses: set.cidrs.flatMap(firstOf) };
+  throw unknown(text, world);
+}
+
+/** By id, or by name alone when only one namespace has it. */
+function findWorkload(text: string, world: World): Workload | undefined {
+  const { workloads } = world.inventory;
+  return (
+    workloads.find(({ id }) => id === text) ?? only(workloads.filter(({ name }) => name === text))
+  );
+}
+
+function only<T>(found: readonly T[]): T | undefined {
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** Link-local addresses only where there is nothing else: they mean nothing beyond their link. */
+function usable(addresses: readonly IpAddress[]): readonly IpAddress[] {
+  const routed = addresses.filter((address) => !isLinkLocal(address));
+  return routed.length > 0 ? routed : addresses;
+}
+
+function firstOf(text: string): IpAddress[] {
+  const parsed = parseCidr(text);
+  return parsed === null ? [] : [formatIp(parsed.range.family, parsed.range.first)];
+}
+
+function unknown(text: string, world: World): ApiFailure {
+  const same = world.inventory.workloads.filter(({ name }) => name === text);
+  if (same.length > 1) {
+    return new ApiFailure("unknown-workload", `\`${text}\` names several workloads`, {
+      help: `say which: ${same.map(({ id }) => `\`${id}\``).join(", ")}`,
+    });
+  }
+  const near = world.inventory.workloads
+    .filter(({ id, name }) => id.includes(text) || text.includes(name))
+    .slice(0, 3);
+  return new ApiFailure(
+    "unknown-workload",
+    `no workload, NetworkSet or address is called \`${text}\``,
+    {
+      help:
+        near.length > 0
+          ? `did you mean ${near.map(({ id }) => `\`${id}\``).join(" or ")}?`
+          : "`bulkhead workloads` lists them; `host` and `world` are names too",
+    },
+  );
+}

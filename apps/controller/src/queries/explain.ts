@@ -1,0 +1,172 @@
+/** Why a connection is allowed or denied, for every pair of addresses its ends have, and what would allow it. */
+import { ApiFailure, type ExplainAnswer, type ExplainQuery, type TraceStep } from "@bulkhead/api";
+import { explain, type DirectionTrace, type Explanation } from "@bulkhead/engine";
+import { printResources } from "@bulkhead/dialects";
+import { ICMP, ICMPV6, parseIp, parsePort, type Edge, type Mode } from "@bulkhead/model";
+import type { InForce } from "../policy/governor.ts";
+import type { World } from "../world/world.ts";
+import { resolveEnd, type NamedEnd } from "./ends.ts";
+
+export interface ExplainContext {
+  readonly inForce: InForce;
+  readonly world: World;
+  readonly modes: Readonly<Record<string, Mode>>;
+  readonly now: number;
+  readonly edges: (
+    from: string,
+    to: string,
+    protocol: number,
+    port: number,
+  ) => Promise<readonly Edge[]>;
+}
+
+export async function explainFlow(
+  query: ExplainQuery,
+  context: ExplainContext,
+): Promise<ExplainAnswer> {
+  const { inForce, world, now } = context;
+  const view = query.view ?? "live";
+  const sets = inForce.reading.networkSets;
+  const from = resolveEnd(query.from, world, sets);
+  const to = resolveEnd(query.to, world, sets);
+  const { protocol, port } = portOf(query.port, to);
+  const explained = pairs(from, to).map(([source, destination]) => ({
+    source,
+    destination,
+    explanation: explain(
+      inForce.reading.set,
+      world.index,
+      { source, destination, protocol, port },
+      { now, view },
+    ),
+  }));
+  if (explained.length === 0) {
+    throw new ApiFailure(
+      "bad-request",
+      `\`${from.name}\` and \`${to.name}\` have no address family in common`,
+    );
+  }
+  const verdicts = new Set(explained.map(({ explanation }) => explanation.decision.verdict));
+  const [verdict] = verdicts;
+  const denied = explained.find(({ explanation }) => explanation.decision.verdict !== "allow");
+  const edges = await context.edges(from.name, to.name, protocol, port);
+  const lastSeen = Math.max(0, ...edges.map((edge) => edge.lastSeen));
+  const change = denied?.explanation.smallestChange ?? null;
+  return {
+    from: from.name,
+    to: to.name,
+    port: query.port,
+    view,
+    verdict: verdicts.size === 1 && verdict !== undefined ? verdict : "mixed",
+    revision: inForce.revision,
+    modes: {
+      ...(from.workload === undefined
+        ? {}
+        : { from: context.modes[from.workload.id] ?? "observe" }),
+      ...(to.workload === undefined ? {} : { to: context.modes[to.workload.id] ?? "observe" }),
+    },
+    paths: explained.map(({ source, destination, explanation }) => ({
+      source: { name: from.name, address: source },
+      destination: { name: to.name, address: destination },
+      protocol,
+      port,
+      decision: explanation.decision,
+      trace: [...stepsOf(explanation.egress), ...stepsOf(explanation.ingress)],
+    })),
+    ...changeOf(change),
+    seen: {
+      connections: edges.reduce((sum, edge) => sum + edge.connections, 0),
+      ...(lastSeen === 0 ? {} : { lastSeen }),
+      verdicts: [...new Set(edges.map((edge) => edge.verdict))],
+    },
+  };
+}
+
+function pairs(from: NamedEnd, to: NamedEnd): readonly (readonly [string, string])[] {
+  return from.addresses.flatMap((source) =>
+    to.addresses.flatMap((destination) =>
+      parseIp(source)?.family === parseIp(destination)?.family
+        ? [[source, destination] as const]
+        : [],
+    ),
+  );
+}
+
+/** One protocol and port; a name is looked up at the destination. */
+export function portOf(
+  text: string,
+  to: NamedEnd,
+): { readonly protocol: number; readonly port: number } {
+  const parsed = parsePort(text);
+  if ("error" in parsed) {
+    throw new ApiFailure("bad-request", `\`${text}\`: ${parsed.error}`, { help: PORT_HELP });
+  }
+  const { match } = parsed;
+  switch (match.kind) {
+    case "range":
+      // An ICMP type without a code stands for its code 0.
+      if (match.first === match.last || isIcmp(match.protocol)) {
+        return { protocol: match.protocol, port: match.first };
+      }
+      break;
+    case "protocol":
+      return { protocol: match.protocol, port: ECHO[match.protocol] ?? 0 };
+    case "named": {
+      const named = to.workload?.namedPorts.find(
+        ({ name, protocol }) => name === match.name && protocol === match.protocol,
+      );
+      if (named !== undefined) return { protocol: named.protocol, port: named.port };
+      throw new ApiFailure("bad-request", `\`${to.name}\` has no port named \`${match.name}\``);
+    }
+    case "all":
+      break;
+  }
+  throw new ApiFailure("bad-request", `\`${text}\` is not one port`, {
+    help: PORT_HELP,
+  });
+}
+
+const PORT_HELP = "for example `5432/tcp`, `53/udp` or `icmp/echo-request`";
+const ECHO: Readonly<Record<number, number>> = { [ICMP]: 8 * 256, [ICMPV6]: 128 * 256 };
+
+function isIcmp(protocol: number): boolean {
+  return protocol === ICMP || protocol === ICMPV6;
+}
+
+/** The trace as a flat list: stages that were passed over are left out, blocks without rules stand for themselves. */
+function stepsOf({ direction, stages, exemption }: DirectionTrace): TraceStep[] {
+  if (exemption !== undefined) {
+    return [{ direction, stage: "exemption", block: "", outcome: exemption, matched: true }];
+  }
+  return stages.flatMap(({ stage, blocks }) =>
+    blocks.flatMap(({ block, source, rules, isolates, inert }): TraceStep[] => [
+      {
+        direction,
+        stage,
+        block,
+        source,
+        matched: inert === null,
+        outcome: inert ?? (isolates ? "selects, and isolates" : "selects"),
+      },
+      ...rules.map((rule) => ({
+        direction,
+        stage,
+        block,
+        rule: rule.rule,
+        source: rule.source,
+        matched: rule.matched,
+        outcome: rule.matched ? `${rule.outcome}: ${rule.action}` : rule.outcome,
+      })),
+    ]),
+  );
+}
+
+function changeOf(
+  change: Explanation["smallestChange"],
+): Pick<ExplainAnswer, "smallestChange" | "inTheWay"> {
+  if (change === null) return {};
+  if (change.kind === "blocked") return { inTheWay: change.reason };
+  const { manifest, fillIn } = change;
+  const text = printResources([manifest]);
+  return { smallestChange: { name: `${manifest.metadata.name}.yaml`, text, fillIn: [...fillIn] } };
+}

@@ -1,0 +1,204 @@
+/** How things stand, in one answer: what is in force, who holds it, what was lost, and what is not well. */
+import type { AgentView, Alarm, ReceiptSummary, StatusAnswer } from "@bulkhead/api";
+import type { Mode } from "@bulkhead/model";
+import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
+import type { AgentSession } from "../link/agent-session.ts";
+import type { Compiled } from "../policy/distributor.ts";
+import type { InForce } from "../policy/governor.ts";
+import type { World } from "../world/world.ts";
+
+export interface StatusInput {
+  readonly version: string;
+  readonly now: number;
+  readonly startedAt: number;
+  readonly inForce: InForce;
+  readonly world: World;
+  readonly wanted: Compiled | undefined;
+  readonly problem: string | undefined;
+  readonly modes: Readonly<Record<string, Mode>>;
+  readonly session: AgentSession | undefined;
+  readonly pending: PendingConfirm | null;
+  readonly chain: ChainCheck;
+  readonly drift: {
+    readonly setting: "repair" | "report";
+    readonly total: number;
+    readonly last: StoredDrift | undefined;
+  };
+  readonly flows: FlowStats & { readonly unstored: number; readonly writable: boolean };
+  readonly alarms: readonly Alarm[];
+  readonly probe: ProbeRun | null;
+}
+
+/** A receipt that is older than this says nothing about now. */
+const FRESH_MS = 30_000;
+const CLOCK_TOLERANCE_MS = 2500;
+
+export function statusOf(input: StatusInput): StatusAnswer {
+  const { inForce, world, wanted, modes, now } = input;
+  const counts = { observe: 0, audit: 0, enforce: 0 };
+  for (const { id } of world.inventory.workloads) counts[modes[id] ?? "observe"] += 1;
+  const workloads = world.inventory.workloads.length;
+  const underPolicy = counts.audit + counts.enforce;
+  const agents = input.session === undefined ? [] : [agentView(input.session, wanted, now, world)];
+  const problems = problemsOf(input, agents);
+  const nextChangeAt = wanted?.result.nextChangeAt ?? null;
+  const collectorLost = agents.reduce((sum, agent) => sum + agent.collector.lost, 0);
+  return {
+    version: input.version,
+    state: problems.some(({ failing }) => failing)
+      ? "failing"
+      : problems.length > 0
+        ? "attention"
+        : "ok",
+    problems: problems.map(({ text }) => text),
+    startedAt: input.startedAt,
+    revision: inForce.revision,
+    ...(inForce.record === null ? {} : { mode: inForce.record.mode }),
+    ...(wanted === undefined ? {} : { digest: wanted.digest }),
+    ...(input.pending === null
+      ? {}
+      : {
+          confirm: {
+            revision: input.pending.revision,
+            by: input.pending.deadline,
+            revertsTo: input.pending.revertsTo,
+          },
+        }),
+    modes: counts,
+    coverage: {
+      workloads,
+      underPolicy,
+      enforced: counts.enforce,
+      ratio: workloads === 0 ? 0 : underPolicy / workloads,
+      enforcedRatio: workloads === 0 ? 0 : counts.enforce / workloads,
+    },
+    agents,
+    drift: {
+      setting: input.drift.setting,
+      total: input.drift.total,
+      ...(input.drift.last === undefined ? {} : { last: driftView(input.drift.last) }),
+    },
+    flows: { ...input.flows },
+    lostEvents: collectorLost + input.flows.unstored,
+    alarms: [...input.alarms],
+    ...(nextChangeAt === null ? {} : { nextChangeAt }),
+    ...(input.probe === null
+      ? {}
+      : {
+          probe: {
+            ...(input.probe.summary as NonNullable<StatusAnswer["probe"]>),
+            at: input.probe.time,
+          },
+        }),
+  };
+}
+
+export function driftView(report: StoredDrift): NonNullable<StatusAnswer["drift"]["last"]> {
+  return { ...report, differences: [...report.differences] };
+}
+
+function agentView(
+  session: AgentSession,
+  wanted: Compiled | undefined,
+  now: number,
+  world: World,
+): AgentView {
+  const { hello, receipt, collector } = session;
+  return {
+    host: hello.host,
+    connected: session.connected,
+    since: session.since,
+    pid: hello.pid,
+    version: hello.version,
+    driver: hello.driver,
+    endpoints: world.endpoints.length,
+    ...(receipt === undefined
+      ? {}
+      : {
+          receipt: {
+            ...summaryOf(hello.host, receipt, wanted, now),
+            ageMs: Math.max(0, now - receipt.readAt),
+            signed: session.receiptSigned,
+          },
+        }),
+    collector: collector ?? { alive: false, received: 0, delivered: 0, lost: 0, queueDepth: 0 },
+  };
+}
+
+export function summaryOf(
+  host: string,
+  receipt: NonNullable<AgentSession["receipt"]>,
+  wanted: Compiled | undefined,
+  now: number,
+): ReceiptSummary {
+  const { revision, digest, driver, readAt, entries } = receipt;
+  return {
+    host,
+    revision,
+    digest,
+    driver,
+    readAt,
+    entries,
+    matches: receiptMatches(receipt, wanted, now),
+  };
+}
+
+/** Around a deadline the kernel's clock and ours may differ, and both digests are right for a moment. */
+export function receiptMatches(
+  { digest, revision }: { readonly digest: string; readonly revision: number },
+  wanted: Compiled | undefined,
+  now: number,
+): boolean {
+  if (wanted === undefined) return false;
+  if (digest === wanted.digest && revision === wanted.intent.revision) return true;
+  const { live, shadow } = wanted.result.policy;
+  const near = [...live.overlay, ...shadow.overlay].some(
+    ({ deadline }) => Math.abs(deadline - now) < CLOCK_TOLERANCE_MS,
+  );
+  return near && revision === wanted.intent.revision;
+}
+
+interface Problem {
+  readonly text: string;
+  /** Enforcement or its proof is in doubt; otherwise it only wants attention. */
+  readonly failing: boolean;
+}
+
+function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly Problem[] {
+  const problems: Problem[] = [];
+  const add = (failing: boolean, text: string): void => void problems.push({ failing, text });
+  const agent = agents[0];
+  if (agent === undefined)
+    add(true, "no agent is connected; the kernel goes on with what it holds");
+  else {
+    if (!agent.collector.alive) add(true, "the collector is dead: flows are not seen");
+    const { receipt } = agent;
+    if (receipt === undefined) add(true, "the agent has given no receipt");
+    else if (!receipt.signed) add(true, "the agent's receipt does not bear its host's signature");
+    else if (!receipt.matches) {
+      add(
+        true,
+        `the kernel does not hold what is wanted: its receipt is of revision ${receipt.revision}, ${receipt.digest.slice(0, 19)}…`,
+      );
+    } else if (receipt.ageMs > FRESH_MS) {
+      add(true, `the kernel was last read ${Math.round(receipt.ageMs / 1000)} s ago`);
+    }
+  }
+  if (input.problem !== undefined) add(true, input.problem);
+  if (!input.chain.intact)
+    add(true, `the history is broken: revision ${input.chain.brokenAt} was altered`);
+  if (!input.flows.writable) add(true, "flows cannot be stored: the disk is full or failing");
+  if (input.flows.unstored > 0) add(false, `${input.flows.unstored} flows could not be stored`);
+  const lost = agent?.collector.lost ?? 0;
+  if (lost > 0) add(false, `${lost} events were lost before they could be recorded`);
+  if (input.pending !== null) {
+    const seconds = Math.max(0, Math.round((input.pending.deadline - input.now) / 1000));
+    add(false, `revision ${input.pending.revision} reverts in ${seconds} s unless confirmed`);
+  }
+  for (const alarm of input.alarms.slice(0, 10))
+    add(
+      alarm.kind === "verdict",
+      `${alarm.message}${alarm.count > 1 ? ` (${alarm.count} times)` : ""}`,
+    );
+  return problems;
+}

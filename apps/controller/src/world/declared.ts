@@ -1,0 +1,17 @@
+/** What operators declared about workloads, in the shape the world is built from. */
+import type { Namespace, Workload } from "@bulkhead/model";
+
+/** Where a declared workload is to be found: nothing for one that no agent sees. */
+export type Binding = { readonly kind: "netns" | "container"; readonly name: string };
+
+export interface DeclaredWorkload {
+  readonly workload: Workload;
+  readonly binding?: Binding;
+}
+
+export interface Declared {
+  readonly workloads: readonly DeclaredWorkload[];
+  readonly namespaces: readonly Namespace[];
+}
+
+export const NOTHING_DECLARED: Declared = { workloads: [], namespaces: [] };

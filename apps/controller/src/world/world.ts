@@ -1,0 +1,179 @@
+/**
+ * Who is who, right now: what the agent finds attached, joined with what operators declared. An attachment nobody
+ * declared is a workload too, under the name it was found by, so that it is seen, counted and can be named later.
+ */
+import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
+import {
+  sortIps,
+  type Endpoint,
+  type Inventory,
+  type IpAddress,
+  type Labels,
+  type Workload,
+  type WorkloadId,
+} from "@bulkhead/model";
+import type { DiscoveredEndpoint, HostSession, Listener } from "@bulkhead/wire";
+import type { Declared } from "./declared.ts";
+
+export interface Surroundings {
+  readonly endpoints: readonly DiscoveredEndpoint[];
+  readonly hostAddresses: readonly IpAddress[];
+  readonly sessions: readonly HostSession[];
+  readonly hostListeners: readonly Listener[];
+}
+
+export const NO_SURROUNDINGS: Surroundings = {
+  endpoints: [],
+  hostAddresses: [],
+  sessions: [],
+  hostListeners: [],
+};
+
+export interface Attachment {
+  readonly discovered: DiscoveredEndpoint;
+  readonly workload: WorkloadId;
+}
+
+export interface World {
+  readonly inventory: Inventory;
+  readonly index: InventoryIndex;
+  readonly endpoints: readonly Endpoint[];
+  readonly attachments: ReadonlyMap<WorkloadId, readonly Attachment[]>;
+  readonly declared: ReadonlySet<WorkloadId>;
+  readonly sessions: readonly HostSession[];
+  readonly hostListeners: readonly Listener[];
+}
+
+/** Namespace of attachments that nobody declared and whose runtime names none. */
+const UNDECLARED_NAMESPACE = "default";
+const COMPOSE_PROJECT = "com.docker.compose.project";
+const COMPOSE_SERVICE = "com.docker.compose.service";
+
+export function buildWorld(declared: Declared, surroundings: Surroundings): World {
+  const bound = new Map<string, Workload>();
+  const workloads = new Map<WorkloadId, Workload>();
+  for (const { workload, binding } of declared.workloads) {
+    workloads.set(workload.id, workload);
+    if (binding !== undefined) bound.set(`${binding.kind} ${binding.name}`, workload);
+  }
+  const attachments = new Map<WorkloadId, Attachment[]>();
+  const endpoints: Endpoint[] = [];
+  const contested = contestedAddresses(surroundings);
+  for (const discovered of surroundings.endpoints) {
+    const known = bound.get(`${discovered.kind} ${discovered.name}`);
+    const workload = known ?? undeclared(discovered, workloads);
+    const addresses = discovered.addresses.filter((address) => !contested.has(address));
+    const before = attachments.get(workload.id);
+    const others = before === undefined ? [] : (workloads.get(workload.id)?.addresses ?? []);
+    workloads.set(workload.id, {
+      ...workload,
+      kind: discovered.kind,
+      // What is seen goes before what was declared about addresses.
+      addresses: sortIps([...new Set([...others, ...addresses])]),
+    });
+    const attachment = { discovered, workload: workload.id };
+    if (before === undefined) attachments.set(workload.id, [attachment]);
+    else before.push(attachment);
+    const { kind, ifindex, mac, netnsPath } = discovered;
+    endpoints.push({
+      workload: workload.id,
+      kind,
+      interface: discovered.interface,
+      ifindex,
+      mac,
+      addresses,
+      netnsPath,
+    });
+  }
+  const inventory: Inventory = {
+    workloads: [...workloads.values()].toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
+    namespaces: withEveryNamespace(declared, workloads.values()),
+    hostAddresses: surroundings.hostAddresses,
+  };
+  return {
+    inventory,
+    index: indexInventory(inventory),
+    endpoints,
+    attachments,
+    declared: new Set(declared.workloads.map(({ workload }) => workload.id)),
+    sessions: surroundings.sessions,
+    hostListeners: surroundings.hostListeners,
+  };
+}
+
+/** Link-local addresses that two links use are no name for anybody. */
+function contestedAddresses({ endpoints, hostAddresses }: Surroundings): ReadonlySet<IpAddress> {
+  const owners = new Map<IpAddress, string>(
+    hostAddresses.filter(isLinkLocal).map((address) => [address, ""] as const),
+  );
+  const contested = new Set<IpAddress>();
+  for (const endpoint of endpoints) {
+    for (const address of endpoint.addresses) {
+      if (!isLinkLocal(address)) continue;
+      const owner = owners.get(address);
+      if (owner !== undefined && owner !== endpoint.interface) contested.add(address);
+      owners.set(address, endpoint.interface);
+    }
+  }
+  return contested;
+}
+
+export function isLinkLocal(address: IpAddress): boolean {
+  return address.startsWith("fe80:") || address.startsWith("169.254.");
+}
+
+function undeclared(
+  discovered: DiscoveredEndpoint,
+  taken: ReadonlyMap<WorkloadId, Workload>,
+): Workload {
+  const { containerLabels } = discovered;
+  const namespace = nameFrom(containerLabels[COMPOSE_PROJECT] ?? "") || UNDECLARED_NAMESPACE;
+  const base = nameFrom(discovered.name) || nameFrom(discovered.interface);
+  // Somebody declared that name for something else; several interfaces of one namespace share theirs.
+  const name =
+    taken.get(`${namespace}/${base}`)?.source === undefined
+      ? base
+      : `${base}-${discovered.interface}`;
+  const id = `${namespace}/${name}`;
+  const known = taken.get(id);
+  if (known !== undefined) return known;
+  return {
+    id,
+    namespace,
+    name,
+    kind: discovered.kind,
+    labels: runtimeLabels(containerLabels),
+    addresses: [],
+    namedPorts: [],
+    hostNetwork: false,
+  };
+}
+
+/** A runtime's labels are given by whoever runs the container, not by what runs in it. */
+function runtimeLabels(labels: Labels): Labels {
+  const service = labels[COMPOSE_SERVICE];
+  const usable = Object.entries(labels).filter(
+    ([key]) => !key.startsWith("com.docker.") && !key.startsWith("org.opencontainers."),
+  );
+  return { ...(service === undefined ? {} : { app: service }), ...Object.fromEntries(usable) };
+}
+
+function nameFrom(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]+/g, "-")
+    .replaceAll(/^[-.]+|[-.]+$/g, "");
+}
+
+function withEveryNamespace(
+  declared: Declared,
+  workloads: Iterable<Workload>,
+): Inventory["namespaces"] {
+  const namespaces = new Map(declared.namespaces.map((namespace) => [namespace.name, namespace]));
+  for (const { namespace } of workloads) {
+    if (!namespaces.has(namespace)) namespaces.set(namespace, { name: namespace, labels: {} });
+  }
+  return [...namespaces.values()].toSorted((a, b) =>
+    a.name < b.name ? -1 : a.name > b.name ? 1 : 0,
+  );
+}
