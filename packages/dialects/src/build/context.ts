@@ -17,6 +17,8 @@ export interface BuildOptions {
   readonly mode: "audit" | "enforce";
   /** Does a Kubernetes ipBlock hold addresses of pods and the host? (SEMANTICS trap 5; implementations differ.) */
   readonly ipBlockMatchesWorkloads?: boolean;
+  /** Keep wide rules from opening cloud metadata addresses by the way. On unless said otherwise. */
+  readonly metadataGuard?: boolean;
 }
 
 export interface NamedNetworks {

@@ -1,8 +1,8 @@
 /**
  * Resources of all dialects to one PolicySet:
  *
- *   emergency → guardrail → exception → application → baseline → default
- *   firstMatch  firstMatch  allow only   deny overrides  firstMatch
+ *   emergency → metadata → guardrail → exception → application → baseline → default
+ *   firstMatch  derived    firstMatch  allow only  deny overrides  firstMatch
  *
  * Native tiers keep their names; Intents and Kubernetes NetworkPolicies live in `application` beside native Policies,
  * where isolation is the union over all of them.
@@ -24,6 +24,7 @@ import {
 import { buildInventory, type DeclaredInventory } from "./inventory.ts";
 import { networkPolicyBlocks } from "./kubernetes-blocks.ts";
 import { lintBlocks } from "./lint.ts";
+import { metadataGuard } from "./metadata-guard.ts";
 import { exceptionBlocks, intentBlocks, policyBlocks, type StagedBlock } from "./native-blocks.ts";
 import { policyTests, type PolicyTest } from "./policy-tests.ts";
 
@@ -40,7 +41,8 @@ type StageFrame = Omit<Stage, "blocks">;
 
 /** In evaluation order. `pass` goes to the next stage; the last one's to the default. */
 export const STAGES: readonly StageFrame[] = [
-  { id: "emergency", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "guardrail" },
+  { id: "emergency", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "metadata" },
+  { id: "metadata", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "guardrail" },
   { id: "guardrail", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "exception" },
   {
     id: "exception",
@@ -103,12 +105,13 @@ export const buildPolicySet = (
   // Sorted, so that the same resources give the same set in whatever order their files were read.
   const blocks = resources.flatMap((resource) => blocksOf(resource, context)).toSorted(byOrder);
   lintBlocks(blocks, context);
+  const guards = options.metadataGuard === false ? [] : metadataGuard(blocks);
   const tests = resources.flatMap(({ dialect, object }) =>
     dialect === "native" && object.kind === "PolicyTest" ? policyTests(object, context) : [],
   );
   const inventory = buildInventory(resources, diagnostics);
   const stages = STAGES.map((frame): Stage => {
-    const members = blocks.filter(({ stage }) => stage === frame.id);
+    const members = [...blocks, ...guards].filter(({ stage }) => stage === frame.id);
     return { ...frame, blocks: members.map(({ block }) => block) };
   });
   return {
