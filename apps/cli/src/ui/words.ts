@@ -24,12 +24,12 @@ export function percent(ratio: number): string {
   return `${Math.floor(ratio * 100)} %`;
 }
 
-/** `3s`, `4m`, `2h`, `5d` */
+/** `3s`, `90s`, `4m`, `2h`, `5d` */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`;
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
   return `${Math.floor(seconds / 86_400)}d`;
 }
 

@@ -1,4 +1,5 @@
 /** `bulkhead explain A B:5432`: would it be allowed, by what, and if not, what is the least that would allow it. */
+import type { ExplainAnswer } from "@bulkhead/api";
 import { parseTarget } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { badInput } from "../failure.ts";
@@ -26,7 +27,7 @@ export const explain: Verb<ExplainOptions> = async (context, args, options) => {
   if (options.change === true) {
     const change = answer.smallestChange;
     const nothing = denied
-      ? "# no addition alone would allow it: a deny rule decides\n"
+      ? `# nothing added would allow it: ${answer.inTheWay ?? "a rule denies it"}\n`
       : "# allowed already\n";
     return {
       value: change ?? null,
@@ -38,10 +39,18 @@ export const explain: Verb<ExplainOptions> = async (context, args, options) => {
   return {
     value: answer,
     text: (ui) => explainText(answer, ui),
-    next:
-      denied && answer.smallestChange !== undefined
-        ? [`explain ${args.join(" ")} --change | bulkhead apply -`]
-        : ["observe"],
+    next: nextOf(answer, args),
     exitCode,
   };
 };
+
+function nextOf(answer: ExplainAnswer, args: readonly string[]): readonly string[] {
+  const change = answer.smallestChange;
+  if (change === undefined) return ["observe"];
+  const printing = `explain ${args.join(" ")} --change`;
+  // A change in audit lifts nothing where the deny is enforced.
+  const enforced = answer.modes.from === "enforce" || answer.modes.to === "enforce";
+  return change.fillIn.length === 0
+    ? [`${printing} | bulkhead apply -${enforced ? " --mode enforce" : ""}`]
+    : [`${printing} > change.yaml`];
+}

@@ -1,7 +1,7 @@
 /** `replay`, `plan`, `apply`: the verbs that take POLICY files. */
 import { userInfo } from "node:os";
 import type { PolicyFileInput } from "@bulkhead/api";
-import { TCP, UDP, type Diagnostic, type Edge, type FlowEnd } from "@bulkhead/model";
+import type { Diagnostic } from "@bulkhead/model";
 import { parseDuration, parseMoment } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
@@ -40,10 +40,7 @@ export const replay: Verb<ReplayOptions> = async (context, args, options) => {
   return {
     value: answer,
     text: (ui) => replayText(answer, ui),
-    next:
-      answer.newlyDenied.length > 0
-        ? [`plan ${args.join(" ")}`, explainNext(answer.newlyDenied[0]?.edge)]
-        : [`plan ${args.join(" ")}`],
+    next: [`plan ${args.join(" ")}`],
     exitCode: exitFor(found),
   };
 };
@@ -159,17 +156,6 @@ function applyNext(
   return mode === "audit"
     ? ["observe --verdict audit", `apply ${files} --mode enforce --confirm 60s`]
     : ["probe"];
-}
-
-function explainNext(edge: Edge | undefined): string {
-  const protocol = edge?.protocol === TCP ? "tcp" : edge?.protocol === UDP ? "udp" : undefined;
-  if (edge === undefined || protocol === undefined) return "status";
-  const to = endArgument(edge.destination);
-  return `explain ${endArgument(edge.source)} ${to.includes(":") ? `[${to}]` : to}:${edge.port}/${protocol}`;
-}
-
-function endArgument(end: FlowEnd): string {
-  return end.name === "world" ? end.address : end.name;
 }
 
 export function modeOf(typed: string | undefined, usual: "audit" | "enforce"): "audit" | "enforce" {

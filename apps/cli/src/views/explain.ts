@@ -74,7 +74,9 @@ function seenText(answer: ExplainAnswer, ui: Ui): string {
 }
 
 function changeText(answer: ExplainAnswer, ui: Ui): string {
-  if (answer.smallestChange === undefined) return "";
-  const { name, text } = answer.smallestChange;
-  return `\nThe smallest change that allows it (${name}):\n\n${ui.style.cyan(text.trimEnd())}\n`;
+  const way = answer.inTheWay === undefined ? "" : `\nIn the way: ${answer.inTheWay}\n`;
+  if (answer.smallestChange === undefined) return way;
+  const { name, text, fillIn } = answer.smallestChange;
+  const blanks = fillIn.length === 0 ? "" : `; fill in ${fillIn.join(", ")}`;
+  return `${way}\nThe smallest change that allows it (${name}${blanks}):\n\n${ui.style.cyan(text.trimEnd())}\n`;
 }

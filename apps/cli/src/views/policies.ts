@@ -50,8 +50,13 @@ function because(decision: Decision): string {
 
 export function replayText(answer: ReplayAnswer, ui: Ui): string {
   const over = `Replayed ${count(answer.edges, "edge")} (${count(answer.connections, "connection")})${range(answer)} against revision ${answer.revision}.\n`;
-  if (answer.edges === 0) return `${over}Nothing was recorded: there is nothing to compare with.\n`;
-  return `${over}${changes("Newly denied", answer.newlyDenied, ui, "red")}${changes("Newly allowed", answer.newlyAllowed, ui, "yellow")}${thousands(answer.unchanged)} unchanged.\n`;
+  if (answer.edges === 0) {
+    return `${over}Nothing was recorded: there is nothing to compare with.\n`;
+  }
+  const denied = changes("Newly denied", answer.newlyDenied, ui, "red");
+  const allowed = changes("Newly allowed", answer.newlyAllowed, ui, "yellow");
+  const gap = answer.newlyDenied.length + answer.newlyAllowed.length > 0 ? "\n" : "";
+  return `${over}${gap}${denied}${gap}${allowed}${gap}${count(answer.unchanged, "edge")} unchanged.\n`;
 }
 
 function range(answer: Pick<ReplayAnswer, "since" | "until">): string {
@@ -67,7 +72,7 @@ function changes(
   colour: "red" | "yellow",
 ): string {
   if (rows.length === 0) return `${title}: none.\n`;
-  return `\n${ui.style[colour](`${title}: ${rows.length}`)}\n${renderTable(rows, CHANGE_COLUMNS, ui)}\n`;
+  return `${ui.style[colour](`${title}: ${rows.length}`)}\n${renderTable(rows, CHANGE_COLUMNS, ui)}`;
 }
 
 const marked = (mark: string, paint: (text: string) => string, names: readonly string[]): string =>

@@ -1,0 +1,40 @@
+/** Calls the command line in this process, with captured streams and a fixed clock. */
+import { runCli } from "../src/run.ts";
+
+export const NOW = Date.UTC(2026, 2, 31, 17, 0, 0);
+
+export interface Called {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CallOptions {
+  readonly state?: string;
+  readonly stdin?: string;
+  readonly columns?: number;
+  readonly tty?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function call(args: readonly string[], options: CallOptions = {}): Promise<Called> {
+  let stdout = "";
+  let stderr = "";
+  const tty = options.tty === true ? { isTTY: true } : {};
+  const code = await runCli(args, {
+    stdout: { ...tty, columns: options.columns ?? 120, write: (text) => (stdout += text) },
+    stderr: { ...tty, write: (text) => (stderr += text) },
+    stdin: inputOf(options.stdin ?? ""),
+    env: {
+      ...(options.state === undefined ? {} : { BULKHEAD_STATE: options.state }),
+      ...options.env,
+    },
+    now: () => NOW,
+    signal: new AbortController().signal,
+  });
+  return { code, stdout, stderr };
+}
+
+async function* inputOf(text: string): AsyncGenerator<string> {
+  yield text;
+}

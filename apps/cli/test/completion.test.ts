@@ -1,0 +1,125 @@
+/** Completion as shells do it: the scripts are run by the real shells where these are installed. */
+import { execFile, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { answers } from "./answers.ts";
+import { call } from "./call.ts";
+import { startFakeController, type FakeController } from "./fake-controller.ts";
+
+let controller: FakeController;
+let folder = "";
+const main = join(import.meta.dirname, "..", "src", "main.ts");
+
+beforeAll(async () => {
+  controller = await startFakeController(answers);
+  folder = mkdtempSync(join(tmpdir(), "bhi-shell-"));
+  const command = join(folder, "bulkhead");
+  writeFileSync(
+    command,
+    `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${main}' "$@"\n`,
+  );
+  chmodSync(command, 0o755);
+  for (const shell of ["bash", "zsh", "fish"]) {
+    writeFileSync(join(folder, `completion.${shell}`), (await call(["completion", shell])).stdout);
+  }
+});
+
+afterAll(async () => {
+  await controller.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function words(...typed: readonly string[]): Promise<readonly string[]> {
+  const { stdout, code } = await call(["__complete", "--", ...typed], { state: controller.state });
+  expect(code).toBe(0);
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => line.split("\t")[0] ?? "");
+}
+
+describe("candidates", () => {
+  it("verbs, and verbs that begin so", async () => {
+    expect(await words("")).toContain("suggest");
+    expect(await words("s")).toEqual(["status", "suggest", "schema"]);
+    expect(await words("nonsense", "x")).toEqual([]);
+  });
+
+  it("options and their values", async () => {
+    expect(await words("apply", "--c")).toEqual(["--confirm"]);
+    expect(await words("apply", "--mode", "")).toEqual(["audit", "enforce"]);
+    expect(await words("status", "-o", "j")).toEqual(["json"]);
+    expect(await words("observe", "--verdict", "dropped,a")).toEqual(["dropped,audit"]);
+  });
+
+  it("workloads, with a colon where a port must follow", async () => {
+    expect(await words("explain", "")).toEqual(["shop/web", "shop/db", "lab/web"]);
+    expect(await words("explain", "shop/web", "shop/")).toEqual(["shop/web:", "shop/db:"]);
+    expect(await words("observe", "--to", "lab")).toEqual(["lab/web"]);
+    expect(await words("workloads", "-n", "")).toEqual(["shop", "lab"]);
+    expect(await words("probe", "shop/d")).toEqual(["shop/db"]);
+  });
+
+  it("files for policies", async () => {
+    expect(await words("apply", "")).toEqual([":files"]);
+    expect(await words("suggest", "-f", "")).toEqual([":files"]);
+  });
+
+  it("nothing, and no error, without a controller", async () => {
+    const { stdout, stderr, code } = await call(["__complete", "--", "explain", ""], {
+      state: folder,
+    });
+    expect({ stdout, stderr, code }).toEqual({ stdout: "", stderr: "", code: 0 });
+  });
+});
+
+describe("bash", () => {
+  /** What bash would offer for a line with the cursor at its end. */
+  async function offered(line: string): Promise<readonly string[]> {
+    const script = `
+      source '${folder}/completion.bash'
+      COMP_LINE=$1 COMP_POINT=\${#1}
+      # As readline does it: words end at blanks and at COMP_WORDBREAKS.
+      COMP_WORDBREAKS=$' \\t\\n"\\'><=;|&(:'
+      read -r -a COMP_WORDS <<< "\${1//:/ : }"
+      [[ $1 == *[[:space:]:] ]] && COMP_WORDS+=("")
+      COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 ))
+      _bulkhead 2> /dev/null
+      (( \${#COMPREPLY[@]} )) && printf '%s\\n' "\${COMPREPLY[@]}"
+      complete -p bulkhead > /dev/null`;
+    // Not synchronously: the controller that is asked lives in this process.
+    const { stdout } = await promisify(execFile)("bash", ["--norc", "-c", script, "bash", line], {
+      encoding: "utf8",
+      cwd: folder,
+      env: { PATH: `${folder}:${process.env["PATH"]}`, BULKHEAD_STATE: controller.state },
+    });
+    return stdout.split("\n").filter((word) => word !== "");
+  }
+
+  it("completes verbs, options, workloads and files", async () => {
+    expect(await offered("bulkhead obs")).toEqual(["observe"]);
+    expect(await offered("bulkhead apply --mo")).toEqual(["--mode"]);
+    expect(await offered("bulkhead explain shop/d")).toEqual(["shop/db"]);
+    expect(await offered("bulkhead explain shop/db shop/w")).toEqual(["shop/web:"]);
+    expect(await offered("bulkhead apply completion.b")).toEqual(["completion.bash"]);
+  });
+});
+
+describe.each([
+  ["bash", ["-n"]],
+  ["zsh", ["-n"]],
+  ["fish", ["--no-execute"]],
+])("the %s script", (shell, flags) => {
+  it("names the command it completes, and parses where the shell is installed", () => {
+    const path = join(folder, `completion.${shell}`);
+    const parsed = spawnSync(shell, [...flags, path], { encoding: "utf8" });
+    const missing =
+      parsed.error !== undefined && "code" in parsed.error && parsed.error.code === "ENOENT";
+    const parses = { status: parsed.status, stderr: parsed.stderr };
+    expect(missing ? { status: 0, stderr: "" } : parses).toEqual({ status: 0, stderr: "" });
+    expect(readFileSync(path, "utf8")).toContain("__complete --");
+  });
+});

@@ -1,0 +1,66 @@
+/** Every verb says what it does, shows an example that it would itself accept, and takes the common options. */
+import { describe, expect, it } from "vitest";
+import { createProgram } from "../src/program.ts";
+import { call } from "./call.ts";
+
+const program = createProgram(
+  {
+    stdout: { write: () => true },
+    stderr: { write: () => true },
+    stdin: (async function* () {
+      yield "";
+    })(),
+    env: {},
+    now: () => 0,
+    signal: new AbortController().signal,
+  },
+  () => undefined,
+);
+const verbs = program.commands.filter((command) => !command.name().startsWith("__"));
+
+/** The verbs that the house promises. */
+const PROMISED = [
+  "up",
+  "down",
+  "status",
+  "workloads",
+  "observe",
+  "suggest",
+  "replay",
+  "plan",
+  "apply",
+  "confirm",
+  "history",
+  "rollback",
+  "explain",
+  "probe",
+  "completion",
+  "schema",
+  "version",
+];
+
+it("has the promised verbs", () => {
+  expect(verbs.map((verb) => verb.name())).toEqual(PROMISED);
+});
+
+describe.each(PROMISED)("%s --help", (name) => {
+  it("has a description, the common options, and an example", async () => {
+    const { stdout, code } = await call([name, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: bulkhead ${name}`);
+    expect(stdout).toContain("--output <format>");
+    expect(stdout).toContain("--state <dir>");
+    const example = /Example:\n(?: {2}\$ .*\n)+/.exec(stdout)?.[0] ?? "";
+    expect(example).toMatch(new RegExp(`\\$ (sudo )?bulkhead ${name}\\b`));
+    const verb = verbs.find((command) => command.name() === name);
+    const known = verb?.options.flatMap((option) => [option.short, option.long]) ?? [];
+    for (const word of example.matchAll(/ (--?[a-z][a-z-]*)/g)) expect(known).toContain(word[1]);
+  });
+});
+
+it("without a verb shows the verbs and the loop", async () => {
+  const { stdout, code } = await call([]);
+  expect(code).toBe(0);
+  for (const name of PROMISED) expect(stdout).toContain(`  ${name} `);
+  expect(stdout).toContain("$ bulkhead suggest -f policy.yaml");
+});

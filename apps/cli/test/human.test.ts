@@ -1,0 +1,143 @@
+/** What people see, word for word: every verb, without colour, 120 columns wide. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { answers, barred, permitted, provenProbes, unwell } from "./answers.ts";
+import { call, type CallOptions, type Called } from "./call.ts";
+import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
+
+let controller: FakeController | undefined;
+let folder = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bhi-files-"));
+  writeFileSync(join(folder, "policy.yaml"), "kind: Policy\nname: web\n");
+});
+
+afterEach(async () => {
+  await controller?.stop();
+  controller = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function shown(
+  args: readonly string[],
+  over: Answers = {},
+  options: CallOptions = {},
+): Promise<Called> {
+  controller = await startFakeController({ ...answers, ...over });
+  const called = await call(args, { state: controller.state, ...options });
+  const tidy = (text: string): string => text.replaceAll(folder, "FOLDER");
+  return { ...called, stdout: tidy(called.stdout), stderr: tidy(called.stderr) };
+}
+
+const POLICY = (): string => join(folder, "policy.yaml");
+
+const cases: readonly (readonly [string, () => readonly string[], number, Answers])[] = [
+  ["status", () => ["status"], 0, {}],
+  ["status-unwell", () => ["status"], 1, { status: unwell }],
+  ["workloads", () => ["workloads"], 0, {}],
+  ["workloads-wide", () => ["workloads", "-o", "wide"], 0, {}],
+  ["workloads-none", () => ["workloads", "-n", "nowhere"], 0, {}],
+  ["observe", () => ["observe"], 0, {}],
+  ["observe-wide", () => ["observe", "-o", "wide"], 0, {}],
+  ["observe-nothing", () => ["observe"], 0, { edges: { edges: [] } }],
+  ["observe-flows", () => ["observe", "--flows"], 0, {}],
+  ["suggest-text", () => ["suggest"], 0, {}],
+  ["suggest-table", () => ["suggest", "-o", "table"], 0, {}],
+  ["suggest-file", () => ["suggest", "-f", join(folder, "out.yaml")], 0, {}],
+  ["replay", () => ["replay", POLICY()], 1, {}],
+  ["plan", () => ["plan", POLICY()], 1, {}],
+  ["apply", () => ["apply", POLICY(), "--mode", "enforce", "--confirm", "60s"], 0, {}],
+  [
+    "apply-nothing",
+    () => ["apply", POLICY()],
+    0,
+    {
+      apply: { ...answers.apply, changed: false, mode: "audit", confirmBy: undefined, notices: [] },
+    },
+  ],
+  [
+    "apply-dry-run",
+    () => ["apply", POLICY(), "--dry-run"],
+    0,
+    {
+      apply: {
+        ...answers.apply,
+        dryRun: true,
+        confirmBy: undefined,
+        ruleset: "table inet bulkhead {\n}",
+      },
+    },
+  ],
+  ["confirm", () => ["confirm"], 0, {}],
+  ["history", () => ["history"], 0, {}],
+  [
+    "history-broken",
+    () => ["history"],
+    1,
+    { history: { ...answers.history, intact: false, brokenAt: 2 } },
+  ],
+  ["history-none", () => ["history"], 0, { history: { revisions: [], current: 0, intact: true } }],
+  ["history-one", () => ["history", "1"], 0, {}],
+  ["rollback", () => ["rollback"], 0, {}],
+  ["explain-deny", () => ["explain", "web", "db:5432"], 1, {}],
+  ["explain-deny-wide", () => ["explain", "web", "db:5432", "-o", "wide"], 1, {}],
+  ["explain-allow", () => ["explain", "web", "db:5432"], 0, { explain: permitted }],
+  ["explain-barred", () => ["explain", "web", "db:5432"], 1, { explain: barred }],
+  ["explain-change", () => ["explain", "web", "db:5432", "--change"], 1, {}],
+  ["probe", () => ["probe"], 1, {}],
+  ["probe-wide", () => ["probe", "-o", "wide"], 1, {}],
+  ["probe-proven", () => ["probe"], 0, { probe: [...provenProbes] }],
+];
+
+describe("human output", () => {
+  it.each(cases)("of %s", async (name, args, code, over) => {
+    const called = await shown(args(), over);
+    expect(called.code).toBe(code);
+    await expect(
+      `${called.stdout}${called.stderr === "" ? "" : `--- stderr\n${called.stderr}`}`,
+    ).toMatchFileSnapshot(`golden/${name}.txt`);
+  });
+
+  it.each(cases)("of %s ends with the next sensible command", async (name, args, _code, over) => {
+    const called = await shown(args(), over);
+    const last = called.stdout.trimEnd().split("\n").at(-1) ?? "";
+    // `--change` is made for a pipe.
+    const expected = name === "explain-change" ? /^spec: / : /^(# )?next: bulkhead /;
+    expect(last).toMatch(expected);
+  });
+
+  it("keeps within a narrow terminal", async () => {
+    const { stdout } = await shown(["observe"], {}, { columns: 100 });
+    for (const line of stdout.split("\n")) expect([...line].length).toBeLessThanOrEqual(100);
+    expect(stdout).toContain("…");
+  });
+
+  it("has colour on a terminal only, and none with NO_COLOR", async () => {
+    const escape = String.fromCharCode(27);
+    expect((await shown(["status"], {}, { tty: true })).stdout).toContain(escape);
+    await controller?.stop();
+    expect(
+      (await shown(["status"], {}, { tty: true, env: { NO_COLOR: "1" } })).stdout,
+    ).not.toContain(escape);
+    await controller?.stop();
+    expect((await shown(["status"])).stdout).not.toContain(escape);
+  });
+
+  it("makes control characters in names visible", async () => {
+    const evil = `shop/${String.fromCharCode(27)}]0;owned${String.fromCharCode(7)}`;
+    const first = answers.workloads.workloads[0];
+    if (first === undefined) throw new Error("no workload to spoil");
+    const { stdout } = await shown(["workloads"], {
+      workloads: { ...answers.workloads, workloads: [{ ...first, id: evil }] },
+    });
+    expect(stdout).toContain("shop/�]0;owned�");
+  });
+
+  it("writes the suggestion to the file", async () => {
+    await shown(["suggest", "-f", join(folder, "out.yaml")]);
+    expect(readFileSync(join(folder, "out.yaml"), "utf8")).toBe(answers.suggest.files[0]?.text);
+  });
+});

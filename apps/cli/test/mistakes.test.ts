@@ -1,0 +1,162 @@
+/** What a stranger mistypes, and what is said about it. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ApiFailure } from "@bulkhead/api";
+import { createDiagnostic } from "@bulkhead/model";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseDuration, parseMoment } from "../src/arguments.ts";
+import { editDistance, nearest } from "../src/ui/spell.ts";
+import { answers } from "./answers.ts";
+import { call, NOW } from "./call.ts";
+import { startFakeController, type FakeController } from "./fake-controller.ts";
+
+let controller: FakeController;
+let folder = "";
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "bhi-files-"));
+  writeFileSync(join(folder, "bad.yaml"), "kind: Polcy\nspec:\n  subjct: app=web\n");
+  const span = (line: number, column: number, endColumn: number) => ({
+    file: join(folder, "bad.yaml"),
+    line,
+    column,
+    endLine: line,
+    endColumn,
+  });
+  controller = await startFakeController({
+    ...answers,
+    apply: new ApiFailure("bad-policy", "the policy has errors", {
+      diagnostics: [
+        createDiagnostic(
+          "BH0102",
+          span(3, 3, 9),
+          "unknown field `subjct`",
+          "did you mean `subject`?",
+        ),
+        createDiagnostic(
+          "BH0101",
+          span(1, 7, 12),
+          "unknown kind `Polcy`",
+          "did you mean `Policy`?",
+        ),
+      ],
+    }),
+  });
+});
+
+afterAll(async () => {
+  await controller.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("a mistake", () => {
+  it.each<readonly [readonly string[], string, string]>([
+    [["obsrve"], "unknown command `obsrve`", "did you mean `observe`?"],
+    [["sugest"], "unknown command `sugest`", "did you mean `suggest`?"],
+    [["xyzzy"], "unknown command `xyzzy`", "`bulkhead --help` lists the verbs"],
+    [["observe", "--verdct", "x"], "unknown option `--verdct`", "did you mean `--verdict`?"],
+    [["observe", "--verdict", "droped"], "`droped` is not a verdict", "did you mean `dropped`?"],
+    [["observe", "--since", "yesterday"], "`yesterday` is not a time", "10m, 2h, 7d"],
+    [["observe", "--limit", "many"], "`many` is not a number of flows", "whole number"],
+    [["observe", "--to", "bd"], "no workload is called `bd`", "did you mean `db`?"],
+    [["observe", "--to", "web"], "`web` could be `shop/web` or `lab/web`", "with its namespace"],
+    [
+      ["observe", "--to", "shop/dbb"],
+      "no workload is called `shop/dbb`",
+      "did you mean `shop/db`?",
+    ],
+    [["status", "-o", "jsn"], "`jsn` is invalid", "bulkhead status --help"],
+    [["explain", "web", "db"], "`db` has no port", "web:80"],
+    [["explain", "web"], "missing required argument", "bulkhead explain --help"],
+    [["explain", "web", "fd00::1:80"], "could end in a port", "[fd00::1]:80"],
+    [["apply"], "missing required argument", "bulkhead apply --help"],
+    [["apply", "nowhere.yaml", "-"], "cannot read `nowhere.yaml`: no such file", ""],
+    [["apply", "-", "--mode", "enforced"], "`enforced` is not a mode", "did you mean `enforce`?"],
+    [["apply", "-", "--confirm", "soon"], "`soon` is not a duration", "90s, 10m"],
+    [["apply", "-", "--force"], "`--force` needs a reason", "--reason"],
+    [["history", "-1"], "`-1` is not a revision", "whole number"],
+    [["history", "two"], "`two` is not a revision", ""],
+    [["completion", "zhs"], "no completion for `zhs`", "did you mean `zsh`?"],
+    [["schema", "stats"], "no schema is called `stats`", "did you mean `status`?"],
+    [["workloads", "shop"], "too many arguments", "bulkhead workloads --help"],
+  ])("%j is bad input, and told what to do", async (args, message, help) => {
+    const { code, stderr, stdout } = await call(args, { state: controller.state });
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr.split("\n")[0]).toMatch(/^error: /);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(help);
+  });
+
+  it("in a policy is shown in its line, all of them at once", async () => {
+    const { code, stderr } = await call(["apply", join(folder, "bad.yaml")], {
+      state: controller.state,
+    });
+    expect(code).toBe(2);
+    expect(stderr.replaceAll(folder, "FOLDER"))
+      .toBe(`FOLDER/bad.yaml:1:7: error BH0101: unknown kind \`Polcy\`
+  1 | kind: Polcy
+    |       ^^^^^
+  help: did you mean \`Policy\`?
+
+FOLDER/bad.yaml:3:3: error BH0102: unknown field \`subjct\`
+  3 |   subjct: app=web
+    |   ^^^^^^
+  help: did you mean \`subject\`?
+
+2 errors
+
+error: the policy has errors
+`);
+  });
+});
+
+describe("times", () => {
+  it.each([
+    ["90s", 90_000],
+    ["10m", 600_000],
+    ["1h30m", 5_400_000],
+    ["2d", 172_800_000],
+    ["250ms", 250],
+    ["45", 45_000],
+  ])("%s is %i ms", (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+
+  it.each([
+    ["10m", NOW - 600_000],
+    ["2026-03-31", Date.UTC(2026, 2, 31)],
+    ["2026-03-31T16:00", Date.UTC(2026, 2, 31, 16)],
+    ["2026-03-31 16:00:30", Date.UTC(2026, 2, 31, 16, 0, 30)],
+    ["2026-03-31T16:00:00Z", Date.UTC(2026, 2, 31, 16)],
+    ["2026-03-31T18:00:00+02:00", Date.UTC(2026, 2, 31, 16)],
+    ["1774972800", 1_774_972_800_000],
+    ["1774972800123", 1_774_972_800_123],
+  ])("%s is a moment", (text, time) => {
+    expect(parseMoment(text, NOW)).toBe(time);
+  });
+
+  it.each(["", "-5m", "5 m", "10x", "2026-13-01", "2026-03-31T25:00", "m"])(
+    "%j is none",
+    (text) => {
+      expect(() => parseMoment(text, NOW)).toThrow("is not a time");
+    },
+  );
+});
+
+describe("spelling", () => {
+  it("counts insertions, deletions, replacements and swaps", () => {
+    expect(editDistance("", "abc")).toBe(3);
+    expect(editDistance("abc", "abc")).toBe(0);
+    expect(editDistance("audti", "audit")).toBe(1);
+    expect(editDistance("kitten", "sitting")).toBe(3);
+  });
+
+  it("names the nearest, or none when nothing is near", () => {
+    expect(nearest("obsreve", ["observe", "status"])).toBe("observe");
+    expect(nearest("xyz", ["observe", "status"])).toBeUndefined();
+    expect(nearest("work", ["workloads", "web"])).toBe("workloads");
+    expect(nearest("x", [])).toBeUndefined();
+  });
+});

@@ -1,0 +1,107 @@
+/** Marks of processes, back-off, and who owns a state directory: what `up` and `down` rely on. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createBackOff } from "../src/process/back-off.ts";
+import { claimStateDirectory, isStateDirectory } from "../src/process/layout.ts";
+import {
+  endProcesses,
+  isAlive,
+  markOf,
+  parseMark,
+  readMark,
+  signal,
+  startTimeOf,
+  writeMark,
+} from "../src/process/marks.ts";
+
+let folder = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bhi-run-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("a mark", () => {
+  it("is the process and nobody else with its pid", () => {
+    const own = markOf(process.pid);
+    if (own === undefined) throw new Error("this process has no mark");
+    expect(isAlive(own)).toBe(true);
+    expect(isAlive({ ...own, start: "1" })).toBe(false);
+    expect(own.netns).toMatch(/^net:\[\d+\]$/);
+  });
+
+  it("never signals a pid that was given to somebody else", () => {
+    const own = markOf(process.pid);
+    if (own === undefined) throw new Error("this process has no mark");
+    signal({ ...own, start: "1" }, "SIGKILL"); // were it heeded, this test would not end
+    expect(startTimeOf(process.pid)).toBe(own.start);
+  });
+
+  it("is written whole and read back", () => {
+    const own = markOf(process.pid);
+    if (own === undefined) throw new Error("this process has no mark");
+    const path = join(folder, "run", "agent.pid");
+    writeMark(path, own);
+    expect(readMark(path)).toEqual(own);
+    expect(readMark(join(folder, "none.pid"))).toBeUndefined();
+  });
+
+  it.each([
+    "",
+    "{",
+    "4711",
+    "null",
+    '{"pid":1,"start":"5","netns":"n"}',
+    '{"pid":"7","start":"5","netns":"n"}',
+    '{"pid":7}',
+  ])("%j marks nothing", (text) => {
+    expect(parseMark(text)).toBeUndefined();
+  });
+
+  it("ends a process that asks for it, and one that does not", async () => {
+    const polite = spawn("sleep", ["60"]);
+    const stubborn = spawn("sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"]);
+    await new Promise((resolve) => {
+      stubborn.stdout.once("data", resolve);
+    });
+    const marks = [polite.pid, stubborn.pid]
+      .flatMap((pid) => (pid === undefined ? [] : [markOf(pid)]))
+      .filter((mark) => mark !== undefined);
+    expect(marks).toHaveLength(2);
+    expect(await endProcesses(marks, 300)).toEqual([]);
+    expect(marks.map(isAlive)).toEqual([false, false]);
+  });
+});
+
+it("waits longer after each crash, up to a ceiling, and forgives after a good run", () => {
+  const backOff = createBackOff(250, 2000, 30_000);
+  expect([10, 10, 10, 10, 10].map((ran) => backOff.next(ran))).toEqual([
+    250, 500, 1000, 2000, 2000,
+  ]);
+  expect(backOff.next(31_000)).toBe(250);
+  expect(backOff.next(10)).toBe(500);
+});
+
+describe("a state directory", () => {
+  it("is claimed when empty, or when all in it is ours", () => {
+    expect(isStateDirectory(folder)).toBe(false);
+    mkdirSync(join(folder, "controller"));
+    expect(claimStateDirectory(folder)).toBe(true);
+    expect(isStateDirectory(folder)).toBe(true);
+    writeFileSync(join(folder, "notes.txt"), "kept");
+    expect(claimStateDirectory(folder)).toBe(true);
+  });
+
+  it("is never somebody else's folder", () => {
+    mkdirSync(join(folder, "log"));
+    mkdirSync(join(folder, "spool"));
+    expect(claimStateDirectory(folder)).toBe(false);
+    expect(existsSync(join(folder, "bulkhead-state"))).toBe(false);
+  });
+});

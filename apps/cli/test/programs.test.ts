@@ -1,0 +1,255 @@
+/** What programs see: JSON of the published schemas, JSON Lines for streams, exit codes, and what reaches the controller. */
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ApiFailure, publishedSchemas, type RouteName } from "@bulkhead/api";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { answers, unwell } from "./answers.ts";
+import { call, NOW } from "./call.ts";
+import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
+
+let controller: FakeController | undefined;
+let folder = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bhi-files-"));
+  writeFileSync(join(folder, "policy.yaml"), "kind: Policy\nname: web\n");
+});
+
+afterEach(async () => {
+  await controller?.stop();
+  controller = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function asked(args: readonly string[], over: Answers = {}, stdin = "") {
+  controller = await startFakeController({ ...answers, ...over });
+  const called = await call(args, { state: controller.state, stdin });
+  return { ...called, requests: controller.requests };
+}
+
+const schemas = publishedSchemas();
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+
+const policy = (): string => join(folder, "policy.yaml");
+const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
+  ["status", () => ["status"]],
+  ["workloads", () => ["workloads"]],
+  ["edges", () => ["observe", "--edges", "--since", "1700000000000"]],
+  ["suggest", () => ["suggest"]],
+  ["replay", () => ["replay", policy()]],
+  ["plan", () => ["plan", policy()]],
+  ["apply", () => ["apply", policy()]],
+  ["confirm", () => ["confirm"]],
+  ["history", () => ["history"]],
+  ["revision", () => ["history", "1"]],
+  ["rollback", () => ["rollback", "1"]],
+  ["explain", () => ["explain", "web", "db:5432"]],
+];
+
+describe("-o json", () => {
+  it.each(verbs)("of %s is of its published schema", async (route, args) => {
+    const { stdout } = await asked([...args(), "-o", "json"]);
+    const valid = ajv.compile(schemas[route].answer);
+    valid(JSON.parse(stdout));
+    expect(valid.errors ?? []).toEqual([]);
+  });
+
+  it("of streams is one value a line, of the stream's schema", async () => {
+    for (const [route, args] of [
+      ["flows", ["observe", "--flows"]],
+      ["probe", ["probe"]],
+    ] as const) {
+      const { stdout } = await asked([...args, "-o", "json"]);
+      const valid = ajv.compile(schemas[route].answer);
+      const lines = stdout.trimEnd().split("\n");
+      expect(lines.length).toBe(answers[route].length);
+      for (const line of lines) expect(valid(JSON.parse(line))).toBe(true);
+      await controller?.stop();
+    }
+  });
+
+  it.each(verbs)("and -o yaml of %s say the same", async (_route, args) => {
+    const json = await asked([...args(), "-o", "json"]);
+    await controller?.stop();
+    const yaml = await asked([...args(), "-o", "yaml"]);
+    expect(parse(yaml.stdout)).toEqual(JSON.parse(json.stdout));
+  });
+
+  it("is asked for before the verb as well", async () => {
+    const { stdout } = await asked(["-o", "json", "status"]);
+    expect(JSON.parse(stdout)).toMatchObject({ revision: 3 });
+  });
+
+  it("tells failures as JSON on stderr", async () => {
+    const { code, stderr, stdout } = await asked(["status", "-o", "json"], {
+      status: new ApiFailure("agent-away", "no agent is connected", { help: "start it" }),
+    });
+    expect(code).toBe(3);
+    expect(stdout).toBe("");
+    expect(JSON.parse(stderr)).toEqual({
+      error: {
+        code: "agent-away",
+        message: "no agent is connected",
+        help: "start it",
+        diagnostics: [],
+      },
+    });
+  });
+});
+
+describe("exit codes", () => {
+  const quiet = { ...answers.replay, newlyDenied: [], newlyAllowed: [] };
+  const still = { added: [], changed: [], removed: [], unchanged: ["Policy/shop/a"], kept: [] };
+  it.each<readonly [string, number, () => readonly string[], Answers]>([
+    ["replay without difference", 0, () => ["replay", policy()], { replay: quiet }],
+    ["replay with difference", 1, () => ["replay", policy()], {}],
+    [
+      "plan without difference",
+      0,
+      () => ["plan", policy()],
+      {
+        plan: {
+          ...answers.plan,
+          resources: still,
+          permitted: { added: [], removed: [] },
+          tests: [],
+        },
+      },
+    ],
+    ["plan with difference", 1, () => ["plan", policy()], {}],
+    [
+      "plan that does not fit",
+      1,
+      () => ["plan", policy()],
+      {
+        plan: {
+          ...answers.plan,
+          resources: still,
+          permitted: { added: [], removed: [] },
+          tests: [],
+          capacity: { ...answers.plan.capacity, fits: false },
+        },
+      },
+    ],
+    ["status that is well", 0, () => ["status"], {}],
+    ["status that is not", 1, () => ["status"], { status: unwell }],
+    [
+      "policy tests that fail",
+      1,
+      () => ["apply", policy()],
+      { apply: new ApiFailure("tests-failed", "1 test fails") },
+    ],
+    [
+      "bad policy",
+      2,
+      () => ["apply", policy()],
+      { apply: new ApiFailure("bad-policy", "2 errors") },
+    ],
+    ["agent away", 3, () => ["probe"], { probe: new ApiFailure("agent-away", "no agent") }],
+    [
+      "unknown workload",
+      2,
+      () => ["explain", "wbe", "db:1"],
+      { explain: new ApiFailure("unknown-workload", "no `wbe`") },
+    ],
+  ])("%s: %i", async (_name, code, args, over) => {
+    expect((await asked(args(), over)).code).toBe(code);
+  });
+
+  it("3 when nobody listens", async () => {
+    const { code, stderr } = await call(["status"], { state: folder });
+    expect(code).toBe(3);
+    expect(stderr).toContain("bulkhead up");
+  });
+});
+
+describe("what is sent", () => {
+  it("apply: files, mode, confirmation, author", async () => {
+    const { requests } = await asked([
+      "apply",
+      policy(),
+      "--mode",
+      "enforce",
+      "--confirm",
+      "2m",
+      "--prune",
+      "--reason",
+      "because",
+    ]);
+    expect(requests[0]?.request).toMatchObject({
+      files: [{ name: policy(), text: "kind: Policy\nname: web\n" }],
+      mode: "enforce",
+      confirmSeconds: 120,
+      prune: true,
+      force: false,
+      reason: "because",
+    });
+  });
+
+  it("apply: audit unless told otherwise; stdin by the name -", async () => {
+    const { requests } = await asked(["apply", "-"], {}, "kind: Intent\n");
+    expect(requests[0]?.request).toMatchObject({
+      mode: "audit",
+      files: [{ name: "-", text: "kind: Intent\n" }],
+    });
+  });
+
+  it("folders: every policy file below, each once, in order", async () => {
+    mkdirSync(join(folder, "b"));
+    for (const name of ["z.yml", "a.json", "b/c.yaml", "README.md"])
+      writeFileSync(join(folder, name), name);
+    const { requests } = await asked(["plan", folder, policy()]);
+    const sent = requests[0]?.request as { readonly files: readonly { readonly name: string }[] };
+    expect(sent.files.map((file) => file.name)).toEqual(
+      ["a.json", "b/c.yaml", "policy.yaml", "z.yml"].map((name) => join(folder, name)),
+    );
+  });
+
+  it("observe: times, verdicts and short names", async () => {
+    const { requests } = await asked([
+      "observe",
+      "--since",
+      "10m",
+      "--verdict",
+      "dropped,audit",
+      "--to",
+      "db",
+      "--port",
+      "5432/tcp",
+    ]);
+    expect(requests.at(-1)).toEqual({
+      route: "edges",
+      request: {
+        since: String(NOW - 600_000),
+        verdict: "dropped,audit",
+        to: "shop/db",
+        port: "5432/tcp",
+      },
+    });
+  });
+
+  it("observe --follow: from now on", async () => {
+    const { requests } = await asked(["observe", "--follow"]);
+    expect(requests.at(-1)?.request).toMatchObject({
+      follow: "true",
+      since: String(NOW),
+      limit: "0",
+    });
+  });
+
+  it("rollback: to the revision before the one in force", async () => {
+    const { requests } = await asked(["rollback"]);
+    expect(requests.at(-1)?.request).toMatchObject({ revision: 2 });
+  });
+
+  it("explain: addresses in brackets, ports apart or together", async () => {
+    for (const args of [["[fd00::1]:53/udp"], ["fd00::1", "53/udp"], ["[fd00::1]", "53/udp"]]) {
+      const { requests } = await asked(["explain", "web", ...args]);
+      expect(requests[0]?.request).toMatchObject({ from: "web", to: "fd00::1", port: "53/udp" });
+      await controller?.stop();
+    }
+  });
+});
