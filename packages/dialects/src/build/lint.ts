@@ -91,40 +91,45 @@ const portKey = (ports: readonly PortMatch[]): string => {
 };
 
 interface Said {
-  readonly rule: Rule;
-  readonly allows: boolean;
+  readonly allow: Rule[];
+  readonly deny: Rule[];
 }
 
-const contradictions = (blocks: readonly StagedBlock[], context: BuildContext): void => {
-  const said = new Map<string, Said>();
+/** Rules by everything that must be equal but the peer. */
+const byWords = (blocks: readonly StagedBlock[]): readonly Said[] => {
+  const groups = new Map<string, Said>();
   for (const { stage, block } of blocks) {
+    const { order, direction, subject } = block;
+    const where = JSON.stringify([stage, order, direction, subject]);
     for (const rule of block.rules) {
-      if (rule.action !== "allow" && rule.action !== "deny" && rule.action !== "reject") continue;
-      const allows = rule.action === "allow";
-      const { order, direction, subject } = block;
-      const base = JSON.stringify([
-        stage,
-        order,
-        direction,
-        subject,
-        rule.enforce,
-        portKey(rule.ports),
-      ]);
-      let reported = false;
-      for (const peer of rule.peers) {
-        const id = base + JSON.stringify(peer);
-        const before = said.get(id);
-        if (before === undefined) said.set(id, { rule, allows });
-        else if (before.allows !== allows && !reported) {
-          reported = true;
-          context.report(
-            "BH0304",
-            rule.source,
-            `this rule says \`${rule.action}\` where another of the same tier and priority says \`${before.rule.action}\``,
-            `the other is \`${before.rule.id}\` at ${formatSpan(before.rule.source)}`,
-          );
-        }
-      }
+      const { action, enforce, ports } = rule;
+      if (action !== "allow" && action !== "deny" && action !== "reject") continue;
+      const key = `${where}${enforce}${portKey(ports)}`;
+      const group = groups.get(key) ?? { allow: [], deny: [] };
+      groups.set(key, group);
+      group[action === "allow" ? "allow" : "deny"].push(rule);
+    }
+  }
+  return [...groups.values()];
+};
+
+const contradictions = (blocks: readonly StagedBlock[], context: BuildContext): void => {
+  for (const { allow, deny } of byWords(blocks)) {
+    // Peers can be many (sets of prefixes), and contradictions are rare: they are looked at only here.
+    if (allow.length === 0 || deny.length === 0) continue;
+    const allowed = new Map<string, Rule>();
+    for (const rule of allow)
+      for (const peer of rule.peers) allowed.set(JSON.stringify(peer), rule);
+    for (const rule of deny) {
+      const peer = rule.peers.find((one) => allowed.has(JSON.stringify(one)));
+      const other = peer && allowed.get(JSON.stringify(peer));
+      if (other === undefined) continue;
+      context.report(
+        "BH0304",
+        rule.source,
+        `this rule says \`${rule.action}\` where another of the same tier and priority says \`allow\``,
+        `the other is \`${other.id}\` at ${formatSpan(other.source)}`,
+      );
     }
   }
 };

@@ -114,7 +114,7 @@ const policyRules = (
         `rule \`${rule.name}\` is declared twice in this section`,
       );
     }
-    const name = rule.name ?? contentName(content, taken);
+    const name = rule.name ?? contentName({ ...content, peers: given }, taken);
     taken.add(name);
     return {
       id: `${blockId}/${name}`,
