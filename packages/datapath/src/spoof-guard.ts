@@ -56,7 +56,11 @@ const guardOf = ({ mac, addresses }: ConfinedEndpoint, own: string): Guard => {
   const linkLocal = linkLocalOf(mac);
   const listed = v6.includes(linkLocal);
   const neighbours = listed ? v6 : [...v6, linkLocal];
-  const kinds = [`ether saddr != ${mac} goto spoofed`];
+  const kinds = [
+    // The type on the wire: the kernel has taken a VLAN tag off by now, and the IP matches below would not see it.
+    "ether type != { ip, arp, ip6 } goto spoofed",
+    `ether saddr != ${mac} goto spoofed`,
+  ];
   if (v4.length > 0) {
     kinds.push(`ip saddr ${oneOf(v4)} accept`);
     // An ARP probe (RFC 5227) has no sender address yet.

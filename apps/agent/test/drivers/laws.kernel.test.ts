@@ -1,0 +1,415 @@
+/**
+ * The laws that are about connections rather than packets: every packet is judged by its connection's original
+ * direction, so revocation cuts what runs, a lost conntrack entry opens nothing, and NAT hides nobody.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Row } from "@bulkhead/model";
+import { createNftablesDriver } from "../../src/drivers/index.ts";
+import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createLab } from "./lab.ts";
+import type { Lab, LabWorkload } from "./lab.ts";
+import { openPair } from "./pair.ts";
+import type { Pair } from "./pair.ts";
+import { ALLOW, DROP, REJECT, policyOf, portRow, rowOf } from "./policies.ts";
+import type { ClassText } from "./policies.ts";
+import { createTraffic, sleep } from "./traffic.ts";
+import type { Traffic } from "./traffic.ts";
+
+const PORT = 5000;
+let lab: Lab;
+let driver: NftablesDriver;
+let traffic: Traffic;
+const pairs: Pair[] = [];
+
+beforeAll(() => {
+  lab = createLab(["near", "same"], ["far"]);
+  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  traffic = createTraffic();
+});
+afterEach(async () => {
+  for (const pair of pairs.splice(0)) pair.close();
+  await driver.remove();
+  lab.run(lab.host, ["nft", "flush", "ruleset"]);
+  lab.run(lab.host, ["conntrack", "-F"]);
+});
+afterAll(() => {
+  traffic?.close();
+  lab?.close();
+});
+
+const workload = (name: string): LabWorkload => {
+  const found = lab.workloads[name];
+  if (found === undefined) throw new Error(`no workload ${name}`);
+  return found;
+};
+
+const both = (name: string): readonly string[] => [workload(name).v4, workload(name).v6];
+
+/** Only `peer` may reach `subject`, on one port; `subject` may start nothing. */
+const onlyFrom = (subject: string, peer: string, row: Row): ClassText[] => [
+  {
+    direction: "ingress",
+    subjects: both(subject),
+    exact: both(peer).map((address) => [address, row] as const),
+    defaultRow: rowOf(DROP),
+  },
+  { direction: "egress", subjects: both(subject), defaultRow: rowOf(DROP) },
+];
+
+const allowPort = (protocol: 6 | 17): Row => portRow(protocol, [[PORT, PORT]], ALLOW, DROP);
+const NUMBER = { tcp: 6, udp: 17 } as const;
+
+const connect = async (
+  protocol: "tcp" | "udp",
+  to: string,
+  family: 4 | 6,
+): Promise<Pair | null> => {
+  const target = workload(to);
+  const pair = await openPair({
+    protocol,
+    client: workload("near").path,
+    server: target.path,
+    address: family === 4 ? target.v4 : target.v6,
+    port: PORT,
+  });
+  if (pair !== null) pairs.push(pair);
+  return pair;
+};
+
+const cases = (["tcp", "udp"] as const).flatMap((protocol) =>
+  (["same", "far"] as const).flatMap((to) =>
+    ([4, 6] as const).map((family) => [protocol, to, family] as const),
+  ),
+);
+
+describe("revocation", () => {
+  test.each(cases)(
+    "cuts established %s to %s over IPv%i, both ways, within a second",
+    async (protocol, to, family) => {
+      const allowed = onlyFrom(to, "near", allowPort(NUMBER[protocol]));
+      await driver.apply(policyOf(lab, { live: allowed }));
+      const pair = await connect(protocol, to, family);
+      expect(pair).not.toBeNull();
+      expect([await pair?.toServer(), await pair?.toClient()]).toEqual([true, true]);
+      const start = performance.now();
+      await driver.apply(policyOf(lab, { live: onlyFrom(to, "near", rowOf(DROP)) }));
+      expect(performance.now() - start).toBeLessThan(1000);
+      // TCP would retransmit within 200 ms; nothing may come through in either direction.
+      expect([await pair?.toClient(), await pair?.toServer()]).toEqual([false, false]);
+      await driver.apply(policyOf(lab, { live: allowed }));
+      if (protocol === "udp") expect(await pair?.toServer()).toBe(true);
+    },
+  );
+
+  test("an exception ends at its deadline with no process of ours running, and a quarantine lifts", async () => {
+    const soon = Date.now() + 1500;
+    const peer = [workload("near").v4, workload("near").v4] as const;
+    const entry = { peer, protocol: 17, ports: [PORT, PORT] as const, deadline: soon };
+    await driver.apply(
+      policyOf(lab, {
+        live: [
+          {
+            direction: "ingress",
+            subjects: [workload("same").v4],
+            defaultRow: rowOf(DROP),
+            overlay: [{ ...entry, decision: ALLOW }],
+          },
+          {
+            direction: "ingress",
+            subjects: [workload("far").v4],
+            defaultRow: rowOf(ALLOW),
+            overlay: [
+              {
+                ...entry,
+                peer: ["10.86.0.0", "10.86.0.255"],
+                ports: [0, 65_535],
+                decision: REJECT,
+              },
+            ],
+          },
+        ],
+      }),
+    );
+    const excepted = await connect("udp", "same", 4);
+    expect(await excepted?.toServer()).toBe(true);
+    expect(await connect("udp", "far", 4)).toBeNull();
+    await sleep(soon - Date.now() + 100);
+    expect(await excepted?.toServer()).toBe(false);
+    expect(await connect("udp", "far", 4)).not.toBeNull();
+    const found = await driver.readBack();
+    expect(found.differences).toEqual([]);
+    expect(found.digest).toBe(found.desiredDigest);
+  });
+});
+
+describe("a lost conntrack entry", () => {
+  test.each(cases)("of %s to %s over IPv%i opens nothing", async (protocol, to, family) => {
+    const client = onlyFrom("near", to, rowOf(DROP)).slice(0, 1);
+    await driver.apply(
+      policyOf(lab, { live: [...onlyFrom(to, "near", allowPort(NUMBER[protocol])), ...client] }),
+    );
+    const pair = await connect(protocol, to, family);
+    expect([await pair?.toServer(), await pair?.toClient()]).toEqual([true, true]);
+    lab.run(lab.host, ["conntrack", "-F"]);
+    // The server speaks first: seen alone, this is a connection from the server to the client's port.
+    expect(await pair?.toClient()).toBe(false);
+    lab.run(lab.host, ["conntrack", "-F"]);
+    // The client's next datagram starts a permitted flow anew; a TCP segment without SYN starts nothing.
+    expect(await pair?.toServer()).toBe(protocol === "udp");
+    const strays = (await driver.counters()).find(
+      (c) => c.kind === "special" && c.name === "not_syn",
+    );
+    if (protocol === "tcp") expect(strays?.packets).toBeGreaterThan(0);
+  });
+});
+
+describe("NAT", () => {
+  const translate = (family: 4 | 6): void => {
+    const word = family === 4 ? "ip" : "ip6";
+    const far = family === 4 ? `${workload("far").v4}:${PORT}` : `[${workload("far").v6}]:${PORT}`;
+    const host = family === 4 ? "10.86.0.1" : "fd86::1";
+    lab.run(
+      lab.host,
+      ["nft", "-f", "-"],
+      `table ${word} nat {
+  chain pre { type nat hook prerouting priority dstnat; policy accept;
+    ${word} daddr ${host} tcp dport 80 dnat to ${far}
+    ${word} daddr ${host} udp dport 80 dnat to ${far}
+  }
+  chain post { type nat hook postrouting priority srcnat; policy accept;
+    oifname "v-far" masquerade
+  }
+}`,
+    );
+  };
+  const through = async (protocol: "tcp" | "udp", family: 4 | 6): Promise<Pair | null> => {
+    const far = workload("far");
+    const pair = await openPair({
+      protocol,
+      client: workload("near").path,
+      server: far.path,
+      address: family === 4 ? "10.86.0.1" : "fd86::1",
+      port: 80,
+      at: { address: family === 4 ? far.v4 : far.v6, port: PORT },
+    });
+    if (pair !== null) pairs.push(pair);
+    return pair;
+  };
+  const combinations = (["tcp", "udp"] as const).flatMap((protocol) =>
+    ([4, 6] as const).map((family) => [protocol, family] as const),
+  );
+
+  test.each(combinations)(
+    "%s over IPv%i: judged by true source and true destination",
+    async (protocol, family) => {
+      translate(family);
+      const row = allowPort(NUMBER[protocol]);
+      await driver.apply(
+        policyOf(lab, {
+          live: [
+            ...onlyFrom("far", "near", row),
+            {
+              direction: "egress",
+              subjects: both("near"),
+              exact: both("far").map((address) => [address, row] as const),
+              defaultRow: rowOf(DROP),
+            },
+          ],
+        }),
+      );
+      const pair = await through(protocol, family);
+      expect([await pair?.toServer(), await pair?.toClient()]).toEqual([true, true]);
+      // Revocation reaches translated flows too.
+      await driver.apply(policyOf(lab, { live: onlyFrom("far", "same", row) }));
+      expect([await pair?.toServer(), await pair?.toClient()]).toEqual([false, false]);
+    },
+  );
+
+  test.each(combinations)(
+    "%s over IPv%i: a stranger behind the host's address is not the host",
+    async (protocol, family) => {
+      translate(family);
+      const host = lab.hostAddresses;
+      await driver.apply(
+        policyOf(lab, {
+          nodeExempt: true,
+          live: [
+            {
+              direction: "ingress",
+              subjects: both("far"),
+              exact: host.map((address) => [address, rowOf(ALLOW)] as const),
+              defaultRow: rowOf(DROP),
+            },
+          ],
+        }),
+      );
+      expect(await through(protocol, family)).toBeNull();
+    },
+  );
+});
+
+describe("exemptions", () => {
+  test("the machine itself reaches its workloads iff the profile says so", async () => {
+    const closed: ClassText[] = [
+      { direction: "ingress", subjects: both("same"), defaultRow: rowOf(DROP) },
+    ];
+    for (const nodeExempt of [true, false]) {
+      await driver.apply(policyOf(lab, { live: closed, nodeExempt }));
+      for (const address of both("same")) {
+        const pair = await openPair({
+          protocol: "tcp",
+          client: lab.hostPath,
+          server: workload("same").path,
+          address,
+          port: PORT,
+        });
+        if (pair !== null) pairs.push(pair);
+        expect(pair !== null, `${address} exempt ${nodeExempt}`).toBe(nodeExempt);
+        pair?.close();
+      }
+    }
+  });
+
+  test("a workload reaches itself through the machine iff the profile says so", async () => {
+    const near = workload("near");
+    lab.run(
+      lab.host,
+      ["nft", "-f", "-"],
+      `table ip nat {
+  chain pre { type nat hook prerouting priority dstnat; policy accept;
+    ip daddr 10.86.0.1 udp dport 80 dnat to ${near.v4}:${PORT}
+  }
+  chain post { type nat hook postrouting priority srcnat; policy accept;
+    ip daddr ${near.v4} udp dport ${PORT} masquerade
+  }
+}`,
+    );
+    lab.run(lab.host, ["bridge", "link", "set", "dev", near.interface, "hairpin", "on"]);
+    for (const hairpinExempt of [true, false]) {
+      await driver.apply(
+        policyOf(lab, {
+          hairpinExempt,
+          live: [
+            { direction: "ingress", subjects: [near.v4], defaultRow: rowOf(DROP) },
+            { direction: "egress", subjects: [near.v4], defaultRow: rowOf(DROP) },
+          ],
+        }),
+      );
+      const pair = await openPair({
+        protocol: "udp",
+        client: near.path,
+        server: near.path,
+        address: "10.86.0.1",
+        port: 80,
+        at: { address: near.v4, port: PORT },
+      });
+      expect(pair !== null).toBe(hairpinExempt);
+      pair?.close();
+    }
+    lab.run(lab.host, ["bridge", "link", "set", "dev", near.interface, "hairpin", "off"]);
+  });
+});
+
+describe("ICMP errors", () => {
+  const listen = (name: string): void => traffic.serve(workload(name).path, "icmp", 0);
+
+  test.each([4, 6] as const)(
+    "about an allowed flow pass, about a denied one do not (IPv%i)",
+    async (family) => {
+      listen("near");
+      const to = family === 4 ? workload("far").v4 : workload("far").v6;
+      const closedPort = {
+        from: workload("near").path,
+        destination: to,
+        protocol: "udp" as const,
+        port: 4999,
+      };
+      const open = portRow(17, [[4999, 4999]], ALLOW, DROP);
+      const nearIngress: ClassText = {
+        direction: "ingress",
+        subjects: both("near"),
+        defaultRow: rowOf(DROP),
+      };
+      await driver.apply(policyOf(lab, { live: [...onlyFrom("far", "near", open), nearIngress] }));
+      // The destination's port unreachable reaches the source although the destination may start nothing.
+      expect(await traffic.attempt(closedPort)).toMatchObject({
+        answer: { refused: "ECONNREFUSED" },
+      });
+      // The flow is still in conntrack, but its policy is gone: its errors stop too.
+      const pair = await connect("udp", "far", family);
+      expect(pair).toBeNull();
+      await driver.apply(policyOf(lab, { live: [...onlyFrom("far", "same", open), nearIngress] }));
+      expect(await traffic.attempt(closedPort)).toMatchObject({ answer: "silent" });
+    },
+  );
+
+  test("a path's smaller MTU is learnt over an allowed flow", async () => {
+    lab.run(lab.host, ["ip", "link", "set", "v-far", "mtu", "1300"]);
+    lab.run(workload("far").netns, ["ip", "link", "set", "eth0", "mtu", "1300"]);
+    try {
+      const row = portRow(17, [[PORT, PORT]], ALLOW, DROP);
+      await driver.apply(
+        policyOf(lab, {
+          live: [
+            ...onlyFrom("far", "near", row),
+            { direction: "ingress", subjects: both("near"), defaultRow: rowOf(DROP) },
+            {
+              direction: "egress",
+              subjects: both("near"),
+              exact: both("far").map((a) => [a, row] as const),
+              defaultRow: rowOf(DROP),
+            },
+          ],
+        }),
+      );
+      for (const family of [4, 6] as const) {
+        const far = workload("far");
+        const pair = await openPair({
+          protocol: "udp",
+          client: workload("near").path,
+          server: far.path,
+          address: family === 4 ? far.v4 : far.v6,
+          port: PORT,
+          size: 1400,
+        });
+        if (pair !== null) pairs.push(pair);
+        // The first one is too big and teaches the source; the second send is told so; the third is sent in fragments.
+        expect(await pair?.toServer(100), `IPv${family}`).toBe(false);
+        await pair?.toServer(100);
+        expect(await pair?.toServer(), `IPv${family}`).toBe(true);
+      }
+    } finally {
+      lab.run(lab.host, ["ip", "link", "set", "v-far", "mtu", "1500"]);
+      lab.run(workload("far").netns, ["ip", "link", "set", "eth0", "mtu", "1500"]);
+    }
+  });
+});
+
+describe("fragments", () => {
+  const big = async (to: string, family: 4 | 6): Promise<boolean> => {
+    const target = workload(to);
+    const pair = await openPair({
+      protocol: "udp",
+      client: workload("near").path,
+      server: target.path,
+      address: family === 4 ? target.v4 : target.v6,
+      port: PORT,
+      size: 5000,
+    });
+    if (pair === null) return false;
+    pairs.push(pair);
+    return (await pair.toServer()) && (await pair.toClient());
+  };
+  test.each([
+    ["same", 4],
+    ["same", 6],
+    ["far", 4],
+    ["far", 6],
+  ] as const)("to %s over IPv%i are judged whole", async (to, family) => {
+    const row = allowPort(17);
+    await driver.apply(policyOf(lab, { live: onlyFrom(to, "near", row) }));
+    expect(await big(to, family)).toBe(true);
+    await driver.apply(policyOf(lab, { live: onlyFrom(to, "same" === to ? "far" : "same", row) }));
+    expect(await big(to, family)).toBe(false);
+  });
+});
