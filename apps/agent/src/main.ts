@@ -20,6 +20,7 @@ import { surroundingsOf } from "./link/surroundings.ts";
 import { createProber } from "./probe/index.ts";
 import { openAgentDirectory } from "./state/agent-directory.ts";
 import { loadHostKey } from "./state/host-key.ts";
+import { leaky } from "./state/leaky-driver.ts";
 import { lockNamespace, SecondAgentError } from "./state/single-agent.ts";
 
 const CANNOT_RUN = 3;
@@ -49,7 +50,9 @@ async function main(state: string, remove: boolean): Promise<void> {
   // Names our tables as this installation's, over restarts.
   const owner = createHash("sha256").update(publicKey).digest("hex").slice(0, 16);
   const lock = await takeNamespace();
-  const driver = createNftablesDriver({ owner, now });
+  const fault = process.env["BULKHEAD_FAULT"];
+  const honest = createNftablesDriver({ owner, now });
+  const driver = fault === "leaky-driver" ? leaky(honest) : honest;
   if (remove) {
     await driver.remove();
     lock.release();
@@ -126,7 +129,6 @@ async function main(state: string, remove: boolean): Promise<void> {
     },
   };
 
-  const fault = process.env["BULKHEAD_FAULT"];
   const agent = await startAgent(parts, {
     host: hostname(),
     version: VERSION,

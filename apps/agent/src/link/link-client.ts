@@ -27,7 +27,7 @@ export interface LinkClient {
 }
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 3000;
+const LONGEST_PAUSE_MS = 1000;
 
 export function startLinkClient(socketPath: string, handler: LinkHandler, log: Logger): LinkClient {
   let stream: ClientDuplexStream<AgentMessage, ControllerMessage> | null = null;

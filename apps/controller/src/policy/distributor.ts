@@ -29,6 +29,13 @@ export interface Compiled {
   readonly digest: string;
 }
 
+/** What a kernel proved to hold. */
+export interface InKernel {
+  readonly compiled: Compiled;
+  readonly receipt: Receipt;
+  readonly host: string;
+}
+
 export interface DistributorDeps {
   readonly log: Logger;
   readonly now: () => number;
@@ -85,9 +92,7 @@ export class Distributor {
   }
 
   /** Resolves when the kernel's receipt has the digest of `intent`; else throws, and the intent before stays. */
-  async change(
-    intent: Intent,
-  ): Promise<{ readonly compiled: Compiled; readonly receipt: Receipt }> {
+  async change(intent: Intent): Promise<InKernel> {
     return this.#exclusive(async () => {
       const before = this.#intent;
       this.#intent = intent;
@@ -152,7 +157,7 @@ export class Distributor {
     }
   }
 
-  async #send(): Promise<{ readonly compiled: Compiled; readonly receipt: Receipt }> {
+  async #send(): Promise<InKernel> {
     let failure = "";
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
       const session = this.#deps.session();
@@ -169,7 +174,7 @@ export class Distributor {
         this.#problem = undefined;
         this.#watchClock(compiled);
         this.#deps.onInForce(compiled, receipt);
-        return { compiled, receipt };
+        return { compiled, receipt, host: session.hello.host };
       }
       failure = receipt;
       this.#deps.log.warn({ attempt, failure }, "a policy was not taken");

@@ -25,7 +25,7 @@ import {
 } from "@bulkhead/store";
 import { buildWorld, type Surroundings, type World } from "../world/world.ts";
 import { compareHeld, mergeGiven, readGiven, type HeldResource } from "./candidate.ts";
-import type { Compiled, Distributor } from "./distributor.ts";
+import type { Compiled, Distributor, InKernel } from "./distributor.ts";
 import { sessionsCut } from "./lockout.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { runPolicyTests, type TestResult } from "./policy-tests.ts";
@@ -264,7 +264,7 @@ export class Governor {
       ),
     );
     this.#adopt({ revision: record.revision, record, held: change.held, reading });
-    let sent: { readonly compiled: Compiled; readonly receipt: Receipt };
+    let sent: InKernel;
     try {
       sent = await distributor().change({ revision: record.revision, set: reading.set });
     } catch (error) {
@@ -279,7 +279,7 @@ export class Governor {
       dryRun: false,
       changed: true,
       digest: sent.compiled.digest,
-      receipts: [{ host: "local", ...receiptView(sent.receipt), matches: true }],
+      receipts: [{ host: sent.host, ...receiptView(sent.receipt), matches: true }],
       ...(confirmBy === undefined ? {} : { confirmBy }),
       tookMs: now() - startedAt,
     };
@@ -324,7 +324,7 @@ export class Governor {
     Pick<ApplyAnswer, "revision" | "dryRun" | "changed" | "digest" | "receipts">
   > {
     const { revision, reading } = this.#inForce;
-    const { compiled, receipt } = await this.#deps
+    const { compiled, receipt, host } = await this.#deps
       .distributor()
       .change({ revision, set: reading.set });
     return {
@@ -332,7 +332,7 @@ export class Governor {
       dryRun: false,
       changed: false,
       digest: compiled.digest,
-      receipts: [{ host: "local", ...receiptView(receipt), matches: true }],
+      receipts: [{ host, ...receiptView(receipt), matches: true }],
     };
   }
 

@@ -32,6 +32,8 @@ export interface StatusInput {
 /** A receipt that is older than this says nothing about now. */
 const FRESH_MS = 30_000;
 const CLOCK_TOLERANCE_MS = 2500;
+/** Older alarms are still listed, but are no longer a problem of now. */
+const ALARM_MS = 900_000;
 
 export function statusOf(input: StatusInput): StatusAnswer {
   const { inForce, world, wanted, modes, now } = input;
@@ -195,10 +197,12 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
     const seconds = Math.max(0, Math.round((input.pending.deadline - input.now) / 1000));
     add(false, `revision ${input.pending.revision} reverts in ${seconds} s unless confirmed`);
   }
-  for (const alarm of input.alarms.slice(0, 10))
+  for (const alarm of input.alarms.slice(0, 10)) {
+    if (input.now - alarm.at > ALARM_MS) continue;
     add(
       alarm.kind === "verdict",
       `${alarm.message}${alarm.count > 1 ? ` (${alarm.count} times)` : ""}`,
     );
+  }
   return problems;
 }
