@@ -47,11 +47,12 @@ const holdsMetadata = (peer: Peer): boolean => {
 const opens = (rule: Rule): boolean =>
   rule.action === "allow" && rule.peers.some((peer) => holdsMetadata(peer) && !grants(peer));
 
+/** Derived ids have a mark that no name can have, so that they never meet a rule's own. */
 const guardBlock = (block: Block, order: number, rules: readonly Rule[]): StagedBlock => ({
   stage: "metadata",
   block: {
     ...block,
-    id: `${block.id}/metadata${order === 0 ? "-grant" : ""}`,
+    id: `${block.id}~metadata${order === 0 ? "-grant" : ""}`,
     order: [order],
     isolates: false,
     rules,
@@ -63,7 +64,7 @@ const granting = (block: Block): readonly StagedBlock[] => {
     const peers = rule.action === "allow" ? rule.peers.filter(grants) : [];
     return peers.length === 0
       ? []
-      : [{ ...rule, id: `${rule.id}/metadata-grant`, action: "pass", peers }];
+      : [{ ...rule, id: `${rule.id}~metadata-grant`, action: "pass", peers }];
   });
   return rules.length === 0 ? [] : [guardBlock(block, 0, rules)];
 };
@@ -78,7 +79,7 @@ const denying = (block: Block): readonly StagedBlock[] => {
   const rule: Rule = {
     ...lasting,
     ...(ends.every(Number.isFinite) ? { expiresAt: Math.max(...ends) } : {}),
-    id: `${block.id}/metadata`,
+    id: `${block.id}~metadata/deny`,
     action: "deny",
     peers: METADATA_ADDRESSES.map((cidr) => ({
       kind: "cidr",

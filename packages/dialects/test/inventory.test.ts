@@ -1,0 +1,219 @@
+import { describe, expect, test } from "vitest";
+import { buildPolicySet, parseFiles } from "../src/index.ts";
+
+const inventory = (text: string) => {
+  const { resources, diagnostics } = parseFiles([{ name: "x.yaml", text }]);
+  const built = buildPolicySet(resources, { now: 0, strict: false, mode: "audit" });
+  return {
+    ...built.inventory,
+    codes: [...diagnostics, ...built.diagnostics].map(({ code }) => code),
+  };
+};
+
+describe("native Inventory", () => {
+  const found = inventory(`
+apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: {name: hosts, namespace: shop}
+spec:
+  namespaces: [{name: shop, labels: {team: a, kubernetes.io/metadata.name: forged}}]
+  workloads:
+    - name: web
+      labels: {app: web}
+      netns: web-ns
+      ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: udp}]
+      owner: Deployment/web
+    - {name: cache, container: shop-cache-1}
+    - {name: mainframe, namespace: legacy, addresses: ["2001:DB8::1", 10.9.0.1, 10.9.0.1], kind: vm}
+`);
+  test("workloads, completed and canonical", () => {
+    expect(found.codes).toEqual([]);
+    expect(found.workloads.map((one) => ({ ...one, source: undefined }))).toEqual([
+      {
+        id: "shop/web",
+        namespace: "shop",
+        name: "web",
+        kind: "netns",
+        labels: { app: "web" },
+        addresses: [],
+        namedPorts: [
+          { name: "http", protocol: 6, port: 80 },
+          { name: "dns", protocol: 17, port: 53 },
+        ],
+        hostNetwork: false,
+        owner: { kind: "Deployment", name: "web" },
+      },
+      {
+        id: "shop/cache",
+        namespace: "shop",
+        name: "cache",
+        kind: "container",
+        labels: {},
+        addresses: [],
+        namedPorts: [],
+        hostNetwork: false,
+      },
+      {
+        id: "legacy/mainframe",
+        namespace: "legacy",
+        name: "mainframe",
+        kind: "vm",
+        labels: {},
+        addresses: ["10.9.0.1", "2001:db8::1"],
+        namedPorts: [],
+        hostNetwork: false,
+      },
+    ]);
+    expect(found.workloads[0]?.source).toMatchObject({ file: "x.yaml", line: 8 });
+  });
+  test("bindings for whoever discovers network namespaces and containers", () => {
+    expect(found.bindings).toEqual([
+      { workload: "shop/web", kind: "netns", name: "web-ns" },
+      { workload: "shop/cache", kind: "container", name: "shop-cache-1" },
+    ]);
+  });
+  test("every namespace is there, and its name label is its name (CVE-2023-39347)", () => {
+    expect(found.namespaces).toEqual([
+      { name: "shop", labels: { team: "a", "kubernetes.io/metadata.name": "shop" } },
+      { name: "legacy", labels: { "kubernetes.io/metadata.name": "legacy" } },
+    ]);
+  });
+});
+
+describe("Kubernetes objects", () => {
+  const pod = (name: string, rest: string): string =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: shop${rest}\n`;
+  const only = (text: string) => {
+    const { workloads, codes } = inventory(text);
+    expect(codes).toEqual([]);
+    expect(workloads).toHaveLength(1);
+    const [workload] = workloads;
+    if (workload === undefined) throw new Error("no workload");
+    return workload;
+  };
+
+  test("a Pod: labels, both addresses, named ports, owner", () => {
+    const { source: _, ...workload } = only(
+      pod(
+        "web-1",
+        `, labels: {app: web}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web, controller: true, uid: x}]}
+spec: {containers: [{name: c, image: i, ports: [{name: http, containerPort: 8080}, {containerPort: 9090}, {name: dns, containerPort: 53, protocol: UDP}]}]}
+status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "2001:DB8::1"}]}`,
+      ),
+    );
+    expect(workload).toEqual({
+      id: "shop/web-1",
+      namespace: "shop",
+      name: "web-1",
+      kind: "pod",
+      labels: { app: "web" },
+      addresses: ["10.0.0.1", "2001:db8::1"],
+      namedPorts: [
+        { name: "http", protocol: 6, port: 8080 },
+        { name: "dns", protocol: 17, port: 53 },
+      ],
+      hostNetwork: false,
+      owner: { kind: "ReplicaSet", name: "web" },
+    });
+  });
+
+  test.each(["Succeeded", "Failed"])("a pod that has %s owns no address any more", (phase) => {
+    expect(only(pod("job-1", `}\nstatus: {phase: ${phase}, podIP: 10.0.0.1}`)).addresses).toEqual(
+      [],
+    );
+  });
+
+  test("trap 6: a hostNetwork pod is known as one", () => {
+    expect(
+      only(pod("agent", "}\nspec: {hostNetwork: true}\nstatus: {podIP: 192.0.2.1}")).hostNetwork,
+    ).toBe(true);
+  });
+
+  test("a static pod belongs to nobody", () => {
+    expect(
+      only(pod("etcd", ", ownerReferences: [{kind: Node, name: n, controller: true}]}")).owner,
+    ).toBeUndefined();
+  });
+
+  test.each([
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "ReplicationController",
+  ])("a %s is one workload with its template's labels", (kind) => {
+    const workload = only(
+      `apiVersion: apps/v1\nkind: ${kind}\nmetadata: {name: web, labels: {app: not-these}}\nspec: {replicas: 3, template: {metadata: {labels: {app: web}}, spec: {containers: [{ports: [{name: http, containerPort: 80}]}]}}}\n`,
+    );
+    expect(workload).toMatchObject({
+      id: "default/web",
+      labels: { app: "web" },
+      owner: { kind, name: "web" },
+      namedPorts: [{ name: "http", port: 80 }],
+    });
+  });
+
+  test("a CronJob's template is one deeper", () => {
+    expect(
+      only(
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: night}\nspec: {jobTemplate: {spec: {template: {metadata: {labels: {app: night}}}}}}\n",
+      ).labels,
+    ).toEqual({ app: "night" });
+  });
+
+  test("a controller whose pods are there gives none of its own", () => {
+    const deployment =
+      "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {template: {}}\n";
+    const set =
+      "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: web-1, namespace: shop, ownerReferences: [{kind: Deployment, name: web, controller: true}]}\nspec: {template: {}}\n";
+    const one = pod(
+      "web-1-a",
+      ", ownerReferences: [{kind: ReplicaSet, name: web-1, controller: true}]}",
+    );
+    expect(inventory([deployment, set, one].join("---\n")).workloads.map(({ id }) => id)).toEqual([
+      "shop/web-1-a",
+    ]);
+  });
+
+  test("two of one name are two workloads", () => {
+    const of = (kind: string) =>
+      `apiVersion: apps/v1\nkind: ${kind}\nmetadata: {name: db}\nspec: {template: {}}\n`;
+    expect(
+      inventory([of("Deployment"), of("StatefulSet")].join("---\n")).workloads.map(({ id }) => id),
+    ).toEqual(["default/db", "default/statefulset.db"]);
+  });
+
+  test("lists of any kind, in YAML or JSON, with and without the kind of their items", () => {
+    const list = (head: object, items: readonly object[]) =>
+      JSON.stringify({ ...head, metadata: {}, items });
+    const bare = { metadata: { name: "a" }, spec: {} };
+    const full = { apiVersion: "v1", kind: "Pod", ...bare };
+    expect(inventory(list({ apiVersion: "v1", kind: "List" }, [full])).workloads).toHaveLength(1);
+    expect(inventory(list({ apiVersion: "v1", kind: "PodList" }, [bare])).workloads).toHaveLength(
+      1,
+    );
+    expect(
+      inventory(list({ apiVersion: "v1", kind: "NamespaceList" }, [{ metadata: { name: "n" } }]))
+        .namespaces,
+    ).toHaveLength(1);
+    const policies = list({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicyList" }, [
+      { metadata: { name: "p" }, spec: { podSelector: {} } },
+    ]);
+    expect(parseFiles([{ name: "x", text: policies }]).resources).toHaveLength(1);
+  });
+
+  test("a Namespace of the cluster gives its labels", () => {
+    expect(
+      inventory(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: n, labels: {team: a}, creationTimestamp: null}\nspec: {}\n",
+      ).namespaces,
+    ).toEqual([{ name: "n", labels: { team: "a", "kubernetes.io/metadata.name": "n" } }]);
+  });
+
+  test("Service, ConfigMap and the like are ignored, and that is said", () => {
+    expect(
+      inventory("apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {}\n").codes,
+    ).toEqual(["BH0401"]);
+  });
+});
