@@ -64,6 +64,8 @@ export function createProbeRun(
   const byDeparture = new Map<Sighting, Running>();
   const responders = new Map<string, Shared<Responder>>();
   const witnesses = new Map<string, Shared<Witness>>();
+  /** First packets of other people's connections seen coming in: what of them goes out again proves nothing about a probe. */
+  const passersBy = new Set<Sighting>();
 
   const start = (request: ProbeRequest, done: (result: ProbeResult) => void): void => {
     const releases: (() => void)[] = [];
@@ -150,8 +152,10 @@ export function createProbeRun(
         if (transit && !outgoing) {
           const left = byDeparture.get(sighting);
           if (left !== undefined) left.departed = true;
+          else remember(passersBy, sighting);
           return;
         }
+        if (transit && passersBy.has(sighting)) return;
         const seen = bySighting.get(transit ? looseSighting(sighting) : sighting);
         if (seen !== undefined && seen.witness === witness && (transit || !outgoing))
           seen.witnessed = true;
@@ -180,6 +184,13 @@ export function createProbeRun(
     start,
     step,
   };
+}
+
+const MOST_REMEMBERED = 10_000;
+
+function remember(sightings: Set<Sighting>, sighting: Sighting): void {
+  if (sightings.size >= MOST_REMEMBERED) sightings.clear();
+  sightings.add(sighting);
 }
 
 function isDecided(
