@@ -104,24 +104,25 @@ guard_down() {
 	trap - INT TERM HUP EXIT
 }
 
-# Service units on this machine, one a line.
+# Names of service units and init scripts on this machine, one a line.
 service_units() {
-	find /lib/systemd/system /usr/lib/systemd/system /etc/init.d -maxdepth 1 -type f 2>/dev/null | sort -u
+	find /lib/systemd/system/ /usr/lib/systemd/system/ /etc/init.d/ -maxdepth 1 -type f -printf '%f\n' 2>/dev/null | sort -u
 }
 
 # A package that a demo or a test wanted must not become a service of this machine at its next
 # boot: what came new with our installation is disabled, what was there before is left as it was.
 keep_new_units_off() {
-	for unit in $(service_units); do
-		case "$1" in *"|$unit|"*) continue ;; esac
-		name=${unit##*/}
-		case $unit in
-		/etc/init.d/*) update-rc.d "$name" disable >/dev/null 2>&1 || say "note: could not disable $name at boot" ;;
+	for name in $(service_units); do
+		case "$1" in *"|$name|"*) continue ;; esac
+		case $name in
 		*@.*) ;;
 		*.service | *.socket | *.timer)
-			if present systemctl; then
-				systemctl --quiet disable "$name" >/dev/null 2>&1 || say "note: could not disable $name at boot"
-			fi
+			present systemctl || continue
+			PATH=$SYSTEM_PATH systemctl --quiet disable "$name" >/dev/null 2>&1 || say "note: could not disable $name at boot"
+			;;
+		*)
+			[ -x "/etc/init.d/$name" ] && present update-rc.d || continue
+			PATH=$SYSTEM_PATH update-rc.d "$name" disable >/dev/null 2>&1 || say "note: could not disable $name at boot"
 			;;
 		esac
 	done
