@@ -1,5 +1,5 @@
 /**
- * IP addresses, prefixes and ranges as text and as numbers, for both families alike.
+ * IP addresses as text and as numbers, for both families alike.
  * Parsing happens at the edge; inside, an address is its canonical text and, where arithmetic is
  * needed, a bigint. Text forms follow RFC 4291 §2.2 and RFC 5952 (canonical IPv6).
  */
@@ -9,36 +9,18 @@ export type IpFamily = 4 | 6;
 /** Canonical text of an address: dotted quad, or RFC 5952 IPv6. No zone, no IPv4-mapped IPv6 (those parse to IPv4). */
 export type IpAddress = string;
 
-/** Canonical text `address/length` with all host bits zero. */
-export type Cidr = `${string}/${number}`;
-
 /** One address as a number of its family: 32 bits for IPv4, 128 for IPv6. */
 export interface IpValue {
   readonly family: IpFamily;
   readonly value: bigint;
 }
 
-/** A closed range of addresses of one family, `first <= last`. */
-export interface IpRange {
-  readonly family: IpFamily;
-  readonly first: bigint;
-  readonly last: bigint;
-}
-
-export interface ParsedCidr {
-  readonly cidr: Cidr;
-  readonly range: IpRange;
-  /** The text had bits set below the prefix length; `cidr` and `range` have them cleared. */
-  readonly hadHostBits: boolean;
-}
-
 const DOT = 46;
 const COLON = 58;
 const ZERO = 48;
 const NINE = 57;
-const MAPPED_PREFIX = 0xffffn;
-const ALL_ONES = { 4: (1n << 32n) - 1n, 6: (1n << 128n) - 1n } as const;
-const WIDTH = { 4: 32, 6: 128 } as const;
+/** The last address of each family. */
+export const LAST_ADDRESS = { 4: (1n << 32n) - 1n, 6: (1n << 128n) - 1n } as const;
 
 /**
  * Reads a strict dotted quad in `text[from..]`. Octets with leading zeros are refused: some readers
@@ -207,7 +189,7 @@ export const parseIp = (text: string): IpValue | null => {
 
 /** Canonical text of a number of that family; throws on a number that does not fit. */
 export const formatIp = (family: IpFamily, value: bigint): IpAddress => {
-  if (value < 0n || value > ALL_ONES[family]) {
+  if (value < 0n || value > LAST_ADDRESS[family]) {
     throw new RangeError(`${value} is not an IPv${family} address`);
   }
   return family === 4 ? quadText(Number(value)) : groupsText(valueGroups(value));
@@ -280,75 +262,3 @@ export const sortIps = (addresses: readonly IpAddress[]): IpAddress[] => {
   }
   return out;
 };
-
-const hostMask = (family: IpFamily, length: number): bigint =>
-  (1n << BigInt(WIDTH[family] - length)) - 1n;
-
-const lengthOf = (text: string): number => (/^(?:0|[1-9]\d{0,2})$/.test(text) ? Number(text) : -1);
-
-/** `address/length`; host bits are cleared and told. A bare address is refused: say `/32` or `/128`. */
-export const parseCidr = (text: string): ParsedCidr | null => {
-  const slash = text.indexOf("/");
-  if (slash < 0) return null;
-  const ip = parseIp(text.slice(0, slash));
-  let length = lengthOf(text.slice(slash + 1));
-  if (ip === null || length < 0) return null;
-  let { family, value } = ip;
-  if (family === 4 && isV6Text(text)) {
-    // An IPv4-mapped prefix: its length counts from the IPv6 side.
-    if (length > 128) return null;
-    if (length >= 96) length -= 96;
-    else {
-      family = 6;
-      value |= MAPPED_PREFIX << 32n;
-    }
-  }
-  if (length > WIDTH[family]) return null;
-  const mask = hostMask(family, length);
-  const first = value & ~mask;
-  return {
-    cidr: `${formatIp(family, first)}/${length}`,
-    range: { family, first, last: first | mask },
-    hadHostBits: first !== value,
-  };
-};
-
-/** The addresses of a canonical prefix; throws on text that is none. */
-export const cidrRange = (cidr: Cidr): IpRange => {
-  const parsed = parseCidr(cidr);
-  if (parsed === null) throw new RangeError(`\`${cidr}\` is not a prefix`);
-  return parsed.range;
-};
-
-/** The shortest list of prefixes that covers exactly the range, ascending. */
-export const rangeToCidrs = (range: IpRange): Cidr[] => {
-  const { family, last } = range;
-  const width = WIDTH[family];
-  const out: Cidr[] = [];
-  let first = range.first;
-  while (first <= last) {
-    let bits = 0;
-    while (bits < width) {
-      const block = (1n << BigInt(bits + 1)) - 1n;
-      if ((first & block) !== 0n || first + block > last) break;
-      bits += 1;
-    }
-    out.push(`${formatIp(family, first)}/${width - bits}`);
-    first += 1n << BigInt(bits);
-  }
-  return out;
-};
-
-export const rangeContains = (range: IpRange, ip: IpValue): boolean =>
-  range.family === ip.family && range.first <= ip.value && ip.value <= range.last;
-
-/** Does `outer` hold every address of `inner`? */
-export const rangeCovers = (outer: IpRange, inner: IpRange): boolean =>
-  outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
-
-/** All addresses of a family: `0.0.0.0/0` or `::/0`. */
-export const wholeRange = (family: IpFamily): IpRange => ({
-  family,
-  first: 0n,
-  last: ALL_ONES[family],
-});

@@ -2,7 +2,7 @@
  * The common form (IR) that every policy dialect maps onto: an ordered list of stages, each with blocks, each with
  * rules. `decide` in the engine gives its meaning; SEMANTICS in the design documents says why each part exists.
  */
-import type { Cidr } from "./ip.ts";
+import type { Cidr } from "./cidr.ts";
 import type { Selector } from "./labels.ts";
 import type { PortMatch } from "./protocol.ts";
 import type { SourceSpan } from "./diagnostic.ts";

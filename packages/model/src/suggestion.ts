@@ -2,7 +2,8 @@
  * What learning hands to a person: rules that cover what was seen, each with its evidence, and, apart from them,
  * everything that was seen but is not proposed, each with its reason. Nothing here is allowed by silence.
  */
-import type { Cidr, IpAddress } from "./ip.ts";
+import type { Cidr } from "./cidr.ts";
+import type { IpAddress } from "./ip.ts";
 import type { Selector } from "./labels.ts";
 import type { Edge } from "./flow.ts";
 import type { ProtocolNumber } from "./protocol.ts";
@@ -142,4 +143,6 @@ export interface Suggestion {
   /** Refused on their own, but a rule that others need allows them all the same: worth a look. */
   readonly covered: readonly SetAside[];
   readonly flagged: readonly FlaggedSource[];
+  /** Workloads that were seen but have no label to go by, `namespace/name`, sorted. */
+  readonly unlabelled: readonly string[];
 }

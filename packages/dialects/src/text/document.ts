@@ -13,7 +13,6 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
   parseAllDocuments,
   type ErrorCode,
   type Node as YamlNode,
@@ -205,27 +204,38 @@ const syntaxProblem = ({ code, message, pos: [start, end] }: YAMLError) => {
   };
 };
 
+/** Offset → 1-based line and column; offsets behind the end are the end. */
+const createPlaces = (text: string) => {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return (offset: number): { readonly line: number; readonly column: number } => {
+    const at = Math.max(0, Math.min(offset, text.length));
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] ?? 0) <= at) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: at - (starts[low] ?? 0) + 1 };
+  };
+};
+
 /** All documents of a text and everything wrong with its syntax. Never throws on any text. */
 export const parseText = ({ name, text }: SourceFile): ParsedText => {
-  const lines = new LineCounter();
+  // A byte order mark is no content; offsets are those of the text without it.
+  const content = text.replace(/^\uFEFF/, "");
+  const place = createPlaces(content);
   const diagnostics: Diagnostic[] = [];
   const spanOf = ({ start, end }: Extent): SourceSpan => {
-    const from = lines.linePos(start);
-    const to = lines.linePos(Math.max(start, end));
-    return {
-      file: name,
-      line: Math.max(1, from.line),
-      column: Math.max(1, from.col),
-      endLine: Math.max(1, to.line),
-      endColumn: Math.max(1, to.col),
-    };
+    const from = place(start);
+    const to = place(Math.max(start, end));
+    return { file: name, ...from, endLine: to.line, endColumn: to.column };
   };
   const reject = (code: DiagnosticCode, extent: Extent, message: string, help?: string): void => {
     diagnostics.push(createDiagnostic(code, spanOf(extent), message, help));
   };
-  // A byte order mark is no content; offsets stay those of the text without it.
-  const parsed = parseAllDocuments(text.replace(/^\uFEFF/, ""), {
-    lineCounter: lines,
+  const parsed = parseAllDocuments(content, {
     prettyErrors: false,
     uniqueKeys: true,
     version: "1.2",

@@ -1,0 +1,107 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { buildPolicySet, parseFiles, printResources } from "../src/index.ts";
+import { manifest } from "./arbitrary.ts";
+
+/** Whatever the text, reading ends with resources and places inside the text, and never with an exception. */
+const survives = (text: string): void => {
+  const { resources, diagnostics } = parseFiles([{ name: "x", text }]);
+  const built = buildPolicySet(resources, { now: 0, strict: true, mode: "enforce" });
+  const lines = text.split(/\r\n|\n|\r/);
+  const outside = [...diagnostics, ...built.diagnostics].filter(
+    ({ span }) =>
+      span.line < 1 ||
+      span.line > lines.length ||
+      span.column < 1 ||
+      span.column > (lines[span.line - 1]?.length ?? 0) + 2,
+  );
+  expect(outside).toEqual([]);
+};
+
+const SNIPPETS = [
+  "\t",
+  "  ",
+  "\n",
+  ":",
+  "- ",
+  "{",
+  "}",
+  "[",
+  "]",
+  "&a ",
+  "*a",
+  "!x ",
+  "'",
+  '"',
+  "|",
+  "#",
+  "---\n",
+  "null",
+  "<<: ",
+  "%",
+  "\u0000",
+  "\uFEFF",
+  "é",
+  "🦀",
+];
+
+test("sound text with a few characters changed", () => {
+  const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.constantFrom(...SNIPPETS, "")), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(manifest, edits, (one, changes) => {
+      let text = printResources([one]);
+      for (const [where, length, put] of changes) {
+        const at = where % (text.length + 1);
+        text = text.slice(0, at) + put + text.slice(at + length);
+      }
+      survives(text);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("soup of YAML", () => {
+  const unit = fc.constantFrom(
+    ...SNIPPETS,
+    "apiVersion: bulkhead.dev/v1",
+    "kind: Policy",
+    "metadata: ",
+    "spec:",
+    "a",
+    "1",
+  );
+  fc.assert(fc.property(fc.string({ unit, maxLength: 30 }), survives), { numRuns: 1000 });
+});
+
+test("ten thousand prefixes and as many workloads, read and built", () => {
+  const numbers = Array.from({ length: 10_000 }, (_, i) => i);
+  const address = (i: number): string => `10.${i >> 8}.${i & 255}`;
+  const text = `apiVersion: bulkhead.dev/v1
+kind: NetworkSet
+metadata: {name: big}
+spec:
+  cidrs:
+${numbers.map((i) => `    - ${address(i)}.0/24`).join("\n")}
+---
+apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: {name: big}
+spec:
+  workloads:
+${numbers.map((i) => `    - {name: w${i}, labels: {app: a${i % 50}}, addresses: [${address(i)}.1]}`).join("\n")}
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: {name: p}
+spec: {subject: app=a1, egress: [{to: [{networkSet: big}], ports: [443]}]}
+`;
+  const { resources, diagnostics } = parseFiles([{ name: "x", text }]);
+  const built = buildPolicySet(resources, { now: 0, strict: false, mode: "audit" });
+  expect([...diagnostics, ...built.diagnostics]).toEqual([]);
+  expect(built.inventory.workloads).toHaveLength(10_000);
+  const application = built.set.stages.find(({ id }) => id === "application");
+  expect(application?.blocks[0]?.rules[0]?.peers).toHaveLength(10_000);
+});
