@@ -78,7 +78,9 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     "who is there, with which labels and in which mode",
     "bulkhead workloads --namespace shop -o wide",
     async () => (await import("./verbs/workloads.ts")).workloads,
-  ).option("-n, --namespace <names>", "only of these namespaces", collect);
+  )
+    .option("-n, --namespace <names>", "only of these namespaces", collect)
+    .option("--inventory", "draft an Inventory for those that none names, as YAML");
   verb(
     "observe",
     "what talks to what, and what became of it",

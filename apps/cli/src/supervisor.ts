@@ -9,7 +9,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createBackOff, type BackOff } from "./process/back-off.ts";
-import { layoutOf, nodeFlags, PARTS, programs, type Layout, type Part } from "./process/layout.ts";
+import {
+  compileCache,
+  layoutOf,
+  nodeFlags,
+  PARTS,
+  programs,
+  type Layout,
+  type Part,
+} from "./process/layout.ts";
 import { markOf, removeMark, writeMark } from "./process/marks.ts";
 
 /** A log that has grown so large is put aside when its program is started; one old one is kept. */
@@ -62,7 +70,7 @@ function start(
   const child = spawn(process.execPath, [...nodeFlags, programs[part], "--state", layout.root], {
     stdio: ["ignore", log, log],
     cwd: "/",
-    env: { ...process.env, BULKHEAD_STATE: layout.root },
+    env: { ...process.env, BULKHEAD_STATE: layout.root, NODE_COMPILE_CACHE: compileCache },
   });
   closeSync(log);
   one.child = child;

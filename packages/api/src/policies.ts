@@ -46,6 +46,8 @@ export const suggestAnswerSchema = z.object({
     }),
   ),
   setAside: z.array(setAsideSchema),
+  /** Workloads without a label to go by: no rule can name them. */
+  unlabelled: z.array(z.string()).optional(),
   edges: z.int(),
 });
 export type SuggestAnswer = z.infer<typeof suggestAnswerSchema>;

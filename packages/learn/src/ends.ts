@@ -9,6 +9,7 @@ import {
   type FlowEnd,
   type Inventory,
   type SetAsideReason,
+  type Workload,
 } from "@bulkhead/model";
 import { nameOf, type Group, type Grouping, type Member } from "./groups.ts";
 import { groupBy, inEdgeOrder } from "./order.ts";
@@ -34,6 +35,35 @@ export type Placed =
       readonly reason: SetAsideReason;
       readonly detail: string;
     };
+
+/**
+ * Ends that were nobody when they were seen, and are somebody now: found before they were given labels, or before they
+ * were found at all. By address, since there is nothing else; whoever had labels of his own keeps them.
+ */
+export function recogniseEnds(edges: readonly Edge[], inventory: Inventory): readonly Edge[] {
+  const owners = new Map<string, Workload>();
+  const known = new Set<string>();
+  for (const workload of inventory.workloads) {
+    known.add(workload.id);
+    if (workload.hostNetwork) continue;
+    for (const address of workload.addresses) owners.set(address, workload);
+  }
+  const recognise = (end: FlowEnd): FlowEnd => {
+    const nobody =
+      end.workload === undefined
+        ? end.name === "world" || end.name === end.address
+        : !known.has(end.workload) && Object.keys(end.labels).length === 0;
+    const owner = nobody ? owners.get(end.address) : undefined;
+    if (owner === undefined) return end;
+    return { address: end.address, workload: owner.id, name: owner.id, labels: owner.labels };
+  };
+  return edges.map((edge) => {
+    const source = recognise(edge.source);
+    const destination = recognise(edge.destination);
+    const same = source === edge.source && destination === edge.destination;
+    return same ? edge : { ...edge, source, destination };
+  });
+}
 
 /** Everybody known: the inventory, and workloads that were seen but have gone since, with the labels of their last edge. */
 export function knownMembers(edges: readonly Edge[], inventory: Inventory): readonly Member[] {

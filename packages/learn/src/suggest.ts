@@ -11,7 +11,7 @@
 import type { Edge, Inventory, SetAside, SuggestedIsolation, Suggestion } from "@bulkhead/model";
 import { DEFAULT_BEHAVIOUR, judgeSources, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
-import { knownMembers, placeEdges, relationsOf } from "./ends.ts";
+import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
 import { groupWorkloads, nameOf, type Grouping } from "./groups.ts";
 import { DEFAULT_JUDGE, judgeRelation, pairKey, type JudgeOptions } from "./judge.ts";
 import { by, groupBy, inEdgeOrder } from "./order.ts";
@@ -35,7 +35,10 @@ export function suggest(
 ): Suggestion {
   const behaviour = { ...DEFAULT_BEHAVIOUR, ...options.behaviour };
   const judge: JudgeOptions = { ...DEFAULT_JUDGE, ...options, behaviour };
-  const ordered = withinNamespaces([...edges].toSorted(inEdgeOrder), options.namespaces);
+  const ordered = withinNamespaces(
+    recogniseEnds(edges, inventory).toSorted(inEdgeOrder),
+    options.namespaces,
+  );
 
   const members = knownMembers(ordered, inventory);
   const grouping = groupWorkloads(members);
@@ -77,6 +80,7 @@ export function suggest(
     ),
     accepted: world.needs.flatMap((need) => need.edges).toSorted(inEdgeOrder),
     covered: split.covered,
+    unlabelled: unlabelledOf(ordered, grouping),
     flagged: [...flagged.values()].toSorted(
       by(
         (source) => source.name,
@@ -84,6 +88,12 @@ export function suggest(
       ),
     ),
   };
+}
+
+function unlabelledOf(edges: readonly Edge[], grouping: Grouping): readonly string[] {
+  const ends = edges.flatMap((edge) => [edge.source.workload, edge.destination.workload]);
+  const seen = new Set(ends);
+  return grouping.ungrouped.map((member) => member.id).filter((id) => seen.has(id));
 }
 
 function withinNamespaces(

@@ -1,4 +1,5 @@
 /** What a person does with policies at a desk: suggestions as text, plans as data. Pure; runs in a browser. */
+export { inventoryDraft, type DiscoveredWorkload } from "./inventory-draft.ts";
 export { plan, type Plan, type PlanInput } from "./plan.ts";
 export { runPolicyTests, type TestResult } from "./policy-tests.ts";
 export { diffResources, type ResourceDiff } from "./resource-diff.ts";

@@ -18,6 +18,8 @@ export interface SuggestionReport {
     readonly rare: boolean;
   }[];
   readonly setAside: SetAside[];
+  /** Workloads that no label tells apart: no rule can name them, and they stay unjudged. */
+  readonly unlabelled: string[];
   /** Edges behind the rules. */
   readonly edges: number;
 }
@@ -45,6 +47,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
       ];
     }),
     setAside: [...suggestion.setAside],
+    unlabelled: [...suggestion.unlabelled],
     edges: suggestion.accepted.length,
   };
 }

@@ -114,6 +114,11 @@ function asideLines(suggestion: Suggestion): readonly string[] {
       );
     }
   }
+  if (suggestion.unlabelled.length > 0) {
+    lines.push("Without a label, so that no rule can name them; they stay unjudged:");
+    lines.push(...suggestion.unlabelled.map((name) => `  ${name}`));
+    lines.push("Give them labels in an Inventory: bulkhead workloads --inventory > inventory.yaml");
+  }
   return lines.length === 0 ? [] : ["", ...lines];
 }
 

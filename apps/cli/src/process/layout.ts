@@ -17,6 +17,9 @@ export const programs: Readonly<Record<Part | "supervisor", string>> = {
 /** Flags every program of ours runs with. */
 export const nodeFlags = ["--disable-warning=ExperimentalWarning"];
 
+/** Compiled code kept between runs; inside the installation, since whoever may write there may change the code anyway. */
+export const compileCache = join(APPS, "..", "node_modules", ".cache", "bulkhead");
+
 export interface Layout {
   readonly root: string;
   readonly run: string;

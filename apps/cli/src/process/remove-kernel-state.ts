@@ -7,7 +7,7 @@ import { closeSync, openSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { cannotRun } from "../failure.ts";
 import type { Found } from "./daemon.ts";
-import { nodeFlags, programs, type Layout } from "./layout.ts";
+import { compileCache, nodeFlags, programs, type Layout } from "./layout.ts";
 import { isNotFound, networkNamespace } from "./marks.ts";
 
 const NAMED = "/run/netns";
@@ -78,6 +78,7 @@ export async function removeKernelState(layout: Layout, where: HeldNamespace): P
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe", ...(descriptor === undefined ? [] : [descriptor])],
       cwd: "/",
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
       timeout: PATIENCE_MS,
       killSignal: "SIGKILL",
     });

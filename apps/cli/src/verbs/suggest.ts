@@ -27,24 +27,30 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   const text = textOf(answer);
   const { file } = options;
   if (file !== undefined && file !== "-") await save(file, text);
-  if (file === undefined || file === "-") {
-    const hint = file === undefined ? "# next: bulkhead suggest -f policy.yaml\n" : "";
-    const listed = options.output === "table" || context.format === "wide";
-    if (!listed) return { value: answer, text: () => `${text}${hint}`, next: [], exitCode: 0 };
+  const { INVENTORY_NEXT, suggestText } = await import("../views/suggest.ts");
+  const next = nextOf(answer, file, INVENTORY_NEXT);
+  const listed = options.output === "table" || context.format === "wide";
+  if ((file === undefined || file === "-") && !listed) {
+    return {
+      value: answer,
+      text: () => `${text}# next: bulkhead ${next}\n`,
+      next: [],
+      exitCode: 0,
+    };
   }
-  const { suggestText } = await import("../views/suggest.ts");
   return {
     value: answer,
     text: (ui) => suggestText(answer, file === "-" ? undefined : file, ui),
-    next:
-      answer.rules.length === 0
-        ? ["observe --follow"]
-        : file === undefined
-          ? ["suggest -f policy.yaml"]
-          : [`replay ${file}`],
+    next: [next],
     exitCode: 0,
   };
 };
+
+function nextOf(answer: SuggestAnswer, file: string | undefined, inventory: string): string {
+  if ((answer.unlabelled ?? []).length > 0) return inventory;
+  if (answer.rules.length === 0) return "observe --follow";
+  return file === undefined || file === "-" ? "suggest -f policy.yaml" : `replay ${file}`;
+}
 
 function textOf(answer: SuggestAnswer): string {
   return answer.files.map((file) => file.text).join("---\n");

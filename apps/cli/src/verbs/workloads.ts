@@ -1,4 +1,6 @@
 /** `bulkhead workloads`: who is there, with which labels and in which mode. */
+import type { WorkloadView } from "@bulkhead/api";
+import type { Answer } from "../answer.ts";
 import type { CommonOptions } from "../context.ts";
 import { workloadsText } from "../views/workloads.ts";
 import { withProgress } from "../progress.ts";
@@ -6,6 +8,7 @@ import type { Verb } from "./verb.ts";
 
 export interface WorkloadsOptions extends CommonOptions {
   readonly namespace?: readonly string[];
+  readonly inventory?: boolean;
 }
 
 export const workloads: Verb<WorkloadsOptions> = async (context, _args, options) => {
@@ -20,10 +23,32 @@ export const workloads: Verb<WorkloadsOptions> = async (context, _args, options)
       (workload) => wanted === undefined || wanted.includes(workload.namespace),
     ),
   };
+  const undeclared = value.workloads.filter((workload) => !workload.declared);
+  if (options.inventory === true) return draft(undeclared);
   return {
     value,
     text: (ui) => workloadsText(value, ui),
-    next: value.workloads.length === 0 ? ["status"] : ["observe --follow"],
+    next:
+      value.workloads.length === 0
+        ? ["status"]
+        : undeclared.some((workload) => Object.keys(workload.labels).length === 0)
+          ? ["workloads --inventory > inventory.yaml", "observe --follow"]
+          : ["observe --follow"],
     exitCode: 0,
   };
 };
+
+/** Made for a file: people correct it and apply it. */
+async function draft(undeclared: readonly WorkloadView[]): Promise<Answer> {
+  const { inventoryDraft } = await import("@bulkhead/workbench");
+  const text = inventoryDraft(undeclared);
+  return {
+    value: { text },
+    text: () =>
+      text === ""
+        ? "# every workload is in an Inventory already\n"
+        : `${text}# next: correct the labels, then bulkhead apply inventory.yaml\n`,
+    next: [],
+    exitCode: 0,
+  };
+}

@@ -28,15 +28,41 @@ const EDGE_COLUMNS: readonly Column<Edge>[] = [
 
 export function edgesText(edges: readonly Edge[], ui: Ui): string {
   if (edges.length === 0) return "No traffic seen that fits.\n";
+  const shown = ui.wide ? edges : foldAddresses(edges);
   const connections = edges.reduce((sum, edge) => sum + edge.connections, 0);
-  const denied = edges.filter((edge) => edge.verdict === "dropped" || edge.verdict === "rejected");
-  const audit = edges.filter((edge) => edge.verdict === "audit");
+  const denied = shown.filter((edge) => edge.verdict === "dropped" || edge.verdict === "rejected");
+  const audit = shown.filter((edge) => edge.verdict === "audit");
   const parts = [
-    `${count(edges.length, "edge")}, ${count(connections, "connection")}`,
+    `${count(shown.length, "edge")}, ${count(connections, "connection")}`,
     ...(denied.length === 0 ? [] : [`${denied.length} denied`]),
     ...(audit.length === 0 ? [] : [`${audit.length} would be denied (audit)`]),
   ];
-  return `${renderTable(edges, EDGE_COLUMNS, ui)}\n${parts.join("; ")}\n`;
+  return `${renderTable(shown, EDGE_COLUMNS, ui)}\n${parts.join("; ")}\n`;
+}
+
+/** Edges that differ only in addresses a person does not see (IPv4 and IPv6 of the same two) are one line. */
+function foldAddresses(edges: readonly Edge[]): readonly Edge[] {
+  const lines = new Map<string, Edge>();
+  for (const edge of edges) {
+    const ends = [endName(edge.source), endName(edge.destination)];
+    const key = JSON.stringify([...ends, edge.protocol, edge.port, edge.verdict, edge.rule]);
+    const other = lines.get(key);
+    lines.set(key, other === undefined ? edge : sum(other, edge));
+  }
+  return [...lines.values()].toSorted((a, b) => b.connections - a.connections);
+}
+
+function sum(a: Edge, b: Edge): Edge {
+  return {
+    ...a,
+    connections: a.connections + b.connections,
+    established: a.established + b.established,
+    failed: a.failed + b.failed,
+    bytes: a.bytes + b.bytes,
+    packets: a.packets + b.packets,
+    firstSeen: Math.min(a.firstSeen, b.firstSeen),
+    lastSeen: Math.max(a.lastSeen, b.lastSeen),
+  };
 }
 
 /** `07:45:14.123  shop/web → shop/db 5432/tcp  dropped  Policy/shop/db#ingress` */

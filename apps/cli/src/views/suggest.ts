@@ -16,12 +16,22 @@ const RULE_COLUMNS: readonly Column<SuggestAnswer["rules"][number]>[] = [
   { title: "", cell: (row, ui) => (row.rare === true ? ui.style.yellow("rare but real") : "") },
 ];
 
+/** The draft of an Inventory is what helps when workloads have no labels. */
+export const INVENTORY_NEXT = "workloads --inventory > inventory.yaml";
+
+function unlabelledText(answer: SuggestAnswer, ui: Ui): string {
+  const names = answer.unlabelled ?? [];
+  if (names.length === 0) return "";
+  const who = `${count(names.length, "workload")} without labels: ${list(names, 5)}`;
+  return `\n${ui.style.yellow(who)}\n  No rule can name ${names.length === 1 ? "it" : "them"}. Give labels in an Inventory and apply it.\n`;
+}
+
 export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, ui: Ui): string {
   if (answer.rules.length === 0) {
-    return `Nothing to suggest: no accepted traffic was seen${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}`;
+    return `Nothing to suggest: no accepted traffic was seen${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;
-  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${setAsideText(answer, ui)}`;
+  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
 }
 
 function setAsideText(answer: SuggestAnswer, ui: Ui): string {
