@@ -23,6 +23,13 @@ export interface Accounting {
   restore(): void;
 }
 
+/** Puts back what a killed agent found before its first change, if it left a note. In the network namespace of the calling thread. */
+export function restoreAccounting(rememberedIn: string): void {
+  const previous = remembered(rememberedIn);
+  if (previous !== undefined) writeBack(previous);
+  rmSync(rememberedIn, { force: true });
+}
+
 /** Synchronous on purpose: /proc/sys/net shows the network namespace of the calling thread. */
 export function switchOnAccounting(rememberIn?: string): Accounting {
   const previous = (rememberIn === undefined ? undefined : remembered(rememberIn)) ?? readAll();
@@ -43,13 +50,17 @@ export function switchOnAccounting(rememberIn?: string): Accounting {
     previous,
     refused,
     restore() {
-      for (const setting of SETTINGS) {
-        const current = readFileSync(`${FOLDER}/${setting}`, "utf8").trim();
-        if (current !== previous[setting]) writeFileSync(`${FOLDER}/${setting}`, previous[setting]);
-      }
+      writeBack(previous);
       if (rememberIn !== undefined) rmSync(rememberIn, { force: true });
     },
   };
+}
+
+function writeBack(previous: Readonly<Record<Setting, string>>): void {
+  for (const setting of SETTINGS) {
+    const current = readFileSync(`${FOLDER}/${setting}`, "utf8").trim();
+    if (current !== previous[setting]) writeFileSync(`${FOLDER}/${setting}`, previous[setting]);
+  }
 }
 
 function readAll(): Record<Setting, string> {

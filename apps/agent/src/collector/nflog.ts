@@ -64,11 +64,12 @@ export function openNflog(group: number, tuning: NflogTuning = NFLOG_TUNING): Ne
     try {
       configure(`binding packet log group ${group}`, NFULA_CFG_CMD, u8(NFULNL_CFG_CMD_BIND));
     } catch (error) {
-      if (isKernelError(error, "EBUSY"))
+      // EPERM is the kernel's word both for a group that another socket holds and for a lack of rights.
+      if (isKernelError(error, "EPERM", "EBUSY"))
         throw new KernelError(
           "netlink",
           error.errno,
-          `packet log group ${group} is read by another process: is a second agent running?`,
+          `packet log group ${group} is read by another process (a second agent?), or this one may not administer the network`,
         );
       throw error;
     }

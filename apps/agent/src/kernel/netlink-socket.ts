@@ -51,13 +51,17 @@ export interface NetlinkSocket {
   growReceiveBuffer(bytes: number): number;
   /** Datagrams the kernel dropped for this socket because its buffer was full, since it was opened. */
   drops(): number;
-  /** Sends one request, waits for its acknowledgement, and hands over whatever answers come before. Throws `KernelError` on refusal. */
+  /**
+   * Sends one request, waits for its acknowledgement, and hands over whatever answers come before. `flags` are added to
+   * those of every request. Throws `KernelError` on refusal.
+   */
   request(
     doing: string,
     type: number,
     header: Buffer,
     attributes?: readonly Attribute[],
     visit?: AnswerVisitor,
+    flags?: number,
   ): void;
   /** Asks for a whole table. A dump that changed underneath is repeated; `restart` tells the caller to forget what came. */
   dump(
@@ -130,8 +134,9 @@ class Socket implements NetlinkSocket {
     header: Buffer,
     attributes: readonly Attribute[] = [],
     visit?: AnswerVisitor,
+    flags = 0,
   ): void {
-    this.#exchange(doing, type, NLM_F_REQUEST | NLM_F_ACK, header, attributes, visit);
+    this.#exchange(doing, type, NLM_F_REQUEST | NLM_F_ACK | flags, header, attributes, visit);
   }
 
   dump(

@@ -157,7 +157,6 @@ test("whatever the order of dumps and ends, every byte and outcome is told exact
   const lives = fc.array(
     fc.record({
       steps: fc.array(fc.nat(1000), { maxLength: 5 }),
-      ends: fc.boolean(),
       established: fc.boolean(),
     }),
     { minLength: 1, maxLength: 20 },

@@ -177,7 +177,7 @@ test("a packet cut anywhere is either refused or says the same", () => {
     const whole = decode(packet);
     for (let length = 0; length < packet.length; length++) {
       const cut = decode(packet, length);
-      if (cut !== null) expect(cut).toEqual(whole);
+      expect([null, whole]).toContainEqual(cut);
     }
     expect(decode(packet, 30)).toBeNull();
   }
@@ -189,7 +189,8 @@ test("arbitrary bytes never throw", () => {
       fc.constantFrom(0x45, 0x4f, 0x60),
       fc.uint8Array({ maxLength: 128 }),
       (first, bytes) => {
-        decode(Buffer.concat([Buffer.from([first]), bytes]));
+        const decoded = decode(Buffer.concat([Buffer.from([first]), bytes]));
+        expect(decoded === null || decoded.port <= 0xffff).toBe(true);
       },
     ),
     { numRuns: 2000 },

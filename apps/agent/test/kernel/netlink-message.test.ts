@@ -22,12 +22,12 @@ describe("attributes", () => {
         attribute(2, u16be(0x0102)),
         attribute(3, u32be(5)),
       ]).toString("hex"),
-    ).toBe("0500010007000000" + "0600020001020000" + "0800030000000005");
+    ).toBe(["0500010007000000", "0600020001020000", "0800030000000005"].join(""));
   });
 
   test("nested ones carry the nested flag", () => {
     expect(encodeAttributes([attribute(4, [attribute(1, u8(1))])]).toString("hex")).toBe(
-      "0c000480" + "0500010001000000",
+      ["0c000480", "0500010001000000"].join(""),
     );
   });
 
@@ -67,7 +67,9 @@ describe("attributes", () => {
 test("a message is its header, its family header, and attributes", () => {
   const message = encodeMessage(0x0401, 5, 9, nfgenHeader(2, 1786), [attribute(1, u8(1))]);
   expect(message.toString("hex")).toBe(
-    "1c000000" + "0104" + "0500" + "09000000" + "00000000" + "0200" + "06fa" + "0500010001000000",
+    ["1c000000", "0104", "0500", "09000000", "00000000", "0200", "06fa", "0500010001000000"].join(
+      "",
+    ),
   );
   expect([...messagesOf(Buffer.concat([message, message]), 56)]).toHaveLength(2);
 });

@@ -1,0 +1,462 @@
+/** Discovery against real namespaces, links and processes. */
+import { execFileSync } from "node:child_process";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { discover, watchEndpoints, type Discovery, type Watch } from "../../src/discovery/index.ts";
+import { createLab, sleep, until, type LabEnd, type NetnsLab } from "../kernel/netns-lab.ts";
+import { startFakeDocker, type FakeDocker } from "./docker-api.ts";
+
+let lab: NetnsLab;
+let docker: FakeDocker;
+let web: LabEnd;
+beforeAll(async () => {
+  lab = createLab();
+  docker = await startFakeDocker();
+  web = lab.addEnd("web");
+});
+afterAll(async () => {
+  lab.close();
+  await docker.close();
+});
+
+const look = (): Promise<Discovery> =>
+  discover({ netns: lab.routerPath, containerSocket: docker.socket });
+async function untilLook(complete: (found: Discovery) => boolean): Promise<Discovery> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const found = await look();
+    if (complete(found)) return found;
+    await sleep(30);
+  }
+  throw new Error("waited in vain for a complete discovery");
+}
+const names = ({ endpoints }: Discovery): string[] =>
+  endpoints.map(({ discoveredName }) => discoveredName);
+const linkOf = (netns: string, device: string): { address: string; ifindex: number } =>
+  (
+    JSON.parse(lab.run(netns, "ip", "-j", "link", "show", device)) as [
+      { address: string; ifindex: number },
+    ]
+  )[0];
+
+/** A process in a new network namespace that has no name; its id. */
+async function unshared(): Promise<{ pid: number; end(): void }> {
+  const child = lab.start(lab.router, "unshare", "--net", "sh", "-c", "echo up; exec sleep 100");
+  await new Promise((resolve) => child.stdout!.once("data", resolve));
+  return { pid: child.pid!, end: () => void child.kill("SIGKILL") };
+}
+
+describe("a named namespace", () => {
+  test("is told with its link, addresses of both families, and its own MAC address", async () => {
+    // The kernel makes link-local addresses a moment after the link is up.
+    const { endpoints, hostAddresses, hostLinkLocal, problems } = await untilLook(
+      (found) => found.hostLinkLocal.length > 0 && found.endpoints[0]?.linkLocal.length === 1,
+    );
+    const ours = linkOf(lab.router, web.interface);
+    const theirs = linkOf(web.netns, "eth0");
+    expect(endpoints).toEqual([
+      {
+        workload: `netns:${web.netns}`,
+        discoveredName: `netns:${web.netns}`,
+        kind: "netns",
+        interface: web.interface,
+        ifindex: ours.ifindex,
+        mac: theirs.address,
+        addresses: [web.v4, web.v6],
+        linkLocal: [expect.stringMatching(/^fe80::/)],
+        netnsPath: web.path,
+      },
+    ]);
+    expect(hostAddresses).toEqual([web.gateway4, web.gateway6]);
+    expect(hostLinkLocal).toEqual([expect.stringMatching(/^fe80::/)]);
+    expect(problems).toEqual([]);
+  });
+
+  test("attached elsewhere is not ours, nor is a pair that lies in one namespace", async () => {
+    const other = createLab();
+    try {
+      other.addEnd("elsewhere");
+      lab.addNetns("alone");
+      lab.run(lab.router, "ip", "link", "add", "self0", "type", "veth", "peer", "name", "self1");
+      expect(names(await look())).toEqual([`netns:${web.netns}`]);
+    } finally {
+      lab.run(lab.router, "ip", "link", "delete", "self0");
+      other.close();
+    }
+  });
+
+  test("with two links is two endpoints, each with its own addresses", async () => {
+    const second = createSecondLink();
+    try {
+      const found = (await look()).endpoints.filter(
+        ({ discoveredName }) => discoveredName === `netns:${web.netns}`,
+      );
+      expect(found.map(({ interface: name, addresses }) => [name, addresses])).toEqual([
+        [web.interface, [web.v4, web.v6]],
+        ["vx", ["10.88.0.2"]],
+      ]);
+    } finally {
+      second();
+    }
+  });
+
+  test("behind a bridge carries the bridge's name", async () => {
+    lab.run(lab.router, "ip", "link", "add", "br0", "type", "bridge");
+    try {
+      lab.run(lab.router, "ip", "link", "set", web.interface, "master", "br0");
+      expect((await look()).endpoints[0]?.bridge).toBe("br0");
+    } finally {
+      lab.run(lab.router, "ip", "link", "delete", "br0");
+    }
+  });
+});
+
+function createSecondLink(): () => void {
+  execFileSync("ip", [
+    "link",
+    "add",
+    "vx",
+    "netns",
+    lab.router,
+    "type",
+    "veth",
+    "peer",
+    "name",
+    "eth1",
+    "netns",
+    web.netns,
+  ]);
+  lab.run(web.netns, "ip", "address", "add", "10.88.0.2/24", "dev", "eth1");
+  lab.run(web.netns, "ip", "link", "set", "eth1", "up");
+  return () => void lab.run(lab.router, "ip", "link", "delete", "vx");
+}
+
+describe("without a name", () => {
+  test("a namespace is told by our link's name and entered through a process", async () => {
+    const process = await unshared();
+    try {
+      execFileSync("ip", [
+        "link",
+        "add",
+        "vn",
+        "netns",
+        lab.router,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        String(process.pid),
+      ]);
+      const found = (await look()).endpoints.find(({ interface: name }) => name === "vn");
+      expect(found).toMatchObject({
+        discoveredName: "netns:@vn",
+        kind: "netns",
+        netnsPath: `/proc/${process.pid}/ns/net`,
+      });
+    } finally {
+      process.end();
+      await sleep(100);
+    }
+  });
+});
+
+describe("containers", () => {
+  afterEach(() => {
+    docker.containers = [];
+    docker.answer = null;
+  });
+
+  test("carry name, image and labels, and share one endpoint where they share a namespace", async () => {
+    const process = await unshared();
+    try {
+      execFileSync("ip", [
+        "link",
+        "add",
+        "vc",
+        "netns",
+        lab.router,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        String(process.pid),
+      ]);
+      execFileSync("nsenter", [
+        "--net",
+        "--target",
+        String(process.pid),
+        "ip",
+        "address",
+        "add",
+        "10.89.0.2/24",
+        "dev",
+        "eth0",
+      ]);
+      const shared = { image: "nginx:1", labels: { app: "web" }, pid: process.pid };
+      docker.containers = [
+        { ...shared, id: "b", name: "sidecar", created: "2026-01-02T00:00:00Z" },
+        { ...shared, id: "a", name: "shop-web", created: "2026-01-01T00:00:00Z" },
+        { ...shared, id: "c", name: "host-network", pid: 1, created: "2026-01-01T00:00:00Z" },
+      ];
+      const { endpoints } = await look();
+      expect(names({ endpoints } as Discovery)).toEqual([
+        "container:shop-web",
+        `netns:${web.netns}`,
+      ]);
+      expect(endpoints[0]).toMatchObject({
+        kind: "container",
+        containerId: "a",
+        containerLabels: { app: "web" },
+        image: "nginx:1",
+        addresses: ["10.89.0.2"],
+        netnsPath: `/proc/${process.pid}/ns/net`,
+      });
+    } finally {
+      process.end();
+      await sleep(100);
+    }
+  });
+
+  test("a runtime that fails is a problem, not an end", async () => {
+    docker.answer = { status: 500, body: "" };
+    const found = await look();
+    expect(found.problems).toEqual([expect.stringContaining("answered 500")]);
+    expect(names(found)).toEqual([`netns:${web.netns}`]);
+  });
+});
+
+describe("many and moving", () => {
+  test("fifty namespaces take less than 300 ms", async () => {
+    const many = createLab();
+    const ends = Array.from(
+      { length: 50 },
+      (_, index) => `${many.prefix}-n${String(index).padStart(2, "0")}`,
+    );
+    try {
+      execFileSync("ip", ["-batch", "-"], {
+        input: ends
+          .map(
+            (netns, index) =>
+              `netns add ${netns}\nlink add w${index} netns ${many.router} type veth peer name eth0 netns ${netns}\n`,
+          )
+          .join(""),
+      });
+      await discover({ netns: many.routerPath, containerSocket: null });
+      const begun = performance.now();
+      const found = await discover({ netns: many.routerPath, containerSocket: null });
+      const took = performance.now() - begun;
+      expect(names(found)).toEqual(ends.map((netns) => `netns:${netns}`));
+      expect(took).toBeLessThan(300);
+    } finally {
+      execFileSync("ip", ["-batch", "-"], {
+        input: ends.map((netns) => `netns delete ${netns}\n`).join(""),
+      });
+      many.close();
+    }
+  });
+
+  test("namespaces that come and go during scans do no harm", async () => {
+    const churn = lab.start(
+      lab.router,
+      "sh",
+      "-c",
+      `i=0; while [ $i -lt 25 ]; do i=$((i+1)); ip netns add ${lab.prefix}-churn; ip link add vz type veth peer name eth0 netns ${lab.prefix}-churn; ip netns delete ${lab.prefix}-churn; done 2>/dev/null`,
+    );
+    const seen = new Set<string>();
+    let scans = 0;
+    while (churn.exitCode === null) {
+      for (const name of names(await look())) seen.add(name);
+      scans++;
+      await sleep(1);
+    }
+    expect(scans).toBeGreaterThan(10);
+    expect(seen).toContain(`netns:${web.netns}`);
+    expect(
+      [...seen].filter(
+        (name) => ![`netns:${web.netns}`, `netns:${lab.prefix}-churn`, "netns:@vz"].includes(name),
+      ),
+    ).toEqual([]);
+    expect(names(await look())).toEqual([`netns:${web.netns}`]);
+  });
+});
+
+describe("watching", () => {
+  let watch: Watch | undefined;
+  const seen: { at: number; discovery: Discovery }[] = [];
+  const problems: string[] = [];
+  afterEach(() => {
+    watch?.stop();
+    watch = undefined;
+    seen.length = 0;
+    problems.length = 0;
+  });
+
+  async function begin(): Promise<void> {
+    watch = watchEndpoints((discovery) => void seen.push({ at: Date.now(), discovery }), {
+      netns: lab.routerPath,
+      containerSocket: docker.socket,
+      // Only events may bring news in these tests.
+      rescanMs: 3_600_000,
+      onProblem: (problem) => void problems.push(problem),
+    });
+    await until("the first discovery", () => seen.length > 0);
+    await until("the runtime's event stream", () => docker.listeners > 0);
+  }
+
+  /** Does something, and measures until a discovery shows it. */
+  async function latency(
+    change: () => void,
+    shows: (discovery: Discovery) => boolean,
+  ): Promise<number> {
+    change();
+    const done = Date.now();
+    const found = await until("the change", () => seen.find(({ discovery }) => shows(discovery)));
+    return found.at - done;
+  }
+
+  test("an address inside a workload, added and removed, is seen within 500 ms", async () => {
+    await begin();
+    const has = ({ endpoints }: Discovery) =>
+      endpoints.some(({ addresses }) => addresses.includes("10.77.1.99"));
+    expect(
+      await latency(
+        () => lab.run(web.netns, "ip", "address", "add", "10.77.1.99/24", "dev", "eth0"),
+        has,
+      ),
+    ).toBeLessThan(500);
+    seen.length = 0;
+    expect(
+      await latency(
+        () => lab.run(web.netns, "ip", "address", "delete", "10.77.1.99/24", "dev", "eth0"),
+        (discovery) => !has(discovery),
+      ),
+    ).toBeLessThan(500);
+  });
+
+  test("a workload that comes and goes is seen within 500 ms", async () => {
+    await begin();
+    const netns = lab.addNetns("late");
+    const has = (discovery: Discovery) => names(discovery).includes(`netns:${netns}`);
+    const attach = () =>
+      execFileSync("ip", [
+        "link",
+        "add",
+        "vl",
+        "netns",
+        lab.router,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        netns,
+      ]);
+    expect(await latency(attach, has)).toBeLessThan(500);
+    seen.length = 0;
+    expect(
+      await latency(
+        () => lab.run(lab.router, "ip", "link", "delete", "vl"),
+        (discovery) => !has(discovery),
+      ),
+    ).toBeLessThan(500);
+  });
+
+  test("a name given later is seen within 500 ms", async () => {
+    const process = await unshared();
+    const netns = `${lab.prefix}-named`;
+    try {
+      execFileSync("ip", [
+        "link",
+        "add",
+        "vo",
+        "netns",
+        lab.router,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        String(process.pid),
+      ]);
+      await begin();
+      expect(
+        await latency(
+          () => execFileSync("ip", ["netns", "attach", netns, String(process.pid)]),
+          (discovery) => names(discovery).includes(`netns:${netns}`),
+        ),
+      ).toBeLessThan(500);
+    } finally {
+      execFileSync("ip", ["netns", "delete", netns]);
+      process.end();
+      await sleep(100);
+    }
+  });
+
+  test("the container runtime's events bring a scan", async () => {
+    const process = await unshared();
+    try {
+      execFileSync("ip", [
+        "link",
+        "add",
+        "vp",
+        "netns",
+        lab.router,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        String(process.pid),
+      ]);
+      await begin();
+      docker.containers = [
+        {
+          id: "a",
+          name: "late",
+          image: "i",
+          labels: {},
+          pid: process.pid,
+          created: "2026-01-01T00:00:00Z",
+        },
+      ];
+      expect(
+        await latency(
+          () => docker.event(),
+          (discovery) => names(discovery).includes("container:late"),
+        ),
+      ).toBeLessThan(500);
+    } finally {
+      docker.containers = [];
+      process.end();
+      await sleep(100);
+    }
+  });
+
+  test("nothing new is not told, and after stop nothing is", async () => {
+    await begin();
+    const before = seen.length;
+    await watch!.rescan();
+    expect(seen.length).toBe(before);
+    watch!.stop();
+    lab.run(web.netns, "ip", "address", "add", "10.77.1.98/24", "dev", "eth0");
+    await sleep(300);
+    expect(seen.length).toBe(before);
+    lab.run(web.netns, "ip", "address", "delete", "10.77.1.98/24", "dev", "eth0");
+    expect(problems).toEqual([]);
+  });
+
+  test("an unreachable namespace is told as a problem, and the watch lives on", async () => {
+    await begin();
+    docker.answer = { status: 500, body: "" };
+    await watch!.rescan();
+    expect(seen.at(-1)?.discovery.problems).toHaveLength(1);
+    docker.answer = null;
+    await watch!.rescan();
+    expect(seen.at(-1)?.discovery.problems).toEqual([]);
+  });
+});
