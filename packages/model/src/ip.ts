@@ -247,7 +247,9 @@ export const sortIps = (addresses: readonly IpAddress[]): IpAddress[] => {
     if (isMapped(groups)) quads.push(mappedQuad(groups));
     else wide.push({ key: String.fromCharCode(...groups), text: groupsText(groups) });
   }
-  const sorted = Float64Array.from(quads).toSorted();
+  // Short lists are the usual ones (a workload's addresses); a typed array only pays for long ones.
+  const sorted =
+    quads.length < 64 ? quads.toSorted((a, b) => a - b) : Float64Array.from(quads).toSorted();
   wide.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   const out: IpAddress[] = [];
   let last = -1;
