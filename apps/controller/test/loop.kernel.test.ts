@@ -1,0 +1,300 @@
+/** The main loop with the real controller, the real agent and the real kernel: observe, replay, audit, enforce, prove, undo. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ApiFailure, ProbeEvent } from "@bulkhead/api";
+import { POLICY, TestLab, until } from "./lab.ts";
+
+let lab: TestLab;
+
+beforeAll(async () => {
+  lab = await TestLab.create();
+  await lab.serve("db", [5432, 22]);
+  await lab.up();
+});
+afterAll(() => lab?.remove());
+
+async function failing(promise: Promise<unknown>): Promise<ApiFailure> {
+  return promise.then(
+    (value) => {
+      throw new Error(`expected a failure, got ${JSON.stringify(value)}`);
+    },
+    (error: unknown) => error as ApiFailure,
+  );
+}
+
+async function probe(): Promise<readonly ProbeEvent[]> {
+  const events: ProbeEvent[] = [];
+  for await (const event of lab.client.stream("probe", {})) events.push(event);
+  return events;
+}
+
+describe("the loop", () => {
+  it("finds the workloads before anybody names them", async () => {
+    const { workloads } = await lab.client.call("workloads", {});
+    expect(workloads.map((one) => [one.id, one.declared, one.attached, one.mode])).toEqual(
+      ["db", "evil", "web"].map((name) => [
+        `default/${lab.prefix}-${name}`,
+        false,
+        true,
+        "observe",
+      ]),
+    );
+  });
+
+  it("takes names and labels from an Inventory", async () => {
+    const applied = await lab.client.call("apply", {
+      files: [lab.inventory()],
+      author: "ada",
+      reason: "who is who",
+    });
+    expect(applied).toMatchObject({ revision: 1, changed: true, mode: "audit" });
+    expect(applied.receipts[0]).toMatchObject({
+      revision: 1,
+      digest: applied.digest,
+      matches: true,
+    });
+    const { workloads } = await lab.client.call("workloads", {});
+    expect(workloads.map((one) => one.id)).toEqual(["shop/db", "shop/evil", "shop/web"]);
+    expect(workloads[0]).toMatchObject({ labels: { app: "db" }, declared: true, interface: "vdb" });
+  });
+
+  it("records flows under their names, over both families", async () => {
+    for (const family of [4, 6] as const)
+      expect(await lab.reach("web", "db", 5432, family)).toBe("connected");
+    expect(await lab.reach("evil", "db", 5432)).toBe("connected");
+    const seen = async () => {
+      const { edges } = await lab.client.call("edges", { port: "5432/tcp" });
+      return edges.map((edge) => [
+        edge.source.name,
+        edge.source.address,
+        edge.destination.name,
+        edge.verdict,
+      ]);
+    };
+    await until(async () => (await seen()).length === 3, "the flows do not arrive");
+    expect((await seen()).toSorted()).toEqual([
+      ["shop/evil", lab.address("evil"), "shop/db", "forwarded"],
+      ["shop/web", lab.address("web"), "shop/db", "forwarded"],
+      ["shop/web", lab.address("web", 6), "shop/db", "forwarded"],
+    ]);
+  });
+
+  it("streams flows as they come", async () => {
+    const ended = new AbortController();
+    const received: string[] = [];
+    const following = (async () => {
+      const stream = lab.client.stream(
+        "flows",
+        { follow: true, since: Date.now() },
+        { signal: ended.signal },
+      );
+      for await (const flow of stream) received.push(`${flow.source.name} ${flow.port}`);
+    })().catch((error: unknown) => {
+      if (!ended.signal.aborted) throw error;
+    });
+    await lab.reach("web", "db", 22);
+    await until(
+      async () => received.includes("shop/web 22"),
+      () => `received only ${received.join()}`,
+    );
+    ended.abort();
+    await following;
+    expect(received).toContain("shop/web 22");
+  });
+
+  it("says what a policy would cut, and changes nothing by that", async () => {
+    const replay = await lab.client.call("replay", { files: [POLICY] });
+    expect(
+      replay.newlyDenied.map(({ edge }) => `${edge.source.name} ${edge.port}`).toSorted(),
+    ).toEqual(["shop/evil 5432", "shop/web 22"]);
+    const plan = await lab.client.call("plan", { files: [POLICY] });
+    expect(plan.resources.added).toEqual(["Intent/shop/web-db", "Policy/shop/shut"]);
+    expect(plan.capacity.fits).toBe(true);
+    expect((await lab.client.call("history", {})).current).toBe(1);
+  });
+
+  it("refuses bad policy whole, with every error", async () => {
+    const text = `${POLICY.text}---\napiVersion: bulkhead.dev/v1\nkind: Polcy\nmetadata: { name: a }\n---\napiVersion: bulkhead.dev/v1\nkind: Intent\nmetadata: { name: b }\nspec: { form: app=web, to: app=db }\n`;
+    const failure = await failing(
+      lab.client.call("apply", { files: [{ name: "bad.yaml", text }] }),
+    );
+    expect(failure.code).toBe("bad-policy");
+    expect(failure.diagnostics.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(["BH0101", "BH0102", "BH0103"]),
+    );
+    expect((await lab.client.call("history", {})).current).toBe(1);
+  });
+
+  it("refuses a change that breaks a test which the policy itself holds", async () => {
+    const test = `---\napiVersion: bulkhead.dev/v1\nkind: PolicyTest\nmetadata: { name: basics, namespace: shop }\nspec:\n  tests:\n    - { from: web, to: db, port: 22/tcp, expect: allow }\n`;
+    const failure = await failing(
+      lab.client.call("apply", { files: [{ name: "policy.yaml", text: `${POLICY.text}${test}` }] }),
+    );
+    expect(failure.code).toBe("tests-failed");
+    expect(failure.exitCode).toBe(1);
+    expect(failure.message).toContain("policy.yaml:");
+  });
+
+  it("prints the exact ruleset without touching the kernel", async () => {
+    const before = await lab.ruleset();
+    const dry = await lab.client.call("apply", { files: [POLICY], mode: "enforce", dryRun: true });
+    expect(dry.ruleset).toContain("table inet bulkhead");
+    expect(dry.ruleset).toContain(lab.address("db"));
+    expect(await lab.ruleset()).toBe(before);
+  });
+
+  it("drops nothing in audit, and reports what it would drop", async () => {
+    const since = Date.now();
+    await lab.client.call("apply", { files: [POLICY] });
+    expect(await lab.reach("evil", "db", 5432)).toBe("connected");
+    await until(async () => {
+      const { edges } = await lab.client.call("edges", { since, verdict: ["audit"] });
+      return edges.some(
+        (edge) => edge.source.name === "shop/evil" && edge.rule === "Policy/shop/shut#egress",
+      );
+    }, "the audit verdict does not arrive");
+  });
+
+  it("drops in enforce what no rule allows, and nothing else", async () => {
+    const applied = await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
+    expect(applied.resources.changed).toEqual(["Intent/shop/web-db", "Policy/shop/shut"]);
+    for (const family of [4, 6] as const) {
+      expect(await lab.reach("evil", "db", 5432, family)).toBe("blocked");
+      expect(await lab.reach("web", "db", 22, family)).toBe("blocked");
+      expect(await lab.reach("web", "db", 5432, family)).toBe("connected");
+    }
+    const status = await lab.client.call("status", {});
+    expect(status.coverage).toMatchObject({
+      workloads: 3,
+      underPolicy: 3,
+      enforced: 3,
+      ratio: 1,
+      enforcedRatio: 1,
+    });
+    expect(status.lostEvents).toBe(0);
+  });
+
+  it("changes nothing when the same is applied again", async () => {
+    const again = await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
+    expect(again).toMatchObject({ changed: false, revision: 3 });
+    expect(again.receipts[0]?.matches).toBe(true);
+  });
+
+  it("explains a deny down to the line, and its smallest change allows that flow", async () => {
+    const denied = await lab.client.call("explain", { from: "web", to: "db", port: "22/tcp" });
+    expect(denied).toMatchObject({ verdict: "drop", revision: 3, from: "shop/web", to: "shop/db" });
+    expect(denied.paths[0]?.decision.egress.determinedBy).toMatchObject({
+      kind: "isolation",
+      source: { file: "policy.yaml", line: expect.any(Number) },
+    });
+    const change = denied.smallestChange;
+    if (change === undefined) throw new Error("no change is proposed");
+    await lab.client.call("apply", { files: [change], mode: "enforce" });
+    expect(
+      (await lab.client.call("explain", { from: "web", to: "db", port: "22/tcp" })).verdict,
+    ).toBe("allow");
+    expect(await lab.reach("web", "db", 22)).toBe("connected");
+    expect(await lab.reach("evil", "db", 22)).toBe("blocked");
+  });
+
+  it("keeps what the files do not hold, unless asked to prune", async () => {
+    const kept = await lab.client.call("apply", {
+      files: [POLICY, lab.inventory()],
+      mode: "enforce",
+    });
+    expect(kept.resources.kept).toEqual(["Intent/shop/allow-web-to-db-22-tcp"]);
+    expect(await lab.reach("web", "db", 22)).toBe("connected");
+    const pruned = await lab.client.call("apply", {
+      files: [POLICY, lab.inventory()],
+      mode: "enforce",
+      prune: true,
+    });
+    expect(pruned.resources.removed).toEqual(["Intent/shop/allow-web-to-db-22-tcp"]);
+    expect(await lab.reach("web", "db", 22)).toBe("blocked");
+  });
+
+  it("proves it with probes, which leave no trace in what is learned from", async () => {
+    const since = Date.now();
+    const events = await probe();
+    const summary = events.find((event) => event.type === "summary")?.summary;
+    const bad = events.flatMap((event) =>
+      event.type === "result" && event.result.outcome !== "passed" ? [event.result] : [],
+    );
+    expect(bad).toEqual([]);
+    expect(summary).toMatchObject({ proven: true, failed: 0, skipped: 0 });
+    expect(summary?.rules).toBeGreaterThanOrEqual(2);
+    expect(summary?.boundaries).toBeGreaterThanOrEqual(4);
+    await until(
+      async () => (await lab.client.call("edges", { since, probes: true })).edges.length > 0,
+      "no probe was seen",
+    );
+    expect((await lab.client.call("edges", { since })).edges).toEqual([]);
+    expect((await lab.client.call("status", {})).probe).toMatchObject({ proven: true });
+  });
+
+  it("goes back to an earlier revision as a new one", async () => {
+    const back = await lab.client.call("rollback", { revision: 2, author: "ada" });
+    expect(back).toMatchObject({ mode: "audit", changed: true });
+    expect(await lab.reach("evil", "db", 5432)).toBe("connected");
+    const { revisions, intact } = await lab.client.call("history", {});
+    expect(revisions[0]).toMatchObject({ kind: "rollback", restores: 2, author: "ada" });
+    expect(intact).toBe(true);
+    await lab.client.call("rollback", { revision: 3 });
+    expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
+    expect((await failing(lab.client.call("rollback", { revision: 99 }))).code).toBe(
+      "unknown-revision",
+    );
+  });
+
+  it("finds drift within five seconds and repairs it, or only reports it when told so", async () => {
+    const drifts = async () => (await lab.client.call("drift", {})).reports;
+    const before = (await drifts()).length;
+    const at = Date.now();
+    await lab.sh("host", "nft flush chain inet bulkhead forward");
+    await until(async () => (await drifts()).length > before, "the drift is not found", 5000);
+    expect((await drifts())[0]).toMatchObject({ repaired: true });
+    expect(Date.now() - at).toBeLessThan(5000);
+    expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
+
+    await lab.client.call("settings", { drift: "report" });
+    await lab.sh("host", "nft flush chain inet bulkhead forward");
+    await until(
+      async () => (await drifts())[0]?.repaired === false,
+      "the drift is not reported",
+      5000,
+    );
+    expect(await lab.reach("evil", "db", 5432)).toBe("connected");
+    await until(
+      async () => (await lab.client.call("status", {})).state === "failing",
+      "status is content with drift",
+    );
+    await lab.client.call("settings", { drift: "repair" });
+    await until(
+      async () => (await lab.reach("evil", "db", 5432)) === "blocked",
+      "the drift is not repaired",
+    );
+  });
+
+  it("leaves the verdicts of the kernel to the reference, which finds nothing wrong", async () => {
+    const { alarms } = await lab.client.call("status", {});
+    expect(alarms.filter((alarm) => alarm.kind === "verdict")).toEqual([]);
+  });
+
+  it("refuses a second agent and a second controller, and both go on", async () => {
+    const agent = await lab.runApp("agent");
+    expect(agent.code).toBe(3);
+    expect(agent.said).toContain("already guards this network namespace");
+    const controller = await lab.runApp("controller");
+    expect(controller.code).toBe(3);
+    expect(controller.said).toContain("another controller uses");
+    expect((await lab.ready()).agents[0]?.connected).toBe(true);
+  });
+
+  it("ends without lifting anything, and takes everything out only when asked", async () => {
+    await lab.kill("agent", "SIGTERM");
+    await lab.kill("controller", "SIGTERM");
+    expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
+    expect((await lab.runApp("agent", ["--remove"])).code).toBe(0);
+    expect(await lab.ruleset()).not.toContain("bulkhead");
+    expect(await lab.reach("evil", "db", 5432)).toBe("connected");
+  });
+});
