@@ -22,6 +22,7 @@ import { openAgentDirectory } from "./state/agent-directory.ts";
 import { loadHostKey } from "./state/host-key.ts";
 import { leaky } from "./state/leaky-driver.ts";
 import { lockNamespace, SecondAgentError } from "./state/single-agent.ts";
+import { takeOverConnections, takingOver } from "./takeover/index.ts";
 
 const CANNOT_RUN = 3;
 const DEFAULT_STATE = "/var/lib/bulkhead";
@@ -62,7 +63,18 @@ async function main(state: string, remove: boolean): Promise<void> {
 
   const prober = createProber();
   const parts: AgentParts = {
-    driver: { ...driver, limit: () => DEFAULT_LIMITS.elements },
+    driver: {
+      ...takingOver(
+        driver,
+        async () =>
+          takeOverConnections((await discover()).endpoints.map(({ netnsPath }) => netnsPath)),
+        (found) =>
+          found instanceof Error
+            ? log.warn({ err: found }, "live connections could not be taken over")
+            : log.info(found, "live connections taken over"),
+      ),
+      limit: () => DEFAULT_LIMITS.elements,
+    },
     generation: () => rulesetGeneration().id,
     look: async () => {
       const found = await discover();

@@ -1,0 +1,39 @@
+/**
+ * A driver that takes the connections of workloads over before it confines them: before the rules are written, so that
+ * the kernel need not guess, and once more after, for connections that came up in between. Only when the attached
+ * workloads or their modes change; a change of policy alone finds every connection tracked.
+ */
+import type { HostPolicy } from "@bulkhead/model";
+import type { TakeOver } from "./take-over.ts";
+
+export interface Applies<Receipt> {
+  apply(policy: HostPolicy): Promise<Receipt>;
+}
+
+export function takingOver<Receipt, Driver extends Applies<Receipt>>(
+  driver: Driver,
+  takeOver: () => Promise<TakeOver>,
+  tell: (found: TakeOver | Error) => void,
+): Driver {
+  let known = "";
+  const attempt = async (): Promise<void> => {
+    try {
+      tell(await takeOver());
+    } catch (error) {
+      // Confinement must not wait for this: at worst a connection is judged by the wrong end, and denied.
+      tell(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+  return {
+    ...driver,
+    async apply(policy: HostPolicy) {
+      const confined = JSON.stringify(policy.endpoints.map((one) => [one.interface, one.mode]));
+      if (confined === known) return driver.apply(policy);
+      await attempt();
+      const receipt = await driver.apply(policy);
+      await attempt();
+      known = confined;
+      return receipt;
+    },
+  };
+}
