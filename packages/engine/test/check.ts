@@ -5,15 +5,23 @@
 import fc from "fast-check";
 
 const DEFAULT_SEED = 20_261_120;
+const SEED = Number(process.env["FUZZ_SEED"] ?? DEFAULT_SEED);
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 1);
 
 /** Empty when the property holds; else the report with seed, path and the shrunk counterexample. */
 export function failureOf<T>(property: fc.IRawProperty<T, false>, numRuns: number): string {
   const details = fc.check(property, {
-    seed: Number(process.env["FUZZ_SEED"] ?? DEFAULT_SEED),
-    numRuns: Math.ceil(numRuns * Number(process.env["FUZZ_RUNS"] ?? 1)),
+    seed: SEED,
+    numRuns: Math.ceil(numRuns * RUNS),
     includeErrorInReport: true,
   });
   return details.failed ? (fc.defaultReportMessage(details) ?? "failed") : "";
+}
+
+/** How often a case must have come up. Other seeds and fewer runs than usual are given some slack. */
+export function enough(times: number): number {
+  const usual = SEED === DEFAULT_SEED && RUNS >= 1;
+  return usual ? times : Math.floor(times * Math.min(1, RUNS) * 0.4);
 }
 
 /** Said inside a property: what was claimed of which case. */

@@ -83,6 +83,13 @@ export interface World {
 }
 
 const pick = <T>(values: readonly T[]) => fc.constantFrom(...values);
+
+/** An empty list matches nothing: worth a try now and then. */
+const mostlySome = <T>(one: fc.Arbitrary<T>) =>
+  fc.oneof(
+    { weight: 9, arbitrary: fc.array(one, { minLength: 1, maxLength: 3 }) },
+    { weight: 1, arbitrary: fc.constant<T[]>([]) },
+  );
 const labelValue = pick(["web", "db", "cache"]);
 
 const requirement: fc.Arbitrary<Requirement> = fc.oneof(
@@ -190,11 +197,11 @@ const rule: fc.Arbitrary<Draft<Rule>> = fc.record({
   action: fc.oneof(
     { weight: 5, arbitrary: fc.constant("allow" as const) },
     { weight: 3, arbitrary: fc.constant("deny" as const) },
-    { weight: 2, arbitrary: pick(["reject", "pass"] as const) },
+    { weight: 4, arbitrary: pick(["reject", "reject", "pass"] as const) },
     { weight: 1, arbitrary: pick(["log", "audit", "custom"] as const) },
   ),
-  peers: fc.array(peer, { maxLength: 3 }),
-  ports: fc.array(port, { maxLength: 3 }),
+  peers: mostlySome(peer),
+  ports: mostlySome(port),
   enforce,
   expiresAt: expiry,
 });
@@ -365,11 +372,11 @@ export function aimed(
   samples: readonly (readonly [FlowQuery, number, number])[],
 ): FlowQuery[] {
   const owned = inventory.workloads.flatMap(({ addresses }) => addresses);
-  const pick = (n: number, otherwise: string) =>
+  const end = (n: number, otherwise: string) =>
     n % 3 === 0 ? otherwise : (owned[n % owned.length] ?? otherwise);
   return samples.map(([flow, a, b]) => ({
     ...flow,
-    source: pick(a, flow.source),
-    destination: pick(b, flow.destination),
+    source: end(a, flow.source),
+    destination: end(b, flow.destination),
   }));
 }
