@@ -12,6 +12,9 @@ export interface Comparison {
   readonly reference: Latency;
   /** Medians over the rounds of shop ÷ reference. */
   readonly ratio: { readonly p50: number; readonly p95: number };
+  /** Standard errors of these medians: what the machine's other work does to them. */
+  readonly error: { readonly p50: number; readonly p95: number };
+  readonly rounds: number;
   readonly requests: number;
   readonly failed: number;
 }
@@ -29,8 +32,18 @@ function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
+/** Of a median of `values`, from the median absolute deviation (robust against outliers, exact for normal ones). */
+function errorOfMedian(values: readonly number[]): number {
+  const middle = median(values);
+  const spread = 1.4826 * median(values.map((value) => Math.abs(value - middle)));
+  return (1.2533 * spread) / Math.sqrt(values.length);
+}
+
 export interface Rounds {
+  /** At least so many, and more while the error is above `error`, but no longer than `limitMs`. */
   readonly rounds: number;
+  readonly error: number;
+  readonly limitMs: number;
   /** Requests of one round on one side. */
   readonly requests: number;
   /** A connection for each request instead of one kept connection. */
@@ -52,7 +65,11 @@ export async function compareLatency(lab: Lab, options: Rounds): Promise<Compari
     failed += result.failed;
     return result.values;
   };
-  for (let round = 0; round < options.rounds; round += 1) {
+  const until = performance.now() + options.limitMs;
+  const enough = (): boolean =>
+    p95.length >= options.rounds &&
+    (errorOfMedian(p95) <= options.error || performance.now() > until);
+  for (let round = 0; !enough(); round += 1) {
     const host = round % 4 < 2 ? ipv4Of(web) : ipv6Of(web);
     // Who goes first alternates, too.
     const order =
@@ -69,6 +86,8 @@ export async function compareLatency(lab: Lab, options: Rounds): Promise<Compari
     shop: latencyOf(all.shop),
     reference: latencyOf(all.reference),
     ratio: { p50: median(p50), p95: median(p95) },
+    error: { p50: errorOfMedian(p50), p95: errorOfMedian(p95) },
+    rounds: p95.length,
     requests: all.shop.length,
     failed,
   };

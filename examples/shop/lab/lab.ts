@@ -130,7 +130,11 @@ export class Lab {
   /** A lab that is there already. */
   static attach(id?: string): Lab {
     const runs = readRuns().filter((record) => id === undefined || record.id === id);
-    const record = runs.at(-1);
+    if (runs.length > 1) {
+      const ids = runs.map((record) => record.id).join(", ");
+      throw new Error(`several labs are up (${ids}): name one with --id`);
+    }
+    const [record] = runs;
     if (record === undefined)
       throw new Error(id === undefined ? "no lab is up" : `no lab \`${id}\` is up`);
     return new Lab(record);

@@ -29,11 +29,15 @@ export async function audit(demo: Demo, files: readonly string[], before: Before
   const dropped = edges.filter((edge) => edge.verdict === "dropped" || edge.verdict === "rejected");
   const pairs = truePairs(truth);
   const wrong = audited.filter((edge) => pairs.has(keyOf(edge)));
-  const reached = pairsReached(attempts).size;
+  const pairsNow = pairsReached(attempts);
+  const reached = pairsNow.size;
   screen.figure("customers' requests", `${tally.done} done, ${tally.failed} failed`);
   screen.figure("edges that enforcing would deny", audited.length);
   screen.figure("  of these the intruder's", audited.filter(touchesIntruder).length);
   screen.figure("the intruder still reaches", `${reached} pairs`);
+  for (const pair of before.intruder) {
+    if (!pairsNow.has(pair)) screen.fault(`no longer reached, though only audited: ${pair}`);
+  }
   for (const edge of wrong) screen.fault(`audit says denied, the shop needs it: ${keyOf(edge)}`);
   claims.add({
     id: "audit-seen",
@@ -46,8 +50,8 @@ export async function audit(demo: Demo, files: readonly string[], before: Before
     id: "audit-drops",
     claim: "audit drops nothing",
     measured: `${dropped.length} dropped, ${reached} reached`,
-    bound: `0 dropped, ${before.intruderPairs} reached`,
-    holds: dropped.length === 0 && reached === before.intruderPairs && tally.failed === 0,
+    bound: `0 dropped, ${before.intruder.size} reached`,
+    holds: dropped.length === 0 && reached === before.intruder.size && tally.failed === 0,
   });
   figures["audit"] = { tally, audited: audited.map(keyOf), dropped: dropped.map(keyOf), reached };
 }

@@ -44,8 +44,10 @@ export async function drift(demo: Demo): Promise<void> {
     screen.progress(`${act.what}, then waiting to be found out`);
     const at = Date.now();
     await run(inNamespace(host, ["nft", ...act.command]));
-    const seen = await waitForDrift(demo, at);
-    const repairedMs = await waitForRepair(demo, before.digest, at);
+    const [seen, repairedMs] = await Promise.all([
+      waitForDrift(demo, at),
+      waitForRepair(demo, before.digest, at),
+    ]);
     found.push({ what: act.what, foundMs: seen.detectedAt - at, repairedMs, drift: seen });
     screen.figure(
       act.what,

@@ -28,11 +28,11 @@ export async function leave(demo: Demo, before: Before): Promise<void> {
     id: "down",
     claim: "down gives the machine back as it was",
     measured: `${tables} tables, ${tally.failed} failed, ${reached} reached`,
-    bound: `0 tables, 0 failed, ${before.intruderPairs} reached`,
+    bound: `0 tables, 0 failed, ${before.intruder.size} reached`,
     holds:
       tables === 0 &&
       tally.failed === 0 &&
-      reached === before.intruderPairs &&
+      reached === before.intruder.size &&
       !existsSync(bulkhead.state),
   });
   figures["down"] = { tables, tally, reached };

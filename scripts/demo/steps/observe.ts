@@ -37,12 +37,16 @@ export interface Recording {
 }
 
 const RECORD_MS = 14_000;
+const WINDOW_MS = 1100;
 
 export async function record(demo: Demo): Promise<Recording> {
   const { lab, bulkhead, screen, claims, truth, figures, stop } = demo;
   screen.heading("bulkhead observe");
   await lab.call("users", "stop");
+  // Windows of a second that began before are not asked for: the customers pause for so long.
+  await sleep(WINDOW_MS, undefined, { signal: stop });
   const since = Date.now();
+  await sleep(WINDOW_MS, undefined, { signal: stop });
   await lab.call("users", "start", { perSecond: RATE });
   screen.progress("customers shop, metrics are scraped, the report runs once, the intruder scans");
   await sleep(RECORD_MS / 2, undefined, { signal: stop });

@@ -39,11 +39,14 @@ export async function claimReceipt(
   return `${wanted.revision}, ${wanted.digest.slice(0, 19)}…`;
 }
 
-/** Our own view of the kernel: a digest of every `bulkhead` table in the host namespace, counters left out. */
+/**
+ * Our own view of the kernel: a digest of every `bulkhead` table in the host namespace. Counters, what packets put
+ * into dynamic sets, and the order in which the kernel lists things are left out.
+ */
 export async function kernelDigest(
   host: string,
 ): Promise<{ readonly tables: number; readonly digest: string }> {
-  const listing = await run(inNamespace(host, ["nft", "-s", "-j", "list", "tables"]));
+  const listing = await run(inNamespace(host, ["nft", "-j", "list", "tables"]));
   const { nftables } = JSON.parse(listing) as {
     nftables: readonly { readonly table?: { readonly family: string; readonly name: string } }[];
   };
@@ -55,8 +58,32 @@ export async function kernelDigest(
       run(inNamespace(host, ["nft", "-s", "list", "table", table.family, table.name])),
     ),
   );
-  return {
-    tables: tables.length,
-    digest: createHash("sha256").update(texts.join("\n")).digest("hex"),
-  };
+  const said = texts.flatMap(statementsOf).toSorted().join("\n");
+  return { tables: tables.length, digest: createHash("sha256").update(said).digest("hex") };
+}
+
+/** Single rules and elements, each with the block it stands in. */
+export function statementsOf(listing: string): readonly string[] {
+  const found: string[] = [];
+  // Blocks of chains, sets and maps are indented by one tab and end in a line of their own.
+  for (const block of listing.split(/\n\t\}\n/)) {
+    const open = block.lastIndexOf(" {\n");
+    const name = block.slice(0, open).trim().split("\n").at(-1) ?? "";
+    const body = block.slice(open + 3);
+    const content = /flags [a-z,]*dynamic/.test(body)
+      ? body.replace(/elements = \{[^}]*\}?/, "")
+      : body;
+    const rules = name.trim().startsWith("chain");
+    // The order of a chain's rules matters; that of elements does not.
+    found.push(
+      ...(rules
+        ? [`${name}: ${content.trim()}`]
+        : content
+            .split(/[,{}\n]/)
+            .map((part) => part.trim())
+            .filter((part) => part !== "")
+            .map((part) => `${name.trim()}: ${part}`)),
+    );
+  }
+  return found;
 }
