@@ -5,7 +5,7 @@ NODE := node_modules/.bin/node
 export KEEP SABOTAGE ONLY JSON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format setup
+.PHONY: help demo test bench mutate lint format setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,10 @@ test: ## types, lint, format, unit tests, kernel tests; nothing may be skipped
 bench: ## figures against no firewall, iptables and ufw (ONLY=datapath)
 	@scripts/setup.sh bench
 	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
+
+mutate: ## mutation score of the reference and the compiler, at least 90 % (takes long)
+	@scripts/setup.sh node
+	@cd packages/engine && ../../$(NODE) ../../node_modules/@stryker-mutator/core/bin/stryker.js run mutate/stryker.config.json
 
 lint: ## types, lint and format only
 	@scripts/setup.sh node

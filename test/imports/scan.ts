@@ -98,6 +98,7 @@ export function scan(file: string, text: string): Scan {
   if (firstError !== undefined) throw new Error(`${file} does not parse: ${firstError.message}`);
 
   const lineOf = (offset: number): number => text.slice(0, offset).split("\n").length;
+  const at = (node: Node): number => lineOf(node.start);
   const imports: Import[] = [];
   const impure: ImpureUse[] = [];
   const program = parsed.program as unknown as Node;
@@ -111,33 +112,31 @@ export function scan(file: string, text: string): Scan {
     if (request) imports.push({ specifier: request.value, line: lineOf(request.start) });
   }
 
-  const addSource = (source: unknown, line: number): void => {
+  const addSource = (source: unknown, node: Node): void => {
     const literal = isNode(source) && typeof source["value"] === "string";
-    imports.push({ specifier: literal ? (source["value"] as string) : undefined, line });
+    imports.push({ specifier: literal ? (source["value"] as string) : undefined, line: at(node) });
   };
 
   const findImports = (node: Node): void => {
-    const line = lineOf(node.start);
-    if (node.type === "ImportExpression") addSource(node["source"], line);
-    if (node.type === "TSImportType") addSource(node["source"] ?? node["argument"], line);
+    if (node.type === "ImportExpression") addSource(node["source"], node);
+    if (node.type === "TSImportType") addSource(node["source"] ?? node["argument"], node);
     for (const child of childrenOf(node)) findImports(child);
   };
 
   const findImpure = (node: Node): void => {
-    const line = lineOf(node.start);
     if (node.type === "MemberExpression") {
       const member = `${nameOf(node["object"])}.${nameOf(node["property"])}`;
-      if (impureMembers.has(member)) impure.push({ what: member, line });
+      if (impureMembers.has(member)) impure.push({ what: member, line: at(node) });
     }
     if (/^(New|Call)Expression$/.test(node.type) && nameOf(node["callee"]) === "Date") {
       const given = Array.isArray(node["arguments"]) ? node["arguments"].length : 0;
       if (given === 0 || node.type === "CallExpression") {
-        impure.push({ what: "Date without an argument", line });
+        impure.push({ what: "Date without an argument", line: at(node) });
       }
     }
     const name = nameOf(node);
     if (name !== undefined && impureGlobals.has(name) && !declared.has(name)) {
-      impure.push({ what: name, line });
+      impure.push({ what: name, line: at(node) });
     }
     for (const child of valueChildren(node)) findImpure(child);
   };
