@@ -1,0 +1,125 @@
+/** Runs `spec/vectors/decide`: each flow by the reference, and again by the compiled form of every workload's machine. */
+import { readdirSync, readFileSync } from "node:fs";
+import { buildPolicySet, parseFiles } from "@bulkhead/dialects";
+import { compile, decide, indexInventory, lookup, type View } from "@bulkhead/engine";
+import {
+  hasErrors,
+  parseIp,
+  parsePort,
+  type Endpoint,
+  type Inventory,
+  type IpAddress,
+  type Workload,
+} from "@bulkhead/model";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+
+interface Extra {
+  readonly view?: View;
+  readonly at?: number;
+  readonly by?: "rule" | "isolation" | "default" | "exemption";
+}
+
+type VectorFlow = readonly [
+  from: string,
+  to: string,
+  port: string,
+  expected: string,
+  extra?: Extra,
+];
+
+interface VectorFile {
+  readonly now: number;
+  readonly host: readonly IpAddress[];
+  readonly inventory: string;
+  readonly cases: readonly {
+    readonly name: string;
+    readonly source: string;
+    readonly policy: string;
+    readonly flows: readonly VectorFlow[];
+  }[];
+}
+
+const folder = new URL("../../../spec/vectors/decide/", import.meta.url);
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith(".yaml"))
+  .map((name) => ({
+    name,
+    file: parse(readFileSync(new URL(name, folder), "utf8")) as VectorFile,
+  }));
+
+function build({ now, host, inventory }: VectorFile, policy: string) {
+  const { resources, diagnostics } = parseFiles([
+    { name: "inventory.yaml", text: inventory },
+    { name: "policy.yaml", text: policy },
+  ]);
+  const built = buildPolicySet(resources, { now, strict: false, mode: "enforce" });
+  const all = [...diagnostics, ...built.diagnostics];
+  if (hasErrors(all)) throw new Error(JSON.stringify(all));
+  const world: Inventory = { ...built.inventory, hostAddresses: host };
+  const endpoints = world.workloads.filter(({ hostNetwork }) => !hostNetwork).map(endpointOf);
+  const compiled = (at: number) => compile(built.set, world, { now: at, revision: 1, endpoints });
+  return { set: built.set, world, index: indexInventory(world), policy: compiled };
+}
+
+function endpointOf({ id, addresses }: Workload): Endpoint {
+  return {
+    workload: id,
+    kind: "netns",
+    interface: "veth0",
+    ifindex: 1,
+    mac: "02:00:00:00:00:01",
+    addresses,
+    netnsPath: `/run/netns/${id}`,
+  };
+}
+
+function addressesOf(world: Inventory, end: string): readonly IpAddress[] {
+  if (parseIp(end) !== null) return [end];
+  const found = world.workloads.find(({ id }) => id === end);
+  if (found === undefined) throw new Error(`no workload \`${end}\``);
+  return found.addresses;
+}
+
+function portOf(text: string): { protocol: number; port: number } {
+  const parsed = parsePort(text);
+  if (!("match" in parsed)) throw new Error(`no port: ${text}`);
+  const { match } = parsed;
+  if (match.kind === "range") return { protocol: match.protocol, port: match.first };
+  if (match.kind === "protocol") return { protocol: match.protocol, port: 0 };
+  throw new Error(`no single port: ${text}`);
+}
+
+/** Everything that was answered for a flow, each once: `allow rule`. */
+function answers(built: ReturnType<typeof build>, now: number, flow: VectorFlow): string[] {
+  const [from, to, port, , { view = "live", at = now, by } = {}] = flow;
+  const said = new Set<string>();
+  const policy = built.policy(now).policy;
+  for (const source of addressesOf(built.world, from)) {
+    for (const destination of addressesOf(built.world, to)) {
+      if (parseIp(source)?.family !== parseIp(destination)?.family) continue;
+      const query = { source, destination, ...portOf(port) };
+      const decision = decide(built.set, built.index, query, { now: at, view });
+      const end = decision.egress.verdict === "allow" ? decision.ingress : decision.egress;
+      const looked = lookup(policy, view, query, at).verdict;
+      const agree = looked === decision.verdict ? "" : `, but compiled ${looked}`;
+      const why = by === undefined ? "" : ` by ${end.determinedBy.kind}`;
+      said.add(`${decision.verdict}${why}${agree}`);
+    }
+  }
+  return [...said];
+}
+
+describe.each(files)("$name", ({ file }) => {
+  test.each(file.cases)("$name", ({ policy, flows }) => {
+    const built = build(file, policy);
+    const text = ([from, to, port, , extra]: VectorFlow) =>
+      `${from} → ${to} : ${port} ${JSON.stringify(extra ?? {})}`;
+    const expected = flows.map((flow) => [
+      text(flow),
+      flow[3] + (flow[4]?.by === undefined ? "" : ` by ${flow[4].by}`),
+    ]);
+    const got = flows.map((flow) => [text(flow), answers(built, file.now, flow).join(" and ")]);
+    expect(got).toEqual(expected);
+  });
+});
