@@ -46,9 +46,12 @@ export class TestLab {
   controllerLog = "";
   agentLog = "";
 
-  constructor(state = mkdtempSync(join(tmpdir(), "bhk-state-"))) {
-    this.state = state;
-    this.client = createApiClient({ socketPath: join(state, "api.sock") });
+  readonly #ownsState: boolean;
+
+  constructor(state?: string) {
+    this.state = state ?? mkdtempSync(join(tmpdir(), "bhk-state-"));
+    this.#ownsState = state === undefined;
+    this.client = createApiClient({ socketPath: join(this.state, "api.sock") });
   }
 
   static async create(state?: string): Promise<TestLab> {
@@ -249,7 +252,7 @@ export class TestLab {
         if (!String(error).includes("No such file")) throw error;
       });
     }
-    rmSync(this.state, { recursive: true, force: true });
+    if (this.#ownsState) rmSync(this.state, { recursive: true, force: true });
   }
 
   inventory(): { name: string; text: string } {

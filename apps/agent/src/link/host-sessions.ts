@@ -1,5 +1,6 @@
 /** SSH sessions on this machine, in whatever network namespace their daemon runs: connections a policy must not cut unasked. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { TCP } from "@bulkhead/model";
 import type { HostSession } from "@bulkhead/wire";
 import { parseProcNet, TCP_ESTABLISHED } from "./proc-net.ts";
@@ -11,7 +12,7 @@ export function sshSessions(proc = "/proc"): readonly HostSession[] {
   for (const pid of readdirSync(proc)) {
     if (!/^\d+$/.test(pid)) continue;
     try {
-      const name = readFileSync(`${proc}/${pid}/comm`, "utf8").trim();
+      const name = programOf(proc, pid);
       if (!DAEMONS.has(name)) continue;
       for (const session of sessionsOf(proc, pid, name)) {
         found.set(`${session.source} ${session.destination} ${session.port}`, session);
@@ -23,6 +24,17 @@ export function sshSessions(proc = "/proc"): readonly HostSession[] {
   return [...found.values()].toSorted((a, b) =>
     a.source < b.source ? -1 : a.source > b.source ? 1 : 0,
   );
+}
+
+/** By its file, since a process may call itself whatever it likes; by its name where the file may not be seen. */
+function programOf(proc: string, pid: string): string {
+  try {
+    // After an upgrade the file that still runs is marked deleted.
+    return basename(readlinkSync(`${proc}/${pid}/exe`).replace(/ \(deleted\)$/, ""));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EACCES")) throw error;
+    return readFileSync(`${proc}/${pid}/comm`, "utf8").trim();
+  }
 }
 
 function sessionsOf(proc: string, pid: string, name: string): readonly HostSession[] {

@@ -3,7 +3,14 @@
  * accepted survives a crash of the machine, not only of the process.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import type { SqliteDatabase } from "kysely";
+import type { SqliteDatabase, SqliteStatement } from "kysely";
+
+const NOTHING_TO_ROLL_BACK: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
+};
 
 export function openNodeSqlite(path: string): SqliteDatabase {
   const database = new DatabaseSync(path);
@@ -14,6 +21,8 @@ export function openNodeSqlite(path: string): SqliteDatabase {
   return {
     close: () => database.close(),
     prepare: (sql) => {
+      // SQLite ends a transaction by itself when the disk is full; undoing it again must not hide why.
+      if (sql === "rollback" && !database.isTransaction) return NOTHING_TO_ROLL_BACK;
       const statement = database.prepare(sql);
       return {
         reader: statement.columns().length > 0,
