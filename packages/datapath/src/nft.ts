@@ -3,13 +3,14 @@
  * Text only; who runs nft is the agent's business.
  */
 import type { HostPolicy } from "@bulkhead/model";
-import { diffRulesets } from "./diff.ts";
 import { parseListing } from "./parse-listing.ts";
 import { printRuleset } from "./print.ts";
 import { readRuleset } from "./read-back.ts";
 import type { ReadBack } from "./read-back.ts";
 import { renderRuleset } from "./render.ts";
 import type { Ruleset } from "./ruleset.ts";
+import { planUpdate } from "./update.ts";
+import type { Update } from "./update.ts";
 
 export interface RenderOptions {
   /** Wall clock, milliseconds since the epoch: deadlines become timeouts relative to it. */
@@ -22,13 +23,13 @@ export interface RenderOptions {
 export const renderNft = (policy: HostPolicy, { now, comment }: RenderOptions): string =>
   printRuleset(renderRuleset(policy, comment), now);
 
-/** One transaction from what is known to be there to what is wanted; empty when they are the same. */
+/** The steps from what is known to be there to what is wanted; empty when they are the same. */
 export const diffNft = (
   actual: HostPolicy | null,
   desired: HostPolicy,
   { now, comment }: RenderOptions,
-): string =>
-  diffRulesets(
+): Update =>
+  planUpdate(
     actual === null ? {} : renderRuleset(actual, comment),
     renderRuleset(desired, comment),
     now,

@@ -13,6 +13,7 @@ import type { Plane, Tree } from "./names.ts";
 import { renderRuleset } from "./render.ts";
 import { readRow } from "./row-chain.ts";
 import type { Ruleset, Table } from "./ruleset.ts";
+import { toRendered } from "./versions.ts";
 
 export interface ReadBack {
   /** Null when the kernel's tables do not add up to a policy. */
@@ -124,10 +125,11 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
  * `desired` is the policy applied last, or null when unknown; `readAt` when the listing was made (ms since the epoch).
  */
 export const readRuleset = (
-  ruleset: Ruleset,
+  found: Ruleset,
   desired: HostPolicy | null,
   readAt: number,
 ): ReadBack => {
+  const ruleset = toRendered(found);
   let policy: HostPolicy | null = null;
   const unreadable: string[] = [];
   try {

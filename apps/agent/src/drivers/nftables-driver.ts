@@ -10,13 +10,13 @@ import {
   checkCapacity,
   checkHostPolicy,
   countEntries,
-  diffRulesets,
   effectiveAt,
   formatMarker,
   isOwner,
   parseCounters,
   parseListings,
   parseMarker,
+  planUpdate,
   printRuleset,
   readRuleset,
   renderRuleset,
@@ -26,6 +26,7 @@ import type { Before, CounterReading, Limits, Marker, Ruleset, Usage } from "@bu
 import { canonicalHostPolicy } from "@bulkhead/model";
 import type { HostPolicy, Receipt } from "@bulkhead/model";
 import { DriverError, fromNft } from "./driver-error.ts";
+import { gracePeriod } from "./grace.ts";
 import { createHostCommands } from "./host-commands.ts";
 import { putBack, readSettings, settingDifferences, turnOn } from "./kernel-settings.ts";
 
@@ -170,12 +171,21 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     remembered = before;
     const desired = renderRuleset(policy, formatMarker({ owner, before }));
     await turnOn(host, settings);
+    const update = planUpdate(found.ruleset, desired, now());
+    let prepared = false;
     try {
-      await load(diffRulesets(found.ruleset, desired, now()));
+      await load(update.clear);
+      await load(update.prepare);
+      prepared = true;
+      await load(update.switch);
     } catch (error) {
+      if (prepared) await load(update.undo);
       if (found.marker === null) await putBack(host, before);
       throw error;
     }
+    if (update.cleanup === "") return;
+    await gracePeriod();
+    await load(update.cleanup);
   };
 
   const apply = async (policy: HostPolicy): Promise<UnsignedReceipt> => {
@@ -228,8 +238,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     remove: () =>
       inTurn(async () => {
         const { ruleset, marker } = await find();
-        const script = diffRulesets(ruleset, {}, now());
-        await load(script);
+        await load(planUpdate(ruleset, {}, now()).switch);
         const before = marker?.before ?? remembered;
         if (before !== null) await putBack(host, before);
         applied = null;

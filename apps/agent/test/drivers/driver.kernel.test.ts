@@ -54,7 +54,7 @@ const nft = (script: string): string => lab.run(lab.host, ["nft", "-f", "-"], sc
 describe("apply", () => {
   test("what is read back is what was applied, and nothing else is touched", async () => {
     nft(
-      "table ip foreign { chain c { type filter hook forward priority 5; ip saddr 192.0.2.9 drop\n} }",
+      "table ip foreign {\nchain c {\ntype filter hook forward priority 5;\nip saddr 192.0.2.9 drop\n}\n}",
     );
     const foreign = lab.run(lab.host, ["nft", "list", "table", "ip", "foreign"]);
     const receipt = await driver.apply(guarded());

@@ -1,0 +1,174 @@
+/**
+ * Changing the rules under load: no forbidden packet passes and no permitted one is lost while policies are replaced,
+ * agents restart, or a set that does not fit is refused.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { HostPolicy } from "@bulkhead/model";
+import { createNftablesDriver } from "../../src/drivers/index.ts";
+import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { startFlood } from "./flood.ts";
+import { createLab } from "./lab.ts";
+import type { Lab, LabWorkload } from "./lab.ts";
+import { ALLOW, DROP, policyOf, portRow, rowOf } from "./policies.ts";
+import { sleep } from "./traffic.ts";
+
+const OPEN = 5000;
+const SHUT = 5001;
+let lab: Lab;
+
+beforeAll(() => {
+  lab = createLab(["near", "same"], ["far"]);
+});
+afterAll(() => lab?.close());
+
+const workload = (name: string): LabWorkload => {
+  const found = lab.workloads[name];
+  if (found === undefined) throw new Error(`no workload ${name}`);
+  return found;
+};
+
+const newDriver = (): NftablesDriver =>
+  createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+
+/** Port 5000 from `near` is always permitted and port 5001 never; everything around that changes with `step`. */
+const variant = (to: string, step: number): HostPolicy => {
+  const target = workload(to);
+  const near = workload("near");
+  const other = step % 7;
+  const row = portRow(
+    17,
+    other === 0
+      ? [[OPEN, OPEN]]
+      : [
+          [1000 + other, 1000 + other],
+          [OPEN - (step % 3), OPEN],
+          [6000, 6000 + other],
+        ],
+    ALLOW,
+    DROP,
+  );
+  const elsewhere = Array.from(
+    { length: 20 + other },
+    (_, n) => [`10.99.${step % 200}.${n + 1}`, row] as const,
+  );
+  const inRange = step % 4 === 0;
+  return policyOf(lab, {
+    revision: step,
+    nodeExempt: step % 2 === 0,
+    hairpinExempt: step % 3 === 0,
+    live: [
+      ...(step % 5 === 0
+        ? [{ direction: "egress" as const, subjects: [near.v4], defaultRow: row }]
+        : []),
+      {
+        direction: "ingress",
+        subjects: [target.v4, target.v6],
+        exact: [...elsewhere, ...(inRange ? [] : [[near.v4, row] as const])],
+        ranges: inRange ? [["10.86.0.0", "10.86.0.15", row]] : [],
+        defaultRow: rowOf(DROP),
+        overlay:
+          step % 6 === 0
+            ? [
+                {
+                  peer: ["10.77.0.1", "10.77.0.1"],
+                  protocol: 6,
+                  ports: [80, 80],
+                  decision: ALLOW,
+                  deadline: Date.now() + 60_000,
+                },
+              ]
+            : [],
+      },
+    ],
+  });
+};
+
+describe("under a flood", () => {
+  test.each(["same", "far"])("a hundred updates to %s lose and leak nothing", async (to) => {
+    const driver = newDriver();
+    await driver.apply(variant(to, 1));
+    const flood = startFlood({
+      from: workload("near").path,
+      to: workload(to).path,
+      address: workload(to).v4,
+      permittedPort: OPEN,
+      forbiddenPort: SHUT,
+      burst: 20,
+    });
+    await sleep(200);
+    for (let step = 2; step <= 101; step += 1) await driver.apply(variant(to, step));
+    // An agent that was killed and started again finds its own tables and goes on.
+    const restarted = newDriver();
+    for (let step = 102; step <= 111; step += 1) await restarted.apply(variant(to, step));
+    const count = await flood.stop();
+    expect(count.forbiddenArrived).toBe(0);
+    expect(count.permittedArrived).toBe(count.permittedSent);
+    expect(count.permittedSent).toBeGreaterThan(10_000);
+    expect(count.forbiddenSent).toBeGreaterThan(10_000);
+    console.log(
+      `${to}: 110 updates, ${count.permittedSent} permitted datagrams (0 lost), ${count.forbiddenSent} forbidden (0 passed)`,
+    );
+    expect((await restarted.readBack()).differences).toEqual([]);
+    await restarted.remove();
+  });
+});
+
+describe("what cannot be taken whole is not taken at all", () => {
+  test("more entries than the limits", async () => {
+    const driver = createNftablesDriver({
+      owner: "test",
+      now: () => Date.now(),
+      netns: lab.hostPath,
+      limits: { elements: 60, setElements: 22, chains: 100 },
+    });
+    await driver.apply(variant("same", 14));
+    const before = await driver.readBack();
+    await expect(driver.apply(variant("same", 13))).rejects.toMatchObject({
+      reason: "does-not-fit",
+      message: expect.stringMatching(/li_exact4_\w+ needs 27 elements, the limit is 22/),
+    });
+    expect(await driver.readBack()).toMatchObject({ digest: before.digest, differences: [] });
+    await driver.remove();
+  });
+
+  test("an update that the kernel refuses at its last step", async () => {
+    const driver = newDriver();
+    const open = (step: number): HostPolicy => {
+      const policy = variant("same", step);
+      return {
+        ...policy,
+        endpoints: policy.endpoints.map((e) => ({ ...e, mode: "audit" as const })),
+      };
+    };
+    await driver.apply(open(1));
+    const before = await driver.readBack();
+    const listing = (): string =>
+      lab.run(lab.host, ["nft", "list", "table", "inet", "bulkhead"]).replace(/packets .*/g, "");
+    const text = listing();
+    // The kernel takes 1024 chains at one hook (nf_hook_entries_grow), and no more.
+    const full = Array.from(
+      { length: 1024 },
+      (_, n) =>
+        `add chain netdev full c${n} { type filter hook ingress device "v-far" priority ${n}; }`,
+    );
+    lab.run(lab.host, ["nft", "-f", "-"], ["add table netdev full", ...full].join("\n"));
+    await expect(driver.apply(variant("same", 2))).rejects.toMatchObject({ reason: "refused" });
+    expect(await driver.readBack()).toMatchObject({ digest: before.digest, differences: [] });
+    expect(listing()).toBe(text);
+    lab.run(lab.host, ["nft", "delete", "table", "netdev", "full"]);
+    await driver.apply(variant("same", 2));
+    expect((await driver.readBack()).differences).toEqual([]);
+    await driver.remove();
+  });
+
+  test("a policy that is not sound", async () => {
+    const driver = newDriver();
+    const policy = variant("same", 1);
+    await expect(driver.apply({ ...policy, rows: [] })).rejects.toMatchObject({
+      reason: "invalid-policy",
+      message: expect.stringMatching(/row \w+ is not given/),
+    });
+    expect(lab.run(lab.host, ["nft", "list", "ruleset"])).toBe("");
+    expect(lab.run(lab.host, ["sysctl", "-n", "net.netfilter.nf_conntrack_acct"]).trim()).toBe("0");
+  });
+});
