@@ -104,7 +104,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
 
   await applyFromDisk();
 
-  let surroundings = await parts.look();
+  let surroundings = await firstLook();
   const collector = parts.startCollector((records) => collect(records));
   collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
 
@@ -180,6 +180,18 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
           differences: [],
         });
         break;
+      }
+    }
+  }
+
+  /** Without surroundings there is nothing to confine: that is worth waiting for. */
+  async function firstLook(): Promise<Surroundings> {
+    for (;;) {
+      try {
+        return await parts.look();
+      } catch (error) {
+        log.error({ err: error }, "the surroundings could not be discovered; trying again");
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       }
     }
   }

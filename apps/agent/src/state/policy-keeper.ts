@@ -16,6 +16,8 @@ export type UnsignedReceipt = Omit<Receipt, "signature">;
 export interface Driver {
   /** Atomic: on a throw the kernel holds what it held before. Reads back what it wrote. */
   apply(policy: HostPolicy): Promise<UnsignedReceipt>;
+  /** As apply, over a kernel that was found to hold something else. */
+  reapply(policy: HostPolicy): Promise<UnsignedReceipt>;
   readBack(): Promise<{
     readonly digest: string;
     /** What the digest has to be at that moment: time-bound entries leave the kernel by themselves. */
@@ -144,7 +146,7 @@ export class PolicyKeeper {
     }
     let repaired = false;
     if (repair) {
-      this.#receipt = sign(await driver.apply(wanted.policy));
+      this.#receipt = sign(await driver.reapply(wanted.policy));
       repaired = true;
     }
     this.#deps.onDrift({

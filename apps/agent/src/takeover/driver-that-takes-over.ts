@@ -14,7 +14,10 @@ export function takingOver<Receipt, Driver extends Applies<Receipt>>(
   driver: Driver,
   takeOver: () => Promise<TakeOver>,
   tell: (found: TakeOver | Error) => void,
-): Driver {
+): Driver & {
+  /** As apply, after the kernel was found to hold something else: without our rules it may have stopped tracking. */
+  reapply(policy: HostPolicy): Promise<Receipt>;
+} {
   let known = "";
   const attempt = async (): Promise<void> => {
     try {
@@ -24,16 +27,21 @@ export function takingOver<Receipt, Driver extends Applies<Receipt>>(
       tell(error instanceof Error ? error : new Error(String(error)));
     }
   };
+  const apply = async (policy: HostPolicy): Promise<Receipt> => {
+    const confined = JSON.stringify(policy.endpoints.map((one) => [one.interface, one.mode]));
+    if (confined === known) return driver.apply(policy);
+    await attempt();
+    const receipt = await driver.apply(policy);
+    await attempt();
+    known = confined;
+    return receipt;
+  };
   return {
     ...driver,
-    async apply(policy: HostPolicy) {
-      const confined = JSON.stringify(policy.endpoints.map((one) => [one.interface, one.mode]));
-      if (confined === known) return driver.apply(policy);
-      await attempt();
-      const receipt = await driver.apply(policy);
-      await attempt();
-      known = confined;
-      return receipt;
+    apply,
+    reapply(policy: HostPolicy) {
+      known = "";
+      return apply(policy);
     },
   };
 }
