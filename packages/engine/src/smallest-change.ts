@@ -13,6 +13,7 @@ import type {
   Peer,
   PolicyManifest,
   PolicySet,
+  Rule,
   StageId,
   Workload,
 } from "@bulkhead/model";
@@ -47,6 +48,7 @@ export type SmallestChange =
 
 const APPLICATION: StageId = "application";
 const EXCEPTION: StageId = "exception";
+const METADATA: StageId = "metadata";
 /** Null when the flow is allowed already. */
 export function smallestChange(
   set: PolicySet,
@@ -163,10 +165,22 @@ function withBlocks(set: PolicySet, stage: StageId, added: readonly Block[]): Po
   const blocks = added.map((block) => ({ ...block, isolates: stage === APPLICATION }));
   return {
     ...set,
-    stages: set.stages.map((one) =>
-      one.id === stage ? { ...one, blocks: [...one.blocks, ...blocks] } : one,
-    ),
+    stages: set.stages.map((one) => {
+      if (one.id === stage) return { ...one, blocks: [...one.blocks, ...blocks] };
+      if (one.id === METADATA) return { ...one, blocks: [...one.blocks, ...added.flatMap(grants)] };
+      return one;
+    }),
   };
+}
+
+/** A rule that names a single address is a grant in the stage that guards metadata addresses. */
+function grants(block: Block): Block[] {
+  const rules = block.rules
+    .filter(({ peers }) => block.direction === "egress" && peers[0]?.kind === "cidr")
+    .map((rule): Rule => ({ ...rule, id: `${rule.id}/grant`, action: "pass" }));
+  return rules.length === 0
+    ? []
+    : [{ ...block, id: `${block.id}/grant`, order: [0], isolates: false, rules }];
 }
 
 function peerOf(place: Place): Peer {

@@ -1,7 +1,7 @@
 /** Runs `spec/vectors/decide`: each flow by the reference, and again by the compiled form of every workload's machine. */
 import { readdirSync, readFileSync } from "node:fs";
-import { buildPolicySet, parseFiles } from "@bulkhead/dialects";
-import { compile, decide, indexInventory, lookup, type View } from "@bulkhead/engine";
+import { buildPolicySet, parseFiles, printResources } from "@bulkhead/dialects";
+import { compile, decide, explain, indexInventory, lookup, type View } from "@bulkhead/engine";
 import {
   hasErrors,
   parseIp,
@@ -121,5 +121,44 @@ describe.each(files)("$name", ({ file }) => {
     ]);
     const got = flows.map((flow) => [text(flow), answers(built, file.now, flow).join(" and ")]);
     expect(got).toEqual(expected);
+  });
+});
+
+/** For the first denied pair of addresses: applies what `explain` proposes, as text, and asks again. */
+function afterProposal(file: VectorFile, policy: string, flow: VectorFlow): string | null {
+  const built = build(file, policy);
+  const [from, to, port, , { view = "live", at = file.now } = {}] = flow;
+  for (const source of addressesOf(built.world, from)) {
+    for (const destination of addressesOf(built.world, to)) {
+      if (parseIp(source)?.family !== parseIp(destination)?.family) continue;
+      const query = { source, destination, ...portOf(port) };
+      const change = explain(built.set, built.index, query, { now: at, view }).smallestChange;
+      if (change === null) continue;
+      if (change.kind === "blocked") return `blocked: ${change.reason}`;
+      const proposed = printResources([{ manifest: change.manifest, comments: [] }]);
+      const after = build(file, `${policy}\n---\n${proposed}`);
+      return decide(after.set, after.index, query, { now: at, view }).verdict;
+    }
+  }
+  return null;
+}
+
+describe("the smallest change that `explain` proposes", () => {
+  test("allows each denied flow once its text is applied, or a guardrail stands in the way", () => {
+    const outcomes = files.flatMap(({ file }) =>
+      file.cases.flatMap(({ name, policy, flows }) =>
+        flows
+          .filter(([, , , expected]) => expected !== "allow")
+          .map((flow) => ({ name, flow, outcome: afterProposal(file, policy, flow) })),
+      ),
+    );
+    const blocked = outcomes.filter(({ outcome }) => outcome?.startsWith("blocked: "));
+    const others = outcomes.filter((one) => !blocked.includes(one));
+    expect(others.filter(({ outcome }) => outcome !== "allow")).toEqual([]);
+    expect(others.length).toBeGreaterThan(50);
+    const reasons = blocked.map(({ name, outcome }) => `${name}: ${outcome}`);
+    const guarded = /guardrail|emergency|Exception.*below|no label that a policy could name/;
+    expect(reasons.filter((reason) => !guarded.test(reason))).toEqual([]);
+    expect(blocked.length).toBeGreaterThan(0);
   });
 });
