@@ -6,6 +6,6 @@ export default defineConfig({
     environment: "node",
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    env: { FUZZ_RUNS: "0.5" },
+    env: { FUZZ_RUNS: "0.06" },
   },
 });
