@@ -24,15 +24,30 @@ const LAUNCHER = join(ROOT, "bulkhead");
 /** A verb that ended with an exit code its caller did not allow for. */
 export class VerbFailed extends Error {
   readonly verb: string;
-  readonly code: number;
+  /** The code of the failure, as `-o json` gives it. */
+  readonly code: string;
 
   constructor(verb: string, result: CommandResult) {
-    const said = result.stderr.trim() || result.stdout.trim() || "nothing was said";
-    super(`\`bulkhead ${verb}\` ended with ${result.code}: ${said}`);
+    const said = failureIn(result.stderr) ?? failureIn(result.stdout);
+    const words = (result.stderr.trim() || result.stdout.trim() || "nothing was said").slice(
+      0,
+      2000,
+    );
+    super(`\`bulkhead ${verb}\` ended with ${result.code}: ${said?.message ?? words}`);
     this.name = "VerbFailed";
     this.verb = verb;
-    this.code = result.code;
+    this.code = said?.code ?? `exit ${result.code}`;
   }
+}
+
+/** The last line that is a failure as programs get it: `{"error":{"code":…,"message":…}}`. */
+function failureIn(text: string): { readonly code: string; readonly message: string } | undefined {
+  for (const line of text.split("\n").toReversed()) {
+    if (!line.startsWith('{"error"')) continue;
+    const { error } = JSON.parse(line) as { error: { code: string; message: string } };
+    return error;
+  }
+  return undefined;
 }
 
 export interface Timed<Answer> {

@@ -19,16 +19,16 @@ export function diagnose(claims: Claims): readonly Finding[] {
       sentence: "connections were made that are not on record: the collector does not listen",
     });
   }
-  if (failed("receipt-audit", "receipt-enforce")) {
+  if (failed("receipt-apply", "receipt-audit", "receipt-enforce")) {
     findings.push({
       name: "stale-receipt",
       sentence: "the receipt is not of what was applied: the agent shows an old one",
     });
   }
-  if (failed("blast", "probes", "truth")) {
+  if (failed("blast", "breached", "truth")) {
     // Whether the policy or the kernel is to blame is what `explain` tells.
     findings.push(
-      failed("leaks", "probes")
+      failed("leaks", "breached")
         ? {
             name: "leaky-driver",
             sentence:

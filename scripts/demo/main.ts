@@ -5,8 +5,8 @@
  */
 import { join } from "node:path";
 import { Lab, checkPrograms, sweepLeftovers } from "@bulkhead/example-shop";
-import { Bulkhead } from "./bulkhead-cli.ts";
-import { Claims } from "./claims.ts";
+import { Bulkhead, VerbFailed } from "./bulkhead-cli.ts";
+import { Claims, type Claim } from "./claims.ts";
 import type { Demo } from "./demo.ts";
 import { diagnose } from "./diagnosis.ts";
 import { leftovers, takeFootprint, type Footprint } from "./footprint.ts";
@@ -73,17 +73,22 @@ async function attemptWalk(demo: Demo): Promise<void> {
     await walk(demo);
   } catch (error) {
     if (demo.stop.aborted) return; // Ctrl-C: not a claim, just the end
-    const { message } = error as Error;
-    demo.screen.fault(message);
-    const [first = message] = message.split("\n");
-    demo.claims.add({
-      id: "walk",
-      claim: "the loop runs to its end",
-      measured: first.slice(0, 100),
-      bound: "to its end",
-      holds: false,
-    });
+    demo.screen.fault((error as Error).message);
+    demo.claims.add(claimOf(error as Error));
   }
+}
+
+function claimOf(error: Error): Claim {
+  const [first = error.message] = error.message.split("\n");
+  // `apply` itself refuses to call something applied whose receipt does not show it.
+  const receipt = error instanceof VerbFailed && error.code === "apply-failed";
+  return {
+    id: receipt ? "receipt-apply" : "walk",
+    claim: receipt ? "the kernel's receipt is of what was applied" : "the loop runs to its end",
+    measured: first.replace(/^.*ended with \d+: /, "").slice(0, 90),
+    bound: receipt ? "receipt matches" : "to its end",
+    holds: false,
+  };
 }
 
 async function takeDown(demo: Demo, footprint: Footprint): Promise<void> {

@@ -107,6 +107,8 @@ export async function record(demo: Demo): Promise<Recording> {
     recorded,
     lost: status.lostEvents,
   };
+  if (trueSeen.length === 0)
+    throw new Error("nothing the shop does is on record: there is nothing to learn from");
   return { since, edges: edges.length };
 }
 

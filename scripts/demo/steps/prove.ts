@@ -25,6 +25,9 @@ export async function probe(demo: Demo): Promise<void> {
   for (const { probe: one, detail } of bad.slice(0, 8)) {
     screen.fault(`${one.from} → ${one.to} ${one.port} (${one.expected} expected): ${detail}`);
   }
+  const breached = bad.filter(
+    (one) => one.outcome === "failed" && one.probe.expected === "blocked",
+  );
   claims.add({
     id: "probes",
     claim: "every probe gives what the policy says",
@@ -32,6 +35,7 @@ export async function probe(demo: Demo): Promise<void> {
     bound: "all passed",
     holds: summary.proven && summary.passed > 0 && summary.boundaries > 0,
   });
+  claims.exactly("breached", "boundaries that a probe got through", breached.length, 0);
   figures["probe"] = { summary, bad };
 }
 

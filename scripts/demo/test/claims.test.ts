@@ -30,11 +30,16 @@ describe("diagnosis", () => {
   test.each<readonly [Sabotage, readonly string[]]>([
     ["dead-collector", ["recorded", "collector"]],
     ["stale-receipt", ["receipt-enforce"]],
+    ["stale-receipt", ["receipt-apply"]],
     ["leaky-driver", ["blast", "leaks", "truth"]],
-    ["leaky-driver", ["probes"]],
+    ["leaky-driver", ["probes", "breached"]],
     ["missing-deny", ["blast", "truth", "explain"]],
   ])("names %s from %j", (name, ids) => {
     expect(diagnose(failing(...ids)).map((finding) => finding.name)).toEqual([name]);
+  });
+
+  test("a probe that could not be made is nobody's leak", () => {
+    expect(diagnose(failing("probes"))).toEqual([]);
   });
 
   test("has nothing to say when all is well", () => {
