@@ -30,7 +30,16 @@ export async function readPolicyFiles(
     }
   }
   if (problems.length > 0) throw badInput(`cannot read ${problems.join("; ")}`);
+  // Above all with --prune: nothing at all is a mistake, not a wish to remove everything.
+  if (files.every((file) => isBlank(file.text))) {
+    throw badInput(`no resources in ${paths.map((path) => `\`${path}\``).join(", ")}`);
+  }
   return files;
+}
+
+/** Nothing but white space, comments and document marks. */
+function isBlank(text: string): boolean {
+  return text.split(/\r\n|\n|\r/).every((line) => /^\s*(#.*|---|\.\.\.)?\s*$/.test(line));
 }
 
 async function expand(path: string): Promise<readonly string[]> {

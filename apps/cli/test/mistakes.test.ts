@@ -26,6 +26,7 @@ beforeAll(async () => {
   });
   controller = await startFakeController({
     ...answers,
+    explain: new ApiFailure("unknown-workload", "no workload is called `wbe`"),
     apply: new ApiFailure("bad-policy", "the policy has errors", {
       diagnostics: [
         createDiagnostic(
@@ -72,6 +73,8 @@ describe("a mistake", () => {
     [["explain", "web", "fd00::1:80"], "could end in a port", "[fd00::1]:80"],
     [["apply"], "missing required argument", "bulkhead apply --help"],
     [["apply", "nowhere.yaml", "-"], "cannot read `nowhere.yaml`: no such file", ""],
+    [["apply", "-"], "no resources in `-`", ""],
+    [["explain", "wbe", "db:5432"], "no workload is called `wbe`", "did you mean `web`?"],
     [["apply", "-", "--mode", "enforced"], "`enforced` is not a mode", "did you mean `enforce`?"],
     [["apply", "-", "--confirm", "soon"], "`soon` is not a duration", "90s, 10m"],
     [["apply", "-", "--force"], "`--force` needs a reason", "--reason"],

@@ -1,5 +1,5 @@
 /** Where the command line keeps its part of the state directory, and where the programs it starts are. */
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -39,6 +39,17 @@ export function layoutOf(state: string): Layout {
     mark: (name) => join(root, "run", `${name}.pid`),
     logFile: (name) => join(root, "log", `${name}.log`),
   };
+}
+
+/**
+ * Makes a directory and those above it. Not Node's own `recursive`: where a file system refuses with ENOENT although the
+ * parent is there, as /proc does, that never ends.
+ */
+export function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDirectory(parent);
+  mkdirSync(path, { mode: 0o750 });
 }
 
 /** A directory with this file in it is ours to use and to purge; `/var` named by mistake is not. */

@@ -21,11 +21,8 @@ export interface HeldNamespace {
 }
 
 /** Undefined when the namespace has gone: then so has everything in it. */
-export function holdNamespace(
-  wanted: string | undefined,
-  found: readonly Found[],
-): HeldNamespace | undefined {
-  if (wanted === undefined || wanted === networkNamespace()) {
+export function holdNamespace(wanted: string, found: readonly Found[]): HeldNamespace | undefined {
+  if (wanted === networkNamespace()) {
     return { descriptor: undefined, own: true, release: () => undefined };
   }
   const path = pathOf(wanted, found);

@@ -47,7 +47,7 @@ export function widthOf(text: string): number {
 }
 
 const DANGEROUS = new RegExp(
-  `(${ESCAPE}\\[\\d+m)|(\\n)|[\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]`,
+  `(${ESCAPE}\\[\\d+m)|([\\n\\t])|[\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]`,
   "gu",
 );
 
@@ -55,7 +55,7 @@ const DANGEROUS = new RegExp(
 export function harmless(text: string): string {
   return text.replaceAll(
     DANGEROUS,
-    (all: string, painted: string | undefined, line: string | undefined) =>
-      painted === undefined && line === undefined ? "�" : all,
+    (all: string, painted: string | undefined, space: string | undefined) =>
+      painted === undefined && space === undefined ? "�" : all,
   );
 }

@@ -31,7 +31,8 @@ export const down: Verb<DownOptions> = async (context, _args, options) => {
   }
   if (options.purge === true) await askBeforePurge(context, layout, options);
   const found = findProcesses(layout);
-  const held = holdNamespace(lastNamespace(layout), found);
+  const guarded = lastNamespace(layout);
+  const held = guarded === undefined ? undefined : holdNamespace(guarded, found);
   try {
     const left = await withProgress(context, "ending", () => endAll(layout));
     if (left.length > 0) {
@@ -48,12 +49,13 @@ export const down: Verb<DownOptions> = async (context, _args, options) => {
     held?.release();
   }
   forgetProcesses(layout);
-  rmSync(layout.apiSocket, { force: true });
+  for (const socket of ["api.sock", "agent.sock"])
+    rmSync(join(layout.root, socket), { force: true });
   const foreign = options.purge === true ? purge(layout) : [];
   return done({
     state: layout.root,
     ended: found.map((one) => one.name),
-    kernel: held === undefined ? "namespace gone" : "removed",
+    kernel: guarded === undefined ? "nothing" : held === undefined ? "namespace gone" : "removed",
     purged: options.purge === true,
     foreign,
   });

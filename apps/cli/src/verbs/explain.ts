@@ -1,8 +1,9 @@
 /** `bulkhead explain A B:5432`: would it be allowed, by what, and if not, what is the least that would allow it. */
-import type { ExplainAnswer } from "@bulkhead/api";
+import type { ApiClient, ExplainAnswer } from "@bulkhead/api";
 import { parseTarget } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { badInput } from "../failure.ts";
+import { resolveName } from "../names.ts";
 import { withProgress } from "../progress.ts";
 import { explainText } from "../views/explain.ts";
 import type { Verb } from "./verb.ts";
@@ -20,7 +21,9 @@ export const explain: Verb<ExplainOptions> = async (context, args, options) => {
     port === undefined ? parseTarget(to) : { to: to.replace(/^\[(.*)\]$/, "$1"), port };
   const client = await context.client();
   const answer = await withProgress(context, "explaining", () =>
-    client.call("explain", { from, ...target, view: options.shadow === true ? "shadow" : "live" }),
+    client
+      .call("explain", { from, ...target, view: options.shadow === true ? "shadow" : "live" })
+      .catch((error: unknown) => didYouMean(error, client, [from, target.to])),
   );
   const denied = answer.verdict !== "allow";
   const exitCode = denied ? 1 : 0;
@@ -53,4 +56,22 @@ function nextOf(answer: ExplainAnswer, args: readonly string[]): readonly string
   return change.fillIn.length === 0
     ? [`${printing} | bulkhead apply -${enforced ? " --mode enforce" : ""}`]
     : [`${printing} > change.yaml`];
+}
+
+/** An unknown end is most often a mistyped one: then the error says which. */
+async function didYouMean(
+  error: unknown,
+  client: ApiClient,
+  ends: readonly string[],
+): Promise<never> {
+  const { ApiFailure } = await import("@bulkhead/api");
+  if (!(error instanceof ApiFailure) || error.code !== "unknown-workload") throw error;
+  const [{ workloads }, { edges }] = await Promise.all([
+    client.call("workloads", {}),
+    client.call("edges", {}),
+  ]);
+  const seen = edges.flatMap((edge) => [edge.source.name, edge.destination.name]);
+  const known = [...new Set([...workloads.map((workload) => workload.id), ...seen])];
+  for (const end of ends) resolveName(end, known); // throws, with the nearest name
+  throw error;
 }

@@ -144,6 +144,7 @@ function replayRequest(context: Context, options: ReplayOptions) {
 function applyNext(
   answer: {
     readonly dryRun: boolean;
+    readonly changed: boolean;
     readonly confirmBy?: number | undefined;
     readonly revision: number;
   },
@@ -153,6 +154,7 @@ function applyNext(
   const files = args.join(" ");
   if (answer.dryRun) return [`apply ${files}`];
   if (answer.confirmBy !== undefined) return ["confirm", "probe"];
+  if (!answer.changed) return ["status"];
   return mode === "audit"
     ? ["observe --verdict audit", `apply ${files} --mode enforce --confirm 60s`]
     : ["probe"];

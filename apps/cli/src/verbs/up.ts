@@ -1,5 +1,4 @@
 /** `bulkhead up`: starts controller and agent on this host, waits until they see, and says what they see. */
-import { mkdirSync } from "node:fs";
 import type { StatusAnswer, WorkloadView } from "@bulkhead/api";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, cannotRun } from "../failure.ts";
@@ -12,7 +11,7 @@ import {
   startSupervisor,
   waitUntilReady,
 } from "../process/daemon.ts";
-import { claimStateDirectory, layoutOf, type Layout } from "../process/layout.ts";
+import { claimStateDirectory, layoutOf, makeDirectory, type Layout } from "../process/layout.ts";
 import { networkNamespace, startTimeOf } from "../process/marks.ts";
 import { withProgress } from "../progress.ts";
 import { count } from "../ui/words.ts";
@@ -126,7 +125,7 @@ function prepareState(state: string): Layout {
     );
   }
   try {
-    mkdirSync(layout.root, { recursive: true, mode: 0o750 });
+    makeDirectory(layout.root);
   } catch (error) {
     throw cannotRun(
       `cannot make \`${layout.root}\`: ${error instanceof Error ? error.message : String(error)}`,

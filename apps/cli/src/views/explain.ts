@@ -10,10 +10,16 @@ type Path = ExplainAnswer["paths"][number];
 
 export function explainText(answer: ExplainAnswer, ui: Ui): string {
   const { style } = ui;
-  const head = `${decisionVerdict(answer.verdict, style)}  ${style.bold(`${answer.from} → ${answer.to} ${answer.port}`)}  ${style.dim(`revision ${answer.revision}`)}\n`;
+  const head = `${decisionVerdict(answer.verdict, style)}  ${style.bold(`${answer.from} → ${answer.to} ${portText(answer)}`)}  ${style.dim(`revision ${answer.revision}`)}\n`;
   const paths = distinct(answer.paths);
   const body = paths.map((path) => pathText(path, paths.length > 1, ui)).join("");
   return `${head}${body}${modesText(answer, ui)}${seenText(answer, ui)}${changeText(answer, ui)}`;
+}
+
+/** With its protocol, whatever was typed. */
+function portText(answer: ExplainAnswer): string {
+  const ports = new Set(answer.paths.map((path) => formatPort(path.protocol, path.port)));
+  return ports.size === 0 ? answer.port : [...ports].join(", ");
 }
 
 /** Paths that differ only in their addresses are one to a person, unless everything is asked for. */

@@ -1,5 +1,6 @@
 /** What `observe` prints: edges as a table, flows as lines of a stream. */
 import type { Edge, Flow } from "@bulkhead/model";
+import { foldAddresses } from "./fold.ts";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, bytes, clock, count, thousands } from "../ui/words.ts";
@@ -28,7 +29,13 @@ const EDGE_COLUMNS: readonly Column<Edge>[] = [
 
 export function edgesText(edges: readonly Edge[], ui: Ui): string {
   if (edges.length === 0) return "No traffic seen that fits.\n";
-  const shown = ui.wide ? edges : foldAddresses(edges);
+  const shown = ui.wide
+    ? edges
+    : foldAddresses(
+        edges,
+        (edge) => edge,
+        (_, edge) => edge,
+      ).toSorted((a, b) => b.connections - a.connections);
   const connections = edges.reduce((sum, edge) => sum + edge.connections, 0);
   const denied = shown.filter((edge) => edge.verdict === "dropped" || edge.verdict === "rejected");
   const audit = shown.filter((edge) => edge.verdict === "audit");
@@ -38,31 +45,6 @@ export function edgesText(edges: readonly Edge[], ui: Ui): string {
     ...(audit.length === 0 ? [] : [`${audit.length} would be denied (audit)`]),
   ];
   return `${renderTable(shown, EDGE_COLUMNS, ui)}\n${parts.join("; ")}\n`;
-}
-
-/** Edges that differ only in addresses a person does not see (IPv4 and IPv6 of the same two) are one line. */
-function foldAddresses(edges: readonly Edge[]): readonly Edge[] {
-  const lines = new Map<string, Edge>();
-  for (const edge of edges) {
-    const ends = [endName(edge.source), endName(edge.destination)];
-    const key = JSON.stringify([...ends, edge.protocol, edge.port, edge.verdict, edge.rule]);
-    const other = lines.get(key);
-    lines.set(key, other === undefined ? edge : sum(other, edge));
-  }
-  return [...lines.values()].toSorted((a, b) => b.connections - a.connections);
-}
-
-function sum(a: Edge, b: Edge): Edge {
-  return {
-    ...a,
-    connections: a.connections + b.connections,
-    established: a.established + b.established,
-    failed: a.failed + b.failed,
-    bytes: a.bytes + b.bytes,
-    packets: a.packets + b.packets,
-    firstSeen: Math.min(a.firstSeen, b.firstSeen),
-    lastSeen: Math.max(a.lastSeen, b.lastSeen),
-  };
 }
 
 /** `07:45:14.123  shop/web → shop/db 5432/tcp  dropped  Policy/shop/db#ingress` */

@@ -11,6 +11,7 @@ import type { Decision, Determinant } from "@bulkhead/model";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, list, moment, thousands } from "../ui/words.ts";
+import { foldAddresses } from "./fold.ts";
 import { decisionVerdict, edgePort, endName } from "./verdicts.ts";
 
 type EdgeChange = ReplayAnswer["newlyDenied"][number];
@@ -72,7 +73,15 @@ function changes(
   colour: "red" | "yellow",
 ): string {
   if (rows.length === 0) return `${title}: none.\n`;
-  return `${ui.style[colour](`${title}: ${rows.length}`)}\n${renderTable(rows, CHANGE_COLUMNS, ui)}`;
+  const shown = ui.wide
+    ? rows
+    : foldAddresses(
+        rows,
+        (row) => row.edge,
+        (row, edge) => ({ ...row, edge }),
+        (row) => because(row.after),
+      );
+  return `${ui.style[colour](`${title}: ${count(rows.length, "edge")}`)}\n${renderTable(shown, CHANGE_COLUMNS, ui)}`;
 }
 
 const marked = (mark: string, paint: (text: string) => string, names: readonly string[]): string =>
@@ -98,7 +107,8 @@ const connectionsText = (
   marked(
     mark,
     paint,
-    rows.map((row) => `${row.from} → ${row.to}  ${row.ports}`),
+    // World is listed once a family; a person sees one world.
+    [...new Set(rows.map((row) => `${row.from} → ${row.to}  ${row.ports}`))],
   );
 
 export function planText(answer: PlanAnswer, ui: Ui): string {
@@ -128,7 +138,7 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
   if (answer.dryRun) return `${answer.ruleset ?? ""}\n`;
   const head = answer.changed
     ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${answer.mode}, after ${Math.round(answer.tookMs)} ms.\n`
-    : `Nothing to do: revision ${answer.revision} is in force as given, mode ${answer.mode}.\n`;
+    : `Nothing to do: revision ${answer.revision} is in force as given.\n`;
   const receipts = answer.receipts
     .map((receipt) =>
       receipt.matches
@@ -137,7 +147,7 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
     )
     .join("");
   const audit =
-    answer.mode === "audit"
+    answer.changed && answer.mode === "audit"
       ? "Audit: nothing is dropped; what would be is marked `audit` in `bulkhead observe`.\n"
       : "";
   const confirm =
@@ -146,7 +156,9 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
       : style.yellow(
           `Revision ${answer.revision} reverts by itself in ${duration(answer.confirmBy - ui.now)} unless confirmed.\n`,
         );
-  const notices = answer.notices.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
+  // What is kept stands, by name, among the resources.
+  const others = answer.notices.filter((notice) => !notice.includes("`--prune`"));
+  const notices = others.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
   return `${head}${receipts}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${audit}${confirm}`;
 }
 

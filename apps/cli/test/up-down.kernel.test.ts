@@ -1,0 +1,234 @@
+/** `up` and `down` for real, in a network namespace of their own: started, killed in every way, taken down, purged. */
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isAlive, readMark } from "../src/process/marks.ts";
+
+const id = `bhi-${randomBytes(3).toString("hex")}`;
+const host = `${id}-host`;
+const workload = `${id}-web`;
+const main = join(import.meta.dirname, "..", "src", "main.ts");
+let folder = "";
+let state = "";
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(command: readonly string[]): Promise<Ran> {
+  const [program = "", ...args] = command;
+  return new Promise((resolve) => {
+    execFile(
+      program,
+      args,
+      { env: { ...process.env, BULKHEAD_STATE: state, NO_COLOR: "1" }, timeout: 90_000 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : 128;
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
+
+const bulkhead = (...args: readonly string[]): Promise<Ran> =>
+  run([process.execPath, "--disable-warning=ExperimentalWarning", main, ...args]);
+const within = (...command: readonly string[]): Promise<Ran> =>
+  run(["nsenter", `--net=/run/netns/${host}`, ...command]);
+const bulkheadWithin = (...args: readonly string[]): Promise<Ran> =>
+  within(process.execPath, "--disable-warning=ExperimentalWarning", main, ...args);
+const tables = async (): Promise<string> => (await within("nft", "list", "tables")).stdout;
+
+async function must(...command: readonly string[]): Promise<void> {
+  const { code, stderr } = await run(command);
+  if (code !== 0) throw new Error(`${command.join(" ")}: ${stderr}`);
+}
+
+function pid(name: "supervisor" | "controller" | "agent"): number {
+  const mark = readMark(join(state, "run", `${name}.pid`));
+  if (mark === undefined || !isAlive(mark)) throw new Error(`no ${name} is running`);
+  return mark.pid;
+}
+
+const alive = (name: "supervisor" | "controller" | "agent"): boolean => {
+  const mark = readMark(join(state, "run", `${name}.pid`));
+  return mark !== undefined && isAlive(mark);
+};
+
+async function until(what: () => Promise<boolean>, patienceMs: number): Promise<void> {
+  const end = Date.now() + patienceMs;
+  while (!(await what())) {
+    if (Date.now() > end) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const POLICY = `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: lab }
+spec:
+  workloads:
+    - { name: web, namespace: lab, netns: ${workload}, labels: { app: web } }
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: default-deny, namespace: lab }
+spec: { subject: "", ingress: [], egress: [] }
+`;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "bhi-up-"));
+  state = join(folder, "state");
+  await must("ip", "netns", "add", host);
+  await must("ip", "netns", "add", workload);
+  const inside = ["nsenter", `--net=/run/netns/${host}`];
+  await must(...inside, "ip", "link", "set", "lo", "up");
+  await must(...inside, "ip", "link", "add", "br0", "type", "bridge");
+  await must(...inside, "ip", "addr", "add", "10.99.0.1/24", "dev", "br0");
+  await must(...inside, "ip", "link", "set", "br0", "up");
+  await must(
+    ...inside,
+    "ip",
+    "link",
+    "add",
+    "v-web",
+    "type",
+    "veth",
+    "peer",
+    "name",
+    "eth0",
+    "netns",
+    workload,
+  );
+  await must(...inside, "ip", "link", "set", "v-web", "master", "br0");
+  await must(...inside, "ip", "link", "set", "v-web", "up");
+  const web = ["nsenter", `--net=/run/netns/${workload}`];
+  await must(...web, "ip", "addr", "add", "10.99.0.10/24", "dev", "eth0");
+  await must(...web, "ip", "link", "set", "eth0", "up");
+});
+
+afterAll(async () => {
+  await bulkhead("down", "--purge", "--yes");
+  for (const name of [workload, host]) await run(["ip", "netns", "del", name]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("up and down", () => {
+  it("starts, finds the workload, and says so as JSON too", async () => {
+    const up = await bulkheadWithin("up", "-o", "json");
+    expect({ code: up.code, stderr: up.code === 0 ? "" : up.stderr }).toEqual({
+      code: 0,
+      stderr: "",
+    });
+    const answer = JSON.parse(up.stdout) as {
+      readonly already: boolean;
+      readonly workloads: readonly { readonly name: string }[];
+    };
+    expect(answer.already).toBe(false);
+    expect(answer.workloads.map((one) => one.name)).toEqual([workload]);
+    expect(readdirSync(join(state, "log")).toSorted()).toEqual([
+      "agent.log",
+      "controller.log",
+      "supervisor.log",
+    ]);
+  });
+
+  it("is content when it runs already, and refuses another namespace for the same state", async () => {
+    const before = pid("supervisor");
+    const again = await bulkheadWithin("up");
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain("Already running");
+    expect(pid("supervisor")).toBe(before);
+    const elsewhere = await bulkhead("up");
+    expect(elsewhere.code).toBe(3);
+    expect(elsewhere.stderr).toContain("another network namespace");
+  });
+
+  it("puts a policy into the kernel", async () => {
+    const file = join(folder, "policy.yaml");
+    writeFileSync(file, POLICY);
+    const applied = await bulkhead("apply", file, "--mode", "enforce");
+    expect({ code: applied.code, stderr: applied.code === 0 ? "" : applied.stderr }).toEqual({
+      code: 0,
+      stderr: "",
+    });
+    expect(await tables()).toContain("bulkhead");
+  });
+
+  it("starts again what was killed", async () => {
+    const [agent, controller] = [pid("agent"), pid("controller")];
+    process.kill(agent, "SIGKILL");
+    process.kill(controller, "SIGKILL");
+    await until(async () => {
+      const status = await bulkhead("status", "-o", "json");
+      if (status.code === 3) return false;
+      const { agents, revision } = JSON.parse(status.stdout) as {
+        readonly agents: readonly { readonly connected: boolean; readonly pid: number }[];
+        readonly revision: number;
+      };
+      return revision === 1 && agents.some((one) => one.connected && one.pid !== agent);
+    }, 30_000);
+    expect([pid("agent"), pid("controller")]).not.toContain(agent);
+    expect(readFileSync(join(state, "log", "supervisor.log"), "utf8")).toContain(
+      "agent ended (SIGKILL)",
+    );
+  });
+
+  it("takes over after its supervisor was killed", async () => {
+    const [agent, supervisor] = [pid("agent"), pid("supervisor")];
+    process.kill(supervisor, "SIGKILL");
+    await until(async () => !alive("supervisor"), 5000);
+    const up = await bulkheadWithin("up");
+    expect({ code: up.code, stderr: up.code === 0 ? "" : up.stderr }).toEqual({
+      code: 0,
+      stderr: "",
+    });
+    expect(pid("supervisor")).not.toBe(supervisor);
+    expect(pid("agent")).not.toBe(agent);
+    expect(up.stdout).toContain("Revision 1 is in force, mode enforce");
+  });
+
+  it("takes the rules out although everything was killed, from another namespace, and keeps the data", async () => {
+    for (const name of ["supervisor", "agent", "controller"] as const)
+      process.kill(pid(name), "SIGKILL");
+    await until(async () => !alive("agent") && !alive("controller"), 5000);
+    expect(await tables()).toContain("bulkhead");
+    const down = await bulkhead("down");
+    expect({ code: down.code, stderr: down.code === 0 ? "" : down.stderr }).toEqual({
+      code: 0,
+      stderr: "",
+    });
+    expect(await tables()).not.toContain("bulkhead");
+    expect(existsSync(join(state, "controller", "state.sqlite"))).toBe(true);
+    expect((await bulkhead("down")).stdout).toContain("Nothing was running");
+  });
+
+  it("comes back with its policy, and leaves rules of others alone when it goes for good", async () => {
+    await within("nft", "add table inet foreign");
+    const up = await bulkheadWithin("up");
+    expect(up.stdout).toContain("Revision 1 is in force, mode enforce");
+    await until(async () => (await tables()).includes("bulkhead"), 10_000);
+    writeFileSync(join(state, "notes.txt"), "not ours");
+    const down = await bulkhead("down", "--purge", "-o", "json");
+    expect(down.code).toBe(0);
+    expect(JSON.parse(down.stdout)).toMatchObject({
+      kernel: "removed",
+      purged: true,
+      foreign: ["notes.txt"],
+    });
+    expect(readdirSync(state)).toEqual(["notes.txt"]);
+    expect((await tables()).trim()).toBe("table inet foreign");
+    for (const name of ["supervisor", "agent", "controller"] as const)
+      expect(alive(name)).toBe(false);
+  });
+
+  it("refuses a directory that is not its own", async () => {
+    expect(await bulkheadWithin("up")).toMatchObject({ code: 2 });
+    expect(await bulkhead("down", "--purge")).toMatchObject({ code: 2 });
+    expect(readdirSync(state)).toEqual(["notes.txt"]);
+  });
+});
