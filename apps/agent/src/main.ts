@@ -13,10 +13,10 @@ import { startCollector } from "./collector/index.ts";
 import { discover, watchEndpoints } from "./discovery/index.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { rulesetGeneration } from "./kernel/index.ts";
-import { startAgent, type AgentParts } from "./link/agent.ts";
+import { startAgent, type AgentParts, type Surroundings } from "./link/agent.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
-import { surroundingsOf } from "./link/surroundings.ts";
+import { keepUnread, surroundingsOf } from "./link/surroundings.ts";
 import { createProber } from "./probe/index.ts";
 import { openAgentDirectory } from "./state/agent-directory.ts";
 import { loadHostKey } from "./state/host-key.ts";
@@ -62,6 +62,7 @@ async function main(state: string, remove: boolean): Promise<void> {
   }
 
   const prober = createProber();
+  let seenBefore: Surroundings | undefined;
   const parts: AgentParts = {
     driver: {
       ...takingOver(
@@ -80,7 +81,9 @@ async function main(state: string, remove: boolean): Promise<void> {
       const found = await discover();
       for (const problem of found.problems)
         log.debug({ problem }, "discovery goes on without something");
-      return surroundingsOf(found, { listenersIn, sessions: sshSessions });
+      const seen = surroundingsOf(found, { listenersIn, sessions: sshSessions });
+      seenBefore = keepUnread(seen, seenBefore, found);
+      return seenBefore;
     },
     watch: (changed) => {
       const watch = watchEndpoints(changed, { onProblem: (problem) => log.warn(problem) });

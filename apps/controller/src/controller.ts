@@ -30,6 +30,7 @@ import { Governor, type InForce } from "./policy/governor.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
 import { loadSigningKey, verifySignature } from "./signing-key.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { createGatekeeper } from "./world/gatekeeper.ts";
 import { createNamer, type Namer } from "./world/naming.ts";
 import { buildWorld, NO_SURROUNDINGS, type Surroundings, type World } from "./world/world.ts";
 
@@ -78,6 +79,14 @@ export async function startController(options: ControllerOptions): Promise<Contr
   let drift: DriftSetting = (await state.setting("drift")) === "report" ? "report" : "repair";
   let sequence = Number((await state.setting("sequence")) ?? 0);
   let surroundings: Surroundings = NO_SURROUNDINGS;
+  let discovered: Surroundings = NO_SURROUNDINGS;
+  const gatekeeper = createGatekeeper({
+    now,
+    log,
+    stored: await state.setting("anchors"),
+    save: (text) => state.saveSetting("anchors", text),
+    alarm: (message) => alarms.raise("spoofing", message),
+  });
   let world: World;
   let namer: Namer;
   let rules: ReadonlyMap<string, string> = new Map();
@@ -114,6 +123,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
         referee.adopt({ set: compiled.intent.set, index: compiled.world.index, since: now() });
         const session = link.session();
         if (session !== undefined) takeReceipt(session, receipt);
+        // Whoever is no longer enforced may call itself what it likes.
+        if (gatekeeper.refuses) letIn(discovered);
       },
     },
   );
@@ -131,6 +142,20 @@ export async function startController(options: ControllerOptions): Promise<Contr
   function rebuild(inForce: InForce): void {
     world = buildWorld(inForce.reading.declared, surroundings);
     namer = createNamer(world, inForce.reading.networkSets);
+  }
+
+  function letIn(found: Surroundings): void {
+    discovered = found;
+    const confined = distributor.wanted?.result.policy.endpoints;
+    surroundings = gatekeeper.admit(found, {
+      declared: governor.inForce.reading.declared,
+      enforced: (name) => {
+        const endpoint = confined?.find((one) => one.interface === name);
+        return endpoint === undefined ? undefined : endpoint.mode === "enforce";
+      },
+    });
+    rebuild(governor.inForce);
+    distributor.refresh();
   }
 
   function examine(seen: readonly Flow[]): void {
@@ -168,9 +193,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         break;
       case "discovered": {
         const { kind: _kind, ...found } = message;
-        surroundings = found;
-        rebuild(governor.inForce);
-        distributor.refresh();
+        letIn(found);
         break;
       }
       case "flows":

@@ -41,6 +41,8 @@ export interface Discovery {
   /** Global addresses of our own namespace, sorted. */
   readonly hostAddresses: readonly IpAddress[];
   readonly hostLinkLocal: readonly IpAddress[];
+  /** Attached, but what is behind them was on the move while we looked. */
+  readonly unread: readonly { readonly interface: string; readonly ifindex: number }[];
   /** What could not be asked, in sentences: discovery goes on without it. */
   readonly problems: readonly string[];
 }
@@ -108,6 +110,7 @@ function scan(
   const inside = new Map<NetnsId, Inside | null>();
   const bridges = new Map(links.map((link) => [link.ifindex, link.name]));
   const endpoints: DiscoveredEndpoint[] = [];
+  const unread: { interface: string; ifindex: number }[] = [];
   for (const { link, peer, netns } of attachments) {
     let there = inside.get(netns);
     if (there === undefined) {
@@ -116,7 +119,10 @@ function scan(
     }
     const far = there?.links.find(({ ifindex }) => ifindex === peer);
     // It vanished, or moved on, while we looked: the kernel's event about that brings the next scan.
-    if (there === null || far === undefined) continue;
+    if (there === null || far === undefined) {
+      unread.push({ interface: link.name, ifindex: link.ifindex });
+      continue;
+    }
     const name = names.get(netns) ?? { path: undefined };
     if (name.path === undefined) {
       problems.push(
@@ -137,6 +143,7 @@ function scan(
     hostLinkLocal: sortIps([
       ...new Set(own.filter(({ scope }) => scope === "link").map(({ address }) => address)),
     ]),
+    unread,
     problems,
   };
 }

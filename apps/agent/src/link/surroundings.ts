@@ -9,6 +9,23 @@ export interface Inspectors {
   sessions(): readonly HostSession[];
 }
 
+/**
+ * What is behind a link may be moved to and fro so that no look ever catches it; as long as the link is there, it is
+ * what it was.
+ */
+export function keepUnread(
+  now: Surroundings,
+  before: Surroundings | undefined,
+  { unread }: Pick<Discovery, "unread">,
+): Surroundings {
+  const missed = (before?.endpoints ?? []).filter((endpoint) =>
+    unread.some(
+      ({ interface: name, ifindex }) => name === endpoint.interface && ifindex === endpoint.ifindex,
+    ),
+  );
+  return missed.length === 0 ? now : { ...now, endpoints: [...now.endpoints, ...missed] };
+}
+
 export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundings {
   const listeners = new Map<string, readonly Listener[]>();
   const listenersOf = (path: string): readonly Listener[] => {
