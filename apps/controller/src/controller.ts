@@ -26,10 +26,14 @@ import { Referee } from "./flows/referee.ts";
 import type { AgentSession } from "./link/agent-session.ts";
 import { startLinkServer } from "./link/link-server.ts";
 import { Distributor, type Compiled } from "./policy/distributor.ts";
-import { Governor, type InForce } from "./policy/governor.ts";
+import { watchChain } from "./policy/chain-watch.ts";
+import type { InForce } from "./policy/change.ts";
+import { Governor } from "./policy/governor.ts";
+import type { Reading } from "./policy/reading.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
 import { loadSigningKey, verifySignature } from "./signing-key.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import type { Declared } from "./world/declared.ts";
 import { createGatekeeper } from "./world/gatekeeper.ts";
 import { createNamer, type Namer } from "./world/naming.ts";
 import { buildWorld, NO_SURROUNDINGS, type Surroundings, type World } from "./world/world.ts";
@@ -42,6 +46,8 @@ export interface Controller {
   readonly distributor: Distributor;
   readonly now: () => number;
   world(): World;
+  /** How the world looks under a reading: the same surroundings, other names. */
+  worldUnder(reading: Reading): World;
   modes(): Readonly<Record<string, Mode>>;
   session(): AgentSession | undefined;
   requireSession(): AgentSession;
@@ -87,6 +93,10 @@ export async function startController(options: ControllerOptions): Promise<Contr
     save: (text) => state.saveSetting("anchors", text),
     alarm: (message) => alarms.raise("spoofing", message),
   });
+  let built:
+    | { readonly declared: Declared; readonly surroundings: Surroundings; readonly world: World }
+    | undefined;
+  const chain = watchChain(state, now);
   let world: World;
   let namer: Namer;
   let rules: ReadonlyMap<string, string> = new Map();
@@ -97,7 +107,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     store: state,
     log,
     now,
-    surroundings: () => surroundings,
+    chain,
+    worldUnder,
+    requireAgent: () => void requireSession(),
     distributor: () => distributor,
     render,
     capacity: () => link.session()?.capacity ?? 0,
@@ -139,8 +151,16 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   rebuild(governor.inForce);
 
+  /** The same declarations in the same surroundings are the same world. */
+  function worldUnder({ declared }: Reading): World {
+    if (built?.declared !== declared || built.surroundings !== surroundings) {
+      built = { declared, surroundings, world: buildWorld(declared, surroundings) };
+    }
+    return built.world;
+  }
+
   function rebuild(inForce: InForce): void {
-    world = buildWorld(inForce.reading.declared, surroundings);
+    world = worldUnder(inForce.reading);
     namer = createNamer(world, inForce.reading.networkSets);
   }
 
@@ -301,6 +321,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     distributor,
     now,
     world: () => world,
+    worldUnder,
     modes,
     session: () => link.session(),
     requireSession,
@@ -312,9 +333,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     },
     render,
     async status() {
-      const [pending, chain, drifts, stats, probe] = await Promise.all([
+      const [pending, intact, drifts, stats, probe] = await Promise.all([
         state.pendingConfirm(),
-        state.verifyChain(),
+        chain.check(),
         state.drifts(1),
         flows.stats(),
         state.lastProbeRun(),
@@ -330,7 +351,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         modes: modes(),
         session: link.session(),
         pending,
-        chain,
+        chain: intact,
         drift: { setting: drift, total: drifts.total, last: drifts.reports[0] },
         flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
         alarms: alarms.list(),

@@ -31,7 +31,7 @@ export function handlersOf(controller: Controller): Handlers {
 
   async function replayed(request: Parameters<Handlers["replay"]>[0]) {
     const considered = governor.consider(request);
-    const world = governor.worldUnder(considered.reading);
+    const world = controller.worldUnder(considered.reading);
     const replay = replayAnswer({
       edges: await edgesIn(request.since, request.until),
       before: governor.inForce.reading.set,

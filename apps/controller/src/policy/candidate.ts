@@ -63,11 +63,15 @@ export function mergeGiven(
   for (const [key, resource] of given.resources) {
     const fileName = resource.object.source.file;
     const stored = { key, fileName, fileHash: hashes.get(fileName) ?? "", mode: options.mode };
-    after.set(key, { stored, resource });
     const old = before.get(key);
+    const same =
+      old !== undefined &&
+      says(old.resource) === says(resource) &&
+      old.stored.mode === options.mode;
+    // Where even the text is the same, the very object stays, and all that was derived from it.
+    after.set(key, same && sameText(old.stored, stored) ? old : { stored, resource });
     if (old === undefined) changes.added.push(key);
-    else if (says(old.resource) === says(resource) && old.stored.mode === options.mode)
-      changes.unchanged.push(key);
+    else if (same) changes.unchanged.push(key);
     else changes.changed.push(key);
   }
   for (const [key, held] of before) {
@@ -80,6 +84,10 @@ export function mergeGiven(
   }
   for (const list of Object.values(changes)) list.sort();
   return { held: sorted(after.values()), changes };
+}
+
+function sameText(a: StoredResource, b: StoredResource): boolean {
+  return a.fileHash === b.fileHash && a.fileName === b.fileName;
 }
 
 /** From one set to another as a whole, for rollback. */

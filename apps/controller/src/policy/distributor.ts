@@ -91,13 +91,16 @@ export class Distributor {
     return { intent, world, result, digest: `sha256:${digest}` };
   }
 
-  /** Resolves when the kernel's receipt has the digest of `intent`; else throws, and the intent before stays. */
-  async change(intent: Intent): Promise<InKernel> {
+  /**
+   * Resolves when the kernel's receipt has the digest of `intent`; else throws, and the intent before stays. `compiled`
+   * is used if it still fits the world.
+   */
+  async change(intent: Intent, compiled?: Compiled): Promise<InKernel> {
     return this.#exclusive(async () => {
       const before = this.#intent;
       this.#intent = intent;
       try {
-        return await this.#send();
+        return await this.#send(compiled);
       } catch (error) {
         this.#intent = before;
         throw error;
@@ -157,7 +160,7 @@ export class Distributor {
     }
   }
 
-  async #send(): Promise<InKernel> {
+  async #send(ready?: Compiled): Promise<InKernel> {
     let failure = "";
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
       const session = this.#deps.session();
@@ -166,7 +169,10 @@ export class Distributor {
           help: "`bulkhead status` tells more",
         });
       }
-      const compiled = this.compile(this.#intent);
+      const compiled =
+        ready?.world === this.#deps.world() && ready.intent.revision === this.#intent.revision
+          ? ready
+          : this.compile(this.#intent);
       this.#deps.onChanging();
       const receipt = await this.#deliver(session, compiled);
       if (typeof receipt !== "string") {

@@ -12,39 +12,36 @@ import {
   type ApplyRequest,
   type RollbackRequest,
 } from "@bulkhead/api";
-import { compareDiagnostics, hasErrors, type Diagnostic, type Receipt } from "@bulkhead/model";
+import type { Diagnostic } from "@bulkhead/model";
+import type { ApplyMode, ChangeSummary, StateStore, StoredFile } from "@bulkhead/store";
+import type { World } from "../world/world.ts";
+import { compareHeld, mergeGiven, readGiven } from "./candidate.ts";
 import {
-  StoreFullError,
-  type ApplyMode,
-  type ChangeSummary,
-  type NewRevision,
-  type Revision,
-  type StateStore,
-  type StoredFile,
-  hashText,
-} from "@bulkhead/store";
-import { buildWorld, type Surroundings, type World } from "../world/world.ts";
-import { compareHeld, mergeGiven, readGiven, type HeldResource } from "./candidate.ts";
+  listsOf,
+  noticesOf,
+  orDiskFull,
+  receiptsOf,
+  recordOf,
+  revertOf,
+  sameEntries,
+  type Change,
+  type InForce,
+} from "./change.ts";
+import type { ChainWatch } from "./chain-watch.ts";
 import type { Compiled, Distributor, InKernel } from "./distributor.ts";
-import { sessionsCut } from "./lockout.ts";
+import { judge, readSound } from "./judgement.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
-import { runPolicyTests, type TestResult } from "./policy-tests.ts";
 import { readPolicy, type Reading } from "./reading.ts";
-
-/** What is in force, in every form it is asked for. */
-export interface InForce {
-  readonly revision: number;
-  readonly record: Revision | null;
-  readonly held: readonly HeldResource[];
-  readonly reading: Reading;
-}
 
 export interface GovernorDeps {
   readonly store: StateStore;
+  readonly chain: ChainWatch;
   readonly log: Logger;
   readonly now: () => number;
-  readonly surroundings: () => Surroundings;
+  readonly worldUnder: (reading: Reading) => World;
   readonly distributor: () => Distributor;
+  /** Throws ApiFailure `agent-away` when nobody would hear. */
+  readonly requireAgent: () => void;
   /** Render on the agent, for dry runs. */
   readonly render: (compiled: Compiled) => Promise<string>;
   /** Most entries the driver takes; 0 when not known. */
@@ -52,21 +49,10 @@ export interface GovernorDeps {
   readonly onChange: (inForce: InForce) => void;
 }
 
-interface Change {
-  readonly kind: NewRevision["kind"];
-  readonly held: readonly HeldResource[];
-  readonly changes: ChangeSummary;
-  readonly files: readonly StoredFile[];
-  readonly mode: ApplyMode;
-  readonly author: string;
-  readonly reason: string;
-  readonly force: boolean;
-  readonly dryRun: boolean;
-  readonly strict: boolean;
-  readonly confirmSeconds?: number;
-  readonly restores?: number;
-  readonly diagnostics: readonly Diagnostic[];
-}
+type Filled<T, O extends keyof T> = Required<Omit<T, O>> & Pick<T, O>;
+
+/** Longest time setTimeout takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class Governor {
   readonly #deps: GovernorDeps;
@@ -90,67 +76,49 @@ export class Governor {
     return this.#inForce;
   }
 
-  apply(
-    request: Required<Omit<ApplyRequest, "confirmSeconds">> & Pick<ApplyRequest, "confirmSeconds">,
-  ): Promise<ApplyAnswer> {
+  apply(request: Filled<ApplyRequest, "confirmSeconds">): Promise<ApplyAnswer> {
     return this.#exclusive(async () => {
       const given = readGiven(request.files);
       const { held, changes } = mergeGiven(this.#inForce.held, given, request);
-      return this.#make({
-        kind: "apply",
-        held,
-        changes,
-        files: request.files,
-        diagnostics: given.diagnostics,
-        mode: request.mode,
-        author: request.author,
-        reason: request.reason,
-        force: request.force,
-        dryRun: request.dryRun,
-        strict: request.strict,
-        ...(request.confirmSeconds === undefined ? {} : { confirmSeconds: request.confirmSeconds }),
-      });
+      const { diagnostics } = given;
+      return this.#make({ kind: "apply", ...request, held, changes, diagnostics });
     });
   }
 
-  rollback(
-    request: Required<Omit<RollbackRequest, "confirmSeconds" | "mode">> &
-      Pick<RollbackRequest, "confirmSeconds" | "mode">,
-  ): Promise<ApplyAnswer> {
+  rollback(request: Filled<RollbackRequest, "confirmSeconds" | "mode">): Promise<ApplyAnswer> {
     return this.#exclusive(async () => {
-      const found = await readRevision(this.#deps.store, request.revision);
+      const { revision, mode, ...options } = request;
+      const found = await readRevision(this.#deps.store, revision);
       if (found === null) {
-        throw new ApiFailure("unknown-revision", `there is no revision ${request.revision}`, {
+        throw new ApiFailure("unknown-revision", `there is no revision ${revision}`, {
           help: "`bulkhead history` lists them",
         });
       }
-      const { mode } = request;
       const held =
         mode === undefined
           ? found.held
           : found.held.map((one) => ({ ...one, stored: { ...one.stored, mode } }));
       return this.#make({
+        ...options,
         kind: "rollback",
         held,
         changes: compareHeld(this.#inForce.held, held),
         files: [],
         diagnostics: [],
         mode: mode ?? found.revision?.mode ?? "audit",
-        author: request.author,
-        reason: request.reason === "" ? `back to revision ${request.revision}` : request.reason,
-        force: request.force,
+        reason: request.reason === "" ? `back to revision ${revision}` : request.reason,
         dryRun: false,
         strict: false,
-        restores: request.revision,
-        ...(request.confirmSeconds === undefined ? {} : { confirmSeconds: request.confirmSeconds }),
+        restores: revision,
       });
     });
   }
 
   confirm(): Promise<number> {
     return this.#exclusive(async () => {
-      const pending = await this.#deps.store.pendingConfirm();
-      if (pending === null || !(await full(() => this.#deps.store.confirm(this.#deps.now())))) {
+      const { store, now } = this.#deps;
+      const pending = await store.pendingConfirm();
+      if (pending === null || !(await orDiskFull(() => store.confirm(now())))) {
         throw new ApiFailure("nothing-to-confirm", "no change waits to be confirmed", {
           help: "it may have reverted by itself: see `bulkhead history`",
         });
@@ -171,216 +139,110 @@ export class Governor {
     await this.#queue;
   }
 
-  /** How the world looks under a reading: the same surroundings, other names. */
-  worldUnder(reading: Reading): World {
-    return buildWorld(reading.declared, this.#deps.surroundings());
-  }
-
-  /** What the files would make of the policy in force, unless they hold an error. For questions that change nothing. */
+  /** What files would make of the policy in force; throws when they hold an error. Changes nothing. */
   consider(request: {
-    files: readonly StoredFile[];
-    mode: ApplyMode;
-    prune: boolean;
-    strict: boolean;
+    readonly files: readonly StoredFile[];
+    readonly mode: ApplyMode;
+    readonly prune: boolean;
+    readonly strict: boolean;
   }): {
     readonly reading: Reading;
     readonly changes: ChangeSummary;
-    readonly held: readonly HeldResource[];
     readonly diagnostics: readonly Diagnostic[];
   } {
     const given = readGiven(request.files);
     const { held, changes } = mergeGiven(this.#inForce.held, given, request);
-    const { reading, diagnostics } = this.#read(held, given.diagnostics, request.strict);
-    return { reading, changes, held, diagnostics };
-  }
-
-  #read(
-    held: readonly HeldResource[],
-    parsed: readonly Diagnostic[],
-    strict: boolean,
-  ): { readonly reading: Reading; readonly diagnostics: readonly Diagnostic[] } {
-    const reading = readPolicy(held, { now: this.#deps.now(), strict });
-    const diagnostics = [...parsed, ...reading.diagnostics].toSorted(compareDiagnostics);
-    if (hasErrors(diagnostics)) {
-      const errors = diagnostics.filter(({ severity }) => severity === "error").length;
-      throw new ApiFailure(
-        "bad-policy",
-        `${errors} ${errors === 1 ? "error" : "errors"}: nothing was changed`,
-        { diagnostics },
-      );
-    }
-    return { reading, diagnostics };
+    const options = { now: this.#deps.now(), strict: request.strict, known: this.#inForce };
+    return { ...readSound(held, given.diagnostics, options), changes };
   }
 
   async #make(change: Change): Promise<ApplyAnswer> {
-    const { store, now, distributor } = this.#deps;
+    const { store, now, distributor, worldUnder } = this.#deps;
     const startedAt = now();
-    const { reading, diagnostics } = this.#read(change.held, change.diagnostics, change.strict);
-    const world = this.worldUnder(reading);
-    const tests = runPolicyTests(reading.tests, reading.set, world, startedAt);
-    if (tests.some(({ passed }) => !passed)) throw testsFailed(tests, diagnostics);
-    const notices = this.#lockout(change, reading, world);
-    const revision = this.#inForce.revision + 1;
-    const compiled = distributor().compile({ revision, set: reading.set }, world);
-    this.#fits(compiled);
+    const before = this.#inForce;
+    const { reading, compiled, diagnostics, tests, notices } = judge(change, {
+      inForce: before,
+      now: startedAt,
+      worldUnder,
+      compile: ({ set }, world) =>
+        distributor().compile({ revision: before.revision + 1, set }, world),
+      capacity: this.#deps.capacity(),
+    });
     const answer = {
       mode: change.mode,
+      dryRun: change.dryRun,
       resources: listsOf(change.changes),
       tests: tests.map((test) => ({ ...test })),
       diagnostics: [...diagnostics],
-      notices: [...notices, ...noticesOf(this.#inForce.held, change)],
+      notices: [...notices, ...noticesOf(before.held, change)],
     };
+    const took = () => ({ tookMs: now() - startedAt });
     if (change.dryRun) {
+      const { digest } = compiled;
       const ruleset = await this.#deps.render(compiled);
-      const tookMs = now() - startedAt;
-      return {
-        ...answer,
-        revision: this.#inForce.revision,
-        dryRun: true,
-        changed: false,
-        digest: compiled.digest,
-        receipts: [],
-        ruleset,
-        tookMs,
-      };
+      const { revision } = before;
+      return { ...answer, revision, changed: false, digest, receipts: [], ruleset, ...took() };
     }
     await this.#assertIntact(change);
-    if (
-      change.kind === "apply" &&
-      sameEntries(this.#inForce.held, change.held) &&
-      this.#inForce.revision > 0
-    ) {
-      return { ...answer, ...(await this.#unchanged()), tookMs: now() - startedAt };
+    this.#deps.requireAgent();
+    if (before.revision > 0 && change.kind === "apply" && sameEntries(before.held, change.held)) {
+      const { revision } = before;
+      const held = await distributor().change({ revision, set: before.reading.set });
+      const { digest } = held.compiled;
+      return { ...answer, revision, changed: false, digest, receipts: receiptsOf(held), ...took() };
     }
 
-    const before = this.#inForce;
-    const confirmBy =
-      change.confirmSeconds === undefined ? undefined : startedAt + change.confirmSeconds * 1000;
-    const record = await full(() =>
-      store.append(
-        recordOf(change, startedAt),
-        change.files,
-        confirmBy === undefined ? {} : { confirmBy },
-      ),
+    const { confirmSeconds } = change;
+    const confirm =
+      confirmSeconds === undefined ? {} : { confirmBy: startedAt + confirmSeconds * 1000 };
+    const record = await orDiskFull(() =>
+      store.append(recordOf(change, startedAt), change.files, confirm),
     );
-    this.#adopt({ revision: record.revision, record, held: change.held, reading });
-    let sent: InKernel;
+    const { revision } = record;
+    this.#adopt({ revision, record, held: change.held, reading });
+    let inKernel: InKernel;
     try {
-      sent = await distributor().change({ revision: record.revision, set: reading.set });
+      inKernel = await distributor().change({ revision, set: reading.set }, compiled);
     } catch (error) {
-      await this.#takeBack(before, `the kernel did not take revision ${record.revision}`);
+      await this.#takeBack(before, `the kernel did not take revision ${revision}`);
       throw error;
     }
-    if (confirmBy !== undefined) this.#awaitConfirmation(confirmBy);
-    else clearTimeout(this.#deadline);
-    return {
-      ...answer,
-      revision: record.revision,
-      dryRun: false,
-      changed: true,
-      digest: sent.compiled.digest,
-      receipts: [{ host: sent.host, ...receiptView(sent.receipt), matches: true }],
-      ...(confirmBy === undefined ? {} : { confirmBy }),
-      tookMs: now() - startedAt,
-    };
-  }
-
-  #lockout(change: Change, reading: Reading, world: World): readonly string[] {
-    const before = {
-      set: this.#inForce.reading.set,
-      world: this.worldUnder(this.#inForce.reading),
-    };
-    const cuts = sessionsCut(before, { set: reading.set, world }, this.#deps.now());
-    if (cuts.length === 0) return [];
-    const lines = cuts.map(
-      ({ session, by }) =>
-        `${session.what} from ${session.source} to ${session.destination}:${session.port} would be cut by \`${by}\``,
-    );
-    if (change.force && change.reason !== "") return lines.map((line) => `forced: ${line}`);
-    if (change.kind === "revert") return lines;
-    throw new ApiFailure("lockout", `${lines.join("; ")}: nothing was changed`, {
-      help: change.force
-        ? 'forcing it needs a reason: `--force --reason "…"`'
-        : 'allow it first, or, if it is meant, say `--force --reason "…"` with `--confirm 60s`',
-    });
-  }
-
-  #fits(compiled: Compiled): void {
-    const limit = this.#deps.capacity();
-    const { exactEntries, rangeEntries, overlayEntries, rows } = compiled.result.capacity;
-    const entries = exactEntries + rangeEntries + overlayEntries + rows;
-    if (limit > 0 && entries > limit) {
-      throw new ApiFailure(
-        "capacity",
-        `the set needs ${entries} entries and the kernel takes ${limit}: nothing was changed`,
-        {
-          help: "select workloads by fewer, broader labels, or take CIDRs together",
-        },
-      );
-    }
-  }
-
-  async #unchanged(): Promise<
-    Pick<ApplyAnswer, "revision" | "dryRun" | "changed" | "digest" | "receipts">
-  > {
-    const { revision, reading } = this.#inForce;
-    const { compiled, receipt, host } = await this.#deps
-      .distributor()
-      .change({ revision, set: reading.set });
-    return {
-      revision,
-      dryRun: false,
-      changed: false,
-      digest: compiled.digest,
-      receipts: [{ host, ...receiptView(receipt), matches: true }],
-    };
+    clearTimeout(this.#deadline);
+    if (confirm.confirmBy !== undefined) this.#awaitConfirmation(confirm.confirmBy);
+    const { digest } = inKernel.compiled;
+    const receipts = receiptsOf(inKernel);
+    return { ...answer, revision, changed: true, digest, receipts, ...confirm, ...took() };
   }
 
   async #assertIntact(change: Change): Promise<void> {
-    const chain = await this.#deps.store.verifyChain();
-    if (chain.intact || change.kind === "revert") return;
-    if (change.force && change.reason !== "") return;
+    const chain = await this.#deps.chain.check();
+    if (chain.intact || (change.force && change.reason !== "")) return;
     throw new ApiFailure(
       "history-broken",
       `revision ${chain.brokenAt} was altered after it was accepted: nothing was changed`,
-      {
-        help: 'find out who did it; `--force --reason "…"` goes on regardless',
-      },
+      { help: 'find out who did it; `--force --reason "…"` goes on regardless' },
     );
   }
 
   /** Brings back what was in force, as a revision of its own. */
   async #takeBack(before: InForce, reason: string): Promise<void> {
+    const { store, log, now, distributor } = this.#deps;
     const failed = this.#inForce;
     this.#adopt({ ...before, revision: failed.revision });
-    this.#deps.distributor().adopt({ revision: failed.revision, set: before.reading.set });
+    distributor().adopt({ revision: failed.revision, set: before.reading.set });
     try {
-      const record = await this.#deps.store.append(
-        {
-          time: this.#deps.now(),
-          kind: "revert",
-          author: "bulkhead",
-          reason,
-          mode: before.record?.mode ?? "audit",
-          forced: false,
-          changes: compareHeld(failed.held, before.held),
-          given: [],
-          resources: before.held.map(({ stored }) => stored),
-          restores: before.revision,
-        },
-        [],
-        { settles: "reverted" },
-      );
+      const revert = revertOf(failed, before, reason, now());
+      const record = await store.append(revert, [], { settles: "reverted" });
       this.#adopt({ ...before, revision: record.revision, record });
-      this.#deps.distributor().adopt({ revision: record.revision, set: before.reading.set });
+      distributor().adopt({ revision: record.revision, set: before.reading.set });
     } catch (error) {
-      this.#deps.log.error({ err: error }, "the return to the former policy could not be recorded");
+      log.error({ err: error }, "the return to the former policy could not be recorded");
     }
   }
 
   #awaitConfirmation(deadline: number): void {
     clearTimeout(this.#deadline);
-    const wait = Math.min(Math.max(0, deadline - this.#deps.now()), 2 ** 31 - 1);
+    const wait = Math.min(Math.max(0, deadline - this.#deps.now()), MAX_TIMER_MS);
     this.#deadline = setTimeout(() => {
       this.#exclusive(() => this.#revertUnconfirmed()).catch((error: unknown) => {
         this.#deps.log.error(
@@ -393,7 +255,7 @@ export class Governor {
   }
 
   async #revertUnconfirmed(): Promise<void> {
-    const { store, now, log } = this.#deps;
+    const { store, now, log, distributor } = this.#deps;
     const pending = await store.pendingConfirm();
     if (pending === null) return;
     if (pending.deadline > now()) {
@@ -402,31 +264,17 @@ export class Governor {
     }
     const found = await readRevision(store, pending.revertsTo);
     if (found === null) throw new Error(`revision ${pending.revertsTo} is gone`);
-    const { held } = found;
+    const { held, revision: restored } = found;
     const reading = readPolicy(held, { now: now(), strict: false });
-    const record = await store.append(
-      {
-        time: now(),
-        kind: "revert",
-        author: "bulkhead",
-        reason: `revision ${pending.revision} was not confirmed in time`,
-        mode: found.revision?.mode ?? "audit",
-        forced: false,
-        changes: compareHeld(this.#inForce.held, held),
-        given: [],
-        resources: held.map(({ stored }) => stored),
-        restores: pending.revertsTo,
-      },
-      [],
-      { settles: "reverted" },
-    );
-    log.warn(
-      { revision: pending.revision, restores: pending.revertsTo },
-      "a change was not confirmed in time and is taken back",
-    );
+    const to = { held, record: restored, revision: pending.revertsTo };
+    const reason = `revision ${pending.revision} was not confirmed in time`;
+    const record = await store.append(revertOf(this.#inForce, to, reason, now()), [], {
+      settles: "reverted",
+    });
+    log.warn({ restores: pending.revertsTo }, reason);
     this.#adopt({ revision: record.revision, record, held, reading });
     // Also when the agent is away: it is told as soon as it is back.
-    this.#deps.distributor().adopt({ revision: record.revision, set: reading.set });
+    distributor().adopt({ revision: record.revision, set: reading.set });
   }
 
   #adopt(inForce: InForce): void {
@@ -439,85 +287,4 @@ export class Governor {
     this.#queue = result.catch(() => undefined);
     return result;
   }
-}
-
-/** A full disk in the API's words. */
-async function full<T>(write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!(error instanceof StoreFullError)) throw error;
-    throw new ApiFailure("store-full", `${error.message}: nothing was changed`, {
-      help: "make room on the disk that holds the state directory; enforcement goes on meanwhile",
-      cause: error,
-    });
-  }
-}
-
-function recordOf(change: Change, time: number): NewRevision {
-  return {
-    time,
-    kind: change.kind,
-    author: change.author,
-    reason: change.reason,
-    mode: change.mode,
-    forced: change.force,
-    changes: change.changes,
-    given: change.files.map(({ name, text }) => ({ name, hash: hashText(text) })),
-    resources: change.held.map(({ stored }) => stored),
-    ...(change.restores === undefined ? {} : { restores: change.restores }),
-  };
-}
-
-function sameEntries(before: readonly HeldResource[], after: readonly HeldResource[]): boolean {
-  return (
-    JSON.stringify(before.map(({ stored }) => stored)) ===
-    JSON.stringify(after.map(({ stored }) => stored))
-  );
-}
-
-function listsOf(changes: ChangeSummary): ApplyAnswer["resources"] {
-  return {
-    added: [...changes.added],
-    changed: [...changes.changed],
-    removed: [...changes.removed],
-    unchanged: [...changes.unchanged],
-    kept: [...changes.kept],
-  };
-}
-
-/** What a person may not expect of their change. */
-function noticesOf(before: readonly HeldResource[], change: Change): readonly string[] {
-  const was = new Map(before.map(({ stored }) => [stored.key, stored.mode]));
-  const weaker = change.held.filter(
-    ({ stored }) => stored.mode === "audit" && was.get(stored.key) === "enforce",
-  );
-  const notices: string[] = [];
-  if (weaker.length > 0) {
-    notices.push(
-      `${weaker.length} resources that were enforced are only audited now; \`--mode enforce\` keeps them enforced`,
-    );
-  }
-  if (change.changes.kept.length > 0) {
-    notices.push(
-      `${change.changes.kept.length} resources are in force that these files do not hold; \`--prune\` removes them`,
-    );
-  }
-  return notices;
-}
-
-function testsFailed(tests: readonly TestResult[], diagnostics: readonly Diagnostic[]): ApiFailure {
-  const failed = tests.filter(({ passed }) => !passed);
-  const lines = failed.map(
-    ({ test, message, source }) => `${source.file}:${source.line}: ${test}: ${message}`,
-  );
-  return new ApiFailure(
-    "tests-failed",
-    `${failed.length} of ${tests.length} policy tests fail: nothing was changed\n${lines.join("\n")}`,
-    { diagnostics },
-  );
-}
-
-function receiptView({ revision, digest, driver, readAt, entries }: Receipt) {
-  return { revision, digest, driver, readAt, entries };
 }

@@ -2,7 +2,12 @@
  * From held resources to what the engine works on. Each resource counts with the mode it was applied with: what was
  * applied in audit is staged, whatever the others are.
  */
-import { buildPolicySet, type DeclaredInventory, type PolicyTest } from "@bulkhead/dialects";
+import {
+  buildPolicySet,
+  type DeclaredInventory,
+  type PolicyTest,
+  type Resource,
+} from "@bulkhead/dialects";
 import type { Block, Diagnostic, PolicySet } from "@bulkhead/model";
 import type { Declared } from "../world/declared.ts";
 import type { NamedSet } from "../world/naming.ts";
@@ -16,20 +21,30 @@ export interface Reading {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+export interface ReadOptions {
+  readonly now: number;
+  readonly strict: boolean;
+  /** What was read before: where nobody was declared anew, the declarations stay the same object. */
+  readonly known?: { readonly held: readonly HeldResource[]; readonly reading: Reading };
+}
+
 export function readPolicy(
   held: readonly HeldResource[],
-  options: { readonly now: number; readonly strict: boolean },
+  { now, strict, known }: ReadOptions,
 ): Reading {
   const built = buildPolicySet(
     held.map(({ resource }) => resource),
-    { ...options, mode: "enforce" },
+    { now, strict, mode: "enforce" },
   );
   const audited = new Set(
     held.filter(({ stored }) => stored.mode === "audit").map(({ stored }) => stored.key),
   );
   return {
     set: staged(built.set, audited),
-    declared: declaredOf(built.inventory),
+    declared:
+      known !== undefined && sameDeclarations(known.held, held)
+        ? known.reading.declared
+        : declaredOf(built.inventory),
     networkSets: built.networkSets.map(({ namespace, name, cidrs }) => ({
       name: `${namespace}/${name}`,
       cidrs,
@@ -62,4 +77,19 @@ function declaredOf({ workloads, namespaces, bindings }: DeclaredInventory): Dec
       return binding === undefined ? { workload } : { workload, binding };
     }),
   };
+}
+
+function sameDeclarations(
+  before: readonly HeldResource[],
+  after: readonly HeldResource[],
+): boolean {
+  const [old, fresh] = [before, after].map((list) =>
+    list.map(({ resource }) => resource).filter(declares),
+  );
+  return old?.length === fresh?.length && old?.every((one, at) => one === fresh?.[at]) === true;
+}
+
+function declares(resource: Resource): boolean {
+  if (resource.dialect === "kubernetes") return resource.role !== "policy";
+  return resource.object.kind === "Inventory";
 }

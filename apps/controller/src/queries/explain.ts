@@ -3,7 +3,7 @@ import { ApiFailure, type ExplainAnswer, type ExplainQuery, type TraceStep } fro
 import { explain, type DirectionTrace, type Explanation } from "@bulkhead/engine";
 import { printResources } from "@bulkhead/dialects";
 import { ICMP, ICMPV6, parseIp, parsePort, type Edge, type Mode } from "@bulkhead/model";
-import type { InForce } from "../policy/governor.ts";
+import type { InForce } from "../policy/change.ts";
 import type { World } from "../world/world.ts";
 import { resolveEnd, type NamedEnd } from "./ends.ts";
 

@@ -4,7 +4,7 @@ import type { Mode } from "@bulkhead/model";
 import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
-import type { InForce } from "../policy/governor.ts";
+import type { InForce } from "../policy/change.ts";
 import type { World } from "../world/world.ts";
 
 export interface StatusInput {

@@ -1,7 +1,7 @@
 /** The workloads as the API shows them: who, where, how far policy goes, and which resources select them. */
 import type { WorkloadView, WorkloadsAnswer } from "@bulkhead/api";
 import { matches, type Block, type Mode, type Workload } from "@bulkhead/model";
-import type { InForce } from "../policy/governor.ts";
+import type { InForce } from "../policy/change.ts";
 import type { World } from "../world/world.ts";
 
 export function listWorkloads(

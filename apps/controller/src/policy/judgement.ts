@@ -1,0 +1,112 @@
+/** Whether a change may be made: every reason against it is found before anything is touched. */
+import { ApiFailure } from "@bulkhead/api";
+import { compareDiagnostics, hasErrors, type Diagnostic } from "@bulkhead/model";
+import type { World } from "../world/world.ts";
+import type { HeldResource } from "./candidate.ts";
+import type { Change, InForce } from "./change.ts";
+import type { Compiled } from "./distributor.ts";
+import { sessionsCut } from "./lockout.ts";
+import { runPolicyTests, type TestResult } from "./policy-tests.ts";
+import { readPolicy, type Reading } from "./reading.ts";
+
+export interface JudgementContext {
+  readonly inForce: InForce;
+  readonly now: number;
+  /** How the world looks under a reading: the same surroundings, other names. */
+  readonly worldUnder: (reading: Reading) => World;
+  readonly compile: (reading: Reading, world: World) => Compiled;
+  /** Most entries the driver takes; 0 when not known. */
+  readonly capacity: number;
+}
+
+export interface Judged {
+  readonly reading: Reading;
+  readonly world: World;
+  readonly compiled: Compiled;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly tests: readonly TestResult[];
+  /** What it cuts, and was told to cut. */
+  readonly notices: readonly string[];
+}
+
+/** Throws ApiFailure with everything that is wrong. */
+export function judge(change: Change, context: JudgementContext): Judged {
+  const { inForce, now } = context;
+  const { reading, diagnostics } = readSound(change.held, change.diagnostics, {
+    now,
+    strict: change.strict,
+    known: inForce,
+  });
+  const world = context.worldUnder(reading);
+  const tests = runPolicyTests(reading.tests, reading.set, world, now);
+  if (tests.some(({ passed }) => !passed)) throw testsFailed(tests, diagnostics);
+  const notices = cuts(change, reading, world, context);
+  const compiled = context.compile(reading, world);
+  assertFits(compiled, context.capacity);
+  return { reading, world, compiled, diagnostics, tests, notices };
+}
+
+/** Throws ApiFailure `bad-policy` with every diagnostic when one of them is an error. */
+export function readSound(
+  held: readonly HeldResource[],
+  parsed: readonly Diagnostic[],
+  options: Parameters<typeof readPolicy>[1],
+): { readonly reading: Reading; readonly diagnostics: readonly Diagnostic[] } {
+  const reading = readPolicy(held, options);
+  const diagnostics = [...parsed, ...reading.diagnostics].toSorted(compareDiagnostics);
+  if (hasErrors(diagnostics)) {
+    const errors = diagnostics.filter(({ severity }) => severity === "error").length;
+    throw new ApiFailure(
+      "bad-policy",
+      `${errors} ${errors === 1 ? "error" : "errors"}: nothing was changed`,
+      { diagnostics },
+    );
+  }
+  return { reading, diagnostics };
+}
+
+function cuts(
+  change: Change,
+  reading: Reading,
+  world: World,
+  { inForce, now, worldUnder }: JudgementContext,
+): readonly string[] {
+  if (world.sessions.length === 0) return [];
+  const before = { set: inForce.reading.set, world: worldUnder(inForce.reading) };
+  const found = sessionsCut(before, { set: reading.set, world }, now);
+  if (found.length === 0) return [];
+  const lines = found.map(({ session, by }) => {
+    const { what, source, destination, port } = session;
+    return `${what} from ${source} to ${destination} port ${port} would be cut by \`${by}\``;
+  });
+  if (change.force && change.reason !== "") return lines.map((line) => `forced: ${line}`);
+  throw new ApiFailure("lockout", `${lines.join("; ")}: nothing was changed`, {
+    help: change.force
+      ? 'forcing it needs a reason: `--force --reason "…"`'
+      : 'allow it first, or, if it is meant, say `--force --reason "…"` with `--confirm 60s`',
+  });
+}
+
+function assertFits(compiled: Compiled, limit: number): void {
+  const { exactEntries, rangeEntries, overlayEntries, rows } = compiled.result.capacity;
+  const entries = exactEntries + rangeEntries + overlayEntries + rows;
+  if (limit > 0 && entries > limit) {
+    throw new ApiFailure(
+      "capacity",
+      `the set needs ${entries} entries and the kernel takes ${limit}: nothing was changed`,
+      { help: "select workloads by fewer, broader labels, or take CIDRs together" },
+    );
+  }
+}
+
+function testsFailed(tests: readonly TestResult[], diagnostics: readonly Diagnostic[]): ApiFailure {
+  const failed = tests.filter(({ passed }) => !passed);
+  const lines = failed.map(
+    ({ test, message, source }) => `${source.file}:${source.line}: ${test}: ${message}`,
+  );
+  return new ApiFailure(
+    "tests-failed",
+    `${failed.length} of ${tests.length} policy tests fail: nothing was changed\n${lines.join("\n")}`,
+    { diagnostics },
+  );
+}
