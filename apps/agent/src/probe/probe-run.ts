@@ -33,6 +33,8 @@ interface Running {
   readonly witnessPlace: Observation["witness"];
   /** Shows that the packet left a workload; absent for probes from the host. */
   readonly departure: Witness | null;
+  /** Asked at the end: could a packet have been handed to the destination? */
+  readonly reachable: () => boolean | null;
   readonly missedBefore: number;
   readonly sighting: Sighting;
   readonly sentAt: number;
@@ -54,11 +56,16 @@ export interface ProbeRun {
   step(): void;
 }
 
-/** `isOwnAddress`: does the agent's own namespace have the address? `clock`: milliseconds, monotonic. */
-export function createProbeRun(
-  isOwnAddress: (address: IpAddress) => boolean,
-  clock: () => number,
-): ProbeRun {
+/** What the agent's own namespace knows of addresses. */
+export interface Surroundings {
+  /** Does the agent's own namespace have the address? */
+  isOwnAddress(address: IpAddress): boolean;
+  /** Has the destination resolved; the result says whether that succeeded, null where it is not for us to resolve. */
+  reachability(request: ProbeRequest, place: Observation["witness"]): () => boolean | null;
+}
+
+/** `clock`: milliseconds, monotonic. */
+export function createProbeRun(surroundings: Surroundings, clock: () => number): ProbeRun {
   const running = new Set<Running>();
   const bySighting = new Map<Sighting, Running>();
   const byDeparture = new Map<Sighting, Running>();
@@ -70,10 +77,11 @@ export function createProbeRun(
   const start = (request: ProbeRequest, done: (result: ProbeResult) => void): void => {
     const releases: (() => void)[] = [];
     const release = (): void => {
-      for (const one of releases.splice(0)) one();
+      // The last opened first: the source closes its connection before the listener goes.
+      for (const one of releases.splice(0).toReversed()) one();
     };
     try {
-      const place = placeOf(request, isOwnAddress);
+      const place = placeOf(request, surroundings);
       const witness = share(
         witnesses,
         witnessKey(request, place),
@@ -98,6 +106,8 @@ export function createProbeRun(
         request.sourceNetns === undefined
           ? null
           : share(witnesses, TRANSIT, openTransitWitness, releases);
+      // Before sending, so that resolution and probe go side by side.
+      const reachable = surroundings.reachability(request, place);
       const missedBefore = witness.missed();
       const probe: Running = {
         request,
@@ -105,6 +115,7 @@ export function createProbeRun(
         witness,
         witnessPlace: place,
         departure,
+        reachable,
         missedBefore,
         sighting,
         sentAt: clock(),
@@ -213,6 +224,7 @@ function resultOf(
   const observation: Observation = {
     ...seen,
     departed: probe.departure === null ? null : probe.departed,
+    reachable: probe.reachable(),
     connected,
     witnessed,
     answerable: attempt.answerable,
@@ -234,6 +246,7 @@ function troubled({ expectPass }: ProbeRequest, trouble: string): ProbeResult {
   const observation: Observation = {
     sent: false,
     departed: null,
+    reachable: null,
     connected: false,
     witnessed: false,
     answerable: true,
@@ -262,10 +275,10 @@ function sentenceOf(error: unknown, { source, destination }: ProbeRequest): stri
 
 function placeOf(
   { destination, destinationNetns }: ProbeRequest,
-  isOwnAddress: (address: IpAddress) => boolean,
+  surroundings: Surroundings,
 ): Observation["witness"] {
   if (destinationNetns !== undefined) return "destination";
-  return isOwnAddress(destination) ? "host" : "uplink";
+  return surroundings.isOwnAddress(destination) ? "host" : "uplink";
 }
 
 function openWitness(

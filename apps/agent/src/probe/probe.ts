@@ -47,6 +47,8 @@ export interface Observation {
   readonly departed: boolean | null;
   readonly connected: boolean;
   readonly witnessed: boolean;
+  /** The destination's link address is known, so that a packet let through would arrive; null where that is not ours to resolve. */
+  readonly reachable: boolean | null;
   /** Would an answer come if the packet arrived and the way back is open? Not from a service whose protocol we do not speak. */
   readonly answerable: boolean;
   /** Where the second witness stood. */
@@ -102,6 +104,12 @@ export function judge(
   // No neighbour, no route, a firewall inside the source: silence then says nothing about the policy.
   if (seen.departed === false)
     return { agree: false, outcome: "inconclusive", detail: "the packet never left the source" };
+  if (seen.reachable === false)
+    return {
+      agree: false,
+      outcome: "inconclusive",
+      detail: "the destination does not answer on its link, so nothing would have arrived anyway",
+    };
   if (seen.missed > 0)
     return {
       agree: false,

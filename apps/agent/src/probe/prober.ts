@@ -1,10 +1,11 @@
 /**
- * Probes for the agent's main thread: one thread does them all, side by side, and is started on first use. A thread that
- * dies takes its probes with it as inconclusive, and the next probe starts another.
+ * Probes for the agent: one process does them all, side by side, and is started on first use. A process that dies takes
+ * its probes with it as inconclusive, and the next probe starts another.
  */
-import { Worker } from "node:worker_threads";
+import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import type { ProbeRequest, ProbeResult } from "./probe.ts";
-import type { ProbeOrderMessage, ProberSetup, ProbeResultMessage } from "./worker.ts";
+import type { ProbeOrderMessage, ProbeResultMessage } from "./prober-process.ts";
 
 export interface Prober {
   /** An empty namespace path means the same as none. Never rejects: what cannot be tried is `inconclusive`. Many may run at once. */
@@ -17,55 +18,75 @@ interface Pending {
   readonly resolve: (result: ProbeResult) => void;
 }
 
+const PROGRAM = fileURLToPath(new URL("./prober-process.ts", import.meta.url));
+
 /** `netns`: path of the namespace that is "the host" for these probes; default: that of the calling thread. */
 export function createProber(netns?: string): Prober {
-  let worker: Worker | null = null;
+  let running: ChildProcess | null = null;
   let nextId = 1;
   const pending = new Map<number, Pending>();
 
-  const fail = (why: string): void => {
-    for (const { request, resolve } of pending.values()) resolve(inconclusive(request, why));
-    pending.clear();
-  };
-  const started = (): Worker => {
-    if (worker !== null) return worker;
-    const thread = new Worker(new URL("./worker.ts", import.meta.url), {
-      name: "bulkhead-prober",
-      workerData: { netns } satisfies ProberSetup,
+  const start = (): ChildProcess => {
+    const child = spawn(process.execPath, [PROGRAM, ...(netns === undefined ? [] : [netns])], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     let reason = "the prober ended";
-    thread.on("message", ({ id, result }: ProbeResultMessage) => {
+    const ended = (): void => {
+      if (running === child) running = null;
+      for (const { request, resolve } of pending.values()) resolve(inconclusive(request, reason));
+      pending.clear();
+    };
+    child.on("message", (message) => {
+      const { id, result } = message as ProbeResultMessage;
       pending.get(id)?.resolve(result);
       pending.delete(id);
-      if (pending.size === 0) thread.unref();
+      if (pending.size === 0) hold(child, false);
     });
-    thread.on("error", (error) => (reason = `the prober died: ${String(error)}`));
-    thread.on("exit", () => {
-      if (worker === thread) worker = null;
-      fail(reason);
+    child.on("error", (error) => {
+      reason = `the prober could not be started or reached: ${error.message}`;
+      ended();
     });
-    worker = thread;
-    return thread;
+    child.on("exit", (code, signal) => {
+      reason = `the prober ended (${signal ?? `exit status ${code}`})`;
+      ended();
+    });
+    running = child;
+    return child;
   };
 
   return {
     probe: (request) =>
       new Promise((resolve) => {
-        const thread = started();
+        const child = running ?? start();
         const id = nextId++;
         pending.set(id, { request, resolve });
-        thread.ref();
-        thread.postMessage(
-          { id, request: withoutEmptyPaths(request) } satisfies ProbeOrderMessage,
-          [],
-        );
+        hold(child, true);
+        const order: ProbeOrderMessage = { id, request: withoutEmptyPaths(request) };
+        child.send(order, (error) => {
+          if (error === null || !pending.delete(id)) return;
+          resolve(inconclusive(request, `the prober could not be reached: ${error.message}`));
+        });
       }),
     async stop() {
-      const thread = worker;
-      worker = null;
-      await thread?.terminate();
+      const child = running;
+      running = null;
+      if (child === null) return;
+      const exited = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await exited;
     },
   };
+}
+
+/** A prober at rest keeps nobody from ending. */
+function hold(child: ChildProcess, busy: boolean): void {
+  if (busy) {
+    child.ref();
+    child.channel?.ref();
+  } else {
+    child.unref();
+    child.channel?.unref();
+  }
 }
 
 function withoutEmptyPaths({ sourceNetns, destinationNetns, ...rest }: ProbeRequest): ProbeRequest {

@@ -12,6 +12,7 @@ import {
   SOCK_NONBLOCK,
   SOCK_RAW,
   SOCK_STREAM,
+  SOL_SOCKET,
 } from "../kernel/libc.ts";
 import { insideNetns } from "../kernel/netns.ts";
 import { sctpAnswer } from "./payloads.ts";
@@ -27,6 +28,10 @@ export interface Responder {
   close(): void;
 }
 
+const SO_LINGER = 13;
+/** `struct linger`: on, zero seconds. */
+const RESET_ON_CLOSE = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+const data = Buffer.alloc(2048);
 const ECHO_REQUEST = 8 << 8;
 const ECHO_REQUEST_V6 = 128 << 8;
 
@@ -59,7 +64,7 @@ export function openResponder(request: ProbeRequest, netns: string | undefined):
   const close = () => libc().close(fd);
   switch (protocol) {
     case TCP:
-      return { fd, kind: "own", serve: () => acceptAll(fd), close };
+      return tcpResponder(fd);
     case UDP:
       return { fd, kind: "own", serve: () => echoAll(fd, (data) => data), close };
     case SCTP:
@@ -87,30 +92,59 @@ export function transportOf(data: Buffer, family: 4 | 6): Buffer {
   return family === 4 && data.length > 0 ? data.subarray((data.readUInt8(0) & 0x0f) * 4) : data;
 }
 
-function acceptAll(fd: number): void {
-  for (
-    let accepted = libc().accept(fd, SOCK_CLOEXEC);
-    accepted !== null;
-    accepted = libc().accept(fd, SOCK_CLOEXEC)
-  )
-    libc().close(accepted);
+/**
+ * Lets the probe close first, and resets what is left in the end: whoever closes first keeps the port in TIME_WAIT, and a
+ * service that starts a moment later must find it free.
+ */
+function tcpResponder(fd: number): Responder {
+  const accepted = new Set<number>();
+  const end = (connection: number): void => {
+    accepted.delete(connection);
+    libc().close(connection);
+  };
+  return {
+    fd,
+    kind: "own",
+    serve() {
+      for (;;) {
+        const connection = libc().accept(fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (connection === null) break;
+        libc().setsockopt(connection, SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE);
+        accepted.add(connection);
+      }
+      for (const connection of accepted) if (hasEnded(connection)) end(connection);
+    },
+    close() {
+      for (const connection of accepted) end(connection);
+      libc().close(fd);
+    },
+  };
 }
 
-const data = Buffer.alloc(2048);
+/** Has the other side closed or reset the connection? Probes send nothing, so whatever comes is the end. */
+function hasEnded(connection: number): boolean {
+  try {
+    return libc().recvfrom(connection, data, MSG_DONTWAIT) === 0;
+  } catch (error) {
+    if (isKernelError(error)) return true;
+    throw error;
+  }
+}
+
 const from = Buffer.alloc(28);
 
 function echoAll(fd: number, answer: (data: Buffer) => Buffer | null): void {
-  for (;;) {
-    let length: number | null;
-    try {
-      length = libc().recvfrom(fd, data, MSG_DONTWAIT, from);
+  try {
+    for (;;) {
+      const length = libc().recvfrom(fd, data, MSG_DONTWAIT, from);
       if (length === null) return;
       const reply = answer(data.subarray(0, Math.min(length, data.length)));
       const address = from.readUInt16LE(0) === domainOf(4) ? from.subarray(0, 16) : from;
       if (reply !== null) libc().sendto(fd, reply, MSG_DONTWAIT, address);
-    } catch (error) {
-      // An ICMP error about an answer of ours, or an answer that the policy forbids: the prober's side will notice.
-      if (!isKernelError(error)) throw error;
     }
+  } catch (error) {
+    // An ICMP error about an answer of ours, or an answer that the policy forbids: the prober's side notices, and the
+    // next turn goes on with what still waits.
+    if (!isKernelError(error)) throw error;
   }
 }
