@@ -7,6 +7,12 @@ import { describe, expect, it } from "vitest";
 import { createProgram } from "../apps/cli/src/program.ts";
 import { mentionsOf, type Mention } from "./docs/mentions.ts";
 
+type Manifest = {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+};
+
 const root = join(import.meta.dirname, "..");
 
 const documents = globSync(["*.md", "docs/**/*.md", "examples/*/README.md"], {
@@ -77,6 +83,26 @@ describe("the documents name only what exists", () => {
   it("there are documents to hold", () => {
     const wanted = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"];
     expect(documents).toEqual(expect.arrayContaining(wanted));
+  });
+});
+
+describe("docs/decisions/0001-dependencies.md", () => {
+  it("gives a reason for every direct dependency", () => {
+    const text = readFileSync(join(root, "docs/decisions/0001-dependencies.md"), "utf8");
+    const manifests = globSync(["package.json", "{packages,apps,examples}/*/package.json"], {
+      cwd: root,
+    });
+    const direct = manifests.flatMap((path) => {
+      const manifest = JSON.parse(readFileSync(join(root, path), "utf8")) as Manifest;
+      return Object.keys({
+        ...manifest.dependencies,
+        ...manifest.devDependencies,
+        ...manifest.optionalDependencies,
+      });
+    });
+    const chosen = direct.filter((name) => !/^@(?:bulkhead|types)\//.test(name));
+    expect(chosen.length).toBeGreaterThan(20);
+    expect(chosen.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
   });
 });
 

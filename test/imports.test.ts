@@ -59,6 +59,20 @@ describe("the house", () => {
   });
 });
 
+describe("dependencies of rooms", () => {
+  it("are used by the room that declares them", () => {
+    const unused = Object.entries(realDeclared()).flatMap(([folder, names]) => {
+      const sources = listed(`${folder}/**/*.{ts,js}`);
+      const text = sources.map((path) => readFileSync(join(root, path), "utf8")).join("\n");
+      return names
+        .filter((name) => !name.startsWith("@bulkhead/"))
+        .filter((name) => !text.includes(`"${name}"`) && !text.includes(`"${name}/`))
+        .map((name) => `${folder}: ${name}`);
+    });
+    expect(unused).toEqual([]);
+  });
+});
+
 describe("the import rules bite", () => {
   const broken: readonly (readonly [string, string, string, string])[] = [
     [
