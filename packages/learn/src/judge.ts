@@ -6,7 +6,7 @@
 import { ICMP, ICMPV6, type Edge, type FlaggedSource, type SetAsideReason } from "@bulkhead/model";
 import { sourceKey, wasHabitBefore, type BehaviourOptions } from "./behaviour.ts";
 import type { Relation } from "./ends.ts";
-import { substanceOf, wasAnswered } from "./payload.ts";
+import { isContinuing, substanceOf, wasAnswered, wasTaken } from "./payload.ts";
 
 export interface JudgeOptions {
   readonly behaviour: BehaviourOptions;
@@ -61,7 +61,7 @@ export function judgeRelation(
   if (evidence.length === 0) return { kind: "aside", refused };
 
   const windows = evidence.reduce((sum, edge) => sum + edge.windows, 0);
-  if (!evidence.some((edge) => edge.established > 0)) {
+  if (!evidence.some(wasTaken)) {
     return aside("failed", "never answered: the destination refused, or nobody listens");
   }
   const ephemeral = ephemeralDetail(relation, relations, options);
@@ -75,7 +75,12 @@ export function judgeRelation(
   if (!evidence.some(wasAnswered) && windows < options.habitWindows) {
     return aside("one-off", "opened and closed without a word, and not regularly");
   }
-  return { kind: "needed", rare: windows <= options.rareWindows, edges: evidence, refused };
+  return {
+    kind: "needed",
+    rare: windows <= options.rareWindows && !evidence.some(isContinuing),
+    edges: evidence,
+    refused,
+  };
 }
 
 function refuseSource(
@@ -90,7 +95,7 @@ function refuseSource(
       ? { reason: "flagged-source", detail: `answered, but ${tried}` }
       : { reason: "scan", detail: tried };
   }
-  if (edge.windows > 1 && edge.established > 0) return undefined;
+  if (isContinuing(edge) || (edge.windows > 1 && edge.established > 0)) return undefined;
   return { reason: "suspicious-source", detail: `seen once, and ${tried}` };
 }
 
@@ -122,8 +127,9 @@ function ephemeralDetail(
   return `one of ${high.length} high ports between the same two: negotiated, not a service`;
 }
 
-/** A high port that carries data in many windows is a service, whatever its number. */
+/** A high port that carries data in many windows, or without end, is a service, whatever its number. */
 function substanceIsService(relation: Relation): boolean {
   const windows = relation.edges.reduce((sum, edge) => sum + edge.windows, 0);
+  if (relation.edges.some(isContinuing)) return true;
   return windows > 10 && relation.edges.some((edge) => substanceOf(edge) === "data");
 }

@@ -13,10 +13,23 @@ export type Substance =
   /** Not accounted (yet): long-lived connections are counted when they end. */
   | "unknown";
 
-export function substanceOf(
-  edge: Pick<Edge, "source" | "protocol" | "bytes" | "packets" | "established">,
-): Substance {
-  if (edge.established === 0) return "empty";
+type Counted = Pick<
+  Edge,
+  "source" | "protocol" | "bytes" | "packets" | "connections" | "established" | "failed"
+>;
+
+/** Opened before anybody looked, and still alive: only its bytes are seen. */
+export function isContinuing(edge: Counted): boolean {
+  return edge.connections === 0 && edge.failed === 0 && edge.bytes > 0;
+}
+
+/** Did the other end take the connection? */
+export function wasTaken(edge: Counted): boolean {
+  return edge.established > 0 || isContinuing(edge);
+}
+
+export function substanceOf(edge: Counted): Substance {
+  if (!wasTaken(edge)) return "empty";
   if (edge.bytes === 0 || edge.packets === 0) return "unknown";
   const six = edge.source.address.includes(":");
   if (edge.protocol !== TCP) return edge.bytes > edge.packets * (six ? 48 : 28) ? "data" : "empty";
@@ -25,6 +38,6 @@ export function substanceOf(
 }
 
 /** Something answered, and not merely with a handshake, as far as can be told. */
-export function wasAnswered(edge: Parameters<typeof substanceOf>[0]): boolean {
-  return substanceOf(edge) !== "empty";
+export function wasAnswered(edge: Counted): boolean {
+  return substanceOf(edge) !== "empty" || isContinuing(edge);
 }

@@ -13,7 +13,7 @@ function lineKey(item: SetAside): string {
   const source = sourceKey(item.edge);
   return isSearch(item)
     ? [item.reason, source].join("\n")
-    : [item.reason, source, item.edge.destination.name, item.detail].join("\n");
+    : [item.reason, source, item.detail].join("\n");
 }
 
 export function summarise(setAside: readonly SetAside[]): readonly SetAsideGroup[] {

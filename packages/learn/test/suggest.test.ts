@@ -106,6 +106,17 @@ describe("evidence", () => {
     expect(rulesOf([edge("checkout", "db", "5432/tcp", pool)])).toHaveLength(1);
   });
 
+  it("of a connection from before anybody looked is enough, and not rare", () => {
+    const before = { connections: 0, established: 0, bytes: 500_000, packets: 5_000, windows: 0 };
+    expect(rulesOf([edge("checkout", "db", "5432/tcp", before)])).toEqual([
+      "shop/checkout-to-db: shop: app=checkout → shop: app=db 5432/tcp",
+    ]);
+    const failure = { ...before, failed: 1, bytes: 60 };
+    expect(asideOf([edge("checkout", "db", "5432/tcp", failure)])).toEqual([
+      "failed: shop/checkout → shop/db 5432",
+    ]);
+  });
+
   it("is none in a connect that was never answered", () => {
     expect(asideOf([edge("web", "db", "5432/tcp", silent())])).toEqual([
       "failed: shop/web → shop/db 5432",

@@ -96,7 +96,13 @@ function seen(evidence: Evidence): string {
     evidence.firstSeen === evidence.lastSeen
       ? `at ${moment(evidence.firstSeen)}`
       : `from ${moment(evidence.firstSeen)} to ${moment(evidence.lastSeen)}`;
-  return `${many(evidence.connections, "connection")}${failed}${size}, in ${many(evidence.windows, "window")}, ${times}`;
+  // Nothing was opened while anybody looked: these are connections from before that live on.
+  const what =
+    evidence.connections === 0
+      ? "connections from before"
+      : many(evidence.connections, "connection");
+  const windows = evidence.windows === 0 ? "" : `, in ${many(evidence.windows, "window")}`;
+  return `${what}${failed}${size}${windows}, ${times}`;
 }
 
 function asideLines(suggestion: Suggestion): readonly string[] {

@@ -6,13 +6,18 @@ import type { Ui } from "../ui/ui.ts";
 import { ago, bytes, clock, count, thousands } from "../ui/words.ts";
 import { edgePort, endName, flowVerdict } from "./verdicts.ts";
 
+/** Connections from before the time asked for, that live on, have bytes and no beginning. */
+function connections(edge: Edge): string {
+  return edge.connections === 0 && edge.bytes > 0 ? "open" : thousands(edge.connections);
+}
+
 const EDGE_COLUMNS: readonly Column<Edge>[] = [
   { title: "FROM", cell: (row, ui) => endName(row.source, ui.wide), shrink: true },
   { title: "", cell: () => "→" },
   { title: "TO", cell: (row, ui) => endName(row.destination, ui.wide), shrink: true },
   { title: "PORT", cell: edgePort },
   { title: "VERDICT", cell: (row, ui) => flowVerdict(row.verdict, ui.style) },
-  { title: "CONNS", cell: (row) => thousands(row.connections), align: "right" },
+  { title: "CONNS", cell: connections, align: "right" },
   {
     title: "FAILED",
     cell: (row) => (row.failed === 0 ? "-" : thousands(row.failed)),
@@ -36,11 +41,11 @@ export function edgesText(edges: readonly Edge[], ui: Ui): string {
         (edge) => edge,
         (_, edge) => edge,
       ).toSorted((a, b) => b.connections - a.connections);
-  const connections = edges.reduce((sum, edge) => sum + edge.connections, 0);
+  const total = edges.reduce((sum, edge) => sum + edge.connections, 0);
   const denied = shown.filter((edge) => edge.verdict === "dropped" || edge.verdict === "rejected");
   const audit = shown.filter((edge) => edge.verdict === "audit");
   const parts = [
-    `${count(shown.length, "edge")}, ${count(connections, "connection")}`,
+    `${count(shown.length, "edge")}, ${count(total, "connection")}`,
     ...(denied.length === 0 ? [] : [`${denied.length} denied`]),
     ...(audit.length === 0 ? [] : [`${audit.length} would be denied (audit)`]),
   ];
