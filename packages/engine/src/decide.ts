@@ -6,17 +6,18 @@
 import type {
   Decision,
   DecisionVerdict,
-  Determinant,
   Direction,
   DirectionDecision,
   FlowQuery,
   Plane,
   PolicySet,
+  Profile,
   Stage,
 } from "@bulkhead/model";
-import type { InventoryIndex } from "./inventory-index.ts";
+import { ownersOf, type InventoryIndex, type Place } from "./inventory-index.ts";
 import { judgeStage, type DecideOptions } from "./judge-stage.ts";
 import type { DirectedFlow } from "./matching.ts";
+import { VERDICT_STRICTNESS } from "./strictness.ts";
 
 /** A connection is allowed iff the source's egress allows it and the destination's ingress allows it. */
 export function decide(
@@ -25,29 +26,61 @@ export function decide(
   query: FlowQuery,
   options: DecideOptions,
 ): Decision {
-  const judge = (direction: Direction): DirectionDecision => {
-    const flow = direct(set, index, query, direction);
-    return typeof flow === "string"
-      ? conclude(direction, "allow", { kind: "exemption", exemption: flow })
-      : decideDirection(set, index, flow, options);
-  };
-  const [egress, ingress] = [judge("egress"), judge("ingress")];
+  const { decision: egress } = judge(set, index, query, "egress", options);
+  const { decision: ingress } = judge(set, index, query, "ingress", options);
   return { verdict: (egress.verdict === "allow" ? ingress : egress).verdict, egress, ingress };
 }
 
-/** The flow as the workload at one of its ends sees it, or the exemption that takes it out of policy. */
-export function direct(
-  { profile }: PolicySet,
+/** How a flow was read in one direction, and what came of it. */
+export interface Judgement {
+  readonly flow: DirectedFlow | Exemption;
+  readonly decision: DirectionDecision;
+}
+
+type Exemption = "not-a-workload" | "hairpin" | "node";
+
+/** While several workloads claim an address, the strictest of all readings holds: nobody inherits what was another's. */
+export function judge(
+  set: PolicySet,
   index: InventoryIndex,
-  { source, destination, protocol, port }: FlowQuery,
+  query: FlowQuery,
   direction: Direction,
-): DirectedFlow | "not-a-workload" | "hairpin" | "node" {
-  const [from, to] = [index.at(source), index.at(destination)];
-  const [here, peer] = direction === "egress" ? [from, to] : [to, from];
+  options: DecideOptions,
+): Judgement {
+  const ends = [index.at(query.source), index.at(query.destination)] as const;
+  const [here, there] = direction === "egress" ? ends : [ends[1], ends[0]];
+  const readings = readingsOf(here).flatMap((subject) =>
+    readingsOf(there).map((peer): Judgement => {
+      const flow = direct(set.profile, subject, peer, query, direction);
+      if (typeof flow !== "string") {
+        return { flow, decision: decideDirection(set, index, flow, options) };
+      }
+      return { flow, decision: exempt(direction, flow) };
+    }),
+  );
+  const rank = ({ decision }: Judgement) => VERDICT_STRICTNESS[decision.verdict];
+  return readings.reduce((a, b) => (rank(b) < rank(a) ? b : a));
+}
+
+function readingsOf(place: Place): Place[] {
+  if (place.kind !== "workload" || place.rivals.length === 0) return [place];
+  return ownersOf(place).map((workload) => ({ ...place, workload }));
+}
+
+/** The flow as the workload at one of its ends sees it, or the exemption that takes it out of policy. */
+function direct(
+  profile: Profile,
+  here: Place,
+  peer: Place,
+  { protocol, port }: FlowQuery,
+  direction: Direction,
+): DirectedFlow | Exemption {
   if (here.kind !== "workload") return "not-a-workload";
-  if (profile.hairpinExempt && peer.workload === here.workload) return "hairpin";
+  const sure = here.rivals.length + peer.rivals.length === 0;
+  if (profile.hairpinExempt && sure && peer.workload === here.workload) return "hairpin";
   if (profile.nodeExempt && direction === "ingress" && peer.kind === "host") return "node";
-  return { direction, subject: here.workload, peer, destination: to.workload, protocol, port };
+  const destination = direction === "egress" ? peer.workload : here.workload;
+  return { direction, subject: here.workload, peer, destination, protocol, port };
 }
 
 /** Planes are ANDed, never merged: one that denies decides; else one that said something; else the default. */
@@ -114,10 +147,7 @@ export function afterPass(stages: readonly Stage[], at: number): number {
   return next;
 }
 
-function conclude(
-  direction: Direction,
-  verdict: DecisionVerdict,
-  determinedBy: Determinant,
-): DirectionDecision {
-  return { direction, verdict, determinedBy, logged: [], ambiguous: false };
+function exempt(direction: Direction, exemption: Exemption): DirectionDecision {
+  const determinedBy = { kind: "exemption", exemption } as const;
+  return { direction, verdict: "allow", determinedBy, logged: [], ambiguous: false };
 }

@@ -17,12 +17,14 @@ export type Place = {
   readonly address: IpAddress;
   readonly family: IpFamily;
   readonly value: bigint;
+  /** Workloads that claim the same address as `workload`. Almost always nobody. */
+  readonly rivals: readonly Workload[];
 } & (
   | { readonly kind: "workload"; readonly workload: Workload }
   | { readonly kind: "host" | "world"; readonly workload?: undefined }
 );
 
-/** An address that several workloads claim. The first in order of id is taken as its owner. */
+/** An address that several workloads claim: what any of them would be denied is denied. */
 export interface ContestedAddress {
   readonly address: IpAddress;
   readonly workloads: readonly WorkloadId[];
@@ -60,12 +62,14 @@ export function indexInventory(inventory: Inventory): InventoryIndex {
   const places = new Map<IpAddress, Place>();
   const contested: ContestedAddress[] = [];
   for (const [address, owners] of claims) {
-    places.set(address, { ...numeric(address), kind: "workload", workload: owners[0]! });
+    const [workload, ...rivals] = owners;
+    places.set(address, { ...numeric(address), rivals, kind: "workload", workload: workload! });
     if (owners.length > 1) contested.push({ address, workloads: owners.map(({ id }) => id) });
   }
   // A workload's claim comes before the host's: it may only lose the host's exemption by it, never gain it.
   for (const address of inventory.hostAddresses) {
-    if (!places.has(address)) places.set(address, { ...numeric(address), kind: "host" });
+    if (!places.has(address))
+      places.set(address, { ...numeric(address), rivals: NOBODY, kind: "host" });
   }
 
   const namespaces = new Map<string, Labels>();
@@ -78,9 +82,16 @@ export function indexInventory(inventory: Inventory): InventoryIndex {
     workloads,
     known: [...places.values()].toSorted(byAddress),
     contested,
-    at: (address) => places.get(address) ?? { ...numeric(address), kind: "world" },
+    at: (address) => places.get(address) ?? { ...numeric(address), rivals: NOBODY, kind: "world" },
     namespaceLabels: (name) => namespaces.get(name) ?? { [NAMESPACE_NAME_LABEL]: name },
   };
+}
+
+const NOBODY: readonly Workload[] = [];
+
+/** Everyone whom the address may mean. */
+export function ownersOf({ workload, rivals }: Place): readonly Workload[] {
+  return workload === undefined ? NOBODY : [workload, ...rivals];
 }
 
 function numeric(address: IpAddress): Pick<Place, "address" | "family" | "value"> {

@@ -99,11 +99,7 @@ type Judge = (
 ) => RowDecision;
 
 function mapTables(set: MapSet, rows: ReadonlyMap<RowId, Row>) {
-  const overlays = new Map<string, OverlayEntry[]>();
-  for (const entry of set.overlay) {
-    const key = `${entry.direction} ${entry.classId}`;
-    overlays.set(key, [...(overlays.get(key) ?? []), entry]);
-  }
+  const overlays = Map.groupBy(set.overlay, (entry) => `${entry.direction} ${entry.classId}`);
   return {
     subjects: { egress: new Map(set.subjects.egress), ingress: new Map(set.subjects.ingress) },
     classes: new Map(
@@ -122,17 +118,21 @@ function classJudge(
 ): Judge {
   const exact = new Map(map.exact);
   const ranges = map.ranges.map(([first, last, row]) => ({ ...rangeOf(first, last), row }));
-  const timed = overlay.map((entry) => ({ ...entry, range: rangeOf(...entry.peer) }));
+  const timed = Map.groupBy(
+    overlay.map((entry) => ({ ...entry, range: rangeOf(...entry.peer) })),
+    ({ protocol }) => protocol,
+  );
   return (peer, flow, now) => {
     const address = numeric(peer);
-    const entry = timed.find(
-      ({ range, protocol, ports, deadline }) =>
-        deadline > now &&
-        protocol === flow.protocol &&
-        ports[0] <= flow.port &&
-        flow.port <= ports[1] &&
-        within(range, address),
-    );
+    const entry = timed
+      .get(flow.protocol)
+      ?.find(
+        ({ range, ports, deadline }) =>
+          deadline > now &&
+          ports[0] <= flow.port &&
+          flow.port <= ports[1] &&
+          within(range, address),
+      );
     if (entry !== undefined) return entry.decision;
     const row = exact.get(peer) ?? ranges.find((range) => within(range, address))?.row;
     return decisionIn(rows.get(row ?? map.defaultRow)!, flow);

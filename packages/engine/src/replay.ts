@@ -64,7 +64,7 @@ function placeAsSeen(index: InventoryIndex, end: FlowEnd): Place {
   }
   const { address, family, value } = present;
   const workload = index.workloads.get(end.workload) ?? departed(end, end.workload);
-  return { address, family, value, kind: "workload", workload };
+  return { address, family, value, rivals: [], kind: "workload", workload };
 }
 
 function departed(end: FlowEnd, id: string): Workload {

@@ -14,7 +14,7 @@ import type {
   WorkloadId,
 } from "@bulkhead/model";
 import { clauseText } from "./clause-text.ts";
-import { afterPass, direct, planesOf } from "./decide.ts";
+import { afterPass, judge, planesOf } from "./decide.ts";
 import type { InventoryIndex } from "./inventory-index.ts";
 import { isActive, judgeStage, type DecideOptions } from "./judge-stage.ts";
 import { failedClause, selects, type DirectedFlow } from "./matching.ts";
@@ -62,7 +62,7 @@ export function traceDirection(
   direction: Direction,
   options: DecideOptions,
 ): DirectionTrace {
-  const flow = direct(set, index, query, direction);
+  const { flow } = judge(set, index, query, direction, options);
   if (typeof flow === "string") return { direction, exemption: flow, stages: [] };
   const stages = planesOf(set).flatMap((plane) => tracePlane(set, plane, index, flow, options));
   return { direction, subject: flow.subject.id, stages };

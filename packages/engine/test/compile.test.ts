@@ -2,9 +2,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DirectionDecision, FlowQuery } from "@bulkhead/model";
-import { compile, decide, indexInventory, lookup } from "../src/index.ts";
+import { compile, decide, indexInventory, lookup, ownersOf } from "../src/index.ts";
 import { claim, enough, failureOf } from "./check.ts";
-import { ADDRESSES, flowArbitrary, MOMENTS, NOW, worldArbitrary, type World } from "./worlds.ts";
+import {
+  ADDRESSES,
+  aimed,
+  contestedWorldArbitrary,
+  flowArbitrary,
+  flowsArbitrary,
+  MOMENTS,
+  NOW,
+  worldArbitrary,
+  type World,
+} from "./worlds.ts";
 
 const VIEWS = ["live", "shadow"] as const;
 const DIRECTIONS = ["egress", "ingress"] as const;
@@ -104,6 +114,35 @@ describe("lookup(compile(set)) == decide(set)", () => {
     });
     expect(failureOf(agrees, 250)).toBe("");
     expect(CELLS.filter((cell) => (reached.get(cell) ?? 0) < enough(20))).toEqual([]);
+  });
+
+  it("where several workloads claim an address", () => {
+    let contested = 0;
+    const agrees = fc.property(contestedWorldArbitrary, flowsArbitrary, (world, samples) => {
+      const { policy, cookies, index } = compiled(world);
+      const cookieOf = new Map(cookies.map(({ rule, cookie }) => [rule, cookie]));
+      for (const flow of aimed(world.inventory, samples)) {
+        const ends = [index.at(flow.source), index.at(flow.destination)];
+        const own = ownersOf(ends[0]!).some((owner) => ownersOf(ends[1]!).includes(owner));
+        // Between addresses of one attachment the datapath cannot tell who claims them besides.
+        if (own) continue;
+        const local = localEnds(world, flow);
+        for (const view of VIEWS) {
+          const said = decide(world.set, index, flow, { now: NOW, view });
+          const found = lookup(policy, view, flow, NOW);
+          for (const direction of DIRECTIONS.filter((way) => local[way])) {
+            if (ends.some(({ rivals }) => rivals.length > 0)) contested++;
+            const got = looked(found[direction]);
+            const expected = reported(said[direction], cookieOf);
+            const silent = got === "not judged" && expected === "allow 00000000";
+            const about = { view, direction, flow };
+            claim(silent || got === expected, `decide ${expected}, lookup ${got}`, about);
+          }
+        }
+      }
+    });
+    expect(failureOf(agrees, 300)).toBe("");
+    expect(contested).toBeGreaterThan(enough(1000));
   });
 
   it("later: exact until the next change, and never more permissive after it", () => {

@@ -252,10 +252,24 @@ describe("subjects", () => {
     });
   });
 
-  it("leave out an address that belongs to another workload", () => {
+  it("judge an address that two workloads claim by both, and say so", () => {
     const thief = workload("shop/aaa", "10.0.0.2", { app: "thief" });
-    const result = compiled(onDb([]), [db], inventory([thief, db]));
-    expect(result.policy.live.subjects.ingress.map(([address]) => address)).toEqual(["fd00::2"]);
+    const result = compiled(
+      nativeSet({
+        application: [
+          block("db", "ingress", "shop:app=db", [rule("allow", [any], [tcp(1, 5)])]),
+          block("thief", "ingress", "shop:app=thief", [rule("allow", [any], [tcp(4, 9)])]),
+        ],
+      }),
+      [db],
+      inventory([thief, db]),
+    );
+    const { ingress } = result.policy.live.subjects;
+    expect(ingress.map(([address]) => address)).toEqual(["10.0.0.2", "fd00::2"]);
+    const shared = result.policy.live.maps.find(({ classId }) => classId === ingress[0]![1]);
+    expect(mapText(result, shared).default).toBe(
+      "6/0-3 drop by thief, 6/4-5 allow by thief/0, 6/6-9 drop by db, 6/10-65535 drop by thief, else drop by thief",
+    );
     expect(result.diagnostics).toMatchObject([
       { code: "BH0602", message: "address `10.0.0.2` is claimed by `shop/aaa`, `shop/db`" },
     ]);

@@ -284,7 +284,8 @@ const namedPorts = fc.subarray([
   { name: "dns", protocol: TCP, port: 53 },
 ]);
 
-export const inventoryArbitrary: fc.Arbitrary<Inventory> = fc
+/** Workloads here may claim each other's addresses. */
+const anyInventory: fc.Arbitrary<Inventory> = fc
   .record({
     workloads: fc.array(
       fc.record({
@@ -307,17 +308,21 @@ export const inventoryArbitrary: fc.Arbitrary<Inventory> = fc
       { name: "a", labels: { team: teams.a } },
       { name: "b", labels: teams.b === undefined ? ({} as Labels) : { team: teams.b } },
     ],
-    workloads: distinctAddresses(
-      workloads.map((draft, i): Workload => ({
-        ...draft,
-        id: `${draft.namespace}/w${i}`,
-        name: `w${i}`,
-        kind: "netns",
-      })),
-    ),
+    workloads: workloads.map((draft, i): Workload => ({
+      ...draft,
+      id: `${draft.namespace}/w${i}`,
+      name: `w${i}`,
+      kind: "netns",
+    })),
   }));
 
-/** The first workload to name an address keeps it; contested addresses have tests of their own. */
+/** Every address has one owner. */
+export const inventoryArbitrary = anyInventory.map((inventory) => ({
+  ...inventory,
+  workloads: distinctAddresses(inventory.workloads),
+}));
+
+/** The first workload to name an address keeps it. */
 function distinctAddresses(workloads: readonly Workload[]): Workload[] {
   const taken = new Set<IpAddress>();
   return workloads.map((workload) => {
@@ -339,19 +344,20 @@ export function endpointOf(workload: Workload): Endpoint {
   };
 }
 
-export const worldArbitrary: fc.Arbitrary<World> = fc
-  .tuple(
-    policySetArbitrary,
-    inventoryArbitrary,
-    fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
-  )
-  .map(([set, inventory, local]): World => ({
-    set,
-    inventory,
-    endpoints: inventory.workloads
-      .filter((workload, i) => local[i] && !workload.hostNetwork)
-      .map(endpointOf),
-  }));
+const worldOf = (inventories: fc.Arbitrary<Inventory>): fc.Arbitrary<World> =>
+  fc
+    .tuple(policySetArbitrary, inventories, fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }))
+    .map(([set, inventory, local]): World => ({
+      set,
+      inventory,
+      endpoints: inventory.workloads
+        .filter((workload, i) => local[i] && !workload.hostNetwork)
+        .map(endpointOf),
+    }));
+
+export const worldArbitrary = worldOf(inventoryArbitrary);
+/** Addresses may have several claimants. */
+export const contestedWorldArbitrary = worldOf(anyInventory);
 
 export const flowArbitrary: fc.Arbitrary<FlowQuery> = fc.record({
   source: pick(ADDRESSES),

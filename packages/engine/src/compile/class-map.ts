@@ -10,7 +10,7 @@ import type { Coverage, Program, ProgramRule } from "./class-program.ts";
 import type { DecisionTable } from "./decision-table.ts";
 import type { IdentityNumber, IdentityTable } from "./identity-table.ts";
 import type { RowTable } from "./row-table.ts";
-import { timedRow, type Claimant, type TimedRow } from "./timed-row.ts";
+import { timedRow, type Claimant, type Reading, type TimedRow } from "./timed-row.ts";
 
 export interface ClassContext {
   readonly index: InventoryIndex;
@@ -29,30 +29,32 @@ const BY_ADDRESS = 1;
 const BY_SELECTOR = 2;
 
 export class ClassMap {
-  readonly program: Program;
   /** World addresses that a prefix covers; disjoint, sorted. */
   readonly world: readonly WorldSegment[];
   /** All other world addresses. */
   readonly elsewhere: TimedRow;
+  /** One policy; several only where several workloads claim the subject's address. */
+  readonly programs: readonly Program[];
   readonly #context: ClassContext;
   readonly #rowsByKey = new Map<string, TimedRow>();
   readonly #ofIdentity: (TimedRow | undefined)[] = [];
   /** Rules that hold known addresses by prefix, by position in `index.known`; null when no rule does. */
-  readonly #prefixOwners: (readonly number[] | undefined)[] | null;
+  readonly #prefixOwners: (readonly RuleNumber[] | undefined)[] | null;
 
-  constructor(program: Program, context: ClassContext) {
-    this.program = program;
+  constructor(programs: readonly Program[], context: ClassContext) {
+    this.programs = programs;
     this.#context = context;
-    const prefixes = program.rules.flatMap(({ rule }, rank) =>
-      rule.peers.flatMap((peer) => (peer.kind === "cidr" ? [{ peer, rank }] : [])),
+    const rules = programs.flatMap((program) => program.rules);
+    const prefixes = rules.flatMap(({ rule }, number) =>
+      rule.peers.flatMap((peer) => (peer.kind === "cidr" ? [{ peer, number }] : [])),
     );
     this.#prefixOwners = this.#knownInPrefixes(prefixes);
 
-    const always = program.rules.flatMap(({ rule }, rank) =>
+    const always = rules.flatMap(({ rule }, number) =>
       rule.peers.some(
         (peer) => peer.kind === "any" || (peer.kind === "entity" && peer.entity === "world"),
       )
-        ? [rank]
+        ? [number]
         : [],
     );
     this.elsewhere = this.#worldRow(always);
@@ -66,41 +68,60 @@ export class ClassMap {
 
   /** The row for a known address. */
   rowOfKnown(position: number): TimedRow {
-    const identity = this.#context.identities.ofKnown[position]!;
-    const owners = this.#prefixOwners?.[position];
-    return owners === undefined ? this.rowOfIdentity(identity) : this.#knownRow(identity, owners);
+    const { ofKnown, contested } = this.#context.identities;
+    const identity = ofKnown[position]!;
+    const rivals = contested.get(position);
+    const byPrefix = this.#prefixOwners?.[position];
+    if (rivals === undefined && byPrefix === undefined) return this.rowOfIdentity(identity);
+    return this.#knownRow(rivals ?? [identity], byPrefix ?? []);
   }
 
   /** The row for an address of this identity that lies in no prefix. */
   rowOfIdentity(identity: IdentityNumber): TimedRow {
-    return (this.#ofIdentity[identity] ??= this.#knownRow(identity, []));
+    return (this.#ofIdentity[identity] ??= this.#knownRow([identity], []));
   }
 
-  #knownRow(identity: IdentityNumber, prefixOwners: readonly number[]): TimedRow {
-    const held = new Map<number, number>(prefixOwners.map((rank) => [rank, BY_ADDRESS]));
-    for (const [rank, { rule }] of this.program.rules.entries()) {
+  #knownRow(identities: readonly IdentityNumber[], byPrefix: readonly RuleNumber[]): TimedRow {
+    return this.#row((program, offset) =>
+      identities.map((identity) => this.#claimants(program, offset, identity, byPrefix)),
+    );
+  }
+
+  #claimants(
+    { rules }: Program,
+    offset: RuleNumber,
+    identity: IdentityNumber,
+    byPrefix: readonly RuleNumber[],
+  ): Claimant[] {
+    const held = new Map<number, number>();
+    for (const number of byPrefix) {
+      const rank = number - offset;
+      if (rank >= 0 && rank < rules.length) held.set(rank, BY_ADDRESS);
+    }
+    for (const [rank, { rule }] of rules.entries()) {
       for (const peer of rule.peers) {
         if (peer.kind === "cidr" || this.#context.identities.hits(peer)[identity] === 0) continue;
         const how = peer.kind === "entity" ? BY_ADDRESS : BY_SELECTOR;
         if (how > (held.get(rank) ?? 0)) held.set(rank, how);
       }
     }
-    const ranks = [...held].toSorted(([a], [b]) => a - b);
-    return this.#row(
-      ranks.flatMap(([rank, how]) => this.#claimant(rank, how === BY_SELECTOR ? identity : null)),
-    );
+    return [...held]
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([rank, how]) => {
+        const { coverage, named } = rules[rank]!;
+        const names = how === BY_SELECTOR && named.length > 0;
+        return claimant(rank, names ? [...coverage, ...this.#resolve(named, identity)] : coverage);
+      });
   }
 
   /** Nobody owns a world address, so no name means anything there. */
-  #worldRow(ranks: readonly number[]): TimedRow {
-    return this.#row(ranks.flatMap((rank) => this.#claimant(rank, null)));
-  }
-
-  #claimant(rank: number, namesOn: IdentityNumber | null): Claimant[] {
-    const { coverage, named } = this.program.rules[rank]!;
-    const resolved = namesOn === null || named.length === 0 ? [] : this.#resolve(named, namesOn);
-    const all = resolved.length === 0 ? coverage : [...coverage, ...resolved];
-    return all.length === 0 ? [] : [{ rank, coverage: all }];
+  #worldRow(numbers: readonly RuleNumber[]): TimedRow {
+    return this.#row(({ rules }, offset) => [
+      numbers.flatMap((number) => {
+        const rule = rules[number - offset];
+        return rule === undefined ? [] : claimant(number - offset, rule.coverage);
+      }),
+    ]);
   }
 
   #resolve(named: ProgramRule["named"], identity: IdentityNumber): Coverage[] {
@@ -111,38 +132,60 @@ export class ClassMap {
     );
   }
 
-  #row(claimants: readonly Claimant[]): TimedRow {
+  #row(claimants: (program: Program, offset: RuleNumber) => Claimant[][]): TimedRow {
+    let offset = 0;
     let key = "";
-    for (const { rank, coverage } of claimants) {
-      key += `${rank},`;
-      if (coverage !== this.program.rules[rank]!.coverage) key += JSON.stringify(coverage);
+    const readings: Reading[] = [];
+    for (const program of this.programs) {
+      for (const held of claimants(program, offset)) {
+        readings.push({ program, claimants: held });
+        key += `|${offset}:`;
+        for (const { rank, coverage } of held) {
+          key += `${rank},`;
+          if (coverage !== program.rules[rank]!.coverage) key += JSON.stringify(coverage);
+        }
+      }
+      offset += program.rules.length;
     }
     let row = this.#rowsByKey.get(key);
     if (row === undefined) {
       const { now, decisions, rows } = this.#context;
-      row = timedRow(this.program, claimants, now, decisions, rows);
+      row = timedRow(readings, now, decisions, rows);
       this.#rowsByKey.set(key, row);
     }
     return row;
   }
 
   #knownInPrefixes(
-    prefixes: readonly { readonly peer: CidrPeer; readonly rank: number }[],
-  ): (readonly number[] | undefined)[] | null {
+    prefixes: readonly NumberedPrefix[],
+  ): (readonly RuleNumber[] | undefined)[] | null {
     const segments = sweepRanges(
       prefixes.filter(({ peer }) => peer.matchesWorkloads).flatMap(ownedRanges),
     );
     if (segments.length === 0) return null;
     const { known } = this.#context.index;
-    const owners: (readonly number[] | undefined)[] = [];
+    const owners: (readonly RuleNumber[] | undefined)[] = [];
     walkTogether(known, segments, (position, segment) => (owners[position] = segment.owners));
     return owners;
   }
 }
 
-function ownedRanges({ peer, rank }: { peer: CidrPeer; rank: number }): OwnedRange[] {
+/** Position among the rules of all programs, one after the other. */
+type RuleNumber = number;
+
+interface NumberedPrefix {
+  readonly peer: CidrPeer;
+  readonly number: RuleNumber;
+}
+
+/** A rule whose ports come to nothing claims nothing. */
+function claimant(rank: number, coverage: readonly Coverage[]): Claimant[] {
+  return coverage.length === 0 ? [] : [{ rank, coverage }];
+}
+
+function ownedRanges({ peer, number }: NumberedPrefix): OwnedRange[] {
   const { prefix, except } = prefixRanges(peer);
-  return subtractRanges(prefix, except).map((range) => ({ range, owner: rank }));
+  return subtractRanges(prefix, except).map((range) => ({ range, owner: number }));
 }
 
 function mergeAscending(a: readonly number[], b: readonly number[]): number[] {

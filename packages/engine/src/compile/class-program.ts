@@ -60,8 +60,8 @@ export interface Program {
 export interface ProgramInput {
   readonly set: PolicySet;
   readonly direction: Direction;
-  /** Does this class belong to the block's subject? Asked of active blocks of the direction only. */
-  readonly selected: (block: Block) => boolean;
+  /** The blocks that select the class in this direction, of all stages; all of them active. */
+  readonly blocks: readonly Block[];
   /** The class's own named ports. */
   readonly resolve: (name: string, protocol: number) => readonly number[];
   readonly options: DecideOptions;
@@ -79,16 +79,14 @@ function planeProgram(
   plane: Plane,
   rules: ProgramRule[],
 ): Program["planes"][number] {
-  const { set, direction, options, decisions } = input;
+  const { set, decisions } = input;
   const stages = set.stages.filter((stage) => stage.plane === plane);
+  const selecting = new Set(input.blocks);
   const defaultDecision = defaultVerdict(set, plane) === "allow" ? DEFAULT_ALLOW : DEFAULT_DROP;
   return {
     defaultDecision,
     stages: stages.map((stage, at): ProgramStage => {
-      const blocks = stage.blocks
-        .filter((block) => block.direction === direction && isActive(block, options))
-        .filter(input.selected)
-        .toSorted(compareBlocks);
+      const blocks = stage.blocks.filter((block) => selecting.has(block)).toSorted(compareBlocks);
       const firstRule = rules.length;
       const found = stageRules(input, blocks).filter(
         ({ rule }) => stage.mode !== "anyAllow" || rule.action === "allow",

@@ -3,8 +3,7 @@
  */
 import type { Block, ClassId, Direction, PolicySet, Workload } from "@bulkhead/model";
 import { isActive, type View } from "../judge-stage.ts";
-import { compareBlocks } from "../strictness.ts";
-import { classProgram } from "./class-program.ts";
+import { classProgram, type ProgramInput } from "./class-program.ts";
 import { ClassMap, type ClassContext } from "./class-map.ts";
 import type { IdentityNumber } from "./identity-table.ts";
 
@@ -17,8 +16,11 @@ export interface CompiledClass {
 }
 
 export interface ViewCompiler {
-  /** Null: nothing asks about this workload in this direction, and the default allows. */
-  classOf(workload: Workload, direction: Direction): CompiledClass | null;
+  /**
+   * Null: nothing asks about these workloads in this direction, and the default allows. Several workloads claim one
+   * address: what any of them would be denied is denied.
+   */
+  classOf(owners: readonly Workload[], direction: Direction): CompiledClass | null;
 }
 
 export function createViewCompiler(
@@ -44,6 +46,9 @@ export function createViewCompiler(
     ingress: new Map<IdentityNumber, CompiledClass | null>(),
   };
 
+  const program = (of: Pick<ProgramInput, "direction" | "blocks" | "resolve">) =>
+    classProgram({ set, options, decisions: context.decisions, ...of });
+
   const find = (identity: IdentityNumber, direction: Direction): CompiledClass | null => {
     const selected = byDirection[direction].filter(({ hits }) => hits[identity] === 1);
     if (selected.length === 0 && set.profile.default === "allow") return null;
@@ -56,33 +61,39 @@ export function createViewCompiler(
     ]);
     let found = classes.get(key);
     if (found === undefined) {
-      const blocks = new Set(selected.map(({ block }) => block));
-      const program = classProgram({
-        set,
-        direction,
-        selected: (block) => blocks.has(block),
-        resolve: (name, protocol) => identities.resolve(identity, name, protocol),
-        options,
-        decisions: context.decisions,
-      });
-      found = {
-        direction,
-        key,
-        blocks: [...blocks].toSorted(compareBlocks),
-        map: new ClassMap(program, context),
-      };
+      const blocks = selected.map(({ block }) => block);
+      const resolve = (name: string, protocol: number) =>
+        identities.resolve(identity, name, protocol);
+      const map = new ClassMap([program({ direction, blocks, resolve })], context);
+      found = { direction, key, blocks, map };
       classes.set(key, found);
     }
     return found;
   };
 
+  const classOfOne = (workload: Workload, direction: Direction): CompiledClass | null => {
+    const identity = identities.of(workload);
+    let found = ofIdentity[direction].get(identity);
+    if (found === undefined) {
+      found = find(identity, direction);
+      ofIdentity[direction].set(identity, found);
+    }
+    return found;
+  };
+
   return {
-    classOf(workload, direction) {
-      const identity = identities.of(workload);
-      let found = ofIdentity[direction].get(identity);
+    classOf(owners, direction) {
+      const parts = owners.map((owner) => classOfOne(owner, direction));
+      const [first = null, ...others] = parts;
+      if (others.every((part) => part === first)) return first;
+      const key = JSON.stringify([direction, parts.map((part) => part?.key ?? null)]);
+      let found = classes.get(key);
       if (found === undefined) {
-        found = find(identity, direction);
-        ofIdentity[direction].set(identity, found);
+        const silent = program({ direction, blocks: [], resolve: () => [] });
+        const programs = parts.flatMap((part) => part?.map.programs ?? [silent]);
+        const blocks = [...new Set(parts.flatMap((part) => part?.blocks ?? []))];
+        found = { direction, key, blocks, map: new ClassMap(programs, context) };
+        classes.set(key, found);
       }
       return found;
     },

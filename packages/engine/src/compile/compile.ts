@@ -167,7 +167,7 @@ function diagnose(index: InventoryIndex, endpoints: readonly Endpoint[]): Diagno
       "BH0602",
       index.workloads.get(workloads[0]!)?.source ?? NOWHERE,
       `address \`${address}\` is claimed by ${workloads.map((id) => `\`${id}\``).join(", ")}`,
-      `policies see it as \`${workloads[0]}\` until one of them gives it up`,
+      "until one of them gives it up, what any of them would be denied is denied",
     ),
   );
   return [...unknown, ...contested];

@@ -11,7 +11,7 @@ import type {
   Selector,
   Workload,
 } from "@bulkhead/model";
-import type { InventoryIndex } from "../inventory-index.ts";
+import { ownersOf, type InventoryIndex } from "../inventory-index.ts";
 import { selects } from "../matching.ts";
 
 /** Position in the table; 0 is the host. */
@@ -23,8 +23,10 @@ type Subject = Block["subject"];
 export type OwnerPeer = Exclude<Peer, { kind: "cidr" }>;
 
 export class IdentityTable {
-  /** Identity of each of `index.known`, position by position. */
+  /** Identity of each of `index.known`, position by position; of the first owner where several claim it. */
   readonly ofKnown: Int32Array;
+  /** Identities of all owners of a contested address, by position. */
+  readonly contested = new Map<number, readonly IdentityNumber[]>();
   readonly #representatives: (Workload | undefined)[] = [undefined];
   readonly #ofWorkload = new Map<Workload, IdentityNumber>();
   readonly #names: ReadonlySet<string>;
@@ -52,8 +54,15 @@ export class IdentityTable {
       this.#ofWorkload.set(workload, number);
     }
     this.ofKnown = Int32Array.from(index.known, (place) =>
-      place.workload === undefined ? HOST_IDENTITY : this.#ofWorkload.get(place.workload)!,
+      place.workload === undefined ? HOST_IDENTITY : this.of(place.workload),
     );
+    for (const [position, place] of index.known.entries()) {
+      if (place.rivals.length === 0) continue;
+      this.contested.set(
+        position,
+        ownersOf(place).map((workload) => this.of(workload)),
+      );
+    }
   }
 
   get size(): number {

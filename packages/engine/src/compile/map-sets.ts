@@ -15,7 +15,7 @@ import {
   type RowId,
   type Workload,
 } from "@bulkhead/model";
-import { byAddress, type InventoryIndex, type Place } from "../inventory-index.ts";
+import { byAddress, ownersOf, type InventoryIndex, type Place } from "../inventory-index.ts";
 import type { View } from "../judge-stage.ts";
 import {
   classIdKey,
@@ -60,18 +60,13 @@ export function createMapSets(input: MapSetsInput): { live: MapSet; shadow: MapS
     live: { egress: [], ingress: [] },
     shadow: { egress: [], ingress: [] },
   };
-  for (const workload of local) {
-    const places = workload.addresses
-      .map((address) => index.at(address))
-      .filter((place) => place.workload === workload);
+  for (const place of localPlaces(index, local)) {
     for (const direction of DIRECTIONS) {
-      const live = views.live.classOf(workload, direction);
-      const shadow = views.shadow.classOf(workload, direction);
-      for (const place of places) {
-        if (live !== null) subjects.live[direction].push({ place, judge: live });
-        if (shadow !== null && differs(live, shadow)) {
-          subjects.shadow[direction].push({ place, judge: shadow });
-        }
+      const live = views.live.classOf(ownersOf(place), direction);
+      const shadow = views.shadow.classOf(ownersOf(place), direction);
+      if (live !== null) subjects.live[direction].push({ place, judge: live });
+      if (shadow !== null && differs(live, shadow)) {
+        subjects.shadow[direction].push({ place, judge: shadow });
       }
     }
   }
@@ -113,6 +108,12 @@ export function createMapSets(input: MapSetsInput): { live: MapSet; shadow: MapS
     };
   };
   return { live: mapSet("live"), shadow: mapSet("shadow"), rows };
+}
+
+/** Every address that a local workload claims, once. */
+function localPlaces(index: InventoryIndex, local: readonly Workload[]): Place[] {
+  const addresses = new Set(local.flatMap((workload) => workload.addresses));
+  return [...addresses].map((address) => index.at(address));
 }
 
 /** Compares what is emitted: equal content is equal numbers, since rows are hash-consed. */

@@ -30,22 +30,35 @@ export interface Claimant {
   readonly coverage: readonly Coverage[];
 }
 
-/** `claimants` ascending by rank. */
+/** One way to read a flow: whose policy judges it, and which of its rules hold the other end, ascending by rank. */
+export interface Reading {
+  readonly program: Program;
+  readonly claimants: readonly Claimant[];
+}
+
+/** Of several readings (an address that several workloads claim) the strictest holds, the first on a tie. */
 export function timedRow(
-  program: Program,
-  claimants: readonly Claimant[],
+  readings: readonly Reading[],
   now: number,
   decisions: DecisionTable,
   rows: RowTable,
 ): TimedRow {
-  const cells = cutCells(claimants.map(({ coverage }) => coverage));
-  const matched = claimants.map(({ rank, coverage }): MatchedRule => ({
-    rank,
-    ranges: coverage.map((range) => cellsOf(cells, range)),
-  }));
-  const at = (time: number) => paint(program, matched, cells.count, time, decisions);
+  const cells = cutCells(
+    readings.flatMap(({ claimants }) => claimants.map(({ coverage }) => coverage)),
+  );
+  const matched = readings.map(({ claimants }) =>
+    claimants.map(({ rank, coverage }): MatchedRule => ({
+      rank,
+      ranges: coverage.map((range) => cellsOf(cells, range)),
+    })),
+  );
+  const at = (time: number) =>
+    strictest(
+      readings.map(({ program }, i) => paint(program, matched[i]!, cells.count, time, decisions)),
+      decisions,
+    );
   const current = at(now);
-  const changes = changesAhead(program, claimants);
+  const changes = changesAhead(readings);
   if (changes.length === 0) return { base: rows.intern(cells, current), pieces: [] };
 
   const future = changes.map((time) => ({ time, painted: at(time) }));
@@ -64,12 +77,24 @@ export function timedRow(
   return { base: rows.intern(cells, base), pieces: piecesOf(cells, current, deadlines) };
 }
 
-/** The moments at which something that bears on these claimants expires, ascending. */
-function changesAhead(program: Program, claimants: readonly Claimant[]): number[] {
-  const times = new Set(claimants.map(({ rank }) => program.rules[rank]!.expiresAt));
-  for (const { stages } of program.planes) {
-    for (const { isolations } of stages)
+function strictest(painted: readonly Int32Array[], decisions: DecisionTable): Int32Array {
+  const [first, ...others] = painted;
+  if (others.length === 0) return first!;
+  const stricter = (a: number, b: number) =>
+    decisions.strictness(b) < decisions.strictness(a) ? b : a;
+  return first!.map((decision, cell) =>
+    others.reduce((found, other) => stricter(found, other[cell]!), decision),
+  );
+}
+
+/** The moments at which something that bears on these readings expires, ascending. */
+function changesAhead(readings: readonly Reading[]): number[] {
+  const times = new Set<number>();
+  for (const { program, claimants } of readings) {
+    for (const { rank } of claimants) times.add(program.rules[rank]!.expiresAt);
+    for (const { isolations } of program.planes.flatMap(({ stages }) => stages)) {
       for (const { expiresAt } of isolations) times.add(expiresAt);
+    }
   }
   times.delete(Infinity);
   return [...times].toSorted((a, b) => a - b);

@@ -6,7 +6,7 @@ import { wholeRange, type IpFamily, type IpRange, type WorkloadId } from "@bulkh
 import { sweepRanges } from "../compile/address-sweep.ts";
 import type { CompiledClass } from "../compile/compile-view.ts";
 import type { TimedRow } from "../compile/timed-row.ts";
-import type { InventoryIndex } from "../inventory-index.ts";
+import { ownersOf, type InventoryIndex } from "../inventory-index.ts";
 import type { Universe } from "./reach-universe.ts";
 
 /** A set of ends that all policies at hand treat alike. */
@@ -70,7 +70,9 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
   });
   const groups = new Grouping(universes.length);
   for (const [workload, judges] of judgesOf) {
-    const owned = workload.addresses.filter((address) => index.at(address).workload === workload);
+    const owned = workload.addresses.filter((address) =>
+      ownersOf(index.at(address)).includes(workload),
+    );
     const facets =
       owned.length > 0
         ? owned.map((address) => facetAt(positions.get(address)!))

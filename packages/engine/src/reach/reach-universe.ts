@@ -42,7 +42,7 @@ export function createUniverse(
   return {
     set: frozen,
     identities,
-    classOf: (workload, direction) => compiler.classOf(workload, direction),
+    classOf: (workload, direction) => compiler.classOf([workload], direction),
     permitted(row) {
       let found = ports.get(row);
       if (found === undefined) ports.set(row, (found = permittedPorts(rows.at(row))));
