@@ -68,11 +68,15 @@ export interface Surroundings {
 export function createProbeRun(surroundings: Surroundings, clock: () => number): ProbeRun {
   const running = new Set<Running>();
   const bySighting = new Map<Sighting, Running>();
-  const byDeparture = new Map<Sighting, Running>();
   const responders = new Map<string, Shared<Responder>>();
   const witnesses = new Map<string, Shared<Witness>>();
   /** First packets of other people's connections seen coming in: what of them goes out again proves nothing about a probe. */
   const passersBy = new Set<Sighting>();
+  /**
+   * By protocol, destination and port, the probe that came in last. What goes out follows at once what came in, so a
+   * first packet whose source was translated is that probe's.
+   */
+  const lastDeparted = new Map<Sighting, Running>();
 
   const start = (request: ProbeRequest, done: (result: ProbeResult) => void): void => {
     const releases: (() => void)[] = [];
@@ -100,7 +104,7 @@ export function createProbeRun(surroundings: Surroundings, clock: () => number):
       const nonce = (Math.random() * 0x1_0000_0000) >>> 0;
       const attempt = openAttempt(request, responder.kind, nonce);
       releases.push(attempt.close);
-      const sighting = sightingFor(request, place, attempt.sourcePort);
+      const sighting = sightingFor(request, attempt.sourcePort);
       if (bySighting.has(sighting)) throw new Error("the same probe is already under way");
       const departure =
         request.sourceNetns === undefined
@@ -135,7 +139,6 @@ export function createProbeRun(surroundings: Surroundings, clock: () => number):
       }
       running.add(probe);
       bySighting.set(sighting, probe);
-      byDeparture.set(departureOf(probe), probe);
     } catch (error) {
       release();
       done(troubled(request, sentenceOf(error, request)));
@@ -145,7 +148,8 @@ export function createProbeRun(surroundings: Surroundings, clock: () => number):
   const finish = (probe: Running): void => {
     running.delete(probe);
     bySighting.delete(probe.sighting);
-    byDeparture.delete(departureOf(probe));
+    const untranslated = looseSighting(probe.sighting);
+    if (lastDeparted.get(untranslated) === probe) lastDeparted.delete(untranslated);
     const result = resultOf(
       probe,
       { sent: true, ...(probe.refusal === undefined ? {} : { refusal: probe.refusal }) },
@@ -161,13 +165,18 @@ export function createProbeRun(surroundings: Surroundings, clock: () => number):
       const transit = key === TRANSIT;
       witness.drain((sighting, outgoing) => {
         if (transit && !outgoing) {
-          const left = byDeparture.get(sighting);
-          if (left !== undefined) left.departed = true;
-          else remember(passersBy, sighting);
+          const left = bySighting.get(sighting);
+          if (left === undefined) remember(passersBy, sighting);
+          else {
+            left.departed = true;
+            if (left.witnessPlace === "uplink") lastDeparted.set(looseSighting(sighting), left);
+          }
           return;
         }
-        if (transit && passersBy.has(sighting)) return;
-        const seen = bySighting.get(transit ? looseSighting(sighting) : sighting);
+        const translated = transit && !passersBy.has(sighting);
+        const seen =
+          bySighting.get(sighting) ??
+          (translated ? lastDeparted.get(looseSighting(sighting)) : undefined);
         if (seen !== undefined && seen.witness === witness && (transit || !outgoing))
           seen.witnessed = true;
       });
@@ -305,20 +314,10 @@ function responderKey({ protocol, destination, destinationNetns, port }: ProbeRe
   return `${destinationNetns ?? ""} ${protocol} ${destination} ${protocol === TCP || protocol === UDP ? port : ""}`;
 }
 
-function sightingFor(
-  request: ProbeRequest,
-  place: Observation["witness"],
-  sourcePort: number,
-): Sighting {
+/** As it looks where nothing has translated it yet. */
+function sightingFor(request: ProbeRequest, sourcePort: number): Sighting {
   const { protocol, source, destination } = request;
-  const exact = sightingOf(protocol, source, destination, sourcePort, portIn(request));
-  return place === "uplink" ? looseSighting(exact) : exact;
-}
-
-/** As it looks on entering the agent's namespace: nothing is translated yet. */
-function departureOf({ request, attempt }: Running): Sighting {
-  const { protocol, source, destination } = request;
-  return sightingOf(protocol, source, destination, attempt.sourcePort, portIn(request));
+  return sightingOf(protocol, source, destination, sourcePort, portIn(request));
 }
 
 function portIn({ protocol, port }: ProbeRequest): number {
