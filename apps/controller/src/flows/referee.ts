@@ -3,7 +3,7 @@
  * reported. Each distinct flow is decided once for a given policy and inventory, so this costs a map look-up per record.
  */
 import { decide, type InventoryIndex } from "@bulkhead/engine";
-import { formatPort, ICMPV6, type Flow, type PolicySet } from "@bulkhead/model";
+import { formatPort, ICMPV6, type Flow, type FlowVerdict, type PolicySet } from "@bulkhead/model";
 
 export interface Judged {
   readonly set: PolicySet;
@@ -55,17 +55,18 @@ function examine({ set, index }: Judged, flow: Flow, now: number): string | null
   };
   const live = decide(set, index, query, { now, view: "live" }).verdict;
   const shadow = decide(set, index, query, { now, view: "shadow" }).verdict;
-  const expected =
+  const expected: readonly FlowVerdict[] =
     live === "drop"
-      ? "dropped"
+      ? ["dropped"]
       : live === "reject"
-        ? "rejected"
-        : shadow === "allow"
-          ? "forwarded"
-          : "audit";
-  if (expected === flow.verdict) return null;
+        ? ["rejected"]
+        : // What only the shadow denies is seen twice: as it was forwarded, and as it would have been judged.
+          shadow === "allow"
+          ? ["forwarded"]
+          : ["audit", "forwarded"];
+  if (expected.includes(flow.verdict)) return null;
   const what = `${flow.source.name} (${query.source}) → ${flow.destination.name} (${query.destination}) ${formatPort(query.protocol, query.port)}`;
-  return `the kernel says \`${flow.verdict}\` for ${what}, the reference \`${expected}\``;
+  return `the kernel says \`${flow.verdict}\` for ${what}, the reference \`${expected[0]}\``;
 }
 
 /** Verdicts of anti-spoofing, and what the datapath exempts by a printed list: neighbour and multicast-listener discovery. */

@@ -1,0 +1,105 @@
+/** From records to stored flows: named, ruled, acknowledged only when stored, and a full disk costs flows, not peace. */
+import { pino } from "pino";
+import { expect, it } from "vitest";
+import type { Flow } from "@bulkhead/model";
+import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
+import type { ObservedRecord } from "@bulkhead/wire";
+import { startFlowIntake } from "../src/flows/flow-intake.ts";
+import { createNamer } from "../src/world/naming.ts";
+import { shop } from "./fixtures.ts";
+
+const record = (more: Partial<ObservedRecord> = {}): ObservedRecord => ({
+  start: 1,
+  end: 2,
+  source: "10.9.0.10",
+  destination: "10.9.0.11",
+  protocol: 6,
+  port: 5432,
+  sourcePort: 1,
+  verdict: "forwarded",
+  connections: 1,
+  established: 0,
+  failed: 0,
+  bytes: 0,
+  packets: 1,
+  ...more,
+});
+
+function set() {
+  const stored: FlowBatch[] = [];
+  const seen: Flow[] = [];
+  const acknowledged: number[] = [];
+  const disk = { full: false };
+  const store = {
+    append: (batches: readonly FlowBatch[]) => {
+      if (disk.full) return Promise.reject(new StoreFullError("full"));
+      stored.push(...batches);
+      return Promise.resolve();
+    },
+  } as Pick<FlowStore, "append"> as FlowStore;
+  const namer = createNamer(shop([]).world, []);
+  const intake = startFlowIntake({
+    store,
+    log: pino({ level: "silent" }),
+    namer: () => namer,
+    ruleOf: (cookie) => (cookie === "0badcafe" ? "Policy/shop/db#ingress" : undefined),
+    onFlows: (flows) => void seen.push(...flows),
+  });
+  const take = (sequence: number, records: readonly ObservedRecord[]) =>
+    intake.take("boot", sequence, records, (number) => void acknowledged.push(number));
+  return { intake, take, stored, seen, acknowledged, disk };
+}
+
+it("names both ends and the rule, and acknowledges after storing", async () => {
+  const { intake, take, stored, seen, acknowledged } = set();
+  take(1, [record({ verdict: "dropped", cookie: "0badcafe", direction: "ingress" })]);
+  expect([stored, acknowledged]).toEqual([[], []]);
+  await intake.flush();
+  expect(stored[0]?.flows[0]).toMatchObject({
+    source: { name: "shop/web", workload: "shop/web" },
+    destination: { name: "shop/db" },
+    rule: "Policy/shop/db#ingress",
+  });
+  expect(acknowledged).toEqual([1]);
+  expect(seen).toHaveLength(1);
+});
+
+it("shows a batch that is sent again only once", async () => {
+  const { intake, take, stored, seen } = set();
+  take(1, [record()]);
+  take(1, [record()]);
+  await intake.flush();
+  expect(seen).toHaveLength(1);
+  expect(stored.flatMap(({ flows }) => flows)).toHaveLength(1);
+});
+
+it("counts what a full disk does not take, lets it go, and recovers", async () => {
+  const { intake, take, stored, acknowledged, disk } = set();
+  disk.full = true;
+  take(1, [record({ connections: 3 })]);
+  await intake.flush();
+  expect([intake.unstored, intake.writable, acknowledged]).toEqual([3, false, [1]]);
+  disk.full = false;
+  take(2, [record()]);
+  await intake.flush();
+  expect([intake.unstored, intake.writable, stored.length]).toEqual([3, true, 1]);
+});
+
+it("lets followers see flows as they come, and go", async () => {
+  const { intake, take } = set();
+  const ended = new AbortController();
+  const flows = intake.follow(ended.signal);
+  const first = flows.next();
+  take(1, [record(), record({ port: 22 })]);
+  expect([(await first).value?.port, (await flows.next()).value?.port]).toEqual([5432, 22]);
+  const last = flows.next();
+  ended.abort();
+  expect((await last).done).toBe(true);
+});
+
+it("stores what waits when it stops", async () => {
+  const { intake, take, stored } = set();
+  take(1, [record()]);
+  await intake.stop();
+  expect(stored).toHaveLength(1);
+});

@@ -1,0 +1,105 @@
+/** What is probed: every rule that can be, every boundary between unlike groups, over both families; the rest is said to be skipped. */
+import { describe, expect, it } from "vitest";
+import { planProbes, type PlanOptions, type ProbePlan } from "../src/probes/probe-plan.ts";
+import { buildWorld } from "../src/world/world.ts";
+import { POLICY } from "./lab.ts";
+import { endpoint, NOW, reading, shop, surroundings } from "./fixtures.ts";
+
+function plan(text: string, more: Partial<PlanOptions> = {}): ProbePlan {
+  const { reading: read, world } = shop([{ name: "p.yaml", text }]);
+  return planProbes({ set: read.set, world, seen: [], now: NOW, ...more });
+}
+
+const words = (probes: ProbePlan, purpose: string) =>
+  probes
+    .filter(({ view }) => view.purpose === purpose)
+    .map(
+      (one) =>
+        `${one.view.from} ${one.view.to} ${one.view.protocol}/${one.view.port} ${one.view.source.includes(":") ? 6 : 4} ${one.view.expected}${"skipped" in one ? " skipped" : ""}`,
+    );
+
+describe("rules", () => {
+  it("tries each allowing rule over both families, once for both its ends", () => {
+    expect(words(plan(POLICY.text), "rule")).toEqual([
+      "shop/web shop/db 6/5432 4 pass",
+      "shop/web shop/db 6/5432 6 pass",
+    ]);
+  });
+
+  it("tries a denying rule as something that must not pass", () => {
+    const deny = `apiVersion: bulkhead.dev/v1\nkind: Policy\nmetadata: { name: no, namespace: shop }\nspec:\n  tier: guardrail\n  subject: app=db\n  ingress:\n    - { action: deny, from: [app=evil], ports: [22/tcp] }\n`;
+    expect(words(plan(deny), "rule")).toContain("shop/evil shop/db 6/22 4 blocked");
+  });
+
+  it("says of a rule that nobody can try that it is skipped", () => {
+    const nobody = POLICY.text.replace("from: app=web", "from: app=nobody");
+    const rules = plan(nobody).filter(({ view }) => view.purpose === "rule");
+    expect(rules.length).toBeGreaterThan(0);
+    expect(rules.every((one) => "skipped" in one)).toBe(true);
+  });
+
+  it("covers a rule that another one overlaps", () => {
+    const twice = `${POLICY.text}---\n${POLICY.text.split("---")[0]?.replace("web-db", "web-db-again")}`;
+    expect(plan(twice).filter((one) => "skipped" in one)).toEqual([]);
+  });
+
+  it("probes nothing while everything is only audited", () => {
+    const { reading: read, world } = shop([POLICY], "audit");
+    expect(planProbes({ set: read.set, world, seen: [], now: NOW })).toEqual([]);
+  });
+
+  it("tries the outside address that a rule names", () => {
+    const out = `apiVersion: bulkhead.dev/v1\nkind: NetworkSet\nmetadata: { name: bank, namespace: shop }\nspec: { cidrs: [203.0.113.20/32] }\n---\napiVersion: bulkhead.dev/v1\nkind: Intent\nmetadata: { name: pay, namespace: shop }\nspec: { from: app=web, to: { networkSet: bank }, ports: [443/tcp] }\n`;
+    expect(words(plan(out), "rule")).toEqual(["shop/web 203.0.113.20 6/443 4 pass"]);
+  });
+});
+
+describe("boundaries", () => {
+  it("knocks where somebody would open", () => {
+    const boundaries = words(plan(POLICY.text), "boundary");
+    expect(boundaries).toEqual(
+      expect.arrayContaining([
+        "shop/evil shop/db 6/5432 4 blocked",
+        "shop/evil shop/db 6/5432 6 blocked",
+        "shop/evil shop/db 6/22 4 blocked",
+        "shop/web shop/db 6/22 4 blocked",
+        "shop/evil shop/web 6/80 4 blocked",
+      ]),
+    );
+    expect(boundaries.every((text) => text.endsWith("blocked"))).toBe(true);
+    expect(boundaries).not.toContain("shop/db shop/db 6/22 4 blocked");
+  });
+
+  it("lets one stand for all that are alike, and tries likes against each other", () => {
+    const inventory = (count: number) =>
+      `apiVersion: bulkhead.dev/v1\nkind: Inventory\nmetadata: { name: many, namespace: farm }\nspec:\n  workloads:\n${Array.from({ length: count }, (_, at) => `    - { name: w${at}, netns: w${at}, labels: { app: worker } }\n`).join("")}---\napiVersion: bulkhead.dev/v1\nkind: Policy\nmetadata: { name: shut, namespace: farm }\nspec: { subject: app=worker, ingress: [], egress: [] }\n`;
+    const probes = (count: number) => {
+      const read = reading([{ name: "farm.yaml", text: inventory(count) }]);
+      const attached = Array.from({ length: count }, (_, at) =>
+        endpoint(`w${at}`, {
+          addresses: [`10.9.0.${at + 10}`],
+          listeners: [{ protocol: 6, port: 80, family: 4 }],
+        }),
+      );
+      const world = buildWorld(read.declared, surroundings(attached, { hostAddresses: [] }));
+      return words(planProbes({ set: read.set, world, seen: [], now: NOW }), "boundary");
+    };
+    expect(probes(2)).toEqual(["farm/w0 farm/w1 6/80 4 blocked"]);
+    expect(probes(50)).toEqual(probes(2));
+  });
+
+  it("counts what was left out by request as skipped", () => {
+    const all = words(plan(POLICY.text), "boundary");
+    const some = plan(POLICY.text, { maxBoundaries: 2 }).filter(
+      ({ view }) => view.purpose === "boundary",
+    );
+    expect(some).toHaveLength(all.length);
+    expect(some.filter((one) => "skipped" in one)).toHaveLength(all.length - 2);
+  });
+
+  it("tries only those asked for", () => {
+    for (const { view } of plan(POLICY.text, { workloads: ["shop/web"] })) {
+      expect([view.from, view.to]).toContain("shop/web");
+    }
+  });
+});
