@@ -11,6 +11,8 @@ export interface Usage {
   readonly largestSet: { readonly name: string; readonly elements: number };
   readonly chains: number;
   readonly rules: number;
+  /** Sentences for sets of a fixed size that hold more than half of it. */
+  readonly overfull: readonly string[];
 }
 
 export interface Limits {
@@ -31,9 +33,13 @@ export const usageOf = (ruleset: Ruleset): Usage => {
   let largestSet = { name: "", elements: 0 };
   let chains = 0;
   let rules = 0;
+  const overfull: string[] = [];
   for (const table of [ruleset.inet, ruleset.netdev]) {
-    for (const { name, elements: held } of table?.sets.values() ?? []) {
+    for (const { name, elements: held, size } of table?.sets.values() ?? []) {
       elements += held.size;
+      // Twice the room, so that all of it can be replaced at once.
+      if (size !== undefined && held.size * 2 > size)
+        overfull.push(`${name} needs ${held.size} elements, the limit is ${size / 2}`);
       if (held.size > largestSet.elements) largestSet = { name, elements: held.size };
     }
     for (const chain of table?.chains.values() ?? []) {
@@ -41,7 +47,7 @@ export const usageOf = (ruleset: Ruleset): Usage => {
       rules += chain.rules.length;
     }
   }
-  return { elements, largestSet, chains, rules };
+  return { elements, largestSet, chains, rules, overfull };
 };
 
 /** Empty iff it fits. */
@@ -54,6 +60,7 @@ export const checkCapacity = (usage: Usage, limits: Limits): readonly string[] =
         `${usage.largestSet.name} needs ${usage.largestSet.elements} elements, the limit is ${limits.setElements}`,
       ]
     : []),
+  ...usage.overfull,
   ...(usage.chains > limits.chains
     ? [`the policy needs ${usage.chains} chains, the limit is ${limits.chains}`]
     : []),

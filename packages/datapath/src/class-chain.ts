@@ -16,6 +16,7 @@ import { peerOf, wordsOf } from "./family.ts";
 import { FAMILIES, classChain, exactName, rangeName, rowChain } from "./names.ts";
 import type { Tree } from "./names.ts";
 import { readOverlay, writeOverlay } from "./overlay-maps.ts";
+import { hashSize } from "./ruleset.ts";
 import type { Element, Table, TableBuilder } from "./ruleset.ts";
 
 export const writeClass = (
@@ -36,7 +37,16 @@ export const writeClass = (
   ): void => {
     if (elements.length === 0) return;
     const { type } = wordsOf(family);
-    table.set({ name, kind: "map", type: `${type} : verdict`, flags }, elements);
+    table.set(
+      {
+        name,
+        kind: "map",
+        type: `${type} : verdict`,
+        flags,
+        ...(flags.length === 0 ? { size: hashSize(elements.length) } : {}),
+      },
+      elements,
+    );
     rules.push(`${peerOf(family, tree.direction)} vmap @${name}`);
   };
   for (const family of FAMILIES) {

@@ -16,7 +16,7 @@ export { printRuleset } from "./print.ts";
 export { effectiveAt, readRuleset } from "./read-back.ts";
 export type { ReadBack } from "./read-back.ts";
 export { renderRuleset } from "./render.ts";
-export { TABLE_NAME } from "./ruleset.ts";
+export { TABLE_NAME, withComment } from "./ruleset.ts";
 export type { Ruleset, Table } from "./ruleset.ts";
 export { planUpdate } from "./update.ts";
 export type { Update } from "./update.ts";

@@ -123,11 +123,13 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
 
 /**
  * `desired` is the policy applied last, or null when unknown; `readAt` when the listing was made (ms since the epoch).
+ * `expected` may give what the renderer writes for `desired`, to spare rendering it again.
  */
 export const readRuleset = (
   found: Ruleset,
   desired: HostPolicy | null,
   readAt: number,
+  expected?: Ruleset,
 ): ReadBack => {
   const ruleset = toRendered(found);
   let policy: HostPolicy | null = null;
@@ -140,7 +142,7 @@ export const readRuleset = (
   }
   const reference = desired ?? policy;
   if (reference === null) return { policy, differences: unreadable };
-  const differences = compareRulesets(ruleset, renderRuleset(reference, ""), readAt);
+  const differences = compareRulesets(ruleset, expected ?? renderRuleset(reference, ""), readAt);
   return { policy, differences: differences.length > 0 ? differences : unreadable };
 };
 

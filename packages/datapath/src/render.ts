@@ -20,7 +20,7 @@ import { writeLeaf } from "./leaf-chain.ts";
 import { TREES, classChain, judgedName, subjectsName } from "./names.ts";
 import type { Tree } from "./names.ts";
 import { writeRow } from "./row-chain.ts";
-import { TableBuilder } from "./ruleset.ts";
+import { LOCAL_ADDRESSES, TableBuilder } from "./ruleset.ts";
 import type { Ruleset } from "./ruleset.ts";
 import { renderGuard } from "./spoof-guard.ts";
 
@@ -34,7 +34,13 @@ const writeSubjects = (
   for (const { family, type } of BOTH) {
     const own = subjects.filter(([address]) => familyOf(address) === family);
     table.set(
-      { name: subjectsName(tree, family), kind: "map", type: `${type} : verdict`, flags: [] },
+      {
+        name: subjectsName(tree, family),
+        kind: "map",
+        type: `${type} : verdict`,
+        flags: [],
+        size: 2 * LOCAL_ADDRESSES,
+      },
       own.map(([key, id]) => ({ key, value: `jump ${classChain(tree, id)}` })),
     );
     // Packets without a connection are asked about by their own addresses; only live subjects drop.

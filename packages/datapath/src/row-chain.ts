@@ -1,14 +1,19 @@
 /**
- * A Row as a chain and its maps, and back. For each protocol the most common decision becomes the base; single ports
- * that differ go to one hash of `protocol . port`, real ranges to an interval map of their protocol. What remains is
- * decided by protocol, then by `others`.
+ * A Row as a chain and its maps, and back. For each protocol the most common decision becomes the base, and what differs
+ * from it comes first: a few ports or ranges as rules of their own (a compare is cheaper than a look-up), many single
+ * ports in one hash of `protocol . port`, many ranges in an interval map. What remains is decided by protocol, then
+ * by `others`.
  */
 import { MAX_PORT } from "@bulkhead/model";
 import type { ProtocolNumber, Row, RowDecision, RowInterval } from "@bulkhead/model";
-import { leafName, parseLeaf, portRangesName, portsName, rowChain } from "./names.ts";
+import { parseLeaf, portRangesName, portsName, rowChain } from "./names.ts";
 import type { Tree } from "./names.ts";
 import { hasPorts, portLookups } from "./port-lookups.ts";
+import { hashSize } from "./ruleset.ts";
 import type { Element, ElementSet, Table, TableBuilder } from "./ruleset.ts";
+
+/** So many differing intervals of one protocol are compared one by one. */
+const FEW = 4;
 
 const same = (a: RowDecision, b: RowDecision): boolean =>
   a.verdict === b.verdict && a.cookie === b.cookie;
@@ -29,29 +34,59 @@ const baseOf = (protocol: ProtocolNumber, intervals: readonly RowInterval[]): Ro
   return best.decision;
 };
 
-const portRange = (first: number, last: number): string =>
+const portRange = ({ first, last }: { first: number; last: number }): string =>
   first === last ? `${first}` : `${first}-${last}`;
 
+type NameLeaf = (decision: RowDecision) => string;
+
+/** What of one protocol differs from its base, in the three forms it can take. */
+interface Exceptions {
+  readonly rules: readonly string[];
+  readonly hashed: readonly RowInterval[];
+  readonly ranged: readonly RowInterval[];
+}
+
+const split = (
+  protocol: ProtocolNumber,
+  differing: readonly RowInterval[],
+  leaf: NameLeaf,
+): Exceptions => {
+  if (hasPorts(protocol) && differing.length <= FEW) {
+    const rules = differing.flatMap((interval) =>
+      portLookups(
+        [protocol],
+        (port) => `${port} ${portRange(interval)}`,
+        `goto ${leaf(interval.decision)}`,
+      ),
+    );
+    return { rules, hashed: [], ranged: [] };
+  }
+  return {
+    rules: [],
+    hashed: differing.filter(({ first, last }) => first === last),
+    ranged: differing.filter(({ first, last }) => first !== last),
+  };
+};
+
 /** Writes the row's chain and maps for one look-up tree; `leaf` names (and remembers) a decision's chain. */
-export const writeRow = (
-  table: TableBuilder,
-  tree: Tree,
-  row: Row,
-  leaf: (decision: RowDecision) => string,
-): void => {
-  const ports: Element[] = [];
-  const withPorts: ProtocolNumber[] = [];
+export const writeRow = (table: TableBuilder, tree: Tree, row: Row, leaf: NameLeaf): void => {
+  const direct: string[] = [];
+  const hashed: Element[] = [];
+  const withHash: ProtocolNumber[] = [];
   const ranges: string[] = [];
   const bases: string[] = [];
   for (const { protocol, intervals } of row.protocols) {
     const base = baseOf(protocol, intervals);
-    const differing = intervals.filter(({ decision }) => !same(decision, base));
-    const single = differing.filter(({ first, last }) => first === last);
-    const wide = differing.filter(({ first, last }) => first !== last);
-    for (const { first, decision } of single)
-      ports.push({ key: `${protocol} . ${first}`, value: `goto ${leaf(decision)}` });
-    if (single.length > 0) withPorts.push(protocol);
-    if (wide.length > 0) {
+    const parts = split(
+      protocol,
+      intervals.filter(({ decision }) => !same(decision, base)),
+      leaf,
+    );
+    direct.push(...parts.rules);
+    for (const { first, decision } of parts.hashed)
+      hashed.push({ key: `${protocol} . ${first}`, value: `goto ${leaf(decision)}` });
+    if (parts.hashed.length > 0) withHash.push(protocol);
+    if (parts.ranged.length > 0) {
       const name = table.set(
         {
           name: portRangesName(tree, row.id, protocol),
@@ -59,9 +94,9 @@ export const writeRow = (
           type: "inet_service : verdict",
           flags: ["interval"],
         },
-        wide.map(({ first, last, decision }) => ({
-          key: portRange(first, last),
-          value: `goto ${leaf(decision)}`,
+        parts.ranged.map((interval) => ({
+          key: portRange(interval),
+          value: `goto ${leaf(interval.decision)}`,
         })),
       );
       ranges.push(...portLookups([protocol], (port) => port, `vmap @${name}`));
@@ -69,19 +104,28 @@ export const writeRow = (
     if (!same(base, row.others)) bases.push(`ct protocol ${protocol} goto ${leaf(base)}`);
   }
   const exact: string[] = [];
-  if (ports.length > 0) {
+  if (hashed.length > 0) {
     const name = table.set(
       {
         name: portsName(tree, row.id),
         kind: "map",
         type: "inet_proto . inet_service : verdict",
         flags: [],
+        size: hashSize(hashed.length),
       },
-      ports,
+      hashed,
     );
-    exact.push(...portLookups(withPorts, (port) => `ct protocol . ${port}`, `vmap @${name}`));
+    exact.push(...portLookups(withHash, (port) => `ct protocol . ${port}`, `vmap @${name}`));
   }
-  table.chain(rowChain(tree, row.id), [...exact, ...ranges, ...bases, `goto ${leaf(row.others)}`]);
+  // ICMP errors about connections come last: they are few.
+  const rules = [...direct, ...exact, ...ranges];
+  const isError = (rule: string): boolean => /^meta l4proto (1|58) ct protocol (?!\1 )/.test(rule);
+  table.chain(rowChain(tree, row.id), [
+    ...rules.filter((rule) => !isError(rule)),
+    ...rules.filter(isError),
+    ...bases,
+    `goto ${leaf(row.others)}`,
+  ]);
 };
 
 const decisionOf = (verdict: string | undefined): RowDecision | null => {
@@ -113,6 +157,9 @@ const intervalsOf = (base: RowDecision, exceptions: readonly RowInterval[]): Row
 };
 
 const BASE = /^ct protocol (\d+) goto (\S+)$/;
+/** A port compared by a rule: with its protocol, and, for ICMP, with the connection's. */
+const DIRECT =
+  /^meta l4proto (\d+)(?: ct protocol (\d+))? ct (?:reply proto-src|original proto-dst) (\d+(?:-\d+)?) goto (\S+)$/;
 
 /** The row that a chain means, or null when the chain is not one of ours. */
 export const readRow = (table: Table, tree: Tree, id: string): Row | null => {
@@ -120,13 +167,8 @@ export const readRow = (table: Table, tree: Tree, id: string): Row | null => {
   const others = decisionOf(rules.at(-1));
   if (others === null) return null;
   const bases = new Map<ProtocolNumber, RowDecision>();
-  for (const rule of rules) {
-    const parts = BASE.exec(rule);
-    const decision = parts === null ? null : decisionOf(`goto ${parts[2]}`);
-    if (parts !== null && decision !== null) bases.set(Number(parts[1]), decision);
-  }
   const exceptions = new Map<ProtocolNumber, RowInterval[]>();
-  const note = (protocol: ProtocolNumber, range: string, verdict: string | undefined): boolean => {
+  const note = (protocol: number, range: string, verdict: string | undefined): boolean => {
     const decision = decisionOf(verdict);
     const [first, last = first] = range.split("-").map(Number);
     if (decision === null || first === undefined || last === undefined) return false;
@@ -135,6 +177,17 @@ export const readRow = (table: Table, tree: Tree, id: string): Row | null => {
     list.push({ first, last, decision });
     return true;
   };
+  for (const rule of rules) {
+    const base = BASE.exec(rule);
+    const decision = base === null ? null : decisionOf(`goto ${base[2]}`);
+    if (base !== null && decision !== null) bases.set(Number(base[1]), decision);
+    const direct = DIRECT.exec(rule);
+    if (direct === null) continue;
+    const [, packet, connection = packet, range = "", leaf] = direct;
+    // The rules for ICMP errors say the same again.
+    if (connection !== packet) continue;
+    if (!note(Number(packet), range, `goto ${leaf}`)) return null;
+  }
   for (const { key, value } of elementsOf(table.sets.get(portsName(tree, id)))) {
     const [protocol, port] = key.split(" . ");
     if (protocol === undefined || port === undefined) return null;
@@ -155,7 +208,3 @@ export const readRow = (table: Table, tree: Tree, id: string): Row | null => {
     .filter(({ intervals }) => intervals.some(({ decision }) => !same(decision, others)));
   return { id, protocols, others };
 };
-
-/** For tests and capacity: the leaf a decision goes to. */
-export const leafOf = (tree: Tree, { verdict, cookie }: RowDecision): string =>
-  leafName(tree, verdict, cookie);

@@ -109,3 +109,19 @@ export class TableBuilder {
     };
   }
 }
+
+/**
+ * A hash with a known size is looked up faster than one that grows. Twice what it holds, so that all its elements can be
+ * replaced in one transaction; a power of two, so that few changes of a policy change it.
+ */
+export const hashSize = (elements: number): number =>
+  2 ** Math.ceil(Math.log2(Math.max(16, elements * 2)));
+
+/** Addresses of one family on one machine; sets that cannot be rebuilt aside have this size from the start. */
+export const LOCAL_ADDRESSES = 4096;
+
+/** The same ruleset under another marker. */
+export const withComment = ({ inet, netdev }: Ruleset, comment: string): Ruleset => ({
+  ...(inet === undefined ? {} : { inet: { ...inet, comment } }),
+  ...(netdev === undefined ? {} : { netdev: { ...netdev, comment } }),
+});

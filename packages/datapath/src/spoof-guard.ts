@@ -3,7 +3,7 @@
  * passes only with the endpoint's own MAC and addresses, in IP, ARP and neighbour discovery alike. Everything else,
  * such as VLAN-tagged or PPPoE frames that would pass the IP hooks unseen, is dropped and logged as spoofed.
  */
-import { familyOf } from "@bulkhead/model";
+import { familyOf, sortIps } from "@bulkhead/model";
 import type { ConfinedEndpoint, IpAddress } from "@bulkhead/model";
 import { ipv6Hex, linkLocalOf } from "./address-bits.ts";
 import { logRule } from "./frame.ts";
@@ -49,7 +49,9 @@ interface Guard {
   readonly sources: readonly string[];
 }
 
-const guardOf = ({ mac, addresses }: ConfinedEndpoint, own: string): Guard => {
+const guardOf = (endpoint: ConfinedEndpoint, own: string): Guard => {
+  const { mac } = endpoint;
+  const addresses = sortIps(endpoint.addresses);
   const v4 = addresses.filter((address) => familyOf(address) === 4);
   const v6 = addresses.filter((address) => familyOf(address) === 6);
   // Neighbour discovery needs the link-local address that belongs to this MAC even where nobody listed it.

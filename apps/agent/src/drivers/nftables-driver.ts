@@ -21,10 +21,13 @@ import {
   readRuleset,
   renderRuleset,
   usageOf,
+  withComment,
 } from "@bulkhead/datapath";
 import type { Before, CounterReading, Limits, Marker, Ruleset, Usage } from "@bulkhead/datapath";
 import { canonicalHostPolicy } from "@bulkhead/model";
 import type { HostPolicy, Receipt } from "@bulkhead/model";
+import { rulesetGeneration } from "../kernel/generation.ts";
+import { insideNetns } from "../kernel/netns.ts";
 import { DriverError, fromNft } from "./driver-error.ts";
 import { gracePeriod } from "./grace.ts";
 import { createHostCommands } from "./host-commands.ts";
@@ -98,6 +101,9 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   let applied: HostPolicy | null = null;
   /** The settings before us, should somebody delete the tables that tell. */
   let remembered: Before | null = null;
+  /** The two most expensive things, kept while they hold. */
+  let rendered: { readonly policy: HostPolicy; readonly ruleset: Ruleset } | null = null;
+  let seen: { readonly found: Found; readonly generation: number } | null = null;
   let queue: Promise<unknown> = Promise.resolve();
 
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
@@ -113,7 +119,28 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     throw fromNft(stderr);
   };
 
+  const generation = (): number =>
+    deps.netns === undefined
+      ? rulesetGeneration().id
+      : insideNetns(deps.netns, () => rulesetGeneration().id);
+
+  const render = (policy: HostPolicy): Ruleset => {
+    if (rendered?.policy !== policy) rendered = { policy, ruleset: renderRuleset(policy, "") };
+    return rendered.ruleset;
+  };
+
   const find = async (): Promise<Found> => {
+    const before = generation();
+    const found = await read();
+    seen = before === generation() ? { found, generation: before } : null;
+    return found;
+  };
+
+  /** What was found last, if nobody has changed any rules since. */
+  const recall = async (): Promise<Found> =>
+    seen !== null && seen.generation === generation() ? seen.found : await find();
+
+  const read = async (): Promise<Found> => {
     const [inet, netdev] = await Promise.all([list("inet"), list("netdev")]);
     const readAt = now();
     const ruleset = parseListings({ inet, netdev }, readAt);
@@ -132,16 +159,20 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
 
   const settle = (found: Found, settings: readonly string[]): ReadBackResult => {
     const { ruleset, readAt } = found;
-    const { policy, differences: tables } = readRuleset(ruleset, applied, readAt);
+    const expected = applied === null ? undefined : render(applied);
+    const { policy, differences: tables } = readRuleset(ruleset, applied, readAt, expected);
     const differences = [...tables, ...settings];
     const body = policy === null ? "unreadable" : canonicalHostPolicy(policy);
     const digest = sha256([body, ...differences].join("\n"));
-    const expected = applied === null ? null : digestOf(applied, readAt);
+    let desiredDigest = applied === null ? null : digestOf(applied, readAt);
     // An element may have gone a moment before its time, by the kernel's clock.
-    const early = applied === null ? null : digestOf(applied, readAt + DEADLINE_TOLERANCE);
+    if (applied !== null && digest !== desiredDigest) {
+      const early = digestOf(applied, readAt + DEADLINE_TOLERANCE);
+      if (digest === early) desiredDigest = early;
+    }
     return {
       digest,
-      desiredDigest: digest === early ? early : expected,
+      desiredDigest,
       policy,
       differences,
       readAt,
@@ -161,15 +192,15 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   };
 
   const capacity = (policy: HostPolicy) => {
-    const usage = usageOf(renderRuleset(policy, ""));
+    const usage = usageOf(render(policy));
     return { usage, limits, problems: checkCapacity(usage, limits) };
   };
 
   const change = async (policy: HostPolicy): Promise<void> => {
-    const [found, settings] = await Promise.all([find(), readSettings(host)]);
+    const [found, settings] = await Promise.all([recall(), readSettings(host)]);
     const before = found.marker?.before ?? remembered ?? settings;
     remembered = before;
-    const desired = renderRuleset(policy, formatMarker({ owner, before }));
+    const desired = withComment(render(policy), formatMarker({ owner, before }));
     await turnOn(host, settings);
     const update = planUpdate(found.ruleset, desired, now());
     let prepared = false;
@@ -204,6 +235,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     } catch (error) {
       // Elements may expire, and strangers may interfere, between reading and writing: look again, once.
       if (!(error instanceof DriverError) || error.reason !== "refused") throw error;
+      seen = null;
       await change(policy);
     }
     applied = policy;
@@ -217,7 +249,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     repair: () => inTurn(async () => (applied === null ? null : await apply(applied))),
     render: (policy) => {
       const before = { bridgeIptables: "-", bridgeIp6tables: "-", accounting: "-" };
-      return printRuleset(renderRuleset(policy, formatMarker({ owner, before })), now());
+      return printRuleset(withComment(render(policy), formatMarker({ owner, before })), now());
     },
     counters: () =>
       inTurn(async () => {
