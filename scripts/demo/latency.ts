@@ -50,7 +50,13 @@ export interface Rounds {
   readonly fresh: boolean;
 }
 
-export async function compareLatency(lab: Lab, options: Rounds): Promise<Comparison> {
+const MEASURED = ["web", "users", "ref-web", "ref-users"];
+
+export function compareLatency(lab: Lab, options: Rounds): Promise<Comparison> {
+  return lab.withPrecedence(MEASURED, () => compare(lab, options));
+}
+
+async function compare(lab: Lab, options: Rounds): Promise<Comparison> {
   const web = workloadNamed("web");
   const all = { shop: [] as number[], reference: [] as number[] };
   const p50: number[] = [];

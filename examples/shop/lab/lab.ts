@@ -45,7 +45,7 @@ import {
   wireBridge,
   wireUplink,
 } from "./network.ts";
-import { endProcesses, isAlive, startProcess, type ProcessMark } from "./processes.ts";
+import { endProcesses, isAlive, familyOf, startProcess, type ProcessMark } from "./processes.ts";
 import {
   PREFIX,
   forgetRun,
@@ -248,6 +248,28 @@ export class Lab {
   /** Remembers a process started by others on this lab's behalf, so that `down` ends it too. */
   adopt(mark: ProcessMark): void {
     this.#update({ processes: [...this.#record.processes, mark] });
+  }
+
+  /**
+   * While `work` runs, these programs go before whatever else the machine does (SCHED_FIFO). Where that is not
+   * permitted, what is measured is only noisier.
+   */
+  async withPrecedence<Result>(
+    names: readonly string[],
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const pids = this.#record.processes
+      .filter((mark) => names.includes(mark.name))
+      .flatMap(familyOf)
+      .map(String);
+    const schedule = (...policy: readonly string[]): Promise<unknown> =>
+      Promise.all(pids.map((pid) => tryRun(["chrt", "-a", ...policy, pid])));
+    await schedule("-f", "-p", "1");
+    try {
+      return await work();
+    } finally {
+      await schedule("-o", "-p", "0");
+    }
   }
 
   /** Runs one of the lab's one-shot programs inside a workload and gives its output. */

@@ -73,6 +73,13 @@ export function signal(mark: ProcessMark, name: NodeJS.Signals): void {
   }
 }
 
+/** A process and its children, as they are now. */
+export function familyOf(mark: ProcessMark): readonly number[] {
+  if (!isAlive(mark)) return [];
+  const children = readFileSync(`/proc/${mark.pid}/task/${mark.pid}/children`, "utf8");
+  return [mark.pid, ...children.split(" ").filter(Boolean).map(Number)];
+}
+
 /** Ends processes: politely first, for good after `patienceMs`. Returns those that are still there. */
 export async function endProcesses(
   marks: readonly ProcessMark[],

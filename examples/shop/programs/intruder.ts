@@ -5,7 +5,7 @@
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { ipv4Of, ipv6Of, workloadNamed, WORLD } from "../topology.ts";
-import { attemptAll, dnsQuestion, type Target } from "./lib/attempts.ts";
+import { attemptAll, attemptTwice, dnsQuestion, type Target } from "./lib/attempts.ts";
 import { serveControl } from "./lib/control.ts";
 import { deepTargets, echoTargets, portTargets, scanTargets } from "./lib/targets.ts";
 
@@ -87,8 +87,11 @@ process.on("unhandledRejection", (reason) => process.stderr.write(`${String(reas
 
 await serveControl(control, {
   /** Everything, with the noise of a port scan first. */
-  scan: () => attemptAll([...scanTargets("intruder"), ...reachTargets()]),
-  reach: () => attemptAll(reachTargets()),
+  scan: async () => [
+    ...(await attemptAll(scanTargets("intruder"))),
+    ...(await attemptTwice(reachTargets())),
+  ],
+  reach: () => attemptTwice(reachTargets()),
   hold: async () => {
     const cache = workloadNamed("cache");
     const dns = workloadNamed("dns");
