@@ -455,12 +455,17 @@ describe("the overlay", () => {
     );
   });
 
-  it("follows a block that will stop isolating", () => {
-    const set = onDb([], until(30));
-    const result = compiled(set);
-    expect(mapText(result).default).toBe("else allow by default");
-    expect(result.policy.live.overlay).toHaveLength(2 * 256);
-    expect(overlayText(result)[0]).toBe("0.0.0.0-255.255.255.255 0/0-65535 drop by db +30");
+  it("follows a block that will stop isolating, on the minute for the protocols that people use", () => {
+    const result = compiled(onDb([], until(30)));
+    expect(mapText(result).default).toBe(
+      [1, 6, 17, 58, 132].map((protocol) => `${protocol}/0-65535 allow by default, `).join("") +
+        "else drop by db",
+    );
+    expect(overlayText(result)).toEqual(
+      ["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"].flatMap((peer) =>
+        [1, 6, 17, 58, 132].map((protocol) => `${peer} ${protocol}/0-65535 drop by db +30`),
+      ),
+    );
   });
 
   it("is there for the shadow too", () => {

@@ -3,6 +3,7 @@
  * piece with a deadline, and the row beneath shows what follows; if several changes follow one another, beneath shows the
  * strictest of what is to come, so that nothing is ever allowed longer than the policy says.
  */
+import { ICMP, ICMPV6, SCTP, TCP, UDP } from "@bulkhead/model";
 import { cellsOf, cutCells, type PortCells } from "./port-cells.ts";
 import type { Coverage, Program } from "./class-program.ts";
 import type { DecisionTable } from "./decision-table.ts";
@@ -43,25 +44,56 @@ export function timedRow(
   decisions: DecisionTable,
   rows: RowTable,
 ): TimedRow {
-  const cells = cutCells(
-    readings.flatMap(({ claimants }) => claimants.map(({ coverage }) => coverage)),
-  );
-  const matched = readings.map(({ claimants }) =>
-    claimants.map(({ rank, coverage }): MatchedRule => ({
-      rank,
-      ranges: coverage.map((range) => cellsOf(cells, range)),
-    })),
-  );
-  const at = (time: number) =>
-    strictest(
-      readings.map(({ program }, i) => paint(program, matched[i]!, cells.count, time, decisions)),
-      decisions,
-    );
-  const current = at(now);
+  const coverages = readings.flatMap(({ claimants }) => claimants.map(({ coverage }) => coverage));
+  const cells = cutCells(coverages);
   const changes = changesAhead(readings);
+  const current = paintAll(readings, cells, now, decisions);
   if (changes.length === 0) return { base: rows.intern(cells, current), pieces: [] };
 
-  const future = changes.map((time) => ({ time, painted: at(time) }));
+  const ahead = lookAhead(readings, cells, now, changes, decisions);
+  const others = cells.count - 1;
+  const loosens =
+    decisions.strictness(ahead.base[others]!) > decisions.strictness(ahead.current[others]!);
+  if (!loosens) return timed(cells, ahead, rows);
+  // A denial of everything that will end. Spelled out it is 256 protocols for each peer; so only those that people use
+  // end on the minute, and the rest stays denied until the policy is compiled again.
+  const fine = cutCells([...coverages, USUAL_PROTOCOLS]);
+  const finer = lookAhead(readings, fine, now, changes, decisions);
+  const rest = fine.count - 1;
+  finer.base[rest] = finer.current[rest]!;
+  finer.deadlines[rest] = 0;
+  return timed(fine, finer, rows);
+}
+
+const USUAL_PROTOCOLS: readonly Coverage[] = [ICMP, TCP, UDP, ICMPV6, SCTP].map((protocol) => ({
+  protocol,
+  first: 0,
+  last: 0xffff,
+}));
+
+/** Per cell: what holds now, what shall lie beneath, and when the one gives way to the other (0: never, they are one). */
+interface Ahead {
+  readonly current: Int32Array;
+  readonly base: Int32Array;
+  readonly deadlines: Float64Array;
+}
+
+function timed(cells: PortCells, { current, base, deadlines }: Ahead, rows: RowTable): TimedRow {
+  return { base: rows.intern(cells, base), pieces: piecesOf(cells, current, deadlines) };
+}
+
+function lookAhead(
+  readings: readonly Reading[],
+  cells: PortCells,
+  now: number,
+  changes: readonly number[],
+  decisions: DecisionTable,
+): Ahead {
+  const current = paintAll(readings, cells, now, decisions);
+  const future = changes.map((time) => ({
+    time,
+    painted: paintAll(readings, cells, time, decisions),
+  }));
   const base = current.slice();
   const deadlines = new Float64Array(cells.count);
   for (let cell = 0; cell < cells.count; cell++) {
@@ -74,7 +106,23 @@ export function timedRow(
     base[cell] = beneath;
     if (beneath !== current[cell]) deadlines[cell] = future[first]!.time;
   }
-  return { base: rows.intern(cells, base), pieces: piecesOf(cells, current, deadlines) };
+  return { current, base, deadlines };
+}
+
+function paintAll(
+  readings: readonly Reading[],
+  cells: PortCells,
+  time: number,
+  decisions: DecisionTable,
+): Int32Array {
+  const painted = readings.map(({ program, claimants }) => {
+    const matched = claimants.map(({ rank, coverage }): MatchedRule => ({
+      rank,
+      ranges: coverage.map((range) => cellsOf(cells, range)),
+    }));
+    return paint(program, matched, cells.count, time, decisions);
+  });
+  return strictest(painted, decisions);
 }
 
 function strictest(painted: readonly Int32Array[], decisions: DecisionTable): Int32Array {
