@@ -187,6 +187,12 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/probe.ts")).probe,
   ).option("--max-boundaries <count>", "at most so many; those left out count as skipped");
   verb(
+    "drift",
+    "where the kernel was found otherwise than wanted, and what was done",
+    "bulkhead drift --set report",
+    async () => (await import("./verbs/drift.ts")).drift,
+  ).option("--set <what>", "repair (as soon as it is found) or report (and leave it)");
+  verb(
     "completion <shell>",
     "completion script for bash, zsh or fish",
     "bulkhead completion bash > /etc/bash_completion.d/bulkhead",

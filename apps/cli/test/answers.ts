@@ -2,6 +2,7 @@
 import type {
   AnswerOf,
   ApplyAnswer,
+  DriftAnswer,
   ExplainAnswer,
   HistoryAnswer,
   PlanAnswer,
@@ -309,6 +310,30 @@ export const unwell: StatusAnswer = {
     },
   ],
   probe: undefined,
+};
+
+export const drifted: DriftAnswer = {
+  setting: "report",
+  reports: [
+    {
+      host: "edge-1",
+      detectedAt: NOW - 2 * minute,
+      revision: 3,
+      expectedDigest: DIGEST,
+      actualDigest: DIGEST,
+      differences: ["chain forward was emptied"],
+      repaired: true,
+    },
+    {
+      host: "edge-1",
+      detectedAt: NOW - minute,
+      revision: 3,
+      expectedDigest: DIGEST,
+      actualDigest: null,
+      differences: [1, 2, 3, 4, 5, 6, 7].map((n) => `element 10.0.0.${n} missing from class a`),
+      repaired: false,
+    },
+  ],
 };
 
 export const suggestion: SuggestAnswer = {
@@ -640,6 +665,8 @@ export const answers = {
   rollback: { ...applied, revision: 4, confirmBy: undefined, notices: [] },
   explain: explained,
   probe: [...probes],
+  drift: { setting: "repair", reports: [] },
+  settings: { drift: "report" },
 } satisfies {
   readonly [R in RouteName]?: AnswerOf<R> | readonly AnswerOf<R>[];
 };

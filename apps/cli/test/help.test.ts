@@ -34,6 +34,7 @@ const PROMISED = [
   "rollback",
   "explain",
   "probe",
+  "drift",
   "completion",
   "schema",
   "version",

@@ -79,6 +79,7 @@ describe("a mistake", () => {
     [["apply", "-", "--confirm", "soon"], "`soon` is not a duration", "90s, 10m"],
     [["apply", "-", "--force"], "`--force` needs a reason", "--reason"],
     [["history", "-1"], "`-1` is not a revision", "whole number"],
+    [["drift", "--set", "repare"], "`repare` is not a setting", "did you mean `repair`?"],
     [["history", "two"], "`two` is not a revision", ""],
     [["completion", "zhs"], "no completion for `zhs`", "did you mean `zsh`?"],
     [["schema", "stats"], "no schema is called `stats`", "did you mean `status`?"],

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createBackOff } from "../src/process/back-off.ts";
-import { claimStateDirectory, isStateDirectory } from "../src/process/layout.ts";
+import { wordsOf } from "../src/process/last-words.ts";
+import { claimStateDirectory, isStateDirectory, layoutOf } from "../src/process/layout.ts";
+import { withLock } from "../src/process/lock.ts";
 import {
   endProcesses,
   isAlive,
@@ -103,5 +105,39 @@ describe("a state directory", () => {
     mkdirSync(join(folder, "spool"));
     expect(claimStateDirectory(folder)).toBe(false);
     expect(existsSync(join(folder, "bulkhead-state"))).toBe(false);
+  });
+});
+
+describe("last words", () => {
+  it.each([
+    ['{"level":60,"msg":"another agent guards"}', ["another agent guards"]],
+    ['{"level":30,"msg":"ready"}', []],
+    ['{"ready":true}', []],
+    ["TypeError: x is not a function", ["TypeError: x is not a function"]],
+    ['{"level":50,"ms', ['{"level":50,"ms']],
+    ["", []],
+  ])("of %j are %j", (line, words) => {
+    expect(wordsOf(line)).toEqual(words);
+  });
+});
+
+describe("the lock", () => {
+  it("is held once, and free again whatever happens", async () => {
+    const layout = layoutOf(folder);
+    await withLock(layout, async () => {
+      await expect(withLock(layout, async () => 1)).rejects.toThrow("is at work, pid");
+    });
+    await expect(
+      withLock(layout, async () => {
+        throw new Error("broken");
+      }),
+    ).rejects.toThrow("broken");
+    expect(await withLock(layout, async () => 2)).toBe(2);
+  });
+
+  it("of a dead process is nobody's", async () => {
+    const layout = layoutOf(folder);
+    writeMark(join(layout.run, "lock"), { pid: process.pid, start: "1", netns: "net:[1]" });
+    expect(await withLock(layout, async () => 3)).toBe(3);
   });
 });

@@ -43,6 +43,7 @@ const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["plan", () => ["plan", policy()]],
   ["apply", () => ["apply", policy()]],
   ["confirm", () => ["confirm"]],
+  ["drift", () => ["drift"]],
   ["history", () => ["history"]],
   ["revision", () => ["history", "1"]],
   ["rollback", () => ["rollback", "1"]],
@@ -238,6 +239,14 @@ describe("what is sent", () => {
       since: String(NOW),
       limit: "0",
     });
+  });
+
+  it("drift --set: the setting first", async () => {
+    const { requests } = await asked(["drift", "--set", "report"]);
+    expect(requests).toEqual([
+      { route: "settings", request: { drift: "report" } },
+      { route: "drift", request: {} },
+    ]);
   });
 
   it("rollback: to the revision before the one in force", async () => {

@@ -137,6 +137,15 @@ describe("up and down", () => {
     ]);
   });
 
+  it("lets only one at a time change what runs", async () => {
+    const both = await Promise.all([bulkheadWithin("up"), bulkheadWithin("up")]);
+    expect(both.filter((one) => one.code === 0).length).toBeGreaterThan(0);
+    for (const one of both.filter((ran) => ran.code !== 0)) {
+      expect(one.stderr).toContain("is at work");
+    }
+    expect(alive("supervisor")).toBe(true);
+  });
+
   it("is content when it runs already, and refuses another namespace for the same state", async () => {
     const before = pid("supervisor");
     const again = await bulkheadWithin("up");
@@ -146,6 +155,18 @@ describe("up and down", () => {
     const elsewhere = await bulkhead("up");
     expect(elsewhere.code).toBe(3);
     expect(elsewhere.stderr).toContain("another network namespace");
+  });
+
+  it("says at once that somebody else guards this namespace, and leaves nothing behind", async () => {
+    const other = join(folder, "other");
+    const started = Date.now();
+    const second = await bulkheadWithin("up", "--state", other);
+    expect(second.code).toBe(3);
+    expect(second.stderr).toContain("ends again and again");
+    expect(second.stderr).toContain("already guards this network namespace");
+    expect(Date.now() - started).toBeLessThan(25_000);
+    expect(readdirSync(join(other, "run"))).toEqual([]);
+    expect(pid("agent")).toBeGreaterThan(1);
   });
 
   it("puts a policy into the kernel", async () => {

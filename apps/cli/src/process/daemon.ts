@@ -1,15 +1,15 @@
 /** What runs of one state directory, and starting, awaiting and ending it. */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import type { ApiClient, StatusAnswer } from "@bulkhead/api";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import type { ApiClient, StatusAnswer, WorkloadView } from "@bulkhead/api";
 import { cannotRun } from "../failure.ts";
 import { layoutOf, nodeFlags, PARTS, programs, type Layout, type Part } from "./layout.ts";
 import {
   endProcesses,
   isAlive,
-  isNotFound,
   readMark,
   removeMark,
+  startTimeOf,
   type ProcessMark,
 } from "./marks.ts";
 
@@ -74,53 +74,82 @@ export interface Readiness {
   readonly status: StatusAnswer | undefined;
   /** Why it is not ready, in words. */
   readonly missing: string | undefined;
+  readonly warnings: readonly string[];
 }
 
-/** Ready = the controller answers, and an agent that reads the kernel's events is connected to it. */
+/**
+ * Ready = the controller answers, and an agent is connected to it. That it reads the kernel's events and shows what the
+ * kernel holds is waited for a moment, and its lack is a warning: `status` tells more than a refusal to start.
+ */
 export async function readiness(client: ApiClient): Promise<Readiness> {
   try {
     const status = await client.call("status", {});
     const agent = status.agents.find((one) => one.connected);
-    if (agent === undefined) return { status, missing: "the agent has not connected" };
-    return { status, missing: undefined };
+    if (agent === undefined)
+      return { status, missing: "the agent has not connected", warnings: [] };
+    const warnings = [
+      ...(agent.receipt === undefined ? ["the agent has not shown what the kernel holds"] : []),
+      ...(agent.collector.alive ? [] : ["the agent's collector does not run: no flows are seen"]),
+    ];
+    return { status, missing: undefined, warnings };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { status: undefined, missing: `the controller does not answer: ${message}` };
+    return {
+      status: undefined,
+      missing: `the controller does not answer: ${message}`,
+      warnings: [],
+    };
   }
 }
+
+/** How long a connected agent may take to be whole. */
+const WHOLE_MS = 3000;
 
 export async function waitUntilReady(
   client: ApiClient,
   patienceMs: number,
-  stillRunning: () => boolean,
+  hopeless: () => string | undefined,
 ): Promise<Readiness> {
   const until = Date.now() + patienceMs;
+  let connectedAt: number | undefined;
   for (;;) {
     const now = await readiness(client);
-    if (now.missing === undefined || Date.now() > until || !stillRunning()) return now;
+    if (now.missing === undefined) {
+      connectedAt ??= Date.now();
+      if (now.warnings.length === 0 || Date.now() - connectedAt > WHOLE_MS) return now;
+    }
+    const reason = hopeless();
+    if (reason !== undefined) return { ...now, missing: reason };
+    if (Date.now() > until) return now;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** The last lines of the logs, for a person who has to find out why. */
-export function lastWords(layout: Layout, lines = 5): string {
-  return (["supervisor", ...PARTS] as const)
-    .flatMap((name) => {
-      const tail = readTail(layout.logFile(name), lines);
-      return tail === "" ? [] : [`${layout.logFile(name)}:\n${tail}`];
-    })
-    .join("\n");
+/** A look around takes the agent a moment: nobody found at once is not nobody. */
+const LOOK_MS = 1500;
+
+export async function waitForWorkloads(client: ApiClient): Promise<WorkloadView[]> {
+  const until = Date.now() + LOOK_MS;
+  for (;;) {
+    const { workloads } = await client.call("workloads", {});
+    if (workloads.some((workload) => workload.attached) || Date.now() > until) return workloads;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
-function readTail(path: string, lines: number): string {
-  try {
-    const all = readFileSync(path, "utf8").trimEnd().split("\n");
-    return all
-      .slice(-lines)
-      .map((line) => `  ${line}\n`)
-      .join("");
-  } catch (error) {
-    if (isNotFound(error)) return "";
-    throw error;
-  }
+/** So many starts within one wait are no accident. */
+const STARTS = 3;
+
+/** Tells when waiting has become pointless: the supervisor has gone, or what it starts ends again and again. */
+export function watchForCrashes(layout: Layout, supervisor: number): () => string | undefined {
+  const started = new Map<Part, Set<number>>(PARTS.map((part) => [part, new Set()]));
+  return () => {
+    if (startTimeOf(supervisor) === undefined) return "the supervisor ended";
+    for (const [part, pids] of started) {
+      const pid = readMark(layout.mark(part))?.pid;
+      if (pid !== undefined) pids.add(pid);
+      if (pids.size > STARTS) return `the ${part} ends again and again`;
+    }
+    return undefined;
+  };
 }

@@ -69,6 +69,8 @@ async function completeValue(
       return print(lists(VERDICTS, current), current);
     case "mode":
       return print(words(["audit", "enforce"]), current);
+    case "set":
+      return print(words(["repair", "report"]), current);
     case "since":
     case "until":
       return print(words(["10m", "1h", "24h", "7d"]), current);

@@ -1,11 +1,13 @@
 /** `bulkhead down`: ends controller and agent, takes our rules out of the kernel, and with `--purge` the data too. */
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Answer } from "../answer.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { CliFailure, badInput, cannotRun } from "../failure.ts";
 import { endAll, findProcesses, forgetProcesses, lastNamespace } from "../process/daemon.ts";
 import { isStateDirectory, layoutOf, OURS, type Layout } from "../process/layout.ts";
 import { holdNamespace, removeKernelState } from "../process/remove-kernel-state.ts";
+import { withLock } from "../process/lock.ts";
 import { withProgress } from "../progress.ts";
 import { list } from "../ui/words.ts";
 import { requireRoot } from "./up.ts";
@@ -30,6 +32,10 @@ export const down: Verb<DownOptions> = async (context, _args, options) => {
     );
   }
   if (options.purge === true) await askBeforePurge(context, layout, options);
+  return withLock(layout, () => end(context, layout, options.purge === true));
+};
+
+async function end(context: Context, layout: Layout, purging: boolean): Promise<Answer> {
   const found = findProcesses(layout);
   const guarded = lastNamespace(layout);
   const held = guarded === undefined ? undefined : holdNamespace(guarded, found);
@@ -51,15 +57,15 @@ export const down: Verb<DownOptions> = async (context, _args, options) => {
   forgetProcesses(layout);
   for (const socket of ["api.sock", "agent.sock"])
     rmSync(join(layout.root, socket), { force: true });
-  const foreign = options.purge === true ? purge(layout) : [];
+  const foreign = purging ? purge(layout) : [];
   return done({
     state: layout.root,
     ended: found.map((one) => one.name),
     kernel: guarded === undefined ? "nothing" : held === undefined ? "namespace gone" : "removed",
-    purged: options.purge === true,
+    purged: purging,
     foreign,
   });
-};
+}
 
 interface Done {
   readonly state: string;
@@ -69,7 +75,7 @@ interface Done {
   readonly foreign: readonly string[];
 }
 
-function done(value: Done) {
+function done(value: Done): Answer {
   const ended = value.ended.length === 0 ? "Nothing was running." : `Ended ${list(value.ended)}.`;
   const kernel = {
     removed: " The kernel holds none of our rules any more; all traffic passes unjudged.",
@@ -83,7 +89,7 @@ function done(value: Done) {
     : value.ended.length > 0 || value.kernel === "removed"
       ? ` Data stay in ${value.state}.`
       : "";
-  return { value, text: () => `${ended}${kernel}${data}\n`, next: ["up"], exitCode: 0 as const };
+  return { value, text: () => `${ended}${kernel}${data}\n`, next: ["up"], exitCode: 0 };
 }
 
 async function askBeforePurge(

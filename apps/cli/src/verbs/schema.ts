@@ -5,20 +5,27 @@ import { nearest } from "../ui/spell.ts";
 import type { Verb } from "./verb.ts";
 
 export const schema: Verb<CommonOptions> = async (_context, [name]) => {
-  const { publishedSchemas } = await import("@bulkhead/api");
-  const schemas: Readonly<Record<string, unknown>> = { ...publishedSchemas() };
+  const [{ publishedSchemas }, { nativeSchemas }] = await Promise.all([
+    import("@bulkhead/api"),
+    import("@bulkhead/dialects"),
+  ]);
+  const answers: Readonly<Record<string, unknown>> = { ...publishedSchemas() };
+  const resources = Object.fromEntries(
+    Object.entries(nativeSchemas()).map(([file, one]) => [file.replace(/\.json$/, ""), one]),
+  );
   if (name === undefined) {
-    const names = Object.keys(schemas);
     return {
-      value: schemas,
-      text: () => `${names.join("\n")}\n`,
-      next: ["schema status", "schema -o json"],
+      value: { answers, resources },
+      text: (ui) =>
+        `${ui.style.dim("answers")}\n${lines(answers)}\n${ui.style.dim("resources")}\n${lines(resources)}`,
+      next: ["schema status", "schema resource > bulkhead.schema.json"],
       exitCode: 0,
     };
   }
-  const found = schemas[name];
+  const all: Readonly<Record<string, unknown>> = { ...answers, ...resources };
+  const found = all[name];
   if (found === undefined) {
-    const near = nearest(name, Object.keys(schemas));
+    const near = nearest(name, Object.keys(all));
     throw badInput(
       `no schema is called \`${name}\``,
       near === undefined ? "`bulkhead schema` lists them" : `did you mean \`${near}\`?`,
@@ -31,3 +38,9 @@ export const schema: Verb<CommonOptions> = async (_context, [name]) => {
     exitCode: 0,
   };
 };
+
+function lines(schemas: Readonly<Record<string, unknown>>): string {
+  return Object.keys(schemas)
+    .map((name) => `  ${name}\n`)
+    .join("");
+}

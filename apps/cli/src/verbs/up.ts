@@ -1,4 +1,5 @@
 /** `bulkhead up`: starts controller and agent on this host, waits until they see, and says what they see. */
+import type { Answer } from "../answer.ts";
 import type { StatusAnswer, WorkloadView } from "@bulkhead/api";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, cannotRun } from "../failure.ts";
@@ -6,13 +7,16 @@ import {
   endAll,
   findProcesses,
   forgetProcesses,
-  lastWords,
   readiness,
   startSupervisor,
+  waitForWorkloads,
   waitUntilReady,
+  watchForCrashes,
 } from "../process/daemon.ts";
 import { claimStateDirectory, layoutOf, makeDirectory, type Layout } from "../process/layout.ts";
-import { networkNamespace, startTimeOf } from "../process/marks.ts";
+import { lastWords } from "../process/last-words.ts";
+import { withLock } from "../process/lock.ts";
+import { networkNamespace } from "../process/marks.ts";
 import { withProgress } from "../progress.ts";
 import { count } from "../ui/words.ts";
 import { workloadsText } from "../views/workloads.ts";
@@ -29,46 +33,61 @@ const LONGEST_SOCKET = 107;
 export const up: Verb<UpOptions> = async (context, _args, options) => {
   requireRoot("up");
   const layout = prepareState(context.state);
-  const found = findProcesses(layout);
-  const supervisor = found.find((one) => one.name === "supervisor");
-  if (supervisor !== undefined) {
-    if (supervisor.mark.netns !== networkNamespace()) {
+  if (options.foreground !== true) return withLock(layout, () => start(context, layout));
+  await withLock(layout, async () => {
+    const running = await supervisorOf(context, layout);
+    if (running !== undefined) {
       throw cannotRun(
-        `\`${layout.root}\` already guards another network namespace`,
-        "give this one its own state directory with --state",
-      );
-    }
-    if (options.foreground === true) {
-      throw cannotRun(
-        `already running in the background, pid ${supervisor.mark.pid}`,
+        `already running in the background, pid ${running}`,
         "end it first: bulkhead down",
       );
     }
-    return report(context, layout, supervisor.mark.pid, true);
+  });
+  const { supervise } = await import("../supervisor.ts");
+  context.stderr.write(
+    "Running in the foreground; Ctrl-C ends it and leaves the kernel's rules in force.\n",
+  );
+  await supervise(layout.root, (text) => context.stderr.write(`${text}\n`));
+  return 0;
+};
+
+async function start(context: Context, layout: Layout): Promise<Answer> {
+  const running = await supervisorOf(context, layout);
+  if (running !== undefined) return report(context, layout, running, true);
+  return report(context, layout, startSupervisor(layout.root), false);
+}
+
+/** The pid of the supervisor, if one runs; what a killed one left behind is ended. */
+async function supervisorOf(context: Context, layout: Layout): Promise<number | undefined> {
+  const found = findProcesses(layout);
+  const supervisor = found.find((one) => one.name === "supervisor");
+  if (supervisor !== undefined) {
+    if (supervisor.mark.netns === networkNamespace()) return supervisor.mark.pid;
+    throw cannotRun(
+      `\`${layout.root}\` already guards another network namespace`,
+      "give this one its own state directory with --state",
+    );
   }
   if (found.length > 0) {
-    // Their supervisor was killed: what they left in the kernel stays while new ones take over.
+    // What they left in the kernel stays while new ones take over.
     await withProgress(context, "ending what a killed supervisor left behind", () =>
       endAll(layout),
     );
     forgetProcesses(layout);
   }
-  if (options.foreground === true) {
-    const { supervise } = await import("../supervisor.ts");
-    context.stderr.write(
-      "Running in the foreground; Ctrl-C ends it and leaves the kernel's rules in force.\n",
-    );
-    await supervise(layout.root, (text) => context.stderr.write(`${text}\n`));
-    return 0;
-  }
-  return report(context, layout, startSupervisor(layout.root), false);
-};
+  return undefined;
+}
 
-async function report(context: Context, layout: Layout, pid: number, already: boolean) {
+async function report(
+  context: Context,
+  layout: Layout,
+  pid: number,
+  already: boolean,
+): Promise<Answer> {
   const client = await context.client();
   const started = context.now();
   const ready = await withProgress(context, already ? "asking" : "starting", () =>
-    waitUntilReady(client, PATIENCE_MS, () => startTimeOf(pid) !== undefined),
+    waitUntilReady(client, PATIENCE_MS, watchForCrashes(layout, pid)),
   );
   if (ready.missing !== undefined || ready.status === undefined) {
     // A start that failed leaves nothing behind; what ran before is left to its supervisor.
@@ -81,22 +100,29 @@ async function report(context: Context, layout: Layout, pid: number, already: bo
       `the last words of the logs:\n${lastWords(layout)}`,
     );
   }
-  const { workloads } = await client.call("workloads", {});
+  const workloads = await waitForWorkloads(client);
   const status = (await readiness(client)).status ?? ready.status;
+  const warnings = ready.warnings.map((warning) => `! ${warning}\n`).join("");
   const value = {
     state: layout.root,
     pid,
     already,
     tookMs: context.now() - started,
+    warnings: ready.warnings,
     status,
     workloads,
   };
   return {
     value,
     text: (ui: Context["ui"]) =>
-      `${already ? "Already running" : ui.style.green("Running")}, pid ${pid}, state in ${layout.root}.\n${foundText(status, workloads)}\n${workloadsText({ workloads }, ui)}`,
-    next: status.mode === undefined ? ["observe --follow"] : ["status"],
-    exitCode: 0 as const,
+      `${already ? "Already running" : ui.style.green("Running")}, pid ${pid}, state in ${layout.root}.\n${ui.style.yellow(warnings)}${foundText(status, workloads)}\n${workloadsText({ workloads }, ui)}`,
+    next:
+      status.mode !== undefined
+        ? ["status"]
+        : workloads.some((workload) => Object.keys(workload.labels).length === 0)
+          ? ["workloads --inventory > inventory.yaml", "observe --follow"]
+          : ["observe --follow"],
+    exitCode: 0,
   };
 }
 
