@@ -9,6 +9,7 @@
  * ```
  */
 import { createAddressIndex, finish, mix, type AddressIndex } from "./address-index.ts";
+import type { PacketFields } from "./packet.ts";
 
 /** Words of a key: meta, cookie, source, destination. */
 export const KEY_WORDS = 10;
@@ -70,7 +71,7 @@ export function packMeta(
 }
 
 export class FlowTable {
-  /** The key under consideration: fill it (`packMeta`, cookie, source words, destination words), then call `add`. */
+  /** The key under consideration: fill it with `fillKey` (meta, cookie, source words, destination words), then call `add`. */
   readonly key = new Uint32Array(KEY_WORDS);
   readonly counts: FlowCounts = { connections: 0, established: 0, failed: 0, bytes: 0, packets: 0 };
 
@@ -116,6 +117,21 @@ export class FlowTable {
 
   get size(): number {
     return this.#count;
+  }
+
+  /** Fills the key for these ends. */
+  fillKey(ends: PacketFields, verdict: number, direction: number, cookie: number): void {
+    const key = this.key;
+    key[0] = packMeta(ends.family, verdict, direction, ends.protocol, ends.port);
+    key[1] = cookie;
+    key[2] = ends.s0;
+    key[3] = ends.s1;
+    key[4] = ends.s2;
+    key[5] = ends.s3;
+    key[6] = ends.d0;
+    key[7] = ends.d1;
+    key[8] = ends.d2;
+    key[9] = ends.d3;
   }
 
   /** Adds `counts` to the entry of `key`, making it if there is room for its source. False when there is none. */

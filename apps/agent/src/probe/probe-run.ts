@@ -2,14 +2,24 @@
  * Runs any number of probes side by side on one thread: opens both ends, sends, and looks at all sockets in turns until each
  * probe is decided or its time is up. Blocking time is bounded by `step`'s caller; nothing in here waits by itself.
  */
-import { ICMP, ICMPV6, TCP, UDP, type IpAddress } from "@bulkhead/model";
 import { isKernelError } from "../kernel/kernel-error.ts";
 import { openAttempt, type Attempt } from "./attempt.ts";
 import { judge, type Observation, type ProbeRequest, type ProbeResult } from "./probe.ts";
+import {
+  looseSighting,
+  openWitness,
+  placeOf,
+  responderKey,
+  share,
+  sightingFor,
+  TRANSIT,
+  witnessKey,
+  type Shared,
+  type Surroundings,
+} from "./probe-ends.ts";
 import { openResponder, type Responder } from "./responder.ts";
-import { hasPorts, sightingOf, type Sighting } from "./sighting.ts";
-import { familyOf } from "./socket-address.ts";
-import { openHostWitness, openPacketWitness, openTransitWitness, type Witness } from "./witness.ts";
+import type { Sighting } from "./sighting.ts";
+import { openTransitWitness, type Witness } from "./witness.ts";
 
 /** Long enough for the first retransmission of a SYN (RFC 6298: after 1 s), should the machine be so loaded that one is lost. */
 const PASS_LIMIT_MS = 1600;
@@ -17,14 +27,6 @@ const PASS_LIMIT_MS = 1600;
 const BLOCKED_LIMIT_MS = 800;
 /** After one end has spoken, so long the other is waited for. */
 const GRACE_MS = 120;
-
-/** The one socket that sees what crosses the agent's own namespace. */
-const TRANSIT = "transit";
-
-interface Shared<T> {
-  readonly value: T;
-  users: number;
-}
 
 interface Running {
   readonly request: ProbeRequest;
@@ -54,14 +56,6 @@ export interface ProbeRun {
   start(request: ProbeRequest, done: (result: ProbeResult) => void): void;
   /** Looks at everything once and finishes what is decided. */
   step(): void;
-}
-
-/** What the agent's own namespace knows of addresses. */
-export interface Surroundings {
-  /** Does the agent's own namespace have the address? */
-  isOwnAddress(address: IpAddress): boolean;
-  /** Has the destination resolved; the result says whether that succeeded, null where it is not for us to resolve. */
-  reachability(request: ProbeRequest, place: Observation["witness"]): () => boolean | null;
 }
 
 /** `clock`: milliseconds, monotonic. */
@@ -280,73 +274,4 @@ function sentenceOf(error: unknown, { source, destination }: ProbeRequest): stri
   if ((error as NodeJS.ErrnoException).code === "ENOENT")
     return "the network namespace of one end is gone";
   return `the probe could not be made: ${error instanceof Error ? error.message : String(error)}`;
-}
-
-function placeOf(
-  { destination, destinationNetns }: ProbeRequest,
-  surroundings: Surroundings,
-): Observation["witness"] {
-  if (destinationNetns !== undefined) return "destination";
-  return surroundings.isOwnAddress(destination) ? "host" : "uplink";
-}
-
-function openWitness(
-  { protocol, destination, destinationNetns }: ProbeRequest,
-  place: Observation["witness"],
-): Witness {
-  const family = familyOf(destination);
-  if (destinationNetns !== undefined) return openPacketWitness(destinationNetns, family);
-  return place === "host" ? openHostWitness(protocol, destination, family) : openTransitWitness();
-}
-
-function witnessKey(
-  { protocol, destination, destinationNetns }: ProbeRequest,
-  place: Observation["witness"],
-): string {
-  if (place === "uplink") return TRANSIT;
-  return place === "host"
-    ? `host ${protocol} ${destination}`
-    : `${place} ${destinationNetns ?? ""} ${familyOf(destination)}`;
-}
-
-function responderKey({ protocol, destination, destinationNetns, port }: ProbeRequest): string {
-  // Protocols beyond TCP and UDP have one raw socket per address, whatever the port.
-  return `${destinationNetns ?? ""} ${protocol} ${destination} ${protocol === TCP || protocol === UDP ? port : ""}`;
-}
-
-/** As it looks where nothing has translated it yet. */
-function sightingFor(request: ProbeRequest, sourcePort: number): Sighting {
-  const { protocol, source, destination } = request;
-  return sightingOf(protocol, source, destination, sourcePort, portIn(request));
-}
-
-function portIn({ protocol, port }: ProbeRequest): number {
-  return hasPorts(protocol) || protocol === ICMP || protocol === ICMPV6 ? port : 0;
-}
-
-/** On the way out address translation may have replaced the source and its port: protocol, destination and port remain. */
-function looseSighting(sighting: Sighting): Sighting {
-  const [protocol, , destination, , port] = sighting.split(" ");
-  return `${protocol} * ${destination} * ${port}`;
-}
-
-function share<T extends { close(): void }>(
-  table: Map<string, Shared<T>>,
-  key: string,
-  open: () => T,
-  releases: (() => void)[],
-): T {
-  let shared = table.get(key);
-  if (shared === undefined) {
-    shared = { value: open(), users: 0 };
-    table.set(key, shared);
-  }
-  const held = shared;
-  held.users++;
-  releases.push(() => {
-    if (--held.users > 0) return;
-    table.delete(key);
-    held.value.close();
-  });
-  return held.value;
 }
