@@ -545,6 +545,30 @@ describe("the rest of a compilation", () => {
     expect(compiled(onDb([])).diagnostics).toEqual([]);
   });
 
+  it("reports rules of one priority that disagree, where they meet and nowhere else", () => {
+    const guardrail = (id: string, draft: ReturnType<typeof rule>, order: number[]) =>
+      block(id, "ingress", "shop:app=db", [draft], { isolates: false, order });
+    const set = nativeSet({
+      guardrail: [
+        guardrail("first", rule("deny", [any], [tcp(9)]), [1]),
+        guardrail("a", rule("allow", [any], [tcp(1, 10)]), [2]),
+        guardrail("b", rule("reject", [any], [tcp(10, 20)]), [2]),
+        guardrail("c", rule("deny", [any], [tcp(9)]), [2]),
+        guardrail("d", rule("deny", [chosen("shop:app=nobody")]), [2]),
+        guardrail("e", rule("deny", [any]), [3]),
+      ],
+    });
+    expect(compiled(set).diagnostics).toEqual([
+      {
+        code: "BH0603",
+        severity: "warning",
+        span: { file: "test.yaml", line: 1, column: 1 },
+        message: "`b/0` and `a/0` have the same priority and disagree",
+        help: "`reject` is taken, being the stricter; to have it otherwise, give them different priorities",
+      },
+    ]);
+  });
+
   it("keeps an address that a workload claims out of the host's", () => {
     const all = inventory(
       [{ ...web, addresses: ["10.0.0.254"] }],

@@ -6,7 +6,7 @@ import type { CidrPeer } from "../matching.ts";
 import { prefixRanges } from "../matching.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import { sweepRanges, subtractRanges, type OwnedRange, type Segment } from "./address-sweep.ts";
-import type { Coverage, Program, ProgramRule } from "./class-program.ts";
+import type { Conflicts, Coverage, Program, ProgramRule } from "./class-program.ts";
 import type { DecisionTable } from "./decision-table.ts";
 import type { IdentityNumber, IdentityTable } from "./identity-table.ts";
 import type { RowTable } from "./row-table.ts";
@@ -18,6 +18,7 @@ export interface ClassContext {
   readonly now: number;
   readonly decisions: DecisionTable;
   readonly rows: RowTable;
+  readonly conflicts: Conflicts;
 }
 
 export interface WorldSegment extends Omit<Segment, "owners"> {

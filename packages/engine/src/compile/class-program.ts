@@ -47,6 +47,9 @@ export interface ProgramStage {
   readonly afterPass: number;
 }
 
+/** Two rules of blocks of equal order that claim the same ports differently, by their ids. The stricter decides. */
+export type Conflicts = Map<string, { readonly stricter: Rule; readonly laxer: Rule }>;
+
 export interface Program {
   readonly direction: Direction;
   readonly planes: readonly {
@@ -55,6 +58,8 @@ export interface Program {
   }[];
   /** In the order in which they claim ports: position is rank. */
   readonly rules: readonly ProgramRule[];
+  /** Filled while painting. */
+  readonly conflicts: Conflicts;
 }
 
 export interface ProgramInput {
@@ -66,12 +71,13 @@ export interface ProgramInput {
   readonly resolve: (name: string, protocol: number) => readonly number[];
   readonly options: DecideOptions;
   readonly decisions: DecisionTable;
+  readonly conflicts: Conflicts;
 }
 
 export function classProgram(input: ProgramInput): Program {
   const rules: ProgramRule[] = [];
   const planes = planesOf(input.set).map((plane) => planeProgram(input, plane, rules));
-  return { direction: input.direction, planes, rules };
+  return { direction: input.direction, planes, rules, conflicts: input.conflicts };
 }
 
 function planeProgram(

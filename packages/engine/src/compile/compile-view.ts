@@ -28,7 +28,7 @@ export function createViewCompiler(
   view: View,
   context: ClassContext,
 ): ViewCompiler {
-  const { identities, now } = context;
+  const { identities, now, decisions, conflicts } = context;
   const options = { now, view };
   const candidates = (direction: Direction) =>
     set.stages
@@ -47,7 +47,7 @@ export function createViewCompiler(
   };
 
   const program = (of: Pick<ProgramInput, "direction" | "blocks" | "resolve">) =>
-    classProgram({ set, options, decisions: context.decisions, ...of });
+    classProgram({ set, options, decisions, conflicts, ...of });
 
   const find = (identity: IdentityNumber, direction: Direction): CompiledClass | null => {
     const selected = byDirection[direction].filter(({ hits }) => hits[identity] === 1);

@@ -22,6 +22,7 @@ import {
 } from "@bulkhead/model";
 import { indexInventory, type InventoryIndex } from "../inventory-index.ts";
 import { modeOf } from "../mode.ts";
+import type { Conflicts } from "./class-program.ts";
 import { createMapSets } from "./map-sets.ts";
 import { assignCookies, DecisionTable } from "./decision-table.ts";
 import { IdentityTable } from "./identity-table.ts";
@@ -78,7 +79,8 @@ export function compileIndexed(
   const decisions = new DecisionTable(cookieOf);
   const rowTable = new RowTable(decisions);
   const identities = new IdentityTable(set, index);
-  const context = { index, identities, now, decisions, rows: rowTable };
+  const conflicts: Conflicts = new Map();
+  const context = { index, identities, now, decisions, rows: rowTable, conflicts };
   const views = {
     live: createViewCompiler(set, "live", context),
     shadow: createViewCompiler(set, "shadow", context),
@@ -123,7 +125,7 @@ export function compileIndexed(
       .map(([rule, cookie]): CookieName => ({ cookie, rule }))
       .toSorted((a, b) => compareText(a.cookie, b.cookie)),
     modes,
-    diagnostics: diagnose(index, endpoints),
+    diagnostics: [...diagnose(index, endpoints), ...diagnoseConflicts(conflicts)],
     capacity: capacityOf({ live, shadow, rows }),
     nextChangeAt: nextChange(set, now),
   };
@@ -171,6 +173,19 @@ function diagnose(index: InventoryIndex, endpoints: readonly Endpoint[]): Diagno
     ),
   );
   return [...unknown, ...contested];
+}
+
+function diagnoseConflicts(conflicts: Conflicts): Diagnostic[] {
+  return [...conflicts.values()]
+    .map(({ stricter, laxer }) =>
+      createDiagnostic(
+        "BH0603",
+        stricter.source,
+        `\`${stricter.id}\` and \`${laxer.id}\` have the same priority and disagree`,
+        `\`${stricter.action}\` is taken, being the stricter; to have it otherwise, give them different priorities`,
+      ),
+    )
+    .toSorted((a, b) => compareText(a.message, b.message));
 }
 
 function capacityOf({

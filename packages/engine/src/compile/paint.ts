@@ -64,11 +64,12 @@ function paintPlane(
 
 /** For each cell the rank of the rule that wins it in this stage, or NONE. */
 function claimCells(
-  { rules }: Program,
+  program: Program,
   stage: ProgramStage,
   matched: readonly MatchedRule[],
   cellCount: number,
 ): Int32Array {
+  const { rules } = program;
   const canvas = new Canvas(cellCount);
   if (stage.mode === "claims") {
     for (const { rank, ranges } of matched) canvas.claim(ranges, rank);
@@ -83,7 +84,7 @@ function claimCells(
     }
     const run = matched.slice(start, end);
     if (oneBlock) for (const { rank, ranges } of run) canvas.claim(ranges, rank);
-    else claimTogether(canvas, run, cellCount, rules);
+    else claimTogether(canvas, run, cellCount, program);
     start = end;
   }
   return canvas.winners;
@@ -94,7 +95,7 @@ function claimTogether(
   canvas: Canvas,
   run: readonly MatchedRule[],
   cellCount: number,
-  rules: Program["rules"],
+  { rules, conflicts }: Program,
 ): void {
   const firsts = new Map<number, Canvas>();
   for (const { rank, ranges } of run) {
@@ -103,11 +104,17 @@ function claimTogether(
     firsts.get(block)!.claim(ranges, rank);
   }
   for (let cell = 0; cell < cellCount; cell++) {
-    let winner = NONE;
-    for (const { winners } of firsts.values()) {
-      const rank = winners[cell]!;
-      if (rank === NONE) continue;
-      if (winner === NONE || rules[rank]!.strictness < rules[winner]!.strictness) winner = rank;
+    if (canvas.winners[cell] !== NONE) continue;
+    const ranks = [...firsts.values()]
+      .map(({ winners }) => winners[cell]!)
+      .filter((rank) => rank !== NONE);
+    const stricter = (a: number, b: number) =>
+      rules[b]!.strictness < rules[a]!.strictness ? b : a;
+    const winner = ranks.reduce(stricter, ranks[0] ?? NONE);
+    for (const rank of ranks) {
+      if (rules[rank]!.strictness === rules[winner]!.strictness) continue;
+      const [one, other] = [rules[winner]!.rule, rules[rank]!.rule];
+      conflicts.set(`${one.id} ${other.id}`, { stricter: one, laxer: other });
     }
     if (winner !== NONE) canvas.claim([{ first: cell, last: cell }], winner);
   }

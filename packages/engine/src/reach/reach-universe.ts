@@ -36,7 +36,7 @@ export function createUniverse(
   const decisions = new DecisionTable(assignCookies(frozen));
   const rows = new RowTable(decisions);
   const identities = new IdentityTable(frozen, index);
-  const context = { index, identities, now: options.now, decisions, rows };
+  const context = { index, identities, now: options.now, decisions, rows, conflicts: new Map() };
   const compiler = createViewCompiler(frozen, "live", context);
   const ports = new Map<number, PortSet>();
   return {
