@@ -1,5 +1,6 @@
 /** Learning: from observed edges to suggestions, with what was set aside and why. Pure; runs in a browser. */
 export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
+export { recogniseEnds } from "./ends.ts";
 export { groupWorkloads, type Group, type Grouping, type Member } from "./groups.ts";
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
 export { summarise } from "./summary.ts";

@@ -44,9 +44,12 @@ export function determinantText(determinant: Determinant): string {
   }
 }
 
+/** Short, for a column: the rule or isolation, and where it is written. */
 function because(decision: Decision): string {
   const judged = decision.egress.verdict === "allow" ? decision.ingress : decision.egress;
-  return determinantText(judged.determinedBy);
+  const { determinedBy } = judged;
+  if (determinedBy.kind !== "isolation") return determinantText(determinedBy);
+  return `${determinedBy.block} (${determinedBy.source.file}:${determinedBy.source.line})`;
 }
 
 export function replayText(answer: ReplayAnswer, ui: Ui): string {

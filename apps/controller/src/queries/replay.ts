@@ -1,6 +1,7 @@
 /** What a policy would have meant for everything on record, and what it changes besides: the API's view of both. */
 import type { PlanAnswer, ReplayAnswer } from "@bulkhead/api";
 import { diffSets, replay, type Connection, type ReachGroup } from "@bulkhead/engine";
+import { recogniseEnds } from "@bulkhead/learn";
 import {
   formatIp,
   formatPorts,
@@ -34,7 +35,9 @@ export function replayAnswer({
 }: ReplayInput): ReplayAnswer {
   // Spoofed and broken packets never were connections.
   const real = edges.filter((edge) => edge.verdict !== "spoofed" && edge.verdict !== "error");
-  const { newlyDenied, newlyAllowed, unchanged } = replay(before, after, real, world.index, now);
+  // What was seen before anybody had given it labels is judged as who it is now.
+  const known = recogniseEnds(real, world.inventory);
+  const { newlyDenied, newlyAllowed, unchanged } = replay(before, after, known, world.index, now);
   return {
     revision: more.revision,
     ...(more.since === undefined ? {} : { since: more.since }),
