@@ -15,7 +15,8 @@ export type SpecialCounter =
   | "shadow_suppressed"
   | "shadow_overflowed"
   | "spoofed"
-  | "spoofed_suppressed";
+  | "spoofed_suppressed"
+  | "misdirected";
 
 const SPECIAL: readonly SpecialCounter[] = [
   "not_syn",
@@ -26,6 +27,7 @@ const SPECIAL: readonly SpecialCounter[] = [
   "shadow_overflowed",
   "spoofed",
   "spoofed_suppressed",
+  "misdirected",
 ];
 
 export type CounterReading = { readonly packets: number; readonly bytes: number } & (

@@ -116,6 +116,10 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
   if (policy.profile.hairpinExempt) writeSelf(table, policy);
   const rows = new Map(policy.rows.map((row) => [row.id, row]));
   for (const tree of TREES) writeTree(table, policy, tree, rows);
-  const netdev = renderGuard(policy.endpoints, comment);
+  const netdev = renderGuard(
+    policy.endpoints,
+    new Set(policy.live.subjects.ingress.map(([address]) => address)),
+    comment,
+  );
   return { inet: table.build(), ...(netdev === undefined ? {} : { netdev }) };
 };

@@ -6,6 +6,8 @@
 import { familyOf, sortIps } from "@bulkhead/model";
 import type { ConfinedEndpoint, IpAddress } from "@bulkhead/model";
 import { ipv6Hex, linkLocalOf } from "./address-bits.ts";
+import { oneOf, writeDelivery, writeMisdirected } from "./delivery-guard.ts";
+import { BOTH } from "./family.ts";
 import { logRule } from "./frame.ts";
 import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
 import { TableBuilder } from "./ruleset.ts";
@@ -33,10 +35,6 @@ const writeSpoofed = (table: TableBuilder): void => {
     `counter name "${suppressed}" drop`,
   ]);
 };
-
-/** nft prints a set of one as the element itself. */
-const oneOf = (values: readonly string[]): string =>
-  values.length === 1 ? `${values[0]}` : `{ ${values.join(", ")} }`;
 
 const MLD = "icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report }";
 /** The target address of a solicitation or advertisement: 16 bytes at offset 8 of the ICMPv6 header (RFC 4861 §4.3). */
@@ -93,25 +91,53 @@ const chainSuffix = (name: string): string =>
     .map((c) => (/[A-Za-z0-9-]/.test(c) ? c : `_${c.codePointAt(0)?.toString(16)}`))
     .join("");
 
-/** The whole netdev table, or undefined when nothing is enforced. */
+/** Global addresses of enforced endpoints, which nobody else may use; link-local ones are not unique beyond their link. */
+const writeHeld = (table: TableBuilder, enforced: readonly ConfinedEndpoint[]): void => {
+  const held = new Set(enforced.flatMap(({ addresses }) => addresses).filter(isGlobal));
+  for (const { family, type } of BOTH) {
+    const keys = [...held].filter((address) => familyOf(address) === family);
+    table.set(
+      { name: `held${family}`, kind: "set", type, flags: [] },
+      keys.map((key) => ({ key })),
+    );
+  }
+};
+
+const isGlobal = (address: IpAddress): boolean =>
+  !address.startsWith("fe80:") && !address.startsWith("169.254.");
+
+/** Whoever is not enforced is not cut, but it does not speak in the name of somebody who is. */
+const NOT_IN_OTHERS_NAMES = [
+  "ip saddr @held4 goto spoofed",
+  "arp saddr ip @held4 goto spoofed",
+  "ip6 saddr @held6 goto spoofed",
+];
+
+/** The whole netdev table, or undefined when nothing is enforced. `judged`: addresses whose ingress is judged. */
 export const renderGuard = (
   endpoints: readonly ConfinedEndpoint[],
+  judged: ReadonlySet<IpAddress>,
   comment: string,
 ): Table | undefined => {
   const enforced = endpoints.filter(({ mode }) => mode === "enforce");
   if (enforced.length === 0) return undefined;
   const table = new TableBuilder("netdev", comment);
   writeSpoofed(table);
-  for (const endpoint of enforced) {
+  writeMisdirected(table);
+  writeHeld(table, enforced);
+  for (const endpoint of endpoints) {
     const suffix = chainSuffix(endpoint.interface);
+    const hook = `type filter hook ingress device "${endpoint.interface}" priority -150; policy accept;`;
+    if (endpoint.mode !== "enforce") {
+      table.chain(`guard_${suffix}`, NOT_IN_OTHERS_NAMES, hook);
+      continue;
+    }
     const own = `own_${suffix}`;
     const { kinds, sources } = guardOf(endpoint, own);
     table.chain(own, sources);
-    table.chain(
-      `guard_${suffix}`,
-      kinds,
-      `type filter hook ingress device "${endpoint.interface}" priority -150; policy accept;`,
-    );
+    table.chain(`guard_${suffix}`, kinds, hook);
+    if (endpoint.addresses.some((address) => judged.has(address)))
+      writeDelivery(table, endpoint, suffix);
   }
   return table.build();
 };
