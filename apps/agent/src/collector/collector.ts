@@ -5,6 +5,7 @@
  */
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import type { FlowRecord, IpAddress } from "@bulkhead/model";
+import { monotonicMs } from "../kernel/clock.ts";
 import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
 import { insideNetns } from "../kernel/netns.ts";
 import { switchOnAccounting, type Accounting } from "./accounting.ts";
@@ -55,6 +56,8 @@ export interface Collector {
 }
 
 const HEARTBEAT_LIMIT_MS = 3000;
+/** A heartbeat so long ago that it is none. */
+const NEVER = -1_000_000;
 const WATCH_EVERY_MS = 1000;
 const MAX_RESTART_DELAY_MS = 5000;
 const MEBIBYTE = 1 << 20;
@@ -140,7 +143,7 @@ class RunningCollector implements Collector {
       maxConnections = 131_072,
       dumpEveryMs = 1000,
     } = this.#options;
-    this.#startedAt = Date.now();
+    this.#startedAt = monotonicMs();
     const setup: ReaderSetup = {
       stats: this.#stats.memory,
       logFd: this.#log.fd,
@@ -153,12 +156,12 @@ class RunningCollector implements Collector {
       maxOtherSources: 256,
       maxConnections,
       dumpEveryMs,
-      since: this.#startedAt,
+      since: Date.now(),
       announceExisting: first,
       dead: this.#fault === "dead-collector",
     };
     this.#stats.set("stop", 0);
-    this.#stats.set("heartbeat", this.#fault === null ? this.#startedAt : 0);
+    this.#stats.set("heartbeat", this.#fault === null ? this.#startedAt : NEVER);
     this.#stats.set("windowsSent", 0);
     this.#stats.set("windowsDone", 0);
     const reader = new Worker(new URL("./reader.ts", import.meta.url), {
@@ -204,7 +207,7 @@ class RunningCollector implements Collector {
     // Whatever was read and has not reached this thread died with it.
     this.#abandoned += this.#queueDepth() - this.#underWay;
     this.#restarts++;
-    const lived = Date.now() - this.#startedAt;
+    const lived = monotonicMs() - this.#startedAt;
     // A reader that dies at once is retried with growing patience; one that worked is replaced at once.
     const delay =
       lived > 10_000 ? 0 : Math.min(MAX_RESTART_DELAY_MS, 100 * 2 ** Math.min(this.#restarts, 6));
@@ -216,7 +219,7 @@ class RunningCollector implements Collector {
   #check(): void {
     if (this.#fault !== null || this.#reader === null || this.#stopping) return;
     const last = Math.max(this.#stats.get("heartbeat"), this.#startedAt);
-    if (Date.now() - last < 2 * HEARTBEAT_LIMIT_MS) return;
+    if (monotonicMs() - last < 2 * HEARTBEAT_LIMIT_MS) return;
     this.#problem("the collector's reader hangs and is replaced");
     void this.#reader.terminate();
   }
@@ -258,7 +261,7 @@ class RunningCollector implements Collector {
       alive:
         this.#reader !== null &&
         !this.#stopping &&
-        Date.now() - read("heartbeat") < HEARTBEAT_LIMIT_MS,
+        monotonicMs() - read("heartbeat") < HEARTBEAT_LIMIT_MS,
       restarts: this.#restarts,
       fault: this.#fault,
       connections: {

@@ -36,8 +36,8 @@ export interface ConnectionIntake {
   setEndpoints(endpoints: AddressIndex): void;
   /** Takes one batch of endings; true when more may wait. */
   readEvents(now: number): boolean;
-  /** Begins a dump when it is time, or takes the next piece of one; true while more may wait. */
-  readDump(now: number): boolean;
+  /** `tick`: monotonic milliseconds. Begins a dump when it is time, or takes the next piece of one; true while more may wait. */
+  readDump(now: number, tick: number): boolean;
 }
 
 const EVENTS_AT_ONCE = 256;
@@ -140,9 +140,9 @@ export function createConnectionIntake(
       publish();
       return datagrams === EVENTS_AT_ONCE;
     },
-    readDump(now) {
+    readDump(now, tick) {
       if (!dumping) {
-        if (now < nextDumpAt || endpoints.size === 0) return false;
+        if (tick < nextDumpAt || endpoints.size === 0) return false;
         startDump();
       }
       const begun = performance.now();
@@ -164,7 +164,7 @@ export function createConnectionIntake(
       publish();
       dumpBusyMs += performance.now() - begun;
       if (!dumping) {
-        nextDumpAt = now + Math.max(parts.dumpEveryMs, dumpBusyMs * DUMP_PAUSE_FACTOR);
+        nextDumpAt = tick + Math.max(parts.dumpEveryMs, dumpBusyMs * DUMP_PAUSE_FACTOR);
         stats.add("dumps", 1);
         stats.set("dumpMs", dumpBusyMs);
       }

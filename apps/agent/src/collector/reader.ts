@@ -10,6 +10,7 @@
  * ```
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { monotonicMs } from "../kernel/clock.ts";
 import { libc, POLLIN, POLLNVAL, type PollEntry } from "../kernel/libc.ts";
 import { createAddressIndex, type AddressIndex } from "./address-index.ts";
 import { createConnectionIntake, type ConnectionIntake } from "./connection-intake.ts";
@@ -74,27 +75,29 @@ function read(): void {
   const entries: PollEntry[] = [setup.logFd, setup.eventsFd, setup.dumpFd].flatMap((fd) =>
     fd === null ? [] : [{ fd, events: POLLIN, revents: 0 }],
   );
-  let windowEnd = Date.now() + windowMs;
+  // Times in records are the wall clock's; intervals are not, because it may be set while we run.
+  let windowEnd = monotonicMs() + windowMs;
   while (stats.get("stop") === 0) {
-    libc().poll(entries, Math.max(0, Math.min(WAIT_MS, windowEnd - Date.now())));
+    libc().poll(entries, Math.max(0, Math.min(WAIT_MS, windowEnd - monotonicMs())));
     for (const { fd, revents } of entries)
       if ((revents & POLLNVAL) !== 0)
         throw new Error(`descriptor ${fd} was closed under the reader`);
     const now = Date.now();
-    stats.set("heartbeat", now);
+    const tick = monotonicMs();
+    stats.set("heartbeat", tick);
     for (let round = 0; round < ROUNDS && log.read(now); round++);
     if (connections !== null) {
       for (let round = 0; round < ROUNDS && connections.readEvents(now); round++);
-      for (let round = 0; round < ROUNDS && connections.readDump(now); round++);
+      for (let round = 0; round < ROUNDS && connections.readDump(now, tick); round++);
     }
     // A main thread that lags holds windows back: the current one then grows longer, not more numerous.
     if (
-      now < windowEnd ||
+      tick < windowEnd ||
       stats.get("windowsSent") - stats.get("windowsDone") >= MAX_WINDOWS_UNDER_WAY
     )
       continue;
     sendWindow();
-    windowEnd = now + windowMs;
+    windowEnd = tick + windowMs;
     const news = receiveMessageOnPort(setup.control) as { message: EndpointAddresses } | undefined;
     if (news !== undefined) takeEndpoints(news.message);
   }

@@ -18,7 +18,7 @@ const NAMES = [
   /** Messages in our group with a prefix that is not ours. */
   "foreign",
   "lastEventAt",
-  /** When the reader last went round its loop. */
+  /** When the reader last went round its loop, in monotonic milliseconds. */
   "heartbeat",
   /** Highest sequence number seen plus one; -1 before the first. */
   "nextSequence",

@@ -232,6 +232,38 @@ for p in (81,9999):
     holder.kill("SIGKILL");
   });
 
+  test("a connection picked up in mid-stream is told from the client to the server", async () => {
+    const server = lab.start(
+      b.netns,
+      "python3",
+      "-c",
+      `import socket,time
+s=socket.create_server(("0.0.0.0",5433))
+print("ready",flush=True)
+c,_=s.accept()
+while True:
+  c.sendall(b"x"*1000)
+  time.sleep(0.05)`,
+    );
+    await once(server.stdout!, "data");
+    const client = lab.start(
+      a.netns,
+      "python3",
+      "-c",
+      `import socket\nc=socket.create_connection(("${b.v4}",5433))\nprint("open",flush=True)\nwhile c.recv(65536): pass`,
+    );
+    await once(client.stdout!, "data");
+    start();
+    // Forgotten by the kernel, it comes back as new with the next packet, which is the server's.
+    lab.run(lab.router, "conntrack", "-F");
+    const pair = { source: a.v4, destination: b.v4, port: 5433 };
+    await until("the packet", () => sum("connections", pair) > 0);
+    await until("its bytes", () => sum("bytes", pair) > 5000);
+    expect(find({ source: b.v4, destination: a.v4, protocol: TCP })).toEqual([]);
+    client.kill("SIGKILL");
+    server.kill("SIGKILL");
+  });
+
   test("connections of strangers are not followed", async () => {
     const running = start({ endpoints: [["10.99.99.99"]] });
     lab.run(a.netns, "ping", "-c", "1", b.v4);

@@ -143,7 +143,7 @@ export function createLab(): NetnsLab {
 export async function until<T>(
   what: string,
   ready: () => T | undefined | false,
-  limitMs = 5000,
+  limitMs = 20_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {
