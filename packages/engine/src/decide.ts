@@ -63,7 +63,7 @@ export function judge(
 }
 
 function readingsOf(place: Place): Place[] {
-  if (place.kind !== "workload" || place.rivals.length === 0) return [place];
+  if (place.kind !== "workload") return [place];
   return ownersOf(place).map((workload) => ({ ...place, workload }));
 }
 

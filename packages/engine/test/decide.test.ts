@@ -76,6 +76,16 @@ describe("exemptions", () => {
     expect(ingress(strict, { source: "10.0.0.254" })).toBe("drop isolation b");
   });
 
+  it("says nothing else of what is exempt", () => {
+    expect(ask(closed, { source: "10.0.0.254" }).ingress).toEqual({
+      direction: "ingress",
+      verdict: "allow",
+      determinedBy: { kind: "exemption", exemption: "node" },
+      logged: [],
+      ambiguous: false,
+    });
+  });
+
   it("does not exempt the way from a workload to its node", () => {
     const shut = policySet([
       stage("s", "denyOverrides", [block("b", "egress", "shop:app=web", [])]),
@@ -83,6 +93,41 @@ describe("exemptions", () => {
     const out = ask(shut, { source: "10.0.0.1", destination: "10.0.0.254" });
     expect(out.egress).toMatchObject({ verdict: "drop", determinedBy: { kind: "isolation" } });
     expect(out.verdict).toBe("drop");
+  });
+});
+
+describe("an address that several workloads claim", () => {
+  const shut = policySet([
+    stage("s", "denyOverrides", [
+      block("a", "ingress", "x:app=a", [rule("allow", [any], [tcp(1, 3)])]),
+      block("b", "ingress", "x:app=b", [rule("allow", [any], [tcp(2, 4)])]),
+      block("from", "ingress", "x:app=c", [rule("allow", [chosen("x:app=a")])]),
+    ]),
+  ]);
+  const a = workload("x/a", ["10.1.0.1", "10.1.0.2", "10.1.0.3"], { app: "a" });
+  const b = workload("x/b", ["10.1.0.2", "10.1.0.3"], { app: "b" });
+  const c = workload("x/c", "10.1.0.9", { app: "c" });
+  const claimed = indexInventory(inventory([a, b, c]));
+  const verdict = (source: string, destination: string, port: number) =>
+    decide(shut, claimed, { source, destination, protocol: TCP, port }, { now: T0, view: "live" })
+      .verdict;
+
+  it("is judged by the strictest of them, as subject and as peer", () => {
+    const ports = [1, 2, 3, 4];
+    expect(ports.map((port) => verdict(WORLD, "10.1.0.2", port))).toEqual([
+      "drop",
+      "allow",
+      "allow",
+      "drop",
+    ]);
+    expect(verdict("10.1.0.1", "10.1.0.9", 80)).toBe("allow");
+    expect(verdict("10.1.0.2", "10.1.0.9", 80)).toBe("drop");
+  });
+
+  it("is nobody's own for sure, so the way there is no hairpin", () => {
+    expect(verdict("10.1.0.1", "10.1.0.1", 9)).toBe("allow");
+    expect(verdict("10.1.0.1", "10.1.0.2", 9)).toBe("drop");
+    expect(verdict("10.1.0.3", "10.1.0.2", 9)).toBe("drop");
   });
 });
 
@@ -145,6 +190,16 @@ describe("firstMatch", () => {
     ]);
     expect(ask(set).ingress).toMatchObject({ verdict: "allow", logged: ["b/0"] });
     expect(ask(set, { port: 443 }).ingress.logged).toEqual(["b/0", "b/2"]);
+  });
+
+  it("records no log after a match at the very first rule, and is sure where nothing matches", () => {
+    const set = one("firstMatch", [rule("allow", [any], [tcp(80)]), rule("log", [any])]);
+    expect(ask(set).ingress).toMatchObject({ verdict: "allow", logged: [], ambiguous: false });
+    expect(ask(set, { port: 81 }).ingress).toMatchObject({
+      verdict: "drop",
+      logged: ["b/1"],
+      ambiguous: false,
+    });
   });
 
   it("keeps the logs of blocks that did not decide", () => {
@@ -225,6 +280,12 @@ describe("denyOverrides", () => {
     expect(ask(set).ingress).toMatchObject({ ambiguous: false, logged: ["a/1"] });
   });
 
+  it("is not led astray by a log that comes first", () => {
+    const set = one("denyOverrides", [rule("log", [any]), rule("allow", [any])]);
+    expect(ask(set).ingress).toMatchObject({ verdict: "allow", logged: ["b/0"] });
+    expect(ingress(set)).toBe("allow b/1");
+  });
+
   it("gives an outside judge that cannot be asked the force of a deny", () => {
     expect(ingress(one("denyOverrides", [rule("allow", [any]), rule("custom", [any])]))).toBe(
       "drop b/1",
@@ -241,7 +302,7 @@ describe("anyAllow", () => {
     ]);
     expect(ingress(set)).toBe("allow b/2");
     expect(ingress(set, { port: 81 })).toBe("drop isolation b");
-    expect(ask(set).ingress.logged).toEqual(["b/1"]);
+    expect(ask(set).ingress).toMatchObject({ logged: ["b/1"], ambiguous: false });
   });
 });
 
