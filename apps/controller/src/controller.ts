@@ -19,24 +19,23 @@ import {
   type FlowStore,
   type StateStore,
 } from "@bulkhead/store";
-import { receiptSigningText, type AgentMessage, type DriftSetting } from "@bulkhead/wire";
+import type { DriftSetting } from "@bulkhead/wire";
 import { createAlarms } from "./alarms.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { Referee } from "./flows/referee.ts";
 import type { AgentSession } from "./link/agent-session.ts";
+import { createAgentListener } from "./link/agent-listener.ts";
 import { startLinkServer } from "./link/link-server.ts";
 import { Distributor, type Compiled } from "./policy/distributor.ts";
 import { watchChain } from "./policy/chain-watch.ts";
-import type { InForce } from "./policy/change.ts";
 import { Governor } from "./policy/governor.ts";
 import type { Reading } from "./policy/reading.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
-import { loadSigningKey, verifySignature } from "./signing-key.ts";
+import { loadSigningKey } from "./signing-key.ts";
 import type { StateDirectory } from "./state-directory.ts";
-import type { Declared } from "./world/declared.ts";
 import { createGatekeeper } from "./world/gatekeeper.ts";
-import { createNamer, type Namer } from "./world/naming.ts";
-import { buildWorld, NO_SURROUNDINGS, type Surroundings, type World } from "./world/world.ts";
+import { WorldKeeper } from "./world/world-keeper.ts";
+import type { World } from "./world/world.ts";
 
 export interface Controller {
   readonly state: StateStore;
@@ -84,8 +83,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const key = loadSigningKey(directory.signingKey);
   let drift: DriftSetting = (await state.setting("drift")) === "report" ? "report" : "repair";
   let sequence = Number((await state.setting("sequence")) ?? 0);
-  let surroundings: Surroundings = NO_SURROUNDINGS;
-  let discovered: Surroundings = NO_SURROUNDINGS;
+  let rules: ReadonlyMap<string, string> = new Map();
+  const chain = watchChain(state, now);
+  const referee = new Referee();
   const gatekeeper = createGatekeeper({
     now,
     log,
@@ -93,37 +93,33 @@ export async function startController(options: ControllerOptions): Promise<Contr
     save: (text) => state.saveSetting("anchors", text),
     alarm: (message) => alarms.raise("spoofing", message),
   });
-  let built:
-    | { readonly declared: Declared; readonly surroundings: Surroundings; readonly world: World }
-    | undefined;
-  const chain = watchChain(state, now);
-  let world: World;
-  let namer: Namer;
-  let rules: ReadonlyMap<string, string> = new Map();
-  const referee = new Referee();
-  const greeted = new WeakSet<AgentSession>();
 
   const governor: Governor = await Governor.load({
     store: state,
     log,
     now,
     chain,
-    worldUnder,
+    worldUnder: (reading) => keeper.under(reading),
     requireAgent: () => void requireSession(),
     distributor: () => distributor,
     render,
     capacity: () => link.session()?.capacity ?? 0,
-    onChange: (inForce) => rebuild(inForce),
+    onChange: ({ reading }) => keeper.adopt(reading),
   });
 
-  const distributor = new Distributor(
+  const keeper = new WorldKeeper(governor.inForce.reading, {
+    gatekeeper,
+    confined: () => distributor.wanted?.result.policy.endpoints,
+  });
+
+  const distributor: Distributor = new Distributor(
     { revision: governor.inForce.revision, set: governor.inForce.reading.set },
     {
       log,
       now,
       key,
       session: () => link.session(),
-      world: () => world,
+      world: () => keeper.world,
       nextSequence: async () => {
         sequence += 1;
         await state.saveSetting("sequence", String(sequence));
@@ -134,9 +130,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
         rules = new Map(compiled.result.cookies.map(({ cookie, rule }) => [cookie, rule]));
         referee.adopt({ set: compiled.intent.set, index: compiled.world.index, since: now() });
         const session = link.session();
-        if (session !== undefined) takeReceipt(session, receipt);
-        // Whoever is no longer enforced may call itself what it likes.
-        if (gatekeeper.refuses) letIn(discovered);
+        if (session !== undefined) listener.takeReceipt(session, receipt);
+        if (keeper.reconsider()) distributor.refresh();
       },
     },
   );
@@ -144,39 +139,10 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const intake = startFlowIntake({
     store: flows,
     log,
-    namer: () => namer,
+    namer: () => keeper.namer,
     ruleOf: (cookie) => rules.get(cookie),
     onFlows: examine,
   });
-
-  rebuild(governor.inForce);
-
-  /** The same declarations in the same surroundings are the same world. */
-  function worldUnder({ declared }: Reading): World {
-    if (built?.declared !== declared || built.surroundings !== surroundings) {
-      built = { declared, surroundings, world: buildWorld(declared, surroundings) };
-    }
-    return built.world;
-  }
-
-  function rebuild(inForce: InForce): void {
-    world = worldUnder(inForce.reading);
-    namer = createNamer(world, inForce.reading.networkSets);
-  }
-
-  function letIn(found: Surroundings): void {
-    discovered = found;
-    const confined = distributor.wanted?.result.policy.endpoints;
-    surroundings = gatekeeper.admit(found, {
-      declared: governor.inForce.reading.declared,
-      enforced: (name) => {
-        const endpoint = confined?.find((one) => one.interface === name);
-        return endpoint === undefined ? undefined : endpoint.mode === "enforce";
-      },
-    });
-    rebuild(governor.inForce);
-    distributor.refresh();
-  }
 
   function examine(seen: readonly Flow[]): void {
     const time = now();
@@ -195,85 +161,22 @@ export async function startController(options: ControllerOptions): Promise<Contr
     }
   }
 
-  function takeReceipt(session: AgentSession, receipt: NonNullable<AgentSession["receipt"]>): void {
-    session.receipt = receipt;
-    const { signature, ...unsigned } = receipt;
-    session.receiptSigned = verifySignature(
-      session.hello.publicKey,
-      receiptSigningText(unsigned),
-      new Uint8Array(Buffer.from(signature, "base64")),
-    );
-    if (!session.receiptSigned)
-      alarms.raise("receipt", `a receipt of ${session.hello.host} bears a false signature`);
-  }
-
-  function handle(session: AgentSession, message: AgentMessage): void {
-    switch (message.kind) {
-      case "hello":
-        break;
-      case "discovered": {
-        const { kind: _kind, ...found } = message;
-        letIn(found);
-        break;
-      }
-      case "flows":
-        session.collector = message.collector;
-        intake.take(session.hello.boot, message.sequence, message.records, (stored) => {
-          if (session.connected) session.send({ kind: "flows-stored", sequence: stored });
-        });
-        break;
-      case "applied":
-      case "rendered":
-      case "probed":
-        if (!session.settle(message))
-          log.debug({ kind: message.kind }, "an answer that nobody waits for");
-        break;
-      case "drift": {
-        const { kind: _kind, ...report } = message;
-        alarms.raise(
-          "drift",
-          `drift on ${session.hello.host}: ${report.differences[0] ?? "the kernel holds something else"}${report.repaired ? ", repaired" : ""}`,
-        );
-        background(state.saveDrift({ host: session.hello.host, ...report }));
-        break;
-      }
-      case "health":
-        session.collector = message.collector;
-        session.capacity = message.capacity;
-        if (message.receipt !== undefined && message.receipt.readAt !== session.receipt?.readAt) {
-          takeReceipt(session, message.receipt);
-          const matches = receiptMatches(message.receipt, distributor.wanted, now());
-          background(state.saveReceipt({ host: session.hello.host, ...message.receipt, matches }));
-        }
-        break;
-    }
-  }
-
-  const link = await startLinkServer(
-    directory.agentSocket,
-    {
-      welcome(session) {
-        log.info({ host: session.hello.host, pid: session.hello.pid }, "an agent connected");
-        if (session.receipt !== undefined) takeReceipt(session, session.receipt);
-        session.send({ kind: "welcome", publicKey: key.publicKey, drift });
-      },
-      message: (session, message) => {
-        handle(session, message);
-        // Only now is it known who is attached; a policy for nobody would confine nobody.
-        if (message.kind === "discovered" && !greeted.has(session)) {
-          greeted.add(session);
-          distributor.agentConnected();
-        }
-      },
-      gone: (session) => {
-        log.warn(
-          { host: session.hello.host },
-          "the agent is gone; the kernel goes on with what it holds",
-        );
-      },
+  const listener = createAgentListener({
+    log,
+    alarms,
+    state,
+    intake: () => intake,
+    publicKey: key.publicKey,
+    drift: () => drift,
+    matches: (receipt) => receiptMatches(receipt, distributor.wanted, now()),
+    onDiscovered: (found, first) => {
+      keeper.discovered(found);
+      // Only now is it known who is attached; a policy for nobody would confine nobody.
+      if (first) distributor.agentConnected();
+      else distributor.refresh();
     },
-    { log, now },
-  );
+  });
+  const link = await startLinkServer(directory.agentSocket, listener, { log, now });
 
   async function render(compiled: Compiled): Promise<string> {
     const { ruleset, error } = await requireSession().render(
@@ -286,8 +189,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   function modes(): Readonly<Record<string, Mode>> {
     const { revision, reading } = governor.inForce;
-    return (distributor.wanted ?? distributor.compile({ revision, set: reading.set }, world)).result
-      .modes;
+    return (distributor.wanted ?? distributor.compile({ revision, set: reading.set })).result.modes;
   }
 
   function requireSession(): AgentSession {
@@ -320,8 +222,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     governor,
     distributor,
     now,
-    world: () => world,
-    worldUnder,
+    world: () => keeper.world,
+    worldUnder: (reading) => keeper.under(reading),
     modes,
     session: () => link.session(),
     requireSession,
@@ -345,7 +247,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         now: now(),
         startedAt,
         inForce: governor.inForce,
-        world,
+        world: keeper.world,
         wanted: distributor.wanted,
         problem: distributor.problem,
         modes: modes(),

@@ -20,9 +20,10 @@ import type {
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { loadHostKey } from "../state/host-key.ts";
 import { PolicyKeeper, type Driver } from "../state/policy-keeper.ts";
-import { PolicyTrust, UntrustedError, type TrustedPolicy } from "../state/trusted-policy.ts";
+import { PolicyTrust } from "../state/trusted-policy.ts";
 import { FlowOutbox } from "./flow-outbox.ts";
 import { startLinkClient, type LinkClient } from "./link-client.ts";
+import { createPolicyIntake } from "./policy-intake.ts";
 import { ProbeMarks } from "./probe-marks.ts";
 
 export type ProbeOrder = Omit<Extract<ControllerMessage, { kind: "probe" }>, "kind" | "id">;
@@ -69,7 +70,8 @@ export interface RunningAgent {
   stop(): Promise<void>;
 }
 
-const WATCH_EVERY_MS = 1000;
+/** A look at the generation number costs a tenth of a millisecond. */
+const WATCH_EVERY_MS = 250;
 const HEALTH_EVERY_MS = 2000;
 const LOOK_EVERY_MS = 3000;
 const MAX_WAITING_RECORDS = 500_000;
@@ -102,7 +104,8 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   const receipts =
     options.fault === "stale-receipt" ? staleReceipts() : (receipt: Receipt | undefined) => receipt;
 
-  await applyFromDisk();
+  const policies = createPolicyIntake({ keeper, trust, log, told: receipts });
+  await policies.fromDisk();
 
   let surroundings = await firstLook();
   const collector = parts.startCollector((records) => collect(records));
@@ -125,63 +128,13 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     }
   }
 
-  async function applyFromDisk(): Promise<void> {
-    let stored: TrustedPolicy | null;
-    try {
-      stored = trust.load();
-    } catch (error) {
-      if (!(error instanceof UntrustedError)) throw error;
-      // What the kernel holds stays; the controller will send what it wants.
-      log.error({ err: error }, "the policy on disk is not used");
-      return;
-    }
-    if (stored === null) return;
-    const outcome = await keeper.apply(stored);
-    if (outcome.kind === "refused")
-      log.error({ error: outcome.error }, "the policy on disk could not be applied");
-    else log.info({ revision: stored.signed.revision }, "the policy on disk is in force");
-  }
-
-  async function applyPolicy(
+  async function takePolicy(
     message: Extract<ControllerMessage, { kind: "policy" }>,
   ): Promise<void> {
-    const { sequence, revision } = message;
-    const refuse = (error: string): void => {
-      log.error({ sequence, revision, error }, "a policy was refused");
-      link?.send({ kind: "applied", sequence, revision, error, differences: [] });
-    };
-    let trusted: TrustedPolicy;
-    try {
-      const held = keeper.wanted?.signed.sequence ?? 0;
-      if (sequence < held)
-        throw new UntrustedError(`policy ${sequence} is older than the one in force, ${held}`);
-      trusted = trust.check(message);
-    } catch (error) {
-      refuse(error instanceof Error ? error.message : String(error));
-      return;
-    }
-    const outcome = await keeper.apply(trusted);
-    switch (outcome.kind) {
-      case "superseded":
-        refuse("a newer policy came before this one was begun");
-        break;
-      case "refused":
-        refuse(outcome.error);
-        // Most often something vanished while the rules were written: tell what is there now.
-        await look();
-        break;
-      case "applied": {
-        const receipt = receipts(outcome.receipt);
-        link?.send({
-          kind: "applied",
-          sequence,
-          revision,
-          ...(receipt === undefined ? {} : { receipt }),
-          differences: [],
-        });
-        break;
-      }
-    }
+    const answer = await policies.fromController(message);
+    link?.send(answer);
+    // Most often something vanished while the rules were written: tell what is there now.
+    if (answer.error !== undefined) await look();
   }
 
   /** Without surroundings there is nothing to confine: that is worth waiting for. */
@@ -269,7 +222,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         keeper.drift = message.drift;
         break;
       case "policy":
-        background(applyPolicy(message));
+        background(takePolicy(message));
         break;
       case "render":
         answerRender(message);

@@ -105,7 +105,7 @@ export class PolicyKeeper {
     });
   }
 
-  /** To be called every second or so. Reads the kernel back only when its generation moved, or the last look is old. */
+  /** To be called often. Reads the kernel back only when its generation moved, or the last look is old. */
   watch(): Promise<void> {
     return this.#exclusive(async () => {
       const wanted = this.#wanted;
