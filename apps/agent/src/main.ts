@@ -9,7 +9,7 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { DEFAULT_LIMITS, NFLOG_GROUP } from "@bulkhead/datapath";
-import { startCollector } from "./collector/index.ts";
+import { restoreAccounting, startCollector } from "./collector/index.ts";
 import { discover, watchEndpoints } from "./discovery/index.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { rulesetGeneration } from "./kernel/index.ts";
@@ -56,6 +56,8 @@ async function main(state: string, remove: boolean): Promise<void> {
   const driver = fault === "leaky-driver" ? leaky(honest) : honest;
   if (remove) {
     await driver.remove();
+    // An agent that was killed could not put these settings back itself.
+    restoreAccounting(directory.accounting);
     lock.release();
     log.info("the rules are out of the kernel");
     return;
@@ -107,6 +109,7 @@ async function main(state: string, remove: boolean): Promise<void> {
             lost,
             overflowed,
             abandoned,
+            malformed,
             queueDepth,
             lastEventAt,
           } = collector.stats();
@@ -114,7 +117,7 @@ async function main(state: string, remove: boolean): Promise<void> {
             alive,
             received,
             delivered,
-            lost: lost + overflowed + abandoned,
+            lost: lost + overflowed + abandoned + malformed,
             queueDepth,
             ...(lastEventAt === undefined ? {} : { lastEventAt }),
           };
