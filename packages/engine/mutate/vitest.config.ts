@@ -5,9 +5,15 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     environment: "node",
-    include: ["decide", "compiled-form", "bypasses", "stable-id", "replay", "compile"].map(
-      (name) => `test/${name}.test.ts`,
-    ),
+    include: [
+      "decide",
+      "compiled-form",
+      "bypasses",
+      "stable-id",
+      "replay",
+      "explain",
+      "compile",
+    ].map((name) => `test/${name}.test.ts`),
     testTimeout: 30_000,
     env: { FUZZ_RUNS: "0.04" },
     pool: "threads",

@@ -54,10 +54,9 @@ export function failedClause(
   return agree ? null : "named-port-on-address";
 }
 
-/** A name resolves on a workload that was chosen as such: never on a destination given by address or entity (trap 4). */
+/** A name resolves on a workload that was chosen as such, never on one met by its address (trap 4). */
 export function mayGoWith(port: PortMatch, peer: Peer, direction: Direction): boolean {
-  const byAddress = peer.kind === "cidr" || peer.kind === "entity";
-  return !(port.kind === "named" && direction === "egress" && byAddress);
+  return !(port.kind === "named" && direction === "egress" && peer.kind === "cidr");
 }
 
 function portMatches(match: PortMatch, { protocol, port, destination }: DirectedFlow): boolean {

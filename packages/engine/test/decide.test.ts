@@ -21,6 +21,7 @@ const named = [
   { name: "http", protocol: TCP, port: 8080 },
   { name: "http", protocol: TCP, port: 8081 },
   { name: "dns", protocol: UDP, port: 53 },
+  { name: "admin", protocol: TCP, port: 9000 },
 ];
 const web = workload("shop/web", ["10.0.0.1", "fd00::1"], { app: "web" }, { namedPorts: named });
 const db = workload("shop/db", "10.0.0.2", { app: "db" });
@@ -609,10 +610,11 @@ describe("ports", () => {
 
   it("a name is looked up on the destination, with its protocol: every port that bears it", () => {
     const http = [{ kind: "named" as const, protocol: TCP, name: "http" }];
-    expect([80, 8080, 8081, 8082].map((port) => open(http, { port }))).toEqual([
+    expect([80, 8080, 8081, 8082, 9000].map((port) => open(http, { port }))).toEqual([
       false,
       true,
       true,
+      false,
       false,
     ]);
     expect(open(http, { protocol: UDP, port: 8080 })).toBe(false);
