@@ -16,7 +16,8 @@ export type SpecialCounter =
   | "shadow_overflowed"
   | "spoofed"
   | "spoofed_suppressed"
-  | "misdirected";
+  | "misdirected"
+  | "false_source";
 
 const SPECIAL: readonly SpecialCounter[] = [
   "not_syn",
@@ -28,6 +29,7 @@ const SPECIAL: readonly SpecialCounter[] = [
   "spoofed",
   "spoofed_suppressed",
   "misdirected",
+  "false_source",
 ];
 
 export type CounterReading = { readonly packets: number; readonly bytes: number } & (

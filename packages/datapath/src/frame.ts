@@ -112,6 +112,18 @@ const writeQuietSets = (table: TableBuilder, plane: "live" | "shadow"): void => 
   }
 };
 
+/**
+ * A workload's address on a packet from where the workload is not: the network, say. Ports of bridges have their own
+ * guards, and a bridge need not have a route to what hangs on it.
+ */
+const falseSources = (table: TableBuilder): readonly string[] => {
+  const counter = table.counter("false_source");
+  return each(
+    ({ packetSource, packetDestination, family }) =>
+      `${packetSource} @${LOCAL[family]} ${packetDestination} @${judgedName(LIVE_INGRESS, family)} meta iifkind != "bridge" fib saddr . iif oif missing ${stray(counter)}`,
+  );
+};
+
 /** Packets of established connections pass as few rules as can be: each costs some ten nanoseconds. */
 const writeHook = (
   table: TableBuilder,
@@ -137,6 +149,7 @@ const writeHook = (
   );
   table.chain(`${hook}_steady6`, steady(V6));
   table.chain(`${hook}_fresh`, [
+    ...(hook === "output" ? [] : falseSources(table)),
     "jump unusual",
     ...judge(LIVE_EGRESS, LIVE_INGRESS, between),
     `ct state new goto ${onNew}`,
