@@ -47,9 +47,11 @@ export const createLab = (bridged: readonly string[], routed: readonly string[] 
     exec("nsenter", [`--net=${path(netns)}`, command, ...args], input);
   const close = (): void => {
     for (const child of children) child.kill("SIGKILL");
-    for (const name of names.toReversed()) exec("ip", ["netns", "del", name]);
-    names.length = 0;
+    for (const name of names.splice(0).toReversed()) exec("ip", ["netns", "del", name]);
+    process.off("exit", close);
   };
+  // Also when the process ends early, on Ctrl-C for one.
+  process.on("exit", close);
   const addNamespace = (name: string): void => {
     exec("ip", ["netns", "add", name]);
     names.push(name);

@@ -1,0 +1,82 @@
+/**
+ * Runs the benchmarks and prints one line a figure; the same goes to a file as JSON. Everything runs in network namespaces
+ * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
+ *
+ *   make bench                 everything
+ *   make bench ONLY=datapath   one of: datapath, collector
+ *   JSON=FILE                  where the figures go (default: bench-results.json)
+ */
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg, release } from "node:os";
+import { benchCollector } from "./collector.ts";
+import { benchDatapath } from "./datapath.ts";
+import { absolute, formatFigure, header } from "./figure.ts";
+import type { Figure } from "./figure.ts";
+
+const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+const collector = async (): Promise<Figure[]> => {
+  const { bestPerSecond, meanPerSecond, lost, overflowed, logged, recorded, microsecondsPerFlow } =
+    await benchCollector();
+  return [
+    absolute("collector/new flows", "1/s", [meanPerSecond], { atLeast: 100_000 }),
+    absolute("collector/new flows, best burst", "1/s", [bestPerSecond]),
+    absolute("collector/flows not recorded", "flows", [logged - recorded], { atMost: 0 }),
+    absolute("collector/flows lost or overflowed", "flows", [lost + overflowed], { atMost: 0 }),
+    absolute("collector/processor time a flow", "us", [microsecondsPerFlow]),
+  ];
+};
+
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  datapath: () => benchDatapath({ say }),
+  collector,
+};
+
+const only = process.env["ONLY"] ?? "";
+const chosen = only === "" ? Object.keys(BENCHES) : only.split(",");
+const unknown = chosen.filter((name) => BENCHES[name] === undefined);
+if (unknown.length > 0) {
+  say(
+    `bench: no such benchmark: ${unknown.join(", ")}; there are ${Object.keys(BENCHES).join(", ")}`,
+  );
+  process.exit(2);
+}
+if (process.getuid?.() !== 0) {
+  say("bench: network namespaces need root");
+  process.exit(3);
+}
+
+// The labs clean up on exit; a signal alone would leave them.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => process.exit(130));
+
+const started = new Date();
+const load = loadavg()[0] ?? 0;
+// Two ends and what is between them share the processors: on a busy machine medians still wander.
+if (load > 1) say(`bench: this machine is busy (load ${load.toFixed(1)}); figures will scatter`);
+const figures: Figure[] = [];
+for (const name of chosen) figures.push(...((await BENCHES[name]?.()) ?? []));
+
+console.log(header());
+for (const figure of figures) console.log(formatFigure(figure));
+const missed = figures.filter(({ verdict }) => verdict === "missed").length;
+const met = figures.filter(({ verdict }) => verdict === "met").length;
+console.log(`\n${met} aims met, ${missed} missed`);
+
+const file =
+  process.env["JSON"] === undefined || process.env["JSON"] === ""
+    ? "bench-results.json"
+    : process.env["JSON"];
+const machine = {
+  kernel: release(),
+  processors: cpus().length,
+  model: cpus()[0]?.model ?? "",
+  load,
+};
+writeFileSync(
+  file,
+  `${JSON.stringify({ started: started.toISOString(), machine, figures }, null, 2)}\n`,
+);
+say(`bench: figures are in ${file}`);
