@@ -16,7 +16,10 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
       program.outputHelp();
       return 0;
     }
-    await program.parseAsync([...args], { from: "user" });
+    // What people type before they know that it is a verb.
+    const asked =
+      args[0] === "--version" || args[0] === "-V" ? ["version", ...args.slice(1)] : args;
+    await program.parseAsync([...asked], { from: "user" });
     return exitCode;
   } catch (error) {
     return tell(

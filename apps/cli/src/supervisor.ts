@@ -35,7 +35,10 @@ export async function supervise(state: string, say: (text: string) => void): Pro
   const layout = layoutOf(state);
   mkdirSync(layout.log, { recursive: true, mode: 0o750 });
   const own = markOf(process.pid);
-  if (own !== undefined) writeMark(layout.mark("supervisor"), own);
+  if (own !== undefined) {
+    writeMark(layout.guarded, own);
+    writeMark(layout.mark("supervisor"), own);
+  }
   const running = PARTS.map((part): Running => ({
     part,
     backOff: createBackOff(),

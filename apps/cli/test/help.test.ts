@@ -65,3 +65,15 @@ it("without a verb shows the verbs and the loop", async () => {
   for (const name of PROMISED) expect(stdout).toContain(`  ${name} `);
   expect(stdout).toContain("$ bulkhead suggest -f policy.yaml");
 });
+
+it.each(["--version", "-V", "version"])("%s tells the version", async (word) => {
+  const { stdout, code } = await call([word]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^bulkhead \d+\.\d+\.\d+ \(Node /);
+});
+
+it("help of a verb is its --help", async () => {
+  const [asked, given] = [await call(["help", "observe"]), await call(["observe", "--help"])];
+  expect(asked).toEqual(given);
+  expect(asked.stdout).toContain("--follow");
+});

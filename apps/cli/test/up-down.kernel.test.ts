@@ -165,7 +165,7 @@ describe("up and down", () => {
     expect(second.stderr).toContain("ends again and again");
     expect(second.stderr).toContain("already guards this network namespace");
     expect(Date.now() - started).toBeLessThan(25_000);
-    expect(readdirSync(join(other, "run"))).toEqual([]);
+    expect(readdirSync(join(other, "run"))).toEqual(["guarded"]);
     expect(pid("agent")).toBeGreaterThan(1);
   });
 
@@ -226,6 +226,16 @@ describe("up and down", () => {
     expect(await tables()).not.toContain("bulkhead");
     expect(existsSync(join(state, "controller", "state.sqlite"))).toBe(true);
     expect((await bulkhead("down")).stdout).toContain("Nothing was running");
+  });
+
+  it("takes the rules out although everything had ended in good order", async () => {
+    expect((await bulkheadWithin("up")).code).toBe(0);
+    await until(async () => (await tables()).includes("bulkhead"), 10_000);
+    process.kill(pid("supervisor"), "SIGTERM");
+    await until(async () => !alive("supervisor") && !alive("agent"), 15_000);
+    expect(await tables()).toContain("bulkhead");
+    expect((await bulkhead("down")).code).toBe(0);
+    expect(await tables()).not.toContain("bulkhead");
   });
 
   it("comes back with its policy, and leaves rules of others alone when it goes for good", async () => {

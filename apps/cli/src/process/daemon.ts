@@ -26,13 +26,13 @@ export function findProcesses(layout: Layout): readonly Found[] {
   });
 }
 
-/** The namespace that was guarded last, also when everything has been killed. */
-export function lastNamespace(layout: Layout): string | undefined {
-  for (const name of ["supervisor", ...PARTS] as const) {
-    const mark = readMark(layout.mark(name));
-    if (mark !== undefined) return mark.netns;
-  }
-  return undefined;
+/** The namespace that may hold rules of ours, also when everything has been killed, or has ended in good order. */
+export function guardedNamespace(layout: Layout): string | undefined {
+  return readMark(layout.guarded)?.netns;
+}
+
+export function forgetNamespace(layout: Layout): void {
+  removeMark(layout.guarded);
 }
 
 /** The supervisor first, so that it restarts nothing. Returns what could not be ended. */

@@ -26,6 +26,8 @@ export interface Layout {
   readonly log: string;
   readonly apiSocket: string;
   mark(name: Part | "supervisor"): string;
+  /** Tells which network namespace may hold rules of ours, until `down` has taken them out. */
+  readonly guarded: string;
   logFile(name: Part | "supervisor"): string;
 }
 
@@ -37,6 +39,7 @@ export function layoutOf(state: string): Layout {
     log: join(root, "log"),
     apiSocket: join(root, "api.sock"),
     mark: (name) => join(root, "run", `${name}.pid`),
+    guarded: join(root, "run", "guarded"),
     logFile: (name) => join(root, "log", `${name}.log`),
   };
 }

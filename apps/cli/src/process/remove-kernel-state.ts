@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { cannotRun } from "../failure.ts";
 import type { Found } from "./daemon.ts";
 import { compileCache, nodeFlags, programs, type Layout } from "./layout.ts";
+import { wordsOf } from "./last-words.ts";
 import { isNotFound, networkNamespace } from "./marks.ts";
 
 const NAMED = "/run/netns";
@@ -87,7 +88,10 @@ export async function removeKernelState(layout: Layout, where: HeldNamespace): P
     );
     child.once("close", (code) => {
       if (code === 0) resolve(said.trim());
-      else reject(cannotRun(`the kernel's rules could not be removed (exit ${code})`, said.trim()));
+      else {
+        const words = said.split("\n").flatMap(wordsOf).join("\n");
+        reject(cannotRun(`our rules could not be taken out of the kernel (exit ${code})`, words));
+      }
     });
   });
 }

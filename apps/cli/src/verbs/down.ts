@@ -4,7 +4,13 @@ import { join } from "node:path";
 import type { Answer } from "../answer.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { CliFailure, badInput, cannotRun } from "../failure.ts";
-import { endAll, findProcesses, forgetProcesses, lastNamespace } from "../process/daemon.ts";
+import {
+  endAll,
+  findProcesses,
+  forgetNamespace,
+  forgetProcesses,
+  guardedNamespace,
+} from "../process/daemon.ts";
 import { isStateDirectory, layoutOf, OURS, type Layout } from "../process/layout.ts";
 import { holdNamespace, removeKernelState } from "../process/remove-kernel-state.ts";
 import { withLock } from "../process/lock.ts";
@@ -37,7 +43,7 @@ export const down: Verb<DownOptions> = async (context, _args, options) => {
 
 async function end(context: Context, layout: Layout, purging: boolean): Promise<Answer> {
   const found = findProcesses(layout);
-  const guarded = lastNamespace(layout);
+  const guarded = guardedNamespace(layout);
   const held = guarded === undefined ? undefined : holdNamespace(guarded, found);
   try {
     const left = await withProgress(context, "ending", () => endAll(layout));
@@ -55,6 +61,7 @@ async function end(context: Context, layout: Layout, purging: boolean): Promise<
     held?.release();
   }
   forgetProcesses(layout);
+  forgetNamespace(layout);
   for (const socket of ["api.sock", "agent.sock"])
     rmSync(join(layout.root, socket), { force: true });
   const foreign = purging ? purge(layout) : [];
