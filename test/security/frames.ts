@@ -1,0 +1,100 @@
+/** Frames made by hand, sent from one namespace, and what a plain UDP socket in another one hears of them. */
+import {
+  AF_INET6,
+  AF_PACKET,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  libc,
+} from "../../apps/agent/src/kernel/libc.ts";
+import { insideNetns } from "../../apps/agent/src/kernel/netns.ts";
+import {
+  addressBytes,
+  linkAddressBuffer,
+  packetProtocol,
+  socketAddress,
+} from "../../apps/agent/src/probe/socket-address.ts";
+
+const bytesOf = (mac: string): Buffer => Buffer.from(mac.replaceAll(":", ""), "hex");
+
+const sumOf = (bytes: Buffer): number => {
+  const even = bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(1)]);
+  let sum = 0;
+  for (let at = 0; at < even.length; at += 2) sum += even.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+};
+
+const datagram = (port: number, text: string, sourcePort = 4242): Buffer => {
+  const bytes = Buffer.alloc(8 + text.length);
+  bytes.writeUInt16BE(sourcePort, 0);
+  bytes.writeUInt16BE(port, 2);
+  bytes.writeUInt16BE(bytes.length, 4);
+  bytes.write(text, 8);
+  return bytes;
+};
+
+/** A whole IPv4 packet; its UDP checksum is left out, as IPv4 allows. */
+export const udp4 = (source: string, destination: string, port: number, text: string): Buffer => {
+  const payload = datagram(port, text);
+  const header = Buffer.from("450000000000000040110000", "hex");
+  header.writeUInt16BE(20 + payload.length, 2);
+  const whole = Buffer.concat([header, addressBytes(source), addressBytes(destination)]);
+  whole.writeUInt16BE(sumOf(whole), 10);
+  return Buffer.concat([whole, payload]);
+};
+
+export const udp6 = (source: string, destination: string, port: number, text: string): Buffer => {
+  const payload = datagram(port, text);
+  const ends = Buffer.concat([addressBytes(source), addressBytes(destination)]);
+  const pseudo = Buffer.alloc(8);
+  pseudo.writeUInt32BE(payload.length, 0);
+  pseudo.writeUInt8(17, 7);
+  payload.writeUInt16BE(sumOf(Buffer.concat([ends, pseudo, payload])) || 0xffff, 6);
+  const header = Buffer.from("6000000000001140", "hex");
+  header.writeUInt16BE(payload.length, 4);
+  return Buffer.concat([header, ends, payload]);
+};
+
+/** `tags`: what stands between the MAC addresses and the packet, in hex; its last two bytes are the packet's type. */
+export const frame = (to: string, from: string, tags: string, packet: Buffer): Buffer =>
+  Buffer.concat([bytesOf(to), bytesOf(from), Buffer.from(tags, "hex"), packet]);
+
+/** Sends a frame out of interface number `ifindex` of a namespace. */
+export const sendFrame = (path: string, ifindex: number, bytes: Buffer): void => {
+  const socket = insideNetns(path, () =>
+    libc().socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, packetProtocol(3)),
+  );
+  const address = linkAddressBuffer();
+  address.writeInt32LE(ifindex, 4);
+  libc().sendto(socket, bytes, MSG_DONTWAIT, address);
+  libc().close(socket);
+};
+
+export interface Ear {
+  /** What was heard since the last time. */
+  heard(): readonly string[];
+  close(): void;
+}
+
+/** A UDP socket on every address of a namespace, of both families, as a service would have. */
+export const listen = (path: string, port: number): Ear => {
+  const socket = insideNetns(path, () =>
+    libc().socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+  );
+  libc().bind(socket, socketAddress("::", port));
+  const buffer = Buffer.alloc(2048);
+  return {
+    heard: () => {
+      const texts: string[] = [];
+      for (;;) {
+        const size = libc().recvfrom(socket, buffer, MSG_DONTWAIT);
+        if (size === null) return texts;
+        texts.push(buffer.subarray(0, size).toString("latin1"));
+      }
+    },
+    close: () => void libc().close(socket),
+  };
+};
