@@ -84,7 +84,8 @@ describe("a workload that changes itself", () => {
     await alarmed(new RegExp(`has taken ${host}.*this machine's own`));
     // Long enough for the rules to follow, if they did.
     await new Promise((resolve) => setTimeout(resolve, 800));
-    await lab.sh("host", `timeout 2 bash -c '</dev/tcp/${lab.address("web")}/80'`);
+    const dial = `timeout 2 bash -c '</dev/tcp/${lab.address("web")}/80' && echo reached`;
+    expect(await lab.sh("host", dial)).toContain("reached");
     await lab.sh("evil", `ip addr del ${host}/32 dev eth0`);
   });
 
