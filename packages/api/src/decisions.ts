@@ -64,7 +64,7 @@ export const traceStepSchema = z.object({
 });
 export type TraceStep = z.infer<typeof traceStepSchema>;
 
-export const explainQuerySchema = z.object({
+export const explainQuerySchema = z.strictObject({
   /** `shop/web`, `web` when only one namespace has it, an address, `host`, `world`, or a NetworkSet's name. */
   from: z.string().min(1),
   to: z.string().min(1),

@@ -77,7 +77,7 @@ const verdicts = z.union([
   }),
 ]);
 
-export const flowQuerySchema = z.object({
+export const flowQuerySchema = z.strictObject({
   /** Milliseconds since the epoch, inclusive. */
   since: z.coerce.number().int().nonnegative().optional(),
   /** Milliseconds since the epoch, exclusive. */

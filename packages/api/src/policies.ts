@@ -4,7 +4,7 @@ import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
 import { edgeSchema } from "./flows.ts";
 
-export const policyFileSchema = z.object({
+export const policyFileSchema = z.strictObject({
   /** As the person named it; spans in answers repeat it. `-` for standard input. */
   name: z.string().min(1),
   text: z.string(),
@@ -13,7 +13,7 @@ export type PolicyFileInput = z.infer<typeof policyFileSchema>;
 
 const applyModeSchema = z.enum(["audit", "enforce"]);
 
-export const suggestRequestSchema = z.object({
+export const suggestRequestSchema = z.strictObject({
   since: z.int().optional(),
   until: z.int().optional(),
   /** Only for workloads of these namespaces. */
@@ -52,7 +52,7 @@ export const suggestAnswerSchema = z.object({
 });
 export type SuggestAnswer = z.infer<typeof suggestAnswerSchema>;
 
-export const replayRequestSchema = z.object({
+export const replayRequestSchema = z.strictObject({
   files: z.array(policyFileSchema).min(1),
   since: z.int().optional(),
   until: z.int().optional(),
@@ -130,7 +130,7 @@ export const planAnswerSchema = z.object({
 });
 export type PlanAnswer = z.infer<typeof planAnswerSchema>;
 
-export const applyRequestSchema = z.object({
+export const applyRequestSchema = z.strictObject({
   files: z.array(policyFileSchema).min(1),
   mode: applyModeSchema.default("audit"),
   prune: z.boolean().default(false),
@@ -181,7 +181,7 @@ export type ApplyAnswer = z.infer<typeof applyAnswerSchema>;
 export const confirmAnswerSchema = z.object({ revision: z.int() });
 export type ConfirmAnswer = z.infer<typeof confirmAnswerSchema>;
 
-export const rollbackRequestSchema = z.object({
+export const rollbackRequestSchema = z.strictObject({
   revision: z.int().nonnegative(),
   /** Absent: as that revision was. */
   mode: applyModeSchema.optional(),

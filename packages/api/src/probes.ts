@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { sourceSpanSchema } from "./diagnostics.ts";
 
-export const probeRequestSchema = z.object({
+export const probeRequestSchema = z.strictObject({
   /** Only probes in which one of these workloads takes part. */
   workloads: z.array(z.string()).optional(),
   /** At most so many boundary probes; those left out are counted as skipped. Absent: all. */

@@ -24,7 +24,8 @@ import { probeEventSchema, probeRequestSchema } from "./probes.ts";
 import { driftAnswerSchema, settingsSchema, statusAnswerSchema } from "./status.ts";
 import { workloadsAnswerSchema } from "./workloads.ts";
 
-const empty = z.object({});
+/** Unknown fields are refused everywhere: a mistyped `prune` must not be taken for its absence. */
+const empty = z.strictObject({});
 
 /** `stream` answers are JSON Lines, one value of the answer schema a line. */
 export const routes = {
@@ -72,7 +73,7 @@ export const routes = {
   revision: {
     method: "GET",
     path: "/v1/revision",
-    request: z.object({ revision: z.coerce.number().int().nonnegative() }),
+    request: z.strictObject({ revision: z.coerce.number().int().nonnegative() }),
     answer: revisionDetailSchema,
   },
   rollback: {

@@ -83,7 +83,7 @@ export const statusAnswerSchema = z.object({
 });
 export type StatusAnswer = z.infer<typeof statusAnswerSchema>;
 
-export const settingsSchema = z.object({ drift: driftSettingSchema });
+export const settingsSchema = z.strictObject({ drift: driftSettingSchema });
 export type Settings = z.infer<typeof settingsSchema>;
 
 export const driftAnswerSchema = z.object({

@@ -1,0 +1,144 @@
+/** The HTTP side: requests are checked, failures have one shape, streams end with their failure, and nothing inside leaks. */
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import { ApiFailure, failureBodySchema, routes, type RouteName } from "@bulkhead/api";
+import { createApp, type Handlers } from "../src/api/app.ts";
+
+function app(handlers: Partial<Record<RouteName, unknown>>) {
+  const missing = () => Promise.reject(new Error("not in this test"));
+  const all = Object.fromEntries(
+    (Object.keys(routes) as RouteName[]).map((name) => [name, handlers[name] ?? missing]),
+  );
+  // The table of handlers is typed route by route; a test hands in only those it asks.
+  return createApp(all as unknown as Handlers, pino({ level: "silent" }));
+}
+
+const post = (body: string) => ({
+  method: "POST",
+  body,
+  headers: { "content-type": "application/json" },
+});
+const failureOf = async (response: Response) => failureBodySchema.parse(await response.json());
+
+describe("requests", () => {
+  it("fills defaults in", async () => {
+    let seen: unknown;
+    const server = app({
+      apply: (request: unknown) => {
+        seen = request;
+        return Promise.resolve({});
+      },
+    });
+    await server.request("/v1/apply", post('{"files":[{"name":"a","text":""}]}'));
+    expect(seen).toEqual({
+      files: [{ name: "a", text: "" }],
+      mode: "audit",
+      prune: false,
+      strict: false,
+      dryRun: false,
+      force: false,
+      reason: "",
+      author: "",
+    });
+  });
+
+  it.each([
+    ["no body", "/v1/apply", post(""), "bad-request"],
+    ["no files", "/v1/apply", post('{"files":[]}'), "bad-request"],
+    [
+      "a mistyped field",
+      "/v1/apply",
+      post('{"files":[{"name":"a","text":""}],"prun":true}'),
+      "bad-request",
+    ],
+    ["an unknown verdict", "/v1/edges?verdict=maybe", {}, "bad-request"],
+    ["an unknown path", "/v1/nothing", {}, "no-such-route"],
+    ["another method", "/v1/apply", {}, "no-such-route"],
+  ])("refuses %s", async (_, path, init, code) => {
+    const response = await app({}).request(path, init);
+    expect(response.status).toBe(new ApiFailure(code as "bad-request", "").status);
+    expect((await failureOf(response)).code).toBe(code);
+  });
+});
+
+describe("failures", () => {
+  it("keep their code and status", async () => {
+    const server = app({
+      status: () => Promise.reject(new ApiFailure("agent-away", "gone", { help: "wait" })),
+    });
+    const response = await server.request("/v1/status");
+    expect(response.status).toBe(503);
+    expect(await failureOf(response)).toEqual({
+      code: "agent-away",
+      message: "gone",
+      help: "wait",
+      diagnostics: [],
+    });
+  });
+
+  it("of our own tell nothing of the inside", async () => {
+    const response = await app({ status: () => Promise.reject(new Error("secret path")) }).request(
+      "/v1/status",
+    );
+    expect(response.status).toBe(500);
+    expect(JSON.stringify(await response.json())).not.toContain("secret");
+  });
+});
+
+describe("streams", () => {
+  const lines = async (response: Response) =>
+    (await response.text())
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
+
+  it("are JSON Lines", async () => {
+    const server = app({
+      async *flows() {
+        yield { a: 1 };
+        yield { a: 2 };
+      },
+    });
+    const response = await server.request("/v1/flows");
+    expect(response.headers.get("content-type")).toContain("jsonl");
+    expect(await lines(response)).toEqual([{ a: 1 }, { a: 2 }]);
+  });
+
+  it("end with their failure when it comes late, and are plain failures when it comes first", async () => {
+    const late = app({
+      async *flows() {
+        yield { a: 1 };
+        throw new ApiFailure("agent-away", "gone");
+      },
+    });
+    expect(await lines(await late.request("/v1/flows"))).toMatchObject([
+      { a: 1 },
+      { error: { code: "agent-away" } },
+    ]);
+    const first = app({
+      // eslint-disable-next-line require-yield
+      async *flows() {
+        await Promise.resolve();
+        throw new ApiFailure("agent-away", "gone");
+      },
+    });
+    expect((await first.request("/v1/flows")).status).toBe(503);
+  });
+
+  it("answer before their first value comes, and stop when nobody listens", async () => {
+    let stopped = false;
+    const server = app({
+      async *flows(_request: unknown, signal: AbortSignal) {
+        await new Promise<void>((resolve) => {
+          signal.addEventListener("abort", () => resolve());
+        });
+        stopped = true;
+        yield* [];
+      },
+    });
+    const response = await server.request("/v1/flows?follow=true");
+    expect(response.status).toBe(200);
+    await response.body?.cancel();
+    await expect.poll(() => stopped).toBe(true);
+  });
+});

@@ -1,0 +1,204 @@
+/** The distributor against an agent that answers as it is told: receipts are believed only when they are of what was sent. */
+import { generateKeyPairSync, sign } from "node:crypto";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ApiFailure } from "@bulkhead/api";
+import type { Receipt } from "@bulkhead/model";
+import type { AgentMessage, ControllerMessage } from "@bulkhead/wire";
+import { AgentSession } from "../src/link/agent-session.ts";
+import { Distributor, receiptFault } from "../src/policy/distributor.ts";
+import { POLICY } from "./lab.ts";
+import { NOW, shop } from "./fixtures.ts";
+
+type Sent = Extract<ControllerMessage, { kind: "policy" }>;
+const { privateKey } = generateKeyPairSync("ed25519");
+const { reading, world } = shop([POLICY]);
+
+let now: number;
+let sent: Sent[];
+let answer: (policy: Sent) => Partial<Extract<AgentMessage, { kind: "applied" }>>;
+let session: AgentSession | undefined;
+let distributor: Distributor;
+let inForce: string[];
+let current: typeof world;
+
+const receiptOf = (policy: Sent, more: Partial<Receipt> = {}): Receipt => ({
+  revision: policy.revision,
+  digest: policy.digest,
+  driver: "nftables",
+  readAt: now,
+  entries: 1,
+  signature: "",
+  ...more,
+});
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  now = NOW;
+  sent = [];
+  inForce = [];
+  current = world;
+  answer = (policy) => ({ receipt: receiptOf(policy) });
+  const hello = {
+    kind: "hello" as const,
+    host: "box",
+    boot: "b",
+    pid: 1,
+    version: "",
+    driver: "nftables",
+    publicKey: new Uint8Array(),
+    sequence: 0,
+  };
+  session = new AgentSession(hello, NOW, (message) => {
+    if (message.kind !== "policy") return;
+    sent.push(message);
+    queueMicrotask(() =>
+      session?.settle({
+        kind: "applied",
+        sequence: message.sequence,
+        revision: message.revision,
+        differences: [],
+        ...answer(message),
+      }),
+    );
+  });
+  let sequence = 0;
+  distributor = new Distributor(
+    { revision: 0, set: shop([]).reading.set },
+    {
+      log: pino({ level: "silent" }),
+      now: () => now,
+      key: {
+        publicKey: new Uint8Array(),
+        sign: (text) => new Uint8Array(sign(null, Buffer.from(text), privateKey)),
+      },
+      session: () => session,
+      world: () => current,
+      nextSequence: () => Promise.resolve((sequence += 1)),
+      onInForce: ({ digest }) => void inForce.push(digest),
+      onChanging: () => undefined,
+    },
+  );
+});
+afterEach(async () => {
+  await distributor.stop();
+  vi.useRealTimers();
+});
+
+async function outcome(promise: Promise<unknown>): Promise<unknown> {
+  const settled = promise.then(
+    (value) => value,
+    (error: unknown) => error,
+  );
+  await vi.runAllTimersAsync();
+  return settled;
+}
+
+const intent = { revision: 1, set: reading.set };
+
+describe("change", () => {
+  it("ends when the receipt is of what was sent", async () => {
+    expect(await outcome(distributor.change(intent))).toMatchObject({
+      host: "box",
+      receipt: { revision: 1 },
+    });
+    expect(sent).toMatchObject([{ sequence: 1, revision: 1 }]);
+    expect(inForce).toEqual([sent[0]?.digest]);
+    expect(distributor.wanted?.intent).toBe(intent);
+  });
+
+  it.each([
+    ["is older than the request", { readAt: NOW - 5000 }, "stale"],
+    ["has another digest", { digest: `sha256:${"0".repeat(64)}` }, "not of 1"],
+    ["has another revision", { revision: 0 }, "not of 1"],
+  ])("fails when the receipt %s", async (_, more, words) => {
+    answer = (policy) => ({ receipt: receiptOf(policy, more) });
+    const failure = await outcome(distributor.change(intent));
+    expect(failure).toBeInstanceOf(ApiFailure);
+    expect(failure).toMatchObject({
+      code: "apply-failed",
+      message: expect.stringContaining(words),
+    });
+    expect(inForce).toEqual([]);
+  });
+
+  it("fails with the kernel's own words, and tries again while the world changes", async () => {
+    answer = () => ({ error: "no such interface" });
+    expect(await outcome(distributor.change(intent))).toMatchObject({
+      message: expect.stringContaining("no such interface"),
+    });
+    const before = sent.length;
+    answer = (policy) => {
+      if (sent.length < before + 3) {
+        current = { ...world };
+        return { error: "no such interface" };
+      }
+      return { receipt: receiptOf(policy) };
+    };
+    expect(await outcome(distributor.change(intent))).toMatchObject({ host: "box" });
+  });
+
+  it("fails when nobody answers, and when nobody is there", async () => {
+    answer = () => {
+      session?.disconnected();
+      return {};
+    };
+    expect(await outcome(distributor.change(intent))).toMatchObject({ code: "agent-away" });
+    session = undefined;
+    expect(await outcome(distributor.change(intent))).toMatchObject({ code: "agent-away" });
+  });
+});
+
+describe("by itself", () => {
+  it("takes many changes of the world as one, and sends nothing that makes no difference", async () => {
+    distributor.adopt(intent);
+    for (let event = 0; event < 10; event += 1) distributor.refresh();
+    await vi.runAllTimersAsync();
+    expect(sent).toHaveLength(1);
+    distributor.refresh();
+    await vi.runAllTimersAsync();
+    expect(sent).toHaveLength(1);
+    distributor.agentConnected();
+    await vi.runAllTimersAsync();
+    expect(sent).toHaveLength(2);
+  });
+
+  it("says why the kernel does not hold it, and tries again until it does", async () => {
+    answer = () => ({ error: "full" });
+    distributor.adopt(intent);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(distributor.problem).toContain("full");
+    answer = (policy) => ({ receipt: receiptOf(policy) });
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(distributor.problem).toBeUndefined();
+    expect(inForce).toHaveLength(1);
+  });
+
+  it("compiles again when something expires", async () => {
+    const expires = new Date(NOW + 60_000).toISOString();
+    const exception = `apiVersion: bulkhead.dev/v1\nkind: Exception\nmetadata: { name: repair, namespace: shop }\nspec: { from: app=evil, to: app=db, ports: [22/tcp], owner: ada, reason: repair, expires: "${expires}" }\n`;
+    const { reading: timed, world: same } = shop([POLICY, { name: "e.yaml", text: exception }]);
+    current = same;
+    distributor.adopt({ revision: 2, set: timed.set });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(sent).toHaveLength(1);
+    now = NOW + 60_001;
+    await vi.advanceTimersByTimeAsync(60_100);
+    expect(sent).toHaveLength(2);
+    expect(sent[1]?.digest).not.toBe(sent[0]?.digest);
+  });
+});
+
+it("a receipt of the very moment is not stale", () => {
+  const wanted = { revision: 1, digest: "d", sentAt: 5 };
+  const receipt = {
+    revision: 1,
+    digest: "d",
+    readAt: 5,
+    driver: "nftables",
+    entries: 0,
+    signature: "",
+  } as const;
+  expect(receiptFault(receipt, wanted)).toBeUndefined();
+  expect(receiptFault({ ...receipt, readAt: 4 }, wanted)).toContain("stale");
+});
