@@ -1,5 +1,6 @@
-// Two projects: `unit` needs nothing but Node and runs in parallel; `kernel` needs root and a real
-// kernel, builds network namespaces, and therefore runs one file at a time with patient time limits.
+// Three projects. `unit` needs nothing but Node. `kernel` needs root and a real kernel; each file
+// builds network namespaces of its own, and much of its time is waiting, so two run side by side.
+// `load` measures rates and short deadlines in the kernel and has the machine to itself.
 import { defineConfig } from "vitest/config";
 
 const rooms = [
@@ -12,6 +13,14 @@ const rooms = [
 ];
 const ignored = ["**/node_modules/**", "**/.stryker-tmp/**"];
 
+const load = [
+  "apps/agent/test/collector/collector.kernel.test.ts",
+  "apps/agent/test/discovery/discovery.kernel.test.ts",
+  "apps/agent/test/drivers/updates.kernel.test.ts",
+];
+
+const patient = { testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -22,6 +31,7 @@ export default defineConfig({
           include: rooms.map((room) => `${room}/**/*.test.ts`),
           exclude: [...ignored, "**/*.kernel.test.ts"],
           testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -29,10 +39,21 @@ export default defineConfig({
           name: "kernel",
           environment: "node",
           include: rooms.map((room) => `${room}/**/*.kernel.test.ts`),
+          exclude: [...ignored, ...load],
+          ...patient,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "load",
+          environment: "node",
+          include: load,
           exclude: ignored,
+          ...patient,
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

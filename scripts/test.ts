@@ -1,4 +1,4 @@
-// What `make test` runs after set-up: type check, lint, format, then the unit and the kernel tests.
+// What `make test` runs after set-up: type check, lint, format, unit tests, kernel tests, load tests.
 // Every step runs even if one before it failed, and the last line printed is `N passed, N failed`,
 // from the real totals. A skipped test is a failure: nothing here may pass by not running.
 import { spawnSync } from "node:child_process";
@@ -17,7 +17,7 @@ const staticSteps: readonly Step[] = [
   { name: "format", command: ["node_modules/oxfmt/bin/oxfmt", "--check"] },
 ];
 
-const testProjects = ["unit", "kernel"] as const;
+const testProjects = ["unit", "kernel", "load"] as const;
 
 function announce(name: string): void {
   console.log(`\n== ${name}`);
