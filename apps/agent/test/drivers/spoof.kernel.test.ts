@@ -3,22 +3,13 @@
  * from the IP hooks. Each lie works before enforcement (or the test would prove nothing) and does not after it.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  AF_PACKET,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  MSG_DONTWAIT,
-  libc,
-} from "../../src/kernel/libc.ts";
-import { insideNetns } from "../../src/kernel/netns.ts";
-import { addressBytes, linkAddressBuffer, packetProtocol } from "../../src/probe/socket-address.ts";
+import { addressBytes } from "../../src/probe/socket-address.ts";
 import { createNftablesDriver } from "../../src/drivers/index.ts";
 import type { NftablesDriver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { policyOf } from "./policies.ts";
-import { sleep } from "./traffic.ts";
+import { frame, icmpv6, ipv4, ipv6, macBytes, send, udp, word } from "./wire.ts";
 
 let lab: Lab;
 let driver: NftablesDriver;
@@ -43,106 +34,6 @@ const apply = (mode: "audit" | "enforce") => driver.apply(policyOf(lab, { mode }
 
 const spoofed = async (): Promise<number> =>
   (await driver.counters()).find((c) => c.kind === "special" && c.name === "spoofed")?.packets ?? 0;
-
-const macBytes = (mac: string): Buffer => Buffer.from(mac.replaceAll(":", ""), "hex");
-const word = (value: number): Buffer => {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16BE(value);
-  return bytes;
-};
-
-const frame = (to: string, from: string, etherType: number, payload: Buffer): Buffer =>
-  Buffer.concat([macBytes(to), macBytes(from), word(etherType), payload]);
-
-const checksum = (bytes: Buffer): number => {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2)
-    sum += at + 1 < bytes.length ? bytes.readUInt16BE(at) : (bytes[at] ?? 0) << 8;
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
-};
-
-const ipv4 = (source: string, destination: string, protocol: number, payload: Buffer): Buffer => {
-  const header = Buffer.alloc(20);
-  header.writeUInt8(0x45, 0);
-  header.writeUInt16BE(20 + payload.length, 2);
-  header.writeUInt8(64, 8);
-  header.writeUInt8(protocol, 9);
-  addressBytes(source).copy(header, 12);
-  addressBytes(destination).copy(header, 16);
-  header.writeUInt16BE(checksum(header), 10);
-  return Buffer.concat([header, payload]);
-};
-
-const udp = (text: string): Buffer => {
-  const header = Buffer.alloc(8);
-  header.writeUInt16BE(4242, 0);
-  header.writeUInt16BE(4343, 2);
-  header.writeUInt16BE(8 + text.length, 4);
-  return Buffer.concat([header, Buffer.from(text)]);
-};
-
-const ipv6 = (
-  source: string,
-  destination: string,
-  next: number,
-  hopLimit: number,
-  payload: Buffer,
-): Buffer => {
-  const header = Buffer.alloc(40);
-  header.writeUInt8(0x60, 0);
-  header.writeUInt16BE(payload.length, 4);
-  header.writeUInt8(next, 6);
-  header.writeUInt8(hopLimit, 7);
-  addressBytes(source).copy(header, 8);
-  addressBytes(destination).copy(header, 24);
-  return Buffer.concat([header, payload]);
-};
-
-const icmpv6 = (source: string, destination: string, body: Buffer): Buffer => {
-  const pseudo = Buffer.concat([
-    addressBytes(source),
-    addressBytes(destination),
-    Buffer.alloc(8),
-    body,
-  ]);
-  pseudo.writeUInt32BE(body.length, 32);
-  pseudo.writeUInt8(58, 39);
-  const message = Buffer.from(body);
-  message.writeUInt16BE(checksum(pseudo), 2);
-  return message;
-};
-
-/** Sends frames out of a namespace's eth0 and says how many of them another one's eth0 received, by a mark inside. */
-const send = async (
-  from: LabWorkload,
-  to: LabWorkload,
-  bytes: Buffer,
-  mark: Buffer,
-): Promise<boolean> => {
-  const open = (path: string): number =>
-    insideNetns(path, () =>
-      libc().socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, packetProtocol(3)),
-    );
-  const sender = open(from.path);
-  const receiver = open(to.path);
-  try {
-    const index = Number.parseInt(lab.run(from.netns, ["ip", "-o", "link", "show", "eth0"]), 10);
-    const address = linkAddressBuffer();
-    address.writeInt32LE(index, 4);
-    libc().sendto(sender, bytes, MSG_DONTWAIT, address);
-    await sleep(80);
-    const buffer = Buffer.alloc(4096);
-    for (;;) {
-      const size = libc().recvfrom(receiver, buffer, MSG_DONTWAIT);
-      if (size === null) return false;
-      if (buffer.subarray(0, size).includes(mark)) return true;
-    }
-  } finally {
-    libc().close(sender);
-    libc().close(receiver);
-  }
-};
 
 const MARK = "a lie told on the wire";
 const arp = (senderMac: string, senderIp: string, targetIp: string): Buffer =>
@@ -342,10 +233,10 @@ describe("a lie", () => {
     const bytes = build(liar, workload("victim"));
     const mark = Buffer.from(MARK);
     await apply("audit");
-    expect(await send(liar, workload("witness"), bytes, mark)).toBe(true);
+    expect(await send(lab, liar, workload("witness"), bytes, mark)).toBe(true);
     await apply("enforce");
     const before = await spoofed();
-    expect(await send(liar, workload("witness"), bytes, mark)).toBe(false);
+    expect(await send(lab, liar, workload("witness"), bytes, mark)).toBe(false);
     expect(await spoofed()).toBeGreaterThan(before);
   });
 });
@@ -391,7 +282,7 @@ describe("the truth", () => {
       0x0800,
       ipv4("10.86.0.77", workload("victim").v4, 17, udp(MARK)),
     );
-    expect(await send(witness, workload("victim"), lie, Buffer.from(MARK))).toBe(false);
+    expect(await send(lab, witness, workload("victim"), lie, Buffer.from(MARK))).toBe(false);
     expect(await spoofed()).toBeGreaterThan(before);
   });
 });

@@ -1,0 +1,174 @@
+/** Policies written out by hand, each with a golden text of its own: what a person would want to see rendered. */
+import type { HostPolicy, Row } from "@bulkhead/model";
+
+/** Deadlines of the samples lie after this moment. */
+export const SAMPLE_NOW = 1_800_000_000_000;
+
+const ALLOW = { verdict: "allow", cookie: "a0000001" } as const;
+const ADMIN = { verdict: "allow", cookie: "a0000002" } as const;
+const DROP = { verdict: "drop", cookie: "d0000001" } as const;
+const REJECT = { verdict: "reject", cookie: "e0000001" } as const;
+
+const nothing: Row = { id: "00000001", protocols: [], others: DROP };
+const database: Row = {
+  id: "00000002",
+  protocols: [
+    {
+      protocol: 6,
+      intervals: [
+        { first: 0, last: 5431, decision: DROP },
+        { first: 5432, last: 5432, decision: ALLOW },
+        { first: 5433, last: 65_535, decision: DROP },
+      ],
+    },
+  ],
+  others: DROP,
+};
+const many: Row = {
+  id: "00000003",
+  protocols: [
+    {
+      protocol: 1,
+      intervals: [
+        { first: 0, last: 2047, decision: REJECT },
+        { first: 2048, last: 2303, decision: ADMIN },
+        { first: 2304, last: 65_535, decision: REJECT },
+      ],
+    },
+    {
+      protocol: 6,
+      intervals: [
+        { first: 0, last: 21, decision: REJECT },
+        { first: 22, last: 22, decision: ADMIN },
+        { first: 23, last: 79, decision: REJECT },
+        { first: 80, last: 80, decision: ADMIN },
+        { first: 81, last: 442, decision: REJECT },
+        { first: 443, last: 443, decision: ADMIN },
+        { first: 444, last: 7999, decision: REJECT },
+        { first: 8000, last: 8100, decision: ADMIN },
+        { first: 8101, last: 8999, decision: REJECT },
+        { first: 9000, last: 9000, decision: ADMIN },
+        { first: 9001, last: 65_535, decision: REJECT },
+      ],
+    },
+    { protocol: 47, intervals: [{ first: 0, last: 65_535, decision: ADMIN }] },
+  ],
+  others: REJECT,
+};
+
+const none = { subjects: { egress: [], ingress: [] }, maps: [], overlay: [] } as const;
+const host = ["10.0.0.1", "fd00::1"] as const;
+
+const web = {
+  workload: "shop/web",
+  interface: "veth-web",
+  mac: "02:00:00:00:00:02",
+  addresses: ["10.0.0.2", "fd00::2"],
+} as const;
+const db = {
+  workload: "shop/db",
+  interface: "veth-db",
+  mac: "02:00:00:00:00:03",
+  addresses: ["10.0.0.3", "fd00::3"],
+} as const;
+
+/** Nothing is judged; new connections are logged. */
+const observe: HostPolicy = {
+  revision: 1,
+  endpoints: [
+    { ...web, mode: "observe" },
+    { ...db, mode: "observe" },
+  ],
+  hostAddresses: host,
+  live: none,
+  shadow: none,
+  rows: [],
+  profile: { nodeExempt: true, hairpinExempt: true },
+};
+
+const databaseClass = {
+  subjects: {
+    egress: [],
+    ingress: [
+      ["10.0.0.3", "0000000a"],
+      ["fd00::3", "0000000a"],
+    ],
+  },
+  maps: [
+    {
+      classId: "0000000a",
+      direction: "ingress",
+      exact: [
+        ["10.0.0.2", "00000002"],
+        ["fd00::2", "00000002"],
+      ],
+      ranges: [],
+      defaultRow: "00000001",
+    },
+  ],
+  overlay: [],
+} as const;
+
+/** The database's policy is staged: it reports and drops nothing. */
+const audit: HostPolicy = {
+  ...observe,
+  endpoints: [
+    { ...web, mode: "observe" },
+    { ...db, mode: "audit" },
+  ],
+  shadow: databaseClass,
+  rows: [nothing, database],
+};
+
+/** Enforced, with ranges, many ports, rejects, time-bound entries, and no exemptions. */
+const enforce: HostPolicy = {
+  ...observe,
+  endpoints: [
+    { ...web, mode: "enforce" },
+    { ...db, mode: "enforce" },
+  ],
+  live: {
+    subjects: { egress: [["10.0.0.2", "0000000b"]], ingress: databaseClass.subjects.ingress },
+    maps: [
+      {
+        classId: "0000000b",
+        direction: "egress",
+        exact: [["10.0.0.3", "00000002"]],
+        ranges: [
+          ["192.0.2.0", "192.0.2.255", "00000003"],
+          ["198.51.100.7", "198.51.100.9", "00000002"],
+          ["2001:db8::", "2001:db8::ffff", "00000003"],
+        ],
+        defaultRow: "00000001",
+      },
+      ...databaseClass.maps,
+    ],
+    overlay: [
+      {
+        classId: "0000000b",
+        direction: "egress",
+        peer: ["203.0.113.5", "203.0.113.5"],
+        protocol: 6,
+        ports: [443, 443],
+        decision: ALLOW,
+        deadline: SAMPLE_NOW + 3_600_000,
+      },
+      {
+        classId: "0000000a",
+        direction: "ingress",
+        peer: ["10.0.0.0", "10.0.0.255"],
+        protocol: 17,
+        ports: [1000, 2000],
+        decision: REJECT,
+        deadline: SAMPLE_NOW + 90_500,
+      },
+    ],
+  },
+  rows: [nothing, database, many],
+  profile: { nodeExempt: false, hairpinExempt: false },
+};
+
+export const SAMPLE_POLICIES = { observe, audit, enforce } as const satisfies Record<
+  string,
+  HostPolicy
+>;
