@@ -11,6 +11,7 @@ import {
   type Workload,
   type WorkloadId,
 } from "@bulkhead/model";
+import { compare } from "./order.ts";
 
 /** An address with its owner. `kind` is what entity and CIDR peers look at. */
 export type Place = {
@@ -49,7 +50,7 @@ export function indexInventory(inventory: Inventory): InventoryIndex {
   const workloads = new Map<WorkloadId, Workload>();
   const claims = new Map<IpAddress, Workload[]>();
   const confined = inventory.workloads.filter((workload) => !workload.hostNetwork);
-  for (const workload of confined.toSorted(byId)) {
+  for (const workload of confined.toSorted((a, b) => compare(a.id, b.id))) {
     if (workloads.has(workload.id)) continue;
     workloads.set(workload.id, workload);
     for (const address of new Set(workload.addresses)) {
@@ -91,7 +92,7 @@ const NOBODY: readonly Workload[] = [];
 
 /** Everyone whom the address may mean. */
 export function ownersOf({ workload, rivals }: Place): readonly Workload[] {
-  return workload === undefined ? NOBODY : [workload, ...rivals];
+  return workload === undefined ? rivals : [workload, ...rivals];
 }
 
 function numeric(address: IpAddress): Pick<Place, "address" | "family" | "value"> {
@@ -100,15 +101,10 @@ function numeric(address: IpAddress): Pick<Place, "address" | "family" | "value"
   return { address, family: parsed.family, value: parsed.value };
 }
 
-function byId(a: Workload, b: Workload): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}
-
 /** IPv4 before IPv6, then by value. */
 export function byAddress(
   a: Pick<Place, "family" | "value">,
   b: Pick<Place, "family" | "value">,
 ): number {
-  if (a.family !== b.family) return a.family - b.family;
-  return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
+  return compare(a.family, b.family) || compare(a.value, b.value);
 }

@@ -3,6 +3,7 @@
  * actions that claim the same flow.
  */
 import type { Block, DecisionVerdict, RuleAction } from "@bulkhead/model";
+import { compare } from "./order.ts";
 
 /** Actions that settle a flow, or send it on. */
 export type DecidingAction = Exclude<RuleAction, "log" | "audit">;
@@ -37,15 +38,13 @@ export const VERDICT_STRICTNESS: Readonly<Record<DecisionVerdict, number>> = {
 
 /** By `order`, element by element and the shorter first; ties by id, so that no tie depends on the input's order. */
 export function compareBlocks(a: Block, b: Block): number {
-  return compareOrder(a.order, b.order) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  return compareOrder(a.order, b.order) || compare(a.id, b.id);
 }
 
 export function compareOrder(a: readonly number[], b: readonly number[]): number {
-  for (let i = 0; i < a.length && i < b.length; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
+  const difference = a.findIndex((number, i) => number !== b[i]);
+  if (difference < 0 || difference >= b.length) return compare(a.length, b.length);
+  return compare(a[difference]!, b[difference]!);
 }
 
 /** Runs of neighbours with the same `order`, in a list sorted by `compareBlocks`. */

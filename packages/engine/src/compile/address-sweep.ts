@@ -3,6 +3,7 @@
  * the CIDR trie, found by a sweep over the ranges' ends.
  */
 import type { IpFamily, IpRange } from "@bulkhead/model";
+import { compare } from "../order.ts";
 
 /** Addresses that exactly these owners cover; owners ascending, at least one. */
 export interface Segment {
@@ -28,7 +29,7 @@ function sweepFamily(owned: readonly OwnedRange[], family: IpFamily): Segment[] 
     if (range.family !== family) continue;
     edges.push({ at: range.first, owner, step: 1 }, { at: range.last + 1n, owner, step: -1 });
   }
-  edges.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  edges.sort((a, b) => compare(a.at, b.at));
 
   const segments: Segment[] = [];
   const depth = new Map<number, number>();

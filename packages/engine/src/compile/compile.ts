@@ -28,6 +28,7 @@ import { assignCookies, DecisionTable } from "./decision-table.ts";
 import { IdentityTable } from "./identity-table.ts";
 import { RowTable } from "./row-table.ts";
 import { createViewCompiler } from "./compile-view.ts";
+import { compare } from "../order.ts";
 
 export interface CompileOptions {
   readonly now: number;
@@ -109,9 +110,7 @@ export function compileIndexed(
           addresses: sortIps(addresses),
           mode: modes[workload] ?? "observe",
         }))
-        .toSorted(
-          (a, b) => compareText(a.workload, b.workload) || compareText(a.interface, b.interface),
-        ),
+        .toSorted((a, b) => compare(a.workload, b.workload) || compare(a.interface, b.interface)),
       // An address that a workload claims is judged as the workload's: it must not enjoy the host's exemption.
       hostAddresses: sortIps(
         index.inventory.hostAddresses.filter((address) => index.at(address).kind === "host"),
@@ -123,16 +122,12 @@ export function compileIndexed(
     },
     cookies: [...cookieOf]
       .map(([rule, cookie]): CookieName => ({ cookie, rule }))
-      .toSorted((a, b) => compareText(a.cookie, b.cookie)),
+      .toSorted((a, b) => compare(a.cookie, b.cookie)),
     modes,
     diagnostics: [...diagnose(index, endpoints), ...diagnoseConflicts(conflicts)],
     capacity: capacityOf({ live, shadow, rows }),
     nextChangeAt: nextChange(set, now),
   };
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function localWorkloads(index: InventoryIndex, endpoints: readonly Endpoint[]): Workload[] {
@@ -185,7 +180,7 @@ function diagnoseConflicts(conflicts: Conflicts): Diagnostic[] {
         `\`${stricter.action}\` is taken, being the stricter; to have it otherwise, give them different priorities`,
       ),
     )
-    .toSorted((a, b) => compareText(a.message, b.message));
+    .toSorted((a, b) => compare(a.message, b.message));
 }
 
 function capacityOf({

@@ -13,6 +13,7 @@ import type {
 } from "@bulkhead/model";
 import { ownersOf, type InventoryIndex } from "../inventory-index.ts";
 import { selects } from "../matching.ts";
+import { compare } from "../order.ts";
 
 /** Position in the table; 0 is the host. */
 export type IdentityNumber = number;
@@ -110,9 +111,7 @@ export class IdentityTable {
 
   #relevantPorts(workload: Workload): NamedPort[] {
     const ports = workload.namedPorts.filter(({ name }) => this.#names.has(name));
-    return ports.length < 2
-      ? ports
-      : ports.toSorted((a, b) => (portText(a) < portText(b) ? -1 : 1));
+    return ports.length < 2 ? ports : ports.toSorted((a, b) => compare(portText(a), portText(b)));
   }
 }
 

@@ -27,6 +27,7 @@ import { DEFAULT_ALLOW, type DecisionTable } from "./decision-table.ts";
 import { emitMap, type EmittedMap } from "./emit-map.ts";
 import type { RowTable } from "./row-table.ts";
 import { assignIds } from "./stable-id.ts";
+import { compare } from "../order.ts";
 
 export interface MapSetsInput {
   readonly set: PolicySet;
@@ -146,8 +147,7 @@ function contentOf(map: EmittedMap): string {
 }
 
 function compareMaps(a: CompiledClass, aId: ClassId, b: CompiledClass, bId: ClassId): number {
-  if (a.direction !== b.direction) return a.direction < b.direction ? -1 : 1;
-  return aId < bId ? -1 : 1;
+  return compare(a.direction, b.direction) || compare(aId, bId);
 }
 
 function subjectTable(

@@ -6,6 +6,7 @@ import type { Row, RowId } from "@bulkhead/model";
 import type { DecisionTable } from "./decision-table.ts";
 import type { PortCells } from "./port-cells.ts";
 import { assignIds } from "./stable-id.ts";
+import { compare } from "../order.ts";
 
 type RowContent = Omit<Row, "id">;
 
@@ -64,6 +65,6 @@ export class RowTable {
     const names = assignIds(texts.values(), 16);
     const ids = new Map([...texts].map(([number, text]) => [number, names.get(text)!]));
     const rows = [...ids].map(([number, id]): Row => ({ id, ...this.at(number) }));
-    return { ids, rows: rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+    return { ids, rows: rows.toSorted((a, b) => compare(a.id, b.id)) };
   }
 }

@@ -19,6 +19,7 @@ import type { InventoryIndex } from "../inventory-index.ts";
 import type { View } from "../judge-stage.ts";
 import { groupEnds, type Facet, type GroupedEnd, type ReachGroup } from "./reach-groups.ts";
 import { createUniverse, type Universe } from "./reach-universe.ts";
+import { compare } from "../order.ts";
 
 /** Every member of `from` may open connections to every other member of `to`, on these ports and no others. */
 export interface Connection {
@@ -139,7 +140,7 @@ export function expandConnections(connections: readonly Connection[]): PairConne
   }
   out.push(...[...worldly.values()].flatMap(mergeNeighbours));
   const text = ({ from, to }: PairConnection) => `${endText(from)} ${endText(to)}`;
-  return out.toSorted((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0));
+  return out.toSorted((a, b) => compare(text(a), text(b)));
 }
 
 function endsOf(group: ReachGroup): ReachEnd[] {
@@ -187,5 +188,5 @@ function upTo(pair: PairConnection, last: bigint): PairConnection {
 }
 
 function compareRanges(a: IpRange, b: IpRange): number {
-  return a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0);
+  return compare(a.family, b.family) || compare(a.first, b.first);
 }

@@ -1,0 +1,185 @@
+/** The small machines that the compiler is made of, each by itself. */
+import { describe, expect, it } from "vitest";
+import { parseIp, rangeToCidrs, cidrRange, type Cidr } from "@bulkhead/model";
+import { subtractRanges, sweepRanges } from "../src/compile/address-sweep.ts";
+import { walkTogether } from "../src/compile/class-map.ts";
+import { DecisionTable } from "../src/compile/decision-table.ts";
+import { cellsOf, cutCells } from "../src/compile/port-cells.ts";
+import { RowTable } from "../src/compile/row-table.ts";
+
+describe("cutCells", () => {
+  it("cuts each protocol at the ends of its ranges, and keeps one cell for all others", () => {
+    const cells = cutCells([
+      [{ protocol: 6, first: 80, last: 90 }, "all"],
+      [{ protocol: 6, first: 85, last: 65535 }],
+      [{ protocol: 1, first: 0, last: 65535 }],
+    ]);
+    expect(cells).toEqual({
+      count: 6,
+      protocols: [
+        { protocol: 1, offset: 0, starts: [0] },
+        { protocol: 6, offset: 1, starts: [0, 80, 85, 91] },
+      ],
+    });
+    expect(cellsOf(cells, "all")).toEqual({ first: 0, last: 5 });
+    expect(cellsOf(cells, { protocol: 6, first: 80, last: 90 })).toEqual({ first: 2, last: 3 });
+    expect(cellsOf(cells, { protocol: 6, first: 85, last: 65535 })).toEqual({ first: 3, last: 4 });
+    expect(cellsOf(cells, { protocol: 1, first: 0, last: 65535 })).toEqual({ first: 0, last: 0 });
+    expect(cutCells([])).toEqual({ count: 1, protocols: [] });
+  });
+});
+
+const owned = (cidr: Cidr, owner: number) => ({ range: cidrRange(cidr), owner });
+const text = (range: ReturnType<typeof cidrRange>) => rangeToCidrs(range).join("+");
+
+describe("sweepRanges", () => {
+  it("cuts overlaps into disjoint segments with all their owners", () => {
+    const segments = sweepRanges([
+      owned("10.0.0.0/8", 2),
+      owned("10.0.0.0/16", 0),
+      owned("10.0.0.0/16", 0),
+      owned("10.1.0.0/16", 1),
+      owned("::/127", 3),
+      owned("255.255.255.255/32", 4),
+    ]);
+    expect(segments.map(({ owners, ...range }) => [text(range), owners])).toEqual([
+      ["10.0.0.0/16", [0, 2]],
+      ["10.1.0.0/16", [1, 2]],
+      [
+        rangeToCidrs({ ...cidrRange("10.0.0.0/8"), first: parseIp("10.2.0.0")!.value }).join("+"),
+        [2],
+      ],
+      ["255.255.255.255/32", [4]],
+      ["::/127", [3]],
+    ]);
+    expect(sweepRanges([])).toEqual([]);
+  });
+
+  it("leaves gaps where nobody owns anything", () => {
+    const segments = sweepRanges([owned("10.0.0.0/32", 1), owned("10.0.0.2/32", 1)]);
+    expect(segments.map(text)).toEqual(["10.0.0.0/32", "10.0.0.2/32"]);
+  });
+});
+
+describe("subtractRanges", () => {
+  const left = (from: Cidr, ...holes: Cidr[]) =>
+    subtractRanges(cidrRange(from), holes.map(cidrRange)).map(text);
+
+  it("takes holes out of the middle, both ends, and the whole", () => {
+    expect(left("10.0.0.0/30", "10.0.0.1/32")).toEqual(["10.0.0.0/32", "10.0.0.2/31"]);
+    expect(left("10.0.0.0/30", "10.0.0.0/32")).toEqual(["10.0.0.1/32+10.0.0.2/31"]);
+    expect(left("10.0.0.0/30", "10.0.0.3/32")).toEqual(["10.0.0.0/31+10.0.0.2/32"]);
+    expect(left("10.0.0.0/30", "10.0.0.0/24")).toEqual([]);
+    expect(left("10.0.0.0/30", "10.0.0.1/32", "10.0.0.2/32")).toEqual([
+      "10.0.0.0/32",
+      "10.0.0.3/32",
+    ]);
+  });
+
+  it("is not touched by what lies beside it or in the other family", () => {
+    expect(left("10.0.0.4/30", "10.0.0.0/30", "10.0.0.8/30", "::/0")).toEqual(["10.0.0.4/30"]);
+    expect(left("::/126", "0.0.0.0/0")).toEqual(["::/126"]);
+  });
+});
+
+describe("walkTogether", () => {
+  const places = ["10.0.0.1", "10.0.0.5", "10.0.0.9", "::1", "::9"].map((address) =>
+    parseIp(address)!,
+  );
+
+  it("finds the segment of each address, ends included", () => {
+    const segments = sweepRanges([
+      owned("10.0.0.5/32", 1),
+      owned("10.0.0.8/31", 2),
+      owned("::8/126", 3),
+    ]);
+    const found: [number, readonly number[]][] = [];
+    walkTogether(places, segments, (position, { owners }) => found.push([position, owners]));
+    expect(found).toEqual([
+      [1, [1]],
+      [2, [2]],
+      [4, [3]],
+    ]);
+  });
+
+  it("does not mix the families up", () => {
+    const found: number[] = [];
+    walkTogether(places, sweepRanges([owned("::/120", 1)]), (position) => found.push(position));
+    expect(found).toEqual([3, 4]);
+    const four: number[] = [];
+    walkTogether(places, sweepRanges([owned("10.0.0.0/24", 1)]), (position) => four.push(position));
+    expect(four).toEqual([0, 1, 2]);
+    walkTogether(places, [], () => found.push(99));
+    expect(found).not.toContain(99);
+  });
+});
+
+describe("RowTable", () => {
+  const decisions = new DecisionTable(new Map([["r", "0000000a"]]));
+  const allow = decisions.number("allow", "r");
+  const cells = cutCells([[{ protocol: 6, first: 80, last: 80 }]]);
+
+  it("interns equal content once, and names rows by it, whatever order they came in", () => {
+    const table = new RowTable(decisions);
+    const one = table.intern(cells, Int32Array.of(1, allow, 1, 1));
+    const plain = table.intern(cells, Int32Array.of(1, 1, 1, 1));
+    expect(table.intern(cells, Int32Array.of(1, allow, 1, 1))).toBe(one);
+    expect(table.intern(cutCells([]), Int32Array.of(1))).toBe(plain);
+    expect(plain).not.toBe(one);
+    expect(table.at(plain)).toEqual({
+      protocols: [],
+      others: { verdict: "drop", cookie: "00000000" },
+    });
+    const other = new RowTable(decisions);
+    const [plainToo, oneToo] = [
+      other.intern(cells, Int32Array.of(1, 1, 1, 1)),
+      other.intern(cells, Int32Array.of(1, allow, 1, 1)),
+    ];
+    const names = table.name(new Set([one, plain]));
+    const namesToo = other.name(new Set([plainToo, oneToo]));
+    expect(names.ids.get(one)).toBe(namesToo.ids.get(oneToo));
+    expect(names.rows).toEqual(namesToo.rows);
+    expect(names.rows).toHaveLength(2);
+    expect(table.name(new Set([plain])).rows).toHaveLength(1);
+  });
+
+  it("tells rows apart that differ in a port, a protocol or a decision only", () => {
+    const table = new RowTable(decisions);
+    const at = (protocol: number, port: number, decision: number) =>
+      table.intern(
+        cutCells([[{ protocol, first: port, last: port }]]),
+        Int32Array.of(1, decision, 1, 1),
+      );
+    expect(
+      new Set([at(6, 80, allow), at(6, 81, allow), at(17, 80, allow), at(6, 80, 0)]).size,
+    ).toBe(4);
+  });
+});
+
+describe("DecisionTable", () => {
+  it("gives one number to one decision, and knows the defaults", () => {
+    const table = new DecisionTable(
+      new Map([
+        ["a", "0000000a"],
+        ["b", "0000000b"],
+      ]),
+    );
+    const [drop, reject, allow] = [
+      table.number("drop", "a"),
+      table.number("reject", "a"),
+      table.number("allow", "b"),
+    ];
+    expect(new Set([0, 1, drop, reject, allow]).size).toBe(5);
+    expect(table.number("drop", "a")).toBe(drop);
+    expect(table.at(allow)).toEqual({ verdict: "allow", cookie: "0000000b" });
+    expect([0, 1, drop].map((number) => table.isDefault(number))).toEqual([true, true, false]);
+    expect([0, 1, allow, reject].map((number) => table.allows(number))).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
+    expect(table.strictness(drop)).toBeLessThan(table.strictness(reject));
+    expect(table.strictness(reject)).toBeLessThan(table.strictness(allow));
+  });
+});
