@@ -84,6 +84,22 @@ describe("-o json", () => {
     expect(JSON.parse(stdout)).toMatchObject({ revision: 3 });
   });
 
+  it("of verbs that no controller answers is published, too", async () => {
+    const published = JSON.parse((await call(["schema", "-o", "json"])).stdout) as {
+      readonly answers: Readonly<Record<string, { readonly answer: object }>>;
+    };
+    const version = await call(["version", "-o", "json"]);
+    const failure = await call(["status", "-o", "json"], { state: folder });
+    for (const [name, text] of [
+      ["version", version.stdout],
+      ["failure", failure.stderr],
+    ] as const) {
+      const valid = ajv.compile(published.answers[name]?.answer ?? false);
+      expect({ name, valid: valid(JSON.parse(text)) }).toEqual({ name, valid: true });
+    }
+    expect(Object.keys(published.answers)).toEqual(expect.arrayContaining(["up", "down"]));
+  });
+
   it("tells failures as JSON on stderr", async () => {
     const { code, stderr, stdout } = await asked(["status", "-o", "json"], {
       status: new ApiFailure("agent-away", "no agent is connected", { help: "start it" }),

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { downAnswerSchema, upAnswerSchema } from "../src/schemas.ts";
 import { isAlive, readMark } from "../src/process/marks.ts";
 
 const id = `bhi-${randomBytes(3).toString("hex")}`;
@@ -124,6 +125,7 @@ describe("up and down", () => {
       code: 0,
       stderr: "",
     });
+    expect(upAnswerSchema.safeParse(JSON.parse(up.stdout)).error).toBeUndefined();
     const answer = JSON.parse(up.stdout) as {
       readonly already: boolean;
       readonly workloads: readonly { readonly name: string }[];
@@ -246,6 +248,7 @@ describe("up and down", () => {
     writeFileSync(join(state, "notes.txt"), "not ours");
     const down = await bulkhead("down", "--purge", "-o", "json");
     expect(down.code).toBe(0);
+    expect(downAnswerSchema.safeParse(JSON.parse(down.stdout)).error).toBeUndefined();
     expect(JSON.parse(down.stdout)).toMatchObject({
       kernel: "removed",
       purged: true,

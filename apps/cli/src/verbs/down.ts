@@ -14,6 +14,7 @@ import {
 import { isStateDirectory, layoutOf, OURS, type Layout } from "../process/layout.ts";
 import { holdNamespace, removeKernelState } from "../process/remove-kernel-state.ts";
 import { withLock } from "../process/lock.ts";
+import type { DownAnswer } from "../schemas.ts";
 import { withProgress } from "../progress.ts";
 import { list } from "../ui/words.ts";
 import { requireRoot } from "./up.ts";
@@ -74,15 +75,7 @@ async function end(context: Context, layout: Layout, purging: boolean): Promise<
   });
 }
 
-interface Done {
-  readonly state: string;
-  readonly ended: readonly string[];
-  readonly kernel: "removed" | "nothing" | "namespace gone";
-  readonly purged: boolean;
-  readonly foreign: readonly string[];
-}
-
-function done(value: Done): Answer {
+function done(value: DownAnswer): Answer {
   const ended = value.ended.length === 0 ? "Nothing was running." : `Ended ${list(value.ended)}.`;
   const kernel = {
     removed: " The kernel holds none of our rules any more; all traffic passes unjudged.",
@@ -114,7 +107,7 @@ async function askBeforePurge(
 }
 
 /** Only what we made, never the folder a person named by mistake. */
-function purge(layout: Layout): readonly string[] {
+function purge(layout: Layout): string[] {
   for (const name of OURS) rmSync(join(layout.root, name), { recursive: true, force: true });
   const foreign = readdirSync(layout.root);
   if (foreign.length === 0) rmSync(layout.root, { recursive: true });

@@ -61,7 +61,13 @@ export const plan: Verb<ReplayOptions> = async (context, args, options) => {
   return {
     value: answer,
     text: (ui) => planText(answer, ui),
-    next: changed ? [`apply ${args.join(" ")}`] : ["status"],
+    next: [
+      !changed
+        ? "status"
+        : capacity.fits && tests.every((test) => test.passed)
+          ? `apply ${args.join(" ")}`
+          : `plan ${args.join(" ")} -o wide`,
+    ],
     exitCode: exitFor(changed),
   };
 };

@@ -5,11 +5,12 @@ import { nearest } from "../ui/spell.ts";
 import type { Verb } from "./verb.ts";
 
 export const schema: Verb<CommonOptions> = async (_context, [name]) => {
-  const [{ publishedSchemas }, { nativeSchemas }] = await Promise.all([
+  const [{ publishedSchemas }, { nativeSchemas }, { ownSchemas }] = await Promise.all([
     import("@bulkhead/api"),
     import("@bulkhead/dialects"),
+    import("../schemas.ts"),
   ]);
-  const answers: Readonly<Record<string, unknown>> = { ...publishedSchemas() };
+  const answers: Readonly<Record<string, unknown>> = { ...publishedSchemas(), ...ownSchemas() };
   const resources = Object.fromEntries(
     Object.entries(nativeSchemas()).map(([file, one]) => [file.replace(/\.json$/, ""), one]),
   );

@@ -17,6 +17,7 @@ import { claimStateDirectory, layoutOf, makeDirectory, type Layout } from "../pr
 import { lastWords } from "../process/last-words.ts";
 import { withLock } from "../process/lock.ts";
 import { networkNamespace } from "../process/marks.ts";
+import type { UpAnswer } from "../schemas.ts";
 import { withProgress } from "../progress.ts";
 import { count } from "../ui/words.ts";
 import { workloadsText } from "../views/workloads.ts";
@@ -103,12 +104,12 @@ async function report(
   const workloads = await waitForWorkloads(client);
   const status = (await readiness(client)).status ?? ready.status;
   const warnings = ready.warnings.map((warning) => `! ${warning}\n`).join("");
-  const value = {
+  const value: UpAnswer = {
     state: layout.root,
     pid,
     already,
     tookMs: context.now() - started,
-    warnings: ready.warnings,
+    warnings: [...ready.warnings],
     status,
     workloads,
   };

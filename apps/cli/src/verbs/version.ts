@@ -1,6 +1,7 @@
 /** `bulkhead version`: what runs here. */
 import { createRequire } from "node:module";
 import type { CommonOptions } from "../context.ts";
+import type { VersionAnswer } from "../schemas.ts";
 import type { Verb } from "./verb.ts";
 
 interface PackageFile {
@@ -9,7 +10,7 @@ interface PackageFile {
 
 export const version: Verb<CommonOptions> = async () => {
   const file = createRequire(import.meta.url)("../../package.json") as PackageFile;
-  const value = {
+  const value: VersionAnswer = {
     version: file.version,
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
