@@ -44,11 +44,6 @@ http {
 `;
 }
 
-/** The other end of the latency comparison: the same nginx answering the same request, with no Bulkhead in the way. */
-export function referenceNginxConfig(directory: string): string {
-  return nginxConfig(directory);
-}
-
 export function postgresConfig(directory: string): string {
   return `listen_addresses = '*'
 port = 5432

@@ -3,7 +3,8 @@
  * kernel has given to somebody else meanwhile is never signalled.
  */
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface ProcessMark {
@@ -73,11 +74,18 @@ export function signal(mark: ProcessMark, name: NodeJS.Signals): void {
   }
 }
 
-/** A process and its children, as they are now. */
-export function familyOf(mark: ProcessMark): readonly number[] {
-  if (!isAlive(mark)) return [];
+/**
+ * Precedence on the processor, as nice values say it (−20 … 19), for a process and its children. Each process started
+ * here leads a session, so where the kernel schedules by sessions (sched(7), autogroup) that is what is weighed.
+ */
+export function setPrecedence(mark: ProcessMark, nice: number): void {
+  if (!isAlive(mark)) return;
   const children = readFileSync(`/proc/${mark.pid}/task/${mark.pid}/children`, "utf8");
-  return [mark.pid, ...children.split(" ").filter(Boolean).map(Number)];
+  for (const pid of [mark.pid, ...children.split(" ").filter(Boolean).map(Number)]) {
+    setPriority(pid, nice);
+  }
+  const group = `/proc/${mark.pid}/autogroup`;
+  if (existsSync(group)) writeFileSync(group, String(nice));
 }
 
 /** Ends processes: politely first, for good after `patienceMs`. Returns those that are still there. */

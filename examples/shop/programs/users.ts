@@ -137,25 +137,23 @@ function streamReport(): readonly (Stream & { readonly silentMs: number })[] {
 
 /** Request and response on one kept connection, one after the other: the path's own latency. */
 async function measure(body: unknown): Promise<unknown> {
-  const { requests, fresh, host, family } = body as {
+  const { requests, path, host } = body as {
     requests: number;
-    fresh: boolean;
-    host?: string;
-    family: 4 | 6;
+    path: string;
+    host: string;
   };
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const address = host ?? (await names.one("web", family)).address;
   const values: number[] = [];
   let failed = 0;
   for (let number = -5; number < requests; number += 1) {
     const from = performance.now();
     try {
       await fetchText({
-        host: address,
+        host,
         port: 80,
-        path: "/healthz",
+        path,
         timeoutMs: 2000,
-        ...(fresh ? {} : { agent }),
+        agent,
       });
       if (number >= 0) values.push(performance.now() - from); // the first five warm up
     } catch {

@@ -36,7 +36,7 @@ export interface Recording {
   readonly edges: number;
 }
 
-const RECORD_MS = 14_000;
+const RECORD_MS = 12_000;
 const WINDOW_MS = 1100;
 
 export async function record(demo: Demo): Promise<Recording> {

@@ -12,35 +12,20 @@ export interface Before {
   readonly intruder: ReadonlySet<string>;
   readonly averagePairs: number;
   readonly averageSpread: number;
-  readonly kept: Comparison;
-  readonly fresh: Comparison;
+  readonly page: Comparison;
+  readonly bare: Comparison;
 }
 
-/** Standard error of the ratio that is good enough to stop at. */
-const ERROR = 0.012;
-export const KEPT = {
-  rounds: 80,
-  error: ERROR,
-  limitMs: 2500,
-  requests: 40,
-  fresh: false,
+export const REQUESTS = {
+  page: { path: "/", requests: 20, blockMs: 900 },
+  bare: { path: "/healthz", requests: 40, blockMs: 400 },
 } as const;
-export const FRESH = {
-  rounds: 40,
-  error: ERROR,
-  limitMs: 2500,
-  requests: 20,
-  fresh: true,
-} as const;
-/** Both sides run warm before they are compared. */
-export const WARM_UP = { rounds: 20, error: 1, limitMs: 1000, requests: 40, fresh: false } as const;
 
 export async function lookAtShop({ lab, screen, figures, stop }: Demo): Promise<Before> {
   screen.heading("The shop as it is");
   screen.progress("the same requests in the shop and in a reference site");
-  await compareLatency(lab, WARM_UP);
-  const kept = await compareLatency(lab, KEPT);
-  const fresh = await compareLatency(lab, FRESH);
+  await compareLatency(lab, REQUESTS, 1); // both sides run warm before they are compared
+  const { page, bare } = await compareLatency(lab, REQUESTS);
   screen.progress("breaking into every workload in turn");
   const matrix = await scanEverywhere(lab);
   const attempts = await lab.call<readonly Attempt[]>("intruder", "reach");
@@ -63,13 +48,13 @@ export async function lookAtShop({ lab, screen, figures, stop }: Demo): Promise<
   figures["before"] = {
     intruder: [...pairs],
     averagePairs: matrix.average,
-    latency: { kept, fresh },
+    latency: { page, bare },
   };
   return {
     intruder: pairs,
     averagePairs: matrix.average,
     averageSpread: matrix.averageSpread,
-    kept,
-    fresh,
+    page,
+    bare,
   };
 }
