@@ -69,8 +69,16 @@ async function main(state: string, remove: boolean): Promise<void> {
     driver: {
       ...takingOver(
         driver,
-        async () =>
-          takeOverConnections((await discover()).endpoints.map(({ netnsPath }) => netnsPath)),
+        async ({ endpoints }) => {
+          const { endpoints: found } = await discover();
+          const paths = new Map(found.map((one) => [one.interface, one.netnsPath]));
+          return takeOverConnections(
+            endpoints.flatMap(({ interface: name, addresses }) => {
+              const netnsPath = paths.get(name);
+              return netnsPath === undefined ? [] : [{ netnsPath, addresses }];
+            }),
+          );
+        },
         (found) =>
           found instanceof Error
             ? log.warn({ err: found }, "live connections could not be taken over")

@@ -12,16 +12,16 @@ export interface Applies<Receipt> {
 
 export function takingOver<Receipt, Driver extends Applies<Receipt>>(
   driver: Driver,
-  takeOver: () => Promise<TakeOver>,
+  takeOver: (policy: HostPolicy) => Promise<TakeOver>,
   tell: (found: TakeOver | Error) => void,
 ): Driver & {
   /** As apply, after the kernel was found to hold something else: without our rules it may have stopped tracking. */
   reapply(policy: HostPolicy): Promise<Receipt>;
 } {
   let known = "";
-  const attempt = async (): Promise<void> => {
+  const attempt = async (policy: HostPolicy): Promise<void> => {
     try {
-      tell(await takeOver());
+      tell(await takeOver(policy));
     } catch (error) {
       // Confinement must not wait for this: at worst a connection is judged by the wrong end, and denied.
       tell(error instanceof Error ? error : new Error(String(error)));
@@ -30,9 +30,9 @@ export function takingOver<Receipt, Driver extends Applies<Receipt>>(
   const apply = async (policy: HostPolicy): Promise<Receipt> => {
     const confined = JSON.stringify(policy.endpoints.map((one) => [one.interface, one.mode]));
     if (confined === known) return driver.apply(policy);
-    await attempt();
+    await attempt(policy);
     const receipt = await driver.apply(policy);
-    await attempt();
+    await attempt(policy);
     known = confined;
     return receipt;
   };

@@ -4,9 +4,10 @@
  * are entered the right way round, and those that were picked up the wrong way round are turned.
  */
 import { readFileSync } from "node:fs";
+import type { IpAddress } from "@bulkhead/model";
 import { insideNetns } from "../kernel/netns.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../kernel/netlink-socket.ts";
-import { parseProcNet, type ProcSocket } from "../link/proc-net.ts";
+import { TCP_LISTEN, parseProcNet, type ProcSocket } from "../link/proc-net.ts";
 import { connectionKey, originsOf, reversed, type LiveConnection } from "./origins.ts";
 import { track, trackedConnections, untrack } from "./tracked.ts";
 
@@ -17,16 +18,36 @@ export interface TakeOver {
   readonly turned: number;
 }
 
-/** `netnsPaths`: the namespaces of the workloads. Works on the tracking table of the calling thread's own namespace. */
-export function takeOverConnections(netnsPaths: readonly string[]): TakeOver {
-  const origins = originsOf([...new Set(netnsPaths)].map(tcpSocketsIn)).filter(crossesTheWire);
+/** A workload is asked about connections from its own addresses only: its root can make sockets that claim any other. */
+export interface WorkloadEnd {
+  readonly netnsPath: string;
+  readonly addresses: readonly IpAddress[];
+}
+
+/** Works on the tracking table of the calling thread's own namespace. */
+export function takeOverConnections(ends: readonly WorkloadEnd[]): TakeOver {
+  const believed = new Map<string, Set<IpAddress>>();
+  for (const { netnsPath, addresses } of ends)
+    believed.set(netnsPath, new Set([...(believed.get(netnsPath) ?? []), ...addresses]));
+  const sockets = [...believed].map(([netnsPath, addresses]) =>
+    tcpSocketsIn(netnsPath).filter(
+      ({ local, state }) => state === TCP_LISTEN || addresses.has(local),
+    ),
+  );
+  const origins = originsOf(sockets).filter(crossesTheWire);
   if (origins.length === 0) return { alive: 0, entered: 0, turned: 0 };
+  const claimed = new Set(origins.map(connectionKey));
   let entered = 0;
   let turned = 0;
   const socket = openNetlink(NETLINK_NETFILTER);
   try {
     const tracked = trackedConnections(socket);
     for (const origin of origins) {
+      if (claimed.has(connectionKey(reversed(origin)))) {
+        // Both ends say that they were called, so one of them lies: it begins anew, or not at all.
+        if (tracked.has(connectionKey(origin))) untrack(socket, origin);
+        continue;
+      }
       if (tracked.has(connectionKey(origin))) continue;
       const wrongWayRound = tracked.has(connectionKey(reversed(origin)));
       if (wrongWayRound && !untrack(socket, reversed(origin))) continue;

@@ -55,7 +55,11 @@ function listen(process: ChildProcess): () => number {
 }
 
 function takeOver() {
-  return insideNetns(lab.routerPath, () => takeOverConnections([client.path, server.path]));
+  return insideNetns(lab.routerPath, () =>
+    takeOverConnections(
+      [client, server].map(({ path, v4, v6 }) => ({ netnsPath: path, addresses: [v4, v6] })),
+    ),
+  );
 }
 
 describe.each(["v4", "v6"] as const)("over IP%s", (family) => {
@@ -87,8 +91,37 @@ describe.each(["v4", "v6"] as const)("over IP%s", (family) => {
   });
 });
 
+test("a workload has no say in connections between others", async () => {
+  const program = lab.node(
+    client.netns,
+    `import { connect, createServer } from "node:net";
+     import { execFileSync } from "node:child_process";
+     for (const address of ["10.9.9.1", "10.9.9.2"])
+       execFileSync("ip", ["addr", "add", address + "/32", "dev", "lo"]);
+     execFileSync("ip", ["link", "set", "lo", "up"]);
+     createServer(() => undefined).listen(7777, "10.9.9.1", () =>
+       connect({ port: 7777, host: "10.9.9.1", localAddress: "10.9.9.2" }, () => console.log("ready")));`,
+  );
+  await once(program.stdout!, "data");
+  expect(takeOver()).toEqual({ alive: 0, entered: 0, turned: 0 });
+});
+
+test("a workload that claims to have been called by whom it called is not believed", async () => {
+  const program = lab.node(
+    client.netns,
+    `import { connect, createServer } from "node:net";
+     const socket = connect(7777, ${JSON.stringify(server.v4)}, () =>
+       createServer().listen(socket.localPort, "127.0.0.1", () => console.log("ready")));`,
+  );
+  lab.run(client.netns, "ip", "link", "set", "lo", "up");
+  await once(program.stdout!, "data");
+  expect(takeOver()).toEqual({ alive: 2, entered: 0, turned: 0 });
+});
+
 test("a namespace that has gone has no connections", () => {
-  expect(takeOverConnections([`/run/netns/${lab.prefix}-gone`])).toEqual({
+  expect(
+    takeOverConnections([{ netnsPath: `/run/netns/${lab.prefix}-gone`, addresses: [] }]),
+  ).toEqual({
     alive: 0,
     entered: 0,
     turned: 0,
