@@ -25,6 +25,13 @@ export const DEFAULT_BEHAVIOUR: BehaviourOptions = {
   habitWindows: 10,
 };
 
+/** What policy stopped might have been answered: so many of them weigh as one miss. */
+const DENIED_PER_MISS = 3;
+
+function wasDenied(edge: Edge): boolean {
+  return edge.verdict === "dropped" || edge.verdict === "rejected";
+}
+
 /** A source is its workload where there is one (both families alike), else its address. */
 export function sourceKey(edge: Edge): string {
   return edge.source.workload ?? edge.source.address;
@@ -42,14 +49,16 @@ export function judgeSources(
   for (const [key, own] of groupBy(edges, sourceKey)) {
     const targets = [...groupBy(own, targetKey).values()];
     const misses = targets.filter((target) => !target.some(wasAnswered));
+    const denied = misses.filter((target) => target.every(wasDenied)).length;
+    const weight = misses.length - denied + denied / DENIED_PER_MISS;
     const share = misses.length / targets.length;
     const first = own[0];
     if (first === undefined || share < options.unansweredShare) continue;
-    if (misses.length < options.suspiciousTargets) continue;
+    if (weight < options.suspiciousTargets) continue;
     flagged.set(key, {
       name: first.source.name,
       address: first.source.address,
-      level: misses.length >= options.scanTargets ? "scanner" : "suspicious",
+      level: weight >= options.scanTargets ? "scanner" : "suspicious",
       targets: targets.length,
       unanswered: misses.length,
       since: Math.min(...misses.flat().map((edge) => edge.firstSeen)),

@@ -195,6 +195,21 @@ describe("behaviour", () => {
     ]);
   });
 
+  it("is judged mildly by what policy stopped, which might have been answered", () => {
+    const stopped = (count: number) =>
+      Array.from({ length: count }, (_, port) =>
+        edge("web", "db", `${port + 1}/tcp`, { ...silent(), verdict: "dropped" }),
+      );
+    const level = (count: number) => suggest(stopped(count), inventory).flagged[0]?.level;
+    expect([3, 8, 9, 23, 24].map(level)).toEqual([
+      undefined,
+      undefined,
+      "suspicious",
+      "suspicious",
+      "scanner",
+    ]);
+  });
+
   it("of a scraper with a few targets down is no scan", () => {
     const up = ["web", "checkout", "storefront-1", "storefront-2"].map((to) =>
       edge("metrics", to, "9100/tcp"),
