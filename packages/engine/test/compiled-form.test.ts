@@ -556,9 +556,15 @@ describe("the rest of a compilation", () => {
         guardrail("c", rule("deny", [any], [tcp(9)]), [2]),
         guardrail("d", rule("deny", [chosen("shop:app=nobody")]), [2]),
         guardrail("e", rule("deny", [any]), [3]),
+        guardrail("f", rule("deny", [any], [tcp(2)]), [2]),
       ],
     });
-    expect(compiled(set).diagnostics).toEqual([
+    const { diagnostics } = compiled(set);
+    expect(diagnostics.map(({ message }) => message)).toEqual([
+      "`b/0` and `a/0` have the same priority and disagree",
+      "`f/0` and `a/0` have the same priority and disagree",
+    ]);
+    expect(diagnostics.slice(0, 1)).toEqual([
       {
         code: "BH0603",
         severity: "warning",

@@ -1,7 +1,11 @@
-/** What the reference says, case by case: expectations come from the common form's description, not from running it. */
+/**
+ * What the reference says, case by case: expectations come from the common form's description, not from running it. The
+ * compiled maps are held to every case on the way.
+ */
 import { describe, expect, it } from "vitest";
 import { ICMP, SCTP, TCP, UDP, type FlowQuery, type PolicySet, type Stage } from "@bulkhead/model";
 import { decide, indexInventory, type View } from "../src/index.ts";
+import { holdCompiledTo } from "./agreement.ts";
 import {
   any,
   block,
@@ -34,7 +38,10 @@ const WORLD = "192.0.2.1";
 const toWeb: FlowQuery = { source: "10.0.0.2", destination: "10.0.0.1", protocol: TCP, port: 80 };
 
 function ask(set: PolicySet, query: Partial<FlowQuery> = {}, view: View = "live", now = T0) {
-  return decide(set, index, { ...toWeb, ...query }, { now, view });
+  const flow = { ...toWeb, ...query };
+  const said = decide(set, index, flow, { now, view });
+  holdCompiledTo(said, set, index.inventory, flow, { now, view });
+  return said;
 }
 
 /** `drop rule deny/0`, `drop isolation block`, `allow default`, `allow hairpin`. */

@@ -2,7 +2,7 @@
  * The policy of one class in one direction, made ready for painting: stages in order, rules in the order in which they
  * claim ports, every rule with its decision as a number. A class is a set of subjects that the same blocks select.
  */
-import type { Block, Direction, Plane, PolicySet, PortMatch, Rule } from "@bulkhead/model";
+import type { Block, Direction, Plane, PolicySet, PortMatch, Rule, Stage } from "@bulkhead/model";
 import { afterPass, defaultVerdict, planesOf } from "../decide.ts";
 import { isActive, type DecideOptions } from "../judge-stage.ts";
 import { compareBlocks, compareOrder, decides, STRICTNESS, VERDICT } from "../strictness.ts";
@@ -20,10 +20,10 @@ export interface NamedPortRef {
 
 export interface ProgramRule {
   readonly rule: Rule;
-  /** Position of the rule's block among the stage's blocks. */
-  readonly block: number;
-  /** Blocks of equal order share a group. */
+  /** Blocks of equal order share a group: rules of the group's blocks claim side by side, all others one after the other. */
   readonly group: number;
+  /** Position of the rule's block among the stage's blocks; all one where the stage asks for no first match. */
+  readonly block: number;
   readonly strictness: number;
   /** The decision's number, or PASS. */
   readonly decision: number;
@@ -37,7 +37,6 @@ export interface ProgramRule {
 export const PASS = -2;
 
 export interface ProgramStage {
-  readonly mode: "firstMatch" | "claims";
   /** Range of this stage's rules in `Program.rules`. */
   readonly firstRule: number;
   readonly endRule: number;
@@ -94,11 +93,7 @@ function planeProgram(
     stages: stages.map((stage, at): ProgramStage => {
       const blocks = stage.blocks.filter((block) => selecting.has(block)).toSorted(compareBlocks);
       const firstRule = rules.length;
-      const found = stageRules(input, blocks).filter(
-        ({ rule }) => stage.mode !== "anyAllow" || rule.action === "allow",
-      );
-      // Stable: rules of one strictness stay in the order of blocks and rules.
-      if (stage.mode === "denyOverrides") found.sort((a, b) => a.strictness - b.strictness);
+      const found = RANKED[stage.mode](stageRules(input, blocks));
       rules.push(...found);
       const isolations = blocks
         .filter((block) => block.isolates)
@@ -108,7 +103,6 @@ function planeProgram(
         }));
       const passes = [...found, ...isolations].some(({ decision }) => decision === PASS);
       return {
-        mode: stage.mode === "firstMatch" ? "firstMatch" : "claims",
         firstRule,
         endRule: rules.length,
         isolations,
@@ -116,6 +110,18 @@ function planeProgram(
       };
     }),
   };
+}
+
+/** What the modes make of a stage's rules, which come in the order of blocks and rules. */
+const RANKED: Readonly<Record<Stage["mode"], (rules: ProgramRule[]) => ProgramRule[]>> = {
+  firstMatch: (rules) => rules,
+  anyAllow: (rules) => sideBySide(rules.filter(({ rule }) => rule.action === "allow")),
+  // Stable: rules of one strictness stay in their order.
+  denyOverrides: (rules) => sideBySide(rules.toSorted((a, b) => a.strictness - b.strictness)),
+};
+
+function sideBySide(rules: readonly ProgramRule[]): ProgramRule[] {
+  return rules.map((rule) => ({ ...rule, group: 0, block: 0 }));
 }
 
 function stageRules(input: ProgramInput, blocks: readonly Block[]): ProgramRule[] {

@@ -25,7 +25,7 @@ export function paint(
   const planes = program.planes.map(({ stages, defaultDecision }) =>
     paintPlane(program, stages, defaultDecision, alive, cellCount, now),
   );
-  return planes.length === 1 ? planes[0]! : combinePlanes(planes, decisions);
+  return combinePlanes(planes, decisions);
 }
 
 const NONE = -1;
@@ -49,7 +49,7 @@ function paintPlane(
     const isolation = stage.isolations.find(({ expiresAt }) => expiresAt > now);
     if (start === at && isolation === undefined) continue;
 
-    const winners = claimCells(program, stage, alive.slice(start, at), cellCount);
+    const winners = claimCells(program, alive.slice(start, at), cellCount);
     for (let cell = 0; cell < cellCount; cell++) {
       if (decided[cell] !== NONE || waitsFor[cell]! > number) continue;
       const winner = winners[cell]!;
@@ -65,16 +65,11 @@ function paintPlane(
 /** For each cell the rank of the rule that wins it in this stage, or NONE. */
 function claimCells(
   program: Program,
-  stage: ProgramStage,
   matched: readonly MatchedRule[],
   cellCount: number,
 ): Int32Array {
   const { rules } = program;
   const canvas = new Canvas(cellCount);
-  if (stage.mode === "claims") {
-    for (const { rank, ranges } of matched) canvas.claim(ranges, rank);
-    return canvas.winners;
-  }
   for (let start = 0; start < matched.length;) {
     const { group, block } = rules[matched[start]!.rank]!;
     let end = start;
