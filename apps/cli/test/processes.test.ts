@@ -1,12 +1,17 @@
 /** Marks of processes, back-off, and who owns a state directory: what `up` and `down` rely on. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createBackOff } from "../src/process/back-off.ts";
 import { wordsOf } from "../src/process/last-words.ts";
-import { claimStateDirectory, isStateDirectory, layoutOf } from "../src/process/layout.ts";
+import {
+  claimStateDirectory,
+  isStateDirectory,
+  layoutOf,
+  strangersDirectory,
+} from "../src/process/layout.ts";
 import { withLock } from "../src/process/lock.ts";
 import {
   endProcesses,
@@ -98,6 +103,19 @@ describe("a state directory", () => {
     expect(isStateDirectory(folder)).toBe(true);
     writeFileSync(join(folder, "notes.txt"), "kept");
     expect(claimStateDirectory(folder)).toBe(true);
+  });
+
+  it("is nowhere that others could replace it", () => {
+    expect(strangersDirectory(folder)).toBeUndefined();
+    const inner = join(folder, "inner");
+    mkdirSync(inner);
+    chmodSync(folder, 0o777);
+    expect(strangersDirectory(inner)).toBe(folder);
+    chmodSync(folder, 0o1777);
+    expect(strangersDirectory(inner)).toBeUndefined();
+    expect(strangersDirectory(folder)).toBe(folder);
+    chmodSync(folder, 0o700);
+    expect(strangersDirectory(folder)).toBeUndefined();
   });
 
   it("is never somebody else's folder", () => {

@@ -1,5 +1,5 @@
 /** Where the command line keeps its part of the state directory, and where the programs it starts are. */
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -53,6 +53,22 @@ export function makeDirectory(path: string): void {
   const parent = dirname(path);
   if (parent !== path) makeDirectory(parent);
   mkdirSync(path, { mode: 0o750 });
+}
+
+/**
+ * The directory on the way to `root`, or `root` itself, that somebody other than root or this user could replace: keys and
+ * sockets in it would be theirs. Undefined when there is none.
+ */
+export function strangersDirectory(root: string): string | undefined {
+  const mine = [0, process.geteuid?.() ?? 0];
+  const own = realpathSync(root);
+  for (let path = own; ; path = dirname(path)) {
+    const { uid, mode } = statSync(path);
+    // In a sticky directory such as /tmp, entries are their owners'.
+    const sticky = path !== own && (mode & 0o1000) !== 0;
+    if (!mine.includes(uid) || ((mode & 0o002) !== 0 && !sticky)) return path;
+    if (dirname(path) === path) return undefined;
+  }
 }
 
 /** A directory with this file in it is ours to use and to purge; `/var` named by mistake is not. */

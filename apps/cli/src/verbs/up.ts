@@ -13,7 +13,13 @@ import {
   waitUntilReady,
   watchForCrashes,
 } from "../process/daemon.ts";
-import { claimStateDirectory, layoutOf, makeDirectory, type Layout } from "../process/layout.ts";
+import {
+  claimStateDirectory,
+  layoutOf,
+  makeDirectory,
+  strangersDirectory,
+  type Layout,
+} from "../process/layout.ts";
 import { lastWords } from "../process/last-words.ts";
 import { withLock } from "../process/lock.ts";
 import { networkNamespace } from "../process/marks.ts";
@@ -156,6 +162,13 @@ function prepareState(state: string): Layout {
   } catch (error) {
     throw cannotRun(
       `cannot make \`${layout.root}\`: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  const strangers = strangersDirectory(layout.root);
+  if (strangers !== undefined) {
+    throw badInput(
+      `\`${layout.root}\` is not safe: somebody else may replace \`${strangers}\` or what is in it`,
+      "name a directory that only root can write to with --state",
     );
   }
   if (!claimStateDirectory(layout.root)) {
