@@ -468,6 +468,143 @@ describe("the overlay", () => {
     );
   });
 
+  /** Guardrails on db's ingress, in the order given. */
+  const guardrails = (...rules: Parameters<typeof block>[3]) =>
+    rules.map((one, i) =>
+      block(`g${i}`, "ingress", "shop:app=db", [one], { isolates: false, order: [i] }),
+    );
+  const lock = block("db", "ingress", "shop:app=db", []);
+  const everywhere = (result: CompileResult) => [
+    ...new Set(overlayText(result).map((text) => text.slice(text.indexOf(" ") + 1))),
+  ];
+
+  it("lies on the strictest of all that follows, not on what follows first", () => {
+    const set = nativeSet({
+      guardrail: guardrails(
+        rule("allow", [any], [tcp(80)], until(10)),
+        rule("allow", [any], [tcp(80)], until(20)),
+        rule("reject", [any], [tcp(80)], until(30)),
+      ),
+      application: [lock],
+    });
+    const result = compiled(set);
+    expect(everywhere(result)).toEqual(["6/80-80 allow by g0/0 +10"]);
+    expect(mapText(result).default).toBe("else drop by db");
+  });
+
+  it("lies on the first of several that are equally strict", () => {
+    const set = nativeSet({
+      guardrail: guardrails(
+        rule("allow", [any], [tcp(80)], until(10)),
+        rule("deny", [any], [tcp(80)], until(20)),
+      ),
+      application: [lock],
+    });
+    expect(mapText(compiled(set)).default).toBe(
+      "6/0-79 drop by db, 6/80-80 drop by g1/0, 6/81-65535 drop by db, else drop by db",
+    );
+  });
+
+  it("ends for each port when something changes there, whatever ends elsewhere before", () => {
+    const set = nativeSet({
+      guardrail: guardrails(
+        rule("allow", [any], [tcp(80)], until(20)),
+        rule("allow", [any], [tcp(80, 81)], until(10)),
+        rule("reject", [any], [tcp(90)], until(20)),
+      ),
+      application: [lock],
+    });
+    expect(everywhere(compiled(set))).toEqual([
+      "6/80-80 allow by g0/0 +20",
+      "6/81-81 allow by g1/0 +10",
+      "6/90-90 reject by g2/0 +20",
+    ]);
+  });
+
+  it("keeps a denial to its own end, though something else ends before", () => {
+    const set = nativeSet({
+      guardrail: guardrails(
+        rule("deny", [any], [tcp(80)], until(20)),
+        rule("deny", [any], [tcp(99)], until(10)),
+      ),
+    });
+    const result = compiled(set);
+    expect(everywhere(result)).toEqual(["6/80-80 drop by g0/0 +20", "6/99-99 drop by g1/0 +10"]);
+    expect(mapText(result).default).toBe("else allow by default");
+  });
+
+  it("makes one piece of neighbouring ports with one decision and one end, and only of these", () => {
+    const set = nativeSet({
+      guardrail: guardrails(
+        rule("allow", [any], [tcp(1, 10), tcp(11, 20)], until(5)),
+        rule("allow", [any], [tcp(21, 30), tcp(32, 40)], until(5)),
+      ),
+      application: [lock],
+    });
+    expect(everywhere(compiled(set))).toEqual([
+      "6/1-20 allow by g0/0 +5",
+      "6/21-30 allow by g1/0 +5",
+      "6/32-40 allow by g1/0 +5",
+    ]);
+  });
+
+  it("needs no piece where what is now comes back for good, and parts one decision by its ends", () => {
+    // A pass hides g until +10; the lock itself ends at +20.
+    const set = policySet([
+      stage(
+        "a",
+        "firstMatch",
+        [
+          block("pass", "ingress", "shop:app=db", [rule("pass", [any], [tcp(80, 81)], until(10))], {
+            isolates: false,
+          }),
+        ],
+        { onPass: "c" },
+      ),
+      stage("b", "firstMatch", [
+        block(
+          "g",
+          "ingress",
+          "shop:app=db",
+          [rule("allow", [any], [tcp(80)], until(15)), rule("reject", [any], [tcp(81)])],
+          { isolates: false },
+        ),
+      ]),
+      stage("c", "denyOverrides", [
+        block(
+          "deny",
+          "ingress",
+          "shop:app=db",
+          [rule("deny", [any], [tcp(79, 80)]), rule("deny", [any], [tcp(81, 82)], until(20))],
+          { isolates: false },
+        ),
+      ]),
+    ]);
+    const result = compiled(set);
+    expect(everywhere(result)).toEqual([
+      "6/81-81 drop by deny/1 +10",
+      "6/82-82 drop by deny/1 +20",
+    ]);
+    expect(mapText(result).default).toBe(
+      "6/0-78 allow by default, 6/79-80 drop by deny/0, 6/81-81 reject by g/1, 6/82-65535 allow by default, else allow by default",
+    );
+  });
+
+  it("does not spell out every protocol where only who denies changes", () => {
+    const set = nativeSet({
+      guardrail: guardrails(rule("deny", [any], [everyPort], until(10))),
+      application: [lock],
+    });
+    const result = compiled(set);
+    expect(everywhere(result)).toEqual(
+      [1, 6, 17, 58, 132].map((protocol) => `${protocol}/0-65535 drop by g0/0 +10`),
+    );
+    expect(mapText(result).default).toBe(
+      [1, 6, 17, 58, 132].map((protocol) => `${protocol}/0-65535 drop by db, `).join("") +
+        "else drop by g0/0",
+    );
+  });
+
   it("is there for the shadow too", () => {
     const set = onDb([
       rule("allow", [chosen("shop:app=web")], [tcp(1)], { enforce: "staged", ...until(9) }),

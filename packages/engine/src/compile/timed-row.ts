@@ -52,11 +52,12 @@ export function timedRow(
 
   const ahead = lookAhead(readings, cells, now, changes, decisions);
   const others = cells.count - 1;
-  const loosens =
-    decisions.strictness(ahead.base[others]!) > decisions.strictness(ahead.current[others]!);
-  if (!loosens) return timed(cells, ahead, rows);
-  // A denial of everything that will end. Spelled out it is 256 protocols for each peer; so only those that people use
-  // end on the minute, and the rest stays denied until the policy is compiled again.
+  const [present, beneath] = [ahead.current[others]!, ahead.base[others]!];
+  const canWait =
+    ahead.deadlines[others] !== 0 && decisions.strictness(beneath) >= decisions.strictness(present);
+  if (!canWait) return timed(cells, ahead, rows);
+  // Something about every protocol ends, and what follows is no stricter. Spelled out it is 256 entries for each peer; so
+  // only the protocols that people use change on the minute, and the rest waits until the policy is compiled again.
   const fine = cutCells([...coverages, USUAL_PROTOCOLS]);
   const finer = lookAhead(readings, fine, now, changes, decisions);
   const rest = fine.count - 1;
