@@ -8,3 +8,4 @@ export type {
   ReadBackResult,
   UnsignedReceipt,
 } from "./nftables-driver.ts";
+export { seedConnections } from "./seed.ts";
