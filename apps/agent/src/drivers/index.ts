@@ -8,4 +8,3 @@ export type {
   ReadBackResult,
   UnsignedReceipt,
 } from "./nftables-driver.ts";
-export { seedConnections } from "./seed.ts";

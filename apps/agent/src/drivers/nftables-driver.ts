@@ -41,8 +41,6 @@ export interface NftablesDriverDeps {
   /** Path of the network namespace to work in; absent = the agent's own. */
   readonly netns?: string;
   readonly limits?: Limits;
-  /** Called before our rules are loaded into a machine that has none of them: see `seed.ts`. */
-  readonly beforeFirstLoad?: () => Promise<unknown>;
 }
 
 export type UnsignedReceipt = Omit<Receipt, "signature">;
@@ -205,7 +203,6 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const desired = withComment(render(policy), formatMarker({ owner, before }));
     await turnOn(host, settings);
     const update = planUpdate(found.ruleset, desired, now());
-    if (found.marker === null) await deps.beforeFirstLoad?.();
     let prepared = false;
     try {
       await load(update.clear);
