@@ -188,7 +188,8 @@ describe("the loop", () => {
     });
     const change = denied.smallestChange;
     if (change === undefined) throw new Error("no change is proposed");
-    await lab.client.call("apply", { files: [change], mode: "enforce" });
+    const { name, text } = change;
+    await lab.client.call("apply", { files: [{ name, text }], mode: "enforce" });
     expect(
       (await lab.client.call("explain", { from: "web", to: "db", port: "22/tcp" })).verdict,
     ).toBe("allow");

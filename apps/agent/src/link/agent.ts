@@ -123,9 +123,15 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   function collect(records: readonly FlowRecord[]): void {
     const marked = marks.apply(records);
     for (let at = 0; at < marked.length; at += MAX_BATCH) {
-      const batch = outbox.add(marked.slice(at, at + MAX_BATCH));
-      link?.send({ kind: "flows", ...batch, collector: stats() });
+      outbox.add(marked.slice(at, at + MAX_BATCH));
     }
+    sendFlows();
+  }
+
+  function sendFlows(): void {
+    if (link?.connected !== true) return;
+    for (const batch of outbox.takeUnsent())
+      link.send({ kind: "flows", ...batch, collector: stats() });
   }
 
   async function takePolicy(
@@ -232,6 +238,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         break;
       case "flows-stored":
         outbox.stored(message.sequence);
+        sendFlows();
         break;
     }
   }
@@ -259,8 +266,8 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         told = "";
         tell();
         health();
-        for (const batch of outbox.pending())
-          link?.send({ kind: "flows", ...batch, collector: stats() });
+        outbox.rewind();
+        sendFlows();
       },
       message: handle,
       disconnected: () => log.warn("the controller is away; enforcement goes on"),

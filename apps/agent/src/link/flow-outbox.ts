@@ -1,6 +1,7 @@
 /**
  * Flow records on their way to the controller. Batches stay until the controller has them on disk, so that neither a
  * lost connection nor a killed controller loses any; when too many wait, the oldest go, and every record that goes is counted.
+ * Only so many batches are on their way at once: a controller that is slow to store must not fill our memory.
  */
 import type { ObservedRecord } from "@bulkhead/wire";
 
@@ -9,11 +10,14 @@ export interface OutboxBatch {
   readonly records: readonly ObservedRecord[];
 }
 
+const WINDOW = 64;
+
 export class FlowOutbox {
   readonly #maxRecords: number;
   readonly #batches: OutboxBatch[] = [];
   #waiting = 0;
   #sequence = 0;
+  #sent = 0;
   #lost = 0;
 
   constructor(maxRecords: number) {
@@ -29,10 +33,9 @@ export class FlowOutbox {
     return this.#waiting;
   }
 
-  add(records: readonly ObservedRecord[]): OutboxBatch {
+  add(records: readonly ObservedRecord[]): void {
     this.#sequence += 1;
-    const batch = { sequence: this.#sequence, records };
-    this.#batches.push(batch);
+    this.#batches.push({ sequence: this.#sequence, records });
     this.#waiting += records.length;
     while (this.#waiting > this.#maxRecords && this.#batches.length > 1) {
       const given = this.#batches.shift();
@@ -40,7 +43,6 @@ export class FlowOutbox {
       this.#waiting -= given.records.length;
       for (const record of given.records) this.#lost += record.connections;
     }
-    return batch;
   }
 
   stored(sequence: number): void {
@@ -52,8 +54,15 @@ export class FlowOutbox {
     }
   }
 
-  /** Everything not known to be stored, oldest first: to be sent again on a new connection. */
-  pending(): readonly OutboxBatch[] {
-    return this.#batches;
+  /** A new connection: what is not known to be stored is to be sent again. */
+  rewind(): void {
+    this.#sent = 0;
+  }
+
+  /** What may be sent now, oldest first; each batch is handed out once until `rewind`. */
+  takeUnsent(): readonly OutboxBatch[] {
+    const open = this.#batches.slice(0, WINDOW).filter(({ sequence }) => sequence > this.#sent);
+    this.#sent = open.at(-1)?.sequence ?? this.#sent;
+    return open;
   }
 }

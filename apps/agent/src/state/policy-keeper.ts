@@ -45,8 +45,12 @@ export type ApplyOutcome =
   /** A newer policy came before this one was begun. */
   | { readonly kind: "superseded" };
 
-/** How long a read-back is believed when the kernel's generation number has not moved. */
+/** How long a read-back is believed when the kernel's generation number has not moved; longer where reading takes long. */
 const FULL_READ_EVERY_MS = 10_000;
+const FULL_READ_AT_LEAST_EVERY_MS = 25_000;
+const READING_SHARE = 50;
+/** After an apply, which reads back itself, somebody may still have written in between: look again, but not at once. */
+const LOOK_AFTER_APPLY_MS = 1500;
 const MAX_DIFFERENCES = 50;
 
 export class PolicyKeeper {
@@ -56,7 +60,8 @@ export class PolicyKeeper {
   #queue: Promise<unknown> = Promise.resolve();
   #receipt: Receipt | undefined;
   #checkedGeneration: number | undefined;
-  #checkedAt = 0;
+  #readAgainAt = 0;
+  #lookAgainAt = 0;
   #reported: string | undefined;
   #setting: DriftSetting = "repair";
 
@@ -77,6 +82,7 @@ export class PolicyKeeper {
     this.#setting = setting;
     // What was only reported so far is to be repaired now.
     this.#checkedGeneration = undefined;
+    this.#lookAgainAt = 0;
     this.#reported = undefined;
   }
 
@@ -98,8 +104,8 @@ export class PolicyKeeper {
       }
       this.#wanted = policy;
       this.#reported = undefined;
-      // The next look reads the kernel again: somebody may have written between our commit and our read-back.
       this.#checkedGeneration = undefined;
+      this.#lookAgainAt = this.#deps.now() + LOOK_AFTER_APPLY_MS;
       this.#receipt = this.#deps.sign(unsigned);
       return { kind: "applied", receipt: this.#receipt };
     });
@@ -111,13 +117,15 @@ export class PolicyKeeper {
       const wanted = this.#wanted;
       if (wanted === null) return;
       try {
-        const now = this.#deps.now();
+        const startedAt = this.#deps.now();
         const generation = this.#deps.generation();
-        if (generation === this.#checkedGeneration && now - this.#checkedAt < FULL_READ_EVERY_MS)
-          return;
+        if (generation === this.#checkedGeneration && startedAt < this.#readAgainAt) return;
+        if (this.#checkedGeneration === undefined && startedAt < this.#lookAgainAt) return;
         await this.#look(wanted);
         this.#checkedGeneration = generation;
-        this.#checkedAt = now;
+        const took = this.#deps.now() - startedAt;
+        const pause = Math.max(FULL_READ_EVERY_MS, took * READING_SHARE);
+        this.#readAgainAt = startedAt + Math.min(pause, FULL_READ_AT_LEAST_EVERY_MS);
       } catch (error) {
         this.#checkedGeneration = undefined;
         this.#deps.onProblem(

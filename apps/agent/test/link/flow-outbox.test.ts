@@ -19,25 +19,39 @@ const record = (connections = 1): ObservedRecord => ({
   packets: 0,
 });
 
-it("numbers batches from 1 and keeps them until they are stored", () => {
+const numbers = (outbox: FlowOutbox) => outbox.takeUnsent().map(({ sequence }) => sequence);
+
+it("numbers batches from 1, hands each out once, and keeps it until it is stored", () => {
   const outbox = new FlowOutbox(100);
-  expect(
-    [outbox.add([record()]), outbox.add([record(), record()])].map(({ sequence }) => sequence),
-  ).toEqual([1, 2]);
+  outbox.add([record()]);
+  outbox.add([record(), record()]);
+  expect([numbers(outbox), numbers(outbox)]).toEqual([[1, 2], []]);
   expect(outbox.depth).toBe(3);
   outbox.stored(1);
-  expect(outbox.pending().map(({ sequence }) => sequence)).toEqual([2]);
-  expect(outbox.depth).toBe(2);
-  outbox.stored(2);
-  outbox.stored(2);
+  outbox.add([record()]);
+  expect(numbers(outbox)).toEqual([3]);
+  outbox.rewind();
+  expect(numbers(outbox)).toEqual([2, 3]);
+  outbox.stored(3);
+  outbox.stored(3);
   expect([outbox.depth, outbox.lost]).toEqual([0, 0]);
+});
+
+it("has only so many on their way at once", () => {
+  const outbox = new FlowOutbox(1000);
+  for (let batch = 0; batch < 100; batch += 1) outbox.add([record()]);
+  const first = numbers(outbox);
+  expect(first.length).toBeLessThan(100);
+  expect(numbers(outbox)).toEqual([]);
+  outbox.stored(10);
+  expect(numbers(outbox)).toHaveLength(10);
 });
 
 it("gives up the oldest when too many wait, and counts their connections", () => {
   const outbox = new FlowOutbox(2);
   outbox.add([record(5), record(7)]);
   outbox.add([record(1)]);
-  expect(outbox.pending().map(({ sequence }) => sequence)).toEqual([2]);
+  expect(numbers(outbox)).toEqual([2]);
   expect([outbox.depth, outbox.lost]).toEqual([1, 12]);
 });
 

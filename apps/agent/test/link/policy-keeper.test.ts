@@ -130,8 +130,11 @@ describe("watch", () => {
     expect(kernel.reads).toBe(0);
   });
 
-  it("reads the kernel only when its generation moved, or the last look is old", async () => {
+  it("reads the kernel a while after an apply, then only when its generation moved, or the last look is old", async () => {
     await keeper.apply(policy(1));
+    await keeper.watch();
+    expect(kernel.reads).toBe(0);
+    now += 2000;
     await keeper.watch();
     await keeper.watch();
     expect(kernel.reads).toBe(1);
@@ -146,6 +149,7 @@ describe("watch", () => {
 
   it("repairs what it finds changed, and reports it once", async () => {
     await keeper.apply(policy(1));
+    now += 2000;
     kernel.held = null;
     generation += 1;
     await keeper.watch();
@@ -161,6 +165,7 @@ describe("watch", () => {
   it("only reports when told so, with a receipt that tells the truth, and repairs when told otherwise", async () => {
     keeper.drift = "report";
     await keeper.apply(policy(1));
+    now += 2000;
     kernel.held = null;
     for (let look = 0; look < 3; look += 1) {
       generation += 1;
@@ -176,6 +181,7 @@ describe("watch", () => {
 
   it("tells when the kernel cannot be repaired, and tries again", async () => {
     await keeper.apply(policy(1));
+    now += 2000;
     kernel.held = null;
     kernel.refuse = "no room";
     generation += 1;
