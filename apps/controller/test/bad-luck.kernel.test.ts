@@ -178,6 +178,23 @@ describe("with a running lab", () => {
     expect(await lab.reach("web", "db", 5432)).toBe("connected");
   });
 
+  it("takes no policy from a controller with another key, and says why", async () => {
+    await enforce();
+    await lab.kill("controller");
+    rmSync(join(lab.state, "controller"), { recursive: true });
+    lab.startController();
+    await until(async () => {
+      const problems = await lab.client.call("status", {}).then(
+        (status) => status.problems,
+        () => [],
+      );
+      return problems.join().includes("does not bear the signature");
+    }, "it is not said why");
+    expect((await failing(enforce())).message).toContain("controller.pub");
+    expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
+    expect(await lab.reach("web", "db", 5432)).toBe("connected");
+  });
+
   it("says that the agent is away, and changes nothing", async () => {
     await lab.client.call("apply", { files: [lab.inventory()] });
     await lab.kill("agent");

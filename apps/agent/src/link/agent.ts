@@ -221,7 +221,12 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   function handle(message: ControllerMessage): void {
     switch (message.kind) {
       case "welcome":
-        trust.pin(message.publicKey);
+        try {
+          trust.pin(message.publicKey);
+        } catch (error) {
+          // It stays connected, so that people see why each of its policies is refused.
+          log.error({ err: error }, "this controller is not believed");
+        }
         keeper.drift = message.drift;
         break;
       case "settings":

@@ -50,7 +50,7 @@ export class PolicyTrust {
     const key = createPublicKey({ key: this.#controllerKey, type: "spki", format: "der" });
     if (!verify(null, Buffer.from(policySigningText(signed)), key, signed.signature)) {
       throw new UntrustedError(
-        `the signature of policy ${signed.sequence} is not the controller's`,
+        `policy ${signed.sequence} does not bear the signature of the controller that this agent knows (\`${this.#directory.controllerKey}\`)`,
       );
     }
     const policy = decodeHostPolicy(signed.policy);
