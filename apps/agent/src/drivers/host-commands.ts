@@ -3,7 +3,8 @@
  * named by path. Nothing here knows what the text means.
  */
 import { spawn } from "node:child_process";
-import { access, readFile, writeFile } from "node:fs/promises";
+import { readFileSync, writeFileSync } from "node:fs";
+import { insideNetns } from "../kernel/netns.ts";
 
 export interface CommandResult {
   readonly code: number;
@@ -14,8 +15,8 @@ export interface CommandResult {
 export interface HostCommands {
   nft(args: readonly string[], input?: string): Promise<CommandResult>;
   /** The setting's text without the newline, or null where this kernel has no such setting. */
-  readSetting(name: string): Promise<string | null>;
-  writeSetting(name: string, value: string): Promise<void>;
+  readSetting(name: string): string | null;
+  writeSetting(name: string, value: string): void;
 }
 
 const run = (
@@ -48,38 +49,26 @@ const settingPath = (name: string): string => `/proc/sys/${name.replaceAll(".", 
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
 
-const ownNamespace: HostCommands = {
-  nft: (args, input) => run("nft", args, input),
-  readSetting: async (name) => {
-    try {
-      return (await readFile(settingPath(name), "utf8")).trim();
-    } catch (error) {
-      if (isMissing(error)) return null;
-      throw error;
-    }
-  },
-  writeSetting: (name, value) => writeFile(settingPath(name), value),
+const readSetting = (name: string): string | null => {
+  try {
+    return readFileSync(settingPath(name), "utf8").trim();
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
 };
 
-/** Settings under /proc/sys/net belong to the namespace of the process that opens them, hence the helpers. */
-const otherNamespace = (path: string): HostCommands => {
-  const inside = (command: readonly string[], input?: string): Promise<CommandResult> =>
-    run("nsenter", [`--net=${path}`, ...command], input);
-  return {
-    nft: (args, input) => inside(["nft", ...args], input),
-    readSetting: async (name) => {
-      const { code, stdout } = await inside(["cat", settingPath(name)]);
-      if (code === 0) return stdout.trim();
-      await access(path);
-      return null;
-    },
-    writeSetting: async (name, value) => {
-      const { code, stderr } = await inside(["tee", settingPath(name)], value);
-      if (code !== 0) throw new Error(`cannot set ${name}: ${stderr.trim()}`);
-    },
-  };
-};
+const writeSetting = (name: string, value: string): void => writeFileSync(settingPath(name), value);
 
-/** `netns`: path of a network namespace; absent = the agent's own. */
+/**
+ * `netns`: path of a network namespace; absent = the agent's own. What lies under /proc/sys/net belongs to the namespace of
+ * the thread that opens it, hence synchronous reads and writes.
+ */
 export const createHostCommands = (netns?: string): HostCommands =>
-  netns === undefined ? ownNamespace : otherNamespace(netns);
+  netns === undefined
+    ? { nft: (args, input) => run("nft", args, input), readSetting, writeSetting }
+    : {
+        nft: (args, input) => run("nsenter", [`--net=${netns}`, "nft", ...args], input),
+        readSetting: (name) => insideNetns(netns, () => readSetting(name)),
+        writeSetting: (name, value) => insideNetns(netns, () => writeSetting(name, value)),
+      };

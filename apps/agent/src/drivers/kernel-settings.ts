@@ -16,26 +16,24 @@ const ON = "1";
 /** This kernel has no such setting. */
 const ABSENT = "-";
 
-export const readSettings = async (host: HostCommands): Promise<Before> => {
-  const values = await Promise.all(
-    SETTINGS.map(async ({ key, name }) => [key, (await host.readSetting(name)) ?? ABSENT] as const),
-  );
+export const readSettings = (host: HostCommands): Before => {
+  const found = SETTINGS.map(({ key, name }) => [key, host.readSetting(name) ?? ABSENT] as const);
   return {
     bridgeIptables: ABSENT,
     bridgeIp6tables: ABSENT,
     accounting: ABSENT,
-    ...Object.fromEntries(values),
+    ...Object.fromEntries(found),
   };
 };
 
-export const turnOn = async (host: HostCommands, current: Before): Promise<void> => {
+export const turnOn = (host: HostCommands, current: Before): void => {
   for (const { key, name } of SETTINGS)
-    if (current[key] !== ABSENT && current[key] !== ON) await host.writeSetting(name, ON);
+    if (current[key] !== ABSENT && current[key] !== ON) host.writeSetting(name, ON);
 };
 
-export const putBack = async (host: HostCommands, before: Before): Promise<void> => {
+export const putBack = (host: HostCommands, before: Before): void => {
   for (const { key, name } of SETTINGS)
-    if (before[key] !== ABSENT && before[key] !== ON) await host.writeSetting(name, before[key]);
+    if (before[key] !== ABSENT && before[key] !== ON) host.writeSetting(name, before[key]);
 };
 
 /** Sentences for what somebody turned off. */

@@ -74,15 +74,23 @@ export interface NftablesDriver {
   /** What a policy would need and what the limits are. Problems are empty iff it fits. */
   capacity(policy: HostPolicy): { usage: Usage; limits: Limits; problems: readonly string[] };
   /** Sentences for kernel settings that were turned off; cheap. */
-  checkSettings(): Promise<readonly string[]>;
+  checkSettings(): readonly string[];
 }
 
 const sha256 = (text: string): string =>
   `sha256:${createHash("sha256").update(text).digest("hex")}`;
 
+/** Of policies without an end, so that each is digested once. */
+const digests = new WeakMap<HostPolicy, string>();
+
 /** The digest of a policy in force at `now`. */
-export const digestOf = (policy: HostPolicy, now: number): string =>
-  sha256(canonicalHostPolicy(effectiveAt(policy, now)));
+export const digestOf = (policy: HostPolicy, now: number): string => {
+  if (policy.live.overlay.length + policy.shadow.overlay.length > 0)
+    return sha256(canonicalHostPolicy(effectiveAt(policy, now)));
+  const digest = digests.get(policy) ?? sha256(canonicalHostPolicy(policy));
+  digests.set(policy, digest);
+  return digest;
+};
 
 const MISSING = /No such file or directory/;
 /** Protocols and priorities as numbers, whatever /etc/protocols says. */
@@ -181,8 +189,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   };
 
   const look = async (): Promise<ReadBackResult> => {
-    const [found, settings] = await Promise.all([find(), readSettings(host)]);
-    return settle(found, settingDifferences(settings));
+    return settle(await find(), settingDifferences(readSettings(host)));
   };
 
   const load = async (script: string): Promise<void> => {
@@ -197,21 +204,27 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   };
 
   const change = async (policy: HostPolicy): Promise<void> => {
-    const [found, settings] = await Promise.all([recall(), readSettings(host)]);
+    const found = await recall();
+    const settings = readSettings(host);
     const before = found.marker?.before ?? remembered ?? settings;
     remembered = before;
     const desired = withComment(render(policy), formatMarker({ owner, before }));
-    await turnOn(host, settings);
+    turnOn(host, settings);
     const update = planUpdate(found.ruleset, desired, now());
     let prepared = false;
     try {
       await load(update.clear);
-      await load(update.prepare);
-      prepared = true;
-      await load(update.switch);
+      if (found.ruleset.inet === undefined) {
+        // Nothing of ours is there yet, so no packet can be on its way through it.
+        await load(update.prepare + update.switch);
+      } else {
+        await load(update.prepare);
+        prepared = true;
+        await load(update.switch);
+      }
     } catch (error) {
       if (prepared) await load(update.undo);
-      if (found.marker === null) await putBack(host, before);
+      if (found.marker === null) putBack(host, before);
       throw error;
     }
     if (update.cleanup === "") return;
@@ -272,11 +285,11 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
         const { ruleset, marker } = await find();
         await load(planUpdate(ruleset, {}, now()).switch);
         const before = marker?.before ?? remembered;
-        if (before !== null) await putBack(host, before);
+        if (before !== null) putBack(host, before);
         applied = null;
         remembered = null;
       }),
     capacity,
-    checkSettings: async () => settingDifferences(await readSettings(host)),
+    checkSettings: () => settingDifferences(readSettings(host)),
   };
 };

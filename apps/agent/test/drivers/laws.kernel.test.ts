@@ -4,6 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Row } from "@bulkhead/model";
+import { DEADLINE_TOLERANCE } from "@bulkhead/datapath";
 import { createNftablesDriver } from "../../src/drivers/index.ts";
 import type { NftablesDriver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
@@ -133,9 +134,12 @@ describe("revocation", () => {
     const excepted = await connect("udp", "same", 4);
     expect(await excepted?.toServer()).toBe(true);
     expect(await connect("udp", "far", 4)).toBeNull();
+    // The kernel counts from when it got the rules, which on a busy machine is a little after we wrote them.
+    const latest = soon + DEADLINE_TOLERANCE;
     await sleep(soon - Date.now() + 100);
-    expect(await excepted?.toServer()).toBe(false);
-    expect(await connect("udp", "far", 4)).not.toBeNull();
+    while ((await excepted?.toServer(50)) === true) expect(Date.now()).toBeLessThan(latest);
+    while ((await connect("udp", "far", 4)) === null)
+      expect(Date.now()).toBeLessThan(latest + 1000);
     const found = await driver.readBack();
     expect(found.differences).toEqual([]);
     expect(found.digest).toBe(found.desiredDigest);

@@ -32,7 +32,7 @@ test("random policies, one after another", async () => {
       );
       expect(receipt.digest).toBe(digestOf(policy, Date.now()));
     }),
-    { numRuns: 60, endOnFailure: false },
+    { numRuns: 40, endOnFailure: false },
   );
 });
 
@@ -56,6 +56,6 @@ test("the printed form loads into an empty kernel and means the same", async () 
         );
       expect((await driver.readBack()).differences).toEqual([]);
     }),
-    { numRuns: 15, endOnFailure: false },
+    { numRuns: 10, endOnFailure: false },
   );
 });
