@@ -87,6 +87,7 @@ export async function intrude(demo: Demo, before: Before): Promise<void> {
     intruder: [...pairs],
     averagePairs: matrix.average,
     averageSpread: matrix.averageSpread,
+    reached: [...matrix.reached.ipv4],
     explained: explained.answer.verdict,
   };
 }

@@ -48,6 +48,7 @@ export async function lookAtShop({ lab, screen, figures, stop }: Demo): Promise<
   figures["before"] = {
     intruder: [...pairs],
     averagePairs: matrix.average,
+    reached: [...matrix.reached.ipv4],
     latency: { page, bare },
   };
   return {
