@@ -53,6 +53,8 @@ requirements() {
 	test)
 		requirements demo
 		echo 'tcpdump tcpdump'
+		echo '/usr/sbin/dockerd docker.io'
+		echo '/usr/bin/docker docker.io'
 		;;
 	bench)
 		requirements runtime

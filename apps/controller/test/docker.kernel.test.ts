@@ -1,0 +1,217 @@
+/**
+ * Containers of a real Docker, behind its own bridge and beside its own rules. The runtime lives in the lab's namespace
+ * with folders and mounts of its own; the container's file system holds one program that sleeps.
+ */
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { TestLab, until } from "./lab.ts";
+
+const run = promisify(execFile);
+const PUBLISHED = 15432;
+const SERVE = `require('node:net').createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(5432, '::')`;
+const POLICY = {
+  name: "policy.yaml",
+  text: `apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: web-db, namespace: shop }
+spec:
+  from: app=web
+  to: app=db
+  ports: [5432/tcp]
+`,
+};
+
+let folder: string;
+let lab: TestLab;
+let runtime: ChildProcess;
+const children: ChildProcess[] = [];
+
+const docker = async (...args: readonly string[]): Promise<string> => {
+  const { stdout } = await run("/usr/bin/docker", [
+    "--host",
+    `unix://${join(folder, "docker.sock")}`,
+    ...args,
+  ]);
+  return stdout.trim();
+};
+const facts = async (name: string): Promise<{ readonly pid: string; readonly address: string }> => {
+  const text = await docker(
+    "inspect",
+    "--format",
+    "{{.State.Pid}} {{.NetworkSettings.IPAddress}}",
+    name,
+  );
+  const [pid = "", address = ""] = text.split(" ");
+  return { pid, address };
+};
+const start = (name: string, app: string, ...options: readonly string[]): Promise<string> =>
+  docker(
+    "run",
+    "--detach",
+    `--name=${name}`,
+    `--label=app=${app}`,
+    "--label=com.docker.compose.project=shop",
+    ...options,
+    "sleeper",
+    "/bin/sleep",
+    "1000",
+  );
+
+/** Whether what is said to it comes back. */
+async function reaches(netns: string, address: string, port: number): Promise<boolean> {
+  const talk = `exec 3<>/dev/tcp/${address}/${port} && echo hello >&3 && read -t 1 -r said <&3 && [ "$said" = hello ]`;
+  return run("nsenter", [`--net=${netns}`, "timeout", "1.5", "bash", "-c", talk]).then(
+    () => true,
+    () => false,
+  );
+}
+const between = async (from: string, to: string): Promise<boolean> => {
+  const [{ pid }, { address }] = await Promise.all([facts(from), facts(to)]);
+  return reaches(`/proc/${pid}/ns/net`, address, 5432);
+};
+/** Everybody else's rules, without counters. */
+const foreignRules = async (): Promise<string> =>
+  (await lab.ruleset())
+    .split(/^(?=table )/m)
+    .filter((table) => !/^table \S+ bulkhead/.test(table))
+    .join("");
+
+async function makeImage(): Promise<void> {
+  const root = join(folder, "root");
+  const { stdout } = await run("ldd", ["/bin/sleep"]);
+  for (const file of ["/bin/sleep", ...(stdout.match(/\/\S+/g) ?? [])]) {
+    mkdirSync(join(root, dirname(file)), { recursive: true });
+    copyFileSync(file, join(root, file));
+  }
+  await run("tar", ["-C", root, "-cf", join(folder, "root.tar"), "."]);
+  await docker("import", join(folder, "root.tar"), "sleeper");
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "bhk-docker-"));
+  lab = await TestLab.create();
+  let said = "";
+  runtime = spawn(
+    "nsenter",
+    [
+      `--net=${lab.netns("host")}`,
+      // Its mounts go when it goes; what it would write into the machine's own folder goes too.
+      "unshare",
+      "--mount",
+      "--propagation=private",
+      "sh",
+      "-c",
+      'mkdir -p /etc/docker && mount -t tmpfs none /etc/docker && exec /usr/sbin/dockerd "$@"',
+      "dockerd",
+      `--host=unix://${join(folder, "docker.sock")}`,
+      `--data-root=${join(folder, "data")}`,
+      `--exec-root=${join(folder, "exec")}`,
+      `--pidfile=${join(folder, "pid")}`,
+      "--storage-driver=vfs",
+      "--bip=10.66.0.1/24",
+      `--cgroup-parent=/${lab.prefix}`,
+    ],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    },
+  );
+  for (const stream of [runtime.stdout, runtime.stderr])
+    stream?.setEncoding("utf8").on("data", (text: string) => (said += text));
+  await until(
+    () => {
+      if (runtime.exitCode !== null) throw new Error(`the container runtime ended:\n${said}`);
+      return docker("version").then(
+        () => true,
+        () => false,
+      );
+    },
+    () => `the container runtime does not start:\n${said.slice(-2000)}`,
+    40_000,
+  );
+  await makeImage();
+  await start("shop-db", "db", `--publish=${PUBLISHED}:5432`);
+  await start("shop-web", "web");
+  await start("shop-evil", "evil");
+  const { pid } = await facts("shop-db");
+  children.push(
+    spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", SERVE], {
+      stdio: "ignore",
+    }),
+  );
+  await until(() => between("shop-web", "shop-db"), "the database's container does not answer");
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  if (runtime?.exitCode === null) {
+    const ended = new Promise<void>((resolve) => {
+      runtime.once("close", () => resolve());
+    });
+    const names = (await docker("ps", "--all", "--quiet")).split("\n").filter((id) => id !== "");
+    if (names.length > 0) await docker("rm", "--force", ...names);
+    runtime.kill("SIGTERM");
+    await ended;
+  }
+  await lab?.remove();
+  // The kernel lets go of a cgroup only when it is empty.
+  const ours = `-depth -type d -path */${lab?.prefix}* -exec rmdir {} ;`.split(" ");
+  await run("find", ["/sys/fs/cgroup", ...ours]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it("are found under their own names and labels, confined on their bridge, and behind published ports", async () => {
+  const before = await foreignRules();
+  expect(before).toContain("DOCKER");
+  await lab.up({ env: { DOCKER_HOST: `unix://${join(folder, "docker.sock")}` } });
+  const { workloads } = await lab.client.call("workloads", {});
+  const { address } = await facts("shop-db");
+  expect(workloads.filter(({ kind }) => kind === "container")).toMatchObject([
+    { id: "shop/shop-db", labels: { app: "db" }, addresses: [address], attached: true },
+    { id: "shop/shop-evil", labels: { app: "evil" } },
+    { id: "shop/shop-web", labels: { app: "web" } },
+  ]);
+  expect(await between("shop-evil", "shop-db")).toBe(true);
+  expect(await reaches(lab.netns("evil"), lab.address("host"), PUBLISHED)).toBe(true);
+
+  await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
+  expect(await between("shop-web", "shop-db")).toBe(true);
+  expect(await between("shop-evil", "shop-db")).toBe(false);
+  expect(await reaches(lab.netns("evil"), lab.address("host"), PUBLISHED)).toBe(false);
+  // What was asked for was the machine's port; what was judged is who answers there.
+  await until(async () => {
+    const { edges } = await lab.client.call("edges", {
+      verdict: ["dropped"],
+      to: ["shop/shop-db"],
+    });
+    const from = edges.map(({ source, port }) => `${source.name} ${port}`);
+    return from.includes("shop/shop-evil 5432") && from.includes(`default/${lab.prefix}-evil 5432`);
+  }, "the refusals are not told");
+  expect(await foreignRules()).toBe(before);
+});
+
+/** A busy machine takes its time to start a container and to hear of it. */
+const PATIENCE_MS = 30_000;
+
+it("are followed as they come and go, and an address that is used again inherits nothing", async () => {
+  const { address } = await facts("shop-web");
+  await docker("rm", "--force", "shop-web");
+  // Docker gives out the lowest address that is free.
+  await start("shop-heir", "evil");
+  expect((await facts("shop-heir")).address).toBe(address);
+  const known = async (id: string): Promise<boolean> => {
+    const { workloads } = await lab.client.call("workloads", {});
+    const ids = workloads.filter(({ attached }) => attached).map((one) => one.id);
+    return ids.includes(id) && !ids.includes("shop/shop-web");
+  };
+  await until(() => known("shop/shop-heir"), "the newcomer is not noticed", PATIENCE_MS);
+  const heirMay = () => between("shop-heir", "shop-db");
+  await until(async () => !(await heirMay()), "it may what another might", PATIENCE_MS);
+  await start("shop-web-2", "web");
+  const webMay = () => between("shop-web-2", "shop-db");
+  const said = () => `what may talk is not let through\n${lab.controllerLog}\n${lab.agentLog}`;
+  await until(webMay, said, PATIENCE_MS);
+});
