@@ -153,10 +153,17 @@ interface Inside {
   readonly addresses: readonly LinkAddress[];
 }
 
+/** More than any workload needs; one that gives itself more must not keep us busy with reading them. */
+const MOST_ADDRESSES = 512;
+const MOST_LINKS = 512;
+
 /** Null when the namespace is gone. */
 function lookInside(socket: NetlinkSocket, netns: NetnsId): Inside | null {
   try {
-    return { links: readLinks(socket, netns), addresses: readAddresses(socket, netns) };
+    return {
+      links: readLinks(socket, netns, MOST_LINKS),
+      addresses: readAddresses(socket, netns, MOST_ADDRESSES),
+    };
   } catch (error) {
     if (isKernelError(error, "EINVAL", "ENOENT", "ENODEV")) return null;
     throw error;

@@ -59,8 +59,12 @@ export interface LinkAddress {
   readonly scope: AddressScope;
 }
 
-/** All links of our namespace, or of the numbered one. Throws `KernelError` EINVAL when that namespace is gone. */
-export function readLinks(socket: NetlinkSocket, netns?: NetnsId): Link[] {
+/** All links of our namespace, or the first so many of the numbered one. Throws `KernelError` EINVAL when that namespace is gone. */
+export function readLinks(
+  socket: NetlinkSocket,
+  netns?: NetnsId,
+  limit = Number.POSITIVE_INFINITY,
+): Link[] {
   const links: Link[] = [];
   const header = Buffer.alloc(16);
   const filter: Attribute[] =
@@ -71,7 +75,7 @@ export function readLinks(socket: NetlinkSocket, netns?: NetnsId): Link[] {
     header,
     filter,
     (type, buffer, start, end) => {
-      if (type === RTM_NEWLINK) links.push(linkOf(buffer, start, end));
+      if (type === RTM_NEWLINK && links.length < limit) links.push(linkOf(buffer, start, end));
     },
     () => void (links.length = 0),
   );
@@ -100,8 +104,12 @@ function linkOf(buffer: Buffer, start: number, end: number): Link {
   };
 }
 
-/** All addresses of our namespace, or of the numbered one; those whose duplicate check failed are not in use and not told. */
-export function readAddresses(socket: NetlinkSocket, netns?: NetnsId): LinkAddress[] {
+/** All addresses of our namespace, or the first so many of the numbered one; those whose duplicate check failed are not in use and not told. */
+export function readAddresses(
+  socket: NetlinkSocket,
+  netns?: NetnsId,
+  limit = Number.POSITIVE_INFINITY,
+): LinkAddress[] {
   const found: LinkAddress[] = [];
   const filter: Attribute[] =
     netns === undefined ? [] : [attribute(IFA_TARGET_NETNSID, i32le(netns))];
@@ -111,6 +119,7 @@ export function readAddresses(socket: NetlinkSocket, netns?: NetnsId): LinkAddre
     Buffer.alloc(8),
     filter,
     (type, buffer, start, end) => {
+      if (found.length >= limit) return;
       const address = type === RTM_NEWADDR ? addressOf(buffer, start, end) : undefined;
       if (address !== undefined) found.push(address);
     },

@@ -19,6 +19,8 @@ const RTNLGRP_IPV6_IFADDR = 9;
 const RTNLGRP_NSID = 28;
 const NETLINK_LISTEN_ALL_NSID = 8;
 
+const LONGEST_WAIT_MS = 2000;
+
 export interface WatchOptions extends DiscoverOptions {
   /** Quiet time after an event before the scan; bursts of events become one scan. */
   readonly debounceMs?: number;
@@ -49,7 +51,10 @@ export function watchEndpoints(
   let again = false;
   let timer: NodeJS.Timeout | undefined;
 
+  let lastScanMs = 0;
+
   const scanOnce = async (): Promise<void> => {
+    const from = performance.now();
     try {
       const discovery = await discover({ ...options, containerSocket, netnsFolder: folder });
       const text = JSON.stringify(discovery);
@@ -58,6 +63,8 @@ export function watchEndpoints(
       changed(discovery);
     } catch (error) {
       problem(`looking for workloads failed: ${String(error)}`);
+    } finally {
+      lastScanMs = performance.now() - from;
     }
   };
   const scanUntilQuiet = async (): Promise<void> => {
@@ -76,10 +83,12 @@ export function watchEndpoints(
   };
   const soon = (): void => {
     if (timer !== undefined || stopped) return;
+    // Whoever makes events without end, or looks expensive, gets a fifth of our time and no more.
+    const wait = Math.max(debounceMs, Math.min(4 * lastScanMs, LONGEST_WAIT_MS));
     timer = setTimeout(() => {
       timer = undefined;
       void scan();
-    }, debounceMs);
+    }, wait);
     timer.unref();
   };
 

@@ -45,6 +45,8 @@ export interface Admitted {
 /** Whoever attaches a workload may still be giving it addresses. */
 export const SETTLE_MS = 5_000;
 const REMEMBERED_MS = 600_000;
+/** Of one attachment; whoever takes thousands of addresses must not bury other alarms. */
+const MOST_TOLD = 3;
 
 const keyOf = ({ interface: name, ifindex }: DiscoveredEndpoint): string => `${name}#${ifindex}`;
 const isNameless = (name: string): boolean => name.startsWith("@");
@@ -64,6 +66,7 @@ export function admit(found: Surroundings, before: Anchors, context: AdmitContex
     const key = keyOf(seen);
     const owner = `${base.kind} ${base.name}`;
     const own = believed ? seen.addresses : (anchor?.own ?? []);
+    let told = 0;
     const granted = seen.addresses.filter((address) => {
       const declared = declaredFor.get(address);
       const holder = holders.get(address);
@@ -80,7 +83,9 @@ export function admit(found: Surroundings, before: Anchors, context: AdmitContex
                   ? "others claim as well"
                   : undefined;
       if (rival === undefined) return true;
-      refused.push(`${base.name} behind ${seen.interface} has taken ${address}, which ${rival}`);
+      told += 1;
+      if (told <= MOST_TOLD)
+        refused.push(`${base.name} behind ${seen.interface} has taken ${address}, which ${rival}`);
       return false;
     });
     anchors.set(key, { ...base, own, granted });
