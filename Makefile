@@ -24,7 +24,7 @@ bench: ## figures against no firewall, iptables and ufw (ONLY=datapath)
 
 mutate: ## mutation score of the reference and the compiler, at least 90 % (takes long)
 	@scripts/setup.sh node
-	@cd packages/engine && ../../$(NODE) ../../node_modules/@stryker-mutator/core/bin/stryker.js run mutate/stryker.config.json
+	@cd packages/engine && ../../$(NODE) test/mutation/run.ts
 
 lint: ## types, lint and format only
 	@scripts/setup.sh node
