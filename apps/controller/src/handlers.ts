@@ -1,7 +1,7 @@
 /** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
 import type { ProbeEvent, ProbeResultView } from "@bulkhead/api";
 import { suggest } from "@bulkhead/learn";
-import { suggestionReport } from "@bulkhead/workbench";
+import { runPolicyTests, suggestionReport } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { Controller } from "./controller.ts";
 import { filterOf, passes } from "./flows/flow-filter.ts";
@@ -12,7 +12,7 @@ import { permittedDiff, replayAnswer } from "./queries/replay.ts";
 import { driftView } from "./queries/status.ts";
 import { listWorkloads } from "./queries/workloads.ts";
 import { historyOf, revisionDetail } from "./queries/history.ts";
-import { runPolicyTests } from "./policy/policy-tests.ts";
+import { testIndex } from "./policy/test-index.ts";
 
 const NO_PROBES = { probes: false } as const;
 
@@ -109,7 +109,7 @@ export function handlersOf(controller: Controller): Handlers {
           limit,
           fits: limit === 0 || entries <= limit,
         },
-        tests: runPolicyTests(tests, set, world, now()).map((test) => ({ ...test })),
+        tests: runPolicyTests(tests, set, testIndex(world), now()).map((test) => ({ ...test })),
         diagnostics: [...considered.diagnostics],
       };
     },

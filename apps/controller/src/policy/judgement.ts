@@ -1,13 +1,14 @@
 /** Whether a change may be made: every reason against it is found before anything is touched. */
 import { ApiFailure } from "@bulkhead/api";
 import { compareDiagnostics, hasErrors, type Diagnostic } from "@bulkhead/model";
+import { runPolicyTests, type TestResult } from "@bulkhead/workbench";
 import type { World } from "../world/world.ts";
 import type { HeldResource } from "./candidate.ts";
 import type { Change, InForce } from "./change.ts";
 import type { Compiled } from "./distributor.ts";
 import { sessionsCut } from "./lockout.ts";
-import { runPolicyTests, type TestResult } from "./policy-tests.ts";
 import { readPolicy, type Reading } from "./reading.ts";
+import { testIndex } from "./test-index.ts";
 
 export interface JudgementContext {
   readonly inForce: InForce;
@@ -38,7 +39,7 @@ export function judge(change: Change, context: JudgementContext): Judged {
     known: inForce,
   });
   const world = context.worldUnder(reading);
-  const tests = runPolicyTests(reading.tests, reading.set, world, now);
+  const tests = runPolicyTests(reading.tests, reading.set, testIndex(world), now);
   if (tests.some(({ passed }) => !passed)) throw testsFailed(tests, diagnostics);
   const notices = cuts(change, reading, world, context);
   const compiled = context.compile(reading, world);

@@ -1,0 +1,122 @@
+/** What speaks against a change, found before anything is touched: broken tests, sessions that would be cut, size. */
+import { describe, expect, it } from "vitest";
+import { ApiFailure } from "@bulkhead/api";
+import { compileIndexed } from "@bulkhead/engine";
+import type { HostSession } from "@bulkhead/wire";
+import type { Change } from "../src/policy/change.ts";
+import { judge } from "../src/policy/judgement.ts";
+import type { Reading } from "../src/policy/reading.ts";
+import { buildWorld, type Surroundings } from "../src/world/world.ts";
+import { POLICY } from "./lab.ts";
+import { held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
+
+function judged(
+  text: string,
+  more: Partial<Change> = {},
+  around: Surroundings = SHOP,
+  capacity = 0,
+) {
+  const after = held([INVENTORY, { name: "p.yaml", text }]);
+  const change: Change = {
+    kind: "apply",
+    held: after,
+    changes: { added: [], changed: [], removed: [], unchanged: [], kept: [] },
+    files: [],
+    mode: "enforce",
+    author: "",
+    reason: "",
+    force: false,
+    dryRun: false,
+    strict: false,
+    diagnostics: [],
+    ...more,
+  };
+  const before = [INVENTORY];
+  try {
+    return judge(change, {
+      inForce: { revision: 1, record: null, held: held(before), reading: reading(before) },
+      now: NOW,
+      worldUnder: ({ declared }: Reading) => buildWorld(declared, around),
+      compile: ({ set }, world) => ({
+        intent: { revision: 2, set },
+        world,
+        digest: "",
+        result: compileIndexed(set, world.index, {
+          now: NOW,
+          revision: 2,
+          endpoints: world.endpoints,
+        }),
+      }),
+      capacity,
+    });
+  } catch (error) {
+    if (error instanceof ApiFailure) return error;
+    throw error;
+  }
+}
+
+const test = (line: string) =>
+  `${POLICY.text}---\napiVersion: bulkhead.dev/v1\nkind: PolicyTest\nmetadata: { name: t, namespace: shop }\nspec:\n  tests:\n    - ${line}\n`;
+const HOLDS = test("{ from: web, to: db, port: 5432/tcp, expect: allow }");
+const FAILS = test("{ from: evil, to: db, port: 5432/tcp, expect: allow }");
+
+describe("policy tests", () => {
+  it("let through what they expect, and refuse what they do not", () => {
+    expect(judged(HOLDS)).toMatchObject({ tests: [{ passed: true }] });
+    expect(judged(FAILS)).toMatchObject({
+      code: "tests-failed",
+      message: expect.stringContaining("p.yaml:"),
+    });
+  });
+
+  it("speak of workloads that are not attached as well", () => {
+    const nobody = surroundings([]);
+    expect(judged(HOLDS, {}, nobody)).toMatchObject({ tests: [{ passed: true }] });
+    expect(judged(FAILS, {}, nobody)).toMatchObject({ code: "tests-failed" });
+  });
+});
+
+describe("sessions", () => {
+  const session: HostSession = {
+    source: "10.9.0.12",
+    destination: "10.9.0.11",
+    protocol: 6,
+    port: 22,
+    what: "ssh session",
+  };
+  const around = { ...SHOP, sessions: [session] };
+
+  it("are not cut unasked, nor without a reason", () => {
+    expect(judged(POLICY.text, {}, around)).toMatchObject({ code: "lockout" });
+    expect(judged(POLICY.text, { force: true }, around)).toMatchObject({
+      code: "lockout",
+      help: expect.stringContaining("reason"),
+    });
+    expect(judged(POLICY.text, { force: true, reason: "known" }, around)).toMatchObject({
+      notices: [expect.stringContaining("forced")],
+    });
+  });
+
+  it("do not stand in the way of what leaves them alone, or only audits them", () => {
+    const allowed = { ...session, source: "10.9.0.10", port: 5432 };
+    expect(judged(POLICY.text, {}, { ...SHOP, sessions: [allowed] })).toMatchObject({
+      notices: [],
+    });
+    const audited = held([INVENTORY, { name: "p.yaml", text: POLICY.text }], "audit");
+    expect(judged(POLICY.text, { held: audited }, around)).toMatchObject({ notices: [] });
+  });
+});
+
+it("refuses what does not fit", () => {
+  expect(judged(POLICY.text, {}, SHOP, 3)).toMatchObject({ code: "capacity", exitCode: 2 });
+  expect(judged(POLICY.text, {}, SHOP, 1000)).toHaveProperty("compiled");
+});
+
+it("refuses a policy with errors, with all of them", () => {
+  const wrong = POLICY.text.replace("to: app=db", "to: { networkSet: nowhere }");
+  const failure = judged(wrong);
+  expect(failure).toMatchObject({
+    code: "bad-policy",
+    diagnostics: [expect.objectContaining({ code: "BH0305" })],
+  });
+});
