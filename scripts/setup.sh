@@ -53,6 +53,9 @@ requirements() {
 	test)
 		requirements demo
 		echo 'tcpdump tcpdump'
+		echo 'python3 python3'
+		echo 'dockerd docker.io'
+		echo 'docker docker.io'
 		echo '/usr/sbin/dockerd docker.io'
 		echo '/usr/bin/docker docker.io'
 		;;
