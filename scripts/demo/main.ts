@@ -183,7 +183,15 @@ function conclude(demo: Demo, kept: boolean): number {
   );
   for (const finding of findings) screen.verdict(false, `${finding.name}: ${finding.sentence}`);
   if (kept) explainKept(demo);
-  screen.json({ holds: good, sabotage: sabotage ?? null, findings, claims: claims.all, figures });
+  screen.json({
+    holds: good,
+    shop: demo.lab.id,
+    kept,
+    sabotage: sabotage ?? null,
+    findings,
+    claims: claims.all,
+    figures,
+  });
   return good ? 0 : 1;
 }
 

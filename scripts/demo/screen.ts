@@ -2,7 +2,7 @@
  * What the demo prints: short headings, aligned figures, a table at the end. Results go to stdout; what is
  * under way goes to stderr, and only to a terminal. With `--json` only the machine-readable end is printed.
  */
-const WIDTH = 44;
+const WIDTH = 54;
 
 type Paint = (text: string) => string;
 
@@ -51,7 +51,7 @@ export class Screen {
   }
 
   note(text: string): void {
-    this.#line(`    ${this.#paint.dim(text)}`);
+    this.#line(`      ${this.#paint.dim(text)}`);
   }
 
   fault(text: string): void {

@@ -242,21 +242,16 @@ export class Lab {
     }
   }
 
+  /** Node keeps what it has compiled, so that the tenth start of a program is cheaper than the first. */
+  #quickStart(): Readonly<Record<string, string>> {
+    return { NODE_COMPILE_CACHE: join(this.directory, "compiled") };
+  }
+
   /** Runs one of the lab's one-shot programs inside a workload and gives its output. */
-  async runProgram(
-    name: string,
-    program: string,
-    args: readonly string[] = [],
-    timeoutMs = 20_000,
-  ): Promise<string> {
-    return run(
-      inNamespace(this.namespaceOf(name), [
-        process.execPath,
-        join(PROGRAMS, `${program}.ts`),
-        ...args,
-      ]),
-      { timeoutMs },
-    );
+  async runProgram(name: string, program: string, args: readonly string[] = []): Promise<string> {
+    const command = [process.execPath, join(PROGRAMS, `${program}.ts`), ...args];
+    const inside = inNamespace(this.namespaceOf(name), command);
+    return run(inside, { timeoutMs: 60_000, env: this.#quickStart() });
   }
 
   #update(change: Partial<RunRecord>): void {
@@ -267,7 +262,7 @@ export class Lab {
   /** Starts a command in the namespace of the workload of that name, and remembers it. */
   startIn(name: string, command: readonly string[]): void {
     const inside = inNamespace(this.namespaceOf(name), command);
-    this.adopt(startProcess(name, inside, { log: this.logOf(name) }));
+    this.adopt(startProcess(name, inside, { log: this.logOf(name), env: this.#quickStart() }));
   }
 
   #startOurs(name: string, program: string): void {

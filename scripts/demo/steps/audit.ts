@@ -9,7 +9,8 @@ import { truePairs } from "../truth.ts";
 import { claimReceipt } from "./receipt.ts";
 import type { Before } from "./shop.ts";
 
-const LISTEN_MS = 4000;
+const LISTEN_MS = 3500;
+const ARRIVE_WITHIN_MS = 10_000;
 
 export async function audit(demo: Demo, files: readonly string[], before: Before): Promise<void> {
   const { lab, bulkhead, screen, claims, truth, figures, stop } = demo;
@@ -24,8 +25,13 @@ export async function audit(demo: Demo, files: readonly string[], before: Before
   const attempts = await lab.call<readonly Attempt[]>("intruder", "reach");
   await sleep(Math.max(0, since + LISTEN_MS - Date.now()), undefined, { signal: stop });
   const tally = await lab.call<Tally>("users", "tally", { from: since, to: Date.now() - 500 });
-  const edges = await bulkhead.edges(since);
-  const audited = edges.filter((edge) => edge.verdict === "audit");
+  let edges = await bulkhead.edges(since);
+  const audits = (): typeof edges => edges.filter((edge) => edge.verdict === "audit");
+  for (const until = Date.now() + ARRIVE_WITHIN_MS; Date.now() < until && audits().length === 0;) {
+    await sleep(500, undefined, { signal: stop });
+    edges = await bulkhead.edges(since);
+  }
+  const audited = audits();
   const dropped = edges.filter((edge) => edge.verdict === "dropped" || edge.verdict === "rejected");
   const pairs = truePairs(truth);
   const wrong = audited.filter((edge) => pairs.has(keyOf(edge)));
