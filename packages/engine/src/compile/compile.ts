@@ -86,10 +86,7 @@ export function compileIndexed(
     live: createViewCompiler(set, "live", context),
     shadow: createViewCompiler(set, "shadow", context),
   };
-  const modes: Record<WorkloadId, Mode> = {};
-  for (const workload of index.inventory.workloads) {
-    modes[workload.id] = modeOf(workload, set, index, now);
-  }
+  const modes = modesOf(set, index, identities, now);
   const { live, shadow, rows } = createMapSets({
     set,
     index,
@@ -128,6 +125,27 @@ export function compileIndexed(
     capacity: capacityOf({ live, shadow, rows }),
     nextChangeAt: nextChange(set, now),
   };
+}
+
+/** Workloads of one identity are selected by the same blocks, so they are in one mode. */
+function modesOf(
+  set: PolicySet,
+  index: InventoryIndex,
+  identities: IdentityTable,
+  now: number,
+): Record<WorkloadId, Mode> {
+  const ofIdentity = new Map<number, Mode>();
+  const modes: Record<WorkloadId, Mode> = {};
+  for (const workload of index.inventory.workloads) {
+    modes[workload.id] = "observe";
+  }
+  for (const workload of index.workloads.values()) {
+    const identity = identities.of(workload);
+    const mode = ofIdentity.get(identity) ?? modeOf(workload, set, index, now);
+    ofIdentity.set(identity, mode);
+    modes[workload.id] = mode;
+  }
+  return modes;
 }
 
 function localWorkloads(index: InventoryIndex, endpoints: readonly Endpoint[]): Workload[] {
