@@ -2,10 +2,11 @@
 // the project's documents name in code style must exist.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { createProgram } from "../apps/cli/src/program.ts";
 import { mentionsOf, type Mention } from "./docs/mentions.ts";
+
+type Command = ReturnType<typeof createProgram>;
 
 type Manifest = {
   readonly dependencies?: Readonly<Record<string, string>>;
