@@ -33,6 +33,7 @@ import {
 } from "./netlink-message.ts";
 
 export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_GET_STRICT_CHK = 12;
@@ -83,7 +84,7 @@ function anyAddress(): Buffer {
 }
 
 export function openNetlink(
-  protocol: typeof NETLINK_ROUTE | typeof NETLINK_NETFILTER,
+  protocol: typeof NETLINK_ROUTE | typeof NETLINK_SOCK_DIAG | typeof NETLINK_NETFILTER,
 ): NetlinkSocket {
   const c = libc();
   const fd = c.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);

@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { TCP, UDP } from "@bulkhead/model";
 import type { Listener } from "@bulkhead/wire";
 import { insideNetns } from "../kernel/netns.ts";
-import { parseProcNet, TCP_LISTEN, UDP_UNCONNECTED } from "./proc-net.ts";
+import { parseProcNet, TCP_LISTEN, UDP_UNCONNECTED, type ProcSocket } from "./proc-net.ts";
+import { socketsInState } from "./sock-diag.ts";
 
-const FILES = [
+const KINDS = [
   { file: "tcp", protocol: TCP, family: 4, state: TCP_LISTEN },
   { file: "tcp6", protocol: TCP, family: 6, state: TCP_LISTEN },
   { file: "udp", protocol: UDP, family: 4, state: UDP_UNCONNECTED },
@@ -14,18 +15,22 @@ const FILES = [
 
 /** Sorted, each once. A namespace that has vanished has no listeners. */
 export function listenersIn(netnsPath: string): readonly Listener[] {
-  let texts: readonly string[];
   try {
-    texts = insideNetns(netnsPath, () => FILES.map(({ file }) => readProc(file)));
+    return insideNetns(netnsPath, () => listenersAmong(KINDS.map(socketsOf)));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
     throw error;
   }
-  return listenersOf(texts);
 }
 
-/** From the texts of tcp, tcp6, udp and udp6, in this order. */
-export function listenersOf(texts: readonly string[]): readonly Listener[] {
+type Kind = (typeof KINDS)[number];
+
+function socketsOf({ file, protocol, family, state }: Kind): readonly ProcSocket[] {
+  return socketsInState(protocol, family, state) ?? parseProcNet(readProc(file), family);
+}
+
+/** From the sockets of tcp, tcp6, udp and udp6, in this order. */
+export function listenersAmong(sockets: readonly (readonly ProcSocket[])[]): readonly Listener[] {
   const found = new Map<string, Listener>();
   const add = (listener: Listener): void => {
     found.set(
@@ -33,8 +38,8 @@ export function listenersOf(texts: readonly string[]): readonly Listener[] {
       listener,
     );
   };
-  FILES.forEach(({ protocol, family, state }, index) => {
-    for (const socket of parseProcNet(texts[index] ?? "", family)) {
+  KINDS.forEach(({ protocol, family, state }, index) => {
+    for (const socket of sockets[index] ?? []) {
       if (socket.state !== state || isLoopback(socket.local)) continue;
       // Who merely sends by UDP has an unconnected socket as well, but on a port the kernel chose.
       if (protocol === UDP && socket.localPort >= 32_768) continue;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sshSessions } from "../../src/link/host-sessions.ts";
-import { listenersOf } from "../../src/link/listeners.ts";
+import { listenersAmong } from "../../src/link/listeners.ts";
 import { parseProcNet } from "../../src/link/proc-net.ts";
 
 const HEAD =
@@ -38,7 +38,7 @@ describe("parseProcNet", () => {
   });
 });
 
-describe("listenersOf", () => {
+describe("listenersAmong", () => {
   it("lists who listens beyond loopback, each once, an IPv6 wildcard for both families", () => {
     const tcp4 =
       HEAD +
@@ -47,7 +47,10 @@ describe("listenersOf", () => {
       line("0B00090A:1538", "0A00090A:9C40", "01");
     const tcp6 = HEAD + line("00000000000000000000000000000000:0050", ANY6, "0A");
     const udp4 = HEAD + line("00000000:0035", ANY4, "07") + line("00000000:C350", ANY4, "07");
-    expect(listenersOf([tcp4, tcp6, udp4, ""])).toEqual([
+    const sockets = [tcp4, tcp6, udp4, ""].map((text, index) =>
+      parseProcNet(text, index % 2 === 0 ? 4 : 6),
+    );
+    expect(listenersAmong(sockets)).toEqual([
       { protocol: 17, port: 53, family: 4 },
       { protocol: 6, port: 80, family: 4 },
       { protocol: 6, port: 5432, family: 4 },
