@@ -8,7 +8,8 @@ import { createNftablesDriver } from "../../src/drivers/index.ts";
 import type { NftablesDriver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
-import { policyOf } from "./policies.ts";
+import { DROP, policyOf, rowOf } from "./policies.ts";
+import type { ClassText } from "./policies.ts";
 import { frame, icmpv6, ipv4, ipv6, macBytes, send, udp, word } from "./wire.ts";
 
 let lab: Lab;
@@ -20,6 +21,8 @@ beforeAll(() => {
 });
 afterAll(() => lab?.close());
 beforeEach(() => {
+  // A lie about MAC addresses is remembered by the bridge, and would swallow later frames.
+  lab.run(lab.host, ["ip", "link", "set", "dev", "br0", "type", "bridge", "fdb_flush"]);
   for (const { netns } of Object.values(lab.workloads))
     lab.run(netns, ["ip", "neigh", "flush", "all"]);
 });
@@ -238,6 +241,114 @@ describe("a lie", () => {
     const before = await spoofed();
     expect(await send(lab, liar, workload("witness"), bytes, mark)).toBe(false);
     expect(await spoofed()).toBeGreaterThan(before);
+  });
+});
+
+const linkLocalOf = (of: LabWorkload): string => {
+  const found = /fe80::[0-9a-f:]+/.exec(lab.run(of.netns, ["ip", "-6", "addr", "show", "eth0"]));
+  if (found === null) throw new Error("no link-local address");
+  return found[0];
+};
+
+const tagged = (liar: LabWorkload, to: LabWorkload, vlan: number): Buffer =>
+  frame(
+    to.mac,
+    liar.mac,
+    0x8100,
+    Buffer.concat([word(vlan), word(0x0800), ipv4(liar.v4, to.v4, 17, udp(MARK))]),
+  );
+
+/** Ways for a workload that is not confined to reach one that is, past everything that judges by addresses. */
+const ways: readonly (readonly [string, (liar: LabWorkload, to: LabWorkload) => Buffer])[] = [
+  ["a priority tag (VLAN 0)", (liar, to) => tagged(liar, to, 0)],
+  ["a VLAN tag", (liar, to) => tagged(liar, to, 7)],
+  [
+    "its link-local address",
+    (liar, to) =>
+      frame(to.mac, liar.mac, 0x86dd, ipv6(liar.v6, linkLocalOf(to), 17, 64, udp(MARK))),
+  ],
+  [
+    "an address that nobody listed",
+    (liar, to) => frame(to.mac, liar.mac, 0x0800, ipv4(liar.v4, "10.86.0.88", 17, udp(MARK))),
+  ],
+  [
+    "broadcast",
+    (liar) => frame(BROADCAST, liar.mac, 0x0800, ipv4(liar.v4, "255.255.255.255", 17, udp(MARK))),
+  ],
+  [
+    "multicast",
+    (liar) => frame(ALL_NODES, liar.mac, 0x86dd, ipv6(liar.v6, "ff02::1", 17, 64, udp(MARK))),
+  ],
+  [
+    "PPPoE",
+    (liar, to) =>
+      frame(
+        to.mac,
+        liar.mac,
+        0x8864,
+        Buffer.concat([
+          Buffer.from("110000010000", "hex"),
+          word(0x0021),
+          ipv4(liar.v4, to.v4, 17, udp(MARK)),
+        ]),
+      ),
+  ],
+];
+
+/** Only the witness is confined; nobody may reach it. */
+const isolateWitness = (mode: "audit" | "enforce") => {
+  const { v4, v6 } = workload("witness");
+  const isolated: ClassText[] = [
+    { direction: "ingress", subjects: [v4, v6], defaultRow: rowOf(DROP) },
+  ];
+  const policy = policyOf(lab, {
+    mode: "audit",
+    ...(mode === "enforce" ? { live: isolated } : { shadow: isolated }),
+  });
+  return driver.apply({
+    ...policy,
+    endpoints: policy.endpoints.map((endpoint) =>
+      endpoint.workload === "lab/witness" ? { ...endpoint, mode } : endpoint,
+    ),
+  });
+};
+
+describe("a workload that nobody confines reaches an isolated one by", () => {
+  test.each(ways)("%s in audit, and not in enforce", async (_, build) => {
+    const liar = workload("liar");
+    const witness = workload("witness");
+    const bytes = build(liar, witness);
+    await isolateWitness("audit");
+    expect(await send(lab, liar, witness, bytes, Buffer.from(MARK))).toBe(true);
+    await isolateWitness("enforce");
+    const count = async (): Promise<number> =>
+      (await driver.counters()).find((c) => c.kind === "special" && c.name === "misdirected")
+        ?.packets ?? -1;
+    const before = await count();
+    expect(await send(lab, liar, witness, bytes, Buffer.from(MARK))).toBe(false);
+    expect(await count()).toBeGreaterThan(before);
+  });
+
+  test("using its name towards a third one works in audit, and not in enforce", async () => {
+    const liar = workload("liar");
+    const { v4 } = workload("witness");
+    const victim = workload("victim");
+    const lie = frame(victim.mac, liar.mac, 0x0800, ipv4(v4, victim.v4, 17, udp(MARK)));
+    await isolateWitness("audit");
+    expect(await send(lab, liar, victim, lie, Buffer.from(MARK))).toBe(true);
+    await isolateWitness("enforce");
+    expect(await send(lab, liar, victim, lie, Buffer.from(MARK))).toBe(false);
+  });
+
+  test("neighbours still find each other", async () => {
+    await isolateWitness("enforce");
+    const { netns } = workload("liar");
+    const { v4, v6, mac } = workload("witness");
+    for (const address of [v4, v6]) {
+      // The echo is denied, and the address is resolved all the same.
+      expect(() => lab.run(netns, ["ping", "-c", "1", "-W", "1", address])).toThrow();
+      expect(lab.run(netns, ["ip", "neigh", "show", address])).toContain(mac);
+    }
   });
 });
 
