@@ -1,0 +1,131 @@
+/** Which way an update goes: in place where one look-up decides, aside and over where a packet could fall between. */
+import { describe, expect, test } from "vitest";
+import type { HostPolicy, PolicyMap } from "@bulkhead/model";
+import { planUpdate, readRuleset, renderRuleset } from "../src/index.ts";
+import type { Ruleset } from "../src/index.ts";
+import { toVersions, versionOf } from "../src/versions.ts";
+import { SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
+
+const MARKER = "bulkhead/1 owner=test was=-,-,-";
+const render = (policy: HostPolicy): Ruleset => renderRuleset(policy, MARKER);
+const from: HostPolicy = SAMPLE_POLICIES.enforce;
+const change = (edit: (map: PolicyMap) => PolicyMap): HostPolicy => ({
+  ...from,
+  live: {
+    ...from.live,
+    maps: from.live.maps.map((map) => (map.classId === "0000000b" ? edit(map) : map)),
+  },
+});
+const plan = (to: HostPolicy) => planUpdate(render(from), render(to), SAMPLE_NOW);
+
+describe("in place", () => {
+  test("one more address in a hash is one element", () => {
+    const update = plan(
+      change((map) => ({ ...map, exact: [...map.exact, ["10.0.0.9", "00000002"] as const] })),
+    );
+    expect(update.switch).toBe(
+      "add element inet bulkhead le_exact4_0000000b { 10.0.0.9 : goto le_row_00000002 }\n",
+    );
+    expect(update.prepare + update.cleanup + update.clear).toBe("");
+  });
+
+  test("a new host address touches no tree", () => {
+    const update = plan({ ...from, hostAddresses: [...from.hostAddresses, "10.0.0.200"] });
+    expect(update.switch).toBe("add element inet bulkhead host4 { 10.0.0.200 }\n");
+  });
+
+  test("an element whose time has passed is left to the kernel", () => {
+    const later = SAMPLE_NOW + 10_000_000;
+    expect(planUpdate(render(from), render(from), later).switch).toBe("");
+  });
+});
+
+describe("aside and over", () => {
+  const moved = change((map) => ({
+    ...map,
+    exact: [],
+    ranges: [["10.0.0.3", "10.0.0.3", "00000002"] as const, ...map.ranges],
+  }));
+
+  test("an address that moves from one map to another moves to another version", () => {
+    const update = plan(moved);
+    expect(update.prepare).toContain("add chain inet bulkhead le1_class_0000000b\n");
+    expect(update.switch).toBe(
+      [
+        "delete element inet bulkhead le_subjects4 { 10.0.0.2 }",
+        "add element inet bulkhead le_subjects4 { 10.0.0.2 : jump le1_class_0000000b }",
+        "",
+      ].join("\n"),
+    );
+    expect(update.cleanup).toContain("delete chain inet bulkhead le_class_0000000b\n");
+    // The other trees stay where they are, and counters go on counting.
+    expect(update.prepare + update.cleanup).not.toMatch(/li1_|delete counter/);
+  });
+
+  test("ranges are never changed under packets", () => {
+    const update = plan(change((map) => ({ ...map, ranges: map.ranges.slice(1) })));
+    expect(update.switch).not.toContain("_range4_");
+    expect(update.prepare).toContain("add map inet bulkhead le1_range4_0000000b");
+  });
+
+  test("nothing that packets can reach is emptied before the switch", () => {
+    const update = plan(moved);
+    expect(update.prepare).not.toMatch(/^(flush|delete) /m);
+    expect(update.switch).not.toMatch(/^(delete|flush) (chain|map|set) /m);
+  });
+
+  test("what is undone is what was prepared", () => {
+    const update = plan(moved);
+    const names = (script: string, pattern: RegExp): string[] =>
+      [...script.matchAll(pattern)].map((found) => found[1] as string).toSorted();
+    expect(names(update.undo, /^delete (?:chain|map|set|counter) inet bulkhead (\S+)/gm)).toEqual(
+      names(update.prepare, /^add (?:chain|map|set|counter) inet bulkhead (\S+)/gm),
+    );
+  });
+
+  test("the other version reads back as the same policy", () => {
+    const there = toVersions(render(from), { le: 1, li: 1, se: 0, si: 1 });
+    expect(readRuleset(there, from, SAMPLE_NOW).differences).toEqual([]);
+    const update = planUpdate(there, render(from), SAMPLE_NOW);
+    expect(Object.values(update).join("")).toBe("");
+  });
+
+  test("leftovers of an update that was cut short are named, and cleared before their names are used", () => {
+    const old = render(from).inet;
+    const aside = toVersions(render(moved), { le: 1, li: 0, se: 0, si: 0 }).inet;
+    if (old === undefined || aside === undefined) throw new Error("no table");
+    const chains = new Map([
+      ...old.chains,
+      ...[...aside.chains].filter(([name]) => versionOf(name)?.version === 1),
+    ]);
+    const sets = new Map([
+      ...old.sets,
+      ...[...aside.sets].filter(([name]) => versionOf(name)?.version === 1),
+    ]);
+    const { netdev } = render(from);
+    const there: Ruleset = {
+      inet: { ...old, chains, sets },
+      ...(netdev === undefined ? {} : { netdev }),
+    };
+    expect(readRuleset(there, from, SAMPLE_NOW).differences.join("\n")).toContain(
+      "chain added: le1_class_0000000b",
+    );
+    const update = planUpdate(there, render(moved), SAMPLE_NOW);
+    expect(update.clear).toContain("delete chain inet bulkhead le1_class_0000000b\n");
+    expect(update.prepare).toContain("add chain inet bulkhead le1_class_0000000b\n");
+  });
+});
+
+describe("a machine without rules", () => {
+  test("is given tables, and undone by deleting them", () => {
+    const update = planUpdate({}, render(from), SAMPLE_NOW);
+    expect(update.prepare).toContain(`add table inet bulkhead { comment "${MARKER}"; }`);
+    expect(update.undo).toBe("delete table inet bulkhead\ndelete table netdev bulkhead\n");
+  });
+
+  test("is what is left when everything is removed", () => {
+    expect(planUpdate(render(from), {}, SAMPLE_NOW).switch).toBe(
+      "delete table inet bulkhead\ndelete table netdev bulkhead\n",
+    );
+  });
+});

@@ -1,0 +1,191 @@
+/** What is not sound is named, all of it, before a word reaches nft. */
+import { describe, expect, test } from "vitest";
+import type { HostPolicy, MapSet, PolicyMap } from "@bulkhead/model";
+import { checkHostPolicy } from "../src/index.ts";
+import { SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
+
+const good: HostPolicy = SAMPLE_POLICIES.enforce;
+const [egress, ingress] = good.live.maps as readonly [PolicyMap, PolicyMap];
+const live = (change: Partial<MapSet>): HostPolicy => ({
+  ...good,
+  live: { ...good.live, ...change },
+});
+const map = (change: Partial<PolicyMap>): HostPolicy =>
+  live({ maps: [{ ...egress, ...change }, ingress] });
+const endpoint = (change: object): HostPolicy => ({
+  ...good,
+  endpoints: [{ ...(good.endpoints[0] as HostPolicy["endpoints"][number]), ...change }],
+});
+const rowWith = (
+  intervals: HostPolicy["rows"][number]["protocols"][number]["intervals"],
+): HostPolicy => ({
+  ...good,
+  rows: good.rows.map((row) =>
+    row.id === "00000002" ? { ...row, protocols: [{ protocol: 6, intervals }] } : row,
+  ),
+});
+const allow = { verdict: "allow", cookie: "a0000001" } as const;
+
+test.each(Object.entries(SAMPLE_POLICIES))("the sample `%s` is sound", (_, policy) => {
+  expect(checkHostPolicy(policy)).toEqual([]);
+});
+
+describe("is refused:", () => {
+  const cases: readonly (readonly [string, HostPolicy, RegExp])[] = [
+    ["a row that is not given", { ...good, rows: good.rows.slice(1) }, /row 00000001 is not given/],
+    [
+      "a row given twice",
+      { ...good, rows: [...good.rows, ...good.rows.slice(0, 1)] },
+      /row 00000001 is given twice/,
+    ],
+    [
+      "a class that is not given",
+      live({ maps: [ingress] }),
+      /egress subject 10\.0\.0\.2: class 0000000b is not given/,
+    ],
+    [
+      "a class given twice",
+      live({ maps: [egress, egress, ingress] }),
+      /egress 0000000b is given twice/,
+    ],
+    ["an id with something else in it", map({ classId: "0000000b; flush ruleset" }), /no id/],
+    [
+      "an address twice",
+      map({
+        exact: [
+          ["10.0.0.3", "00000002"],
+          ["10.0.0.3", "00000002"],
+        ],
+      }),
+      /10\.0\.0\.3 occurs twice/,
+    ],
+    [
+      "an address with something else in it",
+      map({ exact: [["10.0.0.3 }", "00000002"]] }),
+      /no canonical address/,
+    ],
+    [
+      "an address in another spelling",
+      map({ exact: [["fd00:0::3", "00000002"]] }),
+      /no canonical address/,
+    ],
+    [
+      "ranges that overlap",
+      map({
+        ranges: [
+          ["10.1.0.0", "10.1.0.9", "00000002"],
+          ["10.1.0.9", "10.1.0.10", "00000002"],
+        ],
+      }),
+      /ranges overlap at 10\.1\.0\.9/,
+    ],
+    [
+      "a range of two families",
+      map({ ranges: [["10.1.0.0", "fd00::1", "00000002"]] }),
+      /is no range/,
+    ],
+    [
+      "a range from high to low",
+      map({ ranges: [["10.1.0.9", "10.1.0.0", "00000002"]] }),
+      /is no range/,
+    ],
+    [
+      "ports with a gap",
+      rowWith([
+        { first: 0, last: 5, decision: allow },
+        { first: 7, last: 65_535, decision: allow },
+      ]),
+      /gap at 6/,
+    ],
+    [
+      "ports that end early",
+      rowWith([{ first: 0, last: 65_534, decision: allow }]),
+      /end at 65534/,
+    ],
+    [
+      "a cookie of another form",
+      rowWith([{ first: 0, last: 65_535, decision: { verdict: "allow", cookie: "A0000001" } }]),
+      /no cookie/,
+    ],
+    [
+      "an overlay of no class",
+      live({
+        overlay: [
+          {
+            classId: "0000000c",
+            direction: "egress",
+            peer: ["10.0.0.9", "10.0.0.9"],
+            protocol: 6,
+            ports: [1, 1],
+            decision: allow,
+            deadline: SAMPLE_NOW,
+          },
+        ],
+      }),
+      /class 0000000c: the class is not given/,
+    ],
+    [
+      "an overlay without an end",
+      live({
+        overlay: [
+          {
+            classId: "0000000b",
+            direction: "egress",
+            peer: ["10.0.0.9", "10.0.0.9"],
+            protocol: 6,
+            ports: [1, 1],
+            decision: allow,
+            deadline: Number.NaN,
+          },
+        ],
+      }),
+      /no deadline/,
+    ],
+    [
+      "overlay ports from high to low",
+      live({
+        overlay: [
+          {
+            classId: "0000000b",
+            direction: "egress",
+            peer: ["10.0.0.9", "10.0.0.9"],
+            protocol: 6,
+            ports: [2, 1],
+            decision: allow,
+            deadline: SAMPLE_NOW,
+          },
+        ],
+      }),
+      /2-1 are no ports/,
+    ],
+    [
+      "an interface with something else in it",
+      endpoint({ interface: 'x"; drop' }),
+      /is no interface/,
+    ],
+    ["an interface that nft reads as many", endpoint({ interface: "veth*" }), /is no interface/],
+    [
+      "two endpoints on one interface",
+      { ...good, endpoints: [...good.endpoints, ...good.endpoints] },
+      /interface veth-web has two endpoints/,
+    ],
+    [
+      "a MAC address in another spelling",
+      endpoint({ mac: "02-00-00-00-00-02" }),
+      /is no MAC address/,
+    ],
+    [
+      "a host address that is none",
+      { ...good, hostAddresses: ["host"] },
+      /host: `host` is no canonical address/,
+    ],
+  ];
+  test.each(cases)("%s", (_, policy, sentence) => {
+    expect(checkHostPolicy(policy).join("\n")).toMatch(sentence);
+  });
+
+  test("everything that is wrong, at once", () => {
+    const problems = checkHostPolicy({ ...endpoint({ mac: "x" }), hostAddresses: ["y"] });
+    expect(problems).toHaveLength(2);
+  });
+});
