@@ -8,12 +8,13 @@ import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
-import { DEFAULT_LIMITS, NFLOG_GROUP } from "@bulkhead/datapath";
+import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_GROUP } from "@bulkhead/datapath";
 import { restoreAccounting, startCollector } from "./collector/index.ts";
 import { discover, watchEndpoints } from "./discovery/index.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { rulesetGeneration } from "./kernel/index.ts";
 import { startAgent, type AgentParts, type Surroundings } from "./link/agent.ts";
+import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
 import { keepUnread, surroundingsOf } from "./link/surroundings.ts";
@@ -64,6 +65,10 @@ async function main(state: string, remove: boolean): Promise<void> {
   }
 
   const prober = createProber();
+  const counters = watchCounters(
+    () => driver.counters(),
+    (error) => log.warn({ err: error }, "the kernel's counters could not be read"),
+  );
   let seenBefore: Surroundings | undefined;
   const parts: AgentParts = {
     driver: {
@@ -87,6 +92,8 @@ async function main(state: string, remove: boolean): Promise<void> {
       limit: () => DEFAULT_LIMITS.elements,
     },
     generation: () => rulesetGeneration().id,
+    exemptions: EXEMPTIONS,
+    counters: counters.latest,
     look: async () => {
       const found = await discover();
       for (const problem of found.problems)
@@ -170,6 +177,7 @@ async function main(state: string, remove: boolean): Promise<void> {
     process.once("SIGINT", resolve);
   });
   log.info("ending; the kernel goes on enforcing");
+  counters.stop();
   await agent.stop();
   await prober.stop();
   lock.release();

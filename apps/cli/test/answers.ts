@@ -228,6 +228,7 @@ export const status: StatusAnswer = {
   revision: 3,
   mode: "enforce",
   digest: DIGEST,
+  profile: { nodeExempt: true, hairpinExempt: true, default: "allow" },
   modes: { observe: 1, audit: 1, enforce: 9 },
   coverage: { workloads: 11, underPolicy: 10, enforced: 9, ratio: 10 / 11, enforcedRatio: 9 / 11 },
   agents: [
@@ -239,6 +240,8 @@ export const status: StatusAnswer = {
       version: "0.1.0",
       driver: "nftables",
       endpoints: 11,
+      exemptions: { version: 1, list: ["neighbour discovery", "ICMP errors"] },
+      counters: { live_suppressed: 1200, shadow_suppressed: 4, live_overflowed: 0, not_syn: 2 },
       receipt: { ...receipt, ageMs: 1200, signed: true },
       collector: {
         alive: true,
@@ -282,6 +285,7 @@ export const unwell: StatusAnswer = {
     {
       ...status.agents[0]!,
       connected: false,
+      counters: { live_suppressed: 9, live_overflowed: 70_000 },
       collector: { ...status.agents[0]!.collector, alive: false, lost: 3, queueDepth: 12 },
       receipt: { ...receipt, matches: false, ageMs: 9000, signed: false },
     },

@@ -36,6 +36,7 @@ const POLICY = (): string => join(folder, "policy.yaml");
 
 const cases: readonly (readonly [string, () => readonly string[], number, Answers])[] = [
   ["status", () => ["status"], 0, {}],
+  ["status-wide", () => ["status", "-o", "wide"], 0, {}],
   ["status-unwell", () => ["status"], 1, { status: unwell }],
   ["workloads", () => ["workloads"], 0, {}],
   ["workloads-wide", () => ["workloads", "-o", "wide"], 0, {}],

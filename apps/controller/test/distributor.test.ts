@@ -48,6 +48,7 @@ beforeEach(() => {
     driver: "nftables",
     publicKey: new Uint8Array(),
     sequence: 0,
+    exemptions: { version: 1, list: [] },
   };
   session = new AgentSession(hello, NOW, (message) => {
     if (message.kind !== "policy") return;

@@ -173,6 +173,22 @@ describe("the loop", () => {
     expect(status.lostEvents).toBe(0);
   });
 
+  it("says what it does not judge, and counts what it does not log", async () => {
+    // Within two seconds the same is logged once.
+    for (let time = 0; time < 3; time += 1) await lab.reach("evil", "db", 5432, 4, 200);
+    let status = await lab.client.call("status", {});
+    expect(status.profile).toEqual({ nodeExempt: true, hairpinExempt: true, default: "allow" });
+    expect(status.agents[0]?.exemptions.list.join()).toContain("neighbour discovery");
+    await until(
+      async () => {
+        status = await lab.client.call("status", {});
+        return (status.agents[0]?.counters["live_suppressed"] ?? 0) > 0;
+      },
+      () => JSON.stringify(status.agents),
+      20_000,
+    );
+  });
+
   it("changes nothing when the same is applied again", async () => {
     const again = await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
     expect(again).toMatchObject({ changed: false, revision: 3 });

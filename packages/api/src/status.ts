@@ -31,6 +31,13 @@ export const agentSchema = z.object({
   version: z.string(),
   driver: z.string(),
   endpoints: z.int(),
+  /** What passes the driver's rules without being judged. */
+  exemptions: z.object({ version: z.int(), list: z.array(z.string()) }),
+  /**
+   * Packets that no rule decided, or that no log message tells of: `live_suppressed` and `shadow_suppressed` were told
+   * once for many, `…_overflowed` not even that, because too many different ones came at once.
+   */
+  counters: z.record(z.string(), z.number()),
   receipt: receiptSummarySchema.extend({ ageMs: z.number(), signed: z.boolean() }).optional(),
   collector: z.object({
     alive: z.boolean(),
@@ -57,6 +64,12 @@ export const statusAnswerSchema = z.object({
   mode: z.enum(["audit", "enforce"]).optional(),
   digest: z.string().optional(),
   confirm: z.object({ revision: z.int(), by: z.number(), revertsTo: z.int() }).optional(),
+  /** What outside the policies decides. */
+  profile: z.object({
+    nodeExempt: z.boolean(),
+    hairpinExempt: z.boolean(),
+    default: z.enum(["allow", "deny"]),
+  }),
   modes: z.object({ observe: z.int(), audit: z.int(), enforce: z.int() }),
   coverage: z.object({
     workloads: z.int(),

@@ -38,10 +38,15 @@ export function encodeAgentMessage(message: AgentMessage): ProtoMessage {
 function initOf(message: AgentMessage): ProtoInit["kind"] {
   switch (message.kind) {
     case "hello": {
-      const { kind: _, receipt, sequence, ...rest } = message;
+      const { kind: _, receipt, sequence, exemptions, ...rest } = message;
       return {
         case: "hello",
-        value: { ...rest, sequence: BigInt(sequence), ...encodedReceipt(receipt) },
+        value: {
+          ...rest,
+          sequence: BigInt(sequence),
+          exemptions: { version: exemptions.version, list: [...exemptions.list] },
+          ...encodedReceipt(receipt),
+        },
       };
     }
     case "discovered":
@@ -107,6 +112,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           at: BigInt(message.at),
           collector: encodeStats(message.collector),
           capacity: BigInt(message.capacity),
+          counters: mapped(message.counters, BigInt),
           ...encodedReceipt(message.receipt),
         },
       };
@@ -117,6 +123,7 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
   switch (kind.case) {
     case "hello": {
       const { host, boot, pid, version, driver, publicKey, sequence, receipt } = kind.value;
+      const { version: edition, list } = present(kind.value.exemptions, "hello.exemptions");
       return {
         kind: "hello",
         host,
@@ -126,6 +133,7 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         driver,
         publicKey,
         sequence: Number(sequence),
+        exemptions: { version: edition, list },
         ...decodedReceipt(receipt),
       };
     }
@@ -200,11 +208,16 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         at: Number(kind.value.at),
         collector: decodeStats(present(kind.value.collector, "health.collector")),
         capacity: Number(kind.value.capacity),
+        counters: mapped(kind.value.counters, Number),
         ...decodedReceipt(kind.value.receipt),
       };
     case undefined:
       throw new WireError("an agent message of an unknown kind");
   }
+}
+
+function mapped<A, B>(record: Readonly<Record<string, A>>, to: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]));
 }
 
 function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unknown"> {

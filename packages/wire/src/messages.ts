@@ -63,6 +63,12 @@ export interface SignedPolicy {
   readonly signature: Uint8Array;
 }
 
+/** What passes without being judged; a change of the list is a change of its version. */
+export interface Exemptions {
+  readonly version: number;
+  readonly list: readonly string[];
+}
+
 export type AgentMessage =
   | {
       readonly kind: "hello";
@@ -74,6 +80,7 @@ export type AgentMessage =
       readonly publicKey: Uint8Array;
       readonly sequence: number;
       readonly receipt?: Receipt;
+      readonly exemptions: Exemptions;
     }
   | {
       readonly kind: "discovered";
@@ -120,6 +127,8 @@ export type AgentMessage =
       readonly collector: CollectorStats;
       readonly receipt?: Receipt;
       readonly capacity: number;
+      /** Packets that no rule decided, or that no log message tells of, by the name of their counter. */
+      readonly counters: Readonly<Record<string, number>>;
     };
 
 export type ControllerMessage =

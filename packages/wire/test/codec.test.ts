@@ -39,6 +39,7 @@ const agentMessages: readonly AgentMessage[] = [
     publicKey: new Uint8Array([1, 2, 3]),
     sequence: 9,
     receipt,
+    exemptions: { version: 1, list: ["neighbour discovery"] },
   },
   {
     kind: "discovered",
@@ -108,7 +109,14 @@ const agentMessages: readonly AgentMessage[] = [
     outcome: "pass",
     detail: "no answer",
   },
-  { kind: "health", at: 5, collector, receipt, capacity: 1_000_000 },
+  {
+    kind: "health",
+    at: 5,
+    collector,
+    receipt,
+    capacity: 1_000_000,
+    counters: { live_suppressed: 2 ** 40, not_syn: 0 },
+  },
 ];
 
 const controllerMessages: readonly ControllerMessage[] = [

@@ -14,6 +14,7 @@ import type {
   CollectorStats,
   ControllerMessage,
   DiscoveredEndpoint,
+  Exemptions,
   HostSession,
   Listener,
 } from "@bulkhead/wire";
@@ -43,6 +44,10 @@ export interface AgentParts {
     limit(): number;
   };
   readonly generation: () => number;
+  /** What the driver lets pass without judging it. */
+  readonly exemptions: Exemptions;
+  /** Packets that no rule decided or no log message tells of, as counted lately. */
+  counters(): Readonly<Record<string, number>>;
   /** Everything attached now. */
   look(): Promise<Surroundings>;
   /** Calls back when a look would find something else; the result ends the watch. */
@@ -180,6 +185,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       collector: stats(),
       ...(receipt === undefined ? {} : { receipt }),
       capacity: parts.driver.limit(),
+      counters: parts.counters(),
     });
   }
 
@@ -264,6 +270,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         driver: "nftables",
         publicKey: hostKey.publicKey,
         sequence: keeper.wanted?.signed.sequence ?? 0,
+        exemptions: parts.exemptions,
         ...(keeper.receipt === undefined ? {} : { receipt: keeper.receipt }),
       }),
       connected() {

@@ -18,6 +18,7 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
       `${answer.modes.enforce} enforce, ${answer.modes.audit} audit, ${answer.modes.observe} observe`,
     ],
     ["coverage", coverageLine(answer)],
+    ["profile", profileLine(answer)],
     ...answer.agents.flatMap((agent): [string, string][] => agentLines(agent, ui)),
     ["drift", driftLine(answer, ui)],
     ["flows", flowsLine(answer, ui)],
@@ -55,6 +56,14 @@ function coverageLine(answer: StatusAnswer): string {
   return `${underPolicy} of ${count(workloads, "workload")} under policy (${percent(ratio)}), ${enforced} enforced (${percent(enforcedRatio)})`;
 }
 
+function profileLine({ profile }: StatusAnswer): string {
+  return [
+    `${profile.default === "allow" ? "allowed" : "denied"} where no policy applies`,
+    ...(profile.nodeExempt ? ["this machine may reach its workloads"] : []),
+    ...(profile.hairpinExempt ? ["a workload may reach itself"] : []),
+  ].join("; ");
+}
+
 function agentLines(agent: StatusAnswer["agents"][number], ui: Ui): [string, string][] {
   const { style } = ui;
   const { collector, receipt } = agent;
@@ -76,7 +85,22 @@ function agentLines(agent: StatusAnswer["agents"][number], ui: Ui): [string, str
       `${match} revision ${receipt.revision}, ${signed}, read ${duration(receipt.ageMs)} ago, ${thousands(receipt.entries)} entries, ${receipt.digest.slice(0, 19)}`,
     ]);
   }
+  const { version, list } = agent.exemptions;
+  const exempt = ui.wide ? list.join("; ") : `${count(list.length, "kind")} of packets (-o wide)`;
+  lines.push(["not judged", `${exempt}, list version ${version}`]);
+  lines.push(["not logged", unloggedLine(agent.counters, ui)]);
   return lines;
+}
+
+/** Denied and audited packets of which no log message tells. */
+function unloggedLine(counters: Readonly<Record<string, number>>, ui: Ui): string {
+  const sum = (...names: readonly string[]): number =>
+    names.reduce((total, name) => total + (counters[name] ?? 0), 0);
+  const repeated = sum("live_suppressed", "shadow_suppressed", "spoofed_suppressed");
+  const overflowed = sum("live_overflowed", "shadow_overflowed");
+  const strays = sum("not_syn", "no_connection", "false_source", "misdirected");
+  const over = `${thousands(overflowed)} beyond what is remembered`;
+  return `${thousands(repeated)} told once for many, ${overflowed === 0 ? over : ui.style.yellow(over)}, ${thousands(strays)} strays`;
 }
 
 function driftLine(answer: StatusAnswer, ui: Ui): string {

@@ -99,6 +99,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
       case "health":
         session.collector = said.collector;
         session.capacity = said.capacity;
+        session.counters = said.counters;
         if (said.receipt !== undefined && said.receipt.readAt !== session.receipt?.readAt) {
           takeReceipt(session, said.receipt);
           const matches = deps.matches(said.receipt);

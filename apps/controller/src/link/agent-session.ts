@@ -25,6 +25,7 @@ export class AgentSession {
   receiptSigned = false;
   collector: CollectorStats | undefined;
   capacity = 0;
+  counters: Readonly<Record<string, number>> = {};
   #connected = true;
   readonly #send: (message: ControllerMessage) => void;
   readonly #waiting = new Map<string, Waiting>();

@@ -66,6 +66,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
             revertsTo: input.pending.revertsTo,
           },
         }),
+    profile: { ...inForce.reading.set.profile },
     modes: counts,
     coverage: {
       workloads,
@@ -114,6 +115,8 @@ function agentView(
     version: hello.version,
     driver: hello.driver,
     endpoints: world.endpoints.length,
+    exemptions: { ...hello.exemptions, list: [...hello.exemptions.list] },
+    counters: session.counters,
     ...(receipt === undefined
       ? {}
       : {

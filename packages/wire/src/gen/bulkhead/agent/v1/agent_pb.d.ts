@@ -182,6 +182,11 @@ export declare type Hello = Message<"bulkhead.agent.v1.Hello"> & {
    * @generated from field: bulkhead.agent.v1.Receipt receipt = 8;
    */
   receipt?: Receipt | undefined;
+
+  /**
+   * @generated from field: bulkhead.agent.v1.Exemptions exemptions = 9;
+   */
+  exemptions?: Exemptions | undefined;
 };
 
 /**
@@ -189,6 +194,29 @@ export declare type Hello = Message<"bulkhead.agent.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export declare const HelloSchema: GenMessage<Hello>;
+
+/**
+ * What passes the driver's rules without being judged; a change of the list is a change of its version.
+ *
+ * @generated from message bulkhead.agent.v1.Exemptions
+ */
+export declare type Exemptions = Message<"bulkhead.agent.v1.Exemptions"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: repeated string list = 2;
+   */
+  list: string[];
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.Exemptions.
+ * Use `create(ExemptionsSchema)` to create a new message.
+ */
+export declare const ExemptionsSchema: GenMessage<Exemptions>;
 
 /**
  * @generated from message bulkhead.agent.v1.Welcome
@@ -590,6 +618,13 @@ export declare type Health = Message<"bulkhead.agent.v1.Health"> & {
    * @generated from field: uint64 capacity = 4;
    */
   capacity: bigint;
+
+  /**
+   * Packets that no rule decided, or that no log message tells of, by the name of their counter.
+   *
+   * @generated from field: map<string, uint64> counters = 5;
+   */
+  counters: { [key: string]: bigint };
 };
 
 /**
