@@ -27,7 +27,7 @@ const sumOf = (bytes: Buffer): number => {
   return ~sum & 0xffff;
 };
 
-const datagram = (port: number, text: string, sourcePort = 4242): Buffer => {
+export const datagram = (port: number, text: string, sourcePort = 4242): Buffer => {
   const bytes = Buffer.alloc(8 + text.length);
   bytes.writeUInt16BE(sourcePort, 0);
   bytes.writeUInt16BE(port, 2);
@@ -73,6 +73,47 @@ export const sendFrame = (path: string, ifindex: number, bytes: Buffer): void =>
   libc().close(socket);
 };
 
+/** An IPv4 packet of any protocol; `options` in whole words. */
+export const ip4 = (
+  source: string,
+  destination: string,
+  protocol: number,
+  payload: Buffer,
+  {
+    options = "",
+    fragment = 0,
+    id = 77,
+  }: { options?: string; fragment?: number; id?: number } = {},
+): Buffer => {
+  const extra = Buffer.from(options, "hex");
+  const header = Buffer.alloc(12);
+  header.writeUInt8(0x40 | (5 + extra.length / 4), 0);
+  header.writeUInt16BE(20 + extra.length + payload.length, 2);
+  header.writeUInt16BE(id, 4);
+  header.writeUInt16BE(fragment, 6);
+  header.writeUInt8(64, 8);
+  header.writeUInt8(protocol, 9);
+  const whole = Buffer.concat([header, addressBytes(source), addressBytes(destination), extra]);
+  whole.writeUInt16BE(sumOf(whole), 10);
+  return Buffer.concat([whole, payload]);
+};
+
+/** An IPv6 packet whose payload begins with a header of kind `next`. */
+export const ip6 = (source: string, destination: string, next: number, payload: Buffer): Buffer => {
+  const header = Buffer.from("6000000000000040", "hex");
+  header.writeUInt16BE(payload.length, 4);
+  header.writeUInt8(next, 6);
+  return Buffer.concat([header, addressBytes(source), addressBytes(destination), payload]);
+};
+
+/** Everything that comes in on a namespace's interfaces, whatever it is. */
+export const sniff = (path: string): Ear => {
+  const socket = insideNetns(path, () =>
+    libc().socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, packetProtocol(3)),
+  );
+  return earOf(socket);
+};
+
 export interface Ear {
   /** What was heard since the last time. */
   heard(): readonly string[];
@@ -85,6 +126,10 @@ export const listen = (path: string, port: number): Ear => {
     libc().socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
   );
   libc().bind(socket, socketAddress("::", port));
+  return earOf(socket);
+};
+
+const earOf = (socket: number): Ear => {
   const buffer = Buffer.alloc(2048);
   return {
     heard: () => {
