@@ -14,6 +14,7 @@ import { discover, watchEndpoints } from "./discovery/index.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { rulesetGeneration } from "./kernel/index.ts";
 import { startAgent, type AgentParts, type Surroundings } from "./link/agent.ts";
+import { collectorReport } from "./link/collector-report.ts";
 import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
@@ -116,27 +117,7 @@ async function main(state: string, remove: boolean): Promise<void> {
       return {
         setEndpoints: (endpoints) => collector.setEndpoints(endpoints),
         stop: () => collector.stop(),
-        stats: () => {
-          const {
-            alive,
-            received,
-            delivered,
-            lost,
-            overflowed,
-            abandoned,
-            malformed,
-            queueDepth,
-            lastEventAt,
-          } = collector.stats();
-          return {
-            alive,
-            received,
-            delivered,
-            lost: lost + overflowed + abandoned + malformed,
-            queueDepth,
-            ...(lastEventAt === undefined ? {} : { lastEventAt }),
-          };
-        },
+        stats: () => collectorReport(collector.stats()),
       };
     },
     probe: async ({
