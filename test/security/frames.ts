@@ -143,3 +143,28 @@ const earOf = (socket: number): Ear => {
     close: () => void libc().close(socket),
   };
 };
+
+/** A port-unreachable error about a packet, with a word behind it that tells the error from the packet. */
+export const icmp4 = (source: string, destination: string, about: Buffer): Buffer => {
+  const message = Buffer.concat([
+    Buffer.from("0303000000000000", "hex"),
+    about,
+    Buffer.from("ERR"),
+  ]);
+  message.writeUInt16BE(sumOf(message), 2);
+  return ip4(source, destination, 1, message);
+};
+
+export const icmp6 = (source: string, destination: string, about: Buffer): Buffer => {
+  const message = Buffer.concat([
+    Buffer.from("0104000000000000", "hex"),
+    about,
+    Buffer.from("ERR"),
+  ]);
+  const pseudo = Buffer.alloc(8);
+  pseudo.writeUInt32BE(message.length, 0);
+  pseudo.writeUInt8(58, 7);
+  const ends = Buffer.concat([addressBytes(source), addressBytes(destination)]);
+  message.writeUInt16BE(sumOf(Buffer.concat([ends, pseudo, message])), 2);
+  return ip6(source, destination, 58, message);
+};

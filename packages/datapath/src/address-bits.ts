@@ -5,8 +5,8 @@
 import { formatIp, parseIp } from "@bulkhead/model";
 import type { IpAddress } from "@bulkhead/model";
 
-/** `0x` and 32 digits without leading zeros, as nft prints a 128-bit constant. */
-export const ipv6Hex = (address: IpAddress): string => {
+/** `0x` and digits without leading zeros, as nft prints a constant of 32 or 128 bits. */
+export const addressHex = (address: IpAddress): string => {
   const parsed = parseIp(address);
   if (parsed === null) throw new Error(`not an address: ${address}`);
   return `0x${parsed.value.toString(16)}`;

@@ -5,7 +5,7 @@
  */
 import { familyOf, sortIps } from "@bulkhead/model";
 import type { ConfinedEndpoint, IpAddress } from "@bulkhead/model";
-import { ipv6Hex, linkLocalOf } from "./address-bits.ts";
+import { addressHex, linkLocalOf } from "./address-bits.ts";
 import { oneOf, writeDelivery, writeMisdirected } from "./delivery-guard.ts";
 import { BOTH } from "./family.ts";
 import { logRule } from "./frame.ts";
@@ -38,16 +38,38 @@ const writeSpoofed = (table: TableBuilder): void => {
 
 const MLD = "icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report }";
 /** The target address of a solicitation or advertisement: 16 bytes at offset 8 of the ICMPv6 header (RFC 4861 §4.3). */
-const target = (address: IpAddress): string => `@th,64,128 ${ipv6Hex(address)}`;
+const target = (address: IpAddress): string => `@th,64,128 ${addressHex(address)}`;
+
+/**
+ * Errors quote the packet that they are about, and an end quotes what was sent to it: its own address is then at byte 16
+ * or 24 of the quoted header, 8 bytes into the error. Errors about connections of others are none of its business.
+ */
+const ERRORS = {
+  4: "icmp type { destination-unreachable, source-quench, redirect, time-exceeded, parameter-problem }",
+  6: "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }",
+} as const;
+
+const quotes = (address: IpAddress): string =>
+  familyOf(address) === 4
+    ? `@th,192,32 ${addressHex(address)}`
+    : `@th,256,128 ${addressHex(address)}`;
+
+const errorRules = (v4: readonly IpAddress[], v6: readonly IpAddress[]): readonly string[] => [
+  ...v4.map((address) => `ip saddr ${oneOf(v4)} ${quotes(address)} accept`),
+  ...v6.map((address) => `ip6 saddr ${oneOf(v6)} ${quotes(address)} accept`),
+  "goto spoofed",
+];
 
 interface Guard {
+  /** What errors may be about. */
+  readonly errors: readonly string[];
   /** Rules of the base chain: what is certain by kind of frame. */
   readonly kinds: readonly string[];
   /** IPv6 by source address, after neighbour discovery has been looked at. */
   readonly sources: readonly string[];
 }
 
-const guardOf = (endpoint: ConfinedEndpoint, own: string): Guard => {
+const guardOf = (endpoint: ConfinedEndpoint, own: string, about: string): Guard => {
   const { mac } = endpoint;
   const addresses = sortIps(endpoint.addresses);
   const v4 = addresses.filter((address) => familyOf(address) === 4);
@@ -61,12 +83,15 @@ const guardOf = (endpoint: ConfinedEndpoint, own: string): Guard => {
     "ether type != { ip, arp, ip6 } goto spoofed",
     `ether saddr != ${mac} goto spoofed`,
   ];
+  const errors = errorRules(v4, v6);
   if (v4.length > 0) {
+    kinds.push(`${ERRORS[4]} goto ${about}`);
     kinds.push(`ip saddr ${oneOf(v4)} accept`);
     // An ARP probe (RFC 5227) has no sender address yet.
     kinds.push(`arp saddr ether ${mac} arp saddr ip ${oneOf(["0.0.0.0", ...v4])} accept`);
   }
-  if (v6.length === 0) return { kinds: [...kinds, "goto spoofed"], sources: ["goto spoofed"] };
+  if (v6.length === 0)
+    return { errors, kinds: [...kinds, "goto spoofed"], sources: ["goto spoofed"] };
   kinds.push("icmpv6 type { nd-router-advert, nd-redirect } goto spoofed");
   for (const address of neighbours) {
     // Duplicate address detection asks from `::` for the address it is about to take.
@@ -75,14 +100,14 @@ const guardOf = (endpoint: ConfinedEndpoint, own: string): Guard => {
   }
   kinds.push(`ip6 saddr :: ${MLD} ip6 hoplimit 1 accept`);
   kinds.push("icmpv6 type nd-neighbor-advert goto spoofed", `goto ${own}`);
-  const sources = [`ip6 saddr ${oneOf(v6)} accept`];
+  const sources = [`${ERRORS[6]} goto ${about}`, `ip6 saddr ${oneOf(v6)} accept`];
   if (!listed) {
     sources.push(
       `ip6 saddr ${linkLocal} icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept`,
       `ip6 saddr ${linkLocal} ${MLD} ip6 hoplimit 1 accept`,
     );
   }
-  return { kinds, sources: [...sources, "goto spoofed"] };
+  return { errors, kinds, sources: [...sources, "goto spoofed"] };
 };
 
 /** Interface names hold characters that nft does not take in names of chains. */
@@ -133,7 +158,9 @@ export const renderGuard = (
       continue;
     }
     const own = `own_${suffix}`;
-    const { kinds, sources } = guardOf(endpoint, own);
+    const about = `errors_${suffix}`;
+    const { errors, kinds, sources } = guardOf(endpoint, own, about);
+    table.chain(about, errors);
     table.chain(own, sources);
     table.chain(`guard_${suffix}`, kinds, hook);
     if (endpoint.addresses.some((address) => judged.has(address)))
