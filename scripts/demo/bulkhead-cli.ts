@@ -59,6 +59,7 @@ export interface Timed<Answer> {
 
 export class Bulkhead {
   readonly #state: string;
+  readonly #timings: { readonly verb: string; readonly ms: number }[] = [];
   readonly #netns: string;
   readonly #env: Readonly<Record<string, string>>;
 
@@ -67,6 +68,11 @@ export class Bulkhead {
     this.#state = state;
     this.#netns = netns;
     this.#env = env;
+  }
+
+  /** Every verb run, with how long it took from its start to its end. */
+  get timings(): readonly { readonly verb: string; readonly ms: number }[] {
+    return this.#timings;
   }
 
   get state(): string {
@@ -163,10 +169,12 @@ export class Bulkhead {
     allowed: readonly number[],
     timeoutMs: number,
   ): Promise<CommandResult> {
+    const from = performance.now();
     const result = await tryRun([LAUNCHER, verb, ...args, "--state", this.#state], {
       timeoutMs,
       env: { NO_COLOR: "1" },
     });
+    this.#timings.push({ verb, ms: Math.round(performance.now() - from) });
     if (!allowed.includes(result.code)) throw new VerbFailed(verb, result);
     return result;
   }

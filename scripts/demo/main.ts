@@ -190,6 +190,7 @@ function conclude(demo: Demo, kept: boolean): number {
     sabotage: sabotage ?? null,
     findings,
     claims: claims.all,
+    verbs: demo.bulkhead.timings,
     figures,
   });
   return good ? 0 : 1;
