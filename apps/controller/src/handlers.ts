@@ -1,12 +1,14 @@
 /** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
 import type { ProbeEvent, ProbeResultView } from "@bulkhead/api";
 import { suggest } from "@bulkhead/learn";
+import type { Flow } from "@bulkhead/model";
 import { runPolicyTests, suggestionReport } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { Controller } from "./controller.ts";
 import { filterOf, passes } from "./flows/flow-filter.ts";
 import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
+import { withAllowingRule } from "./queries/allowing-rule.ts";
 import { explainFlow } from "./queries/explain.ts";
 import { permittedDiff, replayAnswer } from "./queries/replay.ts";
 import { driftView } from "./queries/status.ts";
@@ -46,6 +48,12 @@ export function handlersOf(controller: Controller): Handlers {
     return { considered, world, replay };
   }
 
+  function inForceSince() {
+    const { record, reading } = governor.inForce;
+    const { index } = controller.world();
+    return { set: reading.set, index, since: record?.time ?? now(), now: now() };
+  }
+
   return {
     status: () => controller.status(),
 
@@ -57,16 +65,19 @@ export function handlersOf(controller: Controller): Handlers {
       const coming = follow ? intake.follow(signal) : undefined;
       // Registers as a follower before the store is asked, so that nothing falls between the two.
       const next = coming?.next();
-      yield* await flows.flows(filter);
+      const ruled = (flow: Flow): Flow => withAllowingRule(flow, flow.start, inForceSince());
+      yield* (await flows.flows(filter)).map(ruled);
       if (coming === undefined || next === undefined) return;
       for (let result = await next; result.done !== true; result = await coming.next()) {
-        if (passes(filter, result.value)) yield result.value;
+        if (passes(filter, result.value)) yield ruled(result.value);
       }
     },
 
     async edges(query) {
       await intake.flush();
-      return { edges: [...(await flows.edges(filterOf(query)))] };
+      const found = await flows.edges(filterOf(query));
+      const inForce = inForceSince();
+      return { edges: found.map((edge) => withAllowingRule(edge, edge.lastSeen, inForce)) };
     },
 
     async suggest({ since, until, namespaces }) {

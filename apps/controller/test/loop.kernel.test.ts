@@ -189,6 +189,21 @@ describe("the loop", () => {
     );
   });
 
+  it("names the rule that let a connection through", async () => {
+    const ruled = async () => {
+      const { edges } = await lab.client.call("edges", { to: ["shop/db"], port: "5432/tcp" });
+      return edges
+        .filter(({ verdict, source }) => verdict === "forwarded" && source.name === "shop/web")
+        .map(({ rule }) => rule);
+    };
+    const rule = "Intent/shop/web-db#ingress/allow";
+    await until(
+      async () => (await ruled()).includes(rule),
+      () => "no edge with its rule",
+    );
+    expect(await ruled()).toContain(rule);
+  });
+
   it("changes nothing when the same is applied again", async () => {
     const again = await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
     expect(again).toMatchObject({ changed: false, revision: 3 });
