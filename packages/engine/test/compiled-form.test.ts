@@ -173,6 +173,29 @@ describe("maps", () => {
   });
 });
 
+describe("what tells workloads apart", () => {
+  const base = { app: "db" };
+
+  it("is any label that a peer or a subject looks at, and whose label it is", () => {
+    const one = workload("shop/one", "10.0.2.1", { ...base, role: "x" });
+    const two = workload("shop/two", "10.0.2.2", { ...base, zone: "x" });
+    const three = workload("shop/three", "10.0.2.3", base);
+    const set = onDb([
+      rule("allow", [chosen("shop:role=x")], [tcp(1)]),
+      rule("allow", [chosen("shop:zone=x")], [tcp(2)]),
+    ]);
+    const allowed = (port: number) =>
+      `6/0-${port - 1} drop by db, 6/${port}-${port} allow by db/${port - 1}, 6/${port + 1}-65535 drop by db, else drop by db`;
+    expect(mapText(compiled(set, [three], inventory([one, two, three]))).exact).toEqual([
+      `10.0.2.1: ${allowed(1)}`,
+      `10.0.2.2: ${allowed(2)}`,
+    ]);
+    const subjects = nativeSet({ application: [block("z", "ingress", "shop:zone=x", [])] });
+    const { live } = compiled(subjects, [one, two, three], inventory([one, two, three])).policy;
+    expect(live.subjects.ingress.map(([address]) => address)).toEqual(["10.0.2.2"]);
+  });
+});
+
 describe("named ports", () => {
   const http = { kind: "named" as const, protocol: TCP, name: "http" };
   const one = workload(
@@ -253,7 +276,8 @@ describe("subjects", () => {
   });
 
   it("judge an address that two workloads claim by both, and say so", () => {
-    const thief = workload("shop/aaa", "10.0.0.2", { app: "thief" });
+    const span = { file: "inventory.yaml", line: 7, column: 3 };
+    const thief = { ...workload("shop/aaa", "10.0.0.2", { app: "thief" }), source: span };
     const result = compiled(
       nativeSet({
         application: [
@@ -271,8 +295,15 @@ describe("subjects", () => {
       "6/0-3 drop by thief, 6/4-5 allow by thief/0, 6/6-9 drop by db, 6/10-65535 drop by thief, else drop by thief",
     );
     expect(result.diagnostics).toMatchObject([
-      { code: "BH0602", message: "address `10.0.0.2` is claimed by `shop/aaa`, `shop/db`" },
+      {
+        code: "BH0602",
+        message: "address `10.0.0.2` is claimed by `shop/aaa`, `shop/db`",
+        span,
+        help: "until one of them gives it up, what any of them would be denied is denied",
+      },
     ]);
+    const nowhere = compiled(onDb([]), [db], inventory([{ ...thief, source: undefined }, db]));
+    expect(nowhere.diagnostics).toMatchObject([{ span: { file: "-", line: 1, column: 1 } }]);
   });
 
   it("share a class when the same blocks select them, and keep it when rules change", () => {
@@ -319,6 +350,17 @@ describe("the shadow", () => {
     });
     const { shadow } = compiled(same, [web, db]).policy;
     expect(shadow).toEqual({ subjects: { egress: [], ingress: [] }, maps: [], overlay: [] });
+  });
+
+  it("has entries for a subject that it denies one thing only: a peer, a prefix, a port, for a while", () => {
+    const denies = (...draft: Parameters<typeof rule>) =>
+      compiled(onDb([rule(...draft)], { ...staged, isolates: false }), [db]).policy.shadow.subjects
+        .ingress.length;
+    expect(denies("deny", [chosen("shop:app=web")])).toBe(2);
+    expect(denies("deny", [cidr("192.0.2.0/24")])).toBe(2);
+    expect(denies("deny", [any], [tcp(1)])).toBe(2);
+    expect(denies("deny", [chosen("shop:app=web")], [tcp(1)], { expiresAt: T0 + 1 })).toBe(2);
+    expect(denies("deny", [chosen("shop:app=nobody")])).toBe(0);
   });
 
   it("shows a staged allow that changes only what determined it", () => {
@@ -390,6 +432,14 @@ describe("the overlay", () => {
       "10.0.0.2-10.0.0.2 6/443-443 allow by db/0 +5",
       "10.0.0.3-10.0.0.3 6/443-443 allow by db/0 +5",
       "fd00::2-fd00::2 6/443-443 allow by db/0 +5",
+    ]);
+  });
+
+  it("does not take a small IPv6 address for an IPv4 one", () => {
+    const six = workload("shop/six", "::5", { app: "web" });
+    const set = onDb([rule("allow", [chosen("shop:app=web")], [tcp(443)], until(5))]);
+    expect(overlayText(compiled(set, [db], inventory([six, db])))).toEqual([
+      "::5-::5 6/443-443 allow by db/0 +5",
     ]);
   });
 
@@ -675,6 +725,8 @@ describe("the rest of a compilation", () => {
       {
         code: "BH0601",
         severity: "warning",
+        span: { file: "-", line: 1, column: 1 },
+        help: "no policy can select it; its traffic is judged at the other end only",
         message:
           "endpoint `veth-ghost` belongs to workload `shop/ghost`, which the inventory does not know",
       },

@@ -132,6 +132,50 @@ describe("an address that several workloads claim", () => {
     expect(verdict("10.1.0.2", "10.1.0.9", 80)).toBe("drop");
   });
 
+  it("is judged in the compiled maps as here, with prefixes, and where one of them has no policy", () => {
+    const own = workload("x/own", "10.1.0.9", { app: "own" });
+    const set = policySet([
+      stage("s", "firstMatch", [
+        block("b", "ingress", "x:app=b", [
+          rule("deny", [cidr("10.1.0.8/30", { matchesWorkloads: true })], [tcp(1)]),
+          rule("allow", [cidr("10.1.0.0/16", { matchesWorkloads: true })], [tcp(1, 2)]),
+        ]),
+        block("c", "ingress", "x:app=c", [
+          rule("allow", [any], [tcp(1)]),
+          rule("reject", [cidr("10.1.0.9/32", { matchesWorkloads: true })], [tcp(2)]),
+          rule("allow", [any], [tcp(2, 3)]),
+        ]),
+      ]),
+    ]);
+    const first = workload("x/a", "10.1.0.2", { app: "a" });
+    const all = inventory([
+      first,
+      { ...b, addresses: ["10.1.0.2", "10.1.0.3"] },
+      { ...c, addresses: ["10.1.0.3"] },
+      own,
+    ]);
+    const known = indexInventory(all);
+    const judged = (destination: string, port: number) => {
+      const flow = { source: "10.1.0.9", destination, protocol: TCP, port };
+      const said = decide(set, known, flow, { now: T0, view: "live" });
+      holdCompiledTo(said, set, all, flow, { now: T0, view: "live" });
+      const by = said.ingress.determinedBy;
+      return `${said.verdict} ${by.kind === "rule" ? by.rule : by.kind}`;
+    };
+    // Shared with a workload that no policy selects: allowed where the other's policy allows.
+    expect([1, 2, 3].map((port) => judged("10.1.0.2", port))).toEqual([
+      "drop b/0",
+      "allow default",
+      "drop isolation",
+    ]);
+    // Shared with one that has a policy of its own.
+    expect([1, 2, 3].map((port) => judged("10.1.0.3", port))).toEqual([
+      "drop b/0",
+      "reject c/1",
+      "drop isolation",
+    ]);
+  });
+
   it("is nobody's own for sure, so the way there is no hairpin", () => {
     expect(verdict("10.1.0.1", "10.1.0.1", 9)).toBe("allow");
     expect(verdict("10.1.0.1", "10.1.0.2", 9)).toBe("drop");
@@ -565,6 +609,14 @@ describe("peers", () => {
       );
     expect(ingress(strict(true), { source: "10.0.0.254" })).toBe("allow b/0");
     expect(ingress(strict(false), { source: "10.0.0.254" })).toBe("drop isolation b");
+  });
+
+  it("a prefix claims in its turn, also beside a selector", () => {
+    const both = (first: Parameters<typeof rule>, second: Parameters<typeof rule>) =>
+      ingress(one("firstMatch", [rule(...first), rule(...second)]));
+    const all = cidr("10.0.0.0/8", { matchesWorkloads: true });
+    expect(both(["deny", [chosen("shop:app=db")]], ["allow", [all]])).toBe("drop b/0");
+    expect(both(["allow", [all]], ["deny", [chosen("shop:app=db")]])).toBe("allow b/0");
   });
 
   it("host and world are two, and no workload is either", () => {

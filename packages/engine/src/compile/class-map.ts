@@ -25,10 +25,6 @@ export interface WorldSegment extends Omit<Segment, "owners"> {
   readonly row: TimedRow;
 }
 
-/** How a rule holds an address. A named port needs a workload that was chosen by selector (SEMANTICS trap 4). */
-const BY_ADDRESS = 1;
-const BY_SELECTOR = 2;
-
 export class ClassMap {
   /** World addresses that a prefix covers; disjoint, sorted. */
   readonly world: readonly WorldSegment[];
@@ -94,23 +90,24 @@ export class ClassMap {
     identity: IdentityNumber,
     byPrefix: readonly RuleNumber[],
   ): Claimant[] {
-    const held = new Map<number, number>();
+    const { identities } = this.#context;
+    /** Rank, and whether a selector chose the address: then names mean something on it (SEMANTICS trap 4). */
+    const held = new Map<number, boolean>();
     for (const number of byPrefix) {
       const rank = number - offset;
-      if (rank >= 0 && rank < rules.length) held.set(rank, BY_ADDRESS);
+      if (rank >= 0 && rank < rules.length) held.set(rank, false);
     }
     for (const [rank, { rule }] of rules.entries()) {
-      for (const peer of rule.peers) {
-        if (peer.kind === "cidr" || this.#context.identities.hits(peer)[identity] === 0) continue;
-        const how = peer.kind === "entity" ? BY_ADDRESS : BY_SELECTOR;
-        if (how > (held.get(rank) ?? 0)) held.set(rank, how);
-      }
+      const chosen = rule.peers.some(
+        (peer) => peer.kind !== "cidr" && identities.hits(peer)[identity] === 1,
+      );
+      if (chosen) held.set(rank, true);
     }
     return [...held]
       .toSorted(([a], [b]) => a - b)
-      .flatMap(([rank, how]) => {
+      .flatMap(([rank, chosen]) => {
         const { coverage, named } = rules[rank]!;
-        const names = how === BY_SELECTOR && named.length > 0;
+        const names = chosen && named.length > 0;
         return claimant(rank, names ? [...coverage, ...this.#resolve(named, identity)] : coverage);
       });
   }

@@ -13,7 +13,6 @@ import type {
 } from "@bulkhead/model";
 import { ownersOf, type InventoryIndex } from "../inventory-index.ts";
 import { selects } from "../matching.ts";
-import { compare } from "../order.ts";
 
 /** Position in the table; 0 is the host. */
 export type IdentityNumber = number;
@@ -66,10 +65,6 @@ export class IdentityTable {
     }
   }
 
-  get size(): number {
-    return this.#representatives.length;
-  }
-
   of(workload: Workload): IdentityNumber {
     return this.#ofWorkload.get(workload)!;
   }
@@ -110,8 +105,7 @@ export class IdentityTable {
   }
 
   #relevantPorts(workload: Workload): NamedPort[] {
-    const ports = workload.namedPorts.filter(({ name }) => this.#names.has(name));
-    return ports.length < 2 ? ports : ports.toSorted((a, b) => compare(portText(a), portText(b)));
+    return workload.namedPorts.filter(({ name }) => this.#names.has(name));
   }
 }
 
