@@ -73,8 +73,11 @@ export interface NftablesDriver {
   remove(): Promise<void>;
   /** What a policy would need and what the limits are. Problems are empty iff it fits. */
   capacity(policy: HostPolicy): { usage: Usage; limits: Limits; problems: readonly string[] };
-  /** Sentences for kernel settings that were turned off; cheap. */
-  checkSettings(): readonly string[];
+  /**
+   * A number that moves whenever anybody commits a change of rules, and when a kernel setting that enforcement rests on is
+   * turned off. Cheap: while it stands still, there is no need to read back.
+   */
+  generation(): number;
 }
 
 const sha256 = (text: string): string =>
@@ -290,6 +293,9 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
         remembered = null;
       }),
     capacity,
-    checkSettings: () => settingDifferences(readSettings(host)),
+    generation: () => {
+      const id = generation();
+      return settingDifferences(readSettings(host)).length === 0 ? id : -1 - id;
+    },
   };
 };

@@ -113,7 +113,10 @@ describe("apply", () => {
     lab.run(lab.host, ["sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0"]);
     await driver.apply(guarded());
     expect(read()).toBe("1");
+    const generation = driver.generation();
+    expect(driver.generation()).toBe(generation);
     lab.run(lab.host, ["sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0"]);
+    expect(driver.generation()).not.toBe(generation);
     const found = await driver.readBack();
     expect(found.differences).toEqual(["net.bridge.bridge-nf-call-iptables is 0 instead of 1"]);
     expect(found.digest).not.toBe(found.desiredDigest);
