@@ -94,8 +94,10 @@ export class ConnectionTable {
         return false;
       }
       if (earlier) {
-        // It was there before us: what it carried until now is not ours to count, but that it exists is news.
-        news.connections = isEstablished(connection) ? 1 : 0;
+        // It was there before us: what it carried until now is not ours to count, but that it lives is news. One that
+        // is over may have been told before this collector started.
+        if (connection.over) this.#told[entry] = TOLD_ESTABLISHED | TOLD_FAILED;
+        else news.connections = isEstablished(connection) ? 1 : 0;
         this.#bytes[entry] = connection.bytes;
         this.#packets[entry] = connection.packets;
       }

@@ -45,6 +45,7 @@ const CTA_TIMESTAMP_START = 1;
 
 const IPS_SEEN_REPLY = 2;
 const IPS_ASSURED = 4;
+const TCP_CONNTRACK_ESTABLISHED = 3;
 const TCP_CONNTRACK_CLOSE = 8;
 /** Set by the kernel on connections that it picked up in mid-stream: who opened them is a guess. */
 const TCP_FLAG_BE_LIBERAL = 0x08;
@@ -59,6 +60,8 @@ export interface Connection {
   assured: boolean;
   /** TCP only: torn down (by RST). */
   closed: boolean;
+  /** TCP only: past its established state: closing, closed, or waiting for the entry's end. */
+  over: boolean;
   /** TCP only: picked up in mid-stream. */
   pickedUp: boolean;
   bytes: number;
@@ -75,6 +78,7 @@ export function emptyConnection(): Connection {
     seenReply: false,
     assured: false,
     closed: false,
+    over: false,
     pickedUp: false,
     bytes: 0,
     packets: 0,
@@ -102,7 +106,7 @@ export function decodeConnection(
   if (type !== CONNTRACK_NEW && type !== CONNTRACK_DESTROYED) return false;
   out.final = type === CONNTRACK_DESTROYED;
   out.id = out.bytes = out.packets = out.start = 0;
-  out.seenReply = out.assured = out.closed = out.pickedUp = false;
+  out.seenReply = out.assured = out.closed = out.over = out.pickedUp = false;
   const ends = out.ends;
   ends.protocol = -1;
   ends.bytes = 0;
@@ -259,9 +263,11 @@ function decodeProtocolState(view: DataView, from: number, to: number, out: Conn
     const length = view.getUint16(at, true);
     if (length < 4) return;
     const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK;
-    if (type === CTA_PROTOINFO_TCP_STATE)
-      out.closed = view.getUint8(at + 4) === TCP_CONNTRACK_CLOSE;
-    else if (type === CTA_PROTOINFO_TCP_FLAGS_ORIGINAL)
+    if (type === CTA_PROTOINFO_TCP_STATE) {
+      const state = view.getUint8(at + 4);
+      out.closed = state === TCP_CONNTRACK_CLOSE;
+      out.over = state > TCP_CONNTRACK_ESTABLISHED && state <= TCP_CONNTRACK_CLOSE;
+    } else if (type === CTA_PROTOINFO_TCP_FLAGS_ORIGINAL)
       out.pickedUp = (view.getUint8(at + 4) & TCP_FLAG_BE_LIBERAL) !== 0;
     at += (length + 3) & ~3;
   }

@@ -116,6 +116,22 @@ describe("what was there before", () => {
     });
   });
 
+  test("is not told again when it is over already, as after a restart of the agent", () => {
+    const connections = table();
+    expect(tell(connections, connection({ ...earlier, over: true, bytes: 5000 }))).toBeNull();
+    expect(
+      tell(connections, connection({ ...earlier, over: true, final: true, bytes: 5000 })),
+    ).toBeNull();
+  });
+
+  test("is told as established when its handshake was under way", () => {
+    const connections = table();
+    expect(tell(connections, connection({ start: SINCE - 100 }))).toBeNull();
+    expect(tell(connections, connection({ ...earlier, start: SINCE - 100 }))).toMatchObject({
+      established: 1,
+    });
+  });
+
   test("says nothing when it ends before any dump", () => {
     expect(tell(table(), connection({ ...earlier, bytes: 5000, final: true }))).toBeNull();
   });
