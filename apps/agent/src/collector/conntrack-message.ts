@@ -45,7 +45,7 @@ const CTA_TIMESTAMP_START = 1;
 
 const IPS_SEEN_REPLY = 2;
 const IPS_ASSURED = 4;
-const TCP_CONNTRACK_ESTABLISHED = 3;
+const TCP_CONNTRACK_LAST_ACK = 6;
 const TCP_CONNTRACK_CLOSE = 8;
 /** Set by the kernel on connections that it picked up in mid-stream: who opened them is a guess. */
 const TCP_FLAG_BE_LIBERAL = 0x08;
@@ -60,7 +60,7 @@ export interface Connection {
   assured: boolean;
   /** TCP only: torn down (by RST). */
   closed: boolean;
-  /** TCP only: past its established state: closing, closed, or waiting for the entry's end. */
+  /** TCP only: both sides have closed, or one has reset; a half-closed connection still lives. */
   over: boolean;
   /** TCP only: picked up in mid-stream. */
   pickedUp: boolean;
@@ -266,7 +266,7 @@ function decodeProtocolState(view: DataView, from: number, to: number, out: Conn
     if (type === CTA_PROTOINFO_TCP_STATE) {
       const state = view.getUint8(at + 4);
       out.closed = state === TCP_CONNTRACK_CLOSE;
-      out.over = state > TCP_CONNTRACK_ESTABLISHED && state <= TCP_CONNTRACK_CLOSE;
+      out.over = state >= TCP_CONNTRACK_LAST_ACK && state <= TCP_CONNTRACK_CLOSE;
     } else if (type === CTA_PROTOINFO_TCP_FLAGS_ORIGINAL)
       out.pickedUp = (view.getUint8(at + 4) & TCP_FLAG_BE_LIBERAL) !== 0;
     at += (length + 3) & ~3;
