@@ -29,15 +29,23 @@ export class VerbFailed extends Error {
 
   constructor(verb: string, result: CommandResult) {
     const said = failureIn(result.stderr) ?? failureIn(result.stdout);
-    const words = (result.stderr.trim() || result.stdout.trim() || "nothing was said").slice(
-      0,
-      2000,
+    const words = withoutProgress(result.stderr) || result.stdout.trim() || "nothing was said";
+    super(
+      `\`bulkhead ${verb}\` ended with ${result.code}: ${said?.message ?? words.slice(0, 2000)}`,
     );
-    super(`\`bulkhead ${verb}\` ended with ${result.code}: ${said?.message ?? words}`);
     this.name = "VerbFailed";
     this.verb = verb;
     this.code = said?.code ?? `exit ${result.code}`;
   }
+}
+
+/** `starting …` and the like say nothing of a failure. */
+function withoutProgress(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !line.trimEnd().endsWith("…"))
+    .join("\n")
+    .trim();
 }
 
 /** The last line that is a failure as programs get it: `{"error":{"code":…,"message":…}}`. */

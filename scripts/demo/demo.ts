@@ -21,4 +21,4 @@ export interface Demo {
   readonly stop: AbortSignal;
 }
 
-export const RATE = 40; // customers' requests a second
+export const RATE = 32; // customers' requests a second

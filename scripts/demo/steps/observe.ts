@@ -36,7 +36,7 @@ export interface Recording {
   readonly edges: number;
 }
 
-const RECORD_MS = 12_000;
+const RECORD_MS = 10_000;
 const WINDOW_MS = 1100;
 /** A busy machine may keep reports waiting; what is late is not lost. */
 const ARRIVE_WITHIN_MS = 10_000;

@@ -17,8 +17,8 @@ export interface Before {
 }
 
 export const REQUESTS = {
-  page: { path: "/", requests: 20, blockMs: 900 },
-  bare: { path: "/healthz", requests: 40, blockMs: 400 },
+  page: { path: "/", requests: 20, blockMs: 800 },
+  bare: { path: "/healthz", requests: 40, blockMs: 300 },
 } as const;
 
 export async function lookAtShop({ lab, screen, figures, stop }: Demo): Promise<Before> {
