@@ -12,7 +12,6 @@ import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_GROUP } from "@bulkhead/datapath";
 import { restoreAccounting, startCollector } from "./collector/index.ts";
 import { discover, watchEndpoints } from "./discovery/index.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
-import { rulesetGeneration } from "./kernel/index.ts";
 import { startAgent, type AgentParts, type Surroundings } from "./link/agent.ts";
 import { collectorReport } from "./link/collector-report.ts";
 import { watchCounters } from "./link/counter-watch.ts";
@@ -92,7 +91,7 @@ async function main(state: string, remove: boolean): Promise<void> {
       ),
       limit: () => DEFAULT_LIMITS.elements,
     },
-    generation: () => rulesetGeneration().id,
+    generation: () => driver.generation(),
     exemptions: EXEMPTIONS,
     counters: counters.latest,
     look: async () => {
