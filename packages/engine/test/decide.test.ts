@@ -176,6 +176,34 @@ describe("an address that several workloads claim", () => {
     ]);
   });
 
+  it("is not one workload with the permissions of both", () => {
+    const set = policySet([
+      stage("s", "denyOverrides", [
+        block("c", "ingress", "x:app=c", [
+          rule("allow", [chosen("x:role=p")], [tcp(1)]),
+          rule("allow", [chosen("x:tier=q")], [tcp(2)]),
+        ]),
+      ]),
+    ]);
+    const all = inventory([
+      workload("x/p", ["10.1.0.1", "10.1.0.5"], { role: "p" }),
+      workload("x/q", "10.1.0.1", { tier: "q" }),
+      workload("x/pq", "10.1.0.2", { role: "p", tier: "q" }),
+      c,
+    ]);
+    const known = indexInventory(all);
+    const from = (source: string) =>
+      [1, 2].map((port) => {
+        const flow = { source, destination: "10.1.0.9", protocol: TCP, port };
+        const said = decide(set, known, flow, { now: T0, view: "live" });
+        holdCompiledTo(said, set, all, flow, { now: T0, view: "live" });
+        return said.verdict;
+      });
+    expect(from("10.1.0.5")).toEqual(["allow", "drop"]);
+    expect(from("10.1.0.2")).toEqual(["allow", "allow"]);
+    expect(from("10.1.0.1")).toEqual(["drop", "drop"]);
+  });
+
   it("is nobody's own for sure, so the way there is no hairpin", () => {
     expect(verdict("10.1.0.1", "10.1.0.1", 9)).toBe("allow");
     expect(verdict("10.1.0.1", "10.1.0.2", 9)).toBe("drop");
