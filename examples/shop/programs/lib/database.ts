@@ -48,7 +48,7 @@ export function openPool(names: Names, user: string, password: string): pg.Pool 
   const pool = new pg.Pool({
     ...clientConfig(names, user, password),
     max: 6,
-    maxUses: 15,
+    maxUses: 6,
     idleTimeoutMillis: 1500,
   });
   pool.on("error", (error) => process.stderr.write(`idle database connection: ${error.message}\n`));
