@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import type { IpAddress } from "@bulkhead/model";
 import { insideNetns } from "../kernel/netns.ts";
-import { NETLINK_NETFILTER, openNetlink } from "../kernel/netlink-socket.ts";
+import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
 import { TCP_LISTEN, parseProcNet, type ProcSocket } from "../link/proc-net.ts";
 import { connectionKey, originsOf, reversed, type LiveConnection } from "./origins.ts";
 import { track, trackedConnections, untrack } from "./tracked.ts";
@@ -50,8 +50,7 @@ export function takeOverConnections(ends: readonly WorkloadEnd[]): TakeOver {
       }
       if (tracked.has(connectionKey(origin))) continue;
       const wrongWayRound = tracked.has(connectionKey(reversed(origin)));
-      if (wrongWayRound && !untrack(socket, reversed(origin))) continue;
-      if (!track(socket, origin)) continue;
+      if (!(wrongWayRound ? turn(socket, origin) : track(socket, origin))) continue;
       if (wrongWayRound) turned += 1;
       else entered += 1;
     }
@@ -59,6 +58,17 @@ export function takeOverConnections(ends: readonly WorkloadEnd[]): TakeOver {
     socket.close();
   }
   return { alive: origins.length, entered, turned };
+}
+
+/** A packet in between may make the wrong entry anew; a busy connection needs more than one try. */
+const TURNS = 10;
+
+function turn(socket: NetlinkSocket, origin: LiveConnection): boolean {
+  for (let attempt = 0; attempt < TURNS; attempt += 1) {
+    if (!untrack(socket, reversed(origin)) && attempt === 0) return false;
+    if (track(socket, origin)) return true;
+  }
+  return false;
 }
 
 /** A namespace that has vanished has no sockets. */
