@@ -16,6 +16,7 @@ import type { Diagnostic } from "@bulkhead/model";
 import type { ApplyMode, ChangeSummary, StateStore, StoredFile } from "@bulkhead/store";
 import type { World } from "../world/world.ts";
 import { compareHeld, mergeGiven, readGiven } from "./candidate.ts";
+import { settlementOf } from "./confirmation.ts";
 import {
   listsOf,
   noticesOf,
@@ -160,6 +161,8 @@ export class Governor {
     const { store, now, distributor, worldUnder } = this.#deps;
     const startedAt = now();
     const before = this.#inForce;
+    const pending = await store.pendingConfirm();
+    const { settles, notices: settled } = settlementOf(change, pending);
     const { reading, compiled, diagnostics, tests, notices } = judge(change, {
       inForce: before,
       now: startedAt,
@@ -174,7 +177,7 @@ export class Governor {
       resources: listsOf(change.changes),
       tests: tests.map((test) => ({ ...test })),
       diagnostics: [...diagnostics],
-      notices: [...notices, ...noticesOf(before.held, change)],
+      notices: [...notices, ...settled, ...noticesOf(before.held, change)],
     };
     const took = () => ({ tookMs: now() - startedAt });
     if (change.dryRun) {
@@ -196,7 +199,7 @@ export class Governor {
     const confirm =
       confirmSeconds === undefined ? {} : { confirmBy: startedAt + confirmSeconds * 1000 };
     const record = await orDiskFull(() =>
-      store.append(recordOf(change, startedAt), change.files, confirm),
+      store.append(recordOf(change, startedAt), change.files, { ...confirm, settles }),
     );
     const { revision } = record;
     this.#adopt({ revision, record, held: change.held, reading });
@@ -204,7 +207,9 @@ export class Governor {
     try {
       inKernel = await distributor().change({ revision, set: reading.set }, compiled);
     } catch (error) {
-      await this.#takeBack(before, `the kernel did not take revision ${revision}`);
+      // What waited to be confirmed is in force again, and waits again.
+      const deadline = settles === "reverted" ? pending?.deadline : undefined;
+      await this.#takeBack(before, `the kernel did not take revision ${revision}`, deadline);
       throw error;
     }
     clearTimeout(this.#deadline);
@@ -225,14 +230,14 @@ export class Governor {
   }
 
   /** Brings back what was in force, as a revision of its own. */
-  async #takeBack(before: InForce, reason: string): Promise<void> {
+  async #takeBack(before: InForce, reason: string, confirmBy?: number): Promise<void> {
     const { store, log, now, distributor } = this.#deps;
     const failed = this.#inForce;
     this.#adopt({ ...before, revision: failed.revision });
     distributor().adopt({ revision: failed.revision, set: before.reading.set });
     try {
       const revert = revertOf(failed, before, reason, now());
-      const record = await store.append(revert, [], { settles: "reverted" });
+      const record = await store.append(revert, [], { settles: "reverted", confirmBy });
       this.#adopt({ ...before, revision: record.revision, record });
       distributor().adopt({ revision: record.revision, set: before.reading.set });
     } catch (error) {
