@@ -28,13 +28,13 @@ async function formatAnswer(context: Context, answer: Answer): Promise<string> {
     }
     case "human":
     case "wide":
-      return harmless(`${answer.text(context.ui)}${nextLine(answer.next, context.ui)}`);
+      return harmless(`${answer.text(context.ui)}${nextLine(answer.next, context)}`);
   }
 }
 
-export function nextLine(next: readonly string[], ui: Ui): string {
+export function nextLine(next: readonly string[], { ui, hint }: Context): string {
   if (next.length === 0) return "";
-  const commands = next.map((command) => `${ui.style.cyan(`bulkhead ${command}`)}`);
+  const commands = next.map((command) => ui.style.cyan(hint(command)));
   return `\n${ui.style.dim("next:")} ${commands.join(ui.style.dim("  or  "))}\n`;
 }
 

@@ -27,6 +27,8 @@ export interface Context extends Surroundings {
   readonly state: string;
   readonly format: Format;
   readonly ui: Ui;
+  /** The line a person may type next, `bulkhead` and all; where `--state` was given it is repeated. */
+  hint(command: string): string;
   client(): Promise<ApiClient>;
 }
 
@@ -37,13 +39,14 @@ export interface CommonOptions {
 
 export const DEFAULT_STATE = "/var/lib/bulkhead";
 export const FORMATS = ["json", "yaml", "table", "wide"] as const;
-/** Where there is no terminal to ask. */
+/** A terminal that does not tell its width. Files and pipes have none, and get names whole. */
 const COLUMNS = 120;
 
 export function createContext(around: Surroundings, options: CommonOptions): Context {
   const format = formatOf(options.output);
   const state = stateOf(options, around.env);
-  const columns = around.stdout.columns ?? (Number(around.env["COLUMNS"]) || COLUMNS);
+  const unasked = around.stdout.isTTY === true ? COLUMNS : Number.POSITIVE_INFINITY;
+  const columns = around.stdout.columns || Number(around.env["COLUMNS"]) || unasked;
   return {
     ...around,
     state,
@@ -54,6 +57,15 @@ export function createContext(around: Surroundings, options: CommonOptions): Con
       wide: format === "wide",
       now: around.now(),
     },
+    hint(command) {
+      const program =
+        options.state === undefined ? "bulkhead" : `bulkhead --state ${shellWord(options.state)}`;
+      // Also behind a pipe.
+      return `bulkhead ${command}`.replaceAll(
+        /(^|\| )bulkhead /g,
+        (_, before) => `${before}${program} `,
+      );
+    },
     async client() {
       const [{ createApiClient }, path] = await Promise.all([
         import("@bulkhead/api"),
@@ -62,6 +74,10 @@ export function createContext(around: Surroundings, options: CommonOptions): Con
       return createApiClient({ socketPath: path.join(state, "api.sock") });
     },
   };
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 export function stateOf(

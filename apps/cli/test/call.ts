@@ -12,7 +12,8 @@ export interface Called {
 export interface CallOptions {
   readonly state?: string;
   readonly stdin?: string;
-  readonly columns?: number;
+  /** `none`: a file or a pipe. */
+  readonly columns?: number | "none";
   readonly tty?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -21,8 +22,9 @@ export async function call(args: readonly string[], options: CallOptions = {}): 
   let stdout = "";
   let stderr = "";
   const tty = options.tty === true ? { isTTY: true } : {};
+  const width = options.columns === "none" ? {} : { columns: options.columns ?? 120 };
   const code = await runCli(args, {
-    stdout: { ...tty, columns: options.columns ?? 120, write: (text) => (stdout += text) },
+    stdout: { ...tty, ...width, write: (text) => (stdout += text) },
     stderr: { ...tty, write: (text) => (stderr += text) },
     stdin: inputOf(options.stdin ?? ""),
     env: {

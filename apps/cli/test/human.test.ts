@@ -118,6 +118,32 @@ describe("human output", () => {
     expect(stdout).toContain("…");
   });
 
+  it("cuts no name short in a file or a pipe", async () => {
+    const long = `shop/${"long-name-".repeat(20)}end`;
+    const first = answers.edges.edges[0];
+    if (first === undefined) throw new Error("no edge to rename");
+    const { stdout } = await shown(
+      ["observe"],
+      { edges: { edges: [{ ...first, source: { ...first.source, name: long } }] } },
+      { columns: "none" },
+    );
+    expect(stdout).toContain(long);
+    expect(stdout).not.toContain("…");
+  });
+
+  it("repeats --state in what to type next, where it was given", async () => {
+    controller = await startFakeController(answers);
+    const { state } = controller;
+    const denied = await call(["explain", "web", "db:5432", "--state", state]);
+    expect(denied.stdout).toContain(
+      `next: bulkhead --state ${state} explain web db:5432 --change | bulkhead --state ${state} plan -\n`,
+    );
+    const drafted = await call(["suggest", "--state", state]);
+    expect(drafted.stdout).toContain(`# next: bulkhead --state ${state} suggest -f policy.yaml\n`);
+    const again = await call(["--state", state, "status"]);
+    expect(again.stdout).toContain(`next: bulkhead --state ${state} `);
+  });
+
   it("has colour on a terminal only, and none with NO_COLOR", async () => {
     const escape = String.fromCharCode(27);
     expect((await shown(["status"], {}, { tty: true })).stdout).toContain(escape);

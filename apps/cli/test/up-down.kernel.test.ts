@@ -246,7 +246,12 @@ describe("up and down", () => {
     expect(up.stdout).toContain("Revision 1 is in force, mode enforce");
     await until(async () => (await tables()).includes("bulkhead"), 10_000);
     writeFileSync(join(state, "notes.txt"), "not ours");
-    const down = await bulkhead("down", "--purge", "-o", "json");
+    expect(await bulkhead("down", "--purge")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("add --yes") as string,
+    });
+    expect(alive("agent")).toBe(true);
+    const down = await bulkhead("down", "--purge", "--yes", "-o", "json");
     expect(down.code).toBe(0);
     expect(downAnswerSchema.safeParse(JSON.parse(down.stdout)).error).toBeUndefined();
     expect(JSON.parse(down.stdout)).toMatchObject({
@@ -262,7 +267,7 @@ describe("up and down", () => {
 
   it("refuses a directory that is not its own", async () => {
     expect(await bulkheadWithin("up")).toMatchObject({ code: 2 });
-    expect(await bulkhead("down", "--purge")).toMatchObject({ code: 2 });
+    expect(await bulkhead("down", "--purge", "--yes")).toMatchObject({ code: 2 });
     expect(readdirSync(state)).toEqual(["notes.txt"]);
   });
 });

@@ -97,7 +97,13 @@ async function askBeforePurge(
   layout: Layout,
   options: DownOptions,
 ): Promise<void> {
-  if (options.yes === true || context.stdin.isTTY !== true || context.stdout.isTTY !== true) return;
+  if (options.yes === true) return;
+  if (context.stdin.isTTY !== true || context.stdout.isTTY !== true) {
+    throw badInput(
+      `\`--purge\` removes all recorded flows, policies and keys in \`${layout.root}\`, and there is no terminal to ask on`,
+      "add --yes",
+    );
+  }
   const { confirm, isCancel } = await import("@clack/prompts");
   const answer = await confirm({
     message: `Remove all recorded flows, policies and keys in ${layout.root}?`,

@@ -51,11 +51,10 @@ function nextOf(answer: ExplainAnswer, args: readonly string[]): readonly string
   const change = answer.smallestChange;
   if (change === undefined) return ["observe"];
   const printing = `explain ${args.join(" ")} --change`;
-  // A change in audit lifts nothing where the deny is enforced.
-  const enforced = answer.modes.from === "enforce" || answer.modes.to === "enforce";
-  return change.fillIn.length === 0
-    ? [`${printing} | bulkhead apply -${enforced ? " --mode enforce" : ""}`]
-    : [`${printing} > change.yaml`];
+  // First what it would change, then a decision: a hint is typed without much thought.
+  return [
+    change.fillIn.length === 0 ? `${printing} | bulkhead plan -` : `${printing} > change.yaml`,
+  ];
 }
 
 /** An unknown end is most often a mistyped one: then the error says which. */

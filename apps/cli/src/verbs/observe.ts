@@ -63,7 +63,7 @@ async function stream(context: Context, filter: FlowFilter, options: ObserveOpti
     if (!context.signal.aborted) throw error;
   }
   if (context.format === "human" || context.format === "wide") {
-    context.stdout.write(nextLine(["observe", "suggest -f policy.yaml"], context.ui));
+    context.stdout.write(nextLine(["observe", "suggest -f policy.yaml"], context));
   }
   return 0;
 }

@@ -33,7 +33,7 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   if ((file === undefined || file === "-") && !listed) {
     return {
       value: answer,
-      text: () => `${text}# next: bulkhead ${next}\n`,
+      text: () => `${text}# next: ${context.hint(next)}\n`,
       next: [],
       exitCode: 0,
     };

@@ -1,7 +1,7 @@
 /** `bulkhead workloads`: who is there, with which labels and in which mode. */
 import type { WorkloadView } from "@bulkhead/api";
 import type { Answer } from "../answer.ts";
-import type { CommonOptions } from "../context.ts";
+import type { CommonOptions, Context } from "../context.ts";
 import { workloadsText } from "../views/workloads.ts";
 import { withProgress } from "../progress.ts";
 import type { Verb } from "./verb.ts";
@@ -24,7 +24,7 @@ export const workloads: Verb<WorkloadsOptions> = async (context, _args, options)
     ),
   };
   const undeclared = value.workloads.filter((workload) => !workload.declared);
-  if (options.inventory === true) return draft(undeclared);
+  if (options.inventory === true) return draft(context, undeclared);
   return {
     value,
     text: (ui) => workloadsText(value, ui),
@@ -39,7 +39,7 @@ export const workloads: Verb<WorkloadsOptions> = async (context, _args, options)
 };
 
 /** Made for a file: people correct it and apply it. */
-async function draft(undeclared: readonly WorkloadView[]): Promise<Answer> {
+async function draft(context: Context, undeclared: readonly WorkloadView[]): Promise<Answer> {
   const { inventoryDraft } = await import("@bulkhead/workbench");
   const text = inventoryDraft(undeclared);
   return {
@@ -47,7 +47,7 @@ async function draft(undeclared: readonly WorkloadView[]): Promise<Answer> {
     text: () =>
       text === ""
         ? "# every workload is in an Inventory already\n"
-        : `${text}# next: correct the labels, then bulkhead apply inventory.yaml\n`,
+        : `${text}# next: correct the labels, then ${context.hint("apply inventory.yaml")}\n`,
     next: [],
     exitCode: 0,
   };
