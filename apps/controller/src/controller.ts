@@ -141,6 +141,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     log,
     namer: () => keeper.namer,
     ruleOf: (cookie) => rules.get(cookie),
+    denial: (flow) => referee.denial(flow, now()),
     onFlows: examine,
   });
 

@@ -43,6 +43,10 @@ function set() {
     log: pino({ level: "silent" }),
     namer: () => namer,
     ruleOf: (cookie) => (cookie === "0badcafe" ? "Policy/shop/db#ingress" : undefined),
+    denial: ({ connections }) =>
+      connections === 0
+        ? { verdict: "dropped", rule: "Policy/shop/db#ingress", direction: "ingress" }
+        : null,
     onFlows: (flows) => void seen.push(...flows),
   });
   const take = (sequence: number, records: readonly ObservedRecord[]) =>
@@ -62,6 +66,18 @@ it("names both ends and the rule, and acknowledges after storing", async () => {
   });
   expect(acknowledged).toEqual([1]);
   expect(seen).toHaveLength(1);
+});
+
+it("stores later news of a connection as dropped when it is denied by now", async () => {
+  const { intake, take, stored, seen } = set();
+  take(1, [record({ connections: 0 }), record()]);
+  await intake.flush();
+  const expected = [
+    { verdict: "dropped", rule: "Policy/shop/db#ingress" },
+    { verdict: "forwarded" },
+  ];
+  expect(stored[0]?.flows).toMatchObject(expected);
+  expect(seen).toMatchObject(expected);
 });
 
 it("shows a batch that is sent again only once", async () => {

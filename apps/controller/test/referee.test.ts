@@ -99,3 +99,56 @@ it("says nothing while a change is under way", () => {
   };
   expect(referee.judge(flow, later)).toBeNull();
 });
+
+describe("later news of a connection", () => {
+  const { reading, world } = shop([POLICY]);
+  const name = createNamer(world, []);
+  const referee = new Referee();
+  const news: Flow = {
+    source: name("10.9.0.12"),
+    destination: name("10.9.0.11"),
+    protocol: 6,
+    port: 5432,
+    sourcePort: 1,
+    verdict: "forwarded",
+    start: later,
+    end: later,
+    connections: 0,
+    established: 0,
+    failed: 0,
+    bytes: 60,
+    packets: 1,
+  };
+  const denial = (more: Partial<Flow> = {}, held: Referee = referee) =>
+    held.denial({ ...news, ...more }, later);
+  referee.adopt({ set: reading.set, index: world.index, since });
+
+  it("is dropped where the policy in force denies it, with the rule", () => {
+    const dropped = { verdict: "dropped", direction: "egress", rule: "Policy/shop/shut#egress" };
+    expect(denial()).toEqual(dropped);
+    expect(denial({ start: since - 10 })).toEqual(dropped);
+  });
+
+  it("stays as it is where the policy allows it, or only audits", () => {
+    expect(denial({ source: name("10.9.0.10") })).toBeNull();
+    const audited = shop([POLICY], "audit");
+    const only = new Referee();
+    only.adopt({ set: audited.reading.set, index: audited.world.index, since });
+    expect(denial({}, only)).toBeNull();
+  });
+
+  it("stays as it is when it may be of the time before the policy, or while that changes", () => {
+    expect(denial({ end: since - 1 })).toBeNull();
+    expect(denial({ end: since + 1000 })).toBeNull();
+    const changing = new Referee();
+    changing.adopt({ set: reading.set, index: world.index, since });
+    changing.suspend();
+    expect(denial({}, changing)).toBeNull();
+  });
+
+  it("stays as it is when it tells a beginning, an answer, or an end alone", () => {
+    expect(denial({ connections: 1 })).toBeNull();
+    expect(denial({ established: 1 })).toBeNull();
+    expect(denial({ failed: 1, packets: 0, bytes: 0 })).toBeNull();
+  });
+});

@@ -8,6 +8,7 @@ import type { Flow } from "@bulkhead/model";
 import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
 import type { Namer } from "../world/naming.ts";
+import type { Denial } from "./referee.ts";
 
 export interface IntakeDeps {
   readonly store: FlowStore;
@@ -15,6 +16,8 @@ export interface IntakeDeps {
   readonly namer: () => Namer;
   /** Rule or block id of a cookie. */
   readonly ruleOf: (cookie: string) => string | undefined;
+  /** How the policy in force denies what is only known from counters. */
+  readonly denial: (flow: Flow) => Denial | null;
   /** Sees every flow once, before it is stored. */
   readonly onFlows: (flows: readonly Flow[]) => void;
 }
@@ -88,12 +91,14 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   function named(record: ObservedRecord): Flow {
     const name = deps.namer();
     const rule = record.cookie === undefined ? undefined : deps.ruleOf(record.cookie);
-    return {
+    const flow: Flow = {
       ...record,
       source: name(record.source),
       destination: name(record.destination),
       ...(rule === undefined ? {} : { rule }),
     };
+    const denial = deps.denial(flow);
+    return denial === null ? flow : { ...flow, ...denial };
   }
 
   return {

@@ -1,9 +1,17 @@
 /**
  * The reference watches the kernel: every observed flow is decided again by `decide`, and a verdict that differs is
- * reported. Each distinct flow is decided once for a given policy and inventory, so this costs a map look-up per record.
+ * reported. What connection tracking counts of a connection that is cut by now gets its true verdict here. Each distinct
+ * flow is decided once for a given policy and inventory, so this costs a map look-up per record.
  */
 import { decide, type InventoryIndex } from "@bulkhead/engine";
-import { formatPort, ICMPV6, type Flow, type FlowVerdict, type PolicySet } from "@bulkhead/model";
+import {
+  formatPort,
+  ICMPV6,
+  type Flow,
+  type FlowQuery,
+  type FlowVerdict,
+  type PolicySet,
+} from "@bulkhead/model";
 
 export interface Judged {
   readonly set: PolicySet;
@@ -14,20 +22,45 @@ export interface Judged {
 
 /** The kernel's first packets and our clock are this far apart at most. */
 const SETTLING_MS = 1500;
+/** News of connections tells what happened since the news before: up to a reading of the table's later, and those take time. */
+const NEWS_MS = SETTLING_MS + 1500;
 const MAX_REMEMBERED = 200_000;
+
+/** How a flow is denied: its verdict, and what denied it. */
+export type Denial = Pick<Flow, "verdict" | "rule" | "direction">;
 
 export class Referee {
   #judged: Judged | null = null;
   #known = new Map<string, string | null>();
+  #denials = new Map<string, Denial | null>();
 
   adopt(judged: Judged): void {
     this.#judged = judged;
     this.#known = new Map();
+    this.#denials = new Map();
   }
 
   /** While a change is under way the kernel may hold the old or the new. */
   suspend(): void {
     this.#judged = null;
+  }
+
+  /**
+   * Connection tracking goes on counting what a live connection sends, also when a policy drops all of it since. How the
+   * policy in force denies such later news; null when it does not, or when the news may be of the time before it.
+   */
+  denial(flow: Flow, now: number): Denial | null {
+    const judged = this.#judged;
+    const later = flow.connections === 0 && flow.established === 0 && flow.packets > 0;
+    if (judged === null || flow.verdict !== "forwarded" || !later) return null;
+    if (flow.end < judged.since + NEWS_MS || isExempt(flow)) return null;
+    const key = `${flow.source.address} ${flow.destination.address} ${flow.protocol} ${flow.port}`;
+    const known = this.#denials.get(key);
+    if (known !== undefined) return known;
+    const denial = denialOf(judged, flow, now);
+    if (this.#denials.size >= MAX_REMEMBERED) this.#denials.clear();
+    this.#denials.set(key, denial);
+    return denial;
   }
 
   /** What is wrong with the verdict, in a sentence; null when nothing is. */
@@ -46,13 +79,26 @@ export class Referee {
   }
 }
 
-function examine({ set, index }: Judged, flow: Flow, now: number): string | null {
-  const query = {
-    source: flow.source.address,
-    destination: flow.destination.address,
-    protocol: flow.protocol,
-    port: flow.port,
+function queryOf({ source, destination, protocol, port }: Flow): FlowQuery {
+  return { source: source.address, destination: destination.address, protocol, port };
+}
+
+function denialOf({ set, index }: Judged, flow: Flow, now: number): Denial | null {
+  const { egress, ingress } = decide(set, index, queryOf(flow), { now, view: "live" });
+  // A packet meets the egress verdict first.
+  const denied = [egress, ingress].find(({ verdict }) => verdict !== "allow");
+  if (denied === undefined) return null;
+  const { verdict, direction, determinedBy: by } = denied;
+  const rule = by.kind === "rule" ? by.rule : by.kind === "isolation" ? by.block : undefined;
+  return {
+    verdict: verdict === "reject" ? "rejected" : "dropped",
+    direction,
+    ...(rule === undefined ? {} : { rule }),
   };
+}
+
+function examine({ set, index }: Judged, flow: Flow, now: number): string | null {
+  const query = queryOf(flow);
   const live = decide(set, index, query, { now, view: "live" }).verdict;
   const shadow = decide(set, index, query, { now, view: "shadow" }).verdict;
   const expected: readonly FlowVerdict[] =
