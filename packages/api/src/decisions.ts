@@ -98,6 +98,13 @@ export const explainAnswerSchema = z.object({
   /** How the two ends' workloads stand: a deny cuts only in `enforce`. */
   modes: z.object({ from: z.string().optional(), to: z.string().optional() }),
   paths: z.array(explainPathSchema),
+  /** Allowed now, but not once what only audits is enforced: what holds then, and what denies first. */
+  audit: z
+    .object({
+      verdict: z.enum(["drop", "reject", "mixed"]),
+      determinedBy: determinantSchema,
+    })
+    .optional(),
   /** For a deny: native resources whose application allows the flow, and no proper part of which does. */
   smallestChange: z
     .object({

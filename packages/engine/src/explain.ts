@@ -2,8 +2,7 @@
 import type { Decision, FlowQuery, PolicySet } from "@bulkhead/model";
 import { decide } from "./decide.ts";
 import type { InventoryIndex } from "./inventory-index.ts";
-import type { DecideOptions } from "./judge-stage.ts";
-import { smallestChange, type SmallestChange } from "./smallest-change.ts";
+import { smallestChange, type ExplainOptions, type SmallestChange } from "./smallest-change.ts";
 import { traceDirection, type DirectionTrace } from "./trace.ts";
 
 export interface Explanation {
@@ -19,7 +18,7 @@ export function explain(
   set: PolicySet,
   index: InventoryIndex,
   query: FlowQuery,
-  options: DecideOptions,
+  options: ExplainOptions,
 ): Explanation {
   return {
     query,

@@ -30,9 +30,12 @@ const INSTANCE_LABELS = new Set([
   "apps.kubernetes.io/pod-index",
 ]);
 
+/** An end as a person named it: `atLarge` when that was the world itself, and the address only stands for it. */
+export type End = Place & { readonly atLarge?: boolean };
+
 export interface Ends {
-  readonly source: Place;
-  readonly destination: Place;
+  readonly source: End;
+  readonly destination: End;
 }
 
 export function singleCidr({ address, family }: Place): Cidr {
@@ -46,14 +49,14 @@ export function stableSelector({ labels }: Workload): Selector | null {
   return selectorOf(stable.map(([key, value]) => ({ key, operator: "In", values: [value] })));
 }
 
-function peerManifest(place: Place, namespace: string): PeerManifest {
+function peerManifest(place: End, namespace: string): PeerManifest {
   switch (place.kind) {
     case "workload":
       return selection(place.workload, namespace);
     case "host":
       return { entity: "host" };
     case "world":
-      return { cidr: singleCidr(place) };
+      return place.atLarge === true ? { entity: "world" } : { cidr: singleCidr(place) };
   }
 }
 
@@ -125,6 +128,8 @@ function nameOf({ source, destination }: Ends, { protocol, port }: FlowQuery): s
     .replace(/-$/, "");
 }
 
-function endName(place: Place): string {
-  return place.workload?.name ?? (place.kind === "host" ? "host" : place.address);
+function endName(place: End): string {
+  if (place.kind === "workload") return place.workload.name;
+  if (place.kind === "host") return "host";
+  return place.atLarge === true ? "world" : place.address;
 }

@@ -18,7 +18,7 @@ import type {
   Workload,
 } from "@bulkhead/model";
 import { decide } from "./decide.ts";
-import type { InventoryIndex, Place } from "./inventory-index.ts";
+import type { InventoryIndex } from "./inventory-index.ts";
 import type { DecideOptions } from "./judge-stage.ts";
 import type { WorkloadPeer } from "./matching.ts";
 import {
@@ -27,6 +27,7 @@ import {
   oneEnd,
   singleCidr,
   stableSelector,
+  type End,
   type Ends,
 } from "./proposed-manifests.ts";
 
@@ -46,19 +47,29 @@ export type SmallestChange =
       readonly reason: string;
     };
 
+export interface ExplainOptions extends DecideOptions {
+  /** Ends of the query that stand for the world at large: what is proposed then speaks of all of it. */
+  readonly atLarge?: readonly ("source" | "destination")[];
+}
+
 const APPLICATION: StageId = "application";
 const EXCEPTION: StageId = "exception";
 const METADATA: StageId = "metadata";
+
 /** Null when the flow is allowed already. */
 export function smallestChange(
   set: PolicySet,
   index: InventoryIndex,
   query: FlowQuery,
-  options: DecideOptions,
+  options: ExplainOptions,
 ): SmallestChange | null {
   const denied = deniedEnds(set, index, query, options);
   if (denied.length === 0) return null;
-  const ends = { source: index.at(query.source), destination: index.at(query.destination) };
+  const end = (side: "source" | "destination"): End => ({
+    ...index.at(query[side]),
+    atLarge: options.atLarge?.includes(side) === true,
+  });
+  const ends = { source: end("source"), destination: end("destination") };
   const nameless = [ends.source, ends.destination].find(
     ({ workload }) => workload !== undefined && stableSelector(workload) === null,
   );
@@ -127,7 +138,7 @@ function name(by: Determinant): string {
 
 /** The blocks that an Intent or an Exception between these ends stands for. */
 function endBlocks(ends: Ends, { protocol, port }: FlowQuery): Block[] {
-  const block = (direction: Direction, subject: Place, peer: Place): Block[] => {
+  const block = (direction: Direction, subject: End, peer: End): Block[] => {
     if (subject.kind !== "workload") return [];
     const id = `smallest-change#${direction}`;
     const source = { file: "-", line: 1, column: 1 };
@@ -183,14 +194,16 @@ function grants(block: Block): Block[] {
     : [{ ...block, id: `${block.id}/grant`, order: [0], isolates: false, rules }];
 }
 
-function peerOf(place: Place): Peer {
+function peerOf(place: End): Peer {
   switch (place.kind) {
     case "workload":
       return workloadPeer(place.workload);
     case "host":
       return { kind: "entity", entity: "host" };
     case "world":
-      return { kind: "cidr", cidr: singleCidr(place), except: [], matchesWorkloads: true };
+      return place.atLarge === true
+        ? { kind: "entity", entity: "world" }
+        : { kind: "cidr", cidr: singleCidr(place), except: [], matchesWorkloads: true };
   }
 }
 

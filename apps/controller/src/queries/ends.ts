@@ -8,6 +8,8 @@ export interface NamedEnd {
   readonly name: string;
   readonly addresses: readonly IpAddress[];
   readonly workload?: Workload;
+  /** The world itself was named: the addresses only stand for it. */
+  readonly atLarge?: true;
 }
 
 /** Documentation addresses (RFC 5737, RFC 3849): nobody's, so they stand for the world at large. */
@@ -26,6 +28,7 @@ export function resolveEnd(text: string, world: World, sets: readonly NamedSet[]
   if (text === "world")
     return {
       name: "world",
+      atLarge: true,
       addresses: SOMEWHERE.filter((one) => world.index.at(one).kind === "world"),
     };
   const workload = findWorkload(text, world);

@@ -1,8 +1,16 @@
 /** Why a connection is allowed or denied, for every pair of addresses its ends have, and what would allow it. */
 import { ApiFailure, type ExplainAnswer, type ExplainQuery, type TraceStep } from "@bulkhead/api";
-import { explain, type DirectionTrace, type Explanation } from "@bulkhead/engine";
+import { decide, explain, type DirectionTrace, type Explanation } from "@bulkhead/engine";
 import { printResources } from "@bulkhead/dialects";
-import { ICMP, ICMPV6, parseIp, parsePort, type Edge, type Mode } from "@bulkhead/model";
+import {
+  ICMP,
+  ICMPV6,
+  parseIp,
+  parsePort,
+  type Decision,
+  type Edge,
+  type Mode,
+} from "@bulkhead/model";
 import type { InForce } from "../policy/change.ts";
 import type { World } from "../world/world.ts";
 import { resolveEnd, type NamedEnd } from "./ends.ts";
@@ -30,16 +38,20 @@ export async function explainFlow(
   const from = resolveEnd(query.from, world, sets);
   const to = resolveEnd(query.to, world, sets);
   const { protocol, port } = portOf(query.port, to);
-  const explained = pairs(from, to).map(([source, destination]) => ({
-    source,
-    destination,
-    explanation: explain(
-      inForce.reading.set,
-      world.index,
-      { source, destination, protocol, port },
-      { now, view },
-    ),
-  }));
+  const { set } = inForce.reading;
+  const atLarge = [
+    ...(from.atLarge ? ["source" as const] : []),
+    ...(to.atLarge ? ["destination" as const] : []),
+  ];
+  const explained = pairs(from, to).map(([source, destination]) => {
+    const flow = { source, destination, protocol, port };
+    return {
+      source,
+      destination,
+      explanation: explain(set, world.index, flow, { now, view, atLarge }),
+      shadow: decide(set, world.index, flow, { now, view: "shadow" }),
+    };
+  });
   if (explained.length === 0) {
     throw new ApiFailure(
       "bad-request",
@@ -73,6 +85,9 @@ export async function explainFlow(
       decision: explanation.decision,
       trace: [...stepsOf(explanation.egress), ...stepsOf(explanation.ingress)],
     })),
+    ...(verdict === "allow" && verdicts.size === 1 && view === "live"
+      ? auditOf(explained.map(({ shadow }) => shadow))
+      : {}),
     ...changeOf(change),
     seen: {
       connections: edges.reduce((sum, edge) => sum + edge.connections, 0),
@@ -159,6 +174,17 @@ function stepsOf({ direction, stages, exemption }: DirectionTrace): TraceStep[] 
       })),
     ]),
   );
+}
+
+/** What is allowed only because the policies that would deny it are not enforced. */
+function auditOf(shadows: readonly Decision[]): Pick<ExplainAnswer, "audit"> {
+  const denied = shadows.find(({ verdict }) => verdict !== "allow");
+  if (denied === undefined) return {};
+  const { egress, ingress } = denied;
+  const { determinedBy } = egress.verdict === "allow" ? ingress : egress;
+  const kind = denied.verdict === "reject" ? "reject" : "drop";
+  const same = shadows.every(({ verdict }) => verdict === denied.verdict);
+  return { audit: { verdict: same ? kind : "mixed", determinedBy } };
 }
 
 function changeOf(

@@ -1,0 +1,81 @@
+/** What `explain` answers with: a proposal that speaks of what was named, and what audit would do once enforced. */
+import { describe, expect, it } from "vitest";
+import { explainAnswerSchema } from "@bulkhead/api";
+import { explainFlow } from "../src/queries/explain.ts";
+import { buildWorld } from "../src/world/world.ts";
+import { held, INVENTORY, NOW, reading, SHOP } from "./fixtures.ts";
+import { POLICY } from "./lab.ts";
+
+type File = typeof POLICY;
+
+const SHUT: File = {
+  name: "shut.yaml",
+  text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: shut-all, namespace: shop }
+spec: { subject: "app", egress: [], ingress: [] }
+`,
+};
+
+async function explained(
+  files: readonly File[],
+  [from, to, port]: readonly [string, string, string],
+  mode: "audit" | "enforce" = "enforce",
+  view: "live" | "shadow" = "live",
+) {
+  const all = [INVENTORY, ...files];
+  const read = reading(all, mode);
+  const inForce = { revision: 1, record: null, held: held(all, mode), reading: read };
+  const world = buildWorld(read.declared, SHOP);
+  const edges = () => Promise.resolve([]);
+  const context = { inForce, world, modes: {}, now: NOW, edges };
+  return explainAnswerSchema.parse(await explainFlow({ from, to, port, view }, context));
+}
+
+describe("the world, named as such", () => {
+  it.each([
+    ["web", "world", "443/tcp", "to:"],
+    ["world", "db", "5432/tcp", "from:"],
+  ] as const)("%s → %s: proposes the world, and that allows it", async (from, to, port, key) => {
+    const question = [from, to, port] as const;
+    const before = await explained([SHUT], question);
+    expect(before.verdict).toBe("drop");
+    const text = before.smallestChange?.text ?? "";
+    expect(text).toContain(key);
+    expect(text).toContain("entity: world");
+    expect(text).not.toMatch(/198\.51\.100|2001:db8/);
+    const after = [SHUT, { name: "change.yaml", text }];
+    expect((await explained(after, question)).verdict).toBe("allow");
+    // Any other address of it as well, but never one that hands out credentials.
+    if (to !== "world") return;
+    expect((await explained(after, [from, "203.0.113.9", port])).verdict).toBe("allow");
+    expect((await explained(after, [from, "169.254.169.254", port])).verdict).toBe("drop");
+  });
+
+  it("is left alone when an address was named", async () => {
+    const { smallestChange } = await explained([SHUT], ["web", "203.0.113.9", "443/tcp"]);
+    expect(smallestChange?.text).toContain("203.0.113.9/32");
+  });
+});
+
+describe("audit", () => {
+  const forbidden = ["evil", "db", "5432/tcp"] as const;
+
+  it("tells with an allow what would deny once enforced", async () => {
+    const answer = await explained([POLICY], forbidden, "audit");
+    expect(answer).toMatchObject({
+      verdict: "allow",
+      audit: { verdict: "drop", determinedBy: { kind: "isolation" } },
+    });
+    expect(answer.smallestChange).toBeUndefined();
+  });
+
+  it("says nothing where nothing would change", async () => {
+    const silent = [
+      explained([POLICY], ["web", "db", "5432/tcp"], "audit"),
+      explained([POLICY], forbidden, "audit", "shadow"),
+      explained([POLICY], forbidden, "enforce"),
+    ];
+    for (const answer of await Promise.all(silent)) expect(answer).not.toHaveProperty("audit");
+  });
+});
