@@ -13,7 +13,7 @@ export function explainText(answer: ExplainAnswer, ui: Ui): string {
   const head = `${decisionVerdict(answer.verdict, style)}  ${style.bold(`${answer.from} → ${answer.to} ${portText(answer)}`)}  ${style.dim(`revision ${answer.revision}`)}\n`;
   const paths = distinct(answer.paths);
   const body = paths.map((path) => pathText(path, paths.length > 1, ui)).join("");
-  return `${head}${body}${modesText(answer, ui)}${seenText(answer, ui)}${changeText(answer, ui)}`;
+  return `${head}${body}${modesText(answer, ui)}${auditText(answer, ui)}${seenText(answer, ui)}${changeText(answer, ui)}`;
 }
 
 /** With its protocol, whatever was typed. */
@@ -71,6 +71,15 @@ function modesText(answer: ExplainAnswer, ui: Ui): string {
   const { from, to } = answer.modes;
   if (from === "enforce" || to === "enforce") return "";
   return ui.style.dim("  nothing is dropped: neither end is in enforce\n");
+}
+
+/** What would be cut once audit becomes enforce, and how to ask for the whole of it. */
+function auditText({ audit, from, to, port }: ExplainAnswer, ui: Ui): string {
+  if (audit === undefined) return "";
+  const done = { drop: "dropped", reject: "rejected", mixed: "cut for some addresses" };
+  const by = determinantText(audit.determinedBy);
+  const what = ui.style.yellow(`allowed; would be ${done[audit.verdict]} by ${by} once enforced`);
+  return `  ${what}\n  ${ui.style.dim(`\`bulkhead explain ${from} ${to} ${port} --shadow\` tells how`)}\n`;
 }
 
 function seenText(answer: ExplainAnswer, ui: Ui): string {
