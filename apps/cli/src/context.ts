@@ -1,6 +1,7 @@
 /** What a verb has of its surroundings: streams, environment, clock, where the state is, and how answers are to look. */
 import type { ApiClient } from "@bulkhead/api";
 import { badInput } from "./failure.ts";
+import { orInterrupted } from "./interruption.ts";
 import { styleFor } from "./ui/style.ts";
 import type { Ui } from "./ui/ui.ts";
 
@@ -71,7 +72,12 @@ export function createContext(around: Surroundings, options: CommonOptions): Con
         import("@bulkhead/api"),
         import("node:path"),
       ]);
-      return createApiClient({ socketPath: path.join(state, "api.sock") });
+      const client = createApiClient({ socketPath: path.join(state, "api.sock") });
+      return {
+        ...client,
+        call: (route, request, given) =>
+          orInterrupted(around.signal, client.call(route, request, given)),
+      };
     },
   };
 }

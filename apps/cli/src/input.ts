@@ -4,11 +4,12 @@ import { join } from "node:path";
 import type { PolicyFileInput } from "@bulkhead/api";
 import type { Context } from "./context.ts";
 import { badInput } from "./failure.ts";
+import { orInterrupted } from "./interruption.ts";
 
 const POLICY_FILE = /\.(ya?ml|json)$/;
 
 export async function readPolicyFiles(
-  context: Pick<Context, "stdin">,
+  context: Pick<Context, "stdin" | "signal">,
   paths: readonly string[],
 ): Promise<PolicyFileInput[]> {
   const files: PolicyFileInput[] = [];
@@ -16,7 +17,7 @@ export async function readPolicyFiles(
   const problems: string[] = [];
   for (const path of paths) {
     if (path === "-") {
-      files.push({ name: "-", text: await readAll(context.stdin) });
+      files.push({ name: "-", text: await orInterrupted(context.signal, readAll(context.stdin)) });
       continue;
     }
     try {

@@ -20,7 +20,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const code = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,
@@ -28,3 +28,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   now: () => Date.now(),
   signal: interrupted.signal,
 });
+process.exitCode = code;
+// What was waited for may never come.
+if (code === 130) process.exit();

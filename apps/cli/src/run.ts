@@ -1,7 +1,7 @@
 /** One call of the command line, from arguments to exit code: every failure ends here and is told once, in one shape. */
 import { CommanderError } from "commander";
 import type { Surroundings } from "./context.ts";
-import { CliFailure, type ExitCode } from "./failure.ts";
+import { CliFailure, Interrupted, type ExitCode } from "./failure.ts";
 import { createProgram } from "./program.ts";
 import { nearest } from "./ui/spell.ts";
 import { harmless, styleFor } from "./ui/style.ts";
@@ -55,7 +55,12 @@ async function toFailure(
     return { ...plain, exitCode: 2, code: "bad-usage", ...commanderWords(error, verbs, args) };
   }
   if (error instanceof CliFailure) {
-    const code = error.exitCode === 3 ? "cannot-run" : "bad-input";
+    const code =
+      error instanceof Interrupted
+        ? "interrupted"
+        : error.exitCode === 3
+          ? "cannot-run"
+          : "bad-input";
     return { ...plain, exitCode: error.exitCode, code, message: error.message, help: error.help };
   }
   const { ApiFailure } = await import("@bulkhead/api");
@@ -116,6 +121,10 @@ function tell(
     return exitCode;
   }
   const style = styleFor(around.stderr, around.env);
+  if (code === "interrupted") {
+    around.stderr.write(harmless(`${message}${help === undefined ? "" : `: ${help}`}\n`));
+    return exitCode;
+  }
   if (details !== undefined) around.stderr.write(harmless(`${details}\n`));
   around.stderr.write(harmless(`${style.red("error:")} ${message}\n`));
   if (help !== undefined) around.stderr.write(harmless(`${style.dim("help:")} ${help}\n`));

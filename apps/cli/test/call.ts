@@ -11,7 +11,8 @@ export interface Called {
 
 export interface CallOptions {
   readonly state?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Promise<string>;
+  readonly signal?: AbortSignal;
   /** `none`: a file or a pipe. */
   readonly columns?: number | "none";
   readonly tty?: boolean;
@@ -32,11 +33,11 @@ export async function call(args: readonly string[], options: CallOptions = {}): 
       ...options.env,
     },
     now: () => NOW,
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
   });
   return { code, stdout, stderr };
 }
 
-async function* inputOf(text: string): AsyncGenerator<string> {
-  yield text;
+async function* inputOf(text: string | Promise<string>): AsyncGenerator<string> {
+  yield await text;
 }

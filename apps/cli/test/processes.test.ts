@@ -1,6 +1,14 @@
 /** Marks of processes, back-off, and who owns a state directory: what `up` and `down` rely on. */
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -12,6 +20,7 @@ import {
   layoutOf,
   strangersDirectory,
 } from "../src/process/layout.ts";
+import { guardedByAnotherSince } from "../src/process/other-guard.ts";
 import { withLock } from "../src/process/lock.ts";
 import {
   endProcesses,
@@ -32,6 +41,24 @@ beforeEach(() => {
 
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
+});
+
+describe("another guard", () => {
+  const lock = (): string => join(folder, `agent-${statSync("/proc/self/ns/net").ino}.lock`);
+
+  it.each<readonly [string, string, number, boolean]>([
+    ["has held it all along", `${process.pid}\n`, 5000, true],
+    ["came later", `${process.pid}\n`, -5000, false],
+    ["has died", "4194305\n", 5000, false],
+    ["is on its way", "", 5000, false],
+  ])("that %s", (_, text, later, expected) => {
+    writeFileSync(lock(), text);
+    expect(guardedByAnotherSince(Date.now() + later, folder)).toBe(expected);
+  });
+
+  it("that is none", () => {
+    expect(guardedByAnotherSince(Date.now(), folder)).toBe(false);
+  });
 });
 
 describe("a mark", () => {

@@ -1,5 +1,5 @@
 /** `up` and `down` for real, in a network namespace of their own: started, killed in every way, taken down, purged. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -159,6 +159,30 @@ describe("up and down", () => {
     expect(elsewhere.stderr).toContain("another network namespace");
   });
 
+  it("goes on when `up` is interrupted, and says so", async () => {
+    expect((await bulkheadWithin("down")).code).toBe(0);
+    const up = spawn("nsenter", [
+      `--net=/run/netns/${host}`,
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      main,
+      "up",
+      "--state",
+      state,
+    ]);
+    let stderr = "";
+    up.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    await until(async () => alive("supervisor"), 10_000);
+    up.kill("SIGINT");
+    const code = await new Promise((resolve) => {
+      up.once("close", resolve);
+    });
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/^interrupted: it goes on in the background, pid \d+; /);
+    expect(stderr).toContain(`\`bulkhead --state ${state} down\` ends it`);
+    expect((await bulkheadWithin("up")).stdout).toContain("Already running");
+  });
+
   it("says at once that somebody else guards this namespace, and leaves nothing behind", async () => {
     const other = join(folder, "other");
     const started = Date.now();
@@ -167,7 +191,11 @@ describe("up and down", () => {
     expect(second.stderr).toContain("ends again and again");
     expect(second.stderr).toContain("already guards this network namespace");
     expect(Date.now() - started).toBeLessThan(25_000);
-    expect(readdirSync(join(other, "run"))).toEqual(["guarded"]);
+    expect(readdirSync(join(other, "run"))).toEqual([]);
+    const purged = await bulkheadWithin("down", "--purge", "--yes", "--state", other, "-o", "json");
+    expect(purged.code).toBe(0);
+    expect(JSON.parse(purged.stdout)).toMatchObject({ kernel: "nothing", purged: true });
+    expect(existsSync(other)).toBe(false);
     expect(pid("agent")).toBeGreaterThan(1);
   });
 

@@ -39,7 +39,15 @@ export const down: Verb<DownOptions> = async (context, _args, options) => {
     );
   }
   if (options.purge === true) await askBeforePurge(context, layout, options);
-  return withLock(layout, () => end(context, layout, options.purge === true));
+  // Half a removal helps nobody: it goes on to its end, and says so.
+  const told = (): unknown =>
+    context.stderr.write("Almost done: this goes on to its end; Ctrl-C again stops it here.\n");
+  context.signal.addEventListener("abort", told, { once: true });
+  try {
+    return await withLock(layout, () => end(context, layout, options.purge === true));
+  } finally {
+    context.signal.removeEventListener("abort", told);
+  }
 };
 
 async function end(context: Context, layout: Layout, purging: boolean): Promise<Answer> {

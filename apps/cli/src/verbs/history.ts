@@ -2,9 +2,10 @@
 import { parseDuration, parseWhole } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { badInput } from "../failure.ts";
+import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { applyText, historyText } from "../views/policies.ts";
-import { authorOf, modeOf } from "./policies.ts";
+import { authorOf, changeGoesOn, modeOf } from "./policies.ts";
 import type { Verb } from "./verb.ts";
 
 export interface RollbackOptions extends CommonOptions {
@@ -46,7 +47,7 @@ export const rollback: Verb<RollbackOptions> = async (context, [wanted], options
     wanted === undefined
       ? await previous(async () => client.call("history", {}))
       : parseWhole(wanted, "a revision");
-  const answer = await withProgress(context, `going back to revision ${revision}`, () =>
+  const goingBack = withProgress(context, `going back to revision ${revision}`, () =>
     client.call("rollback", {
       revision,
       force: options.force === true,
@@ -56,6 +57,7 @@ export const rollback: Verb<RollbackOptions> = async (context, [wanted], options
       ...(confirm === undefined ? {} : { confirmSeconds: Math.max(1, Math.round(confirm / 1000)) }),
     }),
   );
+  const answer = await orInterrupted(context.signal, goingBack, changeGoesOn(context));
   return {
     value: answer,
     text: (ui) => applyText(answer, ui),

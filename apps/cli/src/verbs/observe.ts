@@ -3,7 +3,7 @@ import type { FlowFilter } from "@bulkhead/api";
 import { nextLine, printItem } from "../answer.ts";
 import { parseMoment, parseWhole } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
-import { badInput } from "../failure.ts";
+import { badInput, Interrupted } from "../failure.ts";
 import { resolveName } from "../names.ts";
 import { withProgress } from "../progress.ts";
 import { nearest } from "../ui/spell.ts";
@@ -62,6 +62,8 @@ async function stream(context: Context, filter: FlowFilter, options: ObserveOpti
   } catch (error) {
     if (!context.signal.aborted) throw error;
   }
+  // Ctrl-C is how following ends; a listing is cut short by it.
+  if (!follow && context.signal.aborted) throw new Interrupted();
   if (context.format === "human" || context.format === "wide") {
     context.stdout.write(nextLine(["observe", "suggest -f policy.yaml"], context));
   }

@@ -6,6 +6,7 @@ import { parseDuration, parseMoment } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
+import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { nearest } from "../ui/spell.ts";
 import { applyText, planText, replayText } from "../views/policies.ts";
@@ -72,6 +73,11 @@ export const plan: Verb<ReplayOptions> = async (context, args, options) => {
   };
 };
 
+/** The daemon has the request: hanging up takes nothing back. */
+export function changeGoesOn({ hint }: Context): string {
+  return `the change goes on in the daemon; \`${hint("history")}\` shows it, \`${hint("rollback")}\` undoes it`;
+}
+
 export const apply: Verb<ApplyOptions> = async (context, args, options) => {
   const confirm = options.confirm === undefined ? undefined : parseDuration(options.confirm);
   if (confirm !== undefined && confirm < 1000) {
@@ -86,7 +92,7 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
   const mode = modeOf(options.mode, "audit");
   const files = await readPolicyFiles(context, args);
   const client = await context.client();
-  const answer = await withProgress(context, "applying", () =>
+  const applying = withProgress(context, "applying", () =>
     withFiles(files, () =>
       client.call("apply", {
         files,
@@ -100,6 +106,11 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
         ...(confirm === undefined ? {} : { confirmSeconds: Math.round(confirm / 1000) }),
       }),
     ),
+  );
+  const answer = await orInterrupted(
+    context.signal,
+    applying,
+    options.dryRun === true ? "nothing is changed by a dry run" : changeGoesOn(context),
   );
   await warn(context, answer.diagnostics, files);
   return {

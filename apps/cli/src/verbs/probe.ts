@@ -5,6 +5,7 @@ import { parseWhole } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { CliFailure } from "../failure.ts";
 import { resolveName } from "../names.ts";
+import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { probeText } from "../views/probes.ts";
 import type { Verb } from "./verb.ts";
@@ -30,7 +31,7 @@ export const probe: Verb<ProbeOptions> = async (context, args, options) => {
   };
   const results: ProbeResultView[] = [];
   let summary: ProbeSummary | undefined;
-  await withProgress(context, "probing", async (progress) => {
+  const probing = withProgress(context, "probing", async (progress) => {
     const events: AsyncIterable<ProbeEvent> = client.stream("probe", request, {
       signal: context.signal,
     });
@@ -42,6 +43,7 @@ export const probe: Verb<ProbeOptions> = async (context, args, options) => {
       progress.update(`probing ${event.index + 1} of ${event.total}`);
     }
   });
+  await orInterrupted(context.signal, probing);
   if (summary === undefined) throw new CliFailure(3, "the probes ended without a summary");
   const done = summary;
   const exitCode = done.proven ? 0 : 1;

@@ -2,11 +2,13 @@
 import type { Answer } from "../answer.ts";
 import type { StatusAnswer, WorkloadView } from "@bulkhead/api";
 import type { CommonOptions, Context } from "../context.ts";
-import { badInput, cannotRun } from "../failure.ts";
+import { badInput, cannotRun, Interrupted } from "../failure.ts";
 import {
   endAll,
   findProcesses,
+  forgetNamespace,
   forgetProcesses,
+  guardedNamespace,
   readiness,
   startSupervisor,
   waitForWorkloads,
@@ -21,9 +23,11 @@ import {
   type Layout,
 } from "../process/layout.ts";
 import { lastWords } from "../process/last-words.ts";
+import { guardedByAnotherSince } from "../process/other-guard.ts";
 import { withLock } from "../process/lock.ts";
 import { networkNamespace } from "../process/marks.ts";
 import type { UpAnswer } from "../schemas.ts";
+import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { count } from "../ui/words.ts";
 import { workloadsText } from "../views/workloads.ts";
@@ -60,8 +64,18 @@ export const up: Verb<UpOptions> = async (context, _args, options) => {
 
 async function start(context: Context, layout: Layout): Promise<Answer> {
   const running = await supervisorOf(context, layout);
-  if (running !== undefined) return report(context, layout, running, true);
-  return report(context, layout, startSupervisor(layout.root), false);
+  if (context.signal.aborted) throw new Interrupted();
+  const before = { guarded: guardedNamespace(layout), time: Date.now() };
+  const pid = running ?? startSupervisor(layout.root);
+  const reporting = report(context, layout, pid, running !== undefined, () => {
+    const neverOurs = before.guarded === undefined && guardedByAnotherSince(before.time);
+    if (neverOurs) forgetNamespace(layout);
+  });
+  return orInterrupted(
+    context.signal,
+    reporting,
+    `it goes on in the background, pid ${pid}; \`${context.hint("status")}\` tells how it is, \`${context.hint("down")}\` ends it`,
+  );
 }
 
 /** The pid of the supervisor, if one runs; what a killed one left behind is ended. */
@@ -90,6 +104,7 @@ async function report(
   layout: Layout,
   pid: number,
   already: boolean,
+  afterFailure: () => void,
 ): Promise<Answer> {
   const client = await context.client();
   const started = context.now();
@@ -101,6 +116,7 @@ async function report(
     if (!already) {
       await endAll(layout);
       forgetProcesses(layout);
+      afterFailure();
     }
     throw cannotRun(
       `not ready: ${ready.missing ?? "no status"}`,
