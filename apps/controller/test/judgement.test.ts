@@ -2,25 +2,30 @@
 import { describe, expect, it } from "vitest";
 import { ApiFailure } from "@bulkhead/api";
 import { compileIndexed } from "@bulkhead/engine";
+import type { ChangeSummary, Revision } from "@bulkhead/store";
 import type { HostSession } from "@bulkhead/wire";
-import type { Change } from "../src/policy/change.ts";
+import { mergeGiven, readGiven } from "../src/policy/candidate.ts";
+import type { Change, InForce } from "../src/policy/change.ts";
 import { judge } from "../src/policy/judgement.ts";
 import type { Reading } from "../src/policy/reading.ts";
 import { buildWorld, type Surroundings } from "../src/world/world.ts";
 import { POLICY } from "./lab.ts";
 import { held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
 
+const NO_CHANGES: ChangeSummary = { added: [], changed: [], removed: [], unchanged: [], kept: [] };
+
 function judged(
   text: string,
   more: Partial<Change> = {},
   around: Surroundings = SHOP,
   capacity = 0,
+  now: Partial<InForce> = {},
 ) {
   const after = held([INVENTORY, { name: "p.yaml", text }]);
   const change: Change = {
     kind: "apply",
     held: after,
-    changes: { added: [], changed: [], removed: [], unchanged: [], kept: [] },
+    changes: NO_CHANGES,
     files: [],
     mode: "enforce",
     author: "",
@@ -34,7 +39,7 @@ function judged(
   const before = [INVENTORY];
   try {
     return judge(change, {
-      inForce: { revision: 1, record: null, held: held(before), reading: reading(before) },
+      inForce: { revision: 1, record: null, held: held(before), reading: reading(before), ...now },
       now: NOW,
       worldUnder: ({ declared }: Reading) => buildWorld(declared, around),
       compile: ({ set }, world) => ({
@@ -67,6 +72,23 @@ describe("policy tests", () => {
       code: "tests-failed",
       message: expect.stringContaining("p.yaml:"),
     });
+  });
+
+  it("hint at the Inventory when its removal is why they fail", () => {
+    const own = [{ name: "p.yaml", text: HOLDS }];
+    const before = { held: held([INVENTORY]), reading: reading([INVENTORY]) };
+    const removed = mergeGiven(before.held, readGiven(own), { mode: "enforce", prune: true });
+    const hint = (words: string) => ({
+      code: "tests-failed",
+      help: expect.stringMatching(`^\`Inventory/shop/lab\` ${words}`),
+    });
+    expect(judged("", removed)).toMatchObject(hint("would be removed"));
+
+    const { changes } = mergeGiven(before.held, readGiven([]), { mode: "enforce", prune: true });
+    const now = { held: [], reading: reading([]), record: { changes } as Revision };
+    const later = { held: held(own), changes: NO_CHANGES };
+    expect(judged("", later, SHOP, 0, now)).toMatchObject(hint("was removed with revision 1"));
+    expect(judged(FAILS, {}, SHOP, 0, now)).toHaveProperty("help", undefined);
   });
 
   it("speak of workloads that are not attached as well", () => {

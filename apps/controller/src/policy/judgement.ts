@@ -40,7 +40,9 @@ export function judge(change: Change, context: JudgementContext): Judged {
   });
   const world = context.worldUnder(reading);
   const tests = runPolicyTests(reading.tests, reading.set, testIndex(world), now);
-  if (tests.some(({ passed }) => !passed)) throw testsFailed(tests, diagnostics);
+  if (tests.some(({ passed }) => !passed)) {
+    throw testsFailed(tests, diagnostics, inventoryGone(change, inForce));
+  }
   const notices = cuts(change, reading, world, context);
   const compiled = context.compile(reading, world);
   assertFits(compiled, context.capacity);
@@ -100,7 +102,26 @@ function assertFits(compiled: Compiled, limit: number): void {
   }
 }
 
-function testsFailed(tests: readonly TestResult[], diagnostics: readonly Diagnostic[]): ApiFailure {
+/** Without their Inventory, workloads have other names and no labels: that is why the tests fail, most likely. */
+function inventoryGone(change: Change, { revision, record }: InForce): string | undefined {
+  const help = "give its file as well: it says who the workloads are";
+  const pruned = change.changes.removed.find(isInventory);
+  if (pruned !== undefined) return `\`${pruned}\` would be removed; ${help}`;
+  const gone = record?.changes.removed.find(isInventory);
+  return gone === undefined || change.held.some(({ stored }) => stored.key === gone)
+    ? undefined
+    : `\`${gone}\` was removed with revision ${revision}; ${help}`;
+}
+
+function isInventory(key: string): boolean {
+  return key.startsWith("Inventory/");
+}
+
+function testsFailed(
+  tests: readonly TestResult[],
+  diagnostics: readonly Diagnostic[],
+  help: string | undefined,
+): ApiFailure {
   const failed = tests.filter(({ passed }) => !passed);
   const lines = failed.map(
     ({ test, message, source }) => `${source.file}:${source.line}: ${test}: ${message}`,
@@ -108,6 +129,6 @@ function testsFailed(tests: readonly TestResult[], diagnostics: readonly Diagnos
   return new ApiFailure(
     "tests-failed",
     `${failed.length} of ${tests.length} policy tests fail: nothing was changed\n${lines.join("\n")}`,
-    { diagnostics },
+    { diagnostics, help },
   );
 }
