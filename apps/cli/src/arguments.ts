@@ -23,6 +23,24 @@ export function parseDuration(text: string): number {
   return total;
 }
 
+const DAY_MS = 86_400_000;
+
+/** `--confirm`: with its unit, for a second misread as a minute cuts somebody off; between a second and a day. Seconds. */
+export function parseConfirm(text: string): number {
+  if (/^\d+$/.test(text)) {
+    throw badInput(
+      `\`--confirm ${text}\` has no unit`,
+      `write ${text}s for seconds, ${text}m for minutes`,
+    );
+  }
+  const time = parseDuration(text);
+  if (time < 1000)
+    throw badInput(`\`--confirm ${text}\` is too short to confirm anything`, "give at least 1s");
+  if (time > DAY_MS)
+    throw badInput(`\`--confirm ${text}\` is longer than a day`, "give at most 24h");
+  return Math.round(time / 1000);
+}
+
 /** A duration before now, or a date and time (ISO 8601; UTC unless it says otherwise). Milliseconds since the epoch. */
 export function parseMoment(text: string, now: number): number {
   // Ten digits and more are no duration a person means: seconds, or milliseconds, since the epoch.

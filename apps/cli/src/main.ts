@@ -17,7 +17,8 @@ process.once("SIGINT", () => {
 // `bulkhead observe | head` closes the pipe early: that is no error of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  process.stderr.write(`error: cannot write the answer: ${error.message}\n`);
+  process.exit(3);
 });
 
 const code = await runCli(process.argv.slice(2), {

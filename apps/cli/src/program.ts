@@ -111,6 +111,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/suggest.ts")).suggest,
   )
     .option("-f, --file <file>", "write the policy there and print a summary")
+    .option("--overwrite", "even if the file exists")
     .option("--since <time>", since)
     .option("--until <time>", since)
     .option("-n, --namespace <names>", "only for these namespaces", collect);

@@ -22,9 +22,17 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
     await program.parseAsync([...asked], { from: "user" });
     return exitCode;
   } catch (error) {
+    const [verb, about] = program.args;
+    // Options, but no verb: commander takes that for an error, and shows its help where nobody looks.
+    if (isHelpForWantOfAVerb(error) && verb === undefined) {
+      program.outputHelp();
+      return 0;
+    }
     return tell(
       await toFailure(
-        error,
+        isHelpForWantOfAVerb(error) && about !== undefined
+          ? new CommanderError(1, "commander.unknownCommand", `unknown command '${about}'`)
+          : error,
         program.commands.map((command) => command.name()),
         args,
       ),
@@ -32,6 +40,10 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
       around,
     );
   }
+}
+
+function isHelpForWantOfAVerb(error: unknown): boolean {
+  return error instanceof CommanderError && error.code === "commander.help" && error.exitCode !== 0;
 }
 
 interface Failure {
@@ -99,7 +111,7 @@ function commanderWords(
   if (hint !== undefined)
     return { message, help: `did you mean \`${hint.replaceAll(", ", "`, `")}\`?` };
   if (error.code === "commander.unknownCommand") {
-    const near = nearest(args.find((word) => !word.startsWith("-")) ?? "", verbs);
+    const near = nearest(/`(.*)`/.exec(message)?.[1] ?? "", verbs);
     return {
       message,
       help: near === undefined ? "`bulkhead --help` lists the verbs" : `did you mean \`${near}\`?`,

@@ -1,5 +1,6 @@
 /** What a stranger mistypes, and what is said about it. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiFailure } from "@bulkhead/api";
@@ -83,6 +84,18 @@ describe("a mistake", () => {
     [["history", "two"], "`two` is not a revision", ""],
     [["completion", "zhs"], "no completion for `zhs`", "did you mean `zsh`?"],
     [["schema", "stats"], "no schema is called `stats`", "did you mean `status`?"],
+    [["help", "nosuch"], "unknown command `nosuch`", "`bulkhead --help` lists the verbs"],
+    [["help", "obsrve"], "unknown command `obsrve`", "did you mean `observe`?"],
+    [["--state", "/x", "obsrve"], "unknown command `obsrve`", "did you mean `observe`?"],
+    [["observe", "--follow", "--until", "1h"], "`--follow` has no end", "leave out one"],
+    [["explain", ""], "missing required argument", "bulkhead explain --help"],
+    [["explain", "", "db:5432"], "an end or the port is empty", "explain web db:5432/tcp"],
+    [["apply", "-", "--confirm", "5"], "`--confirm 5` has no unit", "5s for seconds"],
+    [["apply", "-", "--confirm", "100d"], "longer than a day", "at most 24h"],
+    [["rollback", "--confirm", "10ms"], "too short", "at least 1s"],
+    [["suggest", "-f", "/nowhere/x.yaml"], "no folder `/nowhere`", "mkdir -p /nowhere"],
+    [["suggest", "-f", "/tmp"], "`/tmp` is a folder", "name a file in it"],
+    [["suggest", "-f", "/dev/null/x"], "`/dev/null` is no folder", "another file"],
     [["workloads", "shop"], "too many arguments", "bulkhead workloads --help"],
   ])("%j is bad input, and told what to do", async (args, message, help) => {
     const { code, stderr, stdout } = await call(args, { state: controller.state });
@@ -114,6 +127,54 @@ FOLDER/bad.yaml:3:3: error BH0102: unknown field \`subjct\`
 error: the policy has errors
 `);
   });
+});
+
+describe("suggest -f", () => {
+  it("overwrites nothing unasked", async () => {
+    const file = join(folder, "mine.yaml");
+    writeFileSync(file, "mine");
+    const refused = await call(["suggest", "-f", file], { state: controller.state });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("exists already\nhelp: add --overwrite");
+    expect(readFileSync(file, "utf8")).toBe("mine");
+    const asked = await call(["suggest", "-f", file, "--overwrite"], { state: controller.state });
+    expect(asked.code).toBe(0);
+    expect(readFileSync(file, "utf8")).toBe(answers.suggest.files[0]?.text);
+  });
+
+  it("names a loop of symbolic links", async () => {
+    const file = join(folder, "loop.yaml");
+    symlinkSync(file, file);
+    const { code, stderr } = await call(["suggest", "-f", file], { state: controller.state });
+    expect(code).toBe(2);
+    expect(stderr).toContain("is a loop of symbolic links");
+  });
+});
+
+it("options without a verb show the help", async () => {
+  const { code, stdout, stderr } = await call(["-o", "json"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toContain("Usage: bulkhead");
+});
+
+it("a full disk is told in one line", async () => {
+  const child = spawn(
+    "sh",
+    [
+      "-c",
+      'exec "$0" "$1" version > /dev/full',
+      process.execPath,
+      join(import.meta.dirname, "..", "src", "main.ts"),
+    ],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const code = await new Promise((resolve) => {
+    child.once("close", resolve);
+  });
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^error: cannot write the answer: ENOSPC[^\n]*\n$/);
 });
 
 describe("times", () => {

@@ -17,6 +17,9 @@ export const explain: Verb<ExplainOptions> = async (context, args, options) => {
   const [from, to, port] = args;
   if (from === undefined || to === undefined)
     throw badInput("`explain` needs a source and a destination");
+  if ([from, to, port].some((word) => word?.trim() === "")) {
+    throw badInput("an end or the port is empty", "bulkhead explain web db:5432/tcp");
+  }
   const target =
     port === undefined ? parseTarget(to) : { to: to.replace(/^\[(.*)\]$/, "$1"), port };
   const client = await context.client();

@@ -1,5 +1,5 @@
 /** `history`, `rollback` and `confirm`: what was applied, and back to it. */
-import { parseDuration, parseWhole } from "../arguments.ts";
+import { parseConfirm, parseWhole } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { orInterrupted } from "../interruption.ts";
@@ -39,7 +39,7 @@ export const history: Verb<CommonOptions> = async (context, [wanted]) => {
 
 export const rollback: Verb<RollbackOptions> = async (context, [wanted], options) => {
   const client = await context.client();
-  const confirm = options.confirm === undefined ? undefined : parseDuration(options.confirm);
+  const confirmSeconds = options.confirm === undefined ? undefined : parseConfirm(options.confirm);
   if (options.force === true && (options.reason ?? "") === "") {
     throw badInput("`--force` needs a reason", "add --reason 'why this is safe'");
   }
@@ -54,7 +54,7 @@ export const rollback: Verb<RollbackOptions> = async (context, [wanted], options
       reason: options.reason ?? "",
       author: authorOf(context),
       ...(options.mode === undefined ? {} : { mode: modeOf(options.mode, "audit") }),
-      ...(confirm === undefined ? {} : { confirmSeconds: Math.max(1, Math.round(confirm / 1000)) }),
+      ...(confirmSeconds === undefined ? {} : { confirmSeconds }),
     }),
   );
   const answer = await orInterrupted(context.signal, goingBack, changeGoesOn(context));

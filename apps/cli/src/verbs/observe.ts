@@ -29,6 +29,9 @@ export const VERDICTS = ["forwarded", "dropped", "rejected", "audit", "spoofed",
 const DEFAULT_FLOWS = "200";
 
 export const observe: Verb<ObserveOptions> = async (context, _args, options) => {
+  if (options.follow === true && options.until !== undefined) {
+    throw badInput("`--follow` has no end, and `--until` is one", "leave out one of the two");
+  }
   const filter = await filterOf(context, options);
   if (options.follow === true || options.flows === true) return stream(context, filter, options);
   const client = await context.client();

@@ -2,7 +2,7 @@
 import { userInfo } from "node:os";
 import type { PolicyFileInput } from "@bulkhead/api";
 import type { Diagnostic } from "@bulkhead/model";
-import { parseDuration, parseMoment } from "../arguments.ts";
+import { parseConfirm, parseMoment } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
@@ -79,13 +79,7 @@ export function changeGoesOn({ hint }: Context): string {
 }
 
 export const apply: Verb<ApplyOptions> = async (context, args, options) => {
-  const confirm = options.confirm === undefined ? undefined : parseDuration(options.confirm);
-  if (confirm !== undefined && confirm < 1000) {
-    throw badInput(
-      `\`--confirm ${options.confirm}\` is too short to confirm anything`,
-      "give at least 1s",
-    );
-  }
+  const confirmSeconds = options.confirm === undefined ? undefined : parseConfirm(options.confirm);
   if (options.force === true && (options.reason ?? "") === "") {
     throw badInput("`--force` needs a reason", "add --reason 'why this is safe'");
   }
@@ -103,7 +97,7 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
         force: options.force === true,
         reason: options.reason ?? "",
         author: authorOf(context),
-        ...(confirm === undefined ? {} : { confirmSeconds: Math.round(confirm / 1000) }),
+        ...(confirmSeconds === undefined ? {} : { confirmSeconds }),
       }),
     ),
   );

@@ -1,20 +1,25 @@
 /** `bulkhead suggest`: the least policy for what was seen. Without `-f` it is the policy text itself, ready for a pipe. */
-import { writeFile } from "node:fs/promises";
 import type { SuggestAnswer } from "@bulkhead/api";
 import { parseMoment } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
-import { cannotRun } from "../failure.ts";
+import { save, targetOf } from "../save.ts";
 import { withProgress } from "../progress.ts";
 import type { Verb } from "./verb.ts";
 
 export interface SuggestOptions extends CommonOptions {
   readonly file?: string;
+  readonly overwrite?: boolean;
   readonly since?: string;
   readonly until?: string;
   readonly namespace?: readonly string[];
 }
 
 export const suggest: Verb<SuggestOptions> = async (context, _args, options) => {
+  const { file } = options;
+  const target =
+    file === undefined || file === "-"
+      ? undefined
+      : await targetOf(file, options.overwrite === true);
   const client = await context.client();
   const now = context.now();
   const answer = await withProgress(context, "studying what was seen", () =>
@@ -25,8 +30,7 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
     }),
   );
   const text = textOf(answer);
-  const { file } = options;
-  if (file !== undefined && file !== "-") await save(file, text);
+  if (target !== undefined) await save(target, text);
   const { INVENTORY_NEXT, suggestText } = await import("../views/suggest.ts");
   const next = nextOf(answer, file, INVENTORY_NEXT);
   const listed = options.output === "table" || context.format === "wide";
@@ -54,14 +58,4 @@ function nextOf(answer: SuggestAnswer, file: string | undefined, inventory: stri
 
 function textOf(answer: SuggestAnswer): string {
   return answer.files.map((file) => file.text).join("---\n");
-}
-
-async function save(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text);
-  } catch (error) {
-    throw cannotRun(
-      `cannot write \`${file}\`: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
 }

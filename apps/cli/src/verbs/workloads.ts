@@ -4,6 +4,7 @@ import type { Answer } from "../answer.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { workloadsText } from "../views/workloads.ts";
 import { withProgress } from "../progress.ts";
+import { list } from "../ui/words.ts";
 import type { Verb } from "./verb.ts";
 
 export interface WorkloadsOptions extends CommonOptions {
@@ -27,7 +28,10 @@ export const workloads: Verb<WorkloadsOptions> = async (context, _args, options)
   if (options.inventory === true) return draft(context, undeclared);
   return {
     value,
-    text: (ui) => workloadsText(value, ui),
+    text: (ui) =>
+      wanted !== undefined && value.workloads.length === 0 && answer.workloads.length > 0
+        ? noneIn(wanted, answer.workloads)
+        : workloadsText(value, ui),
     next:
       value.workloads.length === 0
         ? ["status"]
@@ -37,6 +41,11 @@ export const workloads: Verb<WorkloadsOptions> = async (context, _args, options)
     exitCode: 0,
   };
 };
+
+function noneIn(wanted: readonly string[], all: readonly WorkloadView[]): string {
+  const namespaces = [...new Set(all.map((workload) => workload.namespace))].toSorted();
+  return `No workload is in namespace ${wanted.join(" or ")}. Namespaces there are: ${list(namespaces, 10)}.\n`;
+}
 
 /** Made for a file: people correct it and apply it. */
 async function draft(context: Context, undeclared: readonly WorkloadView[]): Promise<Answer> {

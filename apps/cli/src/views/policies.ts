@@ -84,7 +84,9 @@ function changes(
         (row, edge) => ({ ...row, edge }),
         (row) => because(row.after),
       );
-  return `${ui.style[colour](`${title}: ${count(rows.length, "edge")}`)}\n${renderTable(shown, CHANGE_COLUMNS, ui)}`;
+  // Addresses of one name are told apart in edges, and not in rows.
+  const folded = shown.length < rows.length ? ` in ${count(shown.length, "row")}` : "";
+  return `${ui.style[colour](`${title}: ${count(rows.length, "edge")}${folded}`)}\n${renderTable(shown, CHANGE_COLUMNS, ui)}`;
 }
 
 const marked = (mark: string, paint: (text: string) => string, names: readonly string[]): string =>
