@@ -138,12 +138,12 @@ function claimTruth(
   });
 }
 
-const MOST_ADDED = 5; // percent of p95: what the product promises
-/** The shop's pages take half a millisecond, for there is neither distance nor disk; nobody feels less than this. */
-const NOT_FELT_US = 250;
-
+/**
+ * Printed and not claimed: on two shared processors the error is larger than what could be claimed, and a claim that
+ * cannot fail says nothing. `make bench` judges latency.
+ */
 export async function latency(demo: Demo, before: Before): Promise<void> {
-  const { lab, screen, claims, figures } = demo;
+  const { lab, screen, figures } = demo;
   screen.heading("Added latency");
   screen.progress("the same requests in the shop and in the reference site");
   await lab.call("users", "start", { perSecond: RATE / 8 });
@@ -161,16 +161,6 @@ export async function latency(demo: Demo, before: Before): Promise<void> {
     screen.figure("  with", `p50 ${us(now.shop.p50)}, p95 ${us(now.shop.p95)}`);
     screen.figure("  added", `p50 ${percent(p50)}, p95 ${percent(p95)}`);
   }
-  const added = addedBy(page, before.page, "p95");
-  const least = added.added - 2 * added.error;
-  const microseconds = (share: number): number => share * page.reference.p95 * 1000;
-  claims.add({
-    id: "latency",
-    claim: "added to the p95 of a page of the shop",
-    measured: `${percent(added)}, ${signed(microseconds(added.added))} µs`,
-    bound: `≤ ${MOST_ADDED} % or ≤ ${NOT_FELT_US} µs, within the error`,
-    holds: page.failed === 0 && (least <= MOST_ADDED / 100 || microseconds(least) <= NOT_FELT_US),
-  });
   figures["latency"] = { before: { page: before.page, bare: before.bare }, page, bare };
 }
 
