@@ -118,6 +118,15 @@ describe("human output", () => {
     expect(stdout).toContain("…");
   });
 
+  it("counts the rows that edges fold into", async () => {
+    const change = answers.replay.newlyDenied[0];
+    if (change === undefined) throw new Error("nothing is denied");
+    const { stdout } = await shown(["replay", POLICY()], {
+      replay: { ...answers.replay, newlyDenied: [change, change, change] },
+    });
+    expect(stdout).toContain("Newly denied: 3 edges in 1 row\n");
+  });
+
   it("cuts no name short in a file or a pipe", async () => {
     const long = `shop/${"long-name-".repeat(20)}end`;
     const first = answers.edges.edges[0];

@@ -1,7 +1,15 @@
 /** `up` and `down` for real, in a network namespace of their own: started, killed in every way, taken down, purged. */
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -291,6 +299,8 @@ describe("up and down", () => {
     expect((await tables()).trim()).toBe("table inet foreign");
     for (const name of ["supervisor", "agent", "controller"] as const)
       expect(alive(name)).toBe(false);
+    const { ino } = statSync(`/run/netns/${host}`);
+    expect(existsSync(`/run/bulkhead/agent-${ino}.lock`)).toBe(false);
   });
 
   it("refuses a directory that is not its own", async () => {

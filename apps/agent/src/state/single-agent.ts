@@ -1,13 +1,15 @@
 /**
  * One agent a network namespace: two would undo each other's rules. The kernel holds the lock for as long as the
- * process lives, however it ends.
+ * process lives, however it ends; the file goes with an orderly end.
  */
 import {
   closeSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -36,19 +38,38 @@ export interface AgentLock {
 export function lockNamespace(folder = "/run/bulkhead"): AgentLock {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const path = join(folder, `agent-${statSync("/proc/self/ns/net").ino}.lock`);
-  // Opened without truncation: until the lock is ours, the pid in it belongs to the other one.
-  const file = openSync(path, "a+", 0o600);
   const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
   const flock = koffi.load("libc.so.6").func("int flock(int, int)") as (
     fd: number,
     how: number,
   ) => number;
-  if (flock(file, LOCK_EX | LOCK_NB) !== 0) {
-    const pid = readFileSync(path, "utf8").trim();
-    closeSync(file);
-    throw new SecondAgentError(pid === "" ? "unknown" : pid);
+  for (;;) {
+    // Opened without truncation: until the lock is ours, the pid in it belongs to the other one.
+    const file = openSync(path, "a+", 0o600);
+    if (flock(file, LOCK_EX | LOCK_NB) !== 0) {
+      const pid = readFileSync(file, "utf8").trim();
+      closeSync(file);
+      throw new SecondAgentError(pid === "" ? "unknown" : pid);
+    }
+    // Its holder may have taken the file away between our opening and our locking: such a lock keeps nobody out.
+    if (!isAt(path, file)) {
+      closeSync(file);
+      continue;
+    }
+    ftruncateSync(file);
+    writeSync(file, `${process.pid}\n`);
+    return {
+      release: () => {
+        // While it is still locked: whoever opened it meanwhile will find it gone, and open the next one.
+        if (isAt(path, file)) rmSync(path);
+        closeSync(file);
+      },
+    };
   }
-  ftruncateSync(file);
-  writeSync(file, `${process.pid}\n`);
-  return { release: () => closeSync(file) };
+}
+
+function isAt(path: string, file: number): boolean {
+  const named = statSync(path, { throwIfNoEntry: false });
+  const opened = fstatSync(file);
+  return named?.ino === opened.ino && named.dev === opened.dev;
 }
