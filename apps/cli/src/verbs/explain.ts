@@ -51,6 +51,7 @@ export const explain: Verb<ExplainOptions> = async (context, args, options) => {
 };
 
 function nextOf(answer: ExplainAnswer, args: readonly string[]): readonly string[] {
+  if (answer.audit !== undefined) return [`explain ${args.join(" ")} --shadow`];
   const change = answer.smallestChange;
   if (change === undefined) return ["observe"];
   const printing = `explain ${args.join(" ")} --change`;
