@@ -4,7 +4,11 @@
 
 export type Totals = { readonly passed: number; readonly failed: number };
 
-type Assertion = { readonly status: string; readonly fullName: string };
+type Assertion = {
+  readonly status: string;
+  readonly fullName: string;
+  readonly failureMessages?: readonly string[];
+};
 
 export type Report = {
   readonly files: readonly {
@@ -36,10 +40,10 @@ export function reportOf(json: string): Report {
   };
 }
 
-/**
- * `runnerOk` is whether the test runner itself exited with 0. The complaints explain each failure
- * that is not simply a failed test (those the runner has printed already).
- */
+/** Enough of a message to know what went wrong when nothing but the end of the output was kept. */
+const MESSAGE_LINES = 6;
+
+/** `runnerOk` is whether the test runner itself exited with 0. The complaints explain each failure. */
 export function totalsOf(
   report: Report,
   runnerOk: boolean,
@@ -59,9 +63,11 @@ export function totalsOf(
         continue;
       }
       failed += 1;
-      if (assertion.status !== "failed") {
-        complaints.push(`not run (${assertion.status}): ${assertion.fullName}`);
-      }
+      complaints.push(
+        assertion.status === "failed"
+          ? `${file.name}: ${assertion.fullName}${beginningOf(assertion.failureMessages ?? [])}`
+          : `not run (${assertion.status}): ${assertion.fullName}`,
+      );
     }
   }
   if (passed + failed === 0) {
@@ -73,4 +79,13 @@ export function totalsOf(
     failed += 1;
   }
   return { totals: { passed, failed }, complaints };
+}
+
+function beginningOf(messages: readonly string[]): string {
+  return messages
+    .join("\n")
+    .split("\n")
+    .slice(0, MESSAGE_LINES)
+    .map((line) => `\n    ${line}`)
+    .join("");
 }

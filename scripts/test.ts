@@ -30,14 +30,19 @@ function run(command: readonly string[]): boolean {
   return result.status === 0;
 }
 
-function runStatic(step: Step): Totals {
+type Outcome = { readonly totals: Totals; readonly complaints: readonly string[] };
+
+function runStatic(step: Step): Outcome {
   announce(step.name);
   const ok = run(step.command);
   console.log(ok ? `${step.name}: ok` : `${step.name}: FAILED`);
-  return { passed: 0, failed: ok ? 0 : 1 };
+  return {
+    totals: { passed: 0, failed: ok ? 0 : 1 },
+    complaints: ok ? [] : [`${step.name}: failed`],
+  };
 }
 
-function runProject(project: (typeof testProjects)[number], reports: string): Totals {
+function runProject(project: (typeof testProjects)[number], reports: string): Outcome {
   announce(`${project} tests`);
   const output = join(reports, `${project}.json`);
   const ok = run([
@@ -49,12 +54,12 @@ function runProject(project: (typeof testProjects)[number], reports: string): To
     `--outputFile.json=${output}`,
   ]);
   if (!existsSync(output)) {
-    console.log(`${project} tests: no report was written`);
-    return { passed: 0, failed: 1 };
+    return {
+      totals: { passed: 0, failed: 1 },
+      complaints: [`${project} tests: no report was written`],
+    };
   }
-  const { totals, complaints } = totalsOf(reportOf(readFileSync(output, "utf8")), ok);
-  for (const complaint of complaints) console.log(`${project} tests: ${complaint}`);
-  return totals;
+  return totalsOf(reportOf(readFileSync(output, "utf8")), ok);
 }
 
 function main(): number {
@@ -64,8 +69,11 @@ function main(): number {
   try {
     const results = staticSteps.map(runStatic);
     if (!only) results.push(...testProjects.map((project) => runProject(project, reports)));
-    const passed = results.reduce((sum, result) => sum + result.passed, 0);
-    const failed = results.reduce((sum, result) => sum + result.failed, 0);
+    const passed = results.reduce((sum, { totals }) => sum + totals.passed, 0);
+    const failed = results.reduce((sum, { totals }) => sum + totals.failed, 0);
+    // Last, since the end of the output is what people look at, and sometimes all that is kept.
+    for (const complaint of results.flatMap(({ complaints }) => complaints))
+      console.log(`\nFAILED ${complaint}`);
     console.log(`\n${Math.round((performance.now() - started) / 1000)} s`);
     if (!only) console.log(`${passed} passed, ${failed} failed`);
     return failed === 0 ? 0 : 1;

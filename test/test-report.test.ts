@@ -2,12 +2,17 @@
 import { describe, expect, it } from "vitest";
 import { reportOf, totalsOf } from "../scripts/test-report.ts";
 
-type Assertion = { readonly status: string; readonly fullName: string };
+type Assertion = {
+  readonly status: string;
+  readonly fullName: string;
+  readonly failureMessages: readonly string[];
+};
 
 function file(status: string, statuses: readonly string[], message = ""): object {
   const assertionResults: readonly Assertion[] = statuses.map((each, index) => ({
     status: each,
     fullName: `case ${index}`,
+    failureMessages: each === "failed" ? ["expected 1 to be 2\nat here"] : [],
   }));
   return { name: "a.test.ts", status, message, assertionResults };
 }
@@ -19,7 +24,10 @@ function totals(files: readonly object[], runnerOk: boolean): ReturnType<typeof 
 describe("totals of a test run", () => {
   it("counts passed and failed tests over all files", () => {
     const run = [file("passed", ["passed", "passed"]), file("failed", ["passed", "failed"])];
-    expect(totals(run, false)).toEqual({ totals: { passed: 3, failed: 1 }, complaints: [] });
+    expect(totals(run, false)).toEqual({
+      totals: { passed: 3, failed: 1 },
+      complaints: ["a.test.ts: case 1\n    expected 1 to be 2\n    at here"],
+    });
   });
 
   it.each(["skipped", "pending", "todo", "disabled"])("counts a %s test as failed", (status) => {

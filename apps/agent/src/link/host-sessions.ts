@@ -1,5 +1,8 @@
-/** SSH sessions on this machine, in whatever network namespace their daemon runs: connections a policy must not cut unasked. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+/**
+ * SSH sessions of this machine and of its workloads: connections a policy must not cut unasked. Daemons in network
+ * namespaces that are neither ours nor a workload's are somebody else's, whose addresses may even equal ours.
+ */
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { TCP } from "@bulkhead/model";
 import type { HostSession } from "@bulkhead/wire";
@@ -7,13 +10,16 @@ import { parseProcNet, TCP_ESTABLISHED } from "./proc-net.ts";
 
 const DAEMONS = new Set(["sshd", "sshd-session", "dropbear"]);
 
-export function sshSessions(proc = "/proc"): readonly HostSession[] {
+/** `namespaces`: paths of the network namespaces to look in; one that is gone by now holds no session. */
+export function sshSessions(namespaces: readonly string[], proc = "/proc"): readonly HostSession[] {
+  const ours = new Set(namespaces.flatMap(inodeOf));
   const found = new Map<string, HostSession>();
   for (const pid of readdirSync(proc)) {
     if (!/^\d+$/.test(pid)) continue;
     try {
       const name = programOf(proc, pid);
       if (!DAEMONS.has(name)) continue;
+      if (!inodeOf(`${proc}/${pid}/ns/net`).some((inode) => ours.has(inode))) continue;
       for (const session of sessionsOf(proc, pid, name)) {
         found.set(`${session.source} ${session.destination} ${session.port}`, session);
       }
@@ -24,6 +30,16 @@ export function sshSessions(proc = "/proc"): readonly HostSession[] {
   return [...found.values()].toSorted((a, b) =>
     a.source < b.source ? -1 : a.source > b.source ? 1 : 0,
   );
+}
+
+/** A namespace's identity; nothing when it is gone. */
+function inodeOf(path: string): readonly number[] {
+  try {
+    return [statSync(path).ino];
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
 }
 
 /** By its file, since a process may call itself whatever it likes; by its name where the file may not be seen. */

@@ -6,7 +6,8 @@ import type { Surroundings } from "./agent.ts";
 
 export interface Inspectors {
   listenersIn(netnsPath: string): readonly Listener[];
-  sessions(): readonly HostSession[];
+  /** In the namespaces at these paths. */
+  sessions(netnsPaths: readonly string[]): readonly HostSession[];
 }
 
 /**
@@ -25,6 +26,8 @@ export function keepUnread(
   );
   return missed.length === 0 ? now : { ...now, endpoints: [...now.endpoints, ...missed] };
 }
+
+const OWN_NETNS = "/proc/self/ns/net";
 
 export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundings {
   const listeners = new Map<string, readonly Listener[]>();
@@ -51,7 +54,10 @@ export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundi
       listeners: listenersOf(endpoint.netnsPath),
     })),
     hostAddresses: sortIps([...new Set([...found.hostAddresses, ...found.hostLinkLocal])]),
-    sessions: inspect.sessions(),
-    hostListeners: inspect.listenersIn("/proc/self/ns/net"),
+    sessions: inspect.sessions([
+      OWN_NETNS,
+      ...found.endpoints.map(({ netnsPath }) => netnsPath).filter((path) => path !== ""),
+    ]),
+    hostListeners: inspect.listenersIn(OWN_NETNS),
   };
 }

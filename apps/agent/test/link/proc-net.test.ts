@@ -1,5 +1,5 @@
 /** Sockets as the kernel lists them, from real lists of this kernel's format. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -66,8 +66,16 @@ describe("sshSessions", () => {
   });
   afterEach(() => rmSync(proc, { recursive: true }));
 
-  function addProcess(pid: number, exe: string, sockets: readonly number[]): void {
+  function addProcess(
+    pid: number,
+    exe: string,
+    sockets: readonly number[],
+    namespace = "ours",
+  ): void {
     mkdirSync(join(proc, String(pid), "fd"), { recursive: true });
+    mkdirSync(join(proc, String(pid), "ns"));
+    writeFileSync(join(proc, namespace), "");
+    linkSync(join(proc, namespace), join(proc, String(pid), "ns", "net"));
     mkdirSync(join(proc, String(pid), "net"));
     symlinkSync(exe, join(proc, String(pid), "exe"));
     for (const inode of sockets)
@@ -85,7 +93,7 @@ describe("sshSessions", () => {
     addProcess(10, "/usr/sbin/sshd (deleted)", [7, 9]);
     addProcess(11, "/usr/bin/nc", [8]);
     mkdirSync(join(proc, "12"));
-    expect(sshSessions(proc)).toEqual([
+    expect(sshSessions([join(proc, "ours"), join(proc, "gone")], proc)).toEqual([
       {
         source: "10.9.0.10",
         destination: "10.9.0.11",
@@ -94,5 +102,12 @@ describe("sshSessions", () => {
         what: "ssh session (sshd, pid 10)",
       },
     ]);
+  });
+
+  it("leaves alone a daemon in a network namespace of somebody else", () => {
+    addProcess(10, "/usr/sbin/sshd", [7], "theirs");
+    writeFileSync(join(proc, "ours"), "");
+    expect(sshSessions([join(proc, "ours")], proc)).toEqual([]);
+    expect(sshSessions([join(proc, "theirs")], proc)).toHaveLength(1);
   });
 });
