@@ -3,6 +3,7 @@ export * from "./cidr.ts";
 export * from "./decision.ts";
 export * from "./diagnostic.ts";
 export * from "./flow.ts";
+export * from "./in-turn.ts";
 export * from "./ip.ts";
 export * from "./labels.ts";
 export * from "./manifest.ts";

@@ -24,7 +24,7 @@ import {
   withComment,
 } from "@bulkhead/datapath";
 import type { Before, CounterReading, Limits, Marker, Ruleset, Usage } from "@bulkhead/datapath";
-import { canonicalHostPolicy } from "@bulkhead/model";
+import { canonicalHostPolicy, createInTurn } from "@bulkhead/model";
 import type { HostPolicy, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
 import { insideNetns } from "../kernel/netns.ts";
@@ -115,13 +115,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   /** The two most expensive things, kept while they hold. */
   let rendered: { readonly policy: HostPolicy; readonly ruleset: Ruleset } | null = null;
   let seen: { readonly found: Found; readonly generation: number } | null = null;
-  let queue: Promise<unknown> = Promise.resolve();
-
-  const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
-    const result = queue.then(task, task);
-    queue = result.catch(() => undefined);
-    return result;
-  };
+  const inTurn = createInTurn();
 
   const list = async (family: "inet" | "netdev"): Promise<string> => {
     const { code, stdout, stderr } = await host.nft([...LIST, "table", family, "bulkhead"]);

@@ -6,7 +6,7 @@
  *                ▲            │ differs
  *                └── repair ──┴──► drift report
  */
-import type { DriftReport, HostPolicy, Receipt } from "@bulkhead/model";
+import { createInTurn, type DriftReport, type HostPolicy, type Receipt } from "@bulkhead/model";
 import type { DriftSetting } from "@bulkhead/wire";
 import type { TrustedPolicy } from "./trusted-policy.ts";
 
@@ -57,7 +57,7 @@ export class PolicyKeeper {
   readonly #deps: KeeperDeps;
   #wanted: TrustedPolicy | null = null;
   #newest = 0;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = createInTurn();
   #receipt: Receipt | undefined;
   #checkedGeneration: number | undefined;
   #readAgainAt = 0;
@@ -91,7 +91,7 @@ export class PolicyKeeper {
     const { sequence } = policy.signed;
     if (sequence < this.#newest) return Promise.resolve({ kind: "superseded" });
     this.#newest = sequence;
-    return this.#exclusive(async (): Promise<ApplyOutcome> => {
+    return this.#inTurn(async (): Promise<ApplyOutcome> => {
       if (sequence < this.#newest) return { kind: "superseded" };
       let unsigned: UnsignedReceipt;
       try {
@@ -113,7 +113,7 @@ export class PolicyKeeper {
 
   /** To be called often. Reads the kernel back only when its generation moved, or the last look is old. */
   watch(): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#inTurn(async () => {
       const wanted = this.#wanted;
       if (wanted === null) return;
       try {
@@ -165,11 +165,5 @@ export class PolicyKeeper {
       differences: differences.slice(0, MAX_DIFFERENCES),
       repaired,
     });
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work, work);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 }

@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { ApiFailure } from "@bulkhead/api";
 import { compileIndexed, type CompileResult } from "@bulkhead/engine";
-import { canonicalHostPolicy, type PolicySet, type Receipt } from "@bulkhead/model";
+import { canonicalHostPolicy, createInTurn, type PolicySet, type Receipt } from "@bulkhead/model";
 import { encodeHostPolicy, policySigningText } from "@bulkhead/wire";
 import type { AgentSession } from "../link/agent-session.ts";
 import type { SigningKey } from "../signing-key.ts";
@@ -61,7 +61,7 @@ export class Distributor {
   #intent: Intent;
   #wanted: Compiled | undefined;
   #problem: string | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = createInTurn();
   #soon: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -96,7 +96,7 @@ export class Distributor {
    * is used if it still fits the world.
    */
   async change(intent: Intent, compiled?: Compiled): Promise<InKernel> {
-    return this.#exclusive(async () => {
+    return this.#inTurn(async () => {
       const before = this.#intent;
       this.#intent = intent;
       try {
@@ -119,7 +119,7 @@ export class Distributor {
     if (this.#stopped) return;
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
-      void this.#exclusive(() => this.#refresh());
+      void this.#inTurn(() => this.#refresh());
     }, COALESCE_MS);
   }
 
@@ -133,7 +133,7 @@ export class Distributor {
     this.#stopped = true;
     clearTimeout(this.#soon);
     clearTimeout(this.#expiry);
-    await this.#queue;
+    await this.#inTurn.idle();
   }
 
   async #refresh(): Promise<void> {
@@ -227,12 +227,6 @@ export class Distributor {
     // A moment after the deadline, so that it surely has passed.
     const wait = Math.max(0, next - this.#deps.now()) + 5;
     this.#expiry = setTimeout(() => this.refresh(), Math.min(wait, MAX_TIMER_MS));
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work, work);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 }
 

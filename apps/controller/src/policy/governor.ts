@@ -12,7 +12,7 @@ import {
   type ApplyRequest,
   type RollbackRequest,
 } from "@bulkhead/api";
-import type { Diagnostic } from "@bulkhead/model";
+import { createInTurn, type Diagnostic } from "@bulkhead/model";
 import type { ApplyMode, ChangeSummary, StateStore, StoredFile } from "@bulkhead/store";
 import type { World } from "../world/world.ts";
 import { compareHeld, mergeGiven, readGiven } from "./candidate.ts";
@@ -58,7 +58,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export class Governor {
   readonly #deps: GovernorDeps;
   #inForce: InForce;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = createInTurn();
   #deadline: NodeJS.Timeout | undefined;
 
   private constructor(deps: GovernorDeps, inForce: InForce) {
@@ -78,7 +78,7 @@ export class Governor {
   }
 
   apply(request: Filled<ApplyRequest, "confirmSeconds">): Promise<ApplyAnswer> {
-    return this.#exclusive(async () => {
+    return this.#inTurn(async () => {
       const given = readGiven(request.files);
       const { held, changes } = mergeGiven(this.#inForce.held, given, request);
       const { diagnostics } = given;
@@ -87,7 +87,7 @@ export class Governor {
   }
 
   rollback(request: Filled<RollbackRequest, "confirmSeconds" | "mode">): Promise<ApplyAnswer> {
-    return this.#exclusive(async () => {
+    return this.#inTurn(async () => {
       const { revision, mode, ...options } = request;
       const found = await readRevision(this.#deps.store, revision);
       if (found === null) {
@@ -116,7 +116,7 @@ export class Governor {
   }
 
   confirm(): Promise<number> {
-    return this.#exclusive(async () => {
+    return this.#inTurn(async () => {
       const { store, now } = this.#deps;
       const pending = await store.pendingConfirm();
       if (pending === null || !(await orDiskFull(() => store.confirm(now())))) {
@@ -137,7 +137,7 @@ export class Governor {
 
   async stop(): Promise<void> {
     clearTimeout(this.#deadline);
-    await this.#queue;
+    await this.#inTurn.idle();
   }
 
   /** What files would make of the policy in force; throws when they hold an error. Changes nothing. */
@@ -249,7 +249,7 @@ export class Governor {
     clearTimeout(this.#deadline);
     const wait = Math.min(Math.max(0, deadline - this.#deps.now()), MAX_TIMER_MS);
     this.#deadline = setTimeout(() => {
-      this.#exclusive(() => this.#revertUnconfirmed()).catch((error: unknown) => {
+      this.#inTurn(() => this.#revertUnconfirmed()).catch((error: unknown) => {
         this.#deps.log.error(
           { err: error },
           "an unconfirmed change could not be reverted; trying again",
@@ -285,11 +285,5 @@ export class Governor {
   #adopt(inForce: InForce): void {
     this.#inForce = inForce;
     this.#deps.onChange(inForce);
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work, work);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 }

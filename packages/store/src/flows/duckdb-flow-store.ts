@@ -5,6 +5,7 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import { createInTurn } from "@bulkhead/model";
 import { StoreFullError } from "../state/state-store.ts";
 import { conditionOf, EDGES_SQL, FLOWS_SQL, matchesNothing } from "./flow-query.ts";
 import { appendFlow, edgeOf, FLOW_COLUMNS, flowOf, type ResultRow } from "./flow-row.ts";
@@ -29,12 +30,12 @@ export async function openDuckDbFlowStore(
 ): Promise<FlowStore> {
   const minFree = options.minFreeBytes ?? DEFAULT_MIN_FREE;
   let open: Open | null = await openFile(path, options);
-  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = createInTurn();
   let closed = false;
 
   /** One statement at a time: a transaction of one caller must not take in another's statements. */
   function exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    const run = async (): Promise<T> => {
+    return inTurn(async () => {
       if (closed) throw new Error("the flow store is closed");
       open ??= await openFile(path, options);
       try {
@@ -48,10 +49,7 @@ export async function openDuckDbFlowStore(
           ? new StoreFullError("flows could not be stored: the disk is full", error)
           : error;
       }
-    };
-    const result = queue.then(run, run);
-    queue = result.catch(() => undefined);
-    return result;
+    });
   }
 
   async function rows(
@@ -118,7 +116,7 @@ export async function openDuckDbFlowStore(
       ),
 
     async close() {
-      await queue;
+      await inTurn.idle();
       closed = true;
       if (open !== null) closeFile(open);
       open = null;
