@@ -1,7 +1,17 @@
 /** The main loop with the real controller, the real agent and the real kernel: observe, replay, audit, enforce, prove, undo. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiFailure, ProbeEvent } from "@bulkhead/api";
+import { SCTP } from "@bulkhead/model";
 import { POLICY, TestLab, until } from "./lab.ts";
+
+const SIGNALLING = {
+  name: "signalling.yaml",
+  text: `apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: web-db-signalling, namespace: shop }
+spec: { from: app=web, to: app=db, ports: [2905/sctp] }
+`,
+};
 
 let lab: TestLab;
 
@@ -244,7 +254,9 @@ describe("the loop", () => {
     expect(await lab.reach("web", "db", 22)).toBe("blocked");
   });
 
-  it("proves it with probes, which leave no trace in what is learned from", async () => {
+  it("proves it with probes, SCTP as well, which leave no trace in what is learned from", async () => {
+    const files = [POLICY, lab.inventory()];
+    await lab.client.call("apply", { files: [...files, SIGNALLING], mode: "enforce" });
     const since = Date.now();
     const events = await probe();
     const summary = events.find((event) => event.type === "summary")?.summary;
@@ -255,12 +267,28 @@ describe("the loop", () => {
     expect(summary).toMatchObject({ proven: true, failed: 0, skipped: 0 });
     expect(summary?.rules).toBeGreaterThanOrEqual(2);
     expect(summary?.boundaries).toBeGreaterThanOrEqual(4);
+    const sctp = events.flatMap((event) =>
+      event.type === "result" && event.result.probe.protocol === SCTP ? [event.result] : [],
+    );
+    // What is let through arrived, what is not did not, over both families.
+    const seen = sctp.map(({ probe: { from, to, source, port }, sent, received }) =>
+      [from, to, source.includes(":") ? 6 : 4, port, sent, received].join(" "),
+    );
+    expect(seen.toSorted()).toEqual([
+      "shop/evil shop/db 4 2905 true false",
+      "shop/evil shop/db 6 2905 true false",
+      "shop/web shop/db 4 2905 true true",
+      "shop/web shop/db 6 2905 true true",
+    ]);
     await until(
-      async () => (await lab.client.call("edges", { since, probes: true })).edges.length > 0,
-      "no probe was seen",
+      async () =>
+        (await lab.client.call("edges", { since, probes: true, port: "2905/sctp" })).edges
+          .length === 4,
+      "the probes were not recorded as such",
     );
     expect((await lab.client.call("edges", { since })).edges).toEqual([]);
     expect((await lab.client.call("status", {})).probe).toMatchObject({ proven: true });
+    await lab.client.call("apply", { files, mode: "enforce", prune: true });
   });
 
   it("goes back to an earlier revision as a new one", async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { planProbes, type PlanOptions, type ProbePlan } from "../src/probes/probe-plan.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { POLICY } from "./lab.ts";
-import { endpoint, NOW, reading, shop, surroundings } from "./fixtures.ts";
+import { endpoint, NOW, reading, SHOP, shop, surroundings } from "./fixtures.ts";
 
 function plan(text: string, more: Partial<PlanOptions> = {}): ProbePlan {
   const { reading: read, world } = shop([{ name: "p.yaml", text }]);
@@ -101,5 +101,83 @@ describe("boundaries", () => {
     for (const { view } of plan(POLICY.text, { workloads: ["shop/web"] })) {
       expect([view.from, view.to]).toContain("shop/web");
     }
+  });
+});
+
+describe("SCTP, whose listeners nobody lists", () => {
+  const allow = (ports: string) =>
+    `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: signalling, namespace: shop }
+spec:
+  subject: app=db
+  ingress:
+    - { action: allow, from: [app=web], ports: [${ports}] }
+`;
+  const both = (words: string): string[] => [`4 ${words}`, `6 ${words}`];
+  const sctp = (probes: ProbePlan): string[] =>
+    probes
+      .filter(({ view }) => view.protocol === 132)
+      .map(
+        (one) =>
+          `${one.view.source.includes(":") ? 6 : 4} ${one.view.purpose} ${one.view.from} ${one.view.to} ${one.view.port} ${one.view.expected}${"skipped" in one ? " skipped" : ""}`,
+      )
+      .toSorted();
+
+  it("tries a rule where it points, and everybody else at the same door", () => {
+    const probes = plan(allow("2905/sctp"));
+    expect(sctp(probes)).toEqual(
+      [
+        ...both("boundary shop/evil shop/db 2905 blocked"),
+        ...both("rule shop/web shop/db 2905 pass"),
+      ].toSorted(),
+    );
+    expect(probes.filter((one) => "skipped" in one)).toEqual([]);
+  });
+
+  it("tries a rule about all of SCTP somewhere", () => {
+    const probes = plan(allow("sctp"));
+    expect(sctp(probes)).toEqual(
+      [
+        ...both("boundary shop/evil shop/db 9 blocked"),
+        ...both("rule shop/web shop/db 9 pass"),
+      ].toSorted(),
+    );
+    expect(probes.filter((one) => "skipped" in one)).toEqual([]);
+  });
+
+  it("tries a named port where the destination declares it, and keeps others out of it", () => {
+    const inventory = `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: lab, namespace: shop }
+spec:
+  workloads:
+    - { name: web, netns: web, labels: { app: web } }
+    - { name: db, netns: db, labels: { app: db }, ports: [{ name: m3ua, port: 2905, protocol: sctp }] }
+    - { name: evil, netns: evil, labels: { app: evil } }
+`;
+    const read = reading([
+      { name: "inventory.yaml", text: inventory },
+      { name: "p.yaml", text: allow("m3ua/sctp") },
+    ]);
+    const probes = planProbes({
+      set: read.set,
+      world: buildWorld(read.declared, SHOP),
+      seen: [],
+      now: NOW,
+    });
+    expect(sctp(probes)).toEqual(
+      [
+        ...both("boundary shop/evil shop/db 2905 blocked"),
+        ...both("rule shop/web shop/db 2905 pass"),
+      ].toSorted(),
+    );
+  });
+
+  it("tries a rule that denies, and no door that no rule opens", () => {
+    const deny = allow("2905/sctp")
+      .replace("allow", "deny")
+      .replace("spec:", "spec:\n  tier: guardrail");
+    expect(sctp(plan(deny))).toEqual([...both("rule shop/web shop/db 2905 blocked")]);
   });
 });

@@ -30,7 +30,7 @@ const RULES = `table inet bulkhead_probe {
   }
   chain input {
     type filter hook input priority 0
-    meta l4proto { tcp, udp } th dport 7777 drop
+    meta l4proto { tcp, udp, sctp } th dport 7777 drop
   }
 }
 `;
@@ -184,15 +184,19 @@ describe.each([4, 6] as const)("IPv%i", (family) => {
     const results = await Promise.all([
       prober.probe(toHost(family, TCP, 80, true)),
       prober.probe(toHost(family, UDP, 80, true)),
+      prober.probe(toHost(family, SCTP, 2905, true)),
       prober.probe(toHost(family, echo, echoPort, true)),
       prober.probe(toHost(family, TCP, 7777, false)),
       prober.probe(toHost(family, UDP, 7777, false)),
+      prober.probe(toHost(family, SCTP, 7777, false)),
       prober.probe(toHost(family, TCP, 80, false)),
     ]);
     expect(results.map(({ outcome, witnessed }) => [outcome, witnessed])).toEqual([
       ["pass", true],
       ["pass", true],
       ["pass", true],
+      ["pass", true],
+      ["pass", false],
       ["pass", false],
       ["pass", false],
       ["fail", true],
@@ -203,9 +207,10 @@ describe.each([4, 6] as const)("IPv%i", (family) => {
     const [echo, echoPort] = ECHO[family];
     const results = await Promise.all([
       prober.probe(fromHost(family, TCP, 81, true)),
+      prober.probe(fromHost(family, SCTP, 2905, true)),
       prober.probe(fromHost(family, echo, echoPort, true)),
     ]);
-    expect(results.map(({ outcome }) => outcome)).toEqual(["pass", "pass"]);
+    expect(results.map(({ outcome }) => outcome)).toEqual(["pass", "pass", "pass"]);
   });
 });
 

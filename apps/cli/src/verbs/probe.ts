@@ -1,5 +1,6 @@
 /** `bulkhead probe`: real connections for every rule and every boundary, both ends watched. A skipped probe is a failure. */
 import type { ProbeEvent, ProbeResultView, ProbeSummary } from "@bulkhead/api";
+import { formatPort, SCTP, TCP, UDP } from "@bulkhead/model";
 import { printItem } from "../answer.ts";
 import { parseWhole } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
@@ -58,7 +59,7 @@ export const probe: Verb<ProbeOptions> = async (context, args, options) => {
 
 function explainNext(results: readonly ProbeResultView[]): string {
   const bad = results.find((result) => result.outcome === "failed");
-  if (bad === undefined || (bad.probe.protocol !== 6 && bad.probe.protocol !== 17)) return "status";
+  if (bad === undefined || ![TCP, UDP, SCTP].includes(bad.probe.protocol)) return "status";
   const { from, to, port, protocol } = bad.probe;
-  return `explain ${from} ${to}:${port}/${protocol === 6 ? "tcp" : "udp"}`;
+  return `explain ${from} ${to}:${formatPort(protocol, port)}`;
 }

@@ -1,7 +1,8 @@
 /**
  * Connections worth trying: between representatives of everybody who is attached, to the host, and to outside addresses
  * that policies or observation know, over every port that somebody listens on or a rule names. Workloads with the same
- * namespace and labels are alike to every policy, so a few of them stand for all.
+ * namespace and labels are alike to every policy, so a few of them stand for all. Nobody lists who listens for SCTP: there
+ * a workload's declared ports and the rules that let somebody in say where somebody would open.
  */
 import { decide } from "@bulkhead/engine";
 import {
@@ -10,12 +11,14 @@ import {
   ICMPV6,
   parseCidr,
   parseIp,
+  SCTP,
   TCP,
   UDP,
   type Decision,
   type IpAddress,
   type IpFamily,
   type PolicySet,
+  type PortMatch,
   type Workload,
 } from "@bulkhead/model";
 import type { Listener } from "@bulkhead/wire";
@@ -38,7 +41,7 @@ export interface Candidate {
   readonly protocol: number;
   readonly port: number;
   readonly decision: Decision;
-  /** Somebody listens there. */
+  /** Somebody listens there, or for SCTP is meant to. */
   readonly served: boolean;
 }
 
@@ -59,6 +62,8 @@ export interface CandidateInput {
 /** Of each group so many take part, so that members are tried against each other too. */
 const REPRESENTATIVES = 2;
 const MAX_RULE_PORTS = 64;
+/** Where a rule about all of SCTP is tried: the discard service (RFC 863), in case somebody does serve there. */
+const ANY_SCTP_PORT = 9;
 
 export function candidatesOf({ set, world, seen, now }: CandidateInput): readonly Candidate[] {
   const workloads = representatives(world);
@@ -76,7 +81,22 @@ export function candidatesOf({ set, world, seen, now }: CandidateInput): readonl
       }
     }
   }
-  return candidates;
+  const opened = new Set(candidates.filter(isOpenedSctp).map(targetOf));
+  return candidates.map((one) =>
+    one.protocol === SCTP && opened.has(targetOf(one)) ? { ...one, served: true } : one,
+  );
+}
+
+function isOpenedSctp({ protocol, decision: { verdict, egress, ingress } }: Candidate): boolean {
+  return (
+    protocol === SCTP &&
+    verdict === "allow" &&
+    (egress.determinedBy.kind === "rule" || ingress.determinedBy.kind === "rule")
+  );
+}
+
+function targetOf({ to, port }: Candidate): string {
+  return `${to.address} ${port}`;
 }
 
 function representatives(world: World): readonly Workload[] {
@@ -107,7 +127,12 @@ function endsOf(workload: Workload, world: World): readonly ProbeEnd[] {
     family,
     netnsPath,
     group: groupOf(workload),
-    listeners: listeners.filter((listener) => listener.family === family),
+    listeners: [
+      ...listeners.filter((listener) => listener.family === family),
+      ...workload.namedPorts
+        .filter(({ protocol }) => protocol === SCTP)
+        .map(({ port }) => ({ protocol: SCTP, port, family })),
+    ],
   }));
 }
 
@@ -172,19 +197,24 @@ interface PlainPort {
   readonly port: number;
 }
 
-/** The first port of every interval that a rule names by number. */
+/** The first port of every interval that a rule names by number, and one for all of SCTP. */
 function portsOfRules(set: PolicySet): readonly PlainPort[] {
   const found = new Map<string, PlainPort>();
   for (const rule of set.stages.flatMap(({ blocks }) => blocks.flatMap(({ rules }) => rules))) {
     for (const match of rule.ports) {
-      if (match.kind !== "range" || found.size >= MAX_RULE_PORTS) continue;
-      found.set(`${match.protocol} ${match.first}`, {
-        protocol: match.protocol,
-        port: match.first,
-      });
+      if (found.size >= MAX_RULE_PORTS) continue;
+      const port = portOf(match);
+      if (port !== null) found.set(`${port.protocol} ${port.port}`, port);
     }
   }
   return [...found.values()];
+}
+
+function portOf(match: PortMatch): PlainPort | null {
+  if (match.kind === "range") return { protocol: match.protocol, port: match.first };
+  return match.kind === "protocol" && match.protocol === SCTP
+    ? { protocol: SCTP, port: ANY_SCTP_PORT }
+    : null;
 }
 
 const ECHO: Readonly<Record<IpFamily, PlainPort>> = {
@@ -208,5 +238,5 @@ function portsTo(
 }
 
 function canProbe(protocol: number, family: IpFamily): boolean {
-  return protocol === TCP || protocol === UDP || protocol === (family === 4 ? ICMP : ICMPV6);
+  return [TCP, UDP, SCTP, family === 4 ? ICMP : ICMPV6].includes(protocol);
 }
