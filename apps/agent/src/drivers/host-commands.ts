@@ -17,6 +17,8 @@ export interface HostCommands {
   /** The setting's text without the newline, or null where this kernel has no such setting. */
   readSetting(name: string): string | null;
   writeSetting(name: string, value: string): void;
+  /** Names of the network interfaces that are there now. */
+  interfaces(): ReadonlySet<string>;
 }
 
 const run = (
@@ -60,15 +62,25 @@ const readSetting = (name: string): string | null => {
 
 const writeSetting = (name: string, value: string): void => writeFileSync(settingPath(name), value);
 
+/** Two lines of headings, then one line an interface: `  eth0: 1234 …` (proc_pid_net(5)). */
+const interfaces = (): ReadonlySet<string> =>
+  new Set(
+    readFileSync("/proc/thread-self/net/dev", "utf8")
+      .split("\n")
+      .slice(2)
+      .flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? []),
+  );
+
 /**
  * `netns`: path of a network namespace; absent = the agent's own. What lies under /proc/sys/net belongs to the namespace of
  * the thread that opens it, hence synchronous reads and writes.
  */
 export const createHostCommands = (netns?: string): HostCommands =>
   netns === undefined
-    ? { nft: (args, input) => run("nft", args, input), readSetting, writeSetting }
+    ? { nft: (args, input) => run("nft", args, input), readSetting, writeSetting, interfaces }
     : {
         nft: (args, input) => run("nsenter", [`--net=${netns}`, "nft", ...args], input),
         readSetting: (name) => insideNetns(netns, () => readSetting(name)),
         writeSetting: (name, value) => insideNetns(netns, () => writeSetting(name, value)),
+        interfaces: () => insideNetns(netns, interfaces),
       };

@@ -28,6 +28,7 @@ import { canonicalHostPolicy, createInTurn } from "@bulkhead/model";
 import type { HostPolicy, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
 import { insideNetns } from "../kernel/netns.ts";
+import { createAbsentGuards } from "./absent-guards.ts";
 import { DriverError, fromNft } from "./driver-error.ts";
 import { gracePeriod } from "./grace.ts";
 import { createHostCommands } from "./host-commands.ts";
@@ -74,8 +75,9 @@ export interface NftablesDriver {
   /** What a policy would need and what the limits are. Problems are empty iff it fits. */
   capacity(policy: HostPolicy): { usage: Usage; limits: Limits; problems: readonly string[] };
   /**
-   * A number that moves whenever anybody commits a change of rules, and when a kernel setting that enforcement rests on is
-   * turned off. Cheap: while it stands still, there is no need to read back.
+   * A number that moves whenever anybody commits a change of rules, when a kernel setting that enforcement rests on is
+   * turned off, and when an interface appears whose guard is still to be bound. Cheap: while it stands still, there is no
+   * need to read back.
    */
   generation(): number;
 }
@@ -109,6 +111,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   const { owner, now, limits = DEFAULT_LIMITS } = deps;
   if (!isOwner(owner)) throw new DriverError("invalid-policy", `\`${owner}\` is no owner name`);
   const host = createHostCommands(deps.netns);
+  const guards = createAbsentGuards(host);
   let applied: HostPolicy | null = null;
   /** The settings before us, should somebody delete the tables that tell. */
   let remembered: Before | null = null;
@@ -164,7 +167,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
 
   const settle = (found: Found, settings: readonly string[]): ReadBackResult => {
     const { ruleset, readAt } = found;
-    const expected = applied === null ? undefined : render(applied);
+    const expected = applied === null ? undefined : guards.expected(render(applied));
     const { policy, differences: tables } = readRuleset(ruleset, applied, readAt, expected);
     const differences = [...tables, ...settings];
     const body = policy === null ? "unreadable" : canonicalHostPolicy(policy);
@@ -186,6 +189,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   };
 
   const look = async (): Promise<ReadBackResult> => {
+    if (applied !== null) await guards.bindArrivals(render(applied), load);
     return settle(await find(), settingDifferences(readSettings(host)));
   };
 
@@ -207,6 +211,15 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     remembered = before;
     const desired = withComment(render(policy), formatMarker({ owner, before }));
     turnOn(host, settings);
+    try {
+      await guards.write(desired, (ruleset) => reconcile(found, ruleset));
+    } catch (error) {
+      if (found.marker === null) putBack(host, before);
+      throw error;
+    }
+  };
+
+  const reconcile = async (found: Found, desired: Ruleset): Promise<void> => {
     const update = planUpdate(found.ruleset, desired, now());
     let prepared = false;
     try {
@@ -221,7 +234,6 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
       }
     } catch (error) {
       if (prepared) await load(update.undo);
-      if (found.marker === null) putBack(host, before);
       throw error;
     }
     if (update.cleanup === "") return;
@@ -289,7 +301,8 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     capacity,
     generation: () => {
       const id = generation();
-      return settingDifferences(readSettings(host)).length === 0 ? id : -1 - id;
+      const moved = settingDifferences(readSettings(host)).length === 0 ? id : -1 - id;
+      return guards.hasArrivals() ? moved + 0.5 : moved;
     },
   };
 };
