@@ -69,6 +69,10 @@ export const statusAnswerSchema = z.object({
     nodeExempt: z.boolean(),
     hairpinExempt: z.boolean(),
     default: z.enum(["allow", "deny"]),
+    /** Interfaces on which the machine serves DHCP. */
+    dhcp: z.array(z.string()).optional(),
+    /** Where its resolver is open to workloads without a rule. */
+    dns: z.array(z.object({ address: z.string(), port: z.int() })).optional(),
   }),
   modes: z.object({ observe: z.int(), audit: z.int(), enforce: z.int() }),
   coverage: z.object({

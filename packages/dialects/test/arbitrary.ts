@@ -173,6 +173,12 @@ export const manifest: fc.Arbitrary<NativeManifest> = fc.oneof(
         { maxLength: 2 },
       ),
       workloads: fc.array(inventoryWorkload, { maxLength: 3 }),
+      machine: optional({
+        nodeExempt: fc.boolean(),
+        hairpinExempt: fc.boolean(),
+        dhcp: fc.subarray(["br0", "veth-web", "enp3s0.12"]),
+        dns: fc.subarray(["10.0.0.1", "10.0.0.1:5353", "fd00::1", "[fd00::1]:5353"]),
+      }),
     }),
   ),
   resource(

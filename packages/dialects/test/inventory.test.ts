@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { DEFAULT_PROFILE } from "@bulkhead/model";
 import { buildPolicySet, parseFiles } from "../src/index.ts";
 
 const inventory = (text: string) => {
@@ -76,6 +77,65 @@ spec:
     expect(found.namespaces).toEqual([
       { name: "shop", labels: { team: "a", "kubernetes.io/metadata.name": "shop" } },
       { name: "legacy", labels: { "kubernetes.io/metadata.name": "legacy" } },
+    ]);
+  });
+});
+
+describe("the machine", () => {
+  const profile = (...specs: readonly string[]) => {
+    const text = specs
+      .map(
+        (spec, i) =>
+          `apiVersion: bulkhead.dev/v1\nkind: Inventory\nmetadata: {name: i${i}}\nspec: ${spec}\n`,
+      )
+      .join("---\n");
+    const { resources, diagnostics } = parseFiles([{ name: "x.yaml", text }]);
+    const built = buildPolicySet(resources, { now: 0, strict: false, mode: "enforce" });
+    return {
+      ...built.set.profile,
+      said: [...diagnostics, ...built.diagnostics].map(({ code, message, help }) => [
+        code,
+        message,
+        help,
+      ]),
+    };
+  };
+
+  test("without a word about it everything is as it was", () => {
+    expect(profile("{machine: {}}")).toEqual({ ...DEFAULT_PROFILE, said: [] });
+  });
+
+  test("switches are set, lists of several Inventories add up, each once and in order", () => {
+    expect(
+      profile(
+        '{machine: {nodeExempt: false, dhcp: [veth-b, br0], dns: ["[FD00::1]:5353", 10.0.0.1]}}',
+        "{machine: {hairpinExempt: false, nodeExempt: false, dhcp: [br0], dns: ['10.0.0.1:53']}}",
+      ),
+    ).toEqual({
+      nodeExempt: false,
+      hairpinExempt: false,
+      default: "allow",
+      dhcp: ["br0", "veth-b"],
+      dns: [
+        { address: "10.0.0.1", port: 53 },
+        { address: "fd00::1", port: 5353 },
+      ],
+      said: [],
+    });
+  });
+
+  test("a contradiction names both places; a misspelt field, the right one", () => {
+    expect(profile("{machine: {nodeExempt: false}}", "{machine: {nodeExempt: true}}").said).toEqual(
+      [
+        [
+          "BH0309",
+          "`machine.nodeExempt` is `true` here and `false` in another Inventory",
+          "first at x.yaml:4:30; there is one machine, so say it once",
+        ],
+      ],
+    );
+    expect(profile("{machine: {nodeExemt: false}}").said).toEqual([
+      ["BH0102", expect.stringContaining("nodeExemt"), "did you mean `nodeExempt`?"],
     ]);
   });
 });

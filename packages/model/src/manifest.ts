@@ -137,6 +137,15 @@ export type InventoryManifest = Manifest<
       /** `Deployment/shop`. */
       readonly owner?: string;
     }[];
+    /** About the machine on which all this is in force. */
+    readonly machine?: {
+      readonly nodeExempt?: boolean;
+      readonly hairpinExempt?: boolean;
+      /** Names of interfaces. */
+      readonly dhcp?: readonly string[];
+      /** `10.0.0.1`, `10.0.0.1:5353`, `[fd00::1]:5353`. */
+      readonly dns?: readonly string[];
+    };
   }
 >;
 

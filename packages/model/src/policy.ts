@@ -2,7 +2,9 @@
  * The common form (IR) that every policy dialect maps onto: an ordered list of stages, each with blocks, each with
  * rules. `decide` in the engine gives its meaning; SEMANTICS in the design documents says why each part exists.
  */
+import type { Canary } from "./canary-bucket.ts";
 import type { Cidr } from "./cidr.ts";
+import type { IpAddress } from "./ip.ts";
 import type { Selector } from "./labels.ts";
 import type { PortMatch } from "./protocol.ts";
 import type { SourceSpan } from "./diagnostic.ts";
@@ -66,6 +68,8 @@ export interface Block {
   readonly enforce: "on" | "staged";
   readonly rules: readonly Rule[];
   readonly expiresAt?: number;
+  /** In force only for flows that take part in the set's rollout; for all others as if it were staged. */
+  readonly canary?: true;
   readonly policy: PolicyRef;
 }
 
@@ -97,12 +101,23 @@ export interface Profile {
   readonly hairpinExempt: boolean;
   /** The verdict when all stages are exhausted. */
   readonly default: "allow" | "deny";
+  /** Interfaces of this machine (bridges, or the host's side of an attachment) on which it serves DHCP. Sorted. */
+  readonly dhcp?: readonly string[];
+  /** Where this machine's own resolver listens, over UDP and TCP; counts only on the machine's own addresses. Sorted. */
+  readonly dns?: readonly Resolver[];
+}
+
+export interface Resolver {
+  readonly address: IpAddress;
+  readonly port: number;
 }
 
 /** Stages in evaluation order. The usual ones: emergency, guardrail, exception, application, baseline. */
 export interface PolicySet {
   readonly stages: readonly Stage[];
   readonly profile: Profile;
+  /** The rollout that blocks marked `canary` belong to. Without it they are in force for all flows. */
+  readonly canary?: Canary;
 }
 
 export const DEFAULT_PROFILE: Profile = { nodeExempt: true, hairpinExempt: true, default: "allow" };

@@ -56,11 +56,20 @@ function coverageLine(answer: StatusAnswer): string {
   return `${underPolicy} of ${count(workloads, "workload")} under policy (${percent(ratio)}), ${enforced} enforced (${percent(enforcedRatio)})`;
 }
 
+const socketText = ({ address, port }: { address: string; port: number }): string =>
+  port === 53 ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+
 function profileLine({ profile }: StatusAnswer): string {
   return [
     `${profile.default === "allow" ? "allowed" : "denied"} where no policy applies`,
-    ...(profile.nodeExempt ? ["this machine may reach its workloads"] : []),
+    profile.nodeExempt
+      ? "this machine may reach its workloads"
+      : "this machine is judged like any other peer",
     ...(profile.hairpinExempt ? ["a workload may reach itself"] : []),
+    ...(profile.dhcp === undefined ? [] : [`DHCP served on ${profile.dhcp.join(", ")}`]),
+    ...(profile.dns === undefined
+      ? []
+      : [`resolver open at ${profile.dns.map(socketText).join(", ")}`]),
   ].join("; ");
 }
 

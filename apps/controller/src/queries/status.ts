@@ -1,6 +1,6 @@
 /** How things stand, in one answer: what is in force, who holds it, what was lost, and what is not well. */
 import type { AgentView, Alarm, ReceiptSummary, StatusAnswer } from "@bulkhead/api";
-import type { Mode } from "@bulkhead/model";
+import type { Mode, Profile } from "@bulkhead/model";
 import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
@@ -66,7 +66,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
             revertsTo: input.pending.revertsTo,
           },
         }),
-    profile: { ...inForce.reading.set.profile },
+    profile: profileView(inForce.reading.set.profile),
     modes: counts,
     coverage: {
       workloads,
@@ -93,6 +93,14 @@ export function statusOf(input: StatusInput): StatusAnswer {
             at: input.probe.time,
           },
         }),
+  };
+}
+
+function profileView({ dhcp, dns, ...rest }: Profile): StatusAnswer["profile"] {
+  return {
+    ...rest,
+    ...(dhcp === undefined ? {} : { dhcp: [...dhcp] }),
+    ...(dns === undefined ? {} : { dns: dns.map((one) => ({ ...one })) }),
   };
 }
 

@@ -7,13 +7,7 @@
  * Native tiers keep their names; Intents and Kubernetes NetworkPolicies live in `application` beside native Policies,
  * where isolation is the union over all of them.
  */
-import {
-  compareDiagnostics,
-  DEFAULT_PROFILE,
-  type Diagnostic,
-  type PolicySet,
-  type Stage,
-} from "@bulkhead/model";
+import { compareDiagnostics, type Diagnostic, type PolicySet, type Stage } from "@bulkhead/model";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
 import {
   createContext,
@@ -26,6 +20,7 @@ import { networkPolicyBlocks } from "./kubernetes-blocks.ts";
 import { lintBlocks } from "./lint.ts";
 import { metadataGuard } from "./metadata-guard.ts";
 import { exceptionBlocks, intentBlocks, policyBlocks, type StagedBlock } from "./native-blocks.ts";
+import { buildProfile } from "./profile.ts";
 import { policyTests, type PolicyTest } from "./policy-tests.ts";
 
 export interface BuiltPolicy {
@@ -110,12 +105,13 @@ export const buildPolicySet = (
     dialect === "native" && object.kind === "PolicyTest" ? policyTests(object, context) : [],
   );
   const inventory = buildInventory(resources, diagnostics);
+  const profile = buildProfile(resources, diagnostics);
   const stages = STAGES.map((frame): Stage => {
     const members = [...blocks, ...guards].filter(({ stage }) => stage === frame.id);
     return { ...frame, blocks: members.map(({ block }) => block) };
   });
   return {
-    set: { stages, profile: DEFAULT_PROFILE },
+    set: { stages, profile },
     inventory,
     tests,
     networkSets: [...networkSets.values()],

@@ -5,6 +5,7 @@
 import { fields, optional, required } from "../text/fields.ts";
 import {
   described,
+  flag,
   integer,
   list,
   mapped,
@@ -18,12 +19,14 @@ import { peer, peers, subject } from "./peer.ts";
 import {
   address,
   cidr,
+  interfaceName,
   labels,
   name,
   namespaceName,
   port,
   ports,
   refinedOwner,
+  resolver,
   sentence,
   serviceName,
   time,
@@ -167,6 +170,28 @@ const inventoryWorkload = mapped(
   },
 );
 
+/** A value that must not be contradicted elsewhere keeps its place. */
+const placedFlag = mapped(flag, (value, node, at) => ({ value, source: at.span(node) }));
+
+const machine = fields("what is said about the machine", {
+  nodeExempt: optional(
+    placedFlag,
+    "`true` (the default): what this machine sends to its workloads passes their ingress policy. `false`: it is judged as peer `host`.",
+  ),
+  hairpinExempt: optional(
+    placedFlag,
+    "`true` (the default): what a workload sends to its own addresses is not judged.",
+  ),
+  dhcp: optional(
+    list(interfaceName, "interfaces"),
+    "Bridges, or the machine's ends of veth pairs, on which this machine serves DHCP and DHCPv6.",
+  ),
+  dns: optional(
+    list(resolver, "resolvers"),
+    "Addresses of this machine at which workloads reach its resolver without a rule, over UDP and TCP.",
+  ),
+});
+
 export const inventory = resource(
   "Inventory",
   "Labels of workloads and namespaces, given by the operator; and workloads that no agent sees.",
@@ -178,6 +203,10 @@ export const inventory = resource(
       ),
     ),
     workloads: optional(list(inventoryWorkload, "workloads")),
+    machine: optional(
+      machine,
+      "The machine itself, as it stands to its workloads. In force at once, in whatever mode it is applied.",
+    ),
   }),
 );
 

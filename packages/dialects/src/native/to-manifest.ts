@@ -14,6 +14,7 @@ import {
 } from "@bulkhead/model";
 import type { InventoryFile, NativeResource, Policy, PolicyTestFile } from "./kinds.ts";
 import type { NativePeer, NativeWorkloads } from "./peer.ts";
+import { formatResolver } from "./values.ts";
 
 const timeText = (at: number): string => new Date(at).toISOString().replace(".000Z", "Z");
 
@@ -84,6 +85,18 @@ const policySpec = ({ spec }: Policy): PolicyManifest["spec"] => ({
       }),
 });
 
+const machine = ({
+  nodeExempt,
+  hairpinExempt,
+  dhcp,
+  dns,
+}: NonNullable<InventoryFile["spec"]["machine"]>) => ({
+  ...(nodeExempt === undefined ? {} : { nodeExempt: nodeExempt.value }),
+  ...(hairpinExempt === undefined ? {} : { hairpinExempt: hairpinExempt.value }),
+  ...(dhcp === undefined ? {} : { dhcp }),
+  ...(dns === undefined ? {} : { dns: dns.map(formatResolver) }),
+});
+
 const inventorySpec = ({ spec }: InventoryFile) => ({
   ...(spec.namespaces === undefined
     ? {}
@@ -111,6 +124,7 @@ const inventorySpec = ({ spec }: InventoryFile) => ({
           ...(one.owner === undefined ? {} : { owner: `${one.owner.kind}/${one.owner.name}` }),
         })),
       }),
+  ...(spec.machine === undefined ? {} : { machine: machine(spec.machine) }),
 });
 
 /** A test's port as one text: the match of a test always has one. */
