@@ -22,16 +22,8 @@ import {
 } from "../src/process/layout.ts";
 import { guardedByAnotherSince } from "../src/process/other-guard.ts";
 import { withLock } from "../src/process/lock.ts";
-import {
-  endProcesses,
-  isAlive,
-  markOf,
-  parseMark,
-  readMark,
-  signal,
-  startTimeOf,
-  writeMark,
-} from "../src/process/marks.ts";
+import { markOf, parseMark, readMark, writeMark } from "../src/process/marks.ts";
+import { endProcesses, isAlive, signal, startTimeOf } from "../src/process/running.ts";
 
 let folder = "";
 

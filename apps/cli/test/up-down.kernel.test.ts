@@ -14,7 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { downAnswerSchema, upAnswerSchema } from "../src/schemas.ts";
-import { isAlive, readMark } from "../src/process/marks.ts";
+import { readMark } from "../src/process/marks.ts";
+import { isAlive } from "../src/process/running.ts";
 
 const id = `bhi-${randomBytes(3).toString("hex")}`;
 const host = `${id}-host`;

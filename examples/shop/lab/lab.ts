@@ -201,7 +201,7 @@ export class Lab {
     const strangers = processesIn(this.#record.namespaces).filter(
       (mark) => !marks.some((known) => known.pid === mark.pid),
     );
-    const left = await endProcesses([...marks, ...strangers]);
+    const left = await endProcesses([...marks, ...strangers], 2000);
     failures.push(...left.map((mark) => `process ${mark.name} (${mark.pid})`));
     for (const prefix of ["", REFERENCE]) await new Shelf(this, prefix).freeSharedMemory();
     for (const name of this.#record.namespaces) {

@@ -2,22 +2,10 @@
  * Checkout: an order is charged at the payment provider out in the world, written to PostgreSQL, counted in
  * Redis and announced to the storefronts (NOTIFY).
  */
-import { PASSWORDS } from "../lab/configs.ts";
-import { CacheSession } from "./lib/cache.ts";
-import { serveControl } from "./lib/control.ts";
-import { HeldClient, openPool } from "./lib/database.ts";
-import { Counters, fetchText, readBody, serve } from "./lib/http.ts";
-import { Names } from "./lib/names.ts";
+import { fetchText, readBody, serve } from "./lib/http.ts";
+import { openService } from "./lib/service.ts";
 
-const [control] = process.argv.slice(2);
-if (control === undefined) throw new Error("usage: checkout.ts CONTROL-SOCKET");
-
-const names = new Names();
-const counters = new Counters();
-const pool = openPool(names, "checkout", PASSWORDS.checkout);
-const held = new HeldClient(names, "checkout", PASSWORDS.checkout);
-const cache = new CacheSession(names);
-await Promise.all([held.open("orders"), cache.open()]);
+const { names, counters, pool, cache, ready } = await openService("checkout", process.argv[2]);
 
 async function placeOrder(sku: string): Promise<string> {
   const charge = await fetchText({
@@ -58,19 +46,4 @@ await serve(8081, async (incoming, outgoing) => {
   outgoing.statusCode = 201;
   outgoing.end(JSON.stringify({ id }));
 });
-await serve(9100, async (_incoming, outgoing) => {
-  outgoing.end(counters.text());
-});
-
-setInterval(() => {
-  held
-    .check()
-    .catch((error: Error) => process.stderr.write(`held database connection: ${error.message}\n`));
-}, 250);
-
-await serveControl(control, {
-  stats: () => ({
-    orders: counters.get("orders"),
-    held: { db: held.report(), cache: cache.report() },
-  }),
-});
+await ready("orders");

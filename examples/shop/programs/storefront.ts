@@ -3,22 +3,10 @@
  * a stream of events held open for browsers, and metrics on a port of their own.
  */
 import type { ServerResponse } from "node:http";
-import { PASSWORDS } from "../lab/configs.ts";
-import { CacheSession } from "./lib/cache.ts";
-import { serveControl } from "./lib/control.ts";
-import { HeldClient, openPool } from "./lib/database.ts";
-import { Counters, fetchText, readBody, serve } from "./lib/http.ts";
-import { Names } from "./lib/names.ts";
+import { fetchText, readBody, serve } from "./lib/http.ts";
+import { openService } from "./lib/service.ts";
 
-const [control] = process.argv.slice(2);
-if (control === undefined) throw new Error("usage: storefront.ts CONTROL-SOCKET");
-
-const names = new Names();
-const counters = new Counters();
-const pool = openPool(names, "storefront", PASSWORDS.storefront);
-const held = new HeldClient(names, "storefront", PASSWORDS.storefront);
-const cache = new CacheSession(names);
-await Promise.all([held.open("orders"), cache.open()]);
+const { names, counters, pool, cache, ready } = await openService("storefront", process.argv[2]);
 
 async function catalogue(): Promise<string> {
   const kept = await cache.use((redis) => redis.get("catalogue"));
@@ -79,20 +67,4 @@ await serve(8080, async (incoming, outgoing) => {
       outgoing.end("not found\n");
   }
 });
-await serve(9100, async (_incoming, outgoing) => {
-  outgoing.end(counters.text());
-});
-
-// The held connection is used, so that its loss is noticed even when nothing is ordered.
-setInterval(() => {
-  held
-    .check()
-    .catch((error: Error) => process.stderr.write(`held database connection: ${error.message}\n`));
-}, 250);
-
-await serveControl(control, {
-  stats: () => ({
-    requests: counters.get("requests"),
-    held: { db: held.report(), cache: cache.report() },
-  }),
-});
+await ready("requests");

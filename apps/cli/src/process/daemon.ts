@@ -4,14 +4,8 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import type { ApiClient, StatusAnswer, WorkloadView } from "@bulkhead/api";
 import { cannotRun } from "../failure.ts";
 import { layoutOf, nodeFlags, PARTS, programs, type Layout, type Part } from "./layout.ts";
-import {
-  endProcesses,
-  isAlive,
-  readMark,
-  removeMark,
-  startTimeOf,
-  type ProcessMark,
-} from "./marks.ts";
+import { readMark, removeMark, type ProcessMark } from "./marks.ts";
+import { endProcesses, isAlive, startTimeOf } from "./running.ts";
 
 export interface Found {
   readonly name: Part | "supervisor";

@@ -3,7 +3,8 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { cannotRun } from "../failure.ts";
 import { makeDirectory, type Layout } from "./layout.ts";
-import { isAlive, markOf, readMark } from "./marks.ts";
+import { markOf, readMark } from "./marks.ts";
+import { isAlive } from "./running.ts";
 
 export async function withLock<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
   makeDirectory(layout.run);

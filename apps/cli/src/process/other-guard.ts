@@ -4,7 +4,8 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isNotFound, startTimeOf } from "./marks.ts";
+import { isNotFound } from "./marks.ts";
+import { startTimeOf } from "./running.ts";
 
 /** Clocks of files tick coarsely: what was written so shortly before counts as after. */
 const MARGIN_MS = 100;
