@@ -13,6 +13,8 @@ export interface FlowQuery {
   readonly destination: IpAddress;
   readonly protocol: ProtocolNumber;
   readonly port: number;
+  /** What the source addressed, where destination translation led it elsewhere; only a canary's bucket asks for it. */
+  readonly addressed?: { readonly destination: IpAddress; readonly port: number };
 }
 
 export type DecisionVerdict = "allow" | "drop" | "reject";
@@ -36,7 +38,14 @@ export type Determinant =
     }
   /** Nothing applies: the profile's default. */
   | { readonly kind: "default" }
-  | { readonly kind: "exemption"; readonly exemption: "node" | "hairpin" | "not-a-workload" };
+  | { readonly kind: "exemption"; readonly exemption: Exemption };
+
+/**
+ * Why a flow is not judged in a direction: `node` the machine itself sends it, `hairpin` a workload sends it to itself,
+ * `dns` it goes to the machine's own resolver, `dhcp` machine and workload speak about a lease, `not-a-workload` nobody
+ * whose policy could be asked is at that end.
+ */
+export type Exemption = "node" | "hairpin" | "dns" | "dhcp" | "not-a-workload";
 
 export interface DirectionDecision {
   readonly direction: Direction;
@@ -49,6 +58,8 @@ export interface DirectionDecision {
 }
 
 export interface Decision {
+  /** It is allowed only because it does not take part in the rollout, whose policies would do this to it. */
+  readonly spared?: DirectionDecision;
   /** allow iff egress and ingress both allow; otherwise egress's verdict when it denies, else ingress's. */
   readonly verdict: DecisionVerdict;
   readonly egress: DirectionDecision;
