@@ -9,7 +9,7 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_GROUP } from "@bulkhead/datapath";
-import { restoreAccounting, startCollector } from "./collector/index.ts";
+import { openConnections, restoreAccounting, startCollector } from "./collector/index.ts";
 import { discover, watchEndpoints } from "./discovery/index.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { startAgent, type AgentParts, type Surroundings } from "./link/agent.ts";
@@ -119,6 +119,7 @@ async function main(state: string, remove: boolean): Promise<void> {
         stats: () => collectorReport(collector.stats()),
       };
     },
+    openConnections,
     probe: async ({
       sourceNetns,
       destinationNetns,

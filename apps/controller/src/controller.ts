@@ -11,7 +11,7 @@
  *                                                                  └─► referee ──► alarms
  */
 import type { Logger } from "pino";
-import { ApiFailure, type StatusAnswer } from "@bulkhead/api";
+import { ApiFailure, type StatusAnswer, type UnderWay } from "@bulkhead/api";
 import type { Flow, Mode } from "@bulkhead/model";
 import {
   openDuckDbFlowStore,
@@ -31,9 +31,11 @@ import { watchChain } from "./policy/chain-watch.ts";
 import { Governor } from "./policy/governor.ts";
 import type { Reading } from "./policy/reading.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
+import { askUnderWay, type WhatCuts } from "./queries/under-way.ts";
 import { loadSigningKey } from "./signing-key.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { createGatekeeper } from "./world/gatekeeper.ts";
+import { createNamer } from "./world/naming.ts";
 import { WorldKeeper } from "./world/world-keeper.ts";
 import type { World } from "./world/world.ts";
 
@@ -53,6 +55,8 @@ export interface Controller {
   driftSetting(): DriftSetting;
   setDrift(setting: DriftSetting): Promise<void>;
   render(compiled: Compiled): Promise<string>;
+  /** Connections open now that it cuts; undefined when no agent tells. */
+  underWay(what: WhatCuts): Promise<UnderWay[] | undefined>;
   status(): Promise<StatusAnswer>;
   stop(): Promise<void>;
 }
@@ -104,6 +108,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     distributor: () => distributor,
     render,
     capacity: () => link.session()?.capacity ?? 0,
+    underWay,
     onChange: ({ reading }) => keeper.adopt(reading),
   });
 
@@ -188,6 +193,17 @@ export async function startController(options: ControllerOptions): Promise<Contr
     return ruleset;
   }
 
+  function underWay({ reading, world, mode }: WhatCuts): Promise<UnderWay[] | undefined> {
+    const { set } = governor.inForce.reading;
+    return askUnderWay(link.session(), log, {
+      before: { set, index: keeper.under(governor.inForce.reading).index },
+      after: { set: reading.set, index: world.index },
+      mode,
+      name: createNamer(world, reading.networkSets),
+      now: now(),
+    });
+  }
+
   function modes(): Readonly<Record<string, Mode>> {
     const { revision, reading } = governor.inForce;
     return (distributor.wanted ?? distributor.compile({ revision, set: reading.set })).result.modes;
@@ -235,6 +251,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       link.session()?.send({ kind: "settings", drift: setting });
     },
     render,
+    underWay,
     async status() {
       const [pending, intact, drifts, stats, probe] = await Promise.all([
         state.pendingConfirm(),

@@ -5,7 +5,7 @@ import type { Flow } from "@bulkhead/model";
 import { runPolicyTests, suggestionReport } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { Controller } from "./controller.ts";
-import { filterOf, passes } from "./flows/flow-filter.ts";
+import { concerns, filterOf, passes } from "./flows/flow-filter.ts";
 import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
@@ -54,6 +54,20 @@ export function handlersOf(controller: Controller): Handlers {
     return { set: reading.set, index, since: record?.time ?? now(), now: now() };
   }
 
+  /** What enforcing would end is more than the new connections that were recorded. */
+  async function audited(query: Parameters<Handlers["edges"]>[0]) {
+    if (query.verdict?.includes("audit") !== true || query.until !== undefined) return {};
+    const { reading } = governor.inForce;
+    const underWay = await controller.underWay({
+      reading,
+      world: controller.world(),
+      mode: "audit",
+    });
+    if (underWay === undefined) return {};
+    const filter = filterOf(query);
+    return { underWay: underWay.filter((one) => concerns(filter, one)) };
+  }
+
   return {
     status: () => controller.status(),
 
@@ -77,7 +91,8 @@ export function handlersOf(controller: Controller): Handlers {
       await intake.flush();
       const found = await flows.edges(filterOf(query));
       const inForce = inForceSince();
-      return { edges: found.map((edge) => withAllowingRule(edge, edge.lastSeen, inForce)) };
+      const edges = found.map((edge) => withAllowingRule(edge, edge.lastSeen, inForce));
+      return { edges, ...(await audited(query)) };
     },
 
     async suggest({ since, until, namespaces }) {
@@ -101,7 +116,10 @@ export function handlersOf(controller: Controller): Handlers {
         compiled.result.capacity;
       const entries = exactEntries + rangeEntries + overlayEntries + rows;
       const limit = controller.session()?.capacity ?? 0;
+      const { reading } = considered;
+      const underWay = await controller.underWay({ reading, world, mode: request.mode });
       return {
+        ...(underWay === undefined ? {} : { underWay }),
         revision: governor.inForce.revision,
         resources: {
           added: [...considered.changes.added],

@@ -55,6 +55,7 @@ beforeEach(async () => {
     requireAgent: () => undefined,
     render: () => Promise.resolve("ruleset"),
     capacity: () => 0,
+    underWay: () => Promise.resolve(undefined),
     onChange: () => undefined,
   });
   await apply([INVENTORY]);

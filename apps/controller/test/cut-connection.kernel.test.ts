@@ -1,8 +1,10 @@
 /** A live connection that a policy cuts: its sender goes on and the kernel goes on counting, but nothing is shown as forwarded. */
+import { spawn, type ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { UnderWay } from "@bulkhead/api";
 import type { Flow } from "@bulkhead/model";
-import { POLICY, TestLab, until } from "./lab.ts";
+import { POLICY, TestLab, until, type Name } from "./lab.ts";
 
 const SENDER = `
   const socket = require('node:dgram').createSocket('udp4')
@@ -23,6 +25,76 @@ async function flows(since: number): Promise<readonly Flow[]> {
     found.push(flow);
   return found;
 }
+
+const IDLE = `
+  const socket = require('node:net').connect(5432, process.argv[1])
+  socket.on('connect', () => socket.write('hello'))`;
+const DATAGRAMS = `
+  const socket = require('node:dgram').createSocket('udp4')
+  setInterval(() => socket.send('still here', 9999, process.argv[1]), 100)`;
+
+let clients: ChildProcess[] = [];
+
+function start(name: Name, program: string, to: string): void {
+  const args = [`--net=${lab.netns(name)}`, process.execPath, "-e", program, to];
+  clients.push(spawn("nsenter", args, { stdio: "ignore" }));
+}
+
+afterEach(async () => {
+  const ended = clients.map(
+    (client) =>
+      new Promise((resolve) => {
+        client.once("close", resolve);
+        if (!client.kill("SIGKILL")) resolve(null);
+      }),
+  );
+  clients = [];
+  await Promise.all(ended);
+});
+
+it("is named before it is cut, also when it is silent", async () => {
+  const files = [lab.inventory(), POLICY];
+  await lab.client.call("apply", { files: [lab.inventory()] });
+  await lab.serve("db", [5432]);
+  for (const name of ["web", "evil"] as const) {
+    for (const family of [4, 6] as const) start(name, IDLE, lab.address("db", family));
+  }
+  start("evil", DATAGRAMS, lab.address("db"));
+  const named = (found: readonly UnderWay[] | undefined) =>
+    found
+      ?.map(({ source, destination, port, rule, connections }) =>
+        [source.address, source.name, destination.name, port, rule, connections].join(" "),
+      )
+      .toSorted();
+  const all = [
+    `${lab.address("evil")} shop/evil shop/db 5432 Policy/shop/shut#egress 1`,
+    `${lab.address("evil")} shop/evil shop/db 9999 Policy/shop/shut#egress 1`,
+    `${lab.address("evil", 6)} shop/evil shop/db 5432 Policy/shop/shut#egress 1`,
+  ];
+  let planned: readonly UnderWay[] | undefined;
+  await until(
+    async () => {
+      planned = (await lab.client.call("plan", { files })).underWay;
+      return planned?.length === all.length;
+    },
+    () => `not all are found: ${JSON.stringify(named(planned))}`,
+    20_000,
+  );
+  expect(named(planned)).toEqual(all);
+
+  const audit = await lab.client.call("apply", { files });
+  expect([audit.mode, named(audit.underWay)]).toEqual(["audit", all]);
+  const observed = await lab.client.call("edges", { verdict: ["audit"] });
+  expect(named(observed.underWay)).toEqual(all);
+  const fromWeb = await lab.client.call("edges", { verdict: ["audit"], from: ["shop/web"] });
+  expect(fromWeb.underWay).toEqual([]);
+  expect((await lab.client.call("edges", {})).underWay).toBeUndefined();
+
+  const enforced = await lab.client.call("apply", { files, mode: "enforce" });
+  expect(named(enforced.underWay)).toEqual(all);
+  const again = await lab.client.call("apply", { files, mode: "enforce" });
+  expect(again.underWay).toEqual([]);
+}, 90_000);
 
 it("is dropped in the record as it is on the wire", async () => {
   await lab.client.call("apply", { files: [lab.inventory()] });

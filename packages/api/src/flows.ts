@@ -103,5 +103,22 @@ export const flowStreamQuerySchema = flowQuerySchema.extend({
 });
 export type FlowStreamFilter = z.input<typeof flowStreamQuerySchema>;
 
-export const edgesAnswerSchema = z.object({ edges: z.array(edgeSchema) });
+/** Like connections that are open, and that the policy ends or would end. */
+export const underWaySchema = z.object({
+  source: flowEndSchema,
+  destination: flowEndSchema,
+  protocol: z.int(),
+  port: z.int(),
+  connections: z.int(),
+  verdict: z.enum(["drop", "reject"]),
+  /** The rule, or what isolates. Absent: the default. */
+  rule: z.string().optional(),
+});
+export type UnderWay = z.infer<typeof underWaySchema>;
+
+export const edgesAnswerSchema = z.object({
+  edges: z.array(edgeSchema),
+  /** Where `audit` was asked for: connections open at this moment that enforcing would cut. */
+  underWay: z.array(underWaySchema).optional(),
+});
 export type EdgesAnswer = z.infer<typeof edgesAnswerSchema>;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
-import { edgeSchema } from "./flows.ts";
+import { edgeSchema, underWaySchema } from "./flows.ts";
 
 export const policyFileSchema = z.strictObject({
   /** As the person named it; spans in answers repeat it. `-` for standard input. */
@@ -124,6 +124,8 @@ export const planAnswerSchema = z.object({
     removed: z.array(connectionChangeSchema),
   }),
   replay: replayAnswerSchema,
+  /** Connections open at this moment that it would cut. Absent when no agent tells. */
+  underWay: z.array(underWaySchema).optional(),
   capacity: capacitySchema,
   tests: z.array(testResultSchema),
   diagnostics: z.array(diagnosticSchema),
@@ -171,6 +173,8 @@ export const applyAnswerSchema = z.object({
   tests: z.array(testResultSchema),
   diagnostics: z.array(diagnosticSchema),
   notices: z.array(z.string()),
+  /** Connections that were open and are cut; in audit, those that enforcing would cut. Absent when no agent tells. */
+  underWay: z.array(underWaySchema).optional(),
   /** With `dryRun`: the exact ruleset, per host. */
   ruleset: z.string().optional(),
   /** Milliseconds from the request to the kernel's matching receipt. */

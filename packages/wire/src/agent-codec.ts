@@ -229,6 +229,22 @@ function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unk
     protocol: record.protocol,
     port: record.port,
     sourcePort: record.sourcePort,
+    case "connections":
+      return {
+        kind: "connections",
+        id: kind.value.id,
+        connections: kind.value.connections.map(
+          ({ source, destination, protocol, port, connections }) => ({
+            source,
+            destination,
+            protocol,
+            port,
+            connections: Number(connections),
+          }),
+        ),
+        leftOut: Number(kind.value.leftOut),
+        ...optional("error", kind.value.error),
+      };
     verdict: record.verdict,
     cookie: record.cookie ?? "",
     direction: record.direction ?? "",

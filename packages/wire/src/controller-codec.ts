@@ -58,6 +58,8 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
       return { case: "settings", value: { drift: message.drift } };
     case "flows-stored":
       return { case: "flowsStored", value: { sequence: BigInt(message.sequence) } };
+    case "connections":
+      return { case: "connections", value: { id: message.id } };
   }
 }
 
@@ -103,6 +105,8 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
       return { kind: "settings", drift: oneOf(DRIFT_SETTINGS, kind.value.drift, "settings.drift") };
     case "flowsStored":
       return { kind: "flows-stored", sequence: Number(kind.value.sequence) };
+    case "connections":
+      return { kind: "connections", id: kind.value.id };
     case undefined:
       throw new WireError("a controller message of an unknown kind");
   }

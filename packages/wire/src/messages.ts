@@ -39,6 +39,15 @@ export interface HostSession {
 }
 
 export interface CollectorStats {
+/** Like connections that are under way: original direction, the destination as the datapath judged it. */
+export interface OpenConnections {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly protocol: ProtocolNumber;
+  readonly port: number;
+  readonly connections: number;
+}
+
   readonly alive: boolean;
   readonly received: number;
   readonly delivered: number;
@@ -132,6 +141,14 @@ export type AgentMessage =
     };
 
 export type ControllerMessage =
+    }
+  | {
+      readonly kind: "connections";
+      readonly id: string;
+      readonly connections: readonly OpenConnections[];
+      /** So many kinds found no room in the answer. */
+      readonly leftOut: number;
+      readonly error?: string;
   | { readonly kind: "welcome"; readonly publicKey: Uint8Array; readonly drift: DriftSetting }
   | ({ readonly kind: "policy" } & SignedPolicy)
   | { readonly kind: "render"; readonly id: string; readonly policy: HostPolicy }
@@ -148,7 +165,9 @@ export type ControllerMessage =
       readonly expectPass: boolean;
     }
   | { readonly kind: "settings"; readonly drift: DriftSetting }
-  | { readonly kind: "flows-stored"; readonly sequence: number };
+  | { readonly kind: "flows-stored"; readonly sequence: number }
+  /** Which connections of workloads are under way at this moment? */
+  | { readonly kind: "connections"; readonly id: string };
 
 /** The text a policy's signature covers. */
 export function policySigningText(

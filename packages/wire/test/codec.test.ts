@@ -118,6 +118,15 @@ const agentMessages: readonly AgentMessage[] = [
     counters: { live_suppressed: 2 ** 40, not_syn: 0 },
   },
 ];
+  {
+    kind: "connections",
+    id: "c1",
+    connections: [
+      { source: "10.0.0.2", destination: "fd00::3", protocol: 6, port: 5432, connections: 7 },
+    ],
+    leftOut: 2,
+  },
+  { kind: "connections", id: "c2", connections: [], leftOut: 0, error: "no table" },
 
 const controllerMessages: readonly ControllerMessage[] = [
   { kind: "welcome", publicKey: new Uint8Array([7]), drift: "report" },
@@ -142,6 +151,7 @@ const controllerMessages: readonly ControllerMessage[] = [
   { kind: "settings", drift: "repair" },
   { kind: "flows-stored", sequence: 8 },
 ];
+  { kind: "connections", id: "c" },
 
 describe("codec", () => {
   it.each(agentMessages.map((message) => [message.kind, message] as const))(

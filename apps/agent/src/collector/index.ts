@@ -2,3 +2,4 @@
 export { startCollector, type Collector, type CollectorOptions } from "./collector.ts";
 export type { CollectorStats } from "./stats.ts";
 export { restoreAccounting } from "./accounting.ts";
+export { openConnections, type FoundOpen } from "./open-connections.ts";

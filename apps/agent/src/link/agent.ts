@@ -17,6 +17,7 @@ import type {
   Exemptions,
   HostSession,
   Listener,
+  OpenConnections,
 } from "@bulkhead/wire";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { loadHostKey } from "../state/host-key.ts";
@@ -59,6 +60,11 @@ export interface AgentParts {
   };
   probe(order: ProbeOrder): Promise<ProbeFinding>;
 }
+  /** Connections under way with one of these addresses at an end. */
+  openConnections(addresses: ReadonlySet<IpAddress>): {
+    readonly connections: readonly OpenConnections[];
+    readonly leftOut: number;
+  };
 
 export interface AgentOptions {
   readonly host: string;
@@ -225,6 +231,16 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   }
 
   function handle(message: ControllerMessage): void {
+  function answerConnections(id: string): void {
+    const addresses = new Set(surroundings.endpoints.flatMap((endpoint) => endpoint.addresses));
+    try {
+      link?.send({ kind: "connections", id, ...parts.openConnections(addresses) });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      link?.send({ kind: "connections", id, connections: [], leftOut: 0, error: reason });
+    }
+  }
+
     switch (message.kind) {
       case "welcome":
         try {
@@ -248,6 +264,9 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         background(answerProbe(message));
         break;
       case "flows-stored":
+      case "connections":
+        answerConnections(message.id);
+        break;
         outbox.stored(message.sequence);
         sendFlows();
         break;

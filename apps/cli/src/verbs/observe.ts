@@ -38,8 +38,8 @@ export const observe: Verb<ObserveOptions> = async (context, _args, options) => 
   const answer = await withProgress(context, "reading flows", () => client.call("edges", filter));
   const edges = answer.edges.toSorted((a, b) => b.connections - a.connections);
   return {
-    value: { edges },
-    text: (ui) => edgesText(edges, ui),
+    value: { ...answer, edges },
+    text: (ui) => edgesText(edges, ui, answer.underWay),
     next: edges.length === 0 ? ["observe --follow"] : ["suggest -f policy.yaml"],
     exitCode: 0,
   };

@@ -1,9 +1,11 @@
 /** What `observe` prints: edges as a table, flows as lines of a stream. */
+import type { EdgesAnswer } from "@bulkhead/api";
 import type { Edge, Flow } from "@bulkhead/model";
 import { foldAddresses } from "./fold.ts";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, bytes, clock, count, thousands } from "../ui/words.ts";
+import { ONCE_ENFORCED, underWayText } from "./under-way.ts";
 import { edgePort, endName, flowVerdict } from "./verdicts.ts";
 
 /** Connections from before the time asked for, that live on, have bytes and no beginning. */
@@ -32,7 +34,18 @@ const EDGE_COLUMNS: readonly Column<Edge>[] = [
   { title: "WINDOWS", cell: (row) => thousands(row.windows), align: "right", wide: true },
 ];
 
-export function edgesText(edges: readonly Edge[], ui: Ui): string {
+/** `underWay`: told where `audit` was asked for. */
+export function edgesText(
+  edges: readonly Edge[],
+  ui: Ui,
+  underWay?: EdgesAnswer["underWay"],
+): string {
+  const open = underWayText(underWay, ONCE_ENFORCED, ui);
+  const seen = seenText(edges, ui);
+  return open === "" ? seen : `${seen}\n${open}`;
+}
+
+function seenText(edges: readonly Edge[], ui: Ui): string {
   if (edges.length === 0) return "No traffic seen that fits.\n";
   const shown = ui.wide
     ? edges

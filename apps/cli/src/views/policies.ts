@@ -12,6 +12,7 @@ import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, list, moment, thousands } from "../ui/words.ts";
 import { foldAddresses } from "./fold.ts";
+import { IS_CUT, ONCE_ENFORCED, underWayText, WOULD_BE_CUT } from "./under-way.ts";
 import { decisionVerdict, edgePort, endName } from "./verdicts.ts";
 
 type EdgeChange = ReplayAnswer["newlyDenied"][number];
@@ -126,7 +127,8 @@ export function planText(answer: PlanAnswer, ui: Ui): string {
       ? "Permitted connections: no change.\n"
       : `Permitted connections: ${permitted.added.length} added, ${permitted.removed.length} removed.\n${connectionsText("+", ui.style.green, permitted.added.slice(0, shown))}${connectionsText("-", ui.style.red, permitted.removed.slice(0, shown))}${more > 0 ? `  ${ui.style.dim(`and ${more} more (-o wide)`)}\n` : ""}`;
   const size = `Capacity: ${count(capacity.classes, "class", "classes")}, ${count(capacity.rows, "row")}, ${count(capacity.entries, "entry", "entries")} of ${thousands(capacity.limit)}${capacity.fits ? "" : ui.style.red(": does not fit")}.\n`;
-  return `${resourcesText(answer.resources, ui)}\n${connections}\n${replayText(answer.replay, ui)}\n${size}${testsText(answer.tests, ui)}`;
+  const open = underWayText(answer.underWay, WOULD_BE_CUT, ui);
+  return `${resourcesText(answer.resources, ui)}\n${connections}\n${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;
 }
 
 export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
@@ -155,6 +157,11 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
     answer.changed && answer.mode === "audit"
       ? "Audit: nothing is dropped; what would be is marked `audit` in `bulkhead observe`.\n"
       : "";
+  // What is cut by nothing new needs no word.
+  const cut = (answer.underWay ?? []).length > 0 && answer.changed;
+  const open = cut
+    ? underWayText(answer.underWay, answer.mode === "audit" ? ONCE_ENFORCED : IS_CUT, ui)
+    : "";
   const confirm =
     answer.confirmBy === undefined
       ? ""
@@ -164,7 +171,7 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
   // What is kept stands, by name, among the resources.
   const others = answer.notices.filter((notice) => !notice.includes("`--prune`"));
   const notices = others.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
-  return `${head}${receipts}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${audit}${confirm}`;
+  return `${head}${receipts}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${confirm}`;
 }
 
 const REVISION_COLUMNS: readonly Column<RevisionView & { readonly current: boolean }>[] = [

@@ -35,18 +35,28 @@ function portOf(text: string | undefined): { readonly protocol?: number; readonl
 }
 
 export function passes(filter: FlowFilter, flow: Flow): boolean {
-  const { source, destination } = flow;
   return (
     (filter.since === undefined || flow.start >= filter.since) &&
     (filter.until === undefined || flow.start < filter.until) &&
     (filter.verdicts === undefined || filter.verdicts.includes(flow.verdict)) &&
+    concerns(filter, flow) &&
+    (filter.probes || flow.probe !== true)
+  );
+}
+
+/** Whether its ends and its port are asked for. */
+export function concerns(
+  filter: FlowFilter,
+  one: Pick<Flow, "source" | "destination" | "protocol" | "port">,
+): boolean {
+  const { source, destination } = one;
+  return (
     (filter.either === undefined ||
       filter.either.includes(source.name) ||
       filter.either.includes(destination.name)) &&
     (filter.from === undefined || filter.from.includes(source.name)) &&
     (filter.to === undefined || filter.to.includes(destination.name)) &&
-    (filter.protocol === undefined || flow.protocol === filter.protocol) &&
-    (filter.port === undefined || flow.port === filter.port) &&
-    (filter.probes || flow.probe !== true)
+    (filter.protocol === undefined || one.protocol === filter.protocol) &&
+    (filter.port === undefined || one.port === filter.port)
   );
 }

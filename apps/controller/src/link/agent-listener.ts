@@ -86,6 +86,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
       case "applied":
       case "rendered":
       case "probed":
+      case "connections":
         if (!session.settle(said))
           log.debug({ kind: said.kind }, "an answer that nobody waits for");
         break;

@@ -11,6 +11,7 @@ export type Hello = Extract<AgentMessage, { kind: "hello" }>;
 export type Applied = Extract<AgentMessage, { kind: "applied" }>;
 export type Rendered = Extract<AgentMessage, { kind: "rendered" }>;
 export type Probed = Extract<AgentMessage, { kind: "probed" }>;
+export type Connections = Extract<AgentMessage, { kind: "connections" }>;
 
 interface Waiting {
   readonly resolve: (message: AgentMessage) => void;
@@ -59,6 +60,11 @@ export class AgentSession {
     return this.#ask((id) => ({ kind: "probe", id, ...probe }), timeoutMs) as Promise<Probed>;
   }
 
+  /** Which connections of workloads are under way at this moment. */
+  connections(timeoutMs: number): Promise<Connections> {
+    return this.#ask((id) => ({ kind: "connections", id }), timeoutMs) as Promise<Connections>;
+  }
+
   /** Sends a policy and waits for what the kernel holds afterwards. */
   async apply(
     policy: Extract<ControllerMessage, { kind: "policy" }>,
@@ -70,7 +76,7 @@ export class AgentSession {
   }
 
   /** Answers go to whoever asked; false when nobody did. */
-  settle(message: Applied | Rendered | Probed): boolean {
+  settle(message: Applied | Rendered | Probed | Connections): boolean {
     const key = message.kind === "applied" ? `policy ${message.sequence}` : message.id;
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return false;

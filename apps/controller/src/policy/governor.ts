@@ -11,9 +11,11 @@ import {
   type ApplyAnswer,
   type ApplyRequest,
   type RollbackRequest,
+  type UnderWay,
 } from "@bulkhead/api";
 import { createInTurn, type Diagnostic } from "@bulkhead/model";
 import type { ApplyMode, ChangeSummary, StateStore, StoredFile } from "@bulkhead/store";
+import type { WhatCuts } from "../queries/under-way.ts";
 import type { World } from "../world/world.ts";
 import { compareHeld, mergeGiven, readGiven } from "./candidate.ts";
 import { settlementOf } from "./confirmation.ts";
@@ -47,6 +49,8 @@ export interface GovernorDeps {
   readonly render: (compiled: Compiled) => Promise<string>;
   /** Most entries the driver takes; 0 when not known. */
   readonly capacity: () => number;
+  /** Connections open now that `after` cuts; undefined when nobody can tell. */
+  readonly underWay: (after: WhatCuts) => Promise<UnderWay[] | undefined>;
   readonly onChange: (inForce: InForce) => void;
 }
 
@@ -163,7 +167,7 @@ export class Governor {
     const before = this.#inForce;
     const pending = await store.pendingConfirm();
     const { settles, notices: settled } = settlementOf(change, pending);
-    const { reading, compiled, diagnostics, tests, notices } = judge(change, {
+    const { reading, world, compiled, diagnostics, tests, notices } = judge(change, {
       inForce: before,
       now: startedAt,
       worldUnder,
@@ -171,7 +175,9 @@ export class Governor {
         distributor().compile({ revision: before.revision + 1, set }, world),
       capacity: this.#deps.capacity(),
     });
+    const underWay = await this.#deps.underWay({ reading, world, mode: change.mode });
     const answer = {
+      ...(underWay === undefined ? {} : { underWay }),
       mode: change.mode,
       dryRun: change.dryRun,
       resources: listsOf(change.changes),

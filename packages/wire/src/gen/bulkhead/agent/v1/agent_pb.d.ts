@@ -68,6 +68,12 @@ export declare type AgentMessage = Message<"bulkhead.agent.v1.AgentMessage"> & {
      */
     value: Health;
     case: "health";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.ConnectionsResult connections = 9;
+     */
+    value: ConnectionsResult;
+    case: "connections";
   } | { case: undefined; value?: undefined };
 };
 
@@ -120,6 +126,12 @@ export declare type ControllerMessage = Message<"bulkhead.agent.v1.ControllerMes
      */
     value: FlowsStored;
     case: "flowsStored";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.ConnectionsRequest connections = 7;
+     */
+    value: ConnectionsRequest;
+    case: "connections";
   } | { case: undefined; value?: undefined };
 };
 
@@ -964,6 +976,97 @@ export declare type Settings = Message<"bulkhead.agent.v1.Settings"> & {
  * Use `create(SettingsSchema)` to create a new message.
  */
 export declare const SettingsSchema: GenMessage<Settings>;
+
+/**
+ * Which connections of workloads are under way at this moment?
+ *
+ * @generated from message bulkhead.agent.v1.ConnectionsRequest
+ */
+export declare type ConnectionsRequest = Message<"bulkhead.agent.v1.ConnectionsRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.ConnectionsRequest.
+ * Use `create(ConnectionsRequestSchema)` to create a new message.
+ */
+export declare const ConnectionsRequestSchema: GenMessage<ConnectionsRequest>;
+
+/**
+ * @generated from message bulkhead.agent.v1.ConnectionsResult
+ */
+export declare type ConnectionsResult = Message<"bulkhead.agent.v1.ConnectionsResult"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.OpenConnections connections = 2;
+   */
+  connections: OpenConnections[];
+
+  /**
+   * So many kinds found no room in the answer.
+   *
+   * @generated from field: uint64 left_out = 3;
+   */
+  leftOut: bigint;
+
+  /**
+   * The kernel could not be asked.
+   *
+   * @generated from field: string error = 4;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.ConnectionsResult.
+ * Use `create(ConnectionsResultSchema)` to create a new message.
+ */
+export declare const ConnectionsResultSchema: GenMessage<ConnectionsResult>;
+
+/**
+ * Like connections that are under way, in their original direction; the destination as the datapath judged it.
+ *
+ * @generated from message bulkhead.agent.v1.OpenConnections
+ */
+export declare type OpenConnections = Message<"bulkhead.agent.v1.OpenConnections"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string destination = 2;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: uint32 protocol = 3;
+   */
+  protocol: number;
+
+  /**
+   * @generated from field: uint32 port = 4;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint64 connections = 5;
+   */
+  connections: bigint;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.OpenConnections.
+ * Use `create(OpenConnectionsSchema)` to create a new message.
+ */
+export declare const OpenConnectionsSchema: GenMessage<OpenConnections>;
 
 /**
  * @generated from service bulkhead.agent.v1.AgentLink
