@@ -3,6 +3,7 @@
  * to be read in one sitting and to be right; everything faster (the compiler, the kernel) is checked against it.
  * Replies are not judged here: a reply belongs to the connection it answers, and the datapath sees to that.
  */
+import { takesPart } from "@bulkhead/model";
 import type {
   Decision,
   DecisionVerdict,
@@ -15,7 +16,7 @@ import type {
   Stage,
 } from "@bulkhead/model";
 import { ownersOf, type InventoryIndex, type Place } from "./inventory-index.ts";
-import { judgeStage, type DecideOptions } from "./judge-stage.ts";
+import { judgeStage, type DecideOptions, type View } from "./judge-stage.ts";
 import type { DirectedFlow } from "./matching.ts";
 import { VERDICT_STRICTNESS } from "./strictness.ts";
 
@@ -26,9 +27,20 @@ export function decide(
   query: FlowQuery,
   options: DecideOptions,
 ): Decision {
-  const { decision: egress } = judge(set, index, query, "egress", options);
-  const { decision: ingress } = judge(set, index, query, "ingress", options);
-  return { verdict: (egress.verdict === "allow" ? ingress : egress).verdict, egress, ingress };
+  const judged = { ...options, view: viewFor(set, query, options.view) };
+  const { decision: egress } = judge(set, index, query, "egress", judged);
+  const { decision: ingress } = judge(set, index, query, "ingress", judged);
+  const verdict = (egress.verdict === "allow" ? ingress : egress).verdict;
+  if (judged.view === options.view || verdict !== "allow") return { verdict, egress, ingress };
+  const full = decide({ ...set, canary: undefined }, index, query, options);
+  if (full.verdict === "allow") return { verdict, egress, ingress };
+  const spared = full.egress.verdict === "allow" ? full.ingress : full.egress;
+  return { verdict, egress, ingress, spared };
+}
+
+/** A flow that takes no part in the rollout is judged as if the rollout's policies were staged. */
+export function viewFor({ canary }: PolicySet, query: FlowQuery, view: View): View {
+  return view === "live" && canary !== undefined && !takesPart(query, canary) ? "settled" : view;
 }
 
 /** How a flow was read in one direction, and what came of it. */

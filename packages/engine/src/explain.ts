@@ -1,6 +1,6 @@
 /** Why a flow is allowed or denied: the decision, the whole way to it, and for a deny the least that would allow it. */
 import type { Decision, FlowQuery, PolicySet } from "@bulkhead/model";
-import { decide } from "./decide.ts";
+import { decide, viewFor } from "./decide.ts";
 import type { InventoryIndex } from "./inventory-index.ts";
 import { smallestChange, type ExplainOptions, type SmallestChange } from "./smallest-change.ts";
 import { traceDirection, type DirectionTrace } from "./trace.ts";
@@ -20,11 +20,12 @@ export function explain(
   query: FlowQuery,
   options: ExplainOptions,
 ): Explanation {
+  const judged = { ...options, view: viewFor(set, query, options.view) };
   return {
     query,
     decision: decide(set, index, query, options),
-    egress: traceDirection(set, index, query, "egress", options),
-    ingress: traceDirection(set, index, query, "ingress", options),
+    egress: traceDirection(set, index, query, "egress", judged),
+    ingress: traceDirection(set, index, query, "ingress", judged),
     smallestChange: smallestChange(set, index, query, options),
   };
 }

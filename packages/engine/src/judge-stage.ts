@@ -8,8 +8,11 @@ import { ruleMatches, selects, type DirectedFlow } from "./matching.ts";
 import * as strictness from "./strictness.ts";
 import type { DecidingAction } from "./strictness.ts";
 
-/** Live: what drops. Shadow: with staged policies included, what would drop if all of them were enforced. */
-export type View = "live" | "shadow";
+/**
+ * Live: what drops. Shadow: with staged policies included, what would drop if all of them were enforced. Settled: what drops
+ * of flows that take no part in the rollout under way; nobody need ask for it, `decide` knows which flows these are.
+ */
+export type View = "live" | "shadow" | "settled";
 
 export interface DecideOptions {
   /** Milliseconds since the epoch. A rule or block whose `expiresAt` is not after it is inert. */
@@ -60,13 +63,14 @@ export function judgeStage(
   return { kind: "decided", verdict: strictness.VERDICT[winner.action], determinedBy, ...seen };
 }
 
-/** A staged thing acts in the shadow only; a thing acts until the moment of its expiry, that moment excluded. */
+/** A staged thing acts in the shadow only, and what is not settled yet with it; a thing acts until the moment of its expiry, that moment excluded. */
 export function isActive(
-  thing: Pick<Rule, "enforce" | "expiresAt">,
+  thing: Pick<Block, "enforce" | "expiresAt" | "canary">,
   options: DecideOptions,
 ): boolean {
+  const inForce = thing.enforce === "on" && !(thing.canary === true && options.view === "settled");
   return (
-    (thing.enforce === "on" || options.view === "shadow") &&
+    (inForce || options.view === "shadow") &&
     (thing.expiresAt === undefined || thing.expiresAt > options.now)
   );
 }

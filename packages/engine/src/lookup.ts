@@ -4,6 +4,7 @@
  */
 import {
   parseIp,
+  takesPart,
   type Cookie,
   type DecisionVerdict,
   type Direction,
@@ -77,13 +78,17 @@ function buildTables(policy: HostPolicy): Tables {
     }
   }
   const rows = new Map(policy.rows.map((row) => [row.id, row]));
-  const sets = { live: mapTables(policy.live, rows), shadow: mapTables(policy.shadow, rows) };
+  const sets = {
+    live: mapTables(policy.live, rows),
+    shadow: mapTables(policy.shadow, rows),
+    settled: mapTables(policy.canary?.settled ?? policy.live, rows),
+  };
   return {
     host: new Set(policy.hostAddresses),
     sameOwner: (a, b) => owners.get(a)?.some((owner) => owners.get(b)?.includes(owner)) ?? false,
     judge(view, direction, subject, peer, flow, now) {
-      const inShadow = view === "shadow" && sets.shadow.subjects[direction].has(subject);
-      const { subjects, classes } = inShadow ? sets.shadow : sets.live;
+      const silent = view === "shadow" && !sets.shadow.subjects[direction].has(subject);
+      const { subjects, classes } = sets[silent ? "live" : view];
       const classId = subjects[direction].get(subject);
       return classId === undefined
         ? undefined

@@ -12,15 +12,18 @@ export function modeOf(
   workload: Workload,
   set: PolicySet,
   index: InventoryIndex,
+  /** What holds for the flows that take no part in a rollout counts; else what holds for any. */
+  settled = false,
   now: number,
 ): Mode {
   if (workload.hostNetwork) return "observe";
   let mode: Mode = "observe";
   for (const block of set.stages.flatMap((stage) => stage.blocks)) {
-    if (mode === "audit" && block.enforce === "staged") continue;
+    const staged = block.enforce === "staged" || (settled && block.canary === true);
+    if (mode === "audit" && staged) continue;
     if (!isActive(block, { now, view: "shadow" })) continue;
     if (!selects(block.subject, workload, index)) continue;
-    if (block.enforce === "on") return "enforce";
+    if (!staged) return "enforce";
     mode = "audit";
   }
   return mode;

@@ -30,12 +30,15 @@ export interface RuleTrace {
 }
 
 export interface BlockTrace {
+/** `canary`: in force, but not for this flow, which takes no part in the rollout. */
+export type Inert = "staged" | "expired" | "canary";
+
   readonly block: string;
   readonly policy: PolicyRef;
   readonly source: SourceSpan;
   readonly isolates: boolean;
   /** An inert block is shown because people ask why it did nothing. */
-  readonly inert: "staged" | "expired" | null;
+  readonly inert: Inert | null;
   readonly rules: readonly RuleTrace[];
 }
 
@@ -111,10 +114,9 @@ function tracePlane(
   });
 }
 
-function inertBecause(
-  thing: Parameters<typeof isActive>[0],
-  options: DecideOptions,
-): "staged" | "expired" | null {
+function inertBecause(thing: Parameters<typeof isActive>[0], options: DecideOptions): Inert | null {
   if (isActive(thing, options)) return null;
-  return isActive({ enforce: thing.enforce }, options) ? "expired" : "staged";
+  const { enforce, canary } = thing;
+  if (isActive({ enforce, canary }, options)) return "expired";
+  return isActive({ enforce }, options) ? "canary" : "staged";
 }

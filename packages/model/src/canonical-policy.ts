@@ -106,5 +106,14 @@ export const canonicalHostPolicy = (policy: HostPolicy): string =>
     profile: {
       nodeExempt: policy.profile.nodeExempt,
       hairpinExempt: policy.profile.hairpinExempt,
+    ...(policy.canary === undefined
+      ? {}
+      : {
+          canary: {
+            seed: policy.canary.seed,
+            share: policy.canary.share,
+            settled: mapSet(policy.canary.settled),
+          },
+        }),
     },
   });

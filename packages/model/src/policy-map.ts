@@ -4,6 +4,7 @@
  * decision for every protocol and port. Everything here is plain JSON; `canonicalHostPolicy` fixes the byte form that
  * receipts digest.
  */
+import type { Canary } from "./canary-bucket.ts";
 import type { IpAddress } from "./ip.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 import type { DecisionVerdict } from "./decision.ts";
@@ -83,6 +84,14 @@ export interface MapSet {
   readonly overlay: readonly OverlayEntry[];
 }
 
+/**
+ * A rollout under way: flows that take part in it are judged by `live`, all others by `settled`, which is `live` without
+ * the policies of the rollout. What cuts without asking whose flow it is (guards, strays) goes by `settled` for all.
+ */
+export interface CanaryMaps extends Canary {
+  readonly settled: MapSet;
+}
+
 /** A local attachment as the datapath must confine it. `mode` enforce switches anti-spoofing on. */
 export interface ConfinedEndpoint extends Pick<
   Endpoint,
@@ -104,6 +113,8 @@ export interface HostPolicy {
   readonly profile: { readonly nodeExempt: boolean; readonly hairpinExempt: boolean };
 }
 
+  /** Only while a rollout is under way. */
+  readonly canary?: CanaryMaps;
 /** Not part of the digest: how a cookie seen in a log or counter is told to a person. */
 export interface CookieName {
   readonly cookie: Cookie;

@@ -117,11 +117,13 @@ function resolveAll(
     .toSorted((a, b) => a - b);
 }
 
-/** Does a staged block or rule make this class what it is? If not, it says the same in both views. */
+/** Does a staged block or rule, or one of a rollout, make this class what it is? If not, it says the same in all views. */
 export function isTouchedByStaging({ blocks }: CompiledClass): boolean {
   return blocks.some(
     (block) =>
-      block.enforce === "staged" || block.rules.some(({ enforce }) => enforce === "staged"),
+      block.enforce === "staged" ||
+      block.canary === true ||
+      block.rules.some(({ enforce }) => enforce === "staged"),
   );
 }
 

@@ -16,6 +16,7 @@ import {
   type HostPolicy,
   type Inventory,
   type Mode,
+  type MapSet,
   type PolicySet,
   type Workload,
   type WorkloadId,
@@ -86,9 +87,12 @@ export function compileIndexed(
     live: createViewCompiler(set, "live", context),
     shadow: createViewCompiler(set, "shadow", context),
   };
-  const modes = modesOf(set, index, identities, now);
-  const { live, shadow, rows } = createMapSets({
+  const modes = modesOf(set, index, identities, now, false);
+  // What cuts whatever the flow, such as guards against spoofing, waits until the whole rollout is settled.
+  const confined = set.canary === undefined ? modes : modesOf(set, index, identities, now, true);
+  const { live, shadow, settled, rows } = createMapSets({
     set,
+    settled: set.canary && createViewCompiler(set, "settled", context),
     index,
     views,
     decisions,
@@ -121,8 +125,12 @@ export function compileIndexed(
       .map(([rule, cookie]): CookieName => ({ cookie, rule }))
       .toSorted((a, b) => compare(a.cookie, b.cookie)),
     modes,
-    diagnostics: [...diagnose(index, endpoints), ...diagnoseConflicts(conflicts)],
-    capacity: capacityOf({ live, shadow, rows }),
+    diagnostics: [
+      ...diagnose(index, endpoints),
+      ...diagnoseMachine(set.profile, index, endpoints),
+      ...diagnoseConflicts(conflicts),
+    ],
+    capacity: capacityOf(settled ? [live, shadow, settled] : [live, shadow], rows),
     nextChangeAt: nextChange(set, now),
   };
 }
@@ -141,11 +149,12 @@ function modesOf(
   }
   for (const workload of index.workloads.values()) {
     const identity = identities.of(workload);
-    const mode = ofIdentity.get(identity) ?? modeOf(workload, set, index, now);
+    const mode = ofIdentity.get(identity) ?? modeOf(workload, set, index, now, settled);
     ofIdentity.set(identity, mode);
     modes[workload.id] = mode;
   }
   return modes;
+  settled: boolean,
 }
 
 function localWorkloads(index: InventoryIndex, endpoints: readonly Endpoint[]): Workload[] {
@@ -201,12 +210,7 @@ function diagnoseConflicts(conflicts: Conflicts): Diagnostic[] {
     .toSorted((a, b) => compare(a.message, b.message));
 }
 
-function capacityOf({
-  live,
-  shadow,
-  rows,
-}: Pick<HostPolicy, "live" | "shadow" | "rows">): Capacity {
-  const sets = [live, shadow];
+function capacityOf(sets: readonly MapSet[], rows: HostPolicy["rows"]): Capacity {
   const maps = sets.flatMap((set) => set.maps);
   return {
     subjects: sum(sets.map(({ subjects }) => subjects.egress.length + subjects.ingress.length)),

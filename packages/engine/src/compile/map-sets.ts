@@ -32,7 +32,10 @@ import { compare } from "../order.ts";
 export interface MapSetsInput {
   readonly set: PolicySet;
   readonly index: InventoryIndex;
-  readonly views: Readonly<Record<View, ViewCompiler>>;
+  readonly views: Readonly<Record<"live" | "shadow", ViewCompiler>> & {
+    /** Only while a rollout is under way. */
+    readonly settled: ViewCompiler | undefined;
+  };
   readonly decisions: DecisionTable;
   readonly rowTable: RowTable;
   readonly local: readonly Workload[];
@@ -43,7 +46,14 @@ const DIRECTIONS = ["egress", "ingress"] as const;
 /** Which local addresses a view judges by which class. */
 type Subjects = Record<Direction, { readonly place: Place; readonly judge: CompiledClass }[]>;
 
-export function createMapSets(input: MapSetsInput): { live: MapSet; shadow: MapSet; rows: Row[] } {
+export interface MapSets {
+  readonly live: MapSet;
+  readonly shadow: MapSet;
+  readonly settled: MapSet | undefined;
+  readonly rows: Row[];
+}
+
+export function createMapSets(input: MapSetsInput): MapSets {
   const { set, index, views, decisions, rowTable, local } = input;
   const emitted = new Map<CompiledClass, EmittedMap>();
   const emit = (judge: CompiledClass): EmittedMap => {
@@ -60,29 +70,32 @@ export function createMapSets(input: MapSetsInput): { live: MapSet; shadow: MapS
   const subjects: Record<View, Subjects> = {
     live: { egress: [], ingress: [] },
     shadow: { egress: [], ingress: [] },
+    settled: { egress: [], ingress: [] },
   };
   for (const place of localPlaces(index, local)) {
     for (const direction of DIRECTIONS) {
       const live = views.live.classOf(ownersOf(place), direction);
       const shadow = views.shadow.classOf(ownersOf(place), direction);
+      const settled = views.settled?.classOf(ownersOf(place), direction) ?? null;
       if (live !== null) subjects.live[direction].push({ place, judge: live });
       if (shadow !== null && differs(live, shadow)) {
         subjects.shadow[direction].push({ place, judge: shadow });
       }
+      if (settled !== null) subjects.settled[direction].push({ place, judge: settled });
     }
   }
 
   const judges = (view: View) =>
     new Set(DIRECTIONS.flatMap((way) => subjects[view][way].map(({ judge }) => judge)));
-  const used = { live: judges("live"), shadow: judges("shadow") };
+  const used = { live: judges("live"), shadow: judges("shadow"), settled: judges("settled") };
   const classIds = assignIds(
-    (["live", "shadow"] as const).flatMap((view) =>
+    (["live", "shadow", "settled"] as const).flatMap((view) =>
       [...used[view]].map((judge) => classIdKey(view, judge)),
     ),
     16,
   );
   const rowNumbers = new Set<number>();
-  for (const judge of [...used.live, ...used.shadow]) {
+  for (const judge of [...used.live, ...used.shadow, ...used.settled]) {
     const { exact, ranges, defaultRow } = emit(judge);
     rowNumbers.add(defaultRow);
     for (const [, row] of exact) rowNumbers.add(row);
@@ -108,7 +121,8 @@ export function createMapSets(input: MapSetsInput): { live: MapSet; shadow: MapS
       ),
     };
   };
-  return { live: mapSet("live"), shadow: mapSet("shadow"), rows };
+  const settled = views.settled && mapSet("settled");
+  return { live: mapSet("live"), shadow: mapSet("shadow"), settled, rows };
 }
 
 /** Every address that a local workload claims, once. */

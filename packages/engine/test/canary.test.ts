@@ -1,0 +1,243 @@
+/** A rollout: for flows that take part its policies are in force, for all others they are staged; and compile agrees. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  canaryBucket,
+  canonicalHostPolicy,
+  takesPart,
+  TCP,
+  type FlowQuery,
+  type PolicySet,
+  type Stage,
+} from "@bulkhead/model";
+import { compile, decide, explain, indexInventory, lookup, modeOf } from "../src/index.ts";
+import { agrees, DIRECTIONS, looked, reported } from "./agreement.ts";
+import { claim, enough, failureOf } from "./check.ts";
+import { ADDRESSES, flowArbitrary, NOW, worldArbitrary, type World } from "./worlds.ts";
+
+const live = { now: NOW, view: "live" } as const;
+const shadow = { now: NOW, view: "shadow" } as const;
+
+/** Marks some blocks as a rollout's, by the bits of `mask`. */
+function inRollout({ stages, profile }: PolicySet, mask: number, share: number): PolicySet {
+  let at = 0;
+  const marked = (stage: Stage): Stage => ({
+    ...stage,
+    blocks: stage.blocks.map((block) =>
+      (mask >> (at++ % 16)) & 1 ? { ...block, canary: true as const } : block,
+    ),
+  });
+  return { stages: stages.map(marked), profile, canary: { seed: mask + 1, share } };
+}
+
+/** The same set, written without the notion of a rollout: its blocks are staged, or plainly in force. */
+function plain({ stages, profile }: PolicySet, inForce: boolean): PolicySet {
+  return {
+    profile,
+    stages: stages.map((stage) => ({
+      ...stage,
+      blocks: stage.blocks.map(({ canary, ...block }) =>
+        canary === true && !inForce ? { ...block, enforce: "staged" as const } : block,
+      ),
+    })),
+  };
+}
+
+const rolloutArbitrary = fc
+  .tuple(worldArbitrary, fc.nat(65_535), fc.integer({ min: 1, max: 9999 }))
+  .map(([world, mask, share]) => ({ world, set: inRollout(world.set, mask, share) }));
+
+function compiled(world: World, set: PolicySet) {
+  return compile(set, world.inventory, { now: NOW, revision: 1, endpoints: world.endpoints });
+}
+
+describe("a rollout", () => {
+  it("means: in force for those who take part, staged for all others", () => {
+    let [inside, outside, spared] = [0, 0, 0];
+    const property = fc.property(rolloutArbitrary, flowArbitrary, ({ world, set }, aimed) => {
+      const index = indexInventory(world.inventory);
+      for (const source of ADDRESSES) {
+        for (const destination of ADDRESSES) {
+          const flow = { ...aimed, source, destination };
+          const part = takesPart(flow, set.canary!);
+          const { spared: denial, ...said } = decide(set, index, flow, live);
+          const meant = decide(plain(set, part), index, flow, live);
+          claim(JSON.stringify(said) === JSON.stringify(meant), "live", { flow, said, meant });
+          const full = decide(plain(set, true), index, flow, live);
+          const freed = said.verdict === "allow" && full.verdict !== "allow";
+          claim((denial !== undefined) === freed, "spared", { flow, denial, full });
+          claim(denial === undefined || denial.verdict === full.verdict, "by whom", {
+            denial,
+            full,
+          });
+          const [a, b] = [set, plain(set, true)].map((one) => decide(one, index, flow, shadow));
+          claim(JSON.stringify(a) === JSON.stringify(b), "shadow", { flow, a, b });
+          if (part) inside++;
+          else outside++;
+          if (freed) spared++;
+        }
+      }
+    });
+    expect(failureOf(property, 60)).toBe("");
+    expect(inside).toBeGreaterThan(enough(1000));
+    expect(outside).toBeGreaterThan(enough(1000));
+    expect(spared).toBeGreaterThan(enough(300));
+  });
+
+  it("compiles to maps that say the same, down to the cookie", () => {
+    let [settledDenials, sparedFlows] = [0, 0];
+    const samples = fc.uniqueArray(flowArbitrary, { minLength: 2, maxLength: 2 });
+    const property = fc.property(rolloutArbitrary, samples, ({ world, set }, flows) => {
+      const { policy, cookies } = compiled(world, set);
+      const index = indexInventory(world.inventory);
+      const cookieOf = new Map(cookies.map(({ rule, cookie }) => [rule, cookie]));
+      const local = new Set(world.endpoints.flatMap(({ addresses }) => addresses));
+      for (const source of ADDRESSES) {
+        for (const destination of ADDRESSES) {
+          const judged = { egress: local.has(source), ingress: local.has(destination) };
+          for (const { protocol, port } of flows) {
+            const flow = { source, destination, protocol, port };
+            for (const options of [live, shadow]) {
+              const said = decide(set, index, flow, options);
+              const found = lookup(policy, options.view, flow, NOW);
+              for (const direction of DIRECTIONS) {
+                if (!judged[direction]) continue;
+                const [got, expected] = [
+                  looked(found[direction]),
+                  reported(said[direction], cookieOf),
+                ];
+                claim(agrees(got, expected), "agrees", { got, expected, flow, direction });
+              }
+              if (options === shadow) continue;
+              if (said.spared !== undefined) sparedFlows++;
+              if (said.verdict !== "allow" && !takesPart(flow, set.canary!)) settledDenials++;
+            }
+          }
+        }
+      }
+    });
+    expect(failureOf(property, 60)).toBe("");
+    expect(settledDenials).toBeGreaterThan(enough(300));
+    expect(sparedFlows).toBeGreaterThan(enough(300));
+  });
+
+  it("leaves no trace in what is compiled once it is over", () => {
+    const property = fc.property(rolloutArbitrary, ({ world, set }) => {
+      const over = compiled(world, { ...set, canary: undefined }).policy;
+      const never = compiled(world, plain(set, true)).policy;
+      claim(canonicalHostPolicy(over) === canonicalHostPolicy(never), "the same bytes");
+      claim(!("canary" in never) && "canary" in compiled(world, set).policy, "only while it runs");
+    });
+    expect(failureOf(property, 40)).toBe("");
+  });
+
+  it("switches guards on for those only whom settled policies enforce", () => {
+    const property = fc.property(rolloutArbitrary, ({ world, set }) => {
+      const index = indexInventory(world.inventory);
+      const { policy, modes } = compiled(world, set);
+      for (const { workload, mode } of policy.endpoints) {
+        const known = index.workloads.get(workload);
+        if (known === undefined) continue;
+        claim(mode === modeOf(known, plain(set, false), index, NOW), "guards", { workload, mode });
+        claim(modes[workload] === modeOf(known, plain(set, true), index, NOW), "mode", workload);
+      }
+    });
+    expect(failureOf(property, 60)).toBe("");
+  });
+
+  it("explains who would deny what it spares, and that the rules wait for their share", () => {
+    const { set, index, flows } = isolated(3000);
+    const outside = flows.find((flow) => !takesPart(flow, set.canary!))!;
+    const inside = flows.find((flow) => takesPart(flow, set.canary!))!;
+    const why = explain(set, index, outside, live);
+    expect(why.decision.verdict).toBe("allow");
+    expect(why.decision.spared).toMatchObject({ direction: "ingress", verdict: "drop" });
+    expect(why.smallestChange).toBeNull();
+    expect(why.ingress.stages.flatMap(({ blocks }) => blocks)).toMatchObject([{ inert: "canary" }]);
+    const cut = explain(set, index, inside, live);
+    expect(cut.decision).toMatchObject({ verdict: "drop", ingress: { verdict: "drop" } });
+    expect(cut.decision.spared).toBeUndefined();
+    expect(cut.smallestChange).toMatchObject({ kind: "add" });
+  });
+
+  it("goes by what was addressed, before destination translation", () => {
+    const { set, index, flows } = isolated(5000);
+    const flow = flows.find((one) => takesPart(one, set.canary!))!;
+    const elsewhere = Array.from({ length: 200 }, (_, port) => ({ destination: "10.9.9.9", port }));
+    const addressed = elsewhere.find(
+      ({ destination, port }) =>
+        canaryBucket({ ...flow, destination, port }, set.canary!.seed) >= 5000,
+    )!;
+    expect(decide(set, index, flow, live).verdict).toBe("drop");
+    expect(decide(set, index, { ...flow, addressed }, live).verdict).toBe("allow");
+  });
+});
+
+/** `shop/db` lets nobody in, for a share of flows; others speak to it on many ports. */
+function isolated(share: number) {
+  const source = { file: "db.yaml", line: 1, column: 1 };
+  const set: PolicySet = {
+    profile: { nodeExempt: true, hairpinExempt: true, default: "allow" },
+    canary: { seed: 77, share },
+    stages: [
+      {
+        id: "application",
+        plane: "net",
+        mode: "denyOverrides",
+        endIfApplied: "deny",
+        onPass: null,
+        blocks: [
+          {
+            id: "Policy/shop/db#ingress",
+            source,
+            subject: {
+              kind: "workloads",
+              namespaces: { kind: "named", name: "shop" },
+              selector: { requirements: [] },
+            },
+            direction: "ingress",
+            order: [0],
+            isolates: true,
+            enforce: "on",
+            canary: true,
+            rules: [],
+            policy: { kind: "Policy", namespace: "shop", name: "db" },
+          },
+        ],
+      },
+    ],
+  };
+  const index = indexInventory({
+    workloads: [
+      {
+        id: "shop/db",
+        namespace: "shop",
+        name: "db",
+        kind: "netns",
+        labels: { app: "db" },
+        addresses: ["10.0.0.5"],
+        namedPorts: [],
+        hostNetwork: false,
+      },
+      {
+        id: "else/where",
+        namespace: "else",
+        name: "where",
+        kind: "netns",
+        labels: { app: "where" },
+        addresses: ["10.0.0.1"],
+        namedPorts: [],
+        hostNetwork: false,
+      },
+    ],
+    namespaces: [],
+    hostAddresses: [],
+  });
+  const flows = Array.from({ length: 100 }, (_, port): FlowQuery => ({
+    source: "10.0.0.1",
+    destination: "10.0.0.5",
+    protocol: TCP,
+    port,
+  }));
+  return { set, index, flows };
+}
