@@ -12,9 +12,9 @@ export function modeOf(
   workload: Workload,
   set: PolicySet,
   index: InventoryIndex,
+  now: number,
   /** What holds for the flows that take no part in a rollout counts; else what holds for any. */
   settled = false,
-  now: number,
 ): Mode {
   if (workload.hostNetwork) return "observe";
   let mode: Mode = "observe";

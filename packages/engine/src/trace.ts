@@ -29,10 +29,10 @@ export interface RuleTrace {
   readonly outcome: string;
 }
 
-export interface BlockTrace {
 /** `canary`: in force, but not for this flow, which takes no part in the rollout. */
 export type Inert = "staged" | "expired" | "canary";
 
+export interface BlockTrace {
   readonly block: string;
   readonly policy: PolicyRef;
   readonly source: SourceSpan;

@@ -101,11 +101,6 @@ export const canonicalHostPolicy = (policy: HostPolicy): string =>
       (a, b) => text(a.workload, b.workload) || text(a.interface, b.interface),
     ).map(endpoint),
     live: mapSet(policy.live),
-    shadow: mapSet(policy.shadow),
-    rows: ordered(policy.rows, (a, b) => text(a.id, b.id)).map(row),
-    profile: {
-      nodeExempt: policy.profile.nodeExempt,
-      hairpinExempt: policy.profile.hairpinExempt,
     ...(policy.canary === undefined
       ? {}
       : {
@@ -115,5 +110,10 @@ export const canonicalHostPolicy = (policy: HostPolicy): string =>
             settled: mapSet(policy.canary.settled),
           },
         }),
+    shadow: mapSet(policy.shadow),
+    rows: ordered(policy.rows, (a, b) => text(a.id, b.id)).map(row),
+    profile: {
+      nodeExempt: policy.profile.nodeExempt,
+      hairpinExempt: policy.profile.hairpinExempt,
     },
   });

@@ -106,6 +106,8 @@ export interface HostPolicy {
   readonly endpoints: readonly ConfinedEndpoint[];
   readonly hostAddresses: readonly IpAddress[];
   readonly live: MapSet;
+  /** Only while a rollout is under way. */
+  readonly canary?: CanaryMaps;
   /** Compiled with staged policies and audit-mode policies included. Only subjects whose shadow differs from live have entries. */
   readonly shadow: MapSet;
   /** Every row referenced by either set, sorted by id. */
@@ -113,8 +115,6 @@ export interface HostPolicy {
   readonly profile: { readonly nodeExempt: boolean; readonly hairpinExempt: boolean };
 }
 
-  /** Only while a rollout is under way. */
-  readonly canary?: CanaryMaps;
 /** Not part of the digest: how a cookie seen in a log or counter is told to a person. */
 export interface CookieName {
   readonly cookie: Cookie;

@@ -15,8 +15,8 @@ import {
   type Endpoint,
   type HostPolicy,
   type Inventory,
-  type Mode,
   type MapSet,
+  type Mode,
   type PolicySet,
   type Workload,
   type WorkloadId,
@@ -86,13 +86,13 @@ export function compileIndexed(
   const views = {
     live: createViewCompiler(set, "live", context),
     shadow: createViewCompiler(set, "shadow", context),
+    settled: set.canary && createViewCompiler(set, "settled", context),
   };
   const modes = modesOf(set, index, identities, now, false);
   // What cuts whatever the flow, such as guards against spoofing, waits until the whole rollout is settled.
   const confined = set.canary === undefined ? modes : modesOf(set, index, identities, now, true);
   const { live, shadow, settled, rows } = createMapSets({
     set,
-    settled: set.canary && createViewCompiler(set, "settled", context),
     index,
     views,
     decisions,
@@ -141,6 +141,7 @@ function modesOf(
   index: InventoryIndex,
   identities: IdentityTable,
   now: number,
+  settled: boolean,
 ): Record<WorkloadId, Mode> {
   const ofIdentity = new Map<number, Mode>();
   const modes: Record<WorkloadId, Mode> = {};
@@ -154,7 +155,6 @@ function modesOf(
     modes[workload.id] = mode;
   }
   return modes;
-  settled: boolean,
 }
 
 function localWorkloads(index: InventoryIndex, endpoints: readonly Endpoint[]): Workload[] {
