@@ -3,11 +3,10 @@
  * router namespace whose rules log each first packet, and the collector runs in that namespace as the agent runs it. The
  * router's own nft counter says how many were logged; every one of them must come out in a record.
  */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { createNamespaces, type Namespaces } from "../apps/agent/test/namespaces.ts";
 
 export interface CollectorBench {
   /** New flows the router logged, by its own counter. */
@@ -52,23 +51,16 @@ export async function benchCollector({
   flowsPerBurst = 200_000,
   rate = 0,
 }: CollectorBenchOptions = {}): Promise<CollectorBench> {
-  const prefix = `bhc-bench-${randomBytes(3).toString("hex")}`;
-  const [router, client, server] = ["r", "a", "b"].map((end) => `${prefix}-${end}`) as [
-    string,
-    string,
-    string,
-  ];
-  const inside = (netns: string, ...command: string[]): string =>
-    execFileSync("nsenter", [`--net=/run/netns/${netns}`, ...command], {
-      encoding: "utf8",
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-  let collector: ChildProcess | undefined;
+  const lab = createNamespaces("bhc-bench");
+  const inside = (netns: string, ...command: string[]): string => lab.run(netns, command);
+  const load = (netns: string, ruleset: string): string =>
+    lab.run(netns, ["nft", "-f", "-"], ruleset);
   try {
-    for (const netns of [router, client, server]) execFileSync("ip", ["netns", "add", netns]);
-    connect(router, "va", client, "10.9.1", inside);
-    connect(router, "vb", server, "10.9.2", inside);
-    inside(router, "sysctl", "-qw", "net.ipv4.ip_forward=1");
+    const router = lab.add("r", ["net.ipv4.ip_forward=1"]);
+    const client = lab.add("a");
+    const server = lab.add("b");
+    connect(lab, router, "va", client, "10.9.1");
+    connect(lab, router, "vb", server, "10.9.2");
     load(
       router,
       'table inet bulkhead_bench {\n counter logged { }\n chain forward {\n  type filter hook forward priority 0;\n  ct state new counter name logged log prefix "bh1 F - 00000000" group 1786\n }\n}\n',
@@ -78,30 +70,15 @@ export async function benchCollector({
       server,
       "table ip bulkhead_bench {\n chain end {\n  type filter hook prerouting priority -500;\n  drop\n }\n}\n",
     );
-    inside(
-      router,
-      "ip",
-      "neigh",
-      "replace",
-      "10.9.2.2",
-      "lladdr",
-      macOf(server, inside),
-      "dev",
-      "vb",
-    );
+    inside(router, "ip", "neigh", "replace", "10.9.2.2", "lladdr", macOf(lab, server), "dev", "vb");
 
-    const run = spawn(
-      "nsenter",
-      [
-        `--net=/run/netns/${router}`,
-        process.execPath,
-        here("collector-process.ts"),
-        "10.9.1.2",
-        "10.9.2.2",
-      ],
-      { stdio: ["pipe", "pipe", "inherit"] },
-    );
-    collector = run;
+    const run = lab.start(router, [
+      process.execPath,
+      here("collector-process.ts"),
+      "10.9.1.2",
+      "10.9.2.2",
+    ]);
+    run.stderr.on("data", (text: Buffer) => process.stderr.write(text));
     const lines = createInterface({ input: run.stdout })[Symbol.asyncIterator]();
     await lines.next(); // "ready"
 
@@ -147,54 +124,33 @@ export async function benchCollector({
       events: report.stats.connections.events,
     };
   } finally {
-    collector?.kill("SIGKILL");
-    for (const netns of [router, client, server]) removeNetns(netns);
+    lab.close();
   }
 }
 
-type Inside = (netns: string, ...command: string[]) => string;
-
-function connect(router: string, link: string, end: string, network: string, inside: Inside): void {
-  execFileSync("ip", [
-    "link",
-    "add",
-    link,
-    "netns",
-    router,
-    "type",
-    "veth",
-    "peer",
-    "name",
-    "eth0",
-    "netns",
-    end,
-  ]);
-  inside(router, "ip", "address", "add", `${network}.1/24`, "dev", link);
-  inside(router, "ip", "link", "set", link, "up");
-  inside(end, "ip", "address", "add", `${network}.2/24`, "dev", "eth0");
-  inside(end, "ip", "link", "set", "eth0", "up");
-  inside(end, "ip", "route", "add", "default", "via", `${network}.1`);
+function connect(
+  lab: Namespaces,
+  router: string,
+  link: string,
+  end: string,
+  network: string,
+): void {
+  lab.veth({ netns: router, device: link }, { netns: end, device: "eth0" });
+  for (const [netns, device, address] of [
+    [router, link, `${network}.1/24`],
+    [end, "eth0", `${network}.2/24`],
+  ] as const) {
+    lab.run(netns, ["ip", "address", "add", address, "dev", device]);
+    lab.run(netns, ["ip", "link", "set", device, "up"]);
+  }
+  lab.run(end, ["ip", "route", "add", "default", "via", `${network}.1`]);
 }
 
 /** `nsenter --net` keeps the old /sys, so the link itself is asked. */
-function macOf(netns: string, inside: Inside): string {
-  const [link] = JSON.parse(inside(netns, "ip", "-j", "link", "show", "eth0")) as [
-    { address: string },
-  ];
+function macOf(lab: Namespaces, netns: string): string {
+  const text = lab.run(netns, ["ip", "-j", "link", "show", "eth0"]);
+  const [link] = JSON.parse(text) as [{ address: string }];
   return link.address;
-}
-
-function load(netns: string, ruleset: string): void {
-  execFileSync("nsenter", [`--net=/run/netns/${netns}`, "nft", "-f", "-"], { input: ruleset });
-}
-
-function removeNetns(netns: string): void {
-  try {
-    execFileSync("ip", ["netns", "delete", netns], { stdio: "ignore" });
-  } catch (error) {
-    // It was never made: whatever went wrong before is the error to see.
-    if ((error as { status?: number }).status === undefined) throw error;
-  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

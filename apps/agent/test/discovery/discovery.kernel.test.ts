@@ -110,20 +110,7 @@ describe("a named namespace", () => {
 });
 
 function createSecondLink(): () => void {
-  execFileSync("ip", [
-    "link",
-    "add",
-    "vx",
-    "netns",
-    lab.router,
-    "type",
-    "veth",
-    "peer",
-    "name",
-    "eth1",
-    "netns",
-    web.netns,
-  ]);
+  lab.link("vx", { netns: web.netns, device: "eth1" });
   lab.run(web.netns, "ip", "address", "add", "10.88.0.2/24", "dev", "eth1");
   lab.run(web.netns, "ip", "link", "set", "eth1", "up");
   return () => void lab.run(lab.router, "ip", "link", "delete", "vx");
@@ -133,20 +120,7 @@ describe("without a name", () => {
   test("a namespace is told by our link's name and entered through a process", async () => {
     const process = await unshared();
     try {
-      execFileSync("ip", [
-        "link",
-        "add",
-        "vn",
-        "netns",
-        lab.router,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        String(process.pid),
-      ]);
+      lab.link("vn", { netns: process.pid, device: "eth0" });
       const found = (await look()).endpoints.find(({ interface: name }) => name === "vn");
       expect(found).toMatchObject({
         discoveredName: "netns:@vn",
@@ -169,20 +143,7 @@ describe("containers", () => {
   test("carry name, image and labels, and share one endpoint where they share a namespace", async () => {
     const process = await unshared();
     try {
-      execFileSync("ip", [
-        "link",
-        "add",
-        "vc",
-        "netns",
-        lab.router,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        String(process.pid),
-      ]);
+      lab.link("vc", { netns: process.pid, device: "eth0" });
       execFileSync("nsenter", [
         "--net",
         "--target",
@@ -339,21 +300,7 @@ describe("watching", () => {
     await begin();
     const netns = lab.addNetns("late");
     const has = (discovery: Discovery) => names(discovery).includes(`netns:${netns}`);
-    const attach = () =>
-      execFileSync("ip", [
-        "link",
-        "add",
-        "vl",
-        "netns",
-        lab.router,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        netns,
-      ]);
+    const attach = () => lab.link("vl", { netns, device: "eth0" });
     expect(await latency(attach, has)).toBeLessThan(500);
     seen.length = 0;
     expect(
@@ -368,20 +315,7 @@ describe("watching", () => {
     const process = await unshared();
     const netns = `${lab.prefix}-named`;
     try {
-      execFileSync("ip", [
-        "link",
-        "add",
-        "vo",
-        "netns",
-        lab.router,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        String(process.pid),
-      ]);
+      lab.link("vo", { netns: process.pid, device: "eth0" });
       await begin();
       expect(
         await latency(
@@ -399,20 +333,7 @@ describe("watching", () => {
   test("the container runtime's events bring a scan", async () => {
     const process = await unshared();
     try {
-      execFileSync("ip", [
-        "link",
-        "add",
-        "vp",
-        "netns",
-        lab.router,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        String(process.pid),
-      ]);
+      lab.link("vp", { netns: process.pid, device: "eth0" });
       await begin();
       docker.containers = [
         {

@@ -1,9 +1,6 @@
-/**
- * Throw-away network namespaces for tests: one router and any number of ends behind it, each on a network of its own in both
- * families. Names carry a random part, so that tests may run beside each other; `close` removes everything.
- */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
+/** A lab for tests: one router and any number of ends behind it, each on a network of its own in both families. */
+import type { ChildProcess } from "node:child_process";
+import { createNamespaces, netnsPath, type VethEnd } from "../namespaces.ts";
 
 export interface LabEnd {
   readonly netns: string;
@@ -25,6 +22,8 @@ export interface NetnsLab {
   addNetns(name: string): string;
   /** A namespace with a link to the router, addresses and a default route. */
   addEnd(name: string): LabEnd;
+  /** A link to the router without addresses, from a namespace or a process in one; both ends are still down. */
+  link(device: string, to: VethEnd): void;
   run(netns: string, ...command: string[]): string;
   start(netns: string, ...command: string[]): ChildProcess;
   /** Starts a TypeScript program text with this Node. */
@@ -34,76 +33,40 @@ export interface NetnsLab {
 }
 
 export function createLab(): NetnsLab {
-  const prefix = `bhc-${randomBytes(3).toString("hex")}`;
-  const made: string[] = [];
-  const children: ChildProcess[] = [];
-  let ends = 0;
-
-  const addNetns = (name: string): string => {
-    const netns = `${prefix}-${name}`;
-    execFileSync("ip", ["netns", "add", netns]);
-    made.push(netns);
-    // Addresses are ours alone: no need to wait a second for a duplicate to speak up.
-    run(
-      netns,
-      "sysctl",
-      "-qw",
-      "net.ipv6.conf.all.accept_dad=0",
-      "net.ipv6.conf.default.accept_dad=0",
-    );
-    run(netns, "ip", "link", "set", "lo", "up");
-    return netns;
-  };
-  const run = (netns: string, ...command: string[]): string =>
-    execFileSync("nsenter", [`--net=/run/netns/${netns}`, ...command], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+  const namespaces = createNamespaces("bhc");
+  const addNetns = (name: string): string => namespaces.add(name);
+  const run = (netns: string, ...command: string[]): string => namespaces.run(netns, command);
   const start = (netns: string, ...command: string[]): ChildProcess => {
-    const child = spawn("nsenter", [`--net=/run/netns/${netns}`, ...command], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    children.push(child);
+    const child = namespaces.start(netns, command);
+    child.stderr.on("data", (text: Buffer) => process.stderr.write(text));
     return child;
   };
-
+  let ends = 0;
   const router = addNetns("r");
+  const link = (device: string, to: VethEnd): void =>
+    namespaces.veth({ netns: router, device }, to);
   run(router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
 
   return {
-    prefix,
+    prefix: namespaces.prefix,
     router,
-    routerPath: `/run/netns/${router}`,
+    routerPath: netnsPath(router),
     addNetns,
     addEnd(name) {
       const netns = addNetns(name);
       const number = ++ends;
-      const link = `v${number}`;
       const end: LabEnd = {
         netns,
-        path: `/run/netns/${netns}`,
-        interface: link,
+        path: netnsPath(netns),
+        interface: `v${number}`,
         v4: `10.77.${number}.2`,
         v6: `fd77:${number}::2`,
         gateway4: `10.77.${number}.1`,
         gateway6: `fd77:${number}::1`,
       };
-      execFileSync("ip", [
-        "link",
-        "add",
-        link,
-        "netns",
-        router,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        netns,
-      ]);
+      link(end.interface, { netns, device: "eth0" });
       for (const [where, device, v4, v6] of [
-        [router, link, end.gateway4, end.gateway6],
+        [router, end.interface, end.gateway4, end.gateway6],
         [netns, "eth0", end.v4, end.v6],
       ] as const) {
         run(where, "ip", "address", "add", `${v4}/24`, "dev", device);
@@ -114,6 +77,7 @@ export function createLab(): NetnsLab {
       run(netns, "ip", "-6", "route", "add", "default", "via", end.gateway6);
       return end;
     },
+    link,
     run,
     start,
     node: (netns, program, ...args) =>
@@ -126,16 +90,8 @@ export function createLab(): NetnsLab {
         "--",
         ...args,
       ),
-    load(netns, ruleset) {
-      execFileSync("nsenter", [`--net=/run/netns/${netns}`, "nft", "-f", "-"], {
-        input: ruleset,
-        stdio: ["pipe", "pipe", "pipe"],
-      });
-    },
-    close() {
-      for (const child of children) child.kill("SIGKILL");
-      for (const netns of made) execFileSync("ip", ["netns", "delete", netns]);
-    },
+    load: (netns, ruleset) => void namespaces.run(netns, ["nft", "-f", "-"], ruleset),
+    close: () => namespaces.close(),
   };
 }
 
