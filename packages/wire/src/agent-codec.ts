@@ -116,6 +116,19 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           ...encodedReceipt(message.receipt),
         },
       };
+    case "connections":
+      return {
+        case: "connections",
+        value: {
+          id: message.id,
+          connections: message.connections.map((one) => ({
+            ...one,
+            connections: BigInt(one.connections),
+          })),
+          leftOut: BigInt(message.leftOut),
+          error: message.error ?? "",
+        },
+      };
   }
 }
 
@@ -211,6 +224,22 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         counters: mapped(kind.value.counters, Number),
         ...decodedReceipt(kind.value.receipt),
       };
+    case "connections":
+      return {
+        kind: "connections",
+        id: kind.value.id,
+        connections: kind.value.connections.map(
+          ({ source, destination, protocol, port, connections }) => ({
+            source,
+            destination,
+            protocol,
+            port,
+            connections: Number(connections),
+          }),
+        ),
+        leftOut: Number(kind.value.leftOut),
+        ...optional("error", kind.value.error),
+      };
     case undefined:
       throw new WireError("an agent message of an unknown kind");
   }
@@ -229,22 +258,6 @@ function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unk
     protocol: record.protocol,
     port: record.port,
     sourcePort: record.sourcePort,
-    case "connections":
-      return {
-        kind: "connections",
-        id: kind.value.id,
-        connections: kind.value.connections.map(
-          ({ source, destination, protocol, port, connections }) => ({
-            source,
-            destination,
-            protocol,
-            port,
-            connections: Number(connections),
-          }),
-        ),
-        leftOut: Number(kind.value.leftOut),
-        ...optional("error", kind.value.error),
-      };
     verdict: record.verdict,
     cookie: record.cookie ?? "",
     direction: record.direction ?? "",

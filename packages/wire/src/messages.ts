@@ -38,7 +38,6 @@ export interface HostSession {
   readonly what: string;
 }
 
-export interface CollectorStats {
 /** Like connections that are under way: original direction, the destination as the datapath judged it. */
 export interface OpenConnections {
   readonly source: IpAddress;
@@ -48,6 +47,7 @@ export interface OpenConnections {
   readonly connections: number;
 }
 
+export interface CollectorStats {
   readonly alive: boolean;
   readonly received: number;
   readonly delivered: number;
@@ -138,9 +138,6 @@ export type AgentMessage =
       readonly capacity: number;
       /** Packets that no rule decided, or that no log message tells of, by the name of their counter. */
       readonly counters: Readonly<Record<string, number>>;
-    };
-
-export type ControllerMessage =
     }
   | {
       readonly kind: "connections";
@@ -149,6 +146,9 @@ export type ControllerMessage =
       /** So many kinds found no room in the answer. */
       readonly leftOut: number;
       readonly error?: string;
+    };
+
+export type ControllerMessage =
   | { readonly kind: "welcome"; readonly publicKey: Uint8Array; readonly drift: DriftSetting }
   | ({ readonly kind: "policy" } & SignedPolicy)
   | { readonly kind: "render"; readonly id: string; readonly policy: HostPolicy }

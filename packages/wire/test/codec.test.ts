@@ -117,7 +117,6 @@ const agentMessages: readonly AgentMessage[] = [
     capacity: 1_000_000,
     counters: { live_suppressed: 2 ** 40, not_syn: 0 },
   },
-];
   {
     kind: "connections",
     id: "c1",
@@ -127,6 +126,7 @@ const agentMessages: readonly AgentMessage[] = [
     leftOut: 2,
   },
   { kind: "connections", id: "c2", connections: [], leftOut: 0, error: "no table" },
+];
 
 const controllerMessages: readonly ControllerMessage[] = [
   { kind: "welcome", publicKey: new Uint8Array([7]), drift: "report" },
@@ -150,8 +150,8 @@ const controllerMessages: readonly ControllerMessage[] = [
   },
   { kind: "settings", drift: "repair" },
   { kind: "flows-stored", sequence: 8 },
-];
   { kind: "connections", id: "c" },
+];
 
 describe("codec", () => {
   it.each(agentMessages.map((message) => [message.kind, message] as const))(

@@ -59,12 +59,12 @@ export interface AgentParts {
     stop(): Promise<void>;
   };
   probe(order: ProbeOrder): Promise<ProbeFinding>;
-}
   /** Connections under way with one of these addresses at an end. */
   openConnections(addresses: ReadonlySet<IpAddress>): {
     readonly connections: readonly OpenConnections[];
     readonly leftOut: number;
   };
+}
 
 export interface AgentOptions {
   readonly host: string;
@@ -230,7 +230,6 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     }
   }
 
-  function handle(message: ControllerMessage): void {
   function answerConnections(id: string): void {
     const addresses = new Set(surroundings.endpoints.flatMap((endpoint) => endpoint.addresses));
     try {
@@ -241,6 +240,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     }
   }
 
+  function handle(message: ControllerMessage): void {
     switch (message.kind) {
       case "welcome":
         try {
@@ -263,10 +263,10 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       case "probe":
         background(answerProbe(message));
         break;
-      case "flows-stored":
       case "connections":
         answerConnections(message.id);
         break;
+      case "flows-stored":
         outbox.stored(message.sequence);
         sendFlows();
         break;

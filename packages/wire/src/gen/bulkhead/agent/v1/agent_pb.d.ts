@@ -960,24 +960,6 @@ export declare type ProbeResult = Message<"bulkhead.agent.v1.ProbeResult"> & {
 export declare const ProbeResultSchema: GenMessage<ProbeResult>;
 
 /**
- * @generated from message bulkhead.agent.v1.Settings
- */
-export declare type Settings = Message<"bulkhead.agent.v1.Settings"> & {
-  /**
-   * `repair` or `report`.
-   *
-   * @generated from field: string drift = 1;
-   */
-  drift: string;
-};
-
-/**
- * Describes the message bulkhead.agent.v1.Settings.
- * Use `create(SettingsSchema)` to create a new message.
- */
-export declare const SettingsSchema: GenMessage<Settings>;
-
-/**
  * Which connections of workloads are under way at this moment?
  *
  * @generated from message bulkhead.agent.v1.ConnectionsRequest
@@ -1067,6 +1049,24 @@ export declare type OpenConnections = Message<"bulkhead.agent.v1.OpenConnections
  * Use `create(OpenConnectionsSchema)` to create a new message.
  */
 export declare const OpenConnectionsSchema: GenMessage<OpenConnections>;
+
+/**
+ * @generated from message bulkhead.agent.v1.Settings
+ */
+export declare type Settings = Message<"bulkhead.agent.v1.Settings"> & {
+  /**
+   * `repair` or `report`.
+   *
+   * @generated from field: string drift = 1;
+   */
+  drift: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.Settings.
+ * Use `create(SettingsSchema)` to create a new message.
+ */
+export declare const SettingsSchema: GenMessage<Settings>;
 
 /**
  * @generated from service bulkhead.agent.v1.AgentLink
