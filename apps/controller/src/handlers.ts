@@ -1,7 +1,7 @@
 /** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
 import type { ProbeEvent, ProbeResultView } from "@bulkhead/api";
 import { suggest } from "@bulkhead/learn";
-import type { Flow } from "@bulkhead/model";
+import { countEntries, type Flow } from "@bulkhead/model";
 import { runPolicyTests, suggestionReport } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { Controller } from "./controller.ts";
@@ -112,9 +112,8 @@ export function handlersOf(controller: Controller): Handlers {
       const { considered, world, replay } = await replayed(request);
       const { set, tests } = considered.reading;
       const compiled = distributor.compile({ revision: governor.inForce.revision + 1, set }, world);
-      const { classes, rows, exactEntries, rangeEntries, overlayEntries } =
-        compiled.result.capacity;
-      const entries = exactEntries + rangeEntries + overlayEntries + rows;
+      const { classes, rows, overlayEntries } = compiled.result.capacity;
+      const entries = countEntries(compiled.result.policy);
       const limit = controller.session()?.capacity ?? 0;
       const { reading } = considered;
       const underWay = await controller.underWay({ reading, world, mode: request.mode });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ApiFailure } from "@bulkhead/api";
 import { compileIndexed } from "@bulkhead/engine";
+import { countEntries } from "@bulkhead/model";
 import type { ChangeSummary, Revision } from "@bulkhead/store";
 import type { HostSession } from "@bulkhead/wire";
 import { mergeGiven, readGiven } from "../src/policy/candidate.ts";
@@ -130,8 +131,15 @@ describe("sessions", () => {
 });
 
 it("refuses what does not fit", () => {
-  expect(judged(POLICY.text, {}, SHOP, 3)).toMatchObject({ code: "capacity", exitCode: 2 });
-  expect(judged(POLICY.text, {}, SHOP, 1000)).toHaveProperty("compiled");
+  const fitting = judged(POLICY.text);
+  if (fitting instanceof ApiFailure) throw fitting;
+  const entries = countEntries(fitting.compiled.result.policy);
+  expect(judged(POLICY.text, {}, SHOP, entries - 1)).toMatchObject({
+    code: "capacity",
+    exitCode: 2,
+    message: `the set needs ${entries} entries and the kernel takes ${entries - 1}: nothing was changed`,
+  });
+  expect(judged(POLICY.text, {}, SHOP, entries)).toHaveProperty("compiled");
 });
 
 it("refuses a policy with errors, with all of them", () => {

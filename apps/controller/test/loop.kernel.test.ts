@@ -154,7 +154,9 @@ describe("the loop", () => {
 
   it("drops nothing in audit, and reports what it would drop", async () => {
     const since = Date.now();
-    await lab.client.call("apply", { files: [POLICY] });
+    const { capacity } = await lab.client.call("plan", { files: [POLICY], mode: "audit" });
+    const { receipts } = await lab.client.call("apply", { files: [POLICY] });
+    expect(receipts[0]?.entries).toBe(capacity.entries);
     expect(await lab.reach("evil", "db", 5432)).toBe("connected");
     await until(async () => {
       const { edges } = await lab.client.call("edges", { since, verdict: ["audit"] });
@@ -165,7 +167,9 @@ describe("the loop", () => {
   });
 
   it("drops in enforce what no rule allows, and nothing else", async () => {
+    const { capacity } = await lab.client.call("plan", { files: [POLICY] });
     const applied = await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
+    expect(applied.receipts[0]?.entries).toBe(capacity.entries);
     expect(applied.resources.changed).toEqual(["Intent/shop/web-db", "Policy/shop/shut"]);
     for (const family of [4, 6] as const) {
       expect(await lab.reach("evil", "db", 5432, family)).toBe("blocked");

@@ -109,6 +109,7 @@ export const testResultSchema = z.object({
 export const capacitySchema = z.object({
   classes: z.int(),
   rows: z.int(),
+  /** As the receipt counts them once the kernel holds them. */
   entries: z.int(),
   overlay: z.int(),
   /** The most entries the datapath was measured or is configured to take. */

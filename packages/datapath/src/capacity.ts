@@ -2,7 +2,6 @@
  * How much a policy asks of the kernel, and whether it fits. What does not fit is refused whole before anything is
  * touched; the kernel's own refusals are told in the same words.
  */
-import type { HostPolicy } from "@bulkhead/model";
 import type { Ruleset } from "./ruleset.ts";
 
 export interface Usage {
@@ -65,15 +64,3 @@ export const checkCapacity = (usage: Usage, limits: Limits): readonly string[] =
     ? [`the policy needs ${usage.chains} chains, the limit is ${limits.chains}`]
     : []),
 ];
-
-/** What a receipt counts: address entries, rows and overlay entries of both planes. */
-export const countEntries = ({ live, shadow, rows }: HostPolicy): number =>
-  [live, shadow].reduce(
-    (sum, { subjects, maps, overlay }) =>
-      sum +
-      subjects.egress.length +
-      subjects.ingress.length +
-      overlay.length +
-      maps.reduce((entries, { exact, ranges }) => entries + exact.length + ranges.length, 0),
-    rows.length,
-  );

@@ -10,6 +10,7 @@ export * from "./labels.ts";
 export * from "./manifest.ts";
 export * from "./policy.ts";
 export * from "./policy-map.ts";
+export * from "./policy-size.ts";
 export * from "./canonical-policy.ts";
 export * from "./port-text.ts";
 export * from "./protocol.ts";

@@ -9,7 +9,6 @@ import {
   DEFAULT_LIMITS,
   checkCapacity,
   checkHostPolicy,
-  countEntries,
   effectiveAt,
   formatMarker,
   isOwner,
@@ -24,7 +23,7 @@ import {
   withComment,
 } from "@bulkhead/datapath";
 import type { Before, CounterReading, Limits, Marker, Ruleset, Usage } from "@bulkhead/datapath";
-import { canonicalHostPolicy, createInTurn } from "@bulkhead/model";
+import { canonicalHostPolicy, countEntries, createInTurn } from "@bulkhead/model";
 import type { HostPolicy, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
 import { insideNetns } from "../kernel/netns.ts";

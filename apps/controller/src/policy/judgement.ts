@@ -1,6 +1,6 @@
 /** Whether a change may be made: every reason against it is found before anything is touched. */
 import { ApiFailure } from "@bulkhead/api";
-import { compareDiagnostics, hasErrors, type Diagnostic } from "@bulkhead/model";
+import { compareDiagnostics, countEntries, hasErrors, type Diagnostic } from "@bulkhead/model";
 import { runPolicyTests, type TestResult } from "@bulkhead/workbench";
 import type { World } from "../world/world.ts";
 import type { HeldResource } from "./candidate.ts";
@@ -91,8 +91,7 @@ function cuts(
 }
 
 function assertFits(compiled: Compiled, limit: number): void {
-  const { exactEntries, rangeEntries, overlayEntries, rows } = compiled.result.capacity;
-  const entries = exactEntries + rangeEntries + overlayEntries + rows;
+  const entries = countEntries(compiled.result.policy);
   if (limit > 0 && entries > limit) {
     throw new ApiFailure(
       "capacity",
