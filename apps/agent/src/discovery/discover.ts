@@ -13,7 +13,7 @@ import { sortIps, type Endpoint, type IpAddress } from "@bulkhead/model";
 import { isKernelError } from "../kernel/kernel-error.ts";
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
 import { insideNetns } from "../kernel/netns.ts";
-import { dockerSocket, runningContainers, type Container } from "./docker.ts";
+import { runningContainers, runtimeSockets, type Container } from "./docker.ts";
 import { inhabitedNamespaces, namedNamespaces, NETNS_FOLDER, netnsIdOfPath } from "./namespaces.ts";
 import {
   readAddresses,
@@ -48,8 +48,8 @@ export interface Discovery {
 }
 
 export interface DiscoverOptions {
-  /** Path of the container runtime's socket; null to ask none. Default: DOCKER_HOST, or Docker's own. */
-  readonly containerSocket?: string | null;
+  /** Paths of container runtimes' sockets. Default: those of Docker and Podman. */
+  readonly containerSockets?: readonly string[];
   readonly netnsFolder?: string;
   /** Path of the network namespace to look from. Default: that of the calling thread. */
   readonly netns?: string;
@@ -57,10 +57,7 @@ export interface DiscoverOptions {
 
 export async function discover(options: DiscoverOptions = {}): Promise<Discovery> {
   const problems: string[] = [];
-  const containers = await askContainers(
-    options.containerSocket === undefined ? dockerSocket() : options.containerSocket,
-    problems,
-  );
+  const containers = await askRuntimes(options.containerSockets ?? runtimeSockets(), problems);
   // From here on nothing waits, so the kernel is seen within a few milliseconds and as little as possible changes meanwhile.
   const open = () => openNetlink(NETLINK_ROUTE);
   const socket = options.netns === undefined ? open() : insideNetns(options.netns, open);
@@ -71,17 +68,41 @@ export async function discover(options: DiscoverOptions = {}): Promise<Discovery
   }
 }
 
-async function askContainers(
-  path: string | null,
+/** Each runtime for itself: one that fails hides nobody of another's. */
+async function askRuntimes(
+  sockets: readonly string[],
   problems: string[],
 ): Promise<readonly Container[]> {
-  if (path === null) return [];
-  try {
-    return (await runningContainers(path)) ?? [];
-  } catch (error) {
-    problems.push(`containers are not seen: ${(error as Error).message}`);
+  const answers = await Promise.allSettled(sockets.map((path) => runningContainers(path)));
+  const found = answers.map((answer, index): readonly Container[] => {
+    if (answer.status === "fulfilled") return answer.value ?? [];
+    const why = (answer.reason as Error).message;
+    problems.push(`containers at ${sockets[index]} are not seen: ${why}`);
     return [];
-  }
+  });
+  return eachItsName(found, sockets, problems);
+}
+
+/** One runtime keeps names apart, two do not: the later one's container must not pass for the other's. */
+function eachItsName(
+  found: readonly (readonly Container[])[],
+  sockets: readonly string[],
+  problems: string[],
+): readonly Container[] {
+  const owners = new Map<string, string>();
+  return found.flatMap((containers, index) =>
+    containers.map((container) => {
+      const { id, name } = container;
+      const owner = owners.get(name) ?? id;
+      owners.set(name, owner);
+      if (owner === id) return container;
+      const apart = `${name}-${id.slice(0, 12)}`;
+      problems.push(
+        `two containers are called \`${name}\`: the one at ${sockets[index]} is \`${apart}\` here`,
+      );
+      return { ...container, name: apart };
+    }),
+  );
 }
 
 interface Attachment {

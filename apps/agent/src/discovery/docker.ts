@@ -1,10 +1,17 @@
 /**
- * The container runtime's word, by Docker's API over its unix socket: which containers run, their names, images, labels
- * and first process. Answers are checked for the fields we read; a runtime that is not there is simply no containers.
+ * The container runtimes' word, by Docker's API over a unix socket, which Podman's service speaks as well: which containers
+ * run, their names, images, labels and first process. Answers are checked for the fields we read; a runtime that is not
+ * there is simply no containers.
  */
 import { request, type IncomingMessage } from "node:http";
 
-export const DOCKER_SOCKET = "/var/run/docker.sock";
+/** Where each runtime is, unless its own variable says otherwise. */
+const RUNTIMES = [
+  { variable: "DOCKER_HOST", socket: "/var/run/docker.sock" },
+  { variable: "CONTAINER_HOST", socket: "/run/podman/podman.sock" },
+] as const;
+/** What Podman calls the container that only holds a pod's namespaces open. */
+const POD_KEEPER = /^[0-9a-f]{12}-infra$/;
 const TIMEOUT_MS = 3000;
 const INSPECTIONS_AT_ONCE = 8;
 
@@ -18,14 +25,23 @@ export interface Container {
   readonly created: number;
 }
 
-/** The socket's path from DOCKER_HOST (`unix://…`) or the usual one; null when DOCKER_HOST names something remote, whose containers are not here. */
-export function dockerSocket(environment: NodeJS.ProcessEnv = process.env): string | null {
-  const host = environment["DOCKER_HOST"];
-  if (host === undefined || host === "") return DOCKER_SOCKET;
-  return host.startsWith("unix://") ? host.slice("unix://".length) : null;
+/**
+ * The sockets to ask, Docker's and then Podman's: from DOCKER_HOST and CONTAINER_HOST (`unix://…`), or the usual ones. A
+ * variable that names something remote, whose containers are not here, leaves its runtime out.
+ */
+export function runtimeSockets(environment: NodeJS.ProcessEnv = process.env): readonly string[] {
+  const sockets = RUNTIMES.flatMap(({ variable, socket }) => {
+    const host = environment[variable];
+    if (host === undefined || host === "") return [socket];
+    return host.startsWith("unix://") ? [host.slice("unix://".length)] : [];
+  });
+  return [...new Set(sockets)];
 }
 
-/** Running containers, oldest first. Null when there is no runtime at the socket; throws when there is one that does not answer as it should. */
+/**
+ * Running containers, oldest first; those that only hold a pod open come last, because they have neither a name of their
+ * own nor labels. Null when there is no runtime at the socket; throws when there is one that does not answer as it should.
+ */
 export async function runningContainers(socketPath: string): Promise<Container[] | null> {
   let list: unknown;
   try {
@@ -47,7 +63,12 @@ export async function runningContainers(socketPath: string): Promise<Container[]
     }
   };
   await Promise.all(Array.from({ length: INSPECTIONS_AT_ONCE }, inspectNext));
-  return found.toSorted((a, b) => a.created - b.created || (a.name < b.name ? -1 : 1));
+  return found.toSorted(
+    (a, b) =>
+      Number(POD_KEEPER.test(a.name)) - Number(POD_KEEPER.test(b.name)) ||
+      a.created - b.created ||
+      (a.name < b.name ? -1 : 1),
+  );
 }
 
 function containerOf(answer: unknown): Container | undefined {

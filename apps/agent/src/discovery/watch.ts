@@ -10,7 +10,7 @@ import { i32le } from "../kernel/netlink-message.ts";
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
 import { insideNetns } from "../kernel/netns.ts";
 import { discover, type DiscoverOptions, type Discovery } from "./discover.ts";
-import { dockerSocket, watchContainers } from "./docker.ts";
+import { runtimeSockets, watchContainers } from "./docker.ts";
 import { NETNS_FOLDER } from "./namespaces.ts";
 
 const RTNLGRP_LINK = 1;
@@ -42,8 +42,7 @@ export function watchEndpoints(
 ): Watch {
   const { debounceMs = 50, rescanMs = 10_000 } = options;
   const folder = options.netnsFolder ?? NETNS_FOLDER;
-  const containerSocket =
-    options.containerSocket === undefined ? dockerSocket() : options.containerSocket;
+  const containerSockets = options.containerSockets ?? runtimeSockets();
   const problem = options.onProblem ?? (() => undefined);
   let stopped = false;
   let last = "";
@@ -56,7 +55,7 @@ export function watchEndpoints(
   const scanOnce = async (): Promise<void> => {
     const from = performance.now();
     try {
-      const discovery = await discover({ ...options, containerSocket, netnsFolder: folder });
+      const discovery = await discover({ ...options, containerSockets, netnsFolder: folder });
       const text = JSON.stringify(discovery);
       if (stopped || text === last) return;
       last = text;
@@ -100,11 +99,15 @@ export function watchEndpoints(
     soon();
   });
   let folderWatch: FSWatcher | null = null;
-  let closeContainers: (() => void) | null = null;
+  const runtimes = new Map<string, () => void>();
   const connectSources = (): void => {
     folderWatch ??= watchIfThere(folder, soon, () => (folderWatch = null));
-    if (containerSocket !== null)
-      closeContainers ??= watchContainers(containerSocket, soon, () => (closeContainers = null));
+    for (const path of containerSockets)
+      if (!runtimes.has(path))
+        runtimes.set(
+          path,
+          watchContainers(path, soon, () => void runtimes.delete(path)),
+        );
   };
   connectSources();
   const slow = setInterval(() => {
@@ -123,7 +126,7 @@ export function watchEndpoints(
       readable.close();
       route.close();
       folderWatch?.close();
-      closeContainers?.();
+      for (const close of runtimes.values()) close();
     },
   };
 }

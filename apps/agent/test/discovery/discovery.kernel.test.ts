@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 const look = (): Promise<Discovery> =>
-  discover({ netns: lab.routerPath, containerSocket: docker.socket });
+  discover({ netns: lab.routerPath, containerSockets: [docker.socket] });
 async function untilLook(complete: (found: Discovery) => boolean): Promise<Discovery> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const found = await look();
@@ -183,8 +183,48 @@ describe("containers", () => {
   test("a runtime that fails is a problem, not an end", async () => {
     docker.answer = { status: 500, body: "" };
     const found = await look();
-    expect(found.problems).toEqual([expect.stringContaining("answered 500")]);
+    expect(found.problems).toEqual([
+      expect.stringMatching(`^containers at ${docker.socket} are not seen: .*answered 500`),
+    ]);
     expect(names(found)).toEqual([`netns:${web.netns}`]);
+  });
+
+  test("of two runtimes are told apart, and one that fails hides nobody of the other's", async () => {
+    const podman = await startFakeDocker();
+    const [one, other] = await Promise.all([unshared(), unshared()]);
+    try {
+      lab.link("vd", { netns: one.pid, device: "eth0" });
+      lab.link("ve", { netns: other.pid, device: "eth0" });
+      const alike = { name: "twin", image: "i", created: "2026-01-01T00:00:00Z" };
+      docker.containers = [{ ...alike, id: "a".repeat(64), labels: { app: "a" }, pid: one.pid }];
+      podman.containers = [{ ...alike, id: "b".repeat(64), labels: { app: "b" }, pid: other.pid }];
+      const ask = () =>
+        discover({ netns: lab.routerPath, containerSockets: [docker.socket, podman.socket] });
+      const apart = `twin-${"b".repeat(12)}`;
+      const found = await ask();
+      expect(
+        found.endpoints
+          .filter(({ kind }) => kind === "container")
+          .map(({ discoveredName, interface: link, containerLabels }) => [
+            discoveredName,
+            link,
+            containerLabels,
+          ]),
+      ).toEqual([
+        ["container:twin", "vd", { app: "a" }],
+        [`container:${apart}`, "ve", { app: "b" }],
+      ]);
+      expect(found.problems).toEqual([
+        `two containers are called \`twin\`: the one at ${podman.socket} is \`${apart}\` here`,
+      ]);
+      docker.answer = { status: 500, body: "" };
+      expect(names(await ask())).toContain("container:twin");
+    } finally {
+      one.end();
+      other.end();
+      await podman.close();
+      await untilLook((found) => names(found).length === 1);
+    }
   });
 });
 
@@ -204,9 +244,9 @@ describe("many and moving", () => {
           )
           .join(""),
       });
-      await discover({ netns: many.routerPath, containerSocket: null });
+      await discover({ netns: many.routerPath, containerSockets: [] });
       const begun = performance.now();
-      const found = await discover({ netns: many.routerPath, containerSocket: null });
+      const found = await discover({ netns: many.routerPath, containerSockets: [] });
       const took = performance.now() - begun;
       expect(names(found)).toEqual(ends.map((netns) => `netns:${netns}`));
       expect(took).toBeLessThan(300);
@@ -257,7 +297,7 @@ describe("watching", () => {
   async function begin(): Promise<void> {
     watch = watchEndpoints((discovery) => void seen.push({ at: Date.now(), discovery }), {
       netns: lab.routerPath,
-      containerSocket: docker.socket,
+      containerSockets: [docker.socket],
       // Only events may bring news in these tests.
       rescanMs: 3_600_000,
       onProblem: (problem) => void problems.push(problem),

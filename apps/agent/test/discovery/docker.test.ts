@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { dockerSocket, runningContainers, watchContainers } from "../../src/discovery/docker.ts";
+import { runningContainers, runtimeSockets, watchContainers } from "../../src/discovery/docker.ts";
 import { startFakeDocker, type FakeDocker } from "./docker-api.ts";
 
 let docker: FakeDocker;
@@ -57,15 +57,28 @@ test("labels that are no text are left out", async () => {
   expect((await runningContainers(docker.socket))?.[0]?.labels).toEqual({ a: "1" });
 });
 
-describe("DOCKER_HOST", () => {
-  test.each([
-    [undefined, "/var/run/docker.sock"],
-    ["", "/var/run/docker.sock"],
-    ["unix:///run/user/1/docker.sock", "/run/user/1/docker.sock"],
+test("what only holds a pod open comes last, however old it is", async () => {
+  const keeper = { ...db, name: "e71364c66bcd-infra" };
+  docker.containers = [keeper, web];
+  const found = await runningContainers(docker.socket);
+  expect(found?.map(({ name }) => name)).toEqual(["web", "e71364c66bcd-infra"]);
+});
+
+describe("the sockets to ask", () => {
+  const DOCKER = "/var/run/docker.sock";
+  const PODMAN = "/run/podman/podman.sock";
+  test.each<[Record<string, string>, string[]]>([
+    [{}, [DOCKER, PODMAN]],
+    [{ DOCKER_HOST: "", CONTAINER_HOST: "" }, [DOCKER, PODMAN]],
+    [{ DOCKER_HOST: "unix:///run/user/1/docker.sock" }, ["/run/user/1/docker.sock", PODMAN]],
+    [{ CONTAINER_HOST: "unix:///srv/podman.sock" }, [DOCKER, "/srv/podman.sock"]],
+    // Docker's tools pointed at Podman: it is asked once.
+    [{ DOCKER_HOST: `unix://${PODMAN}` }, [PODMAN]],
     // Containers elsewhere are not attached here.
-    ["tcp://10.0.0.1:2375", null],
-  ])("%j leads to %j", (host, path) => {
-    expect(dockerSocket({ DOCKER_HOST: host })).toBe(path);
+    [{ DOCKER_HOST: "tcp://10.0.0.1:2375" }, [PODMAN]],
+    [{ DOCKER_HOST: "ssh://far", CONTAINER_HOST: "ssh://far" }, []],
+  ])("with %j are %j", (environment, sockets) => {
+    expect(runtimeSockets(environment)).toEqual(sockets);
   });
 });
 
