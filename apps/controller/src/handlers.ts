@@ -1,7 +1,7 @@
 /** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
 import type { ProbeEvent, ProbeResultView } from "@bulkhead/api";
 import { suggest } from "@bulkhead/learn";
-import { countEntries, type Flow } from "@bulkhead/model";
+import { compareDiagnostics, countEntries, type Flow } from "@bulkhead/model";
 import { runPolicyTests, suggestionReport } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { Controller } from "./controller.ts";
@@ -138,7 +138,9 @@ export function handlersOf(controller: Controller): Handlers {
           fits: limit === 0 || entries <= limit,
         },
         tests: runPolicyTests(tests, set, testIndex(world), now()).map((test) => ({ ...test })),
-        diagnostics: [...considered.diagnostics],
+        diagnostics: [...considered.diagnostics, ...compiled.result.diagnostics].toSorted(
+          compareDiagnostics,
+        ),
       };
     },
 

@@ -11,7 +11,7 @@ import { judge } from "../src/policy/judgement.ts";
 import type { Reading } from "../src/policy/reading.ts";
 import { buildWorld, type Surroundings } from "../src/world/world.ts";
 import { POLICY } from "./lab.ts";
-import { held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
+import { endpoint, held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
 
 const NO_CHANGES: ChangeSummary = { added: [], changed: [], removed: [], unchanged: [], kept: [] };
 
@@ -127,6 +127,35 @@ describe("sessions", () => {
     });
     const audited = held([INVENTORY, { name: "p.yaml", text: POLICY.text }], "audit");
     expect(judged(POLICY.text, { held: audited }, around)).toMatchObject({ notices: [] });
+  });
+});
+
+it("tells what is doubtful on this machine, with what is doubtful in the text", () => {
+  const twice = surroundings([...SHOP.endpoints, endpoint("copy", { addresses: ["10.9.0.10"] })]);
+  expect(judged(POLICY.text, {}, twice)).toMatchObject({
+    diagnostics: [
+      {
+        code: "BH0602",
+        severity: "warning",
+        message: "address `10.9.0.10` is claimed by `default/copy`, `shop/web`",
+      },
+    ],
+  });
+  const disagreeing = [
+    ["allow", "app=web"],
+    ["deny", "app notin (db)"],
+  ].map(
+    ([action, from]) => `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: ${action}-it, namespace: shop }
+spec:
+  tier: guardrail
+  subject: app=db
+  ingress: [{ action: ${action}, from: [${from}], ports: [22/tcp] }]
+`,
+  );
+  expect(judged(disagreeing.join("---\n"))).toMatchObject({
+    diagnostics: [{ code: "BH0603", span: { file: "p.yaml" } }],
   });
 });
 

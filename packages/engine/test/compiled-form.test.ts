@@ -1,6 +1,7 @@
 /** What the compiler puts into the maps, entry by entry: no more than is needed, and nothing that moves without a cause. */
 import { describe, expect, it } from "vitest";
 import {
+  NOWHERE,
   ICMP,
   TCP,
   UDP,
@@ -303,7 +304,7 @@ describe("subjects", () => {
       },
     ]);
     const nowhere = compiled(onDb([]), [db], inventory([{ ...thief, source: undefined }, db]));
-    expect(nowhere.diagnostics).toMatchObject([{ span: { file: "-", line: 1, column: 1 } }]);
+    expect(nowhere.diagnostics).toMatchObject([{ span: NOWHERE }]);
   });
 
   it("share a class when the same blocks select them, and keep it when rules change", () => {
@@ -725,7 +726,7 @@ describe("the rest of a compilation", () => {
       {
         code: "BH0601",
         severity: "warning",
-        span: { file: "-", line: 1, column: 1 },
+        span: NOWHERE,
         help: "no policy can select it; its traffic is judged at the other end only",
         message:
           "endpoint `veth-ghost` belongs to workload `shop/ghost`, which the inventory does not know",

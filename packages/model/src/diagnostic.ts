@@ -76,7 +76,12 @@ export const compareDiagnostics = (a: Diagnostic, b: Diagnostic): number =>
   a.span.column - b.span.column ||
   (a.code < b.code ? -1 : a.code > b.code ? 1 : 0);
 
-export const formatSpan = (span: SourceSpan): string => `${span.file}:${span.line}:${span.column}`;
+/** The place of what stands in no file: it was found on the machine. */
+export const NOWHERE: SourceSpan = { file: "", line: 0, column: 0 };
+
+/** Empty for `NOWHERE`. */
+export const formatSpan = (span: SourceSpan): string =>
+  span.file === "" ? "" : `${span.file}:${span.line}:${span.column}`;
 
 const sourceLines = (span: SourceSpan, line: string): string => {
   const tabless = line.replaceAll("\t", " ");
@@ -98,8 +103,9 @@ export const formatDiagnostic = (
 ): string => {
   const { span, severity, code, message, help } = diagnostic;
   const line = lineOf?.(span.file, span.line);
+  const place = formatSpan(span);
   return [
-    `${formatSpan(span)}: ${severity} ${code}: ${message}`,
+    `${place === "" ? "" : `${place}: `}${severity} ${code}: ${message}`,
     line === undefined ? "" : sourceLines(span, line),
     help === undefined ? "" : `\n  help: ${help}`,
   ].join("");

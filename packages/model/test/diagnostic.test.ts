@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  NOWHERE,
   compareDiagnostics,
   createDiagnostic,
   DIAGNOSTICS,
@@ -52,6 +53,13 @@ describe("for people", () => {
     expect(
       formatDiagnostic({ ...unknown, span: { ...span, file: "other" } }, sourceLookup(files)),
     ).toBe("other:2:3: error BH0102: unknown field `teir`\n  help: did you mean `tier`?");
+  });
+
+  test("what stands in no file has no place", () => {
+    const found = createDiagnostic("BH0602", NOWHERE, "address claimed twice", "give it up");
+    expect(formatDiagnostic(found, sourceLookup([{ name: "-", text: "a: 1" }]))).toBe(
+      "warning BH0602: address claimed twice\n  help: give it up",
+    );
   });
 
   test("a tab takes one column, so that the caret stands under its character", () => {

@@ -46,7 +46,8 @@ export function judge(change: Change, context: JudgementContext): Judged {
   const notices = cuts(change, reading, world, context);
   const compiled = context.compile(reading, world);
   assertFits(compiled, context.capacity);
-  return { reading, world, compiled, diagnostics, tests, notices };
+  const found = [...diagnostics, ...compiled.result.diagnostics].toSorted(compareDiagnostics);
+  return { reading, world, compiled, diagnostics: found, tests, notices };
 }
 
 /** Throws ApiFailure `bad-policy` with every diagnostic when one of them is an error. */

@@ -1,6 +1,6 @@
 /** How things stand, in one answer: what is in force, who holds it, what was lost, and what is not well. */
 import type { AgentView, Alarm, ReceiptSummary, StatusAnswer } from "@bulkhead/api";
-import type { Mode, Profile } from "@bulkhead/model";
+import { formatSpan, type Mode, type Profile } from "@bulkhead/model";
 import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
@@ -198,6 +198,11 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
     }
   }
   if (input.problem !== undefined) add(true, input.problem);
+  // Found while compiling for the machine as it is now: whoever attaches later may bring them.
+  for (const { code, message, span } of input.wanted?.result.diagnostics ?? []) {
+    const place = formatSpan(span);
+    add(false, `${code}: ${message}${place === "" ? "" : ` (${place})`}`);
+  }
   if (!input.chain.intact)
     add(true, `the history is broken: revision ${input.chain.brokenAt} was altered`);
   if (!input.flows.writable) add(true, "flows cannot be stored: the disk is full or failing");

@@ -9,6 +9,7 @@
  */
 import {
   createDiagnostic,
+  NOWHERE,
   sortIps,
   type CookieName,
   type Diagnostic,
@@ -172,8 +173,6 @@ function nextChange(set: PolicySet, now: number): number | null {
     }, Infinity);
   return next === Infinity ? null : next;
 }
-
-const NOWHERE = { file: "-", line: 1, column: 1 };
 
 function diagnose(index: InventoryIndex, endpoints: readonly Endpoint[]): Diagnostic[] {
   const unknown = endpoints
