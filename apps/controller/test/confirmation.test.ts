@@ -105,11 +105,35 @@ it("takes the way back as a revert", async () => {
 it("waits again when the kernel does not take the way back", async () => {
   broken = true;
   await expect(rollback(1)).rejects.toThrow("the kernel says no");
-  const pending = await store.pendingConfirm();
-  expect(pending).toEqual({ revision: 4, revertsTo: 3, deadline: waiting.deadline });
+  expect([await outcome(), await store.pendingConfirm()]).toEqual([undefined, waiting]);
   const [back, again] = [await store.revision(3), await store.revision(4)];
   expect(back?.resources).toEqual((await store.revision(1))?.resources);
   expect(again?.resources).toEqual((await store.revision(2))?.resources);
+});
+
+it("waits again when the kernel does not take what was forced", async () => {
+  broken = true;
+  const forced = { force: true, reason: "known" };
+  await expect(apply([INVENTORY], forced)).rejects.toThrow("the kernel says no");
+  expect([await outcome(), await store.pendingConfirm()]).toEqual([undefined, waiting]);
+  await expect(apply([INVENTORY], { ...forced, confirmSeconds: 5 })).rejects.toThrow("says no");
+  expect([await outcome(), await store.pendingConfirm()]).toEqual([undefined, waiting]);
+  // 3 and 5 failed; 4 and 6 brought back what waits.
+  const outcomes = await store.confirmations();
+  expect([outcomes.get(3), outcomes.get(5)]).toEqual([undefined, "reverted"]);
+  expect((await store.revision(6))?.resources).toEqual((await store.revision(2))?.resources);
+
+  broken = false;
+  expect(await governor.confirm()).toBe(2);
+  expect(await outcome()).toBe("confirmed");
+});
+
+it("reverts to where it would have, after a forced change failed", async () => {
+  broken = true;
+  await expect(apply([INVENTORY], { force: true, reason: "known" })).rejects.toThrow("says no");
+  broken = false;
+  expect(await rollback(1)).toMatchObject({ revision: 5 });
+  expect([await outcome(), await store.pendingConfirm()]).toEqual(["reverted", null]);
 });
 
 it("goes on by force with a reason, and says what that means", async () => {

@@ -134,6 +134,19 @@ describe("pending confirmation", () => {
     expect(await store.pendingConfirm()).toBeNull();
     expect(await store.confirmations()).toEqual(new Map([[1, "reverted"]]));
   });
+
+  it("is given back whole when what settled it is undone", async () => {
+    await store.append(change(), files);
+    await store.append(change(), files, { confirmBy: 9000 });
+    const waiting = await store.pendingConfirm();
+    if (waiting === null) throw new Error("nothing waits");
+    await store.append(change(), files, { confirmBy: 12_000, settles: "confirmed" });
+    expect(await store.confirmations()).toEqual(new Map([[2, "confirmed"]]));
+    const undo = { settles: "reverted", reopens: waiting } as const;
+    await store.append(change({ kind: "revert", restores: 2 }), [], undo);
+    expect(await store.pendingConfirm()).toEqual(waiting);
+    expect(await store.confirmations()).toEqual(new Map([[3, "reverted"]]));
+  });
 });
 
 describe("the rest", () => {

@@ -14,7 +14,13 @@ import {
   type UnderWay,
 } from "@bulkhead/api";
 import { createInTurn, type Diagnostic } from "@bulkhead/model";
-import type { ApplyMode, ChangeSummary, StateStore, StoredFile } from "@bulkhead/store";
+import type {
+  ApplyMode,
+  ChangeSummary,
+  PendingConfirm,
+  StateStore,
+  StoredFile,
+} from "@bulkhead/store";
 import type { WhatCuts } from "../queries/under-way.ts";
 import type { World } from "../world/world.ts";
 import { compareHeld, mergeGiven, readGiven } from "./candidate.ts";
@@ -213,9 +219,8 @@ export class Governor {
     try {
       inKernel = await distributor().change({ revision, set: reading.set }, compiled);
     } catch (error) {
-      // What waited to be confirmed is in force again, and waits again.
-      const deadline = settles === "reverted" ? pending?.deadline : undefined;
-      await this.#takeBack(before, `the kernel did not take revision ${revision}`, deadline);
+      // What waited to be confirmed is in force again, and waits again: nothing came of what settled it.
+      await this.#takeBack(before, `the kernel did not take revision ${revision}`, pending);
       throw error;
     }
     clearTimeout(this.#deadline);
@@ -236,14 +241,15 @@ export class Governor {
   }
 
   /** Brings back what was in force, as a revision of its own. */
-  async #takeBack(before: InForce, reason: string, confirmBy?: number): Promise<void> {
+  async #takeBack(before: InForce, reason: string, pending: PendingConfirm | null): Promise<void> {
     const { store, log, now, distributor } = this.#deps;
     const failed = this.#inForce;
     this.#adopt({ ...before, revision: failed.revision });
     distributor().adopt({ revision: failed.revision, set: before.reading.set });
     try {
       const revert = revertOf(failed, before, reason, now());
-      const record = await store.append(revert, [], { settles: "reverted", confirmBy });
+      const reopens = pending ?? undefined;
+      const record = await store.append(revert, [], { settles: "reverted", reopens });
       this.#adopt({ ...before, revision: record.revision, record });
       distributor().adopt({ revision: record.revision, set: before.reading.set });
     } catch (error) {

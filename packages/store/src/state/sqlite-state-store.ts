@@ -52,14 +52,30 @@ export async function openStateStore(path: string): Promise<StateStore> {
               })
               .execute();
           }
-          if (more.confirmBy !== undefined) {
+          const { confirmBy, reopens } = more;
+          const waits =
+            reopens ??
+            (confirmBy === undefined
+              ? undefined
+              : {
+                  revision: revision.revision,
+                  revertsTo: last?.revision ?? 0,
+                  deadline: confirmBy,
+                });
+          if (reopens !== undefined) {
+            await transaction
+              .deleteFrom("confirmations")
+              .where("revision", "=", reopens.revision)
+              .execute();
+          }
+          if (waits !== undefined) {
             await transaction
               .insertInto("pending_confirm")
               .values({
                 id: 1,
-                revision: revision.revision,
-                reverts_to: last?.revision ?? 0,
-                deadline: more.confirmBy,
+                revision: waits.revision,
+                reverts_to: waits.revertsTo,
+                deadline: waits.deadline,
               })
               .execute();
           }

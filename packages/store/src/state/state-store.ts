@@ -42,12 +42,17 @@ export type ChainCheck =
 export interface StateStore {
   /**
    * The next revision, its files and (when given) the deadline by which it must be confirmed, in one transaction. A
-   * change that itself settles a pending confirmation says so with `settles`.
+   * change that itself settles a pending confirmation says so with `settles`; one that undoes such a change gives back
+   * what waited with `reopens`.
    */
   append(
     change: NewRevision,
     files: readonly StoredFile[],
-    more?: { readonly confirmBy?: number; readonly settles?: "confirmed" | "reverted" },
+    more?: {
+      readonly confirmBy?: number;
+      readonly settles?: "confirmed" | "reverted";
+      readonly reopens?: PendingConfirm;
+    },
   ): Promise<Revision>;
   /** Newest first. */
   revisions(): Promise<readonly Revision[]>;
