@@ -1,0 +1,81 @@
+/**
+ * For tests about connections: a client, a server on its bridge and one behind a link of its own, each confined by the rules
+ * that a test gives, and connections whose both ends are in hand.
+ */
+import { afterAll, afterEach, beforeAll } from "vitest";
+import type { Row } from "@bulkhead/model";
+import { createNftablesDriver } from "../../src/drivers/index.ts";
+import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createLab } from "./lab.ts";
+import type { Lab, LabWorkload } from "./lab.ts";
+import { openPair } from "./pair.ts";
+import type { Pair } from "./pair.ts";
+import { ALLOW, DROP, portRow, rowOf } from "./policies.ts";
+import type { ClassText } from "./policies.ts";
+import { createTraffic } from "./traffic.ts";
+import type { Traffic } from "./traffic.ts";
+
+export const PORT = 5000;
+export let lab: Lab;
+export let driver: NftablesDriver;
+export let traffic: Traffic;
+/** What a test opened; closed after it. */
+export const pairs: Pair[] = [];
+
+/** To be called once by each test file, before its tests. */
+export const useLawsLab = (): void => {
+  beforeAll(() => {
+    lab = createLab(["near", "same"], ["far"]);
+    driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+    traffic = createTraffic();
+  });
+  afterEach(async () => {
+    for (const pair of pairs.splice(0)) pair.close();
+    await driver.remove();
+    lab.run(lab.host, ["nft", "flush", "ruleset"]);
+    lab.run(lab.host, ["conntrack", "-F"]);
+  });
+  afterAll(() => {
+    traffic?.close();
+    lab?.close();
+  });
+};
+
+export const workload = (name: string): LabWorkload => {
+  const found = lab.workloads[name];
+  if (found === undefined) throw new Error(`no workload ${name}`);
+  return found;
+};
+
+export const both = (name: string): readonly string[] => [workload(name).v4, workload(name).v6];
+
+/** Only `peer` may reach `subject`, on one port; `subject` may start nothing. */
+export const onlyFrom = (subject: string, peer: string, row: Row): ClassText[] => [
+  {
+    direction: "ingress",
+    subjects: both(subject),
+    exact: both(peer).map((address) => [address, row] as const),
+    defaultRow: rowOf(DROP),
+  },
+  { direction: "egress", subjects: both(subject), defaultRow: rowOf(DROP) },
+];
+
+export const allowPort = (protocol: 6 | 17): Row => portRow(protocol, [[PORT, PORT]], ALLOW, DROP);
+export const NUMBER = { tcp: 6, udp: 17 } as const;
+
+export const connect = async (
+  protocol: "tcp" | "udp",
+  to: string,
+  family: 4 | 6,
+): Promise<Pair | null> => {
+  const target = workload(to);
+  const pair = await openPair({
+    protocol,
+    client: workload("near").path,
+    server: target.path,
+    address: family === 4 ? target.v4 : target.v6,
+    port: PORT,
+  });
+  if (pair !== null) pairs.push(pair);
+  return pair;
+};
