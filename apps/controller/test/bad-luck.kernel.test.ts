@@ -35,7 +35,8 @@ describe("with a running lab", () => {
 
   it("reverts an unconfirmed change by itself, also when the controller was killed meanwhile", async () => {
     await lab.client.call("apply", { files: [lab.inventory()] });
-    await enforce({ confirmSeconds: 10 });
+    // Time enough for the controller to come back first, on a busy machine too.
+    await enforce({ confirmSeconds: 15 });
     expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
     await lab.kill("controller");
     lab.startController();
@@ -44,7 +45,7 @@ describe("with a running lab", () => {
     await until(
       async () => (await lab.reach("evil", "db", 5432, 4, 300)) === "connected",
       "nothing was reverted",
-      15_000,
+      30_000,
     );
     const { revisions } = await lab.client.call("history", {});
     expect(revisions.map(({ kind, confirmed }) => [kind, confirmed])).toEqual([
@@ -56,9 +57,10 @@ describe("with a running lab", () => {
   });
 
   it("keeps a confirmed change", async () => {
-    await enforce({ confirmSeconds: 1 });
+    await enforce({ confirmSeconds: 6 });
+    const { confirm } = await lab.client.call("status", {});
     expect(await lab.client.call("confirm", {})).toEqual({ revision: 1 });
-    await sleep(1500);
+    await sleep((confirm?.by ?? 0) - Date.now() + 500);
     expect((await lab.client.call("history", {})).revisions).toMatchObject([
       { revision: 1, confirmed: "confirmed" },
     ]);
@@ -244,7 +246,14 @@ describe("with a running lab", () => {
         execFile("nsenter", [`--net=${lab.netns("evil")}`, process.execPath, "-e", client]),
       );
       await lab.client.call("apply", { files: [lab.inventory()] });
-      await sleep(3500);
+      await until(
+        async () =>
+          enforce({ dryRun: true }).then(
+            () => false,
+            () => true,
+          ),
+        "the session is not noticed",
+      );
       const failure = await failing(enforce());
       expect(failure.code).toBe("lockout");
       expect(failure.message).toContain("ssh session");
