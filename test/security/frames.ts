@@ -62,15 +62,30 @@ export const udp6 = (source: string, destination: string, port: number, text: st
 export const frame = (to: string, from: string, tags: string, packet: Buffer): Buffer =>
   Buffer.concat([bytesOf(to), bytesOf(from), Buffer.from(tags, "hex"), packet]);
 
-/** Sends a frame out of interface number `ifindex` of a namespace. */
-export const sendFrame = (path: string, ifindex: number, bytes: Buffer): void => {
+export interface Mouth {
+  send(bytes: Buffer): void;
+  close(): void;
+}
+
+/** Speaks out of interface number `ifindex` of a namespace. Closing takes the kernel milliseconds. */
+export const openMouth = (path: string, ifindex: number): Mouth => {
+  // Protocol 0: it is not to hear anything.
   const socket = insideNetns(path, () =>
-    libc().socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, packetProtocol(3)),
+    libc().socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
   );
   const address = linkAddressBuffer();
   address.writeInt32LE(ifindex, 4);
-  libc().sendto(socket, bytes, MSG_DONTWAIT, address);
-  libc().close(socket);
+  return {
+    send: (bytes) => void libc().sendto(socket, bytes, MSG_DONTWAIT, address),
+    close: () => void libc().close(socket),
+  };
+};
+
+/** Sends one frame out of interface number `ifindex` of a namespace. */
+export const sendFrame = (path: string, ifindex: number, bytes: Buffer): void => {
+  const mouth = openMouth(path, ifindex);
+  mouth.send(bytes);
+  mouth.close();
 };
 
 /** An IPv4 packet of any protocol; `options` in whole words. */

@@ -36,6 +36,7 @@ function judged(mode: "audit" | "enforce") {
         failed: 0,
         bytes: 0,
         packets: 1,
+        ...(verdict === "dropped" ? { direction: "ingress" as const } : {}),
         ...more,
       },
       later,
@@ -60,6 +61,8 @@ describe("enforced", () => {
     expect(judge(...forbidden, "forwarded", { start: since + 10 })).toBeNull();
     expect(judge(...forbidden, "forwarded", { connections: 0 })).toBeNull();
     expect(judge(...forbidden, "spoofed")).toBeNull();
+    // Held back before anybody knew the link that it came by.
+    expect(judge("10.9.0.12", "10.9.0.11", 5432, "dropped", { direction: undefined })).toBeNull();
     expect(judge("fd99::12", "fd99::11", 135 * 256, "forwarded", { protocol: 58 })).toBeNull();
     expect(judge("fd99::12", "ff02::1", 143 * 256, "forwarded", { protocol: 58 })).toBeNull();
   });

@@ -33,15 +33,15 @@ export const usageOf = (ruleset: Ruleset): Usage => {
   let chains = 0;
   let rules = 0;
   const overfull: string[] = [];
-  for (const table of [ruleset.inet, ruleset.netdev]) {
-    for (const { name, elements: held, size } of table?.sets.values() ?? []) {
+  for (const table of Object.values(ruleset)) {
+    for (const { name, elements: held, size } of table.sets.values()) {
       elements += held.size;
       // Twice the room, so that all of it can be replaced at once.
       if (size !== undefined && held.size * 2 > size)
         overfull.push(`${name} needs ${held.size} elements, the limit is ${size / 2}`);
       if (held.size > largestSet.elements) largestSet = { name, elements: held.size };
     }
-    for (const chain of table?.chains.values() ?? []) {
+    for (const chain of table.chains.values()) {
       chains += 1;
       rules += chain.rules.length;
     }

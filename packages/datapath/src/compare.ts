@@ -3,6 +3,7 @@
  * renderer would not have written counts: a rule, a chain, an element, a flag, a hook's priority or policy.
  */
 import { isExpired } from "./print.ts";
+import { TABLE_FAMILIES } from "./ruleset.ts";
 import type { Chain, Element, ElementSet, Ruleset, Table } from "./ruleset.ts";
 
 /** A timeout is read with its reader's own delay; closer than this, two deadlines are the same. */
@@ -151,7 +152,7 @@ export const compareRulesets = (
   expected: Ruleset,
   now: number,
 ): readonly string[] =>
-  (["inet", "netdev"] as const).flatMap((family) => {
+  TABLE_FAMILIES.flatMap((family) => {
     const found = actual[family];
     const wanted = expected[family];
     if (found === undefined && wanted === undefined) return [];

@@ -1,5 +1,5 @@
 /**
- * Counters of leaves and of what never reached one, from `nft -p -y list counters table inet bulkhead`. They are
+ * Counters of leaves and of what never reached one, from `nft -p -y list counters table … bulkhead`. They are
  * outside receipts: reading them says what happened, not what is configured.
  */
 import type { Cookie, DecisionVerdict, Direction } from "@bulkhead/model";
@@ -17,6 +17,7 @@ export type SpecialCounter =
   | "spoofed"
   | "spoofed_suppressed"
   | "misdirected"
+  | "unknown_port"
   | "false_source";
 
 const SPECIAL: readonly SpecialCounter[] = [
@@ -29,6 +30,7 @@ const SPECIAL: readonly SpecialCounter[] = [
   "spoofed",
   "spoofed_suppressed",
   "misdirected",
+  "unknown_port",
   "false_source",
 ];
 
@@ -64,4 +66,20 @@ export const parseCounters = (listing: string): CounterReading[] => {
     else if (special !== undefined) found.push({ kind: "special", name: special, ...amount });
   }
   return found;
+};
+
+/** Readings of several tables as one: some things are counted at more than one place. */
+export const sumCounters = (readings: readonly CounterReading[]): CounterReading[] => {
+  const sums = new Map<string, CounterReading>();
+  const leaves = readings.filter(({ kind }) => kind === "leaf");
+  for (const reading of readings) {
+    if (reading.kind !== "special") continue;
+    const { packets = 0, bytes = 0 } = sums.get(reading.name) ?? {};
+    sums.set(reading.name, {
+      ...reading,
+      packets: packets + reading.packets,
+      bytes: bytes + reading.bytes,
+    });
+  }
+  return [...leaves, ...sums.values()];
 };

@@ -3,13 +3,14 @@
  * workload that is. The kernel keeps text only as comments (at most 128 bytes), so long names span several sets.
  */
 import { familyOf } from "@bulkhead/model";
-import type { ConfinedEndpoint, IpAddress, Mode } from "@bulkhead/model";
+import type { BridgePort, ConfinedEndpoint, IpAddress, Mode } from "@bulkhead/model";
 import { LOCAL } from "./frame.ts";
 import { BOTH } from "./family.ts";
 import type { Element, Table, TableBuilder } from "./ruleset.ts";
 
 const NAME_CHUNK = 100;
 const ENDPOINTS = "endpoints";
+const PORTS = "bridge_ports";
 const chunkName = (index: number): string => `names${index}`;
 
 /** ASCII without quotes or backslashes, whatever the workload is called. */
@@ -34,7 +35,10 @@ export const writeEndpoints = (
   }
   table.set(
     { name: ENDPOINTS, kind: "set", type: "ifname", flags: [] },
-    endpoints.map(({ interface: key, mac, mode }) => ({ key, comment: `${mac} ${mode}` })),
+    endpoints.map(({ interface: key, ifindex, mac, mode }) => ({
+      key,
+      comment: `${mac} ${mode} ${ifindex}`,
+    })),
   );
   const names = endpoints.map(
     (endpoint) => [endpoint.interface, encodeName(endpoint.workload)] as const,
@@ -51,6 +55,23 @@ export const writeEndpoints = (
   }
 };
 
+/** Bridges' ports that lead to no workload, with their numbers; told also while nothing is enforced. */
+export const writePorts = (table: TableBuilder, ports: readonly BridgePort[]): void => {
+  table.set(
+    { name: PORTS, kind: "set", type: "ifname", flags: [] },
+    ports.map(({ interface: key, ifindex }) => ({ key, comment: `${ifindex}` })),
+  );
+};
+
+/** Null where a number cannot be read. */
+export const readPorts = (table: Table): BridgePort[] | null => {
+  const found = [...(table.sets.get(PORTS)?.elements.values() ?? [])].map(({ key, comment }) => ({
+    interface: key,
+    ifindex: Number(comment),
+  }));
+  return found.every(({ ifindex }) => Number.isInteger(ifindex)) ? found : null;
+};
+
 const MODES: readonly Mode[] = ["observe", "audit", "enforce"];
 
 /** Null where a name or mode cannot be read. */
@@ -64,7 +85,8 @@ export const readEndpoints = (table: Table): ConfinedEndpoint[] | null => {
   }
   const found: ConfinedEndpoint[] = [];
   for (const { key, comment } of table.sets.get(ENDPOINTS)?.elements.values() ?? []) {
-    const [mac, word] = (comment ?? "").split(" ");
+    const [mac, word, number] = (comment ?? "").split(" ");
+    const ifindex = Number(number);
     const mode = MODES.find((known) => known === word);
     let encoded = "";
     for (let index = 0; ; index += 1) {
@@ -72,11 +94,12 @@ export const readEndpoints = (table: Table): ConfinedEndpoint[] | null => {
       if (chunk === undefined) break;
       encoded += chunk;
     }
-    if (mac === undefined || mode === undefined || !/^(?:[^%]|%[0-9A-F]{2})+$/.test(encoded))
-      return null;
+    if (mac === undefined || mode === undefined || !Number.isInteger(ifindex)) return null;
+    if (!/^(?:[^%]|%[0-9A-F]{2})+$/.test(encoded)) return null;
     found.push({
       workload: decodeURIComponent(encoded),
       interface: key,
+      ifindex,
       mac,
       addresses: addresses.get(key) ?? [],
       mode,

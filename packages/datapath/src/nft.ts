@@ -4,10 +4,12 @@
  */
 import type { HostPolicy } from "@bulkhead/model";
 import { parseListing } from "./parse-listing.ts";
+import type { Links } from "./parse-listing.ts";
 import { printRuleset } from "./print.ts";
 import { readRuleset } from "./read-back.ts";
 import type { ReadBack } from "./read-back.ts";
 import { renderRuleset } from "./render.ts";
+import { TABLE_FAMILIES } from "./ruleset.ts";
 import type { Ruleset } from "./ruleset.ts";
 import { planUpdate } from "./update.ts";
 import type { Update } from "./update.ts";
@@ -39,16 +41,17 @@ export const diffNft = (
 export interface Listings {
   readonly inet: string;
   readonly netdev: string;
+  readonly bridge: string;
 }
 
-export const parseListings = ({ inet, netdev }: Listings, readAt: number): Ruleset => {
-  const first = parseListing(inet, readAt);
-  const second = parseListing(netdev, readAt);
-  return {
-    ...(first === null ? {} : { inet: first }),
-    ...(second === null ? {} : { netdev: second }),
-  };
-};
+/** `links`: the interfaces there are. */
+export const parseListings = (listings: Listings, readAt: number, links?: Links): Ruleset =>
+  Object.fromEntries(
+    TABLE_FAMILIES.flatMap((family) => {
+      const table = parseListing(listings[family], readAt, links);
+      return table === null ? [] : [[family, table] as const];
+    }),
+  );
 
 /** What the kernel holds, as a policy, and how it differs from `desired` (the policy applied last, if known). */
 export const readNft = (listings: Listings, desired: HostPolicy | null, readAt: number): ReadBack =>

@@ -4,7 +4,7 @@
  * kept as it stands, so that it shows up as a difference and never passes unseen.
  */
 import { canonicalIp, cidrRange, formatIp, parseCidr } from "@bulkhead/model";
-import type { Chain, Element, ElementSet, Table } from "./ruleset.ts";
+import type { Chain, Element, ElementSet, Table, TableFamily } from "./ruleset.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
@@ -40,17 +40,29 @@ const normalPart = (part: string): string => {
     .join("-");
 };
 
-const normalKey = (key: string, type: string): string =>
-  type === "ifname" ? key.replaceAll('"', "") : key.split(" . ").map(normalPart).join(" . ");
+/** Numbers of interfaces by name: nft prints the name of a numbered interface as long as there is one. */
+export type Links = ReadonlyMap<string, number>;
+
+const normalKey = (key: string, type: string, links: Links): string => {
+  if (!type.includes("if")) return key.split(" . ").map(normalPart).join(" . ");
+  const types = type.split(" . ");
+  return key
+    .split(" . ")
+    .map((part, index) => {
+      const name = part.replaceAll('"', "");
+      return types[index] === "iface_index" ? `${links.get(name) ?? name}` : name;
+    })
+    .join(" . ");
+};
 
 const ELEMENT =
   /^(?<key>.*?)(?: timeout (?<timeout>\S+))?(?: expires (?<expires>\S+))?(?: comment "(?<comment>[^"]*)")?(?: : (?<value>.*))?$/s;
 
-const parseElement = (text: string, type: string, readAt: number): Element => {
+const parseElement = (text: string, type: string, readAt: number, links: Links): Element => {
   const { key = text, expires, timeout, comment, value } = ELEMENT.exec(text)?.groups ?? {};
   const left = expires ?? timeout;
   return {
-    key: normalKey(key, type),
+    key: normalKey(key, type, links),
     ...(value === undefined ? {} : { value }),
     ...(comment === undefined ? {} : { comment }),
     ...(left === undefined ? {} : { deadline: readAt + parseTimeout(left) }),
@@ -79,6 +91,7 @@ const parseSet = (
   name: string,
   lines: readonly string[],
   readAt: number,
+  links: Links,
 ): ElementSet => {
   const start = lines.findIndex((line) => line.startsWith("elements = {"));
   const head = start < 0 ? lines : lines.slice(0, start);
@@ -103,7 +116,7 @@ const parseSet = (
       .replace(/\}$/, "")
       .trim();
     for (const part of text === "" ? [] : splitElements(text)) {
-      const element = parseElement(part, type, readAt);
+      const element = parseElement(part, type, readAt, links);
       elements.set(element.key, element);
     }
   }
@@ -128,9 +141,13 @@ const parseChain = (name: string, lines: readonly string[]): Chain => {
 };
 
 /** Null when the text is no table of ours (`table inet bulkhead {`). `readAt`: when it was read, in milliseconds. */
-export const parseListing = (text: string, readAt: number): Table | null => {
+export const parseListing = (
+  text: string,
+  readAt: number,
+  links: Links = new Map(),
+): Table | null => {
   const lines = text.split("\n");
-  const head = /^table (inet|netdev) (\S+) \{$/.exec(lines[0] ?? "");
+  const head = /^table (inet|netdev|bridge) (\S+) \{$/.exec(lines[0] ?? "");
   if (head === null) return null;
   const counters = new Set<string>();
   const sets = new Map<string, ElementSet>();
@@ -157,12 +174,13 @@ export const parseListing = (text: string, readAt: number): Table | null => {
     }
     const [, what, name = ""] = open;
     if (what === "counter") counters.add(name);
-    else if (what === "set" || what === "map") sets.set(name, parseSet(what, name, body, readAt));
+    else if (what === "set" || what === "map")
+      sets.set(name, parseSet(what, name, body, readAt, links));
     else if (what === "chain") chains.set(name, parseChain(name, body));
     else strangers.push(`${what} ${name}`);
   }
   return {
-    family: head[1] as "inet" | "netdev",
+    family: head[1] as TableFamily,
     name: head[2] as string,
     ...(comment === undefined ? {} : { comment }),
     flags,

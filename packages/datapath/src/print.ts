@@ -2,6 +2,7 @@
  * Ruleset → nft text: the declarative form for people and first loads, and the pieces that a transaction is made of.
  * Deadlines become timeouts relative to `now`; elements already past theirs are left out.
  */
+import { TABLE_FAMILIES } from "./ruleset.ts";
 import type { Element, ElementSet, Ruleset, Table } from "./ruleset.ts";
 
 /** `5500` → `5s500ms`, as nft reads and prints it; at least one millisecond. */
@@ -15,8 +16,15 @@ const formatTimeout = (milliseconds: number): string => {
 export const isExpired = ({ deadline }: Element, now: number): boolean =>
   deadline !== undefined && deadline <= now;
 
-export const printKey = ({ key }: Element, { type }: ElementSet): string =>
-  type === "ifname" ? `"${key}"` : key;
+/** Names of interfaces stand in quotes. */
+export const printKey = ({ key }: Element, { type }: ElementSet): string => {
+  if (!type.includes("ifname")) return key;
+  const types = type.split(" . ");
+  return key
+    .split(" . ")
+    .map((part, index) => (types[index] === "ifname" ? `"${part}"` : part))
+    .join(" . ");
+};
 
 export const printElement = (element: Element, set: ElementSet, now: number): string => {
   const { deadline, comment, value } = element;
@@ -97,7 +105,6 @@ export const printTable = (table: Table, now: number): string =>
 
 /** The whole ruleset as one file that `nft -f` loads. */
 export const printRuleset = (ruleset: Ruleset, now: number): string =>
-  [ruleset.inet, ruleset.netdev]
-    .filter((table) => table !== undefined)
+  TABLE_FAMILIES.flatMap((family) => ruleset[family] ?? [])
     .map((table) => printTable(table, now))
     .join("\n");

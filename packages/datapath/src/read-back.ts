@@ -6,7 +6,7 @@
 import type { HostPolicy, IpAddress, MapSet, OverlayEntry, PolicyMap, Row } from "@bulkhead/model";
 import { readClass } from "./class-chain.ts";
 import { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
-import { readEndpoints } from "./endpoints.ts";
+import { readEndpoints, readPorts } from "./endpoints.ts";
 import { HOST, NODE_EXEMPT_RULES } from "./frame.ts";
 import { FAMILIES, TREES, classChain, rowChain, subjectsName } from "./names.ts";
 import type { Plane, Tree } from "./names.ts";
@@ -102,11 +102,14 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
   if (table === undefined) throw new Unreadable("table inet bulkhead is missing");
   const endpoints = readEndpoints(table);
   if (endpoints === null) throw new Unreadable("the endpoints' notes cannot be read");
+  const ports = readPorts(table);
+  if (ports === null) throw new Unreadable("the bridges' ports cannot be read");
   const live = readPlane(table, "live");
   const shadow = readPlane(table, "shadow");
   return {
     revision: desired?.revision ?? 0,
     endpoints,
+    ports,
     hostAddresses: FAMILIES.flatMap((family) => [
       ...(table.sets.get(HOST[family])?.elements.keys() ?? []),
     ]),

@@ -12,8 +12,9 @@ import type {
   RowDecision,
   RowId,
 } from "@bulkhead/model";
+import { renderBridge } from "./bridge-guard.ts";
 import { writeClass } from "./class-chain.ts";
-import { writeEndpoints } from "./endpoints.ts";
+import { writeEndpoints, writePorts } from "./endpoints.ts";
 import { BOTH } from "./family.ts";
 import { HOST, SELF, writeFrame } from "./frame.ts";
 import { writeLeaf } from "./leaf-chain.ts";
@@ -103,11 +104,12 @@ const writeTree = (
   writeSubjects(table, tree, subjects[tree.direction]);
 };
 
-/** The desired ruleset. `comment` marks both tables as ours (see `owner.ts`). */
+/** The desired ruleset. `comment` marks the tables as ours (see `owner.ts`). */
 export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
   const table = new TableBuilder("inet", comment);
   writeFrame(table, policy.profile);
   writeEndpoints(table, policy.endpoints);
+  writePorts(table, policy.ports ?? []);
   for (const { family, type } of BOTH)
     table.set(
       { name: HOST[family], kind: "set", type, flags: [] },
@@ -121,5 +123,10 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
     new Set(policy.live.subjects.ingress.map(([address]) => address)),
     comment,
   );
-  return { inet: table.build(), ...(netdev === undefined ? {} : { netdev }) };
+  const bridge = renderBridge(policy.endpoints, policy.ports ?? [], policy.hostAddresses, comment);
+  return {
+    inet: table.build(),
+    ...(netdev === undefined ? {} : { netdev }),
+    ...(bridge === undefined ? {} : { bridge }),
+  };
 };

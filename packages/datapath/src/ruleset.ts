@@ -35,8 +35,11 @@ export interface Chain {
   readonly rules: readonly string[];
 }
 
+export const TABLE_FAMILIES = ["inet", "netdev", "bridge"] as const;
+export type TableFamily = (typeof TABLE_FAMILIES)[number];
+
 export interface Table {
-  readonly family: "inet" | "netdev";
+  readonly family: TableFamily;
   readonly name: string;
   readonly comment?: string;
   /** Table flags such as `dormant`; we never set one. */
@@ -49,10 +52,7 @@ export interface Table {
 }
 
 /** Ours: at most one table of each family. */
-export interface Ruleset {
-  readonly inet?: Table;
-  readonly netdev?: Table;
-}
+export type Ruleset = { readonly [family in TableFamily]?: Table };
 
 export const TABLE_NAME = "bulkhead";
 
@@ -121,7 +121,7 @@ export const hashSize = (elements: number): number =>
 export const LOCAL_ADDRESSES = 4096;
 
 /** The same ruleset under another marker. */
-export const withComment = ({ inet, netdev }: Ruleset, comment: string): Ruleset => ({
-  ...(inet === undefined ? {} : { inet: { ...inet, comment } }),
-  ...(netdev === undefined ? {} : { netdev: { ...netdev, comment } }),
-});
+export const withComment = (ruleset: Ruleset, comment: string): Ruleset =>
+  Object.fromEntries(
+    Object.entries(ruleset).map(([family, table]) => [family, { ...table, comment }]),
+  );

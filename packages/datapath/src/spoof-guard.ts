@@ -128,7 +128,7 @@ const writeHeld = (table: TableBuilder, enforced: readonly ConfinedEndpoint[]): 
   }
 };
 
-const isGlobal = (address: IpAddress): boolean =>
+export const isGlobal = (address: IpAddress): boolean =>
   !address.startsWith("fe80:") && !address.startsWith("169.254.");
 
 /** Whoever is not enforced is not cut, but it does not speak in the name of somebody who is. */

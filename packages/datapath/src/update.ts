@@ -3,11 +3,13 @@
  *
  *   prepare   new chains, sets and counters, which nothing refers to yet
  *   switch    one transaction: changed rules, changed elements, new base chains. This is the moment of change
- *   cleanup   what nothing refers to any more, once packets under way have passed
+ *   open      ports of bridges that are known from now on, once packets that no guard has seen have passed
+ *   cleanup   what nothing refers to any more, and what the new ports alone may say, once packets under way have passed
  *
  * Each step is one transaction, all or nothing. If prepare or switch is refused, `undo` takes away what was prepared and
  * the old rules have been in force all along.
  */
+import { CLAIMING, OPENING } from "./bridge-guard.ts";
 import { sameDeclaration, sameRules } from "./compare.ts";
 import { isExpired, printDeclaration, printElement, printKey } from "./print.ts";
 import type { Chain, Element, ElementSet, Ruleset, Table } from "./ruleset.ts";
@@ -19,6 +21,7 @@ export interface Update {
   readonly clear: string;
   readonly prepare: string;
   readonly switch: string;
+  readonly open: string;
   readonly cleanup: string;
   readonly undo: string;
 }
@@ -99,6 +102,27 @@ const changeElements = (
   ];
 };
 
+/** When new elements of a set take part: with the switch, or later. */
+const stepOf = ({ family }: Table, { name }: ElementSet): "switch" | "open" | "cleanup" => {
+  if (family !== "bridge") return "switch";
+  if (OPENING.has(name)) return "open";
+  return CLAIMING.has(name) ? "cleanup" : "switch";
+};
+
+/** What goes, goes with the switch; what comes, comes later. */
+const changeInSteps = (
+  table: Table,
+  actual: ElementSet,
+  desired: ElementSet,
+  now: number,
+): { readonly gone: string[]; readonly fresh: string[] } => {
+  const { gone, changed, fresh } = elementChange(actual, desired, now);
+  return {
+    gone: elementCommands("delete", table, desired, [...gone, ...changed], now),
+    fresh: elementCommands("add", table, desired, [...changed, ...fresh], now),
+  };
+};
+
 const rulesOf = (table: Table, chain: Chain): string[] =>
   chain.rules.map((rule) => `add rule ${place(table)} ${chain.name} ${rule}`);
 
@@ -136,6 +160,7 @@ const removal = (
 interface Steps {
   readonly prepare: string[];
   readonly switch: string[];
+  readonly open: string[];
   readonly cleanup: string[];
   readonly undo: string[];
 }
@@ -177,7 +202,7 @@ const rebuildTable = (actual: Table, desired: Table, now: number): Steps => {
       .filter((name) => !desired.counters.has(name))
       .map((name) => `delete counter ${at} ${name}`),
   ];
-  return { prepare: [], switch: lines, cleanup: [], undo: [] };
+  return { prepare: [], switch: lines, open: [], cleanup: [], undo: [] };
 };
 
 const changeTable = (found: Table | undefined, desired: Table, now: number): Steps => {
@@ -206,6 +231,20 @@ const changeTable = (found: Table | undefined, desired: Table, now: number): Ste
     const known = actual.chains.get(chain.name);
     return known !== undefined && !sameRules(known.rules, chain.rules);
   });
+  const rewritten = changedChains.flatMap((chain) => [
+    `flush chain ${at} ${chain.name}`,
+    ...rulesOf(desired, chain),
+  ]);
+  const later = { open: [] as string[], cleanup: [] as string[] };
+  const elements = [...desired.sets.values()].flatMap((set) => {
+    const known = actual.sets.get(set.name);
+    if (known === undefined) return [];
+    const step = stepOf(desired, set);
+    if (step === "switch") return changeElements(desired, known, set, now);
+    const { gone, fresh } = changeInSteps(desired, known, set, now);
+    later[step].push(...fresh);
+    return gone;
+  });
   const create =
     found === undefined
       ? [
@@ -219,21 +258,21 @@ const changeTable = (found: Table | undefined, desired: Table, now: number): Ste
       ...(actual.flags.length > 0 ? [`add table ${at}`] : []),
       ...newBases.map(({ name, base }) => `add chain ${at} ${name} { ${base} }`),
       ...newBases.flatMap((chain) => rulesOf(desired, chain)),
-      ...changedChains.flatMap((chain) => [
-        `flush chain ${at} ${chain.name}`,
-        ...rulesOf(desired, chain),
-      ]),
-      ...[...desired.sets.values()].flatMap((set) => {
-        const known = actual.sets.get(set.name);
-        return known === undefined ? [] : changeElements(desired, known, set, now);
-      }),
+      ...(desired.family === "bridge" ? [] : rewritten),
+      ...elements,
     ],
-    cleanup: removal(
-      desired,
-      missing(actual.chains, desired.chains),
-      missing(actual.sets, desired.sets),
-      [...actual.counters].filter((name) => !desired.counters.has(name)),
-    ),
+    open: later.open,
+    cleanup: [
+      // These rules name addresses as the claiming sets do.
+      ...(desired.family === "bridge" ? rewritten : []),
+      ...later.cleanup,
+      ...removal(
+        desired,
+        missing(actual.chains, desired.chains),
+        missing(actual.sets, desired.sets),
+        [...actual.counters].filter((name) => !desired.counters.has(name)),
+      ),
+    ],
     undo:
       found === undefined
         ? [`delete table ${at}`]
@@ -330,10 +369,11 @@ export const planUpdate = (actual: Ruleset, rendered: Ruleset, now: number): Upd
     actual.inet === undefined
       ? { lines: [], rest: undefined }
       : clearLeftovers(actual.inet, currentVersions(actual), chosen);
-  const steps: Steps = { prepare: [], switch: [], cleanup: [], undo: [] };
+  const steps: Steps = { prepare: [], switch: [], open: [], cleanup: [], undo: [] };
   const pairs = [
     [cleared.rest, desired.inet],
     [actual.netdev, desired.netdev],
+    [actual.bridge, desired.bridge],
   ] as const;
   for (const [found, wanted] of pairs) {
     if (wanted === undefined) {
@@ -343,6 +383,7 @@ export const planUpdate = (actual: Ruleset, rendered: Ruleset, now: number): Upd
     const more = changeTable(found, wanted, now);
     steps.prepare.push(...more.prepare);
     steps.switch.push(...more.switch);
+    steps.open.push(...more.open);
     steps.cleanup.push(...more.cleanup);
     steps.undo.push(...more.undo);
   }
@@ -350,6 +391,7 @@ export const planUpdate = (actual: Ruleset, rendered: Ruleset, now: number): Upd
     clear: script(cleared.lines),
     prepare: script(steps.prepare),
     switch: script(steps.switch),
+    open: script(steps.open),
     cleanup: script(steps.cleanup),
     undo: script(steps.undo),
   };

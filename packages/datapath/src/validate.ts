@@ -90,6 +90,11 @@ const checkOverlay = (entry: OverlayEntry, classes: ReadonlySet<string>, report:
   if (!Number.isFinite(entry.deadline)) report(`${where}: no deadline`);
 };
 
+const checkNumber = (ifindex: number, where: string, report: Report): void => {
+  if (!Number.isInteger(ifindex) || ifindex < 1 || ifindex > 0x7fffffff)
+    report(`${where}: ${ifindex} is no interface's number`);
+};
+
 const checkSet = (set: MapSet, rows: ReadonlySet<string>, report: Report): void => {
   const classes = new Set<string>();
   for (const map of set.maps) {
@@ -133,8 +138,16 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
     if (interfaces.has(endpoint.interface))
       report(`${where}: interface ${endpoint.interface} has two endpoints`);
     interfaces.add(endpoint.interface);
+    checkNumber(endpoint.ifindex, where, report);
     if (!MAC.test(endpoint.mac)) report(`${where}: \`${endpoint.mac}\` is no MAC address`);
     for (const address of endpoint.addresses) checkAddress(address, where, report);
+  }
+  for (const { interface: name, ifindex } of policy.ports ?? []) {
+    const where = `port ${name}`;
+    if (!INTERFACE.test(name)) report(`${where}: \`${name}\` is no interface`);
+    if (interfaces.has(name)) report(`${where}: interface ${name} is given twice`);
+    interfaces.add(name);
+    checkNumber(ifindex, where, report);
   }
   for (const address of policy.hostAddresses) checkAddress(address, "host", report);
   return problems;

@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { compareIp, formatIp, sortIps } from "@bulkhead/model";
 import type {
+  BridgePort,
   ConfinedEndpoint,
   Direction,
   HostPolicy,
@@ -210,12 +211,23 @@ const endpoints: fc.Arbitrary<ConfinedEndpoint[]> = fc.uniqueArray(
       'odd/ü "%\\',
     ),
     interface: fc.constantFrom("eth0", "veth1a2b3c", "br-1.100", "v:x@y", "a_b", "cali0123456789a"),
+    ifindex: fc.integer({ min: 1000, max: 2_000_000_000 }),
     mac: hex(10).map((rest) => `02:${(rest.match(/../g) ?? []).join(":")}`),
     addresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
     mode: fc.constantFrom("observe", "audit", "enforce"),
   }),
   { selector: (endpoint) => endpoint.interface, maxLength: 5 },
 );
+
+const ports: fc.Arbitrary<BridgePort[]> = fc
+  .uniqueArray(
+    fc.record({
+      interface: fc.constantFrom("enp3s0", "tap.1", "bond0:1", "17", "v-up@x"),
+      ifindex: fc.integer({ min: 1000, max: 2_000_000_000 }),
+    }),
+    { selector: (port) => port.interface, maxLength: 3 },
+  )
+  .map((list) => list.toSorted((a, b) => (a.interface < b.interface ? -1 : 1)));
 
 const usedRows = (sets: readonly MapSet[]): ReadonlySet<string> =>
   new Set(
@@ -238,6 +250,7 @@ export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
         .record({
           revision: fc.nat(),
           endpoints,
+          ports,
           hostAddresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
           live: mapSet({ rows, now }),
           shadow: mapSet({ rows, now }),

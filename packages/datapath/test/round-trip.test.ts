@@ -45,7 +45,7 @@ describe("render and read back", () => {
 
   test("text that is no table of ours reads back as nothing there", () => {
     const policy = fc.sample(arbitraryHostPolicy(NOW), { numRuns: 1, seed: 7 })[0];
-    expect(readNft({ inet: "", netdev: "" }, policy ?? null, NOW).differences[0]).toBe(
+    expect(readNft({ inet: "", netdev: "", bridge: "" }, policy ?? null, NOW).differences[0]).toBe(
       "table inet bulkhead is missing",
     );
   });

@@ -62,12 +62,14 @@ const host = ["10.0.0.1", "fd00::1"] as const;
 const web = {
   workload: "shop/web",
   interface: "veth-web",
+  ifindex: 12,
   mac: "02:00:00:00:00:02",
   addresses: ["10.0.0.2", "fd00::2"],
 } as const;
 const db = {
   workload: "shop/db",
   interface: "veth-db",
+  ifindex: 13,
   mac: "02:00:00:00:00:03",
   addresses: ["10.0.0.3", "fd00::3"],
 } as const;
@@ -127,6 +129,7 @@ const enforce: HostPolicy = {
     { ...web, mode: "enforce" },
     { ...db, mode: "enforce" },
   ],
+  ports: [{ interface: "eth1", ifindex: 3 }],
   live: {
     subjects: { egress: [["10.0.0.2", "0000000b"]], ingress: databaseClass.subjects.ingress },
     maps: [

@@ -1,7 +1,7 @@
 /** Which way an update goes: in place where one look-up decides, aside and over where a packet could fall between. */
 import { describe, expect, test } from "vitest";
 import type { HostPolicy, PolicyMap } from "@bulkhead/model";
-import { planUpdate, readRuleset, renderRuleset } from "../src/index.ts";
+import { parseListing, planUpdate, readRuleset, renderRuleset } from "../src/index.ts";
 import type { Ruleset } from "../src/index.ts";
 import { toVersions, versionOf } from "../src/versions.ts";
 import { SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
@@ -102,11 +102,7 @@ describe("aside and over", () => {
       ...old.sets,
       ...[...aside.sets].filter(([name]) => versionOf(name)?.version === 1),
     ]);
-    const { netdev } = render(from);
-    const there: Ruleset = {
-      inet: { ...old, chains, sets },
-      ...(netdev === undefined ? {} : { netdev }),
-    };
+    const there: Ruleset = { ...render(from), inet: { ...old, chains, sets } };
     expect(readRuleset(there, from, SAMPLE_NOW).differences.join("\n")).toContain(
       "chain added: le1_class_0000000b",
     );
@@ -116,16 +112,79 @@ describe("aside and over", () => {
   });
 });
 
+describe("ports of bridges", () => {
+  const newcomer = {
+    workload: "shop/new",
+    interface: "veth-new",
+    ifindex: 14,
+    mac: "02:00:00:00:00:04",
+    addresses: ["10.0.0.4"],
+    mode: "enforce",
+  } as const;
+  const grown: HostPolicy = { ...from, endpoints: [...from.endpoints, newcomer] };
+
+  test("a newcomer is guarded first, then let in, and only then is its name kept from others", () => {
+    const update = plan(grown);
+    expect(update.switch).toContain("add chain netdev bulkhead guard_veth-new {");
+    expect(update.switch).not.toMatch(/bridge bulkhead (?:ports|confined|macs|held|taken)/);
+    expect(update.open).toBe(
+      [
+        'add element bridge bulkhead ports { 14 . "veth-new" }',
+        'add element bridge bulkhead confined { 14 . "veth-new" }',
+        "",
+      ].join("\n"),
+    );
+    expect(update.cleanup).toBe(
+      [
+        "add element bridge bulkhead macs { 02:00:00:00:00:04 }",
+        "add element bridge bulkhead held4 { 10.0.0.4 }",
+        "add element bridge bulkhead taken4 { 10.0.0.4 }",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("who goes is shut out with the switch", () => {
+    const update = planUpdate(render(grown), render(from), SAMPLE_NOW);
+    expect(update.switch).toContain('delete element bridge bulkhead ports { 14 . "veth-new" }\n');
+    expect(update.switch).toContain("delete element bridge bulkhead held4 { 10.0.0.4 }\n");
+    expect(update.open).toBe("");
+  });
+
+  test("a name that is given again is not the port that had it", () => {
+    const again = { ...from, endpoints: [...from.endpoints, { ...newcomer, ifindex: 15 }] };
+    const update = planUpdate(render(grown), render(again), SAMPLE_NOW);
+    expect(update.switch).toContain('delete element bridge bulkhead ports { 14 . "veth-new" }\n');
+    expect(update.open).toContain('add element bridge bulkhead ports { 15 . "veth-new" }\n');
+  });
+
+  test("a listing's names of numbered interfaces are read by the interfaces there are", () => {
+    const listing = [
+      "table bridge bulkhead {",
+      "\tset ports {",
+      "\t\ttype iface_index . ifname",
+      '\t\telements = { "veth-new" . "veth-new", 15 . "gone", "eth 0,1" . "a-b" }',
+      "\t}",
+      "}",
+    ].join("\n");
+    const links = new Map([["veth-new", 14]]);
+    const keys = [...(parseListing(listing, SAMPLE_NOW, links)?.sets.get("ports")?.elements ?? [])];
+    expect(keys.map(([key]) => key)).toEqual(["14 . veth-new", "15 . gone", "eth 0,1 . a-b"]);
+  });
+});
+
 describe("a machine without rules", () => {
   test("is given tables, and undone by deleting them", () => {
     const update = planUpdate({}, render(from), SAMPLE_NOW);
     expect(update.prepare).toContain(`add table inet bulkhead { comment "${MARKER}"; }`);
-    expect(update.undo).toBe("delete table inet bulkhead\ndelete table netdev bulkhead\n");
+    expect(update.undo).toBe(
+      "delete table inet bulkhead\ndelete table netdev bulkhead\ndelete table bridge bulkhead\n",
+    );
   });
 
   test("is what is left when everything is removed", () => {
     expect(planUpdate(render(from), {}, SAMPLE_NOW).switch).toBe(
-      "delete table inet bulkhead\ndelete table netdev bulkhead\n",
+      "delete table inet bulkhead\ndelete table netdev bulkhead\ndelete table bridge bulkhead\n",
     );
   });
 });

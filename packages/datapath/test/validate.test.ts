@@ -169,6 +169,17 @@ describe("is refused:", () => {
       { ...good, endpoints: [...good.endpoints, ...good.endpoints] },
       /interface veth-web has two endpoints/,
     ],
+    ["an interface without a number", endpoint({ ifindex: 0 }), /0 is no interface's number/],
+    [
+      "a port that is none",
+      { ...good, ports: [{ interface: "eth*", ifindex: 1.5 }] },
+      /port eth\*: `eth\*` is no interface\n.*1\.5 is no interface's number/,
+    ],
+    [
+      "a port that is an endpoint as well",
+      { ...good, ports: [{ interface: "veth-web", ifindex: 12 }] },
+      /port veth-web: interface veth-web is given twice/,
+    ],
     [
       "a MAC address in another spelling",
       endpoint({ mac: "02-00-00-00-00-02" }),

@@ -87,6 +87,7 @@ const mapSet = (set: MapSet) => ({
 const endpoint = (value: ConfinedEndpoint) => ({
   workload: value.workload,
   interface: value.interface,
+  ifindex: value.ifindex,
   mac: value.mac,
   addresses: ordered(value.addresses, compareIp),
   mode: value.mode,
@@ -100,6 +101,9 @@ export const canonicalHostPolicy = (policy: HostPolicy): string =>
       policy.endpoints,
       (a, b) => text(a.workload, b.workload) || text(a.interface, b.interface),
     ).map(endpoint),
+    ports: ordered(policy.ports ?? [], (a, b) => text(a.interface, b.interface)).map(
+      ({ interface: name, ifindex }) => ({ interface: name, ifindex }),
+    ),
     live: mapSet(policy.live),
     ...(policy.canary === undefined
       ? {}

@@ -95,15 +95,20 @@ export interface CanaryMaps extends Canary {
 /** A local attachment as the datapath must confine it. `mode` enforce switches anti-spoofing on. */
 export interface ConfinedEndpoint extends Pick<
   Endpoint,
-  "workload" | "interface" | "mac" | "addresses"
+  "workload" | "interface" | "ifindex" | "mac" | "addresses"
 > {
   readonly mode: Mode;
 }
+
+/** A bridge's port that leads to no workload of this machine: a network card, say. It is known, and confined by nobody. */
+export type BridgePort = Pick<Endpoint, "interface" | "ifindex">;
 
 /** Everything one machine's datapath must hold. */
 export interface HostPolicy {
   readonly revision: number;
   readonly endpoints: readonly ConfinedEndpoint[];
+  /** Known ports besides the endpoints'. Whoever hangs on another port of a bridge is held back from enforced workloads. */
+  readonly ports?: readonly BridgePort[];
   readonly hostAddresses: readonly IpAddress[];
   readonly live: MapSet;
   /** Only while a rollout is under way. */

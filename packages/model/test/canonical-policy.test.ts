@@ -74,6 +74,7 @@ const policy: HostPolicy = {
     {
       workload: "shop/db",
       interface: "v1",
+      ifindex: 7,
       mac: "02:00:00:00:00:01",
       addresses: ["10.0.0.2", "fd00::2"],
       mode: "enforce",
@@ -81,10 +82,15 @@ const policy: HostPolicy = {
     {
       workload: "shop/web",
       interface: "v0",
+      ifindex: 8,
       mac: "02:00:00:00:00:02",
       addresses: ["10.0.0.10"],
       mode: "audit",
     },
+  ],
+  ports: [
+    { interface: "eth1", ifindex: 3 },
+    { interface: "tap0", ifindex: 2 },
   ],
   hostAddresses: ["10.0.0.1", "10.0.0.200"],
   live,
@@ -123,8 +129,9 @@ describe("the byte form of a host policy", () => {
     const text = canonicalHostPolicy({ ...policy, rows: [], live: policy.shadow });
     expect(text).toBe(
       '{"hostAddresses":["10.0.0.1","10.0.0.200"],"endpoints":[' +
-        '{"workload":"shop/db","interface":"v1","mac":"02:00:00:00:00:01","addresses":["10.0.0.2","fd00::2"],"mode":"enforce"},' +
-        '{"workload":"shop/web","interface":"v0","mac":"02:00:00:00:00:02","addresses":["10.0.0.10"],"mode":"audit"}],' +
+        '{"workload":"shop/db","interface":"v1","ifindex":7,"mac":"02:00:00:00:00:01","addresses":["10.0.0.2","fd00::2"],"mode":"enforce"},' +
+        '{"workload":"shop/web","interface":"v0","ifindex":8,"mac":"02:00:00:00:00:02","addresses":["10.0.0.10"],"mode":"audit"}],' +
+        '"ports":[{"interface":"eth1","ifindex":3},{"interface":"tap0","ifindex":2}],' +
         '"live":{"subjects":{"egress":[],"ingress":[]},"maps":[],"overlay":[]},' +
         '"shadow":{"subjects":{"egress":[],"ingress":[]},"maps":[],"overlay":[]},' +
         '"rows":[],"profile":{"nodeExempt":true,"hairpinExempt":true}}',

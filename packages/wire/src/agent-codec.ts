@@ -59,6 +59,10 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
             addresses: [...endpoint.addresses],
             listeners: endpoint.listeners.map((listener) => ({ ...listener })),
           })),
+          ports: message.ports.map(({ interface: name, ifindex }) => ({
+            interface: name,
+            ifindex,
+          })),
           hostAddresses: [...message.hostAddresses],
           sessions: message.sessions.map((session) => ({ ...session })),
           hostListeners: message.hostListeners.map((listener) => ({ ...listener })),
@@ -154,6 +158,10 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
       return {
         kind: "discovered",
         endpoints: kind.value.endpoints.map(decodeEndpoint),
+        ports: kind.value.ports.map(({ interface: name, ifindex }) => ({
+          interface: name,
+          ifindex,
+        })),
         hostAddresses: kind.value.hostAddresses,
         hostListeners: kind.value.hostListeners.map(decodeListener),
         sessions: kind.value.sessions.map(({ source, destination, protocol, port, what }) => ({

@@ -3,6 +3,7 @@
  * package: both apps see only these.
  */
 import type {
+  BridgePort,
   DriftReport,
   Endpoint,
   FlowRecord,
@@ -94,6 +95,8 @@ export type AgentMessage =
   | {
       readonly kind: "discovered";
       readonly endpoints: readonly DiscoveredEndpoint[];
+      /** Ports of bridges that lead to no workload: network cards, say. */
+      readonly ports: readonly BridgePort[];
       readonly hostAddresses: readonly IpAddress[];
       readonly sessions: readonly HostSession[];
       readonly hostListeners: readonly Listener[];

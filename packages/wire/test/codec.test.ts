@@ -57,6 +57,7 @@ const agentMessages: readonly AgentMessage[] = [
         listeners: [{ protocol: 6, port: 80, family: 4 }],
       },
     ],
+    ports: [{ interface: "eth1", ifindex: 3 }],
     hostListeners: [{ protocol: 17, port: 53, family: 6 }],
     hostAddresses: ["10.0.0.1"],
     sessions: [

@@ -9,7 +9,7 @@
  *                                                       └─ /proc: a process, for the nameless
  * ```
  */
-import { sortIps, type Endpoint, type IpAddress } from "@bulkhead/model";
+import { sortIps, type BridgePort, type Endpoint, type IpAddress } from "@bulkhead/model";
 import { isKernelError } from "../kernel/kernel-error.ts";
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
 import { insideNetns } from "../kernel/netns.ts";
@@ -38,6 +38,8 @@ export interface DiscoveredEndpoint extends Endpoint {
 export interface Discovery {
   /** Sorted by name, then interface. `workload` holds the discovered name until an inventory says better. */
   readonly endpoints: readonly DiscoveredEndpoint[];
+  /** Ports of our bridges that lead to no workload, sorted by interface. */
+  readonly ports: readonly BridgePort[];
   /** Global addresses of our own namespace, sorted. */
   readonly hostAddresses: readonly IpAddress[];
   readonly hostLinkLocal: readonly IpAddress[];
@@ -158,6 +160,7 @@ function scan(
   );
   return {
     endpoints,
+    ports: portsOf(links, own),
     hostAddresses: sortIps([
       ...new Set(own.filter(({ scope }) => scope === "global").map(({ address }) => address)),
     ]),
@@ -167,6 +170,32 @@ function scan(
     unread,
     problems,
   };
+}
+
+/**
+ * A pair of veths with both ends here counts only once the far end is in use here too: runtimes make pairs here, hang one
+ * end on a bridge, and then move the other end to where a workload is.
+ */
+function portsOf(links: readonly Link[], own: readonly LinkAddress[]): BridgePort[] {
+  const bridges = new Set(
+    links.filter(({ kind }) => kind === "bridge").map(({ ifindex }) => ifindex),
+  );
+  const addressed = new Set(
+    own.filter(({ scope }) => scope === "global").map(({ ifindex }) => ifindex),
+  );
+  const inUse = new Set(
+    links
+      .filter(({ ifindex, master }) => master !== undefined || addressed.has(ifindex))
+      .map(({ ifindex }) => ifindex),
+  );
+  return links
+    .filter(({ master }) => master !== undefined && bridges.has(master))
+    .filter(
+      ({ kind, peer, peerNetns }) =>
+        kind !== "veth" || (peer !== undefined && peerNetns === undefined && inUse.has(peer)),
+    )
+    .map(({ name, ifindex }) => ({ interface: name, ifindex }))
+    .toSorted((a, b) => compareText(a.interface, b.interface));
 }
 
 interface Inside {

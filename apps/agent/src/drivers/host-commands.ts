@@ -4,6 +4,8 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { readLinks } from "../discovery/rtnetlink.ts";
+import { NETLINK_ROUTE, openNetlink } from "../kernel/netlink-socket.ts";
 import { insideNetns } from "../kernel/netns.ts";
 
 export interface CommandResult {
@@ -17,8 +19,8 @@ export interface HostCommands {
   /** The setting's text without the newline, or null where this kernel has no such setting. */
   readSetting(name: string): string | null;
   writeSetting(name: string, value: string): void;
-  /** Names of the network interfaces that are there now. */
-  interfaces(): ReadonlySet<string>;
+  /** The network interfaces that are there now: numbers by name. */
+  interfaces(): ReadonlyMap<string, number>;
 }
 
 const run = (
@@ -62,14 +64,14 @@ const readSetting = (name: string): string | null => {
 
 const writeSetting = (name: string, value: string): void => writeFileSync(settingPath(name), value);
 
-/** Two lines of headings, then one line an interface: `  eth0: 1234 …` (proc_pid_net(5)). */
-const interfaces = (): ReadonlySet<string> =>
-  new Set(
-    readFileSync("/proc/thread-self/net/dev", "utf8")
-      .split("\n")
-      .slice(2)
-      .flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? []),
-  );
+const interfaces = (): ReadonlyMap<string, number> => {
+  const socket = openNetlink(NETLINK_ROUTE);
+  try {
+    return new Map(readLinks(socket).map(({ name, ifindex }) => [name, ifindex]));
+  } finally {
+    socket.close();
+  }
+};
 
 /**
  * `netns`: path of a network namespace; absent = the agent's own. What lies under /proc/sys/net belongs to the namespace of

@@ -1,12 +1,13 @@
 /**
  * The nftables driver: reconciles the kernel with a HostPolicy. It reads what is there, applies the difference in one
  * transaction, and reads back what the kernel then holds; the digest of that is the receipt. Calls are taken one at a
- * time. It touches two tables, both named bulkhead, and three kernel settings, and nothing else.
+ * time. It touches three tables, all named bulkhead, and three kernel settings, and nothing else.
  */
 import { createHash } from "node:crypto";
 import {
   DEADLINE_TOLERANCE,
   DEFAULT_LIMITS,
+  TABLE_FAMILIES,
   checkCapacity,
   checkHostPolicy,
   effectiveAt,
@@ -19,10 +20,19 @@ import {
   printRuleset,
   readRuleset,
   renderRuleset,
+  sumCounters,
   usageOf,
   withComment,
 } from "@bulkhead/datapath";
-import type { Before, CounterReading, Limits, Marker, Ruleset, Usage } from "@bulkhead/datapath";
+import type {
+  Before,
+  CounterReading,
+  Limits,
+  Marker,
+  Ruleset,
+  TableFamily,
+  Usage,
+} from "@bulkhead/datapath";
 import { canonicalHostPolicy, countEntries, createInTurn } from "@bulkhead/model";
 import type { HostPolicy, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
@@ -97,6 +107,11 @@ export const digestOf = (policy: HostPolicy, now: number): string => {
 };
 
 const MISSING = /No such file or directory/;
+/** A kernel may have been built without bridges; then there is none to guard. */
+const WITHOUT = /not supported/;
+
+const isMissing = (family: TableFamily, said: string): boolean =>
+  MISSING.test(said) || (family === "bridge" && WITHOUT.test(said));
 /** Protocols and priorities as numbers, whatever /etc/protocols says. */
 const LIST = ["-p", "-y", "list"];
 
@@ -119,10 +134,10 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   let seen: { readonly found: Found; readonly generation: number } | null = null;
   const inTurn = createInTurn();
 
-  const list = async (family: "inet" | "netdev"): Promise<string> => {
+  const list = async (family: TableFamily): Promise<string> => {
     const { code, stdout, stderr } = await host.nft([...LIST, "table", family, "bulkhead"]);
     if (code === 0) return stdout;
-    if (MISSING.test(stderr)) return "";
+    if (isMissing(family, stderr)) return "";
     throw fromNft(stderr);
   };
 
@@ -148,11 +163,14 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     seen !== null && seen.generation === generation() ? seen.found : await find();
 
   const read = async (): Promise<Found> => {
-    const [inet, netdev] = await Promise.all([list("inet"), list("netdev")]);
+    const [inet, netdev, bridge] = await Promise.all([
+      list("inet"),
+      list("netdev"),
+      list("bridge"),
+    ]);
     const readAt = now();
-    const ruleset = parseListings({ inet, netdev }, readAt);
-    for (const table of [ruleset.inet, ruleset.netdev]) {
-      if (table === undefined) continue;
+    const ruleset = parseListings({ inet, netdev, bridge }, readAt, host.interfaces());
+    for (const table of Object.values(ruleset)) {
       const marker = parseMarker(table.comment ?? "");
       if (marker?.owner !== owner)
         throw new DriverError(
@@ -160,7 +178,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
           `table ${table.family} ${table.name} belongs to ${marker === null ? "somebody else" : `another agent (${marker.owner})`}; it is left alone`,
         );
     }
-    const comment = (ruleset.inet ?? ruleset.netdev)?.comment;
+    const comment = (ruleset.inet ?? ruleset.netdev ?? ruleset.bridge)?.comment;
     return { ruleset, marker: comment === undefined ? null : parseMarker(comment), readAt };
   };
 
@@ -235,9 +253,11 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
       if (prepared) await load(update.undo);
       throw error;
     }
-    if (update.cleanup === "") return;
-    await gracePeriod();
-    await load(update.cleanup);
+    for (const later of [update.open, update.cleanup]) {
+      if (later === "") continue;
+      await gracePeriod();
+      await load(later);
+    }
   };
 
   const apply = async (policy: HostPolicy): Promise<UnsignedReceipt> => {
@@ -274,7 +294,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     },
     counters: () =>
       inTurn(async () => {
-        const read = async (family: string): Promise<string> => {
+        const read = async (family: TableFamily): Promise<string> => {
           const { code, stdout, stderr } = await host.nft([
             ...LIST,
             "counters",
@@ -282,11 +302,11 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
             family,
             "bulkhead",
           ]);
-          if (code === 0 || MISSING.test(stderr)) return stdout;
+          if (code === 0 || isMissing(family, stderr)) return stdout;
           throw fromNft(stderr);
         };
-        const listings = await Promise.all([read("inet"), read("netdev")]);
-        return listings.flatMap(parseCounters);
+        const listings = await Promise.all(TABLE_FAMILIES.map(read));
+        return sumCounters(listings.flatMap(parseCounters));
       }),
     remove: () =>
       inTurn(async () => {

@@ -8,7 +8,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { FlowRecord, HostPolicy, IpAddress, Receipt } from "@bulkhead/model";
+import type { BridgePort, FlowRecord, HostPolicy, IpAddress, Receipt } from "@bulkhead/model";
 import type {
   AgentMessage,
   CollectorStats,
@@ -33,6 +33,7 @@ export type ProbeFinding = Omit<Extract<AgentMessage, { kind: "probed" }>, "kind
 
 export interface Surroundings {
   readonly endpoints: readonly DiscoveredEndpoint[];
+  readonly ports: readonly BridgePort[];
   readonly hostAddresses: readonly IpAddress[];
   readonly sessions: readonly HostSession[];
   readonly hostListeners: readonly Listener[];

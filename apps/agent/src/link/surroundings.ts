@@ -53,6 +53,7 @@ export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundi
       netnsPath: endpoint.netnsPath,
       listeners: listenersOf(endpoint.netnsPath),
     })),
+    ports: found.ports,
     hostAddresses: sortIps([...new Set([...found.hostAddresses, ...found.hostLinkLocal])]),
     sessions: inspect.sessions([
       OWN_NETNS,

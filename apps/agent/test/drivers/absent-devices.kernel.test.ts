@@ -58,6 +58,7 @@ const withAbsent = (): HostPolicy => {
   const late = {
     workload: "lab/late",
     interface: "v-late",
+    ifindex: 99,
     mac: "02:86:00:00:00:99",
     addresses: ["10.86.0.99" as const],
     mode: "enforce" as const,

@@ -27,7 +27,11 @@ test.each(Object.entries(SAMPLE_POLICIES))("%s", (name, policy) => {
   const enforced = policy.endpoints.some(({ mode }) => mode === "enforce");
   // Loaded just now, so the deadlines count from the moment that the text was rendered for.
   const found = readNft(
-    { inet: list("inet"), netdev: enforced ? list("netdev") : "" },
+    {
+      inet: list("inet"),
+      netdev: enforced ? list("netdev") : "",
+      bridge: enforced ? list("bridge") : "",
+    },
     policy,
     SAMPLE_NOW,
   );

@@ -12,6 +12,7 @@ export interface LabWorkload {
   readonly path: string;
   /** Interface on the host's side. */
   readonly interface: string;
+  readonly ifindex: number;
   readonly mac: string;
   readonly v4: string;
   readonly v6: string;
@@ -121,7 +122,8 @@ export const createLab = (bridged: readonly string[], routed: readonly string[] 
           `route add default via ${v6net}:1`,
         ].join("\n"),
       );
-      workloads[name] = { name, netns, path: path(netns), interface: link, mac, v4, v6 };
+      const ifindex = Number(/^\d+/.exec(run(host, ["ip", "-o", "link", "show", link]))?.[0]);
+      workloads[name] = { name, netns, path: path(netns), interface: link, ifindex, mac, v4, v6 };
     };
     bridged.forEach((name, index) => add(name, index + 2, true));
     routed.forEach((name, index) => add(name, index + 100, false));

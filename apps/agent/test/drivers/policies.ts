@@ -102,11 +102,12 @@ const mapSetOf = (classes: readonly ClassText[], rows: Map<string, Row>): MapSet
 };
 
 export const endpointOf = (
-  { name, interface: link, mac, v4, v6 }: LabWorkload,
+  { name, interface: link, ifindex, mac, v4, v6 }: LabWorkload,
   mode: ConfinedEndpoint["mode"],
 ): ConfinedEndpoint => ({
   workload: `lab/${name}`,
   interface: link,
+  ifindex,
   mac,
   addresses: [canonical(v4), canonical(v6)],
   mode,

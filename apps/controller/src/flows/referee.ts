@@ -115,9 +115,13 @@ function examine({ set, index }: Judged, flow: Flow, now: number): string | null
   return `the kernel says \`${flow.verdict}\` for ${what}, the reference \`${expected[0]}\``;
 }
 
-/** Verdicts of anti-spoofing, and what the datapath exempts by a printed list: neighbour and multicast-listener discovery. */
+/**
+ * Verdicts of anti-spoofing; what was held back because nobody knew its link yet, which no direction decides; and what the
+ * datapath exempts by a printed list: neighbour and multicast-listener discovery.
+ */
 function isExempt(flow: Flow): boolean {
   if (flow.verdict === "spoofed" || flow.verdict === "error") return true;
+  if (flow.verdict === "dropped" && flow.direction === undefined) return true;
   const { address } = flow.destination;
   if (
     address.startsWith("ff") ||

@@ -86,6 +86,7 @@ export class Distributor {
       now: this.#deps.now(),
       revision: intent.revision,
       endpoints: world.endpoints,
+      ports: world.ports,
     });
     const digest = createHash("sha256").update(canonicalHostPolicy(result.policy)).digest("hex");
     return { intent, world, result, digest: `sha256:${digest}` };

@@ -5,6 +5,7 @@
 import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
 import {
   sortIps,
+  type BridgePort,
   type Endpoint,
   type Inventory,
   type IpAddress,
@@ -17,6 +18,7 @@ import type { Declared } from "./declared.ts";
 
 export interface Surroundings {
   readonly endpoints: readonly DiscoveredEndpoint[];
+  readonly ports: readonly BridgePort[];
   readonly hostAddresses: readonly IpAddress[];
   readonly sessions: readonly HostSession[];
   readonly hostListeners: readonly Listener[];
@@ -24,6 +26,7 @@ export interface Surroundings {
 
 export const NO_SURROUNDINGS: Surroundings = {
   endpoints: [],
+  ports: [],
   hostAddresses: [],
   sessions: [],
   hostListeners: [],
@@ -38,6 +41,8 @@ export interface World {
   readonly inventory: Inventory;
   readonly index: InventoryIndex;
   readonly endpoints: readonly Endpoint[];
+  /** Ports of bridges that lead to no workload of this machine. */
+  readonly ports: readonly BridgePort[];
   readonly attachments: ReadonlyMap<WorkloadId, readonly Attachment[]>;
   readonly declared: ReadonlySet<WorkloadId>;
   readonly sessions: readonly HostSession[];
@@ -94,6 +99,7 @@ export function buildWorld(declared: Declared, surroundings: Surroundings): Worl
     inventory,
     index: indexInventory(inventory),
     endpoints,
+    ports: surroundings.ports,
     attachments,
     declared: new Set(declared.workloads.map(({ workload }) => workload.id)),
     sessions: surroundings.sessions,

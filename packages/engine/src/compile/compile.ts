@@ -11,6 +11,7 @@ import {
   createDiagnostic,
   NOWHERE,
   sortIps,
+  type BridgePort,
   type CookieName,
   type Diagnostic,
   type Endpoint,
@@ -37,6 +38,8 @@ export interface CompileOptions {
   readonly revision: number;
   /** Who is attached to this machine: only they are subjects. */
   readonly endpoints: readonly Endpoint[];
+  /** Known ports of this machine's bridges that lead to no workload. */
+  readonly ports?: readonly BridgePort[];
 }
 
 export interface Capacity {
@@ -76,7 +79,7 @@ export function compile(
 export function compileIndexed(
   set: PolicySet,
   index: InventoryIndex,
-  { now, revision, endpoints }: CompileOptions,
+  { now, revision, endpoints, ports = [] }: CompileOptions,
 ): CompileResult {
   const cookieOf = assignCookies(set);
   const decisions = new DecisionTable(cookieOf);
@@ -105,14 +108,16 @@ export function compileIndexed(
     policy: {
       revision,
       endpoints: endpoints
-        .map(({ workload, interface: name, mac, addresses }) => ({
+        .map(({ workload, interface: name, ifindex, mac, addresses }) => ({
           workload,
           interface: name,
+          ifindex,
           mac,
           addresses: sortIps(addresses),
           mode: modes[workload] ?? "observe",
         }))
         .toSorted((a, b) => compare(a.workload, b.workload) || compare(a.interface, b.interface)),
+      ports: ports.toSorted((a, b) => compare(a.interface, b.interface)),
       // An address that a workload claims is judged as the workload's: it must not enjoy the host's exemption.
       hostAddresses: sortIps(
         index.inventory.hostAddresses.filter((address) => index.at(address).kind === "host"),

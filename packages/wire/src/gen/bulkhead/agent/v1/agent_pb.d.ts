@@ -282,6 +282,13 @@ export declare type Discovered = Message<"bulkhead.agent.v1.Discovered"> & {
    * @generated from field: repeated bulkhead.agent.v1.Listener host_listeners = 4;
    */
   hostListeners: Listener[];
+
+  /**
+   * Ports of bridges that lead to no workload of this machine: network cards, say.
+   *
+   * @generated from field: repeated bulkhead.agent.v1.BridgePort ports = 5;
+   */
+  ports: BridgePort[];
 };
 
 /**
@@ -289,6 +296,27 @@ export declare type Discovered = Message<"bulkhead.agent.v1.Discovered"> & {
  * Use `create(DiscoveredSchema)` to create a new message.
  */
 export declare const DiscoveredSchema: GenMessage<Discovered>;
+
+/**
+ * @generated from message bulkhead.agent.v1.BridgePort
+ */
+export declare type BridgePort = Message<"bulkhead.agent.v1.BridgePort"> & {
+  /**
+   * @generated from field: string interface = 1;
+   */
+  interface: string;
+
+  /**
+   * @generated from field: uint32 ifindex = 2;
+   */
+  ifindex: number;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.BridgePort.
+ * Use `create(BridgePortSchema)` to create a new message.
+ */
+export declare const BridgePortSchema: GenMessage<BridgePort>;
 
 /**
  * @generated from message bulkhead.agent.v1.DiscoveredEndpoint

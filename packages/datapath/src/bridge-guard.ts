@@ -1,0 +1,144 @@
+/**
+ * The moment of attachment: `table bridge bulkhead` tells known ports of bridges from others, so that a link that
+ * somebody attaches is held back from enforced workloads from its first frame on, before anybody has seen it. It may
+ * speak to everyone else meanwhile, but in nobody's name. A port is known by its number and its name together: a name is
+ * given again when a workload is started anew, and numbers begin again after a restart of the machine.
+ *
+ *   prerouting ── port confined? ── no ── in the name of an enforced workload? drop, before the bridge learns its MAC
+ *        ├── input ── port known? ── no ── to an enforced workload's address, after destination NAT? drop
+ *        └── forward ─ port known? ── no ── out to an enforced workload's port? drop, but for asking who is there
+ */
+import { familyOf } from "@bulkhead/model";
+import type { BridgePort, ConfinedEndpoint, IpAddress } from "@bulkhead/model";
+import { addressHex } from "./address-bits.ts";
+import { oneOf } from "./delivery-guard.ts";
+import { BOTH } from "./family.ts";
+import { logRule } from "./frame.ts";
+import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
+import type { LogPrefix } from "./log-prefix.ts";
+import { LOCAL_ADDRESSES, TableBuilder } from "./ruleset.ts";
+import type { Table } from "./ruleset.ts";
+import { isGlobal } from "./spoof-guard.ts";
+
+/** Everybody's ports, and those of them that have a guard of their own in `table netdev bulkhead`. */
+const KNOWN = "ports";
+const CONFINED = "confined";
+
+/** Sets by which a port is let in, and sets by which what others say is not believed: to be widened in this order. */
+export const OPENING: ReadonlySet<string> = new Set([KNOWN, CONFINED]);
+export const CLAIMING: ReadonlySet<string> = new Set([
+  "macs",
+  "held4",
+  "held6",
+  "taken4",
+  "taken6",
+]);
+
+export const UNKNOWN_PORT_COUNTER = "unknown_port";
+
+const PORT = "iif . iifname";
+
+const writePortSet = (table: TableBuilder, name: string, ports: readonly BridgePort[]): void => {
+  table.set(
+    {
+      name,
+      kind: "set",
+      type: "iface_index . ifname",
+      flags: [],
+      size: 2 * LOCAL_ADDRESSES,
+    },
+    ports.map(({ interface: link, ifindex }) => ({ key: `${ifindex} . ${link}` })),
+  );
+};
+
+const writeAddresses = (
+  table: TableBuilder,
+  name: string,
+  addresses: ReadonlySet<IpAddress>,
+): void => {
+  for (const { family, type } of BOTH)
+    table.set(
+      { name: `${name}${family}`, kind: "set", type, flags: [] },
+      [...addresses].filter((address) => familyOf(address) === family).map((key) => ({ key })),
+    );
+};
+
+/** Counts and drops; one log message a second and port. */
+const writeRefusal = (
+  table: TableBuilder,
+  name: string,
+  counter: string,
+  suppressed: string,
+  verdict: LogPrefix["verdict"],
+): void => {
+  const told = `${name}_told`;
+  table.counter(counter);
+  table.counter(suppressed);
+  table.set({
+    name: told,
+    kind: "set",
+    type: "ifname",
+    flags: ["dynamic", "timeout"],
+    size: 4096,
+    timeout: "1s",
+  });
+  const log = logRule(formatLogPrefix({ verdict, cookie: NO_COOKIE, reply: false }));
+  table.chain(name, [
+    `counter name "${counter}"`,
+    `iifname @${told} counter name "${suppressed}" drop`,
+    `add @${told} { iifname } ${log} drop`,
+    `counter name "${suppressed}" drop`,
+  ]);
+};
+
+const base = (hook: string): string => `type filter hook ${hook} priority -200; policy accept;`;
+
+/** The whole bridge table, or undefined when nothing is enforced. */
+export const renderBridge = (
+  endpoints: readonly ConfinedEndpoint[],
+  ports: readonly BridgePort[],
+  hostAddresses: readonly IpAddress[],
+  comment: string,
+): Table | undefined => {
+  const enforced = endpoints.filter(({ mode }) => mode === "enforce");
+  if (enforced.length === 0) return undefined;
+  const table = new TableBuilder("bridge", comment);
+  const held = new Set(enforced.flatMap(({ addresses }) => addresses).filter(isGlobal));
+  const taken = new Set([...endpoints.flatMap(({ addresses }) => addresses), ...hostAddresses]);
+  writePortSet(table, KNOWN, [...endpoints, ...ports]);
+  writePortSet(table, CONFINED, endpoints);
+  table.set(
+    { name: "enforced", kind: "set", type: "ifname", flags: [] },
+    enforced.map(({ interface: key }) => ({ key })),
+  );
+  table.set(
+    { name: "macs", kind: "set", type: "ether_addr", flags: [] },
+    [...new Set(enforced.map(({ mac }) => mac))].map((key) => ({ key })),
+  );
+  writeAddresses(table, "held", held);
+  writeAddresses(table, "taken", taken);
+  writeRefusal(table, "spoofed", "spoofed", "spoofed_suppressed", "spoofed");
+  writeRefusal(table, "unknown", UNKNOWN_PORT_COUNTER, "live_suppressed", "dropped");
+  const targets = [...held].filter((address) => familyOf(address) === 6).map(addressHex);
+  table.chain("names", [
+    `${PORT} != @${KNOWN} ether saddr @macs goto spoofed`,
+    "ip saddr @held4 goto spoofed",
+    "arp saddr ip @held4 goto spoofed",
+    "ip6 saddr @held6 goto spoofed",
+    // The target address of an advertisement: 16 bytes at offset 8 of the ICMPv6 header (RFC 4861 §4.4).
+    ...(targets.length === 0
+      ? []
+      : [`icmpv6 type nd-neighbor-advert @th,64,128 ${oneOf(targets)} goto spoofed`]),
+  ]);
+  table.chain("to_address", ["ip daddr @held4 goto unknown", "ip6 daddr @held6 goto unknown"]);
+  table.chain("to_port", [
+    // So that it need not wait once it is known; but not as somebody who is there already.
+    "arp operation request arp saddr ip != @taken4 accept",
+    "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 ip6 saddr != @taken6 accept",
+    "goto unknown",
+  ]);
+  table.chain("prerouting", [`${PORT} != @${CONFINED} goto names`], base("prerouting"));
+  table.chain("input", [`${PORT} != @${KNOWN} goto to_address`], base("input"));
+  table.chain("forward", [`${PORT} != @${KNOWN} oifname @enforced goto to_port`], base("forward"));
+  return table.build();
+};
