@@ -152,6 +152,17 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--force", "even if it cuts the agent's own path or an SSH session")
     .option("--reason <text>", "why, for the history");
   verb(
+    "delete <resources...>",
+    "take single resources out of force, and say what that newly allows",
+    "bulkhead delete Policy/shop/db --confirm 60s",
+    async () => (await import("./verbs/delete.ts")).deleteResources,
+  )
+    .option("--mode <mode>", "audit or enforce for what stays; as it is, by default")
+    .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
+    .option("--dry-run", "print the exact ruleset and change nothing")
+    .option("--force", "even if it cuts the agent's own path or an SSH session")
+    .option("--reason <text>", "why, for the history");
+  verb(
     "confirm",
     "keep what was applied with --confirm",
     "bulkhead confirm",

@@ -448,6 +448,25 @@ export const applied: ApplyAnswer = {
   tookMs: 187.4,
 };
 
+export const deleted: ApplyAnswer = {
+  ...applied,
+  revision: 4,
+  resources: {
+    ...resources,
+    added: [],
+    changed: [],
+    removed: ["Policy/shop/default-deny"],
+    kept: [],
+  },
+  confirmBy: undefined,
+  notices: [],
+  underWay: [],
+  permitted: {
+    added: [{ from: "shop/intruder", to: "shop/db", ports: "5432/tcp" }],
+    removed: [],
+  },
+};
+
 export const history: HistoryAnswer = {
   revisions: [
     {
@@ -657,6 +676,16 @@ export const answers = {
   replay,
   plan,
   apply: applied,
+  delete: deleted,
+  resources: {
+    revision: 3,
+    resources: [
+      { name: "Intent/shop/web-to-db", mode: "enforce", file: "policy.yaml" },
+      { name: "Policy/lab/old", mode: "audit", file: "old.yaml" },
+      { name: "Policy/shop/default-deny", mode: "enforce", file: "policy.yaml" },
+      { name: "Policy/shop/old", mode: "enforce", file: "policy.yaml" },
+    ],
+  },
   confirm: { revision: 3 },
   history,
   revision: {

@@ -63,6 +63,18 @@ describe("candidates", () => {
     expect(await words("probe", "shop/d")).toEqual(["shop/db"]);
   });
 
+  it("resources in force, those not yet named", async () => {
+    expect(await words("delete", "Policy/")).toEqual([
+      "Policy/lab/old",
+      "Policy/shop/default-deny",
+      "Policy/shop/old",
+    ]);
+    expect(await words("delete", "Policy/lab/old", "Policy/")).toEqual([
+      "Policy/shop/default-deny",
+      "Policy/shop/old",
+    ]);
+  });
+
   it("files for policies", async () => {
     expect(await words("apply", "")).toEqual([":files"]);
     expect(await words("suggest", "-f", "")).toEqual([":files"]);

@@ -29,6 +29,7 @@ const PROMISED = [
   "replay",
   "plan",
   "apply",
+  "delete",
   "confirm",
   "history",
   "rollback",

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { answers, barred, drifted, permitted, provenProbes, unwell } from "./answers.ts";
+import { answers, barred, deleted, drifted, permitted, provenProbes, unwell } from "./answers.ts";
 import { call, type CallOptions, type Called } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
 
@@ -71,6 +71,13 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
         ruleset: "table inet bulkhead {\n}",
       },
     },
+  ],
+  ["delete", () => ["delete", "Policy/shop/default-deny"], 0, {}],
+  [
+    "delete-dry-run",
+    () => ["delete", "Policy/shop/default-deny", "--dry-run"],
+    0,
+    { delete: { ...deleted, dryRun: true, ruleset: "table inet bulkhead {\n}" } },
   ],
   ["drift-none", () => ["drift"], 0, {}],
   ["drift", () => ["drift", "--set", "report"], 1, { drift: drifted }],

@@ -42,6 +42,7 @@ const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["replay", () => ["replay", policy()]],
   ["plan", () => ["plan", policy()]],
   ["apply", () => ["apply", policy()]],
+  ["delete", () => ["delete", "Policy/shop/default-deny"]],
   ["confirm", () => ["confirm"]],
   ["drift", () => ["drift"]],
   ["history", () => ["history"]],

@@ -145,6 +145,15 @@ export function handlersOf(controller: Controller): Handlers {
     },
 
     apply: (request) => governor.apply(request),
+    delete: (request) => governor.delete(request),
+    resources: async () => ({
+      revision: governor.inForce.revision,
+      resources: governor.inForce.held.map(({ stored: { key, mode, fileName } }) => ({
+        name: key,
+        mode,
+        file: fileName,
+      })),
+    }),
     confirm: async () => ({ revision: await governor.confirm() }),
     rollback: (request) => governor.rollback(request),
     history: () => historyOf(state),

@@ -295,6 +295,16 @@ describe("the loop", () => {
     await lab.client.call("apply", { files, mode: "enforce", prune: true });
   });
 
+  it("takes a single resource out of the kernel", async () => {
+    const removed = await lab.client.call("delete", { resources: ["Policy/shop/shut"] });
+    expect(removed.receipts[0]?.matches).toBe(true);
+    expect(removed.permitted?.added.map(({ from }) => from)).toContain("shop/evil");
+    expect((await lab.client.call("status", {})).modes).toMatchObject({ enforce: 2, observe: 1 });
+    const { resources } = await lab.client.call("resources", {});
+    expect(resources.map(({ name }) => name)).toEqual(["Intent/shop/web-db", "Inventory/shop/lab"]);
+    expect(await lab.ruleset()).not.toContain(`${lab.address("evil")} : goto`);
+  });
+
   it("goes back to an earlier revision as a new one", async () => {
     const back = await lab.client.call("rollback", { revision: 2, author: "ada" });
     expect(back).toMatchObject({ mode: "audit", changed: true });

@@ -12,6 +12,7 @@ const CODES = {
   "bad-policy": { status: 400, exit: 2 },
   "unknown-workload": { status: 404, exit: 2 },
   "unknown-revision": { status: 404, exit: 2 },
+  "unknown-resource": { status: 404, exit: 2 },
   "no-such-route": { status: 404, exit: 2 },
   "nothing-to-confirm": { status: 409, exit: 2 },
   /** Another apply or an unconfirmed change is under way. */

@@ -117,13 +117,15 @@ export const capacitySchema = z.object({
   fits: z.boolean(),
 });
 
+export const permittedChangesSchema = z.object({
+  added: z.array(connectionChangeSchema),
+  removed: z.array(connectionChangeSchema),
+});
+
 export const planAnswerSchema = z.object({
   revision: z.int(),
   resources: resourceChangesSchema,
-  permitted: z.object({
-    added: z.array(connectionChangeSchema),
-    removed: z.array(connectionChangeSchema),
-  }),
+  permitted: permittedChangesSchema,
   replay: replayAnswerSchema,
   /** Connections open at this moment that it would cut. Absent when no agent tells. */
   underWay: z.array(underWaySchema).optional(),
@@ -176,12 +178,34 @@ export const applyAnswerSchema = z.object({
   notices: z.array(z.string()),
   /** Connections that were open and are cut; in audit, those that enforcing would cut. Absent when no agent tells. */
   underWay: z.array(underWaySchema).optional(),
+  /** Of a deletion: what becomes newly allowed by it, and what no longer is. */
+  permitted: permittedChangesSchema.optional(),
   /** With `dryRun`: the exact ruleset, per host. */
   ruleset: z.string().optional(),
   /** Milliseconds from the request to the kernel's matching receipt. */
   tookMs: z.number(),
 });
 export type ApplyAnswer = z.infer<typeof applyAnswerSchema>;
+
+export const deleteRequestSchema = z.strictObject({
+  /** Names of resources in force: `Policy/shop/db`. */
+  resources: z.array(z.string().min(1)).min(1),
+  /** What stays is applied with this mode. Absent: as it is. */
+  mode: applyModeSchema.optional(),
+  confirmSeconds: z.int().positive().max(86_400).optional(),
+  dryRun: z.boolean().default(false),
+  force: z.boolean().default(false),
+  reason: z.string().default(""),
+  author: z.string().default(""),
+});
+export type DeleteRequest = z.input<typeof deleteRequestSchema>;
+
+export const resourcesAnswerSchema = z.object({
+  revision: z.int(),
+  /** In force, by name. */
+  resources: z.array(z.object({ name: z.string(), mode: applyModeSchema, file: z.string() })),
+});
+export type ResourcesAnswer = z.infer<typeof resourcesAnswerSchema>;
 
 export const confirmAnswerSchema = z.object({ revision: z.int() });
 export type ConfirmAnswer = z.infer<typeof confirmAnswerSchema>;
@@ -200,7 +224,7 @@ export type RollbackRequest = z.input<typeof rollbackRequestSchema>;
 export const revisionSchema = z.object({
   revision: z.int(),
   time: z.number(),
-  kind: z.enum(["apply", "rollback", "revert"]),
+  kind: z.enum(["apply", "delete", "rollback", "revert"]),
   author: z.string(),
   reason: z.string(),
   mode: applyModeSchema,

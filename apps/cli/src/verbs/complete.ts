@@ -2,6 +2,7 @@
  * What can stand at the cursor: verbs, options, values of options, workload names from the running controller. Answers
  * within the patience of a person at a prompt, and is silent rather than wrong.
  */
+import type { ApiClient } from "@bulkhead/api";
 import type { Command, Option } from "commander";
 import { createContext, FORMATS, type Surroundings } from "../context.ts";
 import { VERDICTS } from "./observe.ts";
@@ -124,6 +125,13 @@ async function completeArgument(
         given.length === 0 ? names : names.map((name) => ({ ...name, word: `${name.word}:` }));
       return print(shown, current);
     }
+    case "delete": {
+      const names = await resourceNames(before, around);
+      return print(
+        names.filter(({ word }) => !given.includes(word)),
+        current,
+      );
+    }
     case "probe":
       return print(await workloadNames(before, around), current);
     case "completion":
@@ -136,18 +144,36 @@ async function completeArgument(
   }
 }
 
-async function workloadNames(
+function workloadNames(
   before: readonly string[],
   around: Surroundings,
+): Promise<readonly Candidate[]> {
+  return asked(before, around, async (client, signal) => {
+    const { workloads } = await client.call("workloads", {}, { signal });
+    return workloads.map((workload) => ({ word: workload.id, about: workload.mode }));
+  });
+}
+
+function resourceNames(
+  before: readonly string[],
+  around: Surroundings,
+): Promise<readonly Candidate[]> {
+  return asked(before, around, async (client, signal) => {
+    const { resources } = await client.call("resources", {}, { signal });
+    return resources.map(({ name, mode, file }) => ({ word: name, about: `${mode}, ${file}` }));
+  });
+}
+
+async function asked(
+  before: readonly string[],
+  around: Surroundings,
+  ask: (client: ApiClient, signal: AbortSignal) => Promise<readonly Candidate[]>,
 ): Promise<readonly Candidate[]> {
   const at = before.indexOf("--state");
   const state = at < 0 ? undefined : before[at + 1];
   const context = createContext(around, state === undefined ? {} : { state });
   try {
-    const client = await context.client();
-    const signal = AbortSignal.timeout(PATIENCE_MS);
-    const { workloads } = await client.call("workloads", {}, { signal });
-    return workloads.map((workload) => ({ word: workload.id, about: workload.mode }));
+    return await ask(await context.client(), AbortSignal.timeout(PATIENCE_MS));
   } catch {
     return []; // no controller, no names: a prompt is no place for errors
   }

@@ -117,15 +117,18 @@ const connectionsText = (
     [...new Set(rows.map((row) => `${row.from} → ${row.to}  ${row.ports}`))],
   );
 
-export function planText(answer: PlanAnswer, ui: Ui): string {
-  const { permitted, capacity } = answer;
+export function permittedText(permitted: PlanAnswer["permitted"], ui: Ui): string {
   const shown = ui.wide ? Number.POSITIVE_INFINITY : 20;
   const more =
     Math.max(0, permitted.added.length - shown) + Math.max(0, permitted.removed.length - shown);
-  const connections =
-    permitted.added.length + permitted.removed.length === 0
-      ? "Permitted connections: no change.\n"
-      : `Permitted connections: ${permitted.added.length} added, ${permitted.removed.length} removed.\n${connectionsText("+", ui.style.green, permitted.added.slice(0, shown))}${connectionsText("-", ui.style.red, permitted.removed.slice(0, shown))}${more > 0 ? `  ${ui.style.dim(`and ${more} more (-o wide)`)}\n` : ""}`;
+  return permitted.added.length + permitted.removed.length === 0
+    ? "Permitted connections: no change.\n"
+    : `Permitted connections: ${permitted.added.length} added, ${permitted.removed.length} removed.\n${connectionsText("+", ui.style.green, permitted.added.slice(0, shown))}${connectionsText("-", ui.style.red, permitted.removed.slice(0, shown))}${more > 0 ? `  ${ui.style.dim(`and ${more} more (-o wide)`)}\n` : ""}`;
+}
+
+export function planText(answer: PlanAnswer, ui: Ui): string {
+  const { capacity } = answer;
+  const connections = permittedText(answer.permitted, ui);
   const size = `Capacity: ${count(capacity.classes, "class", "classes")}, ${count(capacity.rows, "row")}, ${count(capacity.entries, "entry", "entries")} of ${thousands(capacity.limit)}${capacity.fits ? "" : ui.style.red(": does not fit")}.\n`;
   const open = underWayText(answer.underWay, WOULD_BE_CUT, ui);
   return `${resourcesText(answer.resources, ui)}\n${connections}\n${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;

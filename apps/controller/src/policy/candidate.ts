@@ -2,6 +2,7 @@
  * What would be in force: the resources of files, joined with those that stay. Resources are compared by what they
  * say, not by where they stand; what says the same with the same mode is unchanged, even if its line moved.
  */
+import { ApiFailure } from "@bulkhead/api";
 import { formatResourceName, parseFiles, resourceName, type Resource } from "@bulkhead/dialects";
 import type { Diagnostic } from "@bulkhead/model";
 import {
@@ -84,6 +85,32 @@ export function mergeGiven(
   }
   for (const list of Object.values(changes)) list.sort();
   return { held: sorted(after.values()), changes };
+}
+
+/** The same resources, all with this mode; as they are without one. */
+export function inMode(
+  held: readonly HeldResource[],
+  mode: ApplyMode | undefined,
+): readonly HeldResource[] {
+  if (mode === undefined) return held;
+  return held.map((one) => ({ ...one, stored: { ...one.stored, mode } }));
+}
+
+/** What stays when the resources of these names go. Throws ApiFailure `unknown-resource`. */
+export function withoutNamed(
+  current: readonly HeldResource[],
+  names: readonly string[],
+): readonly HeldResource[] {
+  const known = new Set(current.map(({ stored }) => stored.key));
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    throw new ApiFailure(
+      "unknown-resource",
+      `no resource in force is called ${unknown.map((name) => `\`${name}\``).join(" or ")}: nothing was changed`,
+      { help: "write kind, namespace and name, as in `Policy/shop/db`" },
+    );
+  }
+  return current.filter(({ stored }) => !names.includes(stored.key));
 }
 
 function sameText(a: StoredResource, b: StoredResource): boolean {

@@ -10,6 +10,7 @@ import {
   ApiFailure,
   type ApplyAnswer,
   type ApplyRequest,
+  type DeleteRequest,
   type RollbackRequest,
   type UnderWay,
 } from "@bulkhead/api";
@@ -21,9 +22,10 @@ import type {
   StateStore,
   StoredFile,
 } from "@bulkhead/store";
+import { permittedDiff } from "../queries/replay.ts";
 import type { WhatCuts } from "../queries/under-way.ts";
 import type { World } from "../world/world.ts";
-import { compareHeld, mergeGiven, readGiven } from "./candidate.ts";
+import { compareHeld, inMode, mergeGiven, readGiven, withoutNamed } from "./candidate.ts";
 import { settlementOf } from "./confirmation.ts";
 import {
   listsOf,
@@ -96,6 +98,24 @@ export class Governor {
     });
   }
 
+  delete(request: Filled<DeleteRequest, "confirmSeconds" | "mode">): Promise<ApplyAnswer> {
+    return this.#inTurn(async () => {
+      const { resources, mode, ...options } = request;
+      const { held: current, record } = this.#inForce;
+      const held = inMode(withoutNamed(current, resources), mode);
+      return this.#make({
+        ...options,
+        kind: "delete",
+        held,
+        changes: compareHeld(current, held),
+        files: [],
+        diagnostics: [],
+        mode: mode ?? record?.mode ?? "audit",
+        strict: false,
+      });
+    });
+  }
+
   rollback(request: Filled<RollbackRequest, "confirmSeconds" | "mode">): Promise<ApplyAnswer> {
     return this.#inTurn(async () => {
       const { revision, mode, ...options } = request;
@@ -105,10 +125,7 @@ export class Governor {
           help: "`bulkhead history` lists them",
         });
       }
-      const held =
-        mode === undefined
-          ? found.held
-          : found.held.map((one) => ({ ...one, stored: { ...one.stored, mode } }));
+      const held = inMode(found.held, mode);
       return this.#make({
         ...options,
         kind: "rollback",
@@ -184,6 +201,9 @@ export class Governor {
     const underWay = await this.#deps.underWay({ reading, world, mode: change.mode });
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
+      ...(change.kind === "delete"
+        ? { permitted: permittedDiff(before.reading.set, reading.set, world, startedAt) }
+        : {}),
       mode: change.mode,
       dryRun: change.dryRun,
       resources: listsOf(change.changes),

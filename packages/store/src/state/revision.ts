@@ -32,7 +32,7 @@ export interface ChangeSummary {
 
 export interface NewRevision {
   readonly time: number;
-  readonly kind: "apply" | "rollback" | "revert";
+  readonly kind: "apply" | "delete" | "rollback" | "revert";
   readonly author: string;
   readonly reason: string;
   readonly mode: ApplyMode;

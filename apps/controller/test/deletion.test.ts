@@ -1,0 +1,135 @@
+/** Taking single resources out of force: the rest stays as it is, and it is told what becomes allowed. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { compileIndexed } from "@bulkhead/engine";
+import { openStateStore, type StateStore } from "@bulkhead/store";
+import { watchChain } from "../src/policy/chain-watch.ts";
+import type { Compiled, Distributor, Intent } from "../src/policy/distributor.ts";
+import { Governor } from "../src/policy/governor.ts";
+import type { Reading } from "../src/policy/reading.ts";
+import { buildWorld, type World } from "../src/world/world.ts";
+import { INVENTORY, NOW, SHOP } from "./fixtures.ts";
+import { POLICY } from "./lab.ts";
+
+let directory: string;
+let store: StateStore;
+let governor: Governor;
+
+const now = () => NOW;
+const session = { source: "10.9.0.10", destination: "10.9.0.11", protocol: 6, port: 5432 };
+const around = { ...SHOP, sessions: [{ ...session, what: "ssh session" }] };
+
+function compile(intent: Intent, world: World): Compiled {
+  const { index, endpoints } = world;
+  const options = { now: NOW, revision: intent.revision, endpoints };
+  return { intent, world, digest: "sha256:0", result: compileIndexed(intent.set, index, options) };
+}
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "bulkhead-delete-"));
+  store = await openStateStore(join(directory, "state.db"));
+  const distributor = {
+    compile,
+    adopt: () => undefined,
+    change: (_intent: Intent, compiled: Compiled) =>
+      Promise.resolve({ compiled, receipt: { readAt: NOW }, host: "host" }),
+  } as unknown as Distributor;
+  governor = await Governor.load({
+    store,
+    chain: watchChain(store, now),
+    log: pino({ level: "silent" }),
+    now,
+    worldUnder: ({ declared }: Reading) => buildWorld(declared, around),
+    distributor: () => distributor,
+    requireAgent: () => undefined,
+    render: () => Promise.resolve("ruleset"),
+    capacity: () => 0,
+    underWay: () => Promise.resolve(undefined),
+    onChange: () => undefined,
+  });
+  await governor.apply({ files: [INVENTORY, POLICY], mode: "enforce", prune: false, ...common });
+});
+
+afterEach(async () => {
+  await governor.stop();
+  await store.close();
+  rmSync(directory, { recursive: true });
+});
+
+const common = { strict: false, dryRun: false, force: false, reason: "", author: "ada" };
+const remove = (names: readonly string[], more: object = {}) =>
+  governor.delete({ ...common, resources: [...names], ...more });
+const SHUT = "Policy/shop/shut";
+const ALL = ["Intent/shop/web-db", "Inventory/shop/lab", SHUT];
+const inForce = () => governor.inForce.held.map(({ stored }) => `${stored.key} ${stored.mode}`);
+
+it("takes one out, says what that allows, and is a revision of its own", async () => {
+  const answer = await remove([SHUT], { reason: "moved" });
+  expect(answer).toMatchObject({
+    revision: 2,
+    mode: "enforce",
+    resources: { removed: [SHUT], added: [], changed: [], unchanged: ALL.slice(0, 2), kept: [] },
+    notices: [],
+  });
+  expect(answer.permitted?.removed).toEqual([]);
+  expect(answer.permitted?.added).toContainEqual({ from: "shop/evil", to: "world", ports: "all" });
+  // The Intent alone still isolates the database.
+  expect(answer.permitted?.added.some(({ to }) => to === "shop/db")).toBe(false);
+  expect(inForce()).toEqual(["Intent/shop/web-db enforce", "Inventory/shop/lab enforce"]);
+  const record = await store.revision(2);
+  expect(record).toMatchObject({ kind: "delete", author: "ada", reason: "moved", given: [] });
+  expect((await governor.rollback({ revision: 1, ...common })).resources.added).toEqual([SHUT]);
+});
+
+it("gives what stays another mode when asked", async () => {
+  const answer = await remove([SHUT], { mode: "audit" });
+  expect(answer).toMatchObject({ mode: "audit", resources: { changed: ALL.slice(0, 2) } });
+  expect(inForce()).toEqual(["Intent/shop/web-db audit", "Inventory/shop/lab audit"]);
+});
+
+it("changes nothing in a dry run, nor for a name that is not in force", async () => {
+  expect(await remove([SHUT], { dryRun: true })).toMatchObject({
+    changed: false,
+    ruleset: "ruleset",
+    resources: { removed: [SHUT] },
+    permitted: { removed: [] },
+  });
+  await expect(remove([SHUT, "Policy/shop/nowhere"])).rejects.toMatchObject({
+    code: "unknown-resource",
+    exitCode: 2,
+    message: expect.stringContaining("`Policy/shop/nowhere`"),
+  });
+  expect(inForce().length).toBe(3);
+  expect((await store.current())?.revision).toBe(1);
+});
+
+it("is refused where it would cut a session, break a test, or race a change that waits", async () => {
+  const files = [{ name: "more.yaml", text: `${MORE}---\n${TEST}` }];
+  const more = { mode: "enforce", prune: false, ...common } as const;
+  await governor.apply({ files, ...more });
+  await expect(remove(["Exception/shop/hold"])).rejects.toMatchObject({ code: "tests-failed" });
+  await remove(["PolicyTest/shop/t"]);
+  await expect(remove(["Intent/shop/web-db"])).resolves.toMatchObject({ changed: true });
+  await expect(remove(["Exception/shop/hold"])).rejects.toMatchObject({ code: "lockout" });
+  await remove(["Exception/shop/hold"], { force: true, reason: "known", confirmSeconds: 60 });
+  await expect(remove([SHUT])).rejects.toMatchObject({ code: "busy" });
+});
+
+const MORE = `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: closed, namespace: shop }
+spec: { subject: app=db, ingress: [] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Exception
+metadata: { name: hold, namespace: shop }
+spec: { from: app=web, to: app=db, ports: [5432/tcp, 22/tcp], owner: ada, reason: session, expires: 2027-01-01T00:00:00Z }
+`;
+const TEST = `apiVersion: bulkhead.dev/v1
+kind: PolicyTest
+metadata: { name: t, namespace: shop }
+spec: { tests: [{ from: web, to: db, port: 22/tcp, expect: allow }] }
+`;
