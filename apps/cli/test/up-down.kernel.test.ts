@@ -197,7 +197,9 @@ describe("up and down", () => {
     const started = Date.now();
     const second = await bulkheadWithin("up", "--state", other);
     expect(second.code).toBe(3);
-    expect(second.stderr).toContain("ends again and again");
+    expect(second.stderr).toContain(
+      "not ready: somebody else's agent guards this network namespace",
+    );
     expect(second.stderr).toContain("already guards this network namespace");
     expect(Date.now() - started).toBeLessThan(25_000);
     expect(readdirSync(join(other, "run"))).toEqual([]);

@@ -134,14 +134,23 @@ export async function waitForWorkloads(client: ApiClient): Promise<WorkloadView[
 /** So many starts within one wait are no accident. */
 const STARTS = 3;
 
-/** Tells when waiting has become pointless: the supervisor has gone, or what it starts ends again and again. */
-export function watchForCrashes(layout: Layout, supervisor: number): () => string | undefined {
+/**
+ * Tells when waiting has become pointless: the supervisor has gone, or what it starts ends again and again; or its agent
+ * has ended once, while somebody else's has guarded this namespace all along.
+ */
+export function watchForCrashes(
+  layout: Layout,
+  supervisor: number,
+  guardedByAnother: () => boolean,
+): () => string | undefined {
   const started = new Map<Part, Set<number>>(PARTS.map((part) => [part, new Set()]));
   return () => {
     if (startTimeOf(supervisor) === undefined) return "the supervisor ended";
     for (const [part, pids] of started) {
-      const pid = readMark(layout.mark(part))?.pid;
-      if (pid !== undefined) pids.add(pid);
+      const mark = readMark(layout.mark(part));
+      if (mark !== undefined) pids.add(mark.pid);
+      if (part === "agent" && mark !== undefined && !isAlive(mark) && guardedByAnother())
+        return "somebody else's agent guards this network namespace";
       if (pids.size > STARTS) return `the ${part} ends again and again`;
     }
     return undefined;

@@ -67,8 +67,10 @@ async function start(context: Context, layout: Layout): Promise<Answer> {
   if (context.signal.aborted) throw new Interrupted();
   const before = { guarded: guardedNamespace(layout), time: Date.now() };
   const pid = running ?? startSupervisor(layout.root);
-  const reporting = report(context, layout, pid, running !== undefined, () => {
-    const neverOurs = before.guarded === undefined && guardedByAnotherSince(before.time);
+  const guardedByAnother = (): boolean =>
+    running === undefined && guardedByAnotherSince(before.time);
+  const reporting = report(context, layout, pid, running !== undefined, guardedByAnother, () => {
+    const neverOurs = before.guarded === undefined && guardedByAnother();
     if (neverOurs) forgetNamespace(layout);
   });
   return orInterrupted(
@@ -104,12 +106,13 @@ async function report(
   layout: Layout,
   pid: number,
   already: boolean,
+  guardedByAnother: () => boolean,
   afterFailure: () => void,
 ): Promise<Answer> {
   const client = await context.client();
   const started = context.now();
   const ready = await withProgress(context, already ? "asking" : "starting", () =>
-    waitUntilReady(client, PATIENCE_MS, watchForCrashes(layout, pid)),
+    waitUntilReady(client, PATIENCE_MS, watchForCrashes(layout, pid, guardedByAnother)),
   );
   if (ready.missing !== undefined || ready.status === undefined) {
     // A start that failed leaves nothing behind; what ran before is left to its supervisor.
