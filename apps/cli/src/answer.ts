@@ -10,6 +10,8 @@ export interface Answer {
   readonly text: (ui: Ui) => string;
   /** Commands without the leading `bulkhead`, the most sensible first. */
   readonly next: readonly string[];
+  /** What has to be known to type it. */
+  readonly nextNote?: string | undefined;
   readonly exitCode: ExitCode;
 }
 
@@ -28,14 +30,21 @@ async function formatAnswer(context: Context, answer: Answer): Promise<string> {
     }
     case "human":
     case "wide":
-      return harmless(`${answer.text(context.ui)}${nextLine(answer.next, context)}`);
+      return harmless(
+        `${answer.text(context.ui)}${nextLine(answer.next, context, answer.nextNote)}`,
+      );
   }
 }
 
-export function nextLine(next: readonly string[], { ui, hint }: Context): string {
+export function nextLine(
+  next: readonly string[],
+  { ui, hint }: Context,
+  note: string | undefined = undefined,
+): string {
   if (next.length === 0) return "";
   const commands = next.map((command) => ui.style.cyan(hint(command)));
-  return `\n${ui.style.dim("next:")} ${commands.join(ui.style.dim("  or  "))}\n`;
+  const after = note === undefined ? "" : ui.style.dim(`  (${note})`);
+  return `\n${ui.style.dim("next:")} ${commands.join(ui.style.dim("  or  "))}${after}\n`;
 }
 
 /** One value of a stream: a line of JSON, a YAML document, or a line for people. */

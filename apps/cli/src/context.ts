@@ -2,6 +2,7 @@
 import type { ApiClient } from "@bulkhead/api";
 import { badInput } from "./failure.ts";
 import { orInterrupted } from "./interruption.ts";
+import { shellWord } from "./ui/shell.ts";
 import { styleFor } from "./ui/style.ts";
 import type { Ui } from "./ui/ui.ts";
 
@@ -80,10 +81,6 @@ export function createContext(around: Surroundings, options: CommonOptions): Con
       };
     },
   };
-}
-
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 export function stateOf(

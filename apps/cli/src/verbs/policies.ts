@@ -2,12 +2,14 @@
 import { userInfo } from "node:os";
 import type { PolicyFileInput } from "@bulkhead/api";
 import type { Diagnostic } from "@bulkhead/model";
+import type { Answer } from "../answer.ts";
 import { parseConfirm, parseMoment } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
+import { shellWord } from "../ui/shell.ts";
 import { nearest } from "../ui/spell.ts";
 import { applyText, planText, replayText } from "../views/policies.ts";
 import type { Verb } from "./verb.ts";
@@ -41,7 +43,8 @@ export const replay: Verb<ReplayOptions> = async (context, args, options) => {
   return {
     value: answer,
     text: (ui) => replayText(answer, ui),
-    next: [`plan ${args.join(" ")}`],
+    next: [`plan ${again(args, options)}`],
+    nextNote: noteFor(args),
     exitCode: exitFor(found),
   };
 };
@@ -66,9 +69,10 @@ export const plan: Verb<ReplayOptions> = async (context, args, options) => {
       !changed
         ? "status"
         : capacity.fits && tests.every((test) => test.passed)
-          ? `apply ${args.join(" ")}`
-          : `plan ${args.join(" ")} -o wide`,
+          ? `apply ${again(args, options)}`
+          : `plan ${again(args, options)} -o wide`,
     ],
+    nextNote: changed ? noteFor(args) : undefined,
     exitCode: exitFor(changed),
   };
 };
@@ -110,7 +114,7 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
   return {
     value: answer,
     text: (ui) => applyText(answer, ui),
-    next: applyNext(answer, args, mode),
+    ...applyNext(answer, args, { ...options, mode }),
     exitCode: 0,
   };
 };
@@ -160,15 +164,41 @@ function applyNext(
     readonly revision: number;
   },
   args: readonly string[],
-  mode: "audit" | "enforce",
-): readonly string[] {
-  const files = args.join(" ");
-  if (answer.dryRun) return [`apply ${files}`];
-  if (answer.confirmBy !== undefined) return ["confirm", "probe"];
-  if (!answer.changed) return ["status"];
-  return mode === "audit"
-    ? ["observe --verdict audit", `apply ${files} --mode enforce --confirm 60s`]
-    : ["probe"];
+  options: ApplyOptions & { readonly mode: "audit" | "enforce" },
+): Pick<Answer, "next" | "nextNote"> {
+  const files = again(args, options);
+  const nextNote = noteFor(args);
+  if (answer.dryRun) {
+    const { mode, confirm, force, reason } = options;
+    const flags = [
+      ...(mode === "enforce" ? [" --mode enforce"] : []),
+      ...(confirm === undefined ? [] : [` --confirm ${shellWord(confirm)}`]),
+      ...(force === true ? [" --force"] : []),
+      ...(reason === undefined ? [] : [` --reason ${shellWord(reason)}`]),
+    ];
+    return { next: [`apply ${files}${flags.join("")}`], nextNote };
+  }
+  if (answer.confirmBy !== undefined) return { next: ["confirm", "probe"] };
+  if (!answer.changed) return { next: ["status"] };
+  return options.mode === "audit"
+    ? { next: ["observe --verdict audit", `apply ${files} --mode enforce --confirm 60s`], nextNote }
+    : { next: ["probe"] };
+}
+
+/** The same files, and what of the options means the same to the next verb. */
+function again(
+  args: readonly string[],
+  { prune, strict }: { readonly prune?: boolean; readonly strict?: boolean },
+): string {
+  const flags = [...(prune === true ? ["--prune"] : []), ...(strict === true ? ["--strict"] : [])];
+  return [...args.map(shellWord), ...flags].join(" ");
+}
+
+/** Standard input is read once: whoever types the next command has to give it again. */
+function noteFor(args: readonly string[]): string | undefined {
+  return args.includes("-")
+    ? "with the same text on standard input again, or saved to a file that you name"
+    : undefined;
 }
 
 export function modeOf(typed: string | undefined, usual: "audit" | "enforce"): "audit" | "enforce" {
