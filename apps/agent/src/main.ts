@@ -2,15 +2,21 @@
  * The agent as a process: finds what is attached, keeps the kernel at the wanted policy, reports flows. It removes
  * nothing when it ends: only `--remove` takes the rules out of the kernel.
  *
- * Usage: main.ts --state DIR [--remove]
+ * Usage: main.ts --state DIR [--remove | --restore | --self-test]
+ *
+ *   --remove      once: takes our rules out of the kernel
+ *   --restore     once, at boot: puts the last signed policy in force without controller or network, or locks down
+ *   --self-test   once: proves in scratch namespaces that this kernel can enforce; touches nothing else
  */
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_GROUP } from "@bulkhead/datapath";
+import { createWall, liftingLockdown, restoreAtBoot } from "./boot/index.ts";
 import { openConnections, restoreAccounting, startCollector } from "./collector/index.ts";
 import { discover, watchEndpoints } from "./discovery/index.ts";
+import { createHostCommands } from "./drivers/host-commands.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { startAgent, type AgentParts, type Surroundings } from "./link/agent.ts";
 import { collectorReport } from "./link/collector-report.ts";
@@ -19,6 +25,7 @@ import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
 import { keepUnread, surroundingsOf } from "./link/surroundings.ts";
 import { createProber } from "./probe/index.ts";
+import { ensureSelfTested, SelfTestError, selfTestNow } from "./self-test/index.ts";
 import { openAgentDirectory } from "./state/agent-directory.ts";
 import { loadHostKey } from "./state/host-key.ts";
 import { leaky } from "./state/leaky-driver.ts";
@@ -30,12 +37,17 @@ const DEFAULT_STATE = "/var/lib/bulkhead";
 const VERSION = "0.1.0";
 
 const { values } = parseArgs({
-  options: { state: { type: "string" }, remove: { type: "boolean", default: false } },
+  options: {
+    state: { type: "string" },
+    remove: { type: "boolean", default: false },
+    restore: { type: "boolean", default: false },
+    "self-test": { type: "boolean", default: false },
+  },
 });
 const log = pino({ name: "agent" });
 
 try {
-  await main(values.state ?? process.env["BULKHEAD_STATE"] ?? DEFAULT_STATE, values.remove);
+  await main(values.state ?? process.env["BULKHEAD_STATE"] ?? DEFAULT_STATE);
 } catch (error) {
   log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
   process.exitCode = CANNOT_RUN;
@@ -43,26 +55,46 @@ try {
   setTimeout(() => process.exit(CANNOT_RUN), 200).unref();
 }
 
-async function main(state: string, remove: boolean): Promise<void> {
+async function main(state: string): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error("the agent needs root: it changes the kernel of this machine");
   const directory = openAgentDirectory(state);
   const now = Date.now;
+  const proof = { file: directory.selfTest, version: VERSION, now };
+  if (values["self-test"]) {
+    const report = await selfTestNow(proof);
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    if (report.failure !== undefined) throw new SelfTestError(report);
+    return;
+  }
   const { publicKey } = loadHostKey(directory.hostKey);
   // Names our tables as this installation's, over restarts.
   const owner = createHash("sha256").update(publicKey).digest("hex").slice(0, 16);
   const lock = await takeNamespace();
+  if (values.restore) {
+    const { well, kind, message } = await restoreAtBoot(directory, owner, VERSION);
+    lock.release();
+    process.stdout.write(`${JSON.stringify({ restore: kind, message })}\n`);
+    if (!well) throw new Error(message);
+    log.info(message);
+    return;
+  }
+  const wall = createWall(createHostCommands());
   const fault = process.env["BULKHEAD_FAULT"];
   const honest = createNftablesDriver({ owner, now });
   const driver = fault === "leaky-driver" ? leaky(honest) : honest;
-  if (remove) {
+  if (values.remove) {
     await driver.remove();
+    await wall.lift();
     // An agent that was killed could not put these settings back itself.
     restoreAccounting(directory.accounting);
     lock.release();
     log.info("the rules are out of the kernel");
     return;
   }
+
+  const tested = await ensureSelfTested(proof);
+  if (tested !== null) log.info({ tookMs: tested.tookMs }, "the self-test passed");
 
   const prober = createProber();
   const counters = watchCounters(
@@ -73,7 +105,7 @@ async function main(state: string, remove: boolean): Promise<void> {
   const parts: AgentParts = {
     driver: {
       ...takingOver(
-        driver,
+        liftingLockdown(driver, wall, (error) => log.error({ err: error }, error.message)),
         async ({ endpoints }) => {
           const { endpoints: found } = await discover();
           const paths = new Map(found.map((one) => [one.interface, one.netnsPath]));

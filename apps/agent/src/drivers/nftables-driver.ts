@@ -190,10 +190,13 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const body = policy === null ? "unreadable" : canonicalHostPolicy(policy);
     const digest = sha256([body, ...differences].join("\n"));
     let desiredDigest = applied === null ? null : digestOf(applied, readAt);
-    // An element may have gone a moment before its time, by the kernel's clock.
-    if (applied !== null && digest !== desiredDigest) {
-      const early = digestOf(applied, readAt + DEADLINE_TOLERANCE);
-      if (digest === early) desiredDigest = early;
+    if (applied !== null) {
+      // An element may have gone a moment before its time, by the kernel's clock, or been listed a moment before it went.
+      for (const wobble of [DEADLINE_TOLERANCE, -DEADLINE_TOLERANCE]) {
+        if (digest === desiredDigest) break;
+        const near = digestOf(applied, readAt + wobble);
+        if (digest === near) desiredDigest = near;
+      }
     }
     return {
       digest,

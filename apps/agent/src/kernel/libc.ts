@@ -69,6 +69,8 @@ export interface Libc {
   /** Number of entries with events; their `revents` are filled in. EINTR counts as none. */
   poll(entries: readonly PollEntry[], timeoutMs: number): number;
   setns(fd: number, kind: number): void;
+  /** Moves the calling thread into a new namespace of that kind. */
+  unshare(kind: number): void;
   close(fd: number): void;
   /** Zeroed anonymous memory, rounded up to whole pages; lives until `unmap`. */
   map(bytes: number): NativeMemory;
@@ -117,6 +119,7 @@ function load(): Libc {
   const sendmmsg = lib.func("int sendmmsg(int, void *, uint32_t, int)");
   const poll = lib.func("int poll(void *, uint64_t, int)");
   const setns = lib.func("int setns(int, int)");
+  const unshare = lib.func("int unshare(int)");
   const close = lib.func("int close(int)");
   const mmap = lib.func("void *mmap(void *, size_t, int, int, int, int64_t)");
   const munmap = lib.func("int munmap(void *, size_t)");
@@ -199,6 +202,7 @@ function load(): Libc {
       return Math.max(result, 0);
     },
     setns: (fd, kind) => void check("setns", setns(fd, kind)),
+    unshare: (kind) => void check("unshare", unshare(kind)),
     close: (fd) => void check("close", close(fd)),
     map(bytes) {
       const size = Math.ceil(bytes / 4096) * 4096;

@@ -28,6 +28,15 @@ export function currentNetns(): NetnsIdentity {
   return withNetnsFile("/proc/thread-self/ns/net", netnsIdentity);
 }
 
+function goHome(home: number): void {
+  try {
+    libc().setns(home, CLONE_NEWNET);
+  } catch (error) {
+    process.stderr.write(`cannot return to the own network namespace: ${String(error)}\n`);
+    process.abort();
+  }
+}
+
 /**
  * Runs `work` with the calling thread inside the namespace. `work` must be synchronous and must start neither threads nor
  * asynchronous file or DNS work: whatever outlives it would stay, or be served, in the wrong namespace. Sockets it opens stay there by intent.
@@ -40,18 +49,28 @@ export function insideNetns<T>(path: string, work: () => T): T {
       try {
         result = work();
       } finally {
-        try {
-          libc().setns(home, CLONE_NEWNET);
-        } catch (error) {
-          process.stderr.write(`cannot return to the own network namespace: ${String(error)}\n`);
-          process.abort();
-        }
+        goHome(home);
       }
       if (result instanceof Promise)
         throw new Error("asynchronous work cannot be done inside a network namespace");
       return result;
     }),
   );
+}
+
+/**
+ * A new namespace, held by the returned descriptor alone: it goes with everything in it when the descriptor is closed,
+ * also by the end of this process, however it ends.
+ */
+export function createNetns(): number {
+  return withNetnsFile("/proc/thread-self/ns/net", (home) => {
+    libc().unshare(CLONE_NEWNET);
+    try {
+      return openSync("/proc/thread-self/ns/net", "r");
+    } finally {
+      goHome(home);
+    }
+  });
 }
 
 /** Moves the calling thread into the namespace for good: for worker threads that belong there. */

@@ -104,7 +104,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     driver: parts.driver,
     generation: parts.generation,
     sign: (receipt) => hostKey.signReceipt(receipt),
-    save: (policy) => trust.save(policy.signed),
+    save: ({ signed, boot }) => trust.save(signed, boot),
     now,
     onDrift: (report) => {
       log.warn({ ...report }, report.repaired ? "drift found and repaired" : "drift found");

@@ -17,6 +17,7 @@ export interface AgentDirectory {
   readonly controllerKey: string;
   readonly policy: string;
   readonly accounting: string;
+  readonly selfTest: string;
   readonly socket: string;
 }
 
@@ -29,6 +30,7 @@ export function openAgentDirectory(state: string): AgentDirectory {
     controllerKey: join(root, "controller.pub"),
     policy: join(root, "policy.json"),
     accounting: join(root, "accounting.json"),
+    selfTest: join(root, "self-test.json"),
     socket: join(resolve(state), "agent.sock"),
   };
 }

@@ -6,10 +6,14 @@ import { createHash, createPublicKey, verify } from "node:crypto";
 import { canonicalHostPolicy, type HostPolicy } from "@bulkhead/model";
 import { decodeHostPolicy, policySigningText, type SignedPolicy } from "@bulkhead/wire";
 import { readIfThere, writeDurably, type AgentDirectory } from "./agent-directory.ts";
+import { bootId, ofEarlierBoot } from "./since-boot.ts";
 
 export interface TrustedPolicy {
   readonly signed: SignedPolicy;
+  /** As signed; of an earlier boot, what of it still holds. */
   readonly policy: HostPolicy;
+  /** The boot that it is of, when that is not this one. */
+  readonly boot?: string;
 }
 
 /** A policy that must not be applied, with the reason. */
@@ -26,10 +30,12 @@ export function digestOf(policy: HostPolicy): string {
 
 export class PolicyTrust {
   readonly #directory: AgentDirectory;
+  readonly #boot: string;
   #controllerKey: Buffer | null;
 
-  constructor(directory: AgentDirectory) {
+  constructor(directory: AgentDirectory, boot: string = bootId()) {
     this.#directory = directory;
+    this.#boot = boot;
     this.#controllerKey = readIfThere(directory.controllerKey);
   }
 
@@ -60,8 +66,13 @@ export class PolicyTrust {
     return { signed, policy };
   }
 
-  save({ sequence, revision, digest, policy, signature }: SignedPolicy): void {
+  /** `boot`: of which boot its attachments are; this one, unless told otherwise. */
+  save(
+    { sequence, revision, digest, policy, signature }: SignedPolicy,
+    boot: string = this.#boot,
+  ): void {
     const text = JSON.stringify({
+      boot,
       sequence,
       revision,
       digest,
@@ -81,12 +92,15 @@ export class PolicyTrust {
     } catch (error) {
       throw new UntrustedError(`\`${this.#directory.policy}\` is unreadable: ${String(error)}`);
     }
-    return this.check({
+    const trusted = this.check({
       sequence: Number(stored["sequence"]),
       revision: Number(stored["revision"]),
       digest: String(stored["digest"]),
       policy: new TextEncoder().encode(String(stored["policy"])),
       signature: new Uint8Array(Buffer.from(String(stored["signature"]), "base64")),
     });
+    const boot = String(stored["boot"]);
+    if (boot === this.#boot) return trusted;
+    return { ...trusted, policy: ofEarlierBoot(trusted.policy), boot };
   }
 }

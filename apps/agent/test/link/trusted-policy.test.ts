@@ -102,6 +102,30 @@ describe("trust", () => {
     writeFileSync(directory.policy, text.slice(0, 40));
     expect(() => again.load()).toThrow("unreadable");
   });
+
+  it("keeps what holds after a restart of the machine: rules by address, no word about links", () => {
+    const endpoint = { workload: "shop/db", interface: "v-db", mac: "02:00:00:00:00:01" };
+    const attached = {
+      ...POLICY,
+      endpoints: [{ ...endpoint, ifindex: 7, addresses: ["10.0.0.9"], mode: "enforce" as const }],
+      ports: [{ interface: "eth0", ifindex: 2 }],
+    };
+    const trust = new PolicyTrust(directory, "first");
+    trust.pin(der(controller.publicKey));
+    trust.save(signed(attached));
+    expect(trust.load()).toEqual({ signed: signed(attached), policy: attached });
+
+    const later = new PolicyTrust(directory, "second");
+    const loaded = later.load();
+    expect(loaded).toMatchObject({ boot: "first", signed: signed(attached) });
+    expect(loaded?.policy.endpoints.map(({ addresses, mode }) => [addresses, mode])).toEqual([
+      [["10.0.0.9"], "observe"],
+    ]);
+    expect(loaded?.policy.ports).toBeUndefined();
+    // Saved again because it took effect: it stays one of the first boot.
+    if (loaded !== null) later.save(loaded.signed, loaded.boot);
+    expect(new PolicyTrust(directory, "second").load()).toMatchObject({ boot: "first" });
+  });
 });
 
 describe("host key", () => {

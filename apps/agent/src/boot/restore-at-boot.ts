@@ -1,0 +1,78 @@
+/** `--restore` with its surroundings: files, clock and kernel of this machine, and what is said about the outcome. */
+import { readFileSync, statSync } from "node:fs";
+import { createNftablesDriver } from "../drivers/index.ts";
+import { createHostCommands } from "../drivers/host-commands.ts";
+import { ensureSelfTested } from "../self-test/index.ts";
+import type { AgentDirectory } from "../state/agent-directory.ts";
+import { PolicyTrust } from "../state/trusted-policy.ts";
+import { createWall, type Lockdown } from "./lockdown.ts";
+import { restore, type Restored } from "./restore.ts";
+
+export interface AtBoot {
+  /** False where something has to be looked after. */
+  readonly well: boolean;
+  readonly kind: Restored["kind"];
+  readonly message: string;
+}
+
+export async function restoreAtBoot(
+  directory: AgentDirectory,
+  owner: string,
+  version: string,
+): Promise<AtBoot> {
+  const now = clockFor(directory.policy);
+  const commands = createHostCommands();
+  const driver = createNftablesDriver({ owner, now });
+  const restored = await restore({
+    trust: { load: () => new PolicyTrust(directory).load() },
+    unbelieved: () => {
+      try {
+        return readFileSync(directory.policy, "utf8");
+      } catch {
+        return null; // that is why it is not believed
+      }
+    },
+    selfTest: () => ensureSelfTested({ file: directory.selfTest, version, now }),
+    driver: {
+      apply: (policy) => driver.apply(policy),
+      isInForce: async () =>
+        (await commands.nft(["list", "tables"])).stdout.split("\n").includes("table inet bulkhead"),
+    },
+    wall: createWall(commands),
+  });
+  return { well: isWell(restored), kind: restored.kind, message: describe(restored) };
+}
+
+/**
+ * A machine without a battery for its clock starts in the past, before the network has told the time. It is never earlier
+ * than when the policy was written; else exceptions that have ended would come back.
+ */
+function clockFor(file: string): () => number {
+  const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return () => Math.max(Date.now(), Math.ceil(written));
+}
+
+const isWell = ({ kind }: Restored): boolean => kind === "restored" || kind === "nothing";
+
+export function describe(restored: Restored): string {
+  switch (restored.kind) {
+    case "restored": {
+      const { receipt, addresses } = restored;
+      return `revision ${receipt.revision} is in force again: ${addresses} addresses are judged, ${receipt.entries} entries, ${receipt.digest}`;
+    }
+    case "nothing":
+      return "nothing to restore: no policy was ever put in force here";
+    case "kept":
+      return `the saved policy could not be put in force; the rules that the kernel holds already stay: ${restored.reason}`;
+    case "refused":
+      return `the saved policy, which enforces nothing, could not be loaded: ${restored.reason}`;
+    case "locked":
+      return `LOCKDOWN: ${scopeOf(restored.lockdown)}, until an agent has put a policy in force, because the saved one could not be: ${restored.reason}${restored.problems.length === 0 ? "" : `; the lockdown has a gap: ${restored.problems.join("; ")}`}`;
+  }
+}
+
+const scopeOf = ({ forwarding, addresses }: Lockdown): string =>
+  [
+    ...(forwarding ? ["this machine passes on no traffic of others"] : []),
+    ...(addresses.length > 0 ? [`${addresses.length} enforced addresses are cut off`] : []),
+  ].join(" and ");
