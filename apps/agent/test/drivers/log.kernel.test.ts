@@ -10,6 +10,7 @@ import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { ALLOW, DROP, REJECT, policyOf, portRow, rowOf } from "./policies.ts";
 import { openPair } from "./pair.ts";
+import { until } from "../kernel/netns-lab.ts";
 import { createTraffic, sleep } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -71,6 +72,7 @@ beforeAll(async () => {
     "-",
   ]);
   dump.stdout.on("data", reader());
+  lab.run(lab.host, ["nft", "-f", "-"], LAST_RULE);
   await new Promise<void>((resolve) => {
     dump.stderr.on("data", (text: Buffer) => {
       if (text.includes("listening")) resolve();
@@ -87,15 +89,27 @@ beforeEach(async () => {
   messages.length = 0;
 });
 
-const seen = async (): Promise<readonly string[]> => {
-  // The kernel gathers messages for up to a second (nfnetlink_log's flush timeout); then quiet means done.
-  let count = -1;
-  for (let quiet = 0; quiet < 6; quiet = count === messages.length ? quiet + 1 : 0) {
-    count = messages.length;
-    await sleep(200);
+/**
+ * The kernel gathers messages for up to a second; one with a threshold of 1 takes along what waits. Each workload sends
+ * one after all else it has sent, so when both are here, so is everything before them.
+ */
+const LAST = "the last";
+const LAST_RULE = `table ip last {
+  chain pre {
+    type filter hook prerouting priority -500
+    ip daddr 10.86.0.1 udp dport 9 log prefix "${LAST}" group 1786 queue-threshold 1 drop
   }
-  for (const message of messages) expect(parseLogPrefix(message), message).not.toBeNull();
-  return messages.toSorted();
+}
+`;
+
+const seen = async (): Promise<readonly string[]> => {
+  const senders = Object.values(lab.workloads);
+  for (const { netns } of senders) lab.run(netns, ["bash", "-c", "echo > /dev/udp/10.86.0.1/9"]);
+  const last = () => messages.filter((message) => message === LAST).length;
+  await until("the last message", () => last() === senders.length);
+  const told = messages.filter((message) => message !== LAST);
+  for (const message of told) expect(parseLogPrefix(message), message).not.toBeNull();
+  return told.toSorted();
 };
 
 const to = (protocol: "tcp" | "udp" | "icmp", port = 5000) => ({
