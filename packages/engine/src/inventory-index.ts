@@ -47,48 +47,146 @@ export interface InventoryIndex {
 export const NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name";
 
 export function indexInventory(inventory: Inventory): InventoryIndex {
-  const workloads = new Map<WorkloadId, Workload>();
-  const claims = new Map<IpAddress, Workload[]>();
-  const confined = inventory.workloads.filter((workload) => !workload.hostNetwork);
-  for (const workload of confined.toSorted((a, b) => compare(a.id, b.id))) {
-    if (workloads.has(workload.id)) continue;
-    workloads.set(workload.id, workload);
-    for (const address of new Set(workload.addresses)) {
-      const others = claims.get(address);
-      if (others) others.push(workload);
-      else claims.set(address, [workload]);
-    }
-  }
-
+  const workloads = confinedWorkloads(inventory);
   const places = new Map<IpAddress, Place>();
-  const contested: ContestedAddress[] = [];
-  for (const [address, owners] of claims) {
-    const [workload, ...rivals] = owners;
-    places.set(address, { ...numeric(address), rivals, kind: "workload", workload: workload! });
-    if (owners.length > 1) contested.push({ address, workloads: owners.map(({ id }) => id) });
+  for (const [address, claimants] of claimsOf(workloads.values())) {
+    places.set(address, ownedPlace(address, claimants));
   }
   // A workload's claim comes before the host's: it may only lose the host's exemption by it, never gain it.
   for (const address of inventory.hostAddresses) {
-    if (!places.has(address))
-      places.set(address, { ...numeric(address), rivals: NOBODY, kind: "host" });
+    if (!places.has(address)) places.set(address, { ...outside(address), kind: "host" });
   }
+  return assemble(inventory, workloads, places, [...places.values()].toSorted(byAddress));
+}
 
+/**
+ * As `indexInventory`, at the cost of what changed since `before`: workloads that are the same objects are taken to say
+ * the same, and a place that says the same is the same object.
+ */
+export function reindexInventory(inventory: Inventory, before: InventoryIndex): InventoryIndex {
+  const workloads = confinedWorkloads(inventory);
+  const fresh = [...workloads.values()].filter(
+    (workload) => before.workloads.get(workload.id) !== workload,
+  );
+  const gone = [...before.workloads.values()].filter(({ id }) => !workloads.has(id));
+  const changed = [...fresh, ...gone];
+  const claims = claimsOf(fresh);
+  const hosts = new Set(inventory.hostAddresses);
+  const touched = new Set([
+    ...changed.flatMap(({ id, addresses }) => [
+      ...addresses,
+      ...(before.workloads.get(id)?.addresses ?? []),
+    ]),
+    ...before.inventory.hostAddresses,
+    ...hosts,
+  ]);
+
+  const places = new Map<IpAddress, Place>();
+  for (const place of before.known) places.set(place.address, place);
+  const moved: Place[] = [];
+  for (const address of touched) {
+    const old = places.get(address);
+    const staying = old === undefined ? [] : ownersOf(old);
+    const claimants = [
+      ...staying.filter((owner) => workloads.get(owner.id) === owner),
+      ...(claims.get(address) ?? []),
+    ].toSorted((a, b) => compare(a.id, b.id));
+    const place =
+      claimants.length > 0
+        ? ownedPlace(address, claimants)
+        : hosts.has(address) && ({ ...outside(address), kind: "host" } as const);
+    if (place === false) places.delete(address);
+    else if (old === undefined || !isSamePlace(old, place)) {
+      places.set(address, place);
+      moved.push(place);
+    }
+  }
+  const kept = before.known.filter((place) => places.get(place.address) === place);
+  return assemble(inventory, workloads, places, mergePlaces(kept, moved.toSorted(byAddress)));
+}
+
+/** Those with a network of their own, by id; of several with one id the first. */
+function confinedWorkloads(inventory: Inventory): Map<WorkloadId, Workload> {
+  const workloads = new Map<WorkloadId, Workload>();
+  const confined = inventory.workloads.filter((workload) => !workload.hostNetwork);
+  for (const workload of confined.toSorted((a, b) => compare(a.id, b.id))) {
+    if (!workloads.has(workload.id)) workloads.set(workload.id, workload);
+  }
+  return workloads;
+}
+
+function claimsOf(workloads: Iterable<Workload>): Map<IpAddress, Workload[]> {
+  const claims = new Map<IpAddress, Workload[]>();
+  for (const workload of workloads) {
+    for (const address of workload.addresses) {
+      const claimants = claims.get(address);
+      if (claimants === undefined) claims.set(address, [workload]);
+      else if (claimants.at(-1) !== workload) claimants.push(workload);
+    }
+  }
+  return claims;
+}
+
+/** `claimants` by id, at least one. */
+function ownedPlace(address: IpAddress, [workload, ...rivals]: readonly Workload[]): Place {
+  return {
+    ...numeric(address),
+    rivals: rivals.length === 0 ? NOBODY : rivals,
+    kind: "workload",
+    workload: workload!,
+  };
+}
+
+function assemble(
+  inventory: Inventory,
+  workloads: ReadonlyMap<WorkloadId, Workload>,
+  places: ReadonlyMap<IpAddress, Place>,
+  known: readonly Place[],
+): InventoryIndex {
   const namespaces = new Map<string, Labels>();
   for (const { name, labels } of inventory.namespaces) {
     namespaces.set(name, { ...labels, [NAMESPACE_NAME_LABEL]: name });
   }
-
   return {
     inventory,
     workloads,
-    known: [...places.values()].toSorted(byAddress),
-    contested,
-    at: (address) => places.get(address) ?? { ...numeric(address), rivals: NOBODY, kind: "world" },
+    known,
+    contested: known
+      .filter(({ rivals }) => rivals.length > 0)
+      .map((place) => ({
+        address: place.address,
+        workloads: ownersOf(place).map(({ id }) => id),
+      })),
+    at: (address) => places.get(address) ?? { ...outside(address), kind: "world" },
     namespaceLabels: (name) => namespaces.get(name) ?? { [NAMESPACE_NAME_LABEL]: name },
   };
 }
 
+function isSamePlace(a: Place, b: Place): boolean {
+  return a.kind === b.kind && a.workload === b.workload && isSameList(a.rivals, b.rivals);
+}
+
+function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
+}
+
+/** Both sorted, nothing twice. */
+function mergePlaces(a: readonly Place[], b: readonly Place[]): Place[] {
+  const merged: Place[] = [];
+  let at = 0;
+  for (const place of b) {
+    while (at < a.length && byAddress(a[at]!, place) < 0) merged.push(a[at++]!);
+    merged.push(place);
+  }
+  for (; at < a.length; at++) merged.push(a[at]!);
+  return merged;
+}
+
 const NOBODY: readonly Workload[] = [];
+
+function outside(address: IpAddress) {
+  return { ...numeric(address), rivals: NOBODY };
+}
 
 /** Everyone whom the address may mean. */
 export function ownersOf({ workload, rivals }: Place): readonly Workload[] {

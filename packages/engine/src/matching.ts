@@ -87,11 +87,14 @@ export function peerHolds(peer: Peer, place: Place, index: InventoryIndex): bool
   }
 }
 
+/** All that a selector asks of the inventory besides the workload itself. */
+export type NamespaceLabels = Pick<InventoryIndex, "namespaceLabels">;
+
 /** `workload` must have a network of its own. */
 export function selects(
   subject: Block["subject"],
   workload: Workload,
-  index: InventoryIndex,
+  index: NamespaceLabels,
 ): boolean {
   if (subject.kind === "all-workloads") return true;
   return (
@@ -100,7 +103,7 @@ export function selects(
   );
 }
 
-function inScope(scope: NamespaceScope, namespace: string, index: InventoryIndex): boolean {
+function inScope(scope: NamespaceScope, namespace: string, index: NamespaceLabels): boolean {
   switch (scope.kind) {
     case "all":
       return true;

@@ -3,15 +3,14 @@
  * `observe` when nothing asks about it.
  */
 import type { Mode, PolicySet, Workload } from "@bulkhead/model";
-import type { InventoryIndex } from "./inventory-index.ts";
 import { isActive } from "./judge-stage.ts";
-import { selects } from "./matching.ts";
+import { selects, type NamespaceLabels } from "./matching.ts";
 
 /** A workload on the host's network is never selected, so it is always observed. */
 export function modeOf(
   workload: Workload,
   set: PolicySet,
-  index: InventoryIndex,
+  index: NamespaceLabels,
   now: number,
   /** What holds for the flows that take no part in a rollout counts; else what holds for any. */
   settled = false,

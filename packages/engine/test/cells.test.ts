@@ -1,8 +1,7 @@
 /** The small machines that the compiler is made of, each by itself. */
 import { describe, expect, it } from "vitest";
 import { parseIp, rangeToCidrs, cidrRange, type Cidr } from "@bulkhead/model";
-import { subtractRanges, sweepRanges } from "../src/compile/address-sweep.ts";
-import { walkTogether } from "../src/compile/class-map.ts";
+import { segmentAt, subtractRanges, sweepRanges } from "../src/compile/address-sweep.ts";
 import { DecisionTable } from "../src/compile/decision-table.ts";
 import { cellsOf, cutCells } from "../src/compile/port-cells.ts";
 import { RowTable } from "../src/compile/row-table.ts";
@@ -82,35 +81,28 @@ describe("subtractRanges", () => {
   });
 });
 
-describe("walkTogether", () => {
+describe("segmentAt", () => {
   const places = ["10.0.0.1", "10.0.0.5", "10.0.0.9", "::1", "::9"].map((address) =>
     parseIp(address)!,
   );
+  const found = (...ranges: Parameters<typeof sweepRanges>[0]) =>
+    places.map((place) => segmentAt(sweepRanges(ranges), place)?.owners);
 
   it("finds the segment of each address, ends included", () => {
-    const segments = sweepRanges([
-      owned("10.0.0.5/32", 1),
-      owned("10.0.0.8/31", 2),
-      owned("::8/126", 3),
-    ]);
-    const found: [number, readonly number[]][] = [];
-    walkTogether(places, segments, (position, { owners }) => found.push([position, owners]));
-    expect(found).toEqual([
-      [1, [1]],
-      [2, [2]],
-      [4, [3]],
+    expect(found(owned("10.0.0.5/32", 1), owned("10.0.0.8/31", 2), owned("::8/126", 3))).toEqual([
+      undefined,
+      [1],
+      [2],
+      undefined,
+      [3],
     ]);
   });
 
   it("does not mix the families up", () => {
-    const found: number[] = [];
-    walkTogether(places, sweepRanges([owned("::/120", 1)]), (position) => found.push(position));
-    expect(found).toEqual([3, 4]);
-    const four: number[] = [];
-    walkTogether(places, sweepRanges([owned("10.0.0.0/24", 1)]), (position) => four.push(position));
-    expect(four).toEqual([0, 1, 2]);
-    walkTogether(places, [], () => found.push(99));
-    expect(found).not.toContain(99);
+    const none = undefined;
+    expect(found(owned("::/120", 1))).toEqual([none, none, none, [1], [1]]);
+    expect(found(owned("10.0.0.0/24", 1))).toEqual([[1], [1], [1], none, none]);
+    expect(found()).toEqual([none, none, none, none, none]);
   });
 });
 

@@ -2,7 +2,7 @@
  * Overlapping address ranges, each with an owner, cut into disjoint segments that know all their owners: the leaves of
  * the CIDR trie, found by a sweep over the ranges' ends.
  */
-import type { IpFamily, IpRange } from "@bulkhead/model";
+import type { IpFamily, IpRange, IpValue } from "@bulkhead/model";
 import { compare } from "../order.ts";
 
 /** Addresses that exactly these owners cover; owners ascending, at least one. */
@@ -52,6 +52,22 @@ function sweepFamily(owned: readonly OwnedRange[], family: IpFamily): Segment[] 
 
 function ascending(numbers: Iterable<number>): number[] {
   return [...numbers].toSorted((a, b) => a - b);
+}
+
+/** The segment that the address lies in. Segments sorted and disjoint. */
+export function segmentAt(
+  segments: readonly Segment[],
+  { family, value }: IpValue,
+): Segment | undefined {
+  let [low, high] = [0, segments.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const { family: its, last } = segments[middle]!;
+    if (its < family || (its === family && last < value)) low = middle + 1;
+    else high = middle;
+  }
+  const found = segments[low];
+  return found !== undefined && found.family === family && found.first <= value ? found : undefined;
 }
 
 /** What is left of a range when others are taken out of it. */

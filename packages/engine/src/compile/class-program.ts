@@ -4,7 +4,6 @@
  */
 import type { Block, Direction, Plane, PolicySet, PortMatch, Rule, Stage } from "@bulkhead/model";
 import { afterPass, defaultVerdict, planesOf } from "../decide.ts";
-import { isActive, type DecideOptions } from "../judge-stage.ts";
 import { compareBlocks, compareOrder, decides, STRICTNESS, VERDICT } from "../strictness.ts";
 import { DEFAULT_ALLOW, DEFAULT_DROP, type DecisionTable } from "./decision-table.ts";
 
@@ -46,9 +45,6 @@ export interface ProgramStage {
   readonly afterPass: number;
 }
 
-/** Two rules of blocks of equal order that claim the same ports differently, by their ids. The stricter decides. */
-export type Conflicts = Map<string, { readonly stricter: Rule; readonly laxer: Rule }>;
-
 export interface Program {
   readonly direction: Direction;
   readonly planes: readonly {
@@ -57,26 +53,23 @@ export interface Program {
   }[];
   /** In the order in which they claim ports: position is rank. */
   readonly rules: readonly ProgramRule[];
-  /** Filled while painting. */
-  readonly conflicts: Conflicts;
 }
 
 export interface ProgramInput {
+  /** With nothing in it but what is active. */
   readonly set: PolicySet;
   readonly direction: Direction;
-  /** The blocks that select the class in this direction, of all stages; all of them active. */
+  /** The blocks that select the class in this direction, of all stages. */
   readonly blocks: readonly Block[];
   /** The class's own named ports. */
   readonly resolve: (name: string, protocol: number) => readonly number[];
-  readonly options: DecideOptions;
   readonly decisions: DecisionTable;
-  readonly conflicts: Conflicts;
 }
 
 export function classProgram(input: ProgramInput): Program {
   const rules: ProgramRule[] = [];
   const planes = planesOf(input.set).map((plane) => planeProgram(input, plane, rules));
-  return { direction: input.direction, planes, rules, conflicts: input.conflicts };
+  return { direction: input.direction, planes, rules };
 }
 
 function planeProgram(
@@ -132,7 +125,7 @@ function stageRules(input: ProgramInput, blocks: readonly Block[]): ProgramRule[
     if (previous === undefined || compareOrder(previous.order, block.order) !== 0) group++;
     for (const rule of block.rules) {
       const { action } = rule;
-      if (!decides(action) || !isActive(rule, input.options)) continue;
+      if (!decides(action)) continue;
       const decision = action === "pass" ? PASS : input.decisions.number(VERDICT[action], rule.id);
       found.push({
         rule,

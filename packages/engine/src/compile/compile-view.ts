@@ -1,11 +1,12 @@
 /**
- * All classes of one view (live or shadow), found by asking which blocks select which identity, and compiled on demand.
+ * All classes of one view (live, shadow, or a rollout's), found by asking which blocks select which identity. A class that
+ * says what one of the compilation before said is that one, with every row that was found for it.
  */
-import type { Block, ClassId, Direction, PolicySet, Workload } from "@bulkhead/model";
-import { isActive, type View } from "../judge-stage.ts";
-import { classProgram, type ProgramInput } from "./class-program.ts";
+import type { Block, ClassId, Direction } from "@bulkhead/model";
+import { classProgram, type Program } from "./class-program.ts";
 import { ClassMap, type ClassContext } from "./class-map.ts";
-import type { IdentityNumber } from "./identity-table.ts";
+import type { Identity } from "./identity-table.ts";
+import type { ActiveBlock, ViewReading } from "./policy-reading.ts";
 
 export interface CompiledClass {
   readonly direction: Direction;
@@ -17,103 +18,138 @@ export interface CompiledClass {
 
 export interface ViewCompiler {
   /**
-   * Null: nothing asks about these workloads in this direction, and the default allows. Several workloads claim one
-   * address: what any of them would be denied is denied.
+   * Null: nothing asks about them in this direction, and the default allows. Several own one address: what any of them
+   * would be denied is denied. Asked again with the same list, it gives the same answer without a search.
    */
-  classOf(owners: readonly Workload[], direction: Direction): CompiledClass | null;
+  classOf(owners: readonly Identity[], direction: Direction): CompiledClass | null;
+}
+
+/** Classes by everything that they say. */
+export class ClassShelf {
+  readonly #classes = new Map<string, CompiledClass>();
+  readonly #before: ReadonlyMap<string, CompiledClass>;
+
+  constructor(before?: ClassShelf) {
+    this.#before = before === undefined ? new Map() : before.#classes;
+  }
+
+  take(content: string, make: () => CompiledClass): CompiledClass {
+    let found = this.#classes.get(content) ?? this.#before.get(content);
+    found ??= make();
+    this.#classes.set(content, found);
+    return found;
+  }
+}
+
+/** The policy of one identity, not yet of an address. */
+interface Part {
+  readonly key: string;
+  /** The key, and the versions of what the blocks say. */
+  readonly content: string;
+  readonly blocks: readonly Block[];
+  readonly program: Program;
 }
 
 export function createViewCompiler(
-  set: PolicySet,
-  view: View,
+  { set, blocks: byDirection }: ViewReading,
   context: ClassContext,
+  shelf: ClassShelf,
 ): ViewCompiler {
-  const { identities, now, decisions, conflicts } = context;
-  const options = { now, view };
+  const { peers, decisions } = context;
   const candidates = (direction: Direction) =>
-    set.stages
-      .flatMap((stage) => stage.blocks)
-      .filter((block) => block.direction === direction && isActive(block, options))
-      .map((block) => ({
-        block,
-        hits: identities.hits(block.subject),
-        names: direction === "ingress" ? portNames(block) : [],
-      }));
-  const byDirection = { egress: candidates("egress"), ingress: candidates("ingress") };
-  const classes = new Map<string, CompiledClass>();
+    byDirection[direction].map(({ block, version }) => ({
+      block,
+      version,
+      subject: peers.intern(block.subject),
+      names: direction === "ingress" ? portNames(block) : [],
+    }));
+  const candidatesOf = { egress: candidates("egress"), ingress: candidates("ingress") };
+  const partsByContent = new Map<string, Part>();
   const ofIdentity = {
-    egress: new Map<IdentityNumber, CompiledClass | null>(),
-    ingress: new Map<IdentityNumber, CompiledClass | null>(),
+    egress: new Map<Identity, Part | null>(),
+    ingress: new Map<Identity, Part | null>(),
   };
+  const silent = (direction: Direction) =>
+    classProgram({ set, direction, blocks: [], resolve: () => [], decisions });
 
-  const program = (of: Pick<ProgramInput, "direction" | "blocks" | "resolve">) =>
-    classProgram({ set, options, decisions, conflicts, ...of });
-
-  const find = (identity: IdentityNumber, direction: Direction): CompiledClass | null => {
-    const selected = byDirection[direction].filter(({ hits }) => hits[identity] === 1);
+  const findPart = (identity: Identity, direction: Direction): Part | null => {
+    const selected = candidatesOf[direction].filter(({ subject }) => identity.hit(subject));
     if (selected.length === 0 && set.profile.default === "allow") return null;
     const names = [...new Set(selected.flatMap((candidate) => candidate.names))].toSorted();
-    const resolved = names.map((name) => resolveAll(identities, identity, name));
-    const key = JSON.stringify([
-      direction,
-      selected.map(({ block }) => block.id).toSorted(),
-      names.map((name, i) => [name, resolved[i]]),
-    ]);
-    let found = classes.get(key);
-    if (found === undefined) {
+    const resolved = names.map((name) => [name, resolveAll(identity, name)]);
+    const versions = selected.map(({ version }) => version);
+    const content = JSON.stringify([direction, versions, resolved]);
+    let part = partsByContent.get(content);
+    if (part === undefined) {
       const blocks = selected.map(({ block }) => block);
-      const resolve = (name: string, protocol: number) =>
-        identities.resolve(identity, name, protocol);
-      const map = new ClassMap([program({ direction, blocks, resolve })], context);
-      found = { direction, key, blocks, map };
-      classes.set(key, found);
+      const ids = blocks.map(({ id }) => id).toSorted();
+      const resolve = (name: string, protocol: number) => identity.resolve(name, protocol);
+      part = {
+        key: JSON.stringify([direction, ids, resolved]),
+        content,
+        blocks,
+        program: classProgram({ set, direction, blocks, resolve, decisions }),
+      };
+      partsByContent.set(content, part);
     }
-    return found;
+    return part;
   };
 
-  const classOfOne = (workload: Workload, direction: Direction): CompiledClass | null => {
-    const identity = identities.of(workload);
-    let found = ofIdentity[direction].get(identity);
-    if (found === undefined) {
-      found = find(identity, direction);
-      ofIdentity[direction].set(identity, found);
-    }
-    return found;
+  const partOf = (identity: Identity, direction: Direction): Part | null => {
+    const parts = ofIdentity[direction];
+    let part = parts.get(identity);
+    if (part === undefined) parts.set(identity, (part = findPart(identity, direction)));
+    return part;
   };
 
+  const find = (owners: readonly Identity[], direction: Direction): CompiledClass | null => {
+    const parts = owners.map((owner) => partOf(owner, direction));
+    const [first = null, ...others] = parts;
+    if (others.every((part) => part === first)) {
+      if (first === null) return null;
+      const { key, content, blocks, program } = first;
+      return shelf.take(content, () => ({
+        direction,
+        key,
+        blocks,
+        map: new ClassMap([program], context),
+      }));
+    }
+    const content = JSON.stringify([direction, parts.map((part) => part?.content ?? null)]);
+    return shelf.take(content, () => ({
+      direction,
+      key: JSON.stringify([direction, parts.map((part) => part?.key ?? null)]),
+      blocks: [...new Set(parts.flatMap((part) => part?.blocks ?? []))],
+      map: new ClassMap(
+        parts.map((part) => part?.program ?? silent(direction)),
+        context,
+      ),
+    }));
+  };
+
+  const known = {
+    egress: new Map<readonly Identity[], CompiledClass | null>(),
+    ingress: new Map<readonly Identity[], CompiledClass | null>(),
+  };
   return {
     classOf(owners, direction) {
-      const parts = owners.map((owner) => classOfOne(owner, direction));
-      const [first = null, ...others] = parts;
-      if (others.every((part) => part === first)) return first;
-      const key = JSON.stringify([direction, parts.map((part) => part?.key ?? null)]);
-      let found = classes.get(key);
-      if (found === undefined) {
-        const silent = program({ direction, blocks: [], resolve: () => [] });
-        const programs = parts.flatMap((part) => part?.map.programs ?? [silent]);
-        const blocks = [...new Set(parts.flatMap((part) => part?.blocks ?? []))];
-        found = { direction, key, blocks, map: new ClassMap(programs, context) };
-        classes.set(key, found);
-      }
+      let found = known[direction].get(owners);
+      if (found === undefined) known[direction].set(owners, (found = find(owners, direction)));
       return found;
     },
   };
 }
 
-function portNames({ rules }: Block): string[] {
+function portNames({ rules }: ActiveBlock["block"]): string[] {
   return rules.flatMap(({ ports }) =>
     ports.flatMap((port) => (port.kind === "named" ? [`${port.protocol}/${port.name}`] : [])),
   );
 }
 
-function resolveAll(
-  identities: ClassContext["identities"],
-  identity: IdentityNumber,
-  protocolAndName: string,
-): number[] {
+function resolveAll(identity: Identity, protocolAndName: string): number[] {
   const slash = protocolAndName.indexOf("/");
-  return identities
-    .resolve(identity, protocolAndName.slice(slash + 1), Number(protocolAndName.slice(0, slash)))
+  return identity
+    .resolve(protocolAndName.slice(slash + 1), Number(protocolAndName.slice(0, slash)))
     .toSorted((a, b) => a - b);
 }
 
@@ -127,7 +163,7 @@ export function isTouchedByStaging({ blocks }: CompiledClass): boolean {
   );
 }
 
-/** Class ids are hashes of these. The view is part of it: the same blocks may hold staged rules. */
-export function classIdKey(view: View, { key }: CompiledClass): ClassId {
-  return `${view} ${key}`;
+/** Class ids are hashes of these. The set of maps is part of it: the same blocks may hold staged rules. */
+export function classIdKey(slot: string, { key }: CompiledClass): ClassId {
+  return `${slot} ${key}`;
 }

@@ -1,11 +1,7 @@
 /**
- * Policy set and inventory in, everything one machine's datapath must hold out. Precedence ends here: what comes out
- * is disjoint and free of order, and `lookup` in it must agree with `decide` for every flow of a local workload.
- *
- *    policy set ──► blocks per identity ──► classes ──► programs ─┐
- *    inventory  ──► identities, prefixes ─► atoms ────────────────┴─► paint ──► rows, overlay
- *                                                                                │
- *                   endpoints ──► subjects ──► live maps, shadow maps ◄──────────┘
+ * What a compilation tells: the policy of one machine, with endpoints and modes around the maps, cookies by name, what is
+ * wrong, how large it is. Precedence has ended before: what is here is disjoint and free of order, and `lookup` in it must
+ * agree with `decide` for every flow of a local workload.
  */
 import {
   createDiagnostic,
@@ -16,21 +12,19 @@ import {
   type Diagnostic,
   type Endpoint,
   type HostPolicy,
-  type Inventory,
   type MapSet,
   type Mode,
   type PolicySet,
+  type Rule,
   type Workload,
   type WorkloadId,
 } from "@bulkhead/model";
-import { indexInventory, type InventoryIndex } from "../inventory-index.ts";
+import type { InventoryIndex } from "../inventory-index.ts";
 import { modeOf } from "../mode.ts";
-import type { Conflicts } from "./class-program.ts";
-import { createMapSets } from "./map-sets.ts";
-import { assignCookies, DecisionTable } from "./decision-table.ts";
-import { IdentityTable } from "./identity-table.ts";
-import { RowTable } from "./row-table.ts";
-import { createViewCompiler } from "./compile-view.ts";
+import type { Identity, IdentityTable } from "./identity-table.ts";
+import type { MapSets } from "./map-sets.ts";
+import type { Conflict } from "./paint.ts";
+import type { PolicyReading } from "./policy-reading.ts";
 import { compare } from "../order.ts";
 
 export interface CompileOptions {
@@ -67,43 +61,23 @@ export interface CompileResult {
   readonly nextChangeAt: number | null;
 }
 
-export function compile(
-  set: PolicySet,
-  inventory: Inventory,
-  options: CompileOptions,
-): CompileResult {
-  return compileIndexed(set, indexInventory(inventory), options);
+export interface Compiled {
+  readonly reading: PolicyReading;
+  readonly identities: IdentityTable;
+  readonly modeOf: ModeOf;
+  readonly sets: MapSets;
 }
 
-/** As `compile`, for a caller that has the index already. */
-export function compileIndexed(
+export function compileResult(
   set: PolicySet,
   index: InventoryIndex,
-  { now, revision, endpoints, ports = [] }: CompileOptions,
+  { revision, endpoints, ports = [] }: CompileOptions,
+  { reading, identities, modeOf: find, sets }: Compiled,
 ): CompileResult {
-  const cookieOf = assignCookies(set);
-  const decisions = new DecisionTable(cookieOf);
-  const rowTable = new RowTable(decisions);
-  const identities = new IdentityTable(set, index);
-  const conflicts: Conflicts = new Map();
-  const context = { index, identities, now, decisions, rows: rowTable, conflicts };
-  const views = {
-    live: createViewCompiler(set, "live", context),
-    shadow: createViewCompiler(set, "shadow", context),
-    settled: set.canary && createViewCompiler(set, "settled", context),
-  };
-  const modes = modesOf(set, index, identities, now, false);
+  const { live, shadow, settled, rows } = sets;
+  const modes = modesOf(index, identities, find, false);
   // What cuts whatever the flow, such as guards against spoofing, waits until the whole rollout is settled.
-  const confined = set.canary === undefined ? modes : modesOf(set, index, identities, now, true);
-  const { live, shadow, settled, rows } = createMapSets({
-    set,
-    index,
-    views,
-    decisions,
-    rowTable,
-    local: localWorkloads(index, endpoints),
-  });
-
+  const confined = set.canary === undefined ? modes : modesOf(index, identities, find, true);
   return {
     policy: {
       revision,
@@ -114,7 +88,7 @@ export function compileIndexed(
           ifindex,
           mac,
           addresses: sortIps(addresses),
-          mode: modes[workload] ?? "observe",
+          mode: confined[workload] ?? "observe",
         }))
         .toSorted((a, b) => compare(a.workload, b.workload) || compare(a.interface, b.interface)),
       ports: ports.toSorted((a, b) => compare(a.interface, b.interface)),
@@ -125,58 +99,45 @@ export function compileIndexed(
       live,
       shadow,
       rows,
+      ...(set.canary && settled && { canary: { ...set.canary, settled } }),
       profile: { nodeExempt: set.profile.nodeExempt, hairpinExempt: set.profile.hairpinExempt },
     },
-    cookies: [...cookieOf]
-      .map(([rule, cookie]): CookieName => ({ cookie, rule }))
-      .toSorted((a, b) => compare(a.cookie, b.cookie)),
+    cookies: reading.cookieNames,
     modes,
-    diagnostics: [
-      ...diagnose(index, endpoints),
-      ...diagnoseMachine(set.profile, index, endpoints),
-      ...diagnoseConflicts(conflicts),
-    ],
+    diagnostics: [...diagnose(index, endpoints), ...diagnoseConflicts(sets.conflicts, set)],
     capacity: capacityOf(settled ? [live, shadow, settled] : [live, shadow], rows),
-    nextChangeAt: nextChange(set, now),
+    nextChangeAt: reading.nextChangeAt,
   };
 }
 
+/** `settled`: what holds for the flows that take no part in a rollout counts; else what holds for any. */
+export type ModeOf = (identity: Identity, workload: Workload, settled: boolean) => Mode;
+
 /** Workloads of one identity are selected by the same blocks, so they are in one mode. */
+export function modesBy({ set, from }: PolicyReading): ModeOf {
+  const known = { settled: new Map<Identity, Mode>(), any: new Map<Identity, Mode>() };
+  return (identity, workload, settled) => {
+    const modes = known[settled ? "settled" : "any"];
+    let mode = modes.get(identity);
+    if (mode === undefined) {
+      modes.set(identity, (mode = modeOf(workload, set, identity, from, settled)));
+    }
+    return mode;
+  };
+}
+
 function modesOf(
-  set: PolicySet,
   index: InventoryIndex,
   identities: IdentityTable,
-  now: number,
+  find: ModeOf,
   settled: boolean,
 ): Record<WorkloadId, Mode> {
-  const ofIdentity = new Map<number, Mode>();
   const modes: Record<WorkloadId, Mode> = {};
-  for (const workload of index.inventory.workloads) {
-    modes[workload.id] = "observe";
-  }
+  for (const { id } of index.inventory.workloads) modes[id] = "observe";
   for (const workload of index.workloads.values()) {
-    const identity = identities.of(workload);
-    const mode = ofIdentity.get(identity) ?? modeOf(workload, set, index, now, settled);
-    ofIdentity.set(identity, mode);
-    modes[workload.id] = mode;
+    modes[workload.id] = find(identities.of(workload), workload, settled);
   }
   return modes;
-}
-
-function localWorkloads(index: InventoryIndex, endpoints: readonly Endpoint[]): Workload[] {
-  return [...new Set(endpoints.map(({ workload }) => workload))].flatMap(
-    (id) => index.workloads.get(id) ?? [],
-  );
-}
-
-function nextChange(set: PolicySet, now: number): number | null {
-  const next = set.stages
-    .flatMap((stage) => stage.blocks)
-    .flatMap((block) => [block, ...block.rules])
-    .reduce((soonest, { expiresAt = Infinity }) => {
-      return expiresAt > now && expiresAt < soonest ? expiresAt : soonest;
-    }, Infinity);
-  return next === Infinity ? null : next;
 }
 
 function diagnose(index: InventoryIndex, endpoints: readonly Endpoint[]): Diagnostic[] {
@@ -201,16 +162,23 @@ function diagnose(index: InventoryIndex, endpoints: readonly Endpoint[]): Diagno
   return [...unknown, ...contested];
 }
 
-function diagnoseConflicts(conflicts: Conflicts): Diagnostic[] {
-  return [...conflicts.values()]
-    .map(({ stricter, laxer }) =>
-      createDiagnostic(
+/** By the ids of rules, each pair once. */
+function diagnoseConflicts(conflicts: readonly Conflict[], set: PolicySet): Diagnostic[] {
+  if (conflicts.length === 0) return [];
+  const rules = new Map<string, Rule>();
+  for (const { blocks } of set.stages) {
+    for (const block of blocks) for (const rule of block.rules) rules.set(rule.id, rule);
+  }
+  return [...new Map(conflicts.map((one) => [`${one.stricter} ${one.laxer}`, one])).values()]
+    .map(({ stricter, laxer }) => {
+      const { source, action } = rules.get(stricter)!;
+      return createDiagnostic(
         "BH0603",
-        stricter.source,
-        `\`${stricter.id}\` and \`${laxer.id}\` have the same priority and disagree`,
-        `\`${stricter.action}\` is taken, being the stricter; to have it otherwise, give them different priorities`,
-      ),
-    )
+        source,
+        `\`${stricter}\` and \`${laxer}\` have the same priority and disagree`,
+        `\`${action}\` is taken, being the stricter; to have it otherwise, give them different priorities`,
+      );
+    })
     .toSorted((a, b) => compare(a.message, b.message));
 }
 

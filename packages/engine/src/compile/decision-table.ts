@@ -16,11 +16,27 @@ export class DecisionTable {
     { verdict: "drop", cookie: DEFAULT_COOKIE },
   ];
   readonly #numbers = new Map<string, number>();
-  readonly #cookies: ReadonlyMap<string, Cookie>;
+  /** By number, from 2: the rule or block. */
+  readonly #determinants: string[] = [];
+  #cookies: ReadonlyMap<string, Cookie>;
 
   /** `cookies` by rule or block id. */
   constructor(cookies: ReadonlyMap<string, Cookie>) {
     this.#cookies = cookies;
+  }
+
+  /** False, and nothing is changed, where a decision names its rule or block by another cookie than these. */
+  adopt(cookies: ReadonlyMap<string, Cookie>): boolean {
+    const same = this.#determinants.every((determinant, i) => {
+      const cookie = cookies.get(determinant);
+      return cookie === undefined || cookie === this.#decisions[i + 2]!.cookie;
+    });
+    if (same) this.#cookies = cookies;
+    return same;
+  }
+
+  get size(): number {
+    return this.#decisions.length;
   }
 
   /** The decision that the rule or block `determinant` gives. */
@@ -31,6 +47,7 @@ export class DecisionTable {
       number = this.#decisions.length;
       this.#decisions.push({ verdict, cookie: this.#cookies.get(determinant)! });
       this.#numbers.set(key, number);
+      this.#determinants.push(determinant);
     }
     return number;
   }

@@ -1,17 +1,24 @@
 /**
  * From a compiled class to the look-ups that a datapath holds: exact entries only where the ranges would say something
- * else, ranges only where the default would, and the pieces of an overlay over disjoint stretches of addresses.
+ * else, ranges only where the default would, and the pieces of an overlay over disjoint stretches of addresses. What was
+ * emitted before is taken on: only addresses that moved between atoms of different rows are touched.
  */
 import { wholeRange, type IpFamily } from "@bulkhead/model";
-import type { Place } from "../inventory-index.ts";
-import { walkTogether, type ClassMap, type WorldSegment } from "./class-map.ts";
+import { byAddress, type Place } from "../inventory-index.ts";
+import type { Atom, AtomTable, Moves } from "./atom-table.ts";
+import type { ClassMap, WorldSegment } from "./class-map.ts";
 import type { Piece, TimedRow } from "./timed-row.ts";
+
+/** Rows here are numbers in the row table. */
+export interface ExactEntry {
+  readonly place: Pick<Place, "address" | "family" | "value">;
+  readonly row: number;
+}
 
 export interface EmittedRange {
   readonly family: IpFamily;
   readonly first: bigint;
   readonly last: bigint;
-  /** Number in the row table. */
   readonly row: number;
 }
 
@@ -22,52 +29,117 @@ export interface EmittedOverlay {
   readonly pieces: readonly Piece[];
 }
 
+/** What changes nothing leaves it the same object. */
 export interface EmittedMap {
-  /** Position in `index.known`, row. */
-  readonly exact: readonly (readonly [number, number])[];
+  /** Sorted by address. */
+  readonly exact: readonly ExactEntry[];
   readonly ranges: readonly EmittedRange[];
   readonly defaultRow: number;
   readonly overlay: readonly EmittedOverlay[];
+  /** Each row once. */
+  readonly rows: readonly number[];
 }
 
-/** `skip`: known addresses that are never looked up in this class. */
+/** Known addresses that are never looked up in this class. */
+type Skip = (atom: Atom) => boolean;
+
+/** `moves`: since `before` was emitted. */
 export function emitMap(
   map: ClassMap,
-  known: readonly Place[],
-  skip: (place: Place) => boolean,
+  atoms: AtomTable,
+  skip: Skip,
+  before?: { readonly emitted: EmittedMap; readonly moves: Moves },
 ): EmittedMap {
-  const defaultRow = map.elsewhere.base;
+  if (before === undefined) {
+    const moves = atoms.whole();
+    return withRows({
+      exact: patch([], moves, (atom) => entryOf(map, atom, skip)),
+      ranges: worldRanges(map),
+      defaultRow: map.elsewhere.base,
+      overlay: isTimed(map, moves) ? emitOverlay(map, atoms, skip) : [],
+    });
+  }
+  const { emitted, moves } = before;
+  const exact = patch(emitted.exact, moves, (atom) => entryOf(map, atom, skip));
+  const overlay = movesUnderOverlay(map, moves) ? emitOverlay(map, atoms, skip) : emitted.overlay;
+  const same = exact === emitted.exact && overlay === emitted.overlay;
+  return same ? emitted : withRows({ ...emitted, exact, overlay });
+}
+
+function withRows(map: Omit<EmittedMap, "rows">): EmittedMap {
+  const rows = new Set([map.defaultRow]);
+  for (const { row } of map.ranges) rows.add(row);
+  for (const { row } of map.exact) rows.add(row);
+  return { ...map, rows: [...rows] };
+}
+
+/** The row of the atom's exact entries; undefined: they need none. */
+function entryOf(map: ClassMap, atom: Atom, skip: Skip): number | undefined {
+  if (skip(atom)) return undefined;
+  const { base } = map.rowOf(atom);
+  return base === map.beneath(atom).base ? undefined : base;
+}
+
+/** The entries after these moves. */
+function patch(
+  exact: readonly ExactEntry[],
+  { places, groups }: Moves,
+  entry: (atom: Atom) => number | undefined,
+): readonly ExactEntry[] {
+  const changed: number[] = [];
+  const rows: (number | undefined)[] = [];
+  for (const { before, after, members } of groups) {
+    const [was, is] = [before && entry(before), after && entry(after)];
+    if (was === is) continue;
+    for (const position of members) {
+      changed.push(position);
+      rows[position] = is;
+    }
+  }
+  if (changed.length === 0) return exact;
+  const patched: ExactEntry[] = [];
+  let at = 0;
+  for (const position of Int32Array.from(changed).toSorted()) {
+    const place = places[position]!;
+    const row = rows[position];
+    while (at < exact.length && byAddress(exact[at]!.place, place) < 0) patched.push(exact[at++]!);
+    if (exact[at]?.place.address === place.address) at++;
+    if (row !== undefined) patched.push({ place, row });
+  }
+  for (; at < exact.length; at++) patched.push(exact[at]!);
+  return patched;
+}
+
+function worldRanges(map: ClassMap): EmittedRange[] {
   const ranges: EmittedRange[] = [];
   for (const { family, first, last, row } of map.world) {
     const previous = ranges.at(-1);
-    if (row.base === defaultRow) continue;
+    if (row.base === map.elsewhere.base) continue;
     if (previous?.family === family && previous.last + 1n === first && previous.row === row.base) {
       ranges[ranges.length - 1] = { ...previous, last };
     } else {
       ranges.push({ family, first, last, row: row.base });
     }
   }
-
-  const beneath = new Map<number, number>();
-  if (ranges.length > 0) {
-    walkTogether(known, ranges, (position, range) => beneath.set(position, range.row));
-  }
-  const exact: [number, number][] = [];
-  let timed = map.elsewhere.pieces.length > 0 || map.world.some(({ row }) => row.pieces.length > 0);
-  for (let position = 0; position < known.length; position++) {
-    if (skip(known[position]!)) continue;
-    const row = map.rowOfKnown(position);
-    timed ||= row.pieces.length > 0;
-    if (row.base !== (beneath.get(position) ?? defaultRow)) exact.push([position, row.base]);
-  }
-  return { exact, ranges, defaultRow, overlay: timed ? emitOverlay(map, known, skip) : [] };
+  return ranges;
 }
 
-function emitOverlay(
-  map: ClassMap,
-  known: readonly Place[],
-  skip: (place: Place) => boolean,
-): EmittedOverlay[] {
+function isTimed(map: ClassMap, moves: Moves): boolean {
+  return (
+    map.elsewhere.pieces.length > 0 ||
+    map.world.some(({ row }) => row.pieces.length > 0) ||
+    movesUnderOverlay(map, moves)
+  );
+}
+
+/** Does any move begin or end where something is timed? An address that comes or goes is one of the world before or after. */
+function movesUnderOverlay(map: ClassMap, { groups }: Moves): boolean {
+  const timed = (atom: Atom | undefined) =>
+    atom !== undefined && map.rowOf(atom).pieces.length + map.beneath(atom).pieces.length > 0;
+  return groups.some(({ before, after }) => timed(before) || timed(after));
+}
+
+function emitOverlay(map: ClassMap, { places, atoms }: AtomTable, skip: Skip): EmittedOverlay[] {
   const out: (EmittedOverlay & { readonly single: boolean; readonly key: string })[] = [];
   const add = (
     family: IpFamily,
@@ -92,15 +164,15 @@ function emitOverlay(
     }
   };
 
-  const singles = known.flatMap((place, position) => (skip(place) ? [] : [{ place, position }]));
   let at = 0;
   for (const { family, first, last, row } of worldWhole(map)) {
     let from = first;
-    for (; at < singles.length; at++) {
-      const { place, position } = singles[at]!;
+    for (; at < places.length; at++) {
+      const place = places[at]!;
       if (place.family !== family || place.value > last) break;
+      if (skip(atoms[at]!)) continue;
       add(family, from, place.value - 1n, row, false);
-      add(family, place.value, place.value, map.rowOfKnown(position), true);
+      add(family, place.value, place.value, map.rowOf(atoms[at]!), true);
       from = place.value + 1n;
     }
     add(family, from, last, row, false);

@@ -1,9 +1,11 @@
 /**
- * Addresses that no selector of this policy set can tell apart share an identity: namespace, the labels that selectors
- * look at, and the named ports that rules refer to. Questions of membership are asked once per identity, not per address.
+ * Addresses that no selector of this policy set can tell apart share an identity: namespace and its labels, the labels
+ * that selectors look at, and the named ports that rules refer to. Questions of membership are asked once per identity,
+ * and an identity never changes: whoever is labelled otherwise has another one.
  */
 import type {
   Block,
+  Labels,
   NamedPort,
   Peer,
   PolicySet,
@@ -11,121 +13,171 @@ import type {
   Selector,
   Workload,
 } from "@bulkhead/model";
-import { ownersOf, type InventoryIndex } from "../inventory-index.ts";
+import type { InventoryIndex } from "../inventory-index.ts";
 import { selects } from "../matching.ts";
-
-/** Position in the table; 0 is the host. */
-export type IdentityNumber = number;
-export const HOST_IDENTITY: IdentityNumber = 0;
+import type { Interned } from "./peer-table.ts";
 
 type Subject = Block["subject"];
 /** A peer that asks who owns the address; `cidr` asks where it lies, and is answered by the address sweep. */
 export type OwnerPeer = Exclude<Peer, { kind: "cidr" }>;
 
-export class IdentityTable {
-  /** Identity of each of `index.known`, position by position; of the first owner where several claim it. */
-  readonly ofKnown: Int32Array;
-  /** Identities of all owners of a contested address, by position. */
-  readonly contested = new Map<number, readonly IdentityNumber[]>();
-  readonly #representatives: (Workload | undefined)[] = [undefined];
-  readonly #ofWorkload = new Map<Workload, IdentityNumber>();
-  readonly #names: ReadonlySet<string>;
-  readonly #index: InventoryIndex;
-  readonly #hits = new Map<string, Uint8Array>();
-  readonly #hitsOfObject = new WeakMap<object, Uint8Array>();
+export class Identity {
+  readonly number: number;
+  /** Somebody who has it; undefined: the host. */
+  readonly workload: Workload | undefined;
+  readonly #namespaceLabels: Labels;
+  readonly #hits: boolean[] = [];
 
-  constructor(set: PolicySet, index: InventoryIndex) {
-    this.#index = index;
-    const { labelKeys, portNames } = vocabulary(set);
-    this.#names = portNames;
-    const numbers = new Map<string, IdentityNumber>();
-    for (const workload of index.workloads.values()) {
-      let key = workload.namespace;
-      for (const name of labelKeys) {
-        key += Object.hasOwn(workload.labels, name) ? `\u0001${workload.labels[name]}` : "\u0002";
-      }
-      for (const port of this.#relevantPorts(workload)) key += `\u0003${portText(port)}`;
-      let number = numbers.get(key);
-      if (number === undefined) {
-        number = this.#representatives.length;
-        this.#representatives.push(workload);
-        numbers.set(key, number);
-      }
-      this.#ofWorkload.set(workload, number);
-    }
-    this.ofKnown = Int32Array.from(index.known, (place) =>
-      place.workload === undefined ? HOST_IDENTITY : this.of(place.workload),
-    );
-    for (const [position, place] of index.known.entries()) {
-      if (place.rivals.length === 0) continue;
-      this.contested.set(
-        position,
-        ownersOf(place).map((workload) => this.of(workload)),
-      );
-    }
+  constructor(number: number, workload: Workload | undefined, namespaceLabels: Labels) {
+    this.number = number;
+    this.workload = workload;
+    this.#namespaceLabels = namespaceLabels;
   }
 
-  of(workload: Workload): IdentityNumber {
-    return this.#ofWorkload.get(workload)!;
+  /** Does the peer or subject hold everybody of this identity? */
+  hit({ number, peer }: Interned<OwnerPeer | Subject>): boolean {
+    return (this.#hits[number] ??= this.#holds(peer));
   }
 
-  /** One byte per identity: 1 where the peer or subject holds it. */
-  hits(peer: OwnerPeer | Subject): Uint8Array {
-    const known = this.#hitsOfObject.get(peer);
-    if (known !== undefined) return known;
-    const key = JSON.stringify(peer);
-    let hits = this.#hits.get(key);
-    if (hits === undefined) {
-      hits = Uint8Array.from(this.#representatives, (workload) =>
-        this.#holds(peer, workload) ? 1 : 0,
-      );
-      this.#hits.set(key, hits);
-    }
-    this.#hitsOfObject.set(peer, hits);
-    return hits;
-  }
-
-  #holds(peer: OwnerPeer | Subject, workload: Workload | undefined): boolean {
+  #holds(peer: OwnerPeer | Subject): boolean {
     switch (peer.kind) {
       case "any":
         return true;
       case "entity":
-        return peer.entity === "host" && workload === undefined;
+        return peer.entity === "host" && this.workload === undefined;
       case "workloads":
       case "all-workloads":
-        return workload !== undefined && selects(peer, workload, this.#index);
+        return this.workload !== undefined && selects(peer, this.workload, this);
     }
   }
 
-  resolve(identity: IdentityNumber, name: string, protocol: ProtocolNumber): number[] {
-    const ports = this.#representatives[identity]?.namedPorts ?? [];
+  /** Of its own namespace; nobody asks an identity about another. */
+  namespaceLabels(): Labels {
+    return this.#namespaceLabels;
+  }
+
+  resolve(name: string, protocol: ProtocolNumber): number[] {
+    const ports = this.workload?.namedPorts ?? [];
     return ports
       .filter((port) => port.name === name && port.protocol === protocol)
       .map(({ port }) => port);
   }
+}
 
-  #relevantPorts(workload: Workload): NamedPort[] {
-    return workload.namedPorts.filter(({ name }) => this.#names.has(name));
+/** What the selectors and named ports of a set look at. */
+export interface Vocabulary {
+  readonly labelKeys: readonly string[];
+  readonly namespaceKeys: readonly string[];
+  readonly portNames: readonly string[];
+}
+
+export class IdentityTable {
+  readonly vocabulary: Vocabulary;
+  readonly host = new Identity(0, undefined, {});
+  readonly #portNames: ReadonlySet<string>;
+  readonly #byText = new Map<string, Identity>();
+  #ofWorkload = new WeakMap<Workload, Identity>();
+  #index: InventoryIndex | undefined;
+  #namespaceTexts = new Map<string, string>();
+
+  constructor(vocabulary: Vocabulary) {
+    this.vocabulary = vocabulary;
+    this.#portNames = new Set(vocabulary.portNames);
   }
+
+  /** From now on workloads are those of this index. True: somebody may have another identity without having changed. */
+  adopt(index: InventoryIndex): boolean {
+    const before = this.#index;
+    this.#index = index;
+    if (before !== undefined && sameNamespaces(before, index)) return false;
+    this.#ofWorkload = new WeakMap();
+    this.#namespaceTexts = new Map();
+    return true;
+  }
+
+  of(workload: Workload): Identity {
+    let identity = this.#ofWorkload.get(workload);
+    if (identity === undefined) {
+      const text = this.#text(workload);
+      identity = this.#byText.get(text);
+      if (identity === undefined) {
+        const labels = this.#labelsOf(workload.namespace);
+        identity = new Identity(this.#byText.size + 1, workload, labels);
+        this.#byText.set(text, identity);
+      }
+      this.#ofWorkload.set(workload, identity);
+    }
+    return identity;
+  }
+
+  get size(): number {
+    return this.#byText.size;
+  }
+
+  #labelsOf(namespace: string): Labels {
+    return this.#index!.namespaceLabels(namespace);
+  }
+
+  #text({ namespace, labels, namedPorts }: Workload): string {
+    let text = this.#namespaceText(namespace);
+    for (const key of this.vocabulary.labelKeys) text += labelText(labels, key);
+    for (const port of namedPorts) if (this.#portNames.has(port.name)) text += portText(port);
+    return text;
+  }
+
+  #namespaceText(namespace: string): string {
+    let text = this.#namespaceTexts.get(namespace);
+    if (text === undefined) {
+      const labels = this.#labelsOf(namespace);
+      const values = this.vocabulary.namespaceKeys.map((key) => labelText(labels, key));
+      text = [measured(namespace), ...values].join("");
+      this.#namespaceTexts.set(namespace, text);
+    }
+    return text;
+  }
+}
+
+/** A value carries its length, so that no label can pretend to be two. */
+function labelText(labels: Labels, key: string): string {
+  return Object.hasOwn(labels, key) ? measured(labels[key]!) : "-";
+}
+
+function measured(value: string): string {
+  return `${value.length}:${value}`;
 }
 
 function portText({ name, protocol, port }: NamedPort): string {
-  return `${name}/${protocol}/${port}`;
+  return `${measured(name)}/${protocol}/${port};`;
 }
 
-/** The label keys and port names that the set mentions. */
-function vocabulary(set: PolicySet): { labelKeys: string[]; portNames: Set<string> } {
+function sameNamespaces(a: InventoryIndex, b: InventoryIndex): boolean {
+  const [before, after] = [a.inventory.namespaces, b.inventory.namespaces];
+  return before === after || JSON.stringify(before) === JSON.stringify(after);
+}
+
+export function vocabularyOf(set: PolicySet): Vocabulary {
   const labelKeys = new Set<string>();
+  const namespaceKeys = new Set<string>();
   const portNames = new Set<string>();
-  const addKeys = ({ requirements }: Selector) => {
-    for (const { key } of requirements) labelKeys.add(key);
+  const addKeys = (keys: Set<string>, { requirements }: Selector) => {
+    for (const { key } of requirements) keys.add(key);
+  };
+  const addPeer = (peer: Peer | Subject) => {
+    if (peer.kind !== "workloads") return;
+    addKeys(labelKeys, peer.selector);
+    if (peer.namespaces.kind === "selected") addKeys(namespaceKeys, peer.namespaces.selector);
   };
   for (const { subject, rules } of set.stages.flatMap((stage) => stage.blocks)) {
-    if (subject.kind === "workloads") addKeys(subject.selector);
+    addPeer(subject);
     for (const { peers, ports } of rules) {
-      for (const peer of peers) if (peer.kind === "workloads") addKeys(peer.selector);
+      for (const peer of peers) addPeer(peer);
       for (const port of ports) if (port.kind === "named") portNames.add(port.name);
     }
   }
-  return { labelKeys: [...labelKeys].toSorted(), portNames };
+  const sorted = (names: ReadonlySet<string>) => [...names].toSorted();
+  return {
+    labelKeys: sorted(labelKeys),
+    namespaceKeys: sorted(namespaceKeys),
+    portNames: sorted(portNames),
+  };
 }

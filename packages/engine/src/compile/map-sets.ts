@@ -1,6 +1,6 @@
 /**
- * Live and shadow maps of the local workloads, with every number replaced by its name. The shadow set has entries only
- * for subjects to whom it says something else than the live one.
+ * The maps of the local workloads in every view, with every number replaced by its name. The shadow set has entries only
+ * for subjects to whom it says something else than the live one. What is as it was before is the same object as before.
  */
 import {
   formatIp,
@@ -13,10 +13,8 @@ import {
   type PolicySet,
   type Row,
   type RowId,
-  type Workload,
 } from "@bulkhead/model";
-import { byAddress, ownersOf, type InventoryIndex, type Place } from "../inventory-index.ts";
-import type { View } from "../judge-stage.ts";
+import type { Atom, AtomTable, Moves } from "./atom-table.ts";
 import {
   classIdKey,
   isTouchedByStaging,
@@ -25,110 +23,162 @@ import {
 } from "./compile-view.ts";
 import { DEFAULT_ALLOW, type DecisionTable } from "./decision-table.ts";
 import { emitMap, type EmittedMap } from "./emit-map.ts";
+import type { Conflict } from "./paint.ts";
 import type { RowTable } from "./row-table.ts";
+import { isSame, share } from "./same.ts";
 import { assignIds } from "./stable-id.ts";
 import { compare } from "../order.ts";
 
-export interface MapSetsInput {
-  readonly set: PolicySet;
-  readonly index: InventoryIndex;
-  readonly views: Readonly<Record<"live" | "shadow", ViewCompiler>> & {
-    /** Only while a rollout is under way. */
-    readonly settled: ViewCompiler | undefined;
-  };
-  readonly decisions: DecisionTable;
-  readonly rowTable: RowTable;
-  readonly local: readonly Workload[];
+export interface Views {
+  readonly live: ViewCompiler;
+  readonly shadow: ViewCompiler;
+  /** Only while a rollout is under way. */
+  readonly settled: ViewCompiler | undefined;
 }
 
-const DIRECTIONS = ["egress", "ingress"] as const;
-
-/** Which local addresses a view judges by which class. */
-type Subjects = Record<Direction, { readonly place: Place; readonly judge: CompiledClass }[]>;
+export interface MapSetsInput {
+  readonly set: PolicySet;
+  readonly views: Views;
+  readonly atoms: AtomTable;
+  /** Since the map sets before were made. */
+  readonly moves: Moves;
+  readonly decisions: DecisionTable;
+  readonly rowTable: RowTable;
+  /** Every address that a local workload claims. */
+  readonly local: ReadonlySet<IpAddress>;
+}
 
 export interface MapSets {
   readonly live: MapSet;
   readonly shadow: MapSet;
   readonly settled: MapSet | undefined;
-  readonly rows: Row[];
+  readonly rows: readonly Row[];
+  /** In the rows of all classes that judge somebody. */
+  readonly conflicts: readonly Conflict[];
+  /** For the next time. */
+  readonly emitted: ReadonlyMap<CompiledClass, EmittedMap>;
+  readonly written: ReadonlyMap<ClassId, Written>;
+  readonly rowIds: ReadonlyMap<number, RowId>;
 }
 
-export function createMapSets(input: MapSetsInput): MapSets {
-  const { set, index, views, decisions, rowTable, local } = input;
+/** A class in the words of the datapath, and what was emitted then. */
+interface Written {
+  readonly emitted: EmittedMap;
+  readonly map: PolicyMap;
+  readonly overlay: readonly OverlayEntry[];
+}
+
+const DIRECTIONS = ["egress", "ingress"] as const;
+/** The sets of maps that a datapath holds. */
+export type Slot = "live" | "shadow" | "settled";
+
+const SLOTS: readonly Slot[] = ["live", "shadow", "settled"];
+
+/** Which local addresses a view judges by which class, in the order of addresses. */
+type Subjects = Record<Direction, { readonly address: IpAddress; readonly judge: CompiledClass }[]>;
+
+export function createMapSets(input: MapSetsInput, before?: MapSets): MapSets {
+  const { set, atoms, moves, decisions, rowTable } = input;
   const emitted = new Map<CompiledClass, EmittedMap>();
+  const skips = (judge: CompiledClass) => (atom: Atom) =>
+    set.profile.nodeExempt && judge.direction === "ingress" && atom.isHost;
   const emit = (judge: CompiledClass): EmittedMap => {
     let map = emitted.get(judge);
     if (map === undefined) {
-      const exempt = set.profile.nodeExempt && judge.direction === "ingress";
-      map = emitMap(judge.map, index.known, (place) => exempt && place.kind === "host");
+      const last = before?.emitted.get(judge);
+      map = emitMap(judge.map, atoms, skips(judge), last && { emitted: last, moves });
       emitted.set(judge, map);
     }
     return map;
   };
-  const differs = shadowDiffers(emit, rowTable, decisions);
+  const subjects = findSubjects(input, shadowDiffers(emit, rowTable, decisions));
+  const judges = (slot: Slot) =>
+    new Set(DIRECTIONS.flatMap((way) => subjects[slot][way].map(({ judge }) => judge)));
+  const used = { live: judges("live"), shadow: judges("shadow"), settled: judges("settled") };
+  const classIds = assignIds(
+    SLOTS.flatMap((slot) => [...used[slot]].map((judge) => classIdKey(slot, judge))),
+    16,
+  );
+  const rowNumbers = new Set<number>();
+  for (const judge of SLOTS.flatMap((slot) => [...used[slot]])) {
+    for (const row of emit(judge).rows) rowNumbers.add(row);
+  }
+  const { ids: rowIds, rows } = rowTable.name(rowNumbers);
+  const renamed = before?.rowIds.entries().some(([row, id]) => (rowIds.get(row) ?? id) !== id);
 
-  const subjects: Record<View, Subjects> = {
+  const written = new Map<ClassId, Written>();
+  const write = ({ direction }: CompiledClass, id: ClassId, map: EmittedMap): Written => {
+    const last = before?.written.get(id);
+    if (last?.emitted === map && !renamed) return last;
+    return {
+      emitted: map,
+      map: share(last?.map, policyMap(direction, id, map, rowIds)),
+      overlay: share(last?.overlay, overlayEntries(direction, id, map, decisions)),
+    };
+  };
+  const mapSet = (slot: Slot, last: MapSet | undefined): MapSet => {
+    const idOf = (judge: CompiledClass) => classIds.get(classIdKey(slot, judge))!;
+    const classes = [...used[slot]]
+      .map((judge) => ({ judge, id: idOf(judge) }))
+      .toSorted((a, b) => compare(a.judge.direction, b.judge.direction) || compare(a.id, b.id))
+      .map(({ judge, id }) => {
+        const found = write(judge, id, emit(judge));
+        written.set(id, found);
+        return found;
+      });
+    const table = (direction: Direction) =>
+      share(last?.subjects[direction], subjectTable(subjects[slot][direction], idOf));
+    return share(last, {
+      subjects: { egress: table("egress"), ingress: table("ingress") },
+      maps: classes.map(({ map }) => map),
+      overlay: classes.flatMap(({ overlay }) => overlay),
+    });
+  };
+  return {
+    live: mapSet("live", before?.live),
+    shadow: mapSet("shadow", before?.shadow),
+    settled: input.views.settled && mapSet("settled", before?.settled),
+    rows,
+    conflicts: [...emitted.keys()].flatMap((judge) => conflictsOf(judge, atoms, skips(judge))),
+    emitted,
+    written,
+    rowIds,
+  };
+}
+
+function findSubjects(
+  { views, atoms, local }: MapSetsInput,
+  differs: (live: CompiledClass | null, shadow: CompiledClass) => boolean,
+): Record<Slot, Subjects> {
+  const subjects: Record<Slot, Subjects> = {
     live: { egress: [], ingress: [] },
     shadow: { egress: [], ingress: [] },
     settled: { egress: [], ingress: [] },
   };
-  for (const place of localPlaces(index, local)) {
-    for (const direction of DIRECTIONS) {
-      const live = views.live.classOf(ownersOf(place), direction);
-      const shadow = views.shadow.classOf(ownersOf(place), direction);
-      const settled = views.settled?.classOf(ownersOf(place), direction) ?? null;
-      if (live !== null) subjects.live[direction].push({ place, judge: live });
-      if (shadow !== null && differs(live, shadow)) {
-        subjects.shadow[direction].push({ place, judge: shadow });
-      }
-      if (settled !== null) subjects.settled[direction].push({ place, judge: settled });
-    }
+  const slots = views;
+  const judgesOf = (atom: Atom) =>
+    DIRECTIONS.flatMap((direction) => {
+      const live = slots.live.classOf(atom.identities, direction);
+      const shadow = slots.shadow.classOf(atom.identities, direction);
+      const settled = slots.settled?.classOf(atom.identities, direction) ?? null;
+      return [
+        { list: subjects.live[direction], judge: live },
+        {
+          list: subjects.shadow[direction],
+          judge: shadow !== null && differs(live, shadow) ? shadow : null,
+        },
+        { list: subjects.settled[direction], judge: settled },
+      ].flatMap(({ list, judge }) => (judge === null ? [] : [{ list, judge }]));
+    });
+  const known = new Map<Atom, ReturnType<typeof judgesOf>>();
+  for (const [position, { address }] of atoms.places.entries()) {
+    if (!local.has(address)) continue;
+    const atom = atoms.atoms[position]!;
+    let judges = known.get(atom);
+    if (judges === undefined) known.set(atom, (judges = judgesOf(atom)));
+    for (const { list, judge } of judges) list.push({ address, judge });
   }
-
-  const judges = (view: View) =>
-    new Set(DIRECTIONS.flatMap((way) => subjects[view][way].map(({ judge }) => judge)));
-  const used = { live: judges("live"), shadow: judges("shadow"), settled: judges("settled") };
-  const classIds = assignIds(
-    (["live", "shadow", "settled"] as const).flatMap((view) =>
-      [...used[view]].map((judge) => classIdKey(view, judge)),
-    ),
-    16,
-  );
-  const rowNumbers = new Set<number>();
-  for (const judge of [...used.live, ...used.shadow, ...used.settled]) {
-    const { exact, ranges, defaultRow } = emit(judge);
-    rowNumbers.add(defaultRow);
-    for (const [, row] of exact) rowNumbers.add(row);
-    for (const { row } of ranges) rowNumbers.add(row);
-  }
-  const { ids, rows } = rowTable.name(rowNumbers);
-
-  const mapSet = (view: View): MapSet => {
-    const idOf = (judge: CompiledClass) => classIds.get(classIdKey(view, judge))!;
-    const maps = [...used[view]]
-      .map((judge) => ({ judge, id: idOf(judge), emitted: emit(judge) }))
-      .toSorted((a, b) => compareMaps(a.judge, a.id, b.judge, b.id));
-    return {
-      subjects: {
-        egress: subjectTable(subjects[view].egress, idOf),
-        ingress: subjectTable(subjects[view].ingress, idOf),
-      },
-      maps: maps.map(({ judge, id, emitted: map }) =>
-        policyMap(judge.direction, id, map, index.known, ids),
-      ),
-      overlay: maps.flatMap(({ judge, id, emitted: map }) =>
-        overlayEntries(judge.direction, id, map, decisions),
-      ),
-    };
-  };
-  const settled = views.settled && mapSet("settled");
-  return { live: mapSet("live"), shadow: mapSet("shadow"), settled, rows };
-}
-
-/** Every address that a local workload claims, once. */
-function localPlaces(index: InventoryIndex, local: readonly Workload[]): Place[] {
-  const addresses = new Set(local.flatMap((workload) => workload.addresses));
-  return [...addresses].map((address) => index.at(address));
+  return subjects;
 }
 
 /** Compares what is emitted: equal content is equal numbers, since rows are hash-consed. */
@@ -137,53 +187,67 @@ function shadowDiffers(
   rowTable: RowTable,
   decisions: DecisionTable,
 ): (live: CompiledClass | null, shadow: CompiledClass) => boolean {
-  const answers = new Map<CompiledClass | null, Map<CompiledClass, boolean>>();
-  const compare = (live: CompiledClass | null, shadow: CompiledClass): boolean => {
-    if (!isTouchedByStaging(shadow)) return false;
+  return (live, shadow) => {
+    if (live === shadow || !isTouchedByStaging(shadow)) return false;
     const later = emit(shadow);
-    if (live !== null) return contentOf(emit(live)) !== contentOf(later);
+    if (live !== null) return !saysTheSame(emit(live), later);
     const { protocols, others } = rowTable.at(later.defaultRow);
     const silent =
       later.exact.length + later.ranges.length + later.overlay.length + protocols.length === 0;
     return !(silent && others === decisions.at(DEFAULT_ALLOW));
   };
-  return (live, shadow) => {
-    let known = answers.get(live);
-    if (known === undefined) answers.set(live, (known = new Map()));
-    let answer = known.get(shadow);
-    if (answer === undefined) known.set(shadow, (answer = compare(live, shadow)));
-    return answer;
-  };
 }
 
-function contentOf(map: EmittedMap): string {
-  return JSON.stringify(map, (_, value) => (typeof value === "bigint" ? `${value}` : value));
+/** Answers are kept: most of what is emitted is what was emitted before. */
+const comparisons = new WeakMap<EmittedMap, WeakMap<EmittedMap, boolean>>();
+
+function saysTheSame(a: EmittedMap, b: EmittedMap): boolean {
+  let known = comparisons.get(a);
+  if (known === undefined) comparisons.set(a, (known = new WeakMap()));
+  let same = known.get(b);
+  if (same === undefined) known.set(b, (same = isSame(contentOf(a), contentOf(b))));
+  return same;
 }
 
-function compareMaps(a: CompiledClass, aId: ClassId, b: CompiledClass, bId: ClassId): number {
-  return compare(a.direction, b.direction) || compare(aId, bId);
+function contentOf({ exact, ranges, defaultRow, overlay }: EmittedMap) {
+  const entries = exact.map(({ place, row }) => [place.address, row]);
+  return { entries, ranges, defaultRow, overlay };
+}
+
+/** Of rows in use only: an atom without members is nobody's concern. */
+function conflictsOf(
+  { map }: CompiledClass,
+  atoms: AtomTable,
+  skip: (atom: Atom) => boolean,
+): Conflict[] {
+  if (!map.disagrees) return [];
+  const present = atoms.whole().groups.flatMap(({ after }) => after ?? []);
+  return [
+    ...map.elsewhere.conflicts,
+    ...map.world.flatMap(({ row }) => row.conflicts),
+    ...present.flatMap((atom) => (skip(atom) ? [] : map.rowOf(atom).conflicts)),
+  ];
 }
 
 function subjectTable(
   subjects: Subjects[Direction],
   idOf: (judge: CompiledClass) => ClassId,
 ): (readonly [IpAddress, ClassId])[] {
-  return subjects
-    .toSorted((a, b) => byAddress(a.place, b.place))
-    .map(({ place, judge }) => [place.address, idOf(judge)]);
+  const ids = new Map(subjects.map(({ judge }) => [judge, ""]));
+  for (const judge of ids.keys()) ids.set(judge, idOf(judge));
+  return subjects.map(({ address, judge }) => [address, ids.get(judge)!]);
 }
 
 function policyMap(
   direction: Direction,
   classId: ClassId,
   { exact, ranges, defaultRow }: EmittedMap,
-  known: readonly Place[],
   rowIds: ReadonlyMap<number, RowId>,
 ): PolicyMap {
   return {
     classId,
     direction,
-    exact: exact.map(([position, row]) => [known[position]!.address, rowIds.get(row)!]),
+    exact: exact.map(({ place, row }) => [place.address, rowIds.get(row)!]),
     ranges: ranges.map(({ family, first, last, row }) => [
       formatIp(family, first),
       formatIp(family, last),

@@ -13,17 +13,30 @@ export interface MatchedRule {
   readonly ranges: readonly CellRange[];
 }
 
-/** `matched` ascending by rank. Rules and blocks that have expired at `now` are left out. */
+/** Two rules of blocks of equal order that claim the same ports differently, by their ids. The stricter decides. */
+export interface Conflict {
+  readonly stricter: string;
+  readonly laxer: string;
+}
+
+/** Each once, by the ids of its rules. */
+export type Conflicts = Map<string, Conflict>;
+
+/**
+ * `matched` ascending by rank. Rules and blocks that have expired at `now` are left out. Adds what it finds to
+ * `conflicts`.
+ */
 export function paint(
   program: Program,
   matched: readonly MatchedRule[],
   cellCount: number,
   now: number,
   decisions: DecisionTable,
+  conflicts: Conflicts,
 ): Int32Array {
   const alive = matched.filter(({ rank }) => program.rules[rank]!.expiresAt > now);
   const planes = program.planes.map(({ stages, defaultDecision }) =>
-    paintPlane(program, stages, defaultDecision, alive, cellCount, now),
+    paintPlane(program, stages, defaultDecision, alive, cellCount, now, conflicts),
   );
   return combinePlanes(planes, decisions);
 }
@@ -37,6 +50,7 @@ function paintPlane(
   alive: readonly MatchedRule[],
   cellCount: number,
   now: number,
+  conflicts: Conflicts,
 ): Int32Array {
   const decided = new Int32Array(cellCount).fill(NONE);
   /** The stage that judges the cell next; a pass sets it ahead. */
@@ -49,7 +63,7 @@ function paintPlane(
     const isolation = stage.isolations.find(({ expiresAt }) => expiresAt > now);
     if (start === at && isolation === undefined) continue;
 
-    const winners = claimCells(program, alive.slice(start, at), cellCount);
+    const winners = claimCells(program, alive.slice(start, at), cellCount, conflicts);
     for (let cell = 0; cell < cellCount; cell++) {
       if (decided[cell] !== NONE || waitsFor[cell]! > number) continue;
       const winner = winners[cell]!;
@@ -67,6 +81,7 @@ function claimCells(
   program: Program,
   matched: readonly MatchedRule[],
   cellCount: number,
+  conflicts: Conflicts,
 ): Int32Array {
   const { rules } = program;
   const canvas = new Canvas(cellCount);
@@ -79,7 +94,7 @@ function claimCells(
     }
     const run = matched.slice(start, end);
     if (oneBlock) for (const { rank, ranges } of run) canvas.claim(ranges, rank);
-    else claimTogether(canvas, run, cellCount, program);
+    else claimTogether(canvas, run, cellCount, program, conflicts);
     start = end;
   }
   return canvas.winners;
@@ -90,7 +105,8 @@ function claimTogether(
   canvas: Canvas,
   run: readonly MatchedRule[],
   cellCount: number,
-  { rules, conflicts }: Program,
+  { rules }: Program,
+  conflicts: Conflicts,
 ): void {
   const firsts = new Map<number, Canvas>();
   for (const { rank, ranges } of run) {
@@ -103,13 +119,13 @@ function claimTogether(
     const ranks = [...firsts.values()]
       .map(({ winners }) => winners[cell]!)
       .filter((rank) => rank !== NONE);
-    const stricter = (a: number, b: number) =>
+    const strictest = (a: number, b: number) =>
       rules[b]!.strictness < rules[a]!.strictness ? b : a;
-    const winner = ranks.reduce(stricter, ranks[0] ?? NONE);
+    const winner = ranks.reduce(strictest, ranks[0] ?? NONE);
     for (const rank of ranks) {
       if (rules[rank]!.strictness === rules[winner]!.strictness) continue;
-      const [one, other] = [rules[winner]!.rule, rules[rank]!.rule];
-      conflicts.set(`${one.id} ${other.id}`, { stricter: one, laxer: other });
+      const [stricter, laxer] = [rules[winner]!.rule.id, rules[rank]!.rule.id];
+      conflicts.set(`${stricter} ${laxer}`, { stricter, laxer });
     }
     if (winner !== NONE) canvas.claim([{ first: cell, last: cell }], winner);
   }

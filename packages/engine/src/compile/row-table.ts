@@ -5,15 +5,25 @@
 import type { Row, RowId } from "@bulkhead/model";
 import type { DecisionTable } from "./decision-table.ts";
 import type { PortCells } from "./port-cells.ts";
-import { assignIds } from "./stable-id.ts";
+import { assignIds, hashText } from "./stable-id.ts";
 import { compare } from "../order.ts";
 
 type RowContent = Omit<Row, "id">;
+
+export interface NamedRows {
+  /** By number. */
+  readonly ids: ReadonlyMap<number, RowId>;
+  readonly rows: readonly Row[];
+}
 
 export class RowTable {
   readonly #contents: RowContent[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #decisions: DecisionTable;
+  readonly #texts: string[] = [];
+  readonly #hashes = new Map<string, string>();
+  readonly #rows: Row[] = [];
+  #named: NamedRows = { ids: new Map(), rows: [] };
 
   constructor(decisions: DecisionTable) {
     this.#decisions = decisions;
@@ -59,12 +69,36 @@ export class RowTable {
     return this.#contents[number]!;
   }
 
-  /** Names for the rows in use, and these rows sorted by name. */
-  name(used: ReadonlySet<number>): { ids: ReadonlyMap<number, RowId>; rows: Row[] } {
-    const texts = new Map([...used].map((number) => [number, JSON.stringify(this.at(number))]));
-    const names = assignIds(texts.values(), 16);
+  get size(): number {
+    return this.#contents.length;
+  }
+
+  /** Names for the rows in use, and these rows sorted by name. The same rows are the same objects, and so is the same list. */
+  name(used: ReadonlySet<number>): NamedRows {
+    const { ids: before } = this.#named;
+    if (before.size === used.size && [...used].every((number) => before.has(number))) {
+      return this.#named;
+    }
+    const texts = new Map([...used].map((number) => [number, this.#textOf(number)]));
+    const names = assignIds(texts.values(), 16, (text) => this.#hashOf(text));
     const ids = new Map([...texts].map(([number, text]) => [number, names.get(text)!]));
-    const rows = [...ids].map(([number, id]): Row => ({ id, ...this.at(number) }));
-    return { ids, rows: rows.toSorted((a, b) => compare(a.id, b.id)) };
+    const rows = [...ids].map(([number, id]) => this.#row(number, id));
+    this.#named = { ids, rows: rows.toSorted((a, b) => compare(a.id, b.id)) };
+    return this.#named;
+  }
+
+  #textOf(number: number): string {
+    return (this.#texts[number] ??= JSON.stringify(this.at(number)));
+  }
+
+  #hashOf(text: string): string {
+    let hash = this.#hashes.get(text);
+    if (hash === undefined) this.#hashes.set(text, (hash = hashText(text, 16)));
+    return hash;
+  }
+
+  #row(number: number, id: RowId): Row {
+    const row = this.#rows[number];
+    return row?.id === id ? row : (this.#rows[number] = { id, ...this.at(number) });
   }
 }

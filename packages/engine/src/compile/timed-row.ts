@@ -7,7 +7,7 @@ import { ICMP, ICMPV6, SCTP, TCP, UDP } from "@bulkhead/model";
 import { cellsOf, cutCells, type PortCells } from "./port-cells.ts";
 import type { Coverage, Program } from "./class-program.ts";
 import type { DecisionTable } from "./decision-table.ts";
-import { paint, type MatchedRule } from "./paint.ts";
+import { paint, type Conflict, type Conflicts, type MatchedRule } from "./paint.ts";
 import type { RowTable } from "./row-table.ts";
 
 export interface Piece {
@@ -23,6 +23,8 @@ export interface TimedRow {
   /** Number in the row table. */
   readonly base: number;
   readonly pieces: readonly Piece[];
+  /** Met while painting it. */
+  readonly conflicts: readonly Conflict[];
 }
 
 /** A rule that holds the address, with the ports it means there. */
@@ -47,23 +49,27 @@ export function timedRow(
   const coverages = readings.flatMap(({ claimants }) => claimants.map(({ coverage }) => coverage));
   const cells = cutCells(coverages);
   const changes = changesAhead(readings);
-  const current = paintAll(readings, cells, now, decisions);
-  if (changes.length === 0) return { base: rows.intern(cells, current), pieces: [] };
+  const found: Conflicts = new Map();
+  const brush: Brush = { readings, decisions, conflicts: found };
+  const current = paintAll(brush, cells, now);
+  if (changes.length === 0) {
+    return { base: rows.intern(cells, current), pieces: [], conflicts: [...found.values()] };
+  }
 
-  const ahead = lookAhead(readings, cells, now, changes, decisions);
+  const ahead = lookAhead(brush, cells, now, changes);
   const others = cells.count - 1;
   const [present, beneath] = [ahead.current[others]!, ahead.base[others]!];
   const canWait =
     ahead.deadlines[others] !== 0 && decisions.strictness(beneath) >= decisions.strictness(present);
-  if (!canWait) return timed(cells, ahead, rows);
+  if (!canWait) return timed(cells, ahead, rows, found);
   // Something about every protocol ends, and what follows is no stricter. Spelled out it is 256 entries for each peer; so
   // only the protocols that people use change on the minute, and the rest waits until the policy is compiled again.
   const fine = cutCells([...coverages, USUAL_PROTOCOLS]);
-  const finer = lookAhead(readings, fine, now, changes, decisions);
+  const finer = lookAhead(brush, fine, now, changes);
   const rest = fine.count - 1;
   finer.base[rest] = finer.current[rest]!;
   finer.deadlines[rest] = 0;
-  return timed(fine, finer, rows);
+  return timed(fine, finer, rows, found);
 }
 
 const USUAL_PROTOCOLS: readonly Coverage[] = [ICMP, TCP, UDP, ICMPV6, SCTP].map((protocol) => ({
@@ -79,22 +85,30 @@ interface Ahead {
   readonly deadlines: Float64Array;
 }
 
-function timed(cells: PortCells, { current, base, deadlines }: Ahead, rows: RowTable): TimedRow {
-  return { base: rows.intern(cells, base), pieces: piecesOf(cells, current, deadlines) };
+function timed(
+  cells: PortCells,
+  { current, base, deadlines }: Ahead,
+  rows: RowTable,
+  conflicts: Conflicts,
+): TimedRow {
+  return {
+    base: rows.intern(cells, base),
+    pieces: piecesOf(cells, current, deadlines),
+    conflicts: [...conflicts.values()],
+  };
 }
 
-function lookAhead(
-  readings: readonly Reading[],
-  cells: PortCells,
-  now: number,
-  changes: readonly number[],
-  decisions: DecisionTable,
-): Ahead {
-  const current = paintAll(readings, cells, now, decisions);
-  const future = changes.map((time) => ({
-    time,
-    painted: paintAll(readings, cells, time, decisions),
-  }));
+/** What is painted, and where to note what disagreed. */
+interface Brush {
+  readonly readings: readonly Reading[];
+  readonly decisions: DecisionTable;
+  readonly conflicts: Conflicts;
+}
+
+function lookAhead(brush: Brush, cells: PortCells, now: number, changes: readonly number[]): Ahead {
+  const { decisions } = brush;
+  const current = paintAll(brush, cells, now);
+  const future = changes.map((time) => ({ time, painted: paintAll(brush, cells, time) }));
   const base = current.slice();
   const deadlines = new Float64Array(cells.count);
   for (let cell = 0; cell < cells.count; cell++) {
@@ -111,17 +125,16 @@ function lookAhead(
 }
 
 function paintAll(
-  readings: readonly Reading[],
+  { readings, decisions, conflicts }: Brush,
   cells: PortCells,
   time: number,
-  decisions: DecisionTable,
 ): Int32Array {
   const painted = readings.map(({ program, claimants }) => {
     const matched = claimants.map(({ rank, coverage }): MatchedRule => ({
       rank,
       ranges: coverage.map((range) => cellsOf(cells, range)),
     }));
-    return paint(program, matched, cells.count, time, decisions);
+    return paint(program, matched, cells.count, time, decisions, conflicts);
   });
   return strictest(painted, decisions);
 }

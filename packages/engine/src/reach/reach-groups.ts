@@ -66,7 +66,7 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
   const positions = new Map(index.known.map(({ address }, position) => [address, position]));
   const facetAt = (position: number): Facet => ({
     family: index.known[position]!.family,
-    rows: rowsBy((judge) => judge.map.rowOfKnown(position)),
+    rows: rowsBy(({ map }, { atoms }) => map.rowOf(atoms[position]!)),
   });
   const groups = new Grouping(universes.length);
   for (const [workload, judges] of judgesOf) {
@@ -79,7 +79,7 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
         : [
             {
               family: null,
-              rows: rowsBy(({ map }, { identities }) => map.rowOfIdentity(identities.of(workload))),
+              rows: rowsBy(({ map }, universe) => map.rowOf(universe.bareAtom(workload))),
             },
           ];
     groups.addWorkload(workload.id, facets, judges);

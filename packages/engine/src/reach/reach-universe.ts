@@ -11,16 +11,23 @@ import {
   type Row,
   type Workload,
 } from "@bulkhead/model";
-import { createViewCompiler, type CompiledClass } from "../compile/compile-view.ts";
-import { assignCookies, DecisionTable } from "../compile/decision-table.ts";
+import { AtomTable, type Atom } from "../compile/atom-table.ts";
+import { ClassShelf, createViewCompiler, type CompiledClass } from "../compile/compile-view.ts";
+import { DecisionTable } from "../compile/decision-table.ts";
 import { IdentityTable } from "../compile/identity-table.ts";
+import { PeerTable } from "../compile/peer-table.ts";
+import { readPolicySet } from "../compile/policy-reading.ts";
 import { RowTable } from "../compile/row-table.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import { isActive, type DecideOptions } from "../judge-stage.ts";
 
 export interface Universe {
   readonly set: PolicySet;
-  readonly identities: IdentityTable;
+  readonly index: InventoryIndex;
+  /** Of each of `index.known`, position by position. */
+  readonly atoms: readonly Atom[];
+  /** As if the workload had an address that no prefix holds. */
+  bareAtom(workload: Workload): Atom;
   /** Null: nothing asks about it. */
   classOf(workload: Workload, direction: Direction): CompiledClass | null;
   /** The ports that row number `row` permits. */
@@ -33,16 +40,25 @@ export function createUniverse(
   options: DecideOptions,
 ): Universe {
   const frozen = freeze(set, options);
-  const decisions = new DecisionTable(assignCookies(frozen));
+  const reading = readPolicySet(frozen, options.now);
+  const peers = new PeerTable();
+  const decisions = new DecisionTable(reading.cookies);
   const rows = new RowTable(decisions);
-  const identities = new IdentityTable(frozen, index);
-  const context = { index, identities, now: options.now, decisions, rows, conflicts: new Map() };
-  const compiler = createViewCompiler(frozen, "live", context);
+  const identities = new IdentityTable(reading.vocabulary);
+  identities.adopt(index);
+  const atoms = new AtomTable(peers);
+  atoms.adoptPrefixes(reading.prefixes);
+  atoms.update(index.known, identities, true);
+  const context = { peers, now: options.now, decisions, rows };
+  const compiler = createViewCompiler(reading.views.live, context, new ClassShelf());
   const ports = new Map<number, PortSet>();
   return {
     set: frozen,
-    identities,
-    classOf: (workload, direction) => compiler.classOf([workload], direction),
+    index,
+    atoms: atoms.atoms,
+    bareAtom: (workload) => atoms.bare(identities.of(workload)),
+    classOf: (workload, direction) =>
+      compiler.classOf(atoms.bare(identities.of(workload)).identities, direction),
     permitted(row) {
       let found = ports.get(row);
       if (found === undefined) ports.set(row, (found = permittedPorts(rows.at(row))));

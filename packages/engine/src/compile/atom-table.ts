@@ -1,0 +1,176 @@
+/**
+ * Atoms: known addresses that every rule of the set treats alike, because their owners have the same identities and the
+ * same prefixes hold them. Who joins or leaves an atom changes nothing but its members; only these moves, and atoms never
+ * met before, are work for the classes (ENFORCEMENT 1 and 3).
+ */
+import { byAddress, ownersOf, type Place } from "../inventory-index.ts";
+import { prefixRanges, type CidrPeer } from "../matching.ts";
+import {
+  segmentAt,
+  subtractRanges,
+  sweepRanges,
+  type OwnedRange,
+  type Segment,
+} from "./address-sweep.ts";
+import type { Identity, IdentityTable } from "./identity-table.ts";
+import type { PeerTable } from "./peer-table.ts";
+
+export interface Atom {
+  readonly number: number;
+  /** Of everyone who claims the address; almost always one. */
+  readonly identities: readonly Identity[];
+  readonly isHost: boolean;
+  /** Numbers of the prefixes that hold it, whomever they are meant for. */
+  readonly prefixes: readonly number[];
+}
+
+/** Undefined: it was, or is now, an address of the world. */
+export interface Move {
+  readonly before: Atom | undefined;
+  readonly after: Atom | undefined;
+  /** Positions in `Moves.places`, ascending. */
+  readonly members: readonly number[];
+}
+
+/** What became of addresses since the update before. */
+export interface Moves {
+  /** Sorted by address. */
+  readonly places: readonly Place[];
+  /** One for each way from an atom to another. */
+  readonly groups: readonly Move[];
+}
+
+export class AtomTable {
+  readonly #peers: PeerTable;
+  readonly #byText = new Map<string, Atom>();
+  #identities: IdentityTable | undefined;
+  #given = 0;
+  #prefixes = "";
+  #segments: readonly Segment[] = [];
+  #places: readonly Place[] = [];
+  #atoms: readonly Atom[] = [];
+  #whole: Moves | undefined;
+
+  constructor(peers: PeerTable) {
+    this.#peers = peers;
+  }
+
+  /** Every known address, and position by position its atom. */
+  get places(): readonly Place[] {
+    return this.#places;
+  }
+
+  get atoms(): readonly Atom[] {
+    return this.#atoms;
+  }
+
+  /** How many atoms there have been. */
+  get given(): number {
+    return this.#given;
+  }
+
+  /** These prefixes tell addresses apart from the next update on. True: known addresses may belong to other atoms by it. */
+  adoptPrefixes(prefixes: readonly CidrPeer[]): boolean {
+    const distinct = new Map(prefixes.map((peer) => [this.#peers.intern(peer).number, peer]));
+    const numbers = [...distinct.keys()].toSorted((a, b) => a - b).join();
+    if (numbers === this.#prefixes) return false;
+    this.#prefixes = numbers;
+    this.#segments = sweepRanges(
+      [...distinct].flatMap(([owner, peer]) => ownedRanges(peer, owner)),
+    );
+    return true;
+  }
+
+  /**
+   * `known`: sorted. `all`: places that are the same objects as before may belong elsewhere, too; so they may when the
+   * identities are others than before.
+   */
+  update(known: readonly Place[], identities: IdentityTable, all: boolean): Moves {
+    const anew = all || identities !== this.#identities;
+    if (identities !== this.#identities) this.#byText.clear();
+    this.#identities = identities;
+    const moves = new MoveList();
+    const atoms: Atom[] = [];
+    const [before, atomsBefore] = [this.#places, this.#atoms];
+    let old = 0;
+    for (const place of known) {
+      for (; old < before.length && isBefore(before[old]!, place); old++) {
+        moves.add(before[old]!, atomsBefore[old], undefined);
+      }
+      const same = old < before.length && before[old]!.address === place.address;
+      const atomBefore = same ? atomsBefore[old] : undefined;
+      const kept = same && !anew && before[old] === place;
+      const atom = kept ? atomBefore! : this.#atomAt(place, identities);
+      if (same) old++;
+      atoms.push(atom);
+      if (atom !== atomBefore) moves.add(place, atomBefore, atom);
+    }
+    for (; old < before.length; old++) moves.add(before[old]!, atomsBefore[old], undefined);
+    this.#places = known;
+    this.#atoms = atoms;
+    this.#whole = undefined;
+    return moves;
+  }
+
+  /** As if every known address had just come. */
+  whole(): Moves {
+    if (this.#whole === undefined) {
+      const moves = new MoveList();
+      for (const [i, place] of this.#places.entries()) moves.add(place, undefined, this.#atoms[i]);
+      this.#whole = moves;
+    }
+    return this.#whole;
+  }
+
+  /** The atom of addresses of this identity that no prefix holds. */
+  bare(identity: Identity): Atom {
+    return this.#atom([identity], false, []);
+  }
+
+  #atomAt(place: Place, table: IdentityTable): Atom {
+    const isHost = place.kind === "host";
+    const identities = isHost
+      ? [table.host]
+      : ownersOf(place).map((workload) => table.of(workload));
+    return this.#atom(identities, isHost, segmentAt(this.#segments, place)?.owners ?? []);
+  }
+
+  #atom(identities: readonly Identity[], isHost: boolean, prefixes: readonly number[]): Atom {
+    const text = `${identities.map(({ number }) => number).join("+")} ${prefixes.join()}`;
+    let atom = this.#byText.get(text);
+    if (atom === undefined) {
+      atom = { number: this.#given++, identities, isHost, prefixes };
+      this.#byText.set(text, atom);
+    }
+    return atom;
+  }
+}
+
+/** Collects moves; to be filled in the order of addresses. */
+class MoveList implements Moves {
+  readonly places: Place[] = [];
+  readonly groups: (Move & { readonly members: number[] })[] = [];
+  readonly #byEnds = new Map<Atom | undefined, Map<Atom | undefined, number[]>>();
+
+  add(place: Place, before: Atom | undefined, after: Atom | undefined): void {
+    let fromHere = this.#byEnds.get(before);
+    if (fromHere === undefined) this.#byEnds.set(before, (fromHere = new Map()));
+    let members = fromHere.get(after);
+    if (members === undefined) {
+      members = [];
+      fromHere.set(after, members);
+      this.groups.push({ before, after, members });
+    }
+    members.push(this.places.length);
+    this.places.push(place);
+  }
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  return a !== b && byAddress(a, b) < 0;
+}
+
+export function ownedRanges(peer: CidrPeer, owner: number): OwnedRange[] {
+  const { prefix, except } = prefixRanges(peer);
+  return subtractRanges(prefix, except).map((range) => ({ range, owner }));
+}

@@ -1,0 +1,153 @@
+/**
+ * A compiler that remembers. Each update gives what `compile` gives for the same input, at the cost of what changed:
+ *
+ *   set, time ──► reading ──► classes, by what their blocks say ──┐
+ *   inventory ──► identities ──► atoms ──► moves between atoms ───┴─► maps patched ──► names
+ *
+ * A workload whose hits are known moves between atoms, and a map changes only where the atoms have different rows. New hits
+ * make a new atom, which every class that judges somebody looks at once. An edited policy makes new classes of those that
+ * it selects; all others are taken from the shelf (ENFORCEMENT 3).
+ */
+import type { Endpoint, Inventory, IpAddress, PolicySet } from "@bulkhead/model";
+import { indexInventory, type InventoryIndex } from "../inventory-index.ts";
+import { AtomTable } from "./atom-table.ts";
+import type { ClassContext } from "./class-map.ts";
+import {
+  compileResult,
+  modesBy,
+  type CompileOptions,
+  type CompileResult,
+  type ModeOf,
+} from "./compile.ts";
+import { ClassShelf, createViewCompiler } from "./compile-view.ts";
+import { DecisionTable } from "./decision-table.ts";
+import { IdentityTable } from "./identity-table.ts";
+import { createMapSets, type MapSets, type Views } from "./map-sets.ts";
+import { PeerTable } from "./peer-table.ts";
+import { readPolicySet, stillHolds, type PolicyReading } from "./policy-reading.ts";
+import { RowTable } from "./row-table.ts";
+import { isSame } from "./same.ts";
+
+export interface Compiler {
+  /** An error leaves nothing behind: the update after it begins from nothing, as the first one does. */
+  update(set: PolicySet, index: InventoryIndex, options: CompileOptions): CompileResult;
+}
+
+/** Numbers are never given back. After this many more than at the start everything is numbered anew. */
+const MOST_NEW_NUMBERS = 50_000;
+
+export function createCompiler({ mostNewNumbers = MOST_NEW_NUMBERS } = {}): Compiler {
+  let last: Compilation | undefined;
+  return {
+    update(set, index, options) {
+      const before = last;
+      last = undefined;
+      const next = advance(before, set, index, options, mostNewNumbers);
+      const result = compileResult(set, index, options, next);
+      last = next;
+      return result;
+    },
+  };
+}
+
+/** Policy set and inventory in, everything one machine's datapath must hold out. */
+export function compile(
+  set: PolicySet,
+  inventory: Inventory,
+  options: CompileOptions,
+): CompileResult {
+  return compileIndexed(set, indexInventory(inventory), options);
+}
+
+/** As `compile`, for a caller that has the index already. What compiles again and again keeps a `Compiler`. */
+export function compileIndexed(
+  set: PolicySet,
+  index: InventoryIndex,
+  options: CompileOptions,
+): CompileResult {
+  return createCompiler().update(set, index, options);
+}
+
+/** What one update leaves to the next. */
+interface Compilation {
+  readonly tables: Tables;
+  readonly reading: PolicyReading;
+  readonly identities: IdentityTable;
+  readonly shelf: ClassShelf;
+  readonly views: Views;
+  readonly modeOf: ModeOf;
+  readonly sets: MapSets;
+}
+
+/** Who is called by which number. */
+interface Tables {
+  readonly peers: PeerTable;
+  readonly decisions: DecisionTable;
+  readonly rows: RowTable;
+  readonly atoms: AtomTable;
+  readonly mostNumbers: number;
+}
+
+function advance(
+  last: Compilation | undefined,
+  set: PolicySet,
+  index: InventoryIndex,
+  { now, endpoints }: CompileOptions,
+  mostNewNumbers: number,
+): Compilation {
+  const holds = last !== undefined && stillHolds(last.reading, set, now);
+  const reading = holds ? last.reading : readPolicySet(set, now, last?.reading);
+  const before = last !== undefined && goesOn(last, reading) ? last : undefined;
+  const same = before?.reading === reading;
+  const { peers, decisions, rows, atoms } = before?.tables ?? createTables(reading);
+
+  const sameWords =
+    before !== undefined && isSame(before.identities.vocabulary, reading.vocabulary);
+  const identities = sameWords ? before.identities : new IdentityTable(reading.vocabulary);
+  const renamed = identities.adopt(index);
+  const recut = !same && atoms.adoptPrefixes(reading.prefixes);
+  const moves = atoms.update(index.known, identities, renamed || recut);
+
+  const shelf = same ? before.shelf : new ClassShelf(before?.shelf);
+  const views = same ? before.views : createViews(reading, { peers, now, decisions, rows }, shelf);
+  const modeOf = same ? before.modeOf : modesBy(reading);
+  const local = localAddresses(index, endpoints);
+  // Also where all numbers are new: what it comes to may be the same.
+  const input = { set, views, atoms, moves, decisions, rowTable: rows, local };
+  const sets = createMapSets(input, last?.sets);
+
+  const numbers = peers.size + rows.size + atoms.given;
+  const mostNumbers = before?.tables.mostNumbers ?? numbers + mostNewNumbers;
+  const tables = { peers, decisions, rows, atoms, mostNumbers };
+  return { tables, reading, identities, shelf, views, modeOf, sets };
+}
+
+/** May what was kept be used under this reading? */
+function goesOn({ tables, reading }: Compilation, next: PolicyReading): boolean {
+  const { peers, decisions, rows, atoms, mostNumbers } = tables;
+  if (peers.size + rows.size + atoms.given > mostNumbers) return false;
+  return reading === next || (reading.frame === next.frame && decisions.adopt(next.cookies));
+}
+
+function createTables({ cookies }: PolicyReading): Omit<Tables, "mostNumbers"> {
+  const peers = new PeerTable();
+  const decisions = new DecisionTable(cookies);
+  return { peers, decisions, rows: new RowTable(decisions), atoms: new AtomTable(peers) };
+}
+
+function createViews(reading: PolicyReading, context: ClassContext, shelf: ClassShelf): Views {
+  const { live, shadow, settled } = reading.views;
+  return {
+    live: createViewCompiler(live, context, shelf),
+    shadow: createViewCompiler(shadow, context, shelf),
+    settled: settled && createViewCompiler(settled, context, shelf),
+  };
+}
+
+function localAddresses(index: InventoryIndex, endpoints: readonly Endpoint[]): Set<IpAddress> {
+  const addresses = new Set<IpAddress>();
+  for (const { workload } of endpoints) {
+    for (const address of index.workloads.get(workload)?.addresses ?? []) addresses.add(address);
+  }
+  return addresses;
+}
