@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ConfinedEndpoint, HostPolicy } from "@bulkhead/model";
+import type { ConfinedEndpoint, HostPolicy, Row } from "@bulkhead/model";
 import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
 import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
@@ -185,6 +185,46 @@ const controlled = (heard: Heard): boolean =>
     (texts) => (texts ?? []).filter((text) => text.startsWith("control")).length >= ENOUGH,
   );
 
+/** Numbers of links count up. */
+const nextNumber = (): number => {
+  ip("-n", lab.host, "link", "add", "v-count", "type", "veth", "peer", "name", "v-other");
+  const number = Math.max(
+    ...["v-count", "v-other"].map((link) =>
+      Number.parseInt(ip("-n", lab.host, "-o", "link", "show", link), 10),
+    ),
+  );
+  ip("-n", lab.host, "link", "del", "v-count");
+  return number;
+};
+
+/** `link`, as discovery tells of it. */
+const newcomer = (link: string): ConfinedEndpoint => ({
+  workload: "lab/newcomer",
+  interface: link,
+  ifindex: Number.parseInt(ip("-n", lab.host, "-o", "link", "show", link), 10),
+  mac: MAC,
+  addresses: [STRANGER.v4, STRANGER.v6],
+  mode: "observe",
+});
+
+/** The newcomer may speak to `judged`, too. */
+const withNewcomer = (before: HostPolicy, row: Row): HostPolicy => ({
+  ...before,
+  live: {
+    ...before.live,
+    maps: before.live.maps.map((map) => ({
+      ...map,
+      exact: [
+        ...map.exact.filter(([address]) => !address.includes(":")),
+        [STRANGER.v4, row.id] as const,
+        ...map.exact.filter(([address]) => address.includes(":")),
+        [STRANGER.v6, row.id] as const,
+      ],
+    })),
+  },
+  rows: [...before.rows, row],
+});
+
 const special = async (name: string): Promise<number> =>
   (await driver.counters()).find((one) => one.kind === "special" && one.name === name)?.packets ??
   0;
@@ -245,9 +285,47 @@ describe("in enforce", () => {
     },
   );
 
+  test("once it is known it is let in, and its lies never are", async () => {
+    const told = policy("enforce");
+    const own = rowOf(ALLOW);
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      const link = `v-known${attempt}`;
+      let known: Promise<unknown> | undefined;
+      let since = 0;
+      const flood = [
+        ...both(workload("judged").mac, { mac: MAC, ...STRANGER }, workload("judged"), "own"),
+        ...both(
+          workload("judged").mac,
+          { ...workload("friend"), mac: MAC },
+          workload("judged"),
+          "lie",
+        ),
+        ...controls(),
+      ];
+      const heard = await attach(link, flood, (so) => {
+        if (!controlled(so)) return false;
+        if (known === undefined) expect(so["judged"]).toEqual([]);
+        known ??= driver
+          .apply({
+            ...withNewcomer(told, own),
+            endpoints: [...told.endpoints, newcomer(link)],
+          })
+          .then(() => (since = so["plain"]?.length ?? 0));
+        // Let in, and seen for as long again.
+        return (
+          ["own0", "own1"].every((text) => so["judged"]?.includes(text)) &&
+          since > 0 &&
+          (so["plain"]?.length ?? 0) > since + ENOUGH
+        );
+      });
+      await known;
+      expect(new Set(heard["judged"])).toEqual(new Set(["own0", "own1"]));
+      await driver.apply(told);
+    }
+  });
+
   test("who is known went on all the time, and it is counted", async () => {
     expect(await special("unknown_port")).toBeGreaterThan(100);
-    expect(await special("spoofed")).toBeGreaterThan(100);
     const friend = workload("friend");
     const judged = workload("judged");
     const index = Number.parseInt(lab.run(friend.netns, ["ip", "-o", "link", "show", "eth0"]), 10);
@@ -260,4 +338,44 @@ describe("in enforce", () => {
       .toBe(2);
     expect(heard).toEqual(["known0", "known1"]);
   });
+});
+
+describe("a port that leads to no workload", () => {
+  const judgedOf = (heard: Heard): readonly string[] => heard["judged"] ?? [];
+
+  /** A cable into the bridge: what is at its other end is the network. */
+  const plug = async (): Promise<Heard> => {
+    const far = { mac: MAC, ...STRANGER };
+    const friend = { ...workload("friend"), mac: MAC };
+    const flood = [
+      ...both(workload("open").mac, far, workload("open"), "network"),
+      ...both(workload("judged").mac, far, workload("judged"), "network"),
+      ...both(workload("judged").mac, friend, workload("judged"), "lie"),
+      ...controls(),
+    ];
+    return await attach("up0", flood, controlled);
+  };
+
+  test("is held back while nobody knows it", async () => {
+    await driver.apply(policy("enforce"));
+    const heard = await plug();
+    expect([...judgedOf(heard), ...(heard["open"] ?? [])]).toEqual([]);
+  });
+
+  test("goes on as it was once it is known, but in no enforced workload's name", async () => {
+    // The next link's number, so that it is known before it is there, as a card is.
+    const ifindex = nextNumber() + 1;
+    await driver.apply({ ...policy("enforce"), ports: [{ interface: "up0", ifindex }] });
+    const before = await special("spoofed");
+    const heard = await plug();
+    expect(new Set(heard["open"])).toEqual(new Set(["network0", "network1"]));
+    expect(judgedOf(heard)).toEqual([]);
+    expect(await special("spoofed")).toBeGreaterThan(before + ENOUGH);
+    expect((await driver.readBack()).differences).toEqual([]);
+  });
+});
+
+test("nothing of it is left", async () => {
+  await driver.remove();
+  expect(lab.run(lab.host, ["nft", "list", "tables"]).trim()).toBe("table inet published");
 });

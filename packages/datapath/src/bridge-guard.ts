@@ -120,15 +120,17 @@ export const renderBridge = (
   writeRefusal(table, "spoofed", "spoofed", "spoofed_suppressed", "spoofed");
   writeRefusal(table, "unknown", UNKNOWN_PORT_COUNTER, "live_suppressed", "dropped");
   const targets = [...held].filter((address) => familyOf(address) === 6).map(addressHex);
+  // A workload that was started anew may well come back with its address before anybody knows: no liar, but held back.
+  table.chain("others_name", [`${PORT} != @${KNOWN} goto unknown`, "goto spoofed"]);
   table.chain("names", [
-    `${PORT} != @${KNOWN} ether saddr @macs goto spoofed`,
-    "ip saddr @held4 goto spoofed",
-    "arp saddr ip @held4 goto spoofed",
-    "ip6 saddr @held6 goto spoofed",
+    `${PORT} != @${KNOWN} ether saddr @macs goto unknown`,
+    "ip saddr @held4 goto others_name",
+    "arp saddr ip @held4 goto others_name",
+    "ip6 saddr @held6 goto others_name",
     // The target address of an advertisement: 16 bytes at offset 8 of the ICMPv6 header (RFC 4861 §4.4).
     ...(targets.length === 0
       ? []
-      : [`icmpv6 type nd-neighbor-advert @th,64,128 ${oneOf(targets)} goto spoofed`]),
+      : [`icmpv6 type nd-neighbor-advert @th,64,128 ${oneOf(targets)} goto others_name`]),
   ]);
   table.chain("to_address", ["ip daddr @held4 goto unknown", "ip6 daddr @held6 goto unknown"]);
   table.chain("to_port", [

@@ -98,6 +98,37 @@ describe("a named namespace", () => {
     }
   });
 
+  test("ports of bridges that lead to no workload are told, but not half of a pair on its way", async () => {
+    const ip = (...words: string[]): string => lab.run(lab.router, "ip", ...words);
+    const bridges = ["br0", "br1"];
+    for (const bridge of bridges) ip("link", "add", bridge, "type", "bridge");
+    ip("tuntap", "add", "tap0", "mode", "tap");
+    for (const pair of ["card", "fresh", "stack"])
+      ip("link", "add", `${pair}0`, "type", "veth", "peer", "name", `${pair}1`);
+    try {
+      ip("link", "set", web.interface, "master", "br0");
+      for (const port of ["tap0", "card0", "fresh0", "stack0"])
+        ip("link", "set", port, "master", "br0");
+      ip("link", "set", "card1", "master", "br1");
+      ip("address", "add", "10.89.0.1/24", "dev", "stack1");
+      const port = (name: string) => ({
+        interface: name,
+        ifindex: linkOf(lab.router, name).ifindex,
+      });
+      const found = await look();
+      expect(found.ports).toEqual(["card0", "card1", "stack0", "tap0"].map(port));
+      expect(names(found)).toEqual([`netns:${web.netns}`]);
+      // A runtime moves the far end to a workload: now it is an attachment.
+      const netns = lab.addNetns("moved");
+      ip("link", "set", "fresh1", "netns", netns);
+      expect(names(await look())).toContain(`netns:${netns}`);
+      expect((await look()).ports).toEqual(found.ports);
+    } finally {
+      for (const link of ["tap0", "card0", "fresh0", "stack0", ...bridges])
+        ip("link", "delete", link);
+    }
+  });
+
   test("behind a bridge carries the bridge's name", async () => {
     lab.run(lab.router, "ip", "link", "add", "br0", "type", "bridge");
     try {

@@ -173,6 +173,18 @@ describe("drift is found, named and repaired", () => {
     ],
     ["table deleted", "delete table inet bulkhead", /table inet bulkhead is missing/],
     ["guard deleted", "delete table netdev bulkhead", /table netdev bulkhead is missing/],
+    [
+      "port let in",
+      'add element bridge bulkhead ports { "br0" . "br0" }',
+      /element added to set ports: \d+ \. br0/,
+    ],
+    [
+      "port shut out",
+      'delete element bridge bulkhead ports { "v-a" . "v-a" }',
+      /element \d+ \. v-a missing from set ports/,
+    ],
+    ["bridge guard deleted", "delete table bridge bulkhead", /table bridge bulkhead is missing/],
+    ["bridge guard emptied", "flush chain bridge bulkhead forward", /chain forward was emptied/],
     ["guard emptied", "flush chain netdev bulkhead guard_v-a", /chain guard_v-a was emptied/],
   ];
   test.each(cases)("%s", async (_, script, sentence) => {
