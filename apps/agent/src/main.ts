@@ -23,6 +23,7 @@ import { collectorReport } from "./link/collector-report.ts";
 import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
+import { relaysHere } from "./link/relays.ts";
 import { keepUnread, surroundingsOf } from "./link/surroundings.ts";
 import { createProber } from "./probe/index.ts";
 import { ensureSelfTested, SelfTestError, selfTestNow } from "./self-test/index.ts";
@@ -130,7 +131,11 @@ async function main(state: string): Promise<void> {
       const found = await discover();
       for (const problem of found.problems)
         log.debug({ problem }, "discovery goes on without something");
-      const seen = surroundingsOf(found, { listenersIn, sessions: sshSessions });
+      const seen = surroundingsOf(found, {
+        listenersIn,
+        relays: relaysHere,
+        sessions: sshSessions,
+      });
       seenBefore = keepUnread(seen, seenBefore, found);
       return seenBefore;
     },

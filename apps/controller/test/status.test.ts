@@ -5,8 +5,11 @@ import { statusOf } from "../src/queries/status.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { endpoint, held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
 
-function problems(around: typeof SHOP): readonly string[] {
-  const files = [INVENTORY];
+function problems(
+  around: typeof SHOP,
+  ...more: readonly { readonly name: string; readonly text: string }[]
+): readonly string[] {
+  const files = [INVENTORY, ...more];
   const read = reading(files);
   const world = buildWorld(read.declared, around);
   const options = { now: NOW, revision: 1, endpoints: world.endpoints };
@@ -36,4 +39,28 @@ it("names them beside what else is not well", () => {
   expect(problems(twice).filter((problem) => !well.includes(problem))).toEqual([
     "BH0602: address `10.9.0.10` is claimed by `default/copy`, `shop/web`",
   ]);
+});
+
+it("tells of programs that speak as the machine, while that is exempt and somebody is under policy", () => {
+  const relayed = surroundings(SHOP.endpoints, { relays: ["docker-proxy"] });
+  const shut = (machine: string) => [
+    {
+      name: "policy.yaml",
+      text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: db, namespace: shop }
+spec: { subject: app=db, ingress: [] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: machine }
+spec: { machine: ${machine} }
+`,
+    },
+  ];
+  const told = (all: readonly string[]) => all.filter((one) => one.startsWith("docker-proxy"));
+  expect(told(problems(relayed, ...shut("{}")))).toHaveLength(1);
+  expect(told(problems(relayed, ...shut("{ nodeExempt: false }")))).toEqual([]);
+  expect(told(problems(relayed))).toEqual([]);
+  expect(told(problems(SHOP, ...shut("{}")))).toEqual([]);
 });

@@ -33,7 +33,7 @@ export const determinantSchema: z.ZodType<Determinant> = z.discriminatedUnion("k
   z.object({ kind: z.literal("default") }),
   z.object({
     kind: z.literal("exemption"),
-    exemption: z.enum(["node", "hairpin", "not-a-workload"]),
+    exemption: z.enum(["node", "hairpin", "dns", "dhcp", "not-a-workload"]),
   }),
 ]);
 

@@ -7,6 +7,7 @@
 import { familyOf } from "@bulkhead/model";
 import type { ConfinedEndpoint } from "@bulkhead/model";
 import { linkLocalOf } from "./address-bits.ts";
+import { FROM_MACHINE, NOT_FROM_OTHERS } from "./lease-guard.ts";
 import type { TableBuilder } from "./ruleset.ts";
 
 export const MISDIRECTED_COUNTER = "misdirected";
@@ -26,7 +27,7 @@ export const writeMisdirected = (table: TableBuilder): void => {
 
 export const writeDelivery = (
   table: TableBuilder,
-  { interface: device, mac, addresses }: ConfinedEndpoint,
+  { interface: device, mac, addresses, dhcp }: ConfinedEndpoint,
   suffix: string,
 ): void => {
   const v4 = addresses.filter((address) => familyOf(address) === 4);
@@ -36,6 +37,7 @@ export const writeDelivery = (
     `deliver_${suffix}`,
     [
       "ether type != { ip, arp, ip6 } goto misdirected",
+      ...(dhcp === true ? [...NOT_FROM_OTHERS, ...FROM_MACHINE] : []),
       ...(v4.length === 0 ? [] : [`ip daddr ${oneOf(v4)} accept`]),
       ...(v6.length === 0 ? [] : [`ip6 daddr ${oneOf(v6)} accept`]),
       ...(v6.includes(linkLocal) ? [] : [`ip6 daddr ${linkLocal} ${NEIGHBOURS}`]),
@@ -43,6 +45,18 @@ export const writeDelivery = (
       "ip6 daddr ff00::/8 icmpv6 type mld-listener-query ip6 hoplimit 1 accept",
       "ether type != arp goto misdirected",
     ],
-    `type filter hook egress device "${device}" priority -150; policy accept;`,
+    hookOf(device),
   );
 };
+
+/** Where ingress is not judged, a client still takes leases from the machine alone. */
+export const writeLeaseDelivery = (
+  table: TableBuilder,
+  { interface: device }: ConfinedEndpoint,
+  suffix: string,
+): void => {
+  table.chain(`deliver_${suffix}`, NOT_FROM_OTHERS, hookOf(device));
+};
+
+const hookOf = (device: string): string =>
+  `type filter hook egress device "${device}" priority -150; policy accept;`;

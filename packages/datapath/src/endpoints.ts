@@ -35,9 +35,9 @@ export const writeEndpoints = (
   }
   table.set(
     { name: ENDPOINTS, kind: "set", type: "ifname", flags: [] },
-    endpoints.map(({ interface: key, ifindex, mac, mode }) => ({
+    endpoints.map(({ interface: key, ifindex, mac, mode, dhcp }) => ({
       key,
-      comment: `${mac} ${mode} ${ifindex}`,
+      comment: `${mac} ${mode} ${ifindex}${dhcp === true ? " dhcp" : ""}`,
     })),
   );
   const names = endpoints.map(
@@ -85,7 +85,7 @@ export const readEndpoints = (table: Table): ConfinedEndpoint[] | null => {
   }
   const found: ConfinedEndpoint[] = [];
   for (const { key, comment } of table.sets.get(ENDPOINTS)?.elements.values() ?? []) {
-    const [mac, word, number] = (comment ?? "").split(" ");
+    const [mac, word, number, served] = (comment ?? "").split(" ");
     const ifindex = Number(number);
     const mode = MODES.find((known) => known === word);
     let encoded = "";
@@ -103,6 +103,7 @@ export const readEndpoints = (table: Table): ConfinedEndpoint[] | null => {
       mac,
       addresses: addresses.get(key) ?? [],
       mode,
+      ...(served === "dhcp" ? { dhcp: true as const } : {}),
     });
   }
   return found;

@@ -12,13 +12,15 @@ import type { TableBuilder } from "./ruleset.ts";
 
 /** What passes without being judged. Printed by `status`; a change of this list is a change of version. */
 export const EXEMPTIONS = {
-  version: 1,
+  version: 2,
   list: [
     "neighbour discovery (ICMPv6 types 133-136) with hop limit 255",
     "multicast listener discovery (ICMPv6 types 130-132, 143) with hop limit 1",
     "ICMP errors about a connection that is allowed",
     "ICMP errors and TCP resets that this machine itself sends about a connection",
     "this machine's own loopback interface",
+    "the machine's own resolver, at the addresses and ports that are declared",
+    "DHCP and DHCPv6 between the machine and workloads on interfaces where it is declared to serve them",
   ],
 } as const;
 
@@ -158,14 +160,10 @@ const writeHook = (
 
 export interface FrameOptions {
   readonly nodeExempt: boolean;
-  readonly hairpinExempt: boolean;
 }
 
 /** Writes all chains that do not depend on the policy's content. */
-export const writeFrame = (
-  table: TableBuilder,
-  { nodeExempt, hairpinExempt }: FrameOptions,
-): void => {
+export const writeFrame = (table: TableBuilder, { nodeExempt }: FrameOptions): void => {
   const between = nodeExempt ? NODE_EXEMPT_RULES : [];
   // hook ─┬─ established ─ egress of the source, ingress of the destination: jump class → row → leaf → return
   //       └─ else: exemptions and strays, the same look-ups, then the shadow trees and one log message
@@ -226,16 +224,8 @@ export const writeFrame = (
     ...each(({ destination, family }) => `${destination} @${LOCAL[family]} goto note`),
   ]);
   table.chain("note", [FORWARDED]);
-  if (hairpinExempt) {
-    table.chain(
-      "hairpin",
-      each(
-        ({ source, destination, family }) =>
-          `${source} . ${destination} @${SELF[family]} goto to_self`,
-      ),
-    );
-    table.chain("to_self", [`ct state new ct original packets < 2 ${FORWARDED} accept`, "accept"]);
-  }
+  // Where exemptions lead that are asked about at the end of a denial; they end the whole hook.
+  table.chain("exempt", [`ct state new ct original packets < 2 ${FORWARDED} accept`, "accept"]);
   writeQuietSets(table, "live");
   writeQuietSets(table, "shadow");
   writeQuiet(table, "quiet_drop", "live", "drop");

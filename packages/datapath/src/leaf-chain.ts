@@ -47,15 +47,13 @@ export const writeLeaf = (
   table: TableBuilder,
   tree: Tree,
   decision: RowDecision,
-  hairpinExempt: boolean,
+  /** Rules that end what is exempt, to stand before a denial. */
+  exemptions: readonly string[],
 ): string => {
   const name = leafName(tree, decision.verdict, decision.cookie);
   if (table.has(name)) return name;
   const counter = `counter name "${table.counter(name)}"`;
   if (decision.verdict === "allow") return table.chain(name, [`${counter} return`]);
   const denial = tree.plane === "live" ? liveDenial : shadowDenial;
-  return table.chain(name, [
-    ...(hairpinExempt ? ["jump hairpin"] : []),
-    ...denial(tree, decision, counter),
-  ]);
+  return table.chain(name, [...exemptions, ...denial(tree, decision, counter)]);
 };

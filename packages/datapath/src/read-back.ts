@@ -7,6 +7,7 @@ import type { HostPolicy, IpAddress, MapSet, OverlayEntry, PolicyMap, Row } from
 import { readClass } from "./class-chain.ts";
 import { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
 import { readEndpoints, readPorts } from "./endpoints.ts";
+import { readExemptions } from "./exemptions.ts";
 import { HOST, NODE_EXEMPT_RULES } from "./frame.ts";
 import { FAMILIES, TREES, classChain, rowChain, subjectsName } from "./names.ts";
 import type { Plane, Tree } from "./names.ts";
@@ -104,6 +105,7 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
   if (endpoints === null) throw new Unreadable("the endpoints' notes cannot be read");
   const ports = readPorts(table);
   if (ports === null) throw new Unreadable("the bridges' ports cannot be read");
+  const { dns, contested } = readExemptions(table);
   const live = readPlane(table, "live");
   const shadow = readPlane(table, "shadow");
   return {
@@ -120,7 +122,9 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
       nodeExempt:
         table.chains.get("input")?.rules.includes(NODE_EXEMPT_RULES[0] as string) ?? false,
       hairpinExempt: table.chains.has("hairpin"),
+      ...(dns === undefined ? {} : { dns }),
     },
+    ...(contested === undefined ? {} : { contested }),
   };
 };
 

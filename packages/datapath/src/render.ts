@@ -15,8 +15,9 @@ import type {
 import { renderBridge } from "./bridge-guard.ts";
 import { writeClass } from "./class-chain.ts";
 import { writeEndpoints, writePorts } from "./endpoints.ts";
+import { exemptJumps, writeExemptions } from "./exemptions.ts";
 import { BOTH } from "./family.ts";
-import { HOST, SELF, writeFrame } from "./frame.ts";
+import { HOST, writeFrame } from "./frame.ts";
 import { writeLeaf } from "./leaf-chain.ts";
 import { TREES, classChain, judgedName, subjectsName } from "./names.ts";
 import type { Tree } from "./names.ts";
@@ -53,27 +54,6 @@ const writeSubjects = (
   }
 };
 
-/** Every pair of addresses of one workload. */
-const writeSelf = (table: TableBuilder, policy: HostPolicy): void => {
-  const owned = new Map<string, Set<IpAddress>>();
-  for (const { workload, addresses } of policy.endpoints) {
-    const known = owned.get(workload) ?? new Set();
-    owned.set(workload, known);
-    for (const address of addresses) known.add(address);
-  }
-  for (const { family, type } of BOTH) {
-    const pairs = new Set<string>();
-    for (const addresses of owned.values()) {
-      const own = [...addresses].filter((address) => familyOf(address) === family);
-      for (const a of own) for (const b of own) pairs.add(`${a} . ${b}`);
-    }
-    table.set(
-      { name: SELF[family], kind: "set", type: `${type} . ${type}`, flags: [] },
-      [...pairs].map((key) => ({ key })),
-    );
-  }
-};
-
 const writeTree = (
   table: TableBuilder,
   policy: HostPolicy,
@@ -81,8 +61,8 @@ const writeTree = (
   rows: ReadonlyMap<RowId, Row>,
 ): void => {
   const { subjects, maps, overlay } = mapSetOf(policy, tree);
-  const leaf = (decision: RowDecision): string =>
-    writeLeaf(table, tree, decision, policy.profile.hairpinExempt);
+  const exemptions = exemptJumps(policy, tree.direction);
+  const leaf = (decision: RowDecision): string => writeLeaf(table, tree, decision, exemptions);
   const own = maps.filter(({ direction }) => direction === tree.direction);
   const needed = new Set<RowId>();
   for (const map of own) {
@@ -115,12 +95,13 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
       { name: HOST[family], kind: "set", type, flags: [] },
       policy.hostAddresses.filter((a) => familyOf(a) === family).map((key) => ({ key })),
     );
-  if (policy.profile.hairpinExempt) writeSelf(table, policy);
+  writeExemptions(table, policy);
   const rows = new Map(policy.rows.map((row) => [row.id, row]));
   for (const tree of TREES) writeTree(table, policy, tree, rows);
   const netdev = renderGuard(
     policy.endpoints,
     new Set(policy.live.subjects.ingress.map(([address]) => address)),
+    policy.hostAddresses,
     comment,
   );
   const bridge = renderBridge(policy.endpoints, policy.ports ?? [], policy.hostAddresses, comment);

@@ -6,9 +6,10 @@
 import { familyOf, sortIps } from "@bulkhead/model";
 import type { ConfinedEndpoint, IpAddress } from "@bulkhead/model";
 import { addressHex, linkLocalOf } from "./address-bits.ts";
-import { oneOf, writeDelivery, writeMisdirected } from "./delivery-guard.ts";
+import { oneOf, writeDelivery, writeLeaseDelivery, writeMisdirected } from "./delivery-guard.ts";
 import { BOTH } from "./family.ts";
 import { logRule } from "./frame.ts";
+import { NOT_AS_SERVER, clientRules, writeMachine } from "./lease-guard.ts";
 import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
 import { TableBuilder } from "./ruleset.ts";
 import type { Table } from "./ruleset.ts";
@@ -84,6 +85,7 @@ const guardOf = (endpoint: ConfinedEndpoint, own: string, about: string): Guard 
     `ether saddr != ${mac} goto spoofed`,
   ];
   const errors = errorRules(v4, v6);
+  if (endpoint.dhcp === true) kinds.push(...clientRules(endpoint));
   if (v4.length > 0) {
     kinds.push(`${ERRORS[4]} goto ${about}`);
     kinds.push(`ip saddr ${oneOf(v4)} accept`);
@@ -142,6 +144,7 @@ const NOT_IN_OTHERS_NAMES = [
 export const renderGuard = (
   endpoints: readonly ConfinedEndpoint[],
   judged: ReadonlySet<IpAddress>,
+  hostAddresses: readonly IpAddress[],
   comment: string,
 ): Table | undefined => {
   const enforced = endpoints.filter(({ mode }) => mode === "enforce");
@@ -150,11 +153,14 @@ export const renderGuard = (
   writeSpoofed(table);
   writeMisdirected(table);
   writeHeld(table, enforced);
+  const serving = enforced.some(({ dhcp }) => dhcp === true);
+  if (serving) writeMachine(table, hostAddresses);
+  const others = [...NOT_IN_OTHERS_NAMES, ...(serving ? NOT_AS_SERVER : [])];
   for (const endpoint of endpoints) {
     const suffix = chainSuffix(endpoint.interface);
     const hook = `type filter hook ingress device "${endpoint.interface}" priority -150; policy accept;`;
     if (endpoint.mode !== "enforce") {
-      table.chain(`guard_${suffix}`, NOT_IN_OTHERS_NAMES, hook);
+      table.chain(`guard_${suffix}`, others, hook);
       continue;
     }
     const own = `own_${suffix}`;
@@ -165,6 +171,7 @@ export const renderGuard = (
     table.chain(`guard_${suffix}`, kinds, hook);
     if (endpoint.addresses.some((address) => judged.has(address)))
       writeDelivery(table, endpoint, suffix);
+    else if (endpoint.dhcp === true) writeLeaseDelivery(table, endpoint, suffix);
   }
   return table.build();
 };

@@ -215,6 +215,7 @@ const endpoints: fc.Arbitrary<ConfinedEndpoint[]> = fc.uniqueArray(
     mac: hex(10).map((rest) => `02:${(rest.match(/../g) ?? []).join(":")}`),
     addresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
     mode: fc.constantFrom("observe", "audit", "enforce"),
+    dhcp: fc.constantFrom(undefined, undefined, true),
   }),
   { selector: (endpoint) => endpoint.interface, maxLength: 5 },
 );
@@ -254,7 +255,19 @@ export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
           hostAddresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
           live: mapSet({ rows, now }),
           shadow: mapSet({ rows, now }),
-          profile: fc.record({ nodeExempt: fc.boolean(), hairpinExempt: fc.boolean() }),
+          profile: fc.record({
+            nodeExempt: fc.boolean(),
+            hairpinExempt: fc.boolean(),
+            dns: fc
+              .uniqueArray(fc.record({ address, port: fc.constantFrom(53, 5353, 65_535) }), {
+                selector: (one) => `${one.address} ${one.port}`,
+                maxLength: 3,
+              })
+              .map((list) =>
+                list.toSorted((a, b) => compareIp(a.address, b.address) || a.port - b.port),
+              ),
+          }),
+          contested: fc.uniqueArray(address, { maxLength: 2 }).map(sortIps),
         })
         .map((policy) => {
           const used = usedRows([policy.live, policy.shadow]);

@@ -171,7 +171,29 @@ const enforce: HostPolicy = {
   profile: { nodeExempt: false, hairpinExempt: false },
 };
 
-export const SAMPLE_POLICIES = { observe, audit, enforce } as const satisfies Record<
+/** The machine serves leases and names; one address is claimed by both of its workloads. */
+const served: HostPolicy = {
+  revision: 5,
+  endpoints: [
+    { ...db, addresses: ["10.0.0.3", "10.0.0.4", "fd00::3"], mode: "enforce", dhcp: true },
+    { ...web, addresses: ["10.0.0.2", "10.0.0.4", "fd00::2"], mode: "enforce", dhcp: true },
+  ],
+  hostAddresses: host,
+  live: databaseClass,
+  shadow: none,
+  rows: [nothing, database],
+  profile: {
+    nodeExempt: false,
+    hairpinExempt: true,
+    dns: [
+      { address: "10.0.0.1", port: 53 },
+      { address: "fd00::1", port: 5353 },
+    ],
+  },
+  contested: ["10.0.0.4"],
+};
+
+export const SAMPLE_POLICIES = { observe, audit, enforce, served } as const satisfies Record<
   string,
   HostPolicy
 >;

@@ -9,12 +9,14 @@ import type {
   DecisionVerdict,
   Direction,
   DirectionDecision,
+  Exemption,
   FlowQuery,
   Plane,
   PolicySet,
   Profile,
   Stage,
 } from "@bulkhead/model";
+import { exemptionOf } from "./exemption.ts";
 import { ownersOf, type InventoryIndex, type Place } from "./inventory-index.ts";
 import { judgeStage, type DecideOptions, type View } from "./judge-stage.ts";
 import type { DirectedFlow } from "./matching.ts";
@@ -49,8 +51,6 @@ export interface Judgement {
   readonly decision: DirectionDecision;
 }
 
-type Exemption = "not-a-workload" | "hairpin" | "node";
-
 /** While several workloads claim an address, the strictest of all readings holds: nobody inherits what was another's. */
 export function judge(
   set: PolicySet,
@@ -84,13 +84,13 @@ function direct(
   profile: Profile,
   here: Place,
   peer: Place,
-  { protocol, port }: FlowQuery,
+  query: FlowQuery,
   direction: Direction,
 ): DirectedFlow | Exemption {
   if (here.kind !== "workload") return "not-a-workload";
-  const sure = here.rivals.length + peer.rivals.length === 0;
-  if (profile.hairpinExempt && sure && peer.workload === here.workload) return "hairpin";
-  if (profile.nodeExempt && direction === "ingress" && peer.kind === "host") return "node";
+  const exemption = exemptionOf(profile, here, peer, query, direction);
+  if (exemption !== null) return exemption;
+  const { protocol, port } = query;
   const destination = direction === "egress" ? peer.workload : here.workload;
   return { direction, subject: here.workload, peer, destination, protocol, port };
 }

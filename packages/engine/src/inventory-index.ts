@@ -20,6 +20,8 @@ export type Place = {
   readonly value: bigint;
   /** Workloads that claim the same address as `workload`. Almost always nobody. */
   readonly rivals: readonly Workload[];
+  /** Interfaces of this machine, bridges among them, on which its owner has this address. */
+  readonly interfaces: readonly string[];
 } & (
   | { readonly kind: "workload"; readonly workload: Workload }
   | { readonly kind: "host" | "world"; readonly workload?: undefined }
@@ -48,9 +50,10 @@ export const NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name";
 
 export function indexInventory(inventory: Inventory): InventoryIndex {
   const workloads = confinedWorkloads(inventory);
+  const interfaces = interfacesOf(inventory);
   const places = new Map<IpAddress, Place>();
   for (const [address, claimants] of claimsOf(workloads.values())) {
-    places.set(address, ownedPlace(address, claimants));
+    places.set(address, ownedPlace(address, claimants, interfaces));
   }
   // A workload's claim comes before the host's: it may only lose the host's exemption by it, never gain it.
   for (const address of inventory.hostAddresses) {
@@ -71,6 +74,7 @@ export function reindexInventory(inventory: Inventory, before: InventoryIndex): 
   const gone = [...before.workloads.values()].filter(({ id }) => !workloads.has(id));
   const changed = [...fresh, ...gone];
   const claims = claimsOf(fresh);
+  const interfaces = interfacesOf(inventory);
   const hosts = new Set(inventory.hostAddresses);
   const touched = new Set([
     ...changed.flatMap(({ id, addresses }) => [
@@ -79,6 +83,8 @@ export function reindexInventory(inventory: Inventory, before: InventoryIndex): 
     ]),
     ...before.inventory.hostAddresses,
     ...hosts,
+    ...attachedAddresses(before.inventory),
+    ...attachedAddresses(inventory),
   ]);
 
   const places = new Map<IpAddress, Place>();
@@ -93,7 +99,7 @@ export function reindexInventory(inventory: Inventory, before: InventoryIndex): 
     ].toSorted((a, b) => compare(a.id, b.id));
     const place =
       claimants.length > 0
-        ? ownedPlace(address, claimants)
+        ? ownedPlace(address, claimants, interfaces)
         : hosts.has(address) && ({ ...outside(address), kind: "host" } as const);
     if (place === false) places.delete(address);
     else if (old === undefined || !isSamePlace(old, place)) {
@@ -128,10 +134,15 @@ function claimsOf(workloads: Iterable<Workload>): Map<IpAddress, Workload[]> {
 }
 
 /** `claimants` by id, at least one. */
-function ownedPlace(address: IpAddress, [workload, ...rivals]: readonly Workload[]): Place {
+function ownedPlace(
+  address: IpAddress,
+  [workload, ...rivals]: readonly Workload[],
+  interfaces: ReadonlyMap<string, readonly string[]>,
+): Place {
   return {
     ...numeric(address),
     rivals: rivals.length === 0 ? NOBODY : rivals,
+    interfaces: interfaces.get(`${workload!.id} ${address}`) ?? NOWHERE,
     kind: "workload",
     workload: workload!,
   };
@@ -162,8 +173,17 @@ function assemble(
   };
 }
 
+function attachedAddresses({ attachments = [] }: Inventory): IpAddress[] {
+  return attachments.flatMap(({ addresses }) => addresses);
+}
+
 function isSamePlace(a: Place, b: Place): boolean {
-  return a.kind === b.kind && a.workload === b.workload && isSameList(a.rivals, b.rivals);
+  return (
+    a.kind === b.kind &&
+    a.workload === b.workload &&
+    isSameList(a.rivals, b.rivals) &&
+    isSameList(a.interfaces, b.interfaces)
+  );
 }
 
 function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
@@ -183,9 +203,23 @@ function mergePlaces(a: readonly Place[], b: readonly Place[]): Place[] {
 }
 
 const NOBODY: readonly Workload[] = [];
+const NOWHERE: readonly string[] = [];
 
 function outside(address: IpAddress) {
-  return { ...numeric(address), rivals: NOBODY };
+  return { ...numeric(address), rivals: NOBODY, interfaces: NOWHERE };
+}
+
+/** By workload and address, with a space between. */
+function interfacesOf({ attachments = [] }: Inventory): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const { workload, interface: name, bridge, addresses } of attachments) {
+    const names = bridge === undefined ? [name] : [name, bridge];
+    for (const address of addresses) {
+      const key = `${workload} ${address}`;
+      found.set(key, [...(found.get(key) ?? []), ...names]);
+    }
+  }
+  return found;
 }
 
 /** Everyone whom the address may mean. */

@@ -19,6 +19,7 @@ import {
   type RowDecision,
   type RowId,
 } from "@bulkhead/model";
+import { compiledExemptions, type CompiledExemptions } from "./compiled-exemptions.ts";
 import type { View } from "./judge-stage.ts";
 
 export interface LookedUp {
@@ -30,14 +31,16 @@ export interface LookedUp {
 
 export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: number): LookedUp {
   const tables = tablesOf(policy);
-  if (policy.profile.hairpinExempt && tables.sameOwner(query.source, query.destination)) {
-    return { verdict: "allow" };
-  }
-  const egress = tables.judge(view, "egress", query.source, query.destination, query, now);
-  const fromHost = policy.profile.nodeExempt && tables.host.has(query.source);
-  const ingress = fromHost
-    ? undefined
-    : tables.judge(view, "ingress", query.destination, query.source, query, now);
+  const { exempt } = tables;
+  if (exempt.hairpin(query)) return { verdict: "allow" };
+  const egress =
+    exempt.dns(query) || exempt.dhcpRequest(query)
+      ? undefined
+      : tables.judge(view, "egress", query.source, query.destination, query, now);
+  const ingress =
+    exempt.node(query) || exempt.dhcpAnswer(query)
+      ? undefined
+      : tables.judge(view, "ingress", query.destination, query.source, query, now);
   const denies = [egress, ingress].find((one) => one !== undefined && one.verdict !== "allow");
   return {
     verdict: denies?.verdict ?? "allow",
@@ -47,8 +50,7 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
 }
 
 interface Tables {
-  readonly host: ReadonlySet<IpAddress>;
-  sameOwner(a: IpAddress, b: IpAddress): boolean;
+  readonly exempt: CompiledExemptions;
   judge(
     view: View,
     direction: Direction,
@@ -71,12 +73,6 @@ function tablesOf(policy: HostPolicy): Tables {
 }
 
 function buildTables(policy: HostPolicy): Tables {
-  const owners = new Map<IpAddress, string[]>();
-  for (const { workload, addresses } of policy.endpoints) {
-    for (const address of addresses) {
-      owners.set(address, [...(owners.get(address) ?? []), workload]);
-    }
-  }
   const rows = new Map(policy.rows.map((row) => [row.id, row]));
   const sets = {
     live: mapTables(policy.live, rows),
@@ -84,8 +80,7 @@ function buildTables(policy: HostPolicy): Tables {
     settled: mapTables(policy.canary?.settled ?? policy.live, rows),
   };
   return {
-    host: new Set(policy.hostAddresses),
-    sameOwner: (a, b) => owners.get(a)?.some((owner) => owners.get(b)?.includes(owner)) ?? false,
+    exempt: compiledExemptions(policy),
     judge(view, direction, subject, peer, flow, now) {
       const silent = view === "shadow" && !sets.shadow.subjects[direction].has(subject);
       const { subjects, classes } = sets[silent ? "live" : view];

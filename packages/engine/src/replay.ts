@@ -62,9 +62,9 @@ function placeAsSeen(index: InventoryIndex, end: FlowEnd): Place {
   if (index.inventory.workloads.some(({ id, hostNetwork }) => hostNetwork && id === end.workload)) {
     return present;
   }
-  const { address, family, value } = present;
+  const { address, family, value, interfaces } = present;
   const workload = index.workloads.get(end.workload) ?? departed(end, end.workload);
-  return { address, family, value, rivals: [], kind: "workload", workload };
+  return { address, family, value, rivals: [], interfaces, kind: "workload", workload };
 }
 
 function departed(end: FlowEnd, id: string): Workload {

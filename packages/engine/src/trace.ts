@@ -4,6 +4,7 @@
  */
 import type {
   Direction,
+  Exemption,
   FlowQuery,
   Plane,
   PolicyRef,
@@ -54,7 +55,7 @@ export interface DirectionTrace {
   readonly direction: Direction;
   /** Absent when the flow is exempt in this direction. */
   readonly subject?: WorkloadId;
-  readonly exemption?: "not-a-workload" | "hairpin" | "node";
+  readonly exemption?: Exemption;
   readonly stages: readonly StageTrace[];
 }
 

@@ -56,6 +56,7 @@ const WORLD_ONLY: readonly IpAddress[] = [
   "::",
   "fd00::5",
   "fd00::7",
+  "ff02::1:2",
   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 ];
 export const HOST: readonly IpAddress[] = ["10.0.0.254", "fd00::fe"];
@@ -235,6 +236,13 @@ const stage = fc.record({
 export const profileArbitrary: fc.Arbitrary<Profile> = fc.record({
   nodeExempt: fc.boolean(),
   hairpinExempt: fc.boolean(),
+  // The second one is no address of the machine.
+  dns: fc.subarray([
+    { address: "10.0.0.254", port: 53 },
+    { address: "192.0.2.9", port: 53 },
+    { address: "fd00::fe", port: 8080 },
+  ]),
+  dhcp: fc.subarray(["br0", "veth-w1"]),
   default: fc.oneof(
     { weight: 4, arbitrary: fc.constant("allow" as const) },
     { weight: 1, arbitrary: fc.constant("deny" as const) },
@@ -337,6 +345,7 @@ export function endpointOf(workload: Workload): Endpoint {
     workload: workload.id,
     kind: "netns",
     interface: `veth-${workload.name}`,
+    ...(workload.namespace === "a" ? { bridge: "br0" } : {}),
     ifindex: 1,
     mac: "02:00:00:00:00:01",
     addresses: workload.addresses,
@@ -347,13 +356,12 @@ export function endpointOf(workload: Workload): Endpoint {
 const worldOf = (inventories: fc.Arbitrary<Inventory>): fc.Arbitrary<World> =>
   fc
     .tuple(policySetArbitrary, inventories, fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }))
-    .map(([set, inventory, local]): World => ({
-      set,
-      inventory,
-      endpoints: inventory.workloads
+    .map(([set, inventory, local]): World => {
+      const endpoints = inventory.workloads
         .filter((workload, i) => local[i] && !workload.hostNetwork)
-        .map(endpointOf),
-    }));
+        .map(endpointOf);
+      return { set, inventory: { ...inventory, attachments: endpoints }, endpoints };
+    });
 
 export const worldArbitrary = worldOf(inventoryArbitrary);
 /** Addresses may have several claimants. */

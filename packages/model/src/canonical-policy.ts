@@ -91,6 +91,7 @@ const endpoint = (value: ConfinedEndpoint) => ({
   mac: value.mac,
   addresses: ordered(value.addresses, compareIp),
   mode: value.mode,
+  ...(value.dhcp === true ? { dhcp: true } : {}),
 });
 
 /** Canonical text; its UTF-8 bytes under SHA-256 are a receipt's digest. Throws on an address that is none. */
@@ -119,5 +120,16 @@ export const canonicalHostPolicy = (policy: HostPolicy): string =>
     profile: {
       nodeExempt: policy.profile.nodeExempt,
       hairpinExempt: policy.profile.hairpinExempt,
+      ...(policy.profile.dns === undefined || policy.profile.dns.length === 0
+        ? {}
+        : {
+            dns: ordered(
+              policy.profile.dns,
+              (a, b) => compareIp(a.address, b.address) || a.port - b.port,
+            ).map(({ address, port }) => ({ address, port })),
+          }),
     },
+    ...(policy.contested === undefined || policy.contested.length === 0
+      ? {}
+      : { contested: ordered(policy.contested, compareIp) }),
   });

@@ -8,7 +8,7 @@ import type { Canary } from "./canary-bucket.ts";
 import type { IpAddress } from "./ip.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 import type { DecisionVerdict } from "./decision.ts";
-import type { Direction } from "./policy.ts";
+import type { Direction, Resolver } from "./policy.ts";
 import type { Endpoint, Mode, WorkloadId } from "./workload.ts";
 
 /** 8 lower-case hex digits; stable as long as the rule's id is. `00000000` = the default, nothing determined it. */
@@ -98,6 +98,8 @@ export interface ConfinedEndpoint extends Pick<
   "workload" | "interface" | "ifindex" | "mac" | "addresses"
 > {
   readonly mode: Mode;
+  /** The machine serves DHCP where this endpoint hangs: the two may speak about a lease. */
+  readonly dhcp?: true;
 }
 
 /** A bridge's port that leads to no workload of this machine: a network card, say. It is known, and confined by nobody. */
@@ -117,7 +119,14 @@ export interface HostPolicy {
   readonly shadow: MapSet;
   /** Every row referenced by either set, sorted by id. */
   readonly rows: readonly Row[];
-  readonly profile: { readonly nodeExempt: boolean; readonly hairpinExempt: boolean };
+  readonly profile: {
+    readonly nodeExempt: boolean;
+    readonly hairpinExempt: boolean;
+    /** Sockets of the machine's own resolver, open to workloads without a rule. Sorted. */
+    readonly dns?: readonly Resolver[];
+  };
+  /** Addresses of endpoints that others claim as well: no exemption goes by them. Sorted. */
+  readonly contested?: readonly IpAddress[];
 }
 
 /** Not part of the digest: how a cookie seen in a log or counter is told to a person. */

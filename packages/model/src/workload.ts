@@ -50,7 +50,11 @@ export interface Inventory {
   readonly namespaces: readonly Namespace[];
   /** Addresses of the machine (or node) itself: entity `host`. */
   readonly hostAddresses: readonly IpAddress[];
+  /** Where workloads hang on this machine's network: what is declared by interface is looked up here. */
+  readonly attachments?: readonly Attachment[];
 }
+
+export type Attachment = Pick<Endpoint, "workload" | "interface" | "bridge" | "addresses">;
 
 /** How a workload touches this machine's network: what the datapath needs to confine it and to stop spoofing. */
 export interface Endpoint {
@@ -58,6 +62,8 @@ export interface Endpoint {
   readonly kind: "netns" | "container";
   /** Interface on our side of the veth pair. */
   readonly interface: string;
+  /** The bridge that this interface is a port of. */
+  readonly bridge?: string;
   readonly ifindex: number;
   /** The workload's own MAC address, lower case with colons. */
   readonly mac: string;

@@ -56,6 +56,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           endpoints: message.endpoints.map((endpoint) => ({
             ...endpoint,
             image: endpoint.image ?? "",
+            bridge: endpoint.bridge ?? "",
             addresses: [...endpoint.addresses],
             listeners: endpoint.listeners.map((listener) => ({ ...listener })),
           })),
@@ -66,6 +67,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           hostAddresses: [...message.hostAddresses],
           sessions: message.sessions.map((session) => ({ ...session })),
           hostListeners: message.hostListeners.map((listener) => ({ ...listener })),
+          relays: [...message.relays],
         },
       };
     case "flows":
@@ -164,6 +166,7 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         })),
         hostAddresses: kind.value.hostAddresses,
         hostListeners: kind.value.hostListeners.map(decodeListener),
+        relays: kind.value.relays,
         sessions: kind.value.sessions.map(({ source, destination, protocol, port, what }) => ({
           source,
           destination,
@@ -308,6 +311,7 @@ function decodeEndpoint(endpoint: ProtoEndpoint): DiscoveredEndpoint {
     containerLabels: endpoint.containerLabels,
     ...optional("image", endpoint.image),
     interface: endpoint.interface,
+    ...optional("bridge", endpoint.bridge),
     ifindex: endpoint.ifindex,
     mac: endpoint.mac,
     addresses: endpoint.addresses,

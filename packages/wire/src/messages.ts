@@ -100,6 +100,8 @@ export type AgentMessage =
       readonly hostAddresses: readonly IpAddress[];
       readonly sessions: readonly HostSession[];
       readonly hostListeners: readonly Listener[];
+      /** Programs of this machine that pass connections on to workloads in its own name, sorted. */
+      readonly relays: readonly string[];
     }
   | {
       readonly kind: "flows";

@@ -48,6 +48,7 @@ const agentMessages: readonly AgentMessage[] = [
         kind: "container",
         name: "web",
         containerLabels: { app: "web" },
+        bridge: "br0",
         image: "nginx:1",
         interface: "veth1",
         ifindex: 4,
@@ -58,6 +59,7 @@ const agentMessages: readonly AgentMessage[] = [
       },
     ],
     ports: [{ interface: "eth1", ifindex: 3 }],
+    relays: ["docker-proxy"],
     hostListeners: [{ protocol: 17, port: 53, family: 6 }],
     hostAddresses: ["10.0.0.1"],
     sessions: [

@@ -37,6 +37,7 @@ export interface Surroundings {
   readonly hostAddresses: readonly IpAddress[];
   readonly sessions: readonly HostSession[];
   readonly hostListeners: readonly Listener[];
+  readonly relays: readonly string[];
 }
 
 export interface AgentParts {

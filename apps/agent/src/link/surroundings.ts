@@ -6,6 +6,8 @@ import type { Surroundings } from "./agent.ts";
 
 export interface Inspectors {
   listenersIn(netnsPath: string): readonly Listener[];
+  /** Names of programs that speak to workloads as this machine. */
+  relays(): readonly string[];
   /** In the namespaces at these paths. */
   sessions(netnsPaths: readonly string[]): readonly HostSession[];
 }
@@ -46,6 +48,7 @@ export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundi
       containerLabels: endpoint.containerLabels ?? {},
       ...(endpoint.image === undefined ? {} : { image: endpoint.image }),
       interface: endpoint.interface,
+      ...(endpoint.bridge === undefined ? {} : { bridge: endpoint.bridge }),
       ifindex: endpoint.ifindex,
       mac: endpoint.mac,
       // Over its link-local address a workload reaches its neighbours as well as over any other.
@@ -60,5 +63,6 @@ export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundi
       ...found.endpoints.map(({ netnsPath }) => netnsPath).filter((path) => path !== ""),
     ]),
     hostListeners: inspect.listenersIn(OWN_NETNS),
+    relays: inspect.relays(),
   };
 }

@@ -25,7 +25,7 @@ export const word = (value: number): Buffer => {
 export const frame = (to: string, from: string, etherType: number, payload: Buffer): Buffer =>
   Buffer.concat([macBytes(to), macBytes(from), word(etherType), payload]);
 
-const checksum = (bytes: Buffer): number => {
+export const checksum = (bytes: Buffer): number => {
   let sum = 0;
   for (let at = 0; at < bytes.length; at += 2)
     sum += at + 1 < bytes.length ? bytes.readUInt16BE(at) : (bytes[at] ?? 0) << 8;

@@ -40,6 +40,8 @@ export function determinantText(determinant: Determinant): string {
       return {
         node: "the machine itself is exempt",
         hairpin: "a workload to itself is exempt",
+        dns: "the machine's own resolver is exempt",
+        dhcp: "leases from this machine are exempt",
         "not-a-workload": "not a workload: not judged",
       }[determinant.exemption];
   }

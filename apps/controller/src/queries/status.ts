@@ -203,6 +203,13 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
     const place = formatSpan(span);
     add(false, `${code}: ${message}${place === "" ? "" : ` (${place})`}`);
   }
+  const { relays } = input.world;
+  const judged = Object.values(input.modes).some((mode) => mode !== "observe");
+  if (relays.length > 0 && judged && input.inForce.reading.set.profile.nodeExempt)
+    add(
+      false,
+      `${relays.join(", ")} passes connections on to workloads as this machine, whose own traffic is exempt from their ingress policy; \`machine.nodeExempt: false\` in an Inventory ends that`,
+    );
   if (!input.chain.intact)
     add(true, `the history is broken: revision ${input.chain.brokenAt} was altered`);
   if (!input.flows.writable) add(true, "flows cannot be stored: the disk is full or failing");

@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly hostAddresses: readonly IpAddress[];
   readonly sessions: readonly HostSession[];
   readonly hostListeners: readonly Listener[];
+  /** Programs of the machine that speak to workloads in its name. */
+  readonly relays: readonly string[];
 }
 
 export const NO_SURROUNDINGS: Surroundings = {
@@ -30,6 +32,7 @@ export const NO_SURROUNDINGS: Surroundings = {
   hostAddresses: [],
   sessions: [],
   hostListeners: [],
+  relays: [],
 };
 
 export interface Attachment {
@@ -47,6 +50,7 @@ export interface World {
   readonly declared: ReadonlySet<WorkloadId>;
   readonly sessions: readonly HostSession[];
   readonly hostListeners: readonly Listener[];
+  readonly relays: readonly string[];
 }
 
 /** Namespace of attachments that nobody declared and whose runtime names none. */
@@ -79,11 +83,12 @@ export function buildWorld(declared: Declared, surroundings: Surroundings): Worl
     const attachment = { discovered, workload: workload.id };
     if (before === undefined) attachments.set(workload.id, [attachment]);
     else before.push(attachment);
-    const { kind, ifindex, mac, netnsPath } = discovered;
+    const { kind, ifindex, mac, netnsPath, bridge } = discovered;
     endpoints.push({
       workload: workload.id,
       kind,
       interface: discovered.interface,
+      ...(bridge === undefined ? {} : { bridge }),
       ifindex,
       mac,
       addresses,
@@ -94,6 +99,7 @@ export function buildWorld(declared: Declared, surroundings: Surroundings): Worl
     workloads: [...workloads.values()].toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
     namespaces: withEveryNamespace(declared, workloads.values()),
     hostAddresses: surroundings.hostAddresses,
+    attachments: endpoints,
   };
   return {
     inventory,
@@ -104,6 +110,7 @@ export function buildWorld(declared: Declared, surroundings: Surroundings): Worl
     declared: new Set(declared.workloads.map(({ workload }) => workload.id)),
     sessions: surroundings.sessions,
     hostListeners: surroundings.hostListeners,
+    relays: surroundings.relays,
   };
 }
 

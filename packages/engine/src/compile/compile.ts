@@ -21,6 +21,7 @@ import {
 } from "@bulkhead/model";
 import type { InventoryIndex } from "../inventory-index.ts";
 import { modeOf } from "../mode.ts";
+import { contestedAddresses, diagnoseMachine, isServed, ownResolvers } from "./exempt-facts.ts";
 import type { Identity, IdentityTable } from "./identity-table.ts";
 import type { MapSets } from "./map-sets.ts";
 import type { Conflict } from "./paint.ts";
@@ -78,17 +79,20 @@ export function compileResult(
   const modes = modesOf(index, identities, find, false);
   // What cuts whatever the flow, such as guards against spoofing, waits until the whole rollout is settled.
   const confined = set.canary === undefined ? modes : modesOf(index, identities, find, true);
+  const resolvers = ownResolvers(set.profile, index);
+  const contested = contestedAddresses(index, endpoints);
   return {
     policy: {
       revision,
       endpoints: endpoints
-        .map(({ workload, interface: name, ifindex, mac, addresses }) => ({
+        .map(({ workload, interface: name, bridge, ifindex, mac, addresses }) => ({
           workload,
           interface: name,
           ifindex,
           mac,
           addresses: sortIps(addresses),
           mode: confined[workload] ?? "observe",
+          ...(isServed(set.profile, { interface: name, bridge }) ? { dhcp: true as const } : {}),
         }))
         .toSorted((a, b) => compare(a.workload, b.workload) || compare(a.interface, b.interface)),
       ports: ports.toSorted((a, b) => compare(a.interface, b.interface)),
@@ -100,11 +104,20 @@ export function compileResult(
       shadow,
       rows,
       ...(set.canary && settled && { canary: { ...set.canary, settled } }),
-      profile: { nodeExempt: set.profile.nodeExempt, hairpinExempt: set.profile.hairpinExempt },
+      profile: {
+        nodeExempt: set.profile.nodeExempt,
+        hairpinExempt: set.profile.hairpinExempt,
+        ...(resolvers.length === 0 ? {} : { dns: resolvers }),
+      },
+      ...(contested.length === 0 ? {} : { contested }),
     },
     cookies: reading.cookieNames,
     modes,
-    diagnostics: [...diagnose(index, endpoints), ...diagnoseConflicts(sets.conflicts, set)],
+    diagnostics: [
+      ...diagnose(index, endpoints),
+      ...diagnoseMachine(set.profile, index, endpoints),
+      ...diagnoseConflicts(sets.conflicts, set),
+    ],
     capacity: capacityOf(settled ? [live, shadow, settled] : [live, shadow], rows),
     nextChangeAt: reading.nextChangeAt,
   };

@@ -6,15 +6,20 @@ import {
   allPorts,
   emptyPorts,
   equalPorts,
+  familyOf,
   intersect,
   isEmptyPorts,
+  portsOf,
   subtract,
+  TCP,
+  UDP,
   union,
   type IpRange,
   type PolicySet,
   type PortSet,
   type WorkloadId,
 } from "@bulkhead/model";
+import { ownResolvers } from "../compile/exempt-facts.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import type { View } from "../judge-stage.ts";
 import { groupEnds, type Facet, type GroupedEnd, type ReachGroup } from "./reach-groups.ts";
@@ -98,7 +103,18 @@ function permitted(universe: Universe, number: number, from: GroupedEnd, to: Gro
       ports = union(ports, intersect(seenBy(judgeOut, destination), seenBy(judgeIn, source)));
     }
   }
-  return ports;
+  return to.group.kind === "host" ? union(ports, resolverPorts(universe, from)) : ports;
+}
+
+/** What is exempt from egress policy towards the machine itself. Leases (`dhcp`) connect nothing and are left out. */
+function resolverPorts({ set, index }: Universe, from: GroupedEnd): PortSet {
+  const open = ownResolvers(set.profile, index).filter(({ address }) =>
+    from.facets.some(({ family }) => family === null || family === familyOf(address)),
+  );
+  const matches = open.flatMap(({ port }) =>
+    [UDP, TCP].map((protocol) => ({ kind: "range" as const, protocol, first: port, last: port })),
+  );
+  return portsOf(matches, () => []);
 }
 
 function canMeet(a: Facet, b: Facet): boolean {

@@ -289,6 +289,13 @@ export declare type Discovered = Message<"bulkhead.agent.v1.Discovered"> & {
    * @generated from field: repeated bulkhead.agent.v1.BridgePort ports = 5;
    */
   ports: BridgePort[];
+
+  /**
+   * Programs of this machine that pass connections on to workloads in its own name, such as `docker-proxy`.
+   *
+   * @generated from field: repeated string relays = 6;
+   */
+  relays: string[];
 };
 
 /**
@@ -375,6 +382,13 @@ export declare type DiscoveredEndpoint = Message<"bulkhead.agent.v1.DiscoveredEn
    * @generated from field: repeated bulkhead.agent.v1.Listener listeners = 10;
    */
   listeners: Listener[];
+
+  /**
+   * The bridge that the interface is a port of; empty when it is none's.
+   *
+   * @generated from field: string bridge = 11;
+   */
+  bridge: string;
 };
 
 /**

@@ -1,0 +1,55 @@
+/**
+ * What takes a flow out of policy, in one direction of it. The datapath has the same exemptions in its fixed chains, and
+ * `EXEMPTIONS` there is the list that people are shown.
+ */
+import {
+  TCP,
+  UDP,
+  type Direction,
+  type Exemption,
+  type FlowQuery,
+  type Profile,
+} from "@bulkhead/model";
+import type { Place } from "./inventory-index.ts";
+
+/** RFC 2131 §4.1, RFC 8415 §7.2. */
+export const DHCP_SERVER = 67;
+export const DHCP_CLIENT = 68;
+export const DHCP6_SERVER = 547;
+export const DHCP6_CLIENT = 546;
+export const ALL_ONES = "255.255.255.255";
+export const ALL_DHCP_SERVERS = "ff02::1:2";
+
+/** `here` is the end whose policy would be asked, `peer` the other one. */
+export function exemptionOf(
+  profile: Profile,
+  here: Place & { readonly kind: "workload" },
+  peer: Place,
+  query: FlowQuery,
+  direction: Direction,
+): Exemption | null {
+  const sure = here.rivals.length + peer.rivals.length === 0;
+  if (profile.hairpinExempt && sure && peer.workload === here.workload) return "hairpin";
+  if (profile.nodeExempt && direction === "ingress" && peer.kind === "host") return "node";
+  if (direction === "egress" && toResolver(profile, peer, query)) return "dns";
+  const served = profile.dhcp?.some((name) => here.interfaces.includes(name)) === true;
+  if (served && sure && aboutLease(peer, query, direction)) return "dhcp";
+  return null;
+}
+
+function toResolver({ dns = [] }: Profile, peer: Place, { protocol, port }: FlowQuery): boolean {
+  if (peer.kind !== "host" || (protocol !== UDP && protocol !== TCP)) return false;
+  return dns.some((one) => one.address === peer.address && one.port === port);
+}
+
+/** Between a client and the machine as its server. The client's first words come from 0.0.0.0, which is no workload's. */
+function aboutLease(peer: Place, { protocol, port }: FlowQuery, direction: Direction): boolean {
+  if (protocol !== UDP) return false;
+  const v4 = peer.family === 4;
+  if (direction === "ingress") {
+    return peer.kind === "host" && port === (v4 ? DHCP_CLIENT : DHCP6_CLIENT);
+  }
+  return v4
+    ? port === DHCP_SERVER && (peer.kind === "host" || peer.address === ALL_ONES)
+    : port === DHCP6_SERVER && peer.address === ALL_DHCP_SERVERS;
+}

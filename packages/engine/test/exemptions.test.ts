@@ -1,0 +1,158 @@
+/** What is exempt by declaration: the machine's resolver and its leases, in the reference and in the compiled form alike. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { TCP, UDP, type Inventory, type Profile } from "@bulkhead/model";
+import { compile, decide, explain, indexInventory, lookup } from "../src/index.ts";
+import { agrees, DIRECTIONS, looked, reported } from "./agreement.ts";
+import { claim, enough, failureOf } from "./check.ts";
+import { block, inventory, policySet, stage, T0, workload } from "./small-sets.ts";
+import { ADDRESSES, contestedWorldArbitrary, endpointOf, NOW } from "./worlds.ts";
+
+const BOUND = [
+  ...[53, 67, 68, 546, 547, 8080].map((port) => ({ protocol: UDP, port })),
+  ...[53, 67, 8080].map((port) => ({ protocol: TCP, port })),
+];
+const VIEWS = ["live", "shadow"] as const;
+
+describe("lookup(compile(set)) == decide(set), where exemptions are declared", () => {
+  it("for every pair of addresses, also such as several workloads claim", () => {
+    const reached = new Map<string, number>();
+    const same = fc.property(contestedWorldArbitrary, ({ set, inventory: known, endpoints }) => {
+      const index = indexInventory(known);
+      const { policy, cookies } = compile(set, known, { now: NOW, revision: 1, endpoints });
+      const cookieOf = new Map(cookies.map(({ rule, cookie }) => [rule, cookie]));
+      const local = new Set(endpoints.flatMap(({ addresses }) => addresses));
+      for (const source of ADDRESSES) {
+        for (const destination of ADDRESSES) {
+          for (const bound of BOUND) {
+            const query = { source, destination, ...bound };
+            const ways = { egress: local.has(source), ingress: local.has(destination) };
+            if (!ways.egress && !ways.ingress) continue;
+            for (const view of VIEWS) {
+              const said = decide(set, index, query, { now: NOW, view });
+              const found = lookup(policy, view, query, NOW);
+              for (const direction of DIRECTIONS.filter((way) => ways[way])) {
+                const { determinedBy } = said[direction];
+                const name = determinedBy.kind === "exemption" ? determinedBy.exemption : "";
+                reached.set(name, (reached.get(name) ?? 0) + 1);
+                const got = looked(found[direction]);
+                const expected = reported(said[direction], cookieOf);
+                claim(agrees(got, expected), `decide ${expected}, lookup ${got}`, {
+                  view,
+                  direction,
+                  query,
+                });
+              }
+            }
+          }
+        }
+      }
+    });
+    expect(failureOf(same, 100)).toBe("");
+    for (const name of ["dns", "dhcp", "node", "hairpin"])
+      expect(reached.get(name) ?? 0, name).toBeGreaterThan(enough(100));
+  });
+});
+
+const web = workload("shop/web", ["10.0.0.1", "fd00::1"], { app: "web" });
+const db = workload("shop/db", "10.0.0.2", { app: "db" });
+const attachments = [
+  { workload: "shop/web", interface: "veth-a", bridge: "br0", addresses: ["10.0.0.1", "fd00::1"] },
+  { workload: "shop/db", interface: "veth-b", addresses: ["10.0.0.2"] },
+];
+const known = { attachments, hostAddresses: ["10.0.0.254", "fd00::fe"] };
+const world: Inventory = { ...inventory([web, db]), ...known };
+const MACHINE = "10.0.0.254";
+
+function ask(
+  profile: Partial<Profile>,
+  source: string,
+  destination: string,
+  port: number,
+  protocol = UDP,
+  about = world,
+): string {
+  const shut = (["egress", "ingress"] as const).flatMap((direction) =>
+    ["web", "db"].map((app) => block(`${app}-${direction}`, direction, `shop:app=${app}`, [])),
+  );
+  const set = policySet([stage("s", "denyOverrides", shut)], { nodeExempt: false, ...profile });
+  const query = { source, destination, protocol, port };
+  const { decision, egress, ingress } = explain(set, indexInventory(about), query, {
+    now: T0,
+    view: "live",
+  });
+  const why = [egress, ingress].flatMap(({ exemption }) =>
+    exemption === undefined || exemption === "not-a-workload" ? [] : [exemption],
+  );
+  return [decision.verdict, ...why].join(" ");
+}
+
+describe("the machine's own resolver", () => {
+  const dns = [
+    { address: MACHINE, port: 53 },
+    { address: "10.0.0.2", port: 53 },
+    { address: "192.0.2.1", port: 53 },
+  ];
+  it("is reached without a rule, over UDP and TCP, at that port and address only", () => {
+    expect(ask({ dns }, "10.0.0.1", MACHINE, 53)).toBe("allow dns");
+    expect(ask({ dns }, "10.0.0.1", MACHINE, 53, TCP)).toBe("allow dns");
+    expect(ask({ dns }, "10.0.0.1", MACHINE, 54)).toBe("drop");
+    expect(ask({ dns }, "10.0.0.1", MACHINE, 53, 132)).toBe("drop");
+    expect(ask({ dns }, "fd00::1", "fd00::fe", 53)).toBe("drop");
+    expect(ask({}, "10.0.0.1", MACHINE, 53)).toBe("drop");
+  });
+  it("is the machine's, and neither a workload's nor the world's", () => {
+    expect(ask({ dns }, "10.0.0.1", "10.0.0.2", 53)).toBe("drop");
+    expect(ask({ dns }, "10.0.0.1", "192.0.2.1", 53)).toBe("drop");
+  });
+  it("does not open the way back", () => {
+    expect(ask({ dns }, MACHINE, "10.0.0.1", 53)).toBe("drop");
+  });
+});
+
+describe("leases", () => {
+  const dhcp = ["br0"];
+  it("are spoken about with the machine, where it serves them, in both families", () => {
+    expect(ask({ dhcp }, "10.0.0.1", MACHINE, 67)).toBe("allow dhcp");
+    expect(ask({ dhcp }, "10.0.0.1", "255.255.255.255", 67)).toBe("allow dhcp");
+    expect(ask({ dhcp }, MACHINE, "10.0.0.1", 68)).toBe("allow dhcp");
+    expect(ask({ dhcp }, "fd00::1", "ff02::1:2", 547)).toBe("allow dhcp");
+    expect(ask({ dhcp }, "fd00::fe", "fd00::1", 546)).toBe("allow dhcp");
+    expect(ask({ dhcp: ["veth-a"] }, "10.0.0.1", MACHINE, 67)).toBe("allow dhcp");
+  });
+  it("and with nobody else, about nothing else, nowhere else", () => {
+    expect(ask({ dhcp }, "10.0.0.1", "10.0.0.2", 67)).toBe("drop");
+    expect(ask({ dhcp }, "10.0.0.2", "10.0.0.1", 68)).toBe("drop");
+    expect(ask({ dhcp }, "192.0.2.1", "10.0.0.1", 68)).toBe("drop");
+    expect(ask({ dhcp }, "10.0.0.1", MACHINE, 68)).toBe("drop");
+    expect(ask({ dhcp }, MACHINE, "10.0.0.1", 67)).toBe("drop");
+    expect(ask({ dhcp }, "10.0.0.1", MACHINE, 67, TCP)).toBe("drop");
+    expect(ask({ dhcp }, "fd00::1", "ff02::1:3", 547)).toBe("drop");
+    expect(ask({ dhcp }, "10.0.0.2", MACHINE, 67)).toBe("drop");
+    expect(ask({}, "10.0.0.1", MACHINE, 67)).toBe("drop");
+  });
+  it("are nobody's by an address that others claim as well", () => {
+    const rival = workload("shop/rival", "10.0.0.1", { app: "web" });
+    const claimed = { ...inventory([web, db, rival]), ...known };
+    expect(ask({ dhcp }, "10.0.0.1", MACHINE, 67, UDP, claimed)).toBe("drop");
+    expect(ask({ dhcp }, "fd00::1", "ff02::1:2", 547, UDP, claimed)).toBe("allow dhcp");
+  });
+});
+
+describe("what is declared about another machine", () => {
+  it("is told: an interface where nothing hangs, a resolver at a foreign address", () => {
+    const set = policySet([], { dhcp: ["br0", "br00"], dns: [{ address: "192.0.2.1", port: 53 }] });
+    const endpoints = [{ ...endpointOf(web), interface: "veth-a", bridge: "br0" }];
+    const { diagnostics, policy } = compile(set, world, { now: T0, revision: 1, endpoints });
+    expect(diagnostics.map(({ code, message, help }) => [code, message, help])).toEqual([
+      ["BH0604", "DHCP is declared on `br00`, where no workload hangs", "workloads hang on `br0`"],
+      [
+        "BH0604",
+        "a resolver is declared at `192.0.2.1`, which is no address of this machine",
+        "workloads reach it by rules only; the exemption is for the machine's own addresses",
+      ],
+    ]);
+    expect(policy.endpoints[0]?.dhcp).toBe(true);
+    expect(policy.profile.dns).toBe(undefined);
+  });
+});
