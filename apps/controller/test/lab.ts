@@ -13,6 +13,8 @@ import { createApiClient, type ApiClient, type StatusAnswer } from "@bulkhead/ap
 
 const run = promisify(execFile);
 const APPS = join(import.meta.dirname, "..", "..");
+/** Where the supervisor has them keep compiled code too: they start in half the time. */
+const COMPILED = join(APPS, "..", "node_modules", ".cache", "bulkhead");
 const SERVE = `
   const net = require('node:net')
   for (const port of process.argv.slice(1)) {
@@ -151,7 +153,7 @@ export class TestLab {
     const [program = "", ...args] = command;
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
+      env: { ...process.env, NODE_COMPILE_CACHE: COMPILED, ...env },
     });
     this.#children.add(child);
     child.once("close", () => this.#children.delete(child));

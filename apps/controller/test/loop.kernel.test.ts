@@ -171,11 +171,16 @@ describe("the loop", () => {
     const applied = await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
     expect(applied.receipts[0]?.entries).toBe(capacity.entries);
     expect(applied.resources.changed).toEqual(["Intent/shop/web-db", "Policy/shop/shut"]);
-    for (const family of [4, 6] as const) {
-      expect(await lab.reach("evil", "db", 5432, family)).toBe("blocked");
-      expect(await lab.reach("web", "db", 22, family)).toBe("blocked");
-      expect(await lab.reach("web", "db", 5432, family)).toBe("connected");
-    }
+    for (const outcomes of await Promise.all(
+      ([4, 6] as const).map((family) =>
+        Promise.all([
+          lab.reach("evil", "db", 5432, family),
+          lab.reach("web", "db", 22, family),
+          lab.reach("web", "db", 5432, family),
+        ]),
+      ),
+    ))
+      expect(outcomes).toEqual(["blocked", "blocked", "connected"]);
     const status = await lab.client.call("status", {});
     expect(status.coverage).toMatchObject({
       workloads: 3,
@@ -354,10 +359,9 @@ describe("the loop", () => {
   });
 
   it("refuses a second agent and a second controller, and both go on", async () => {
-    const agent = await lab.runApp("agent");
+    const [agent, controller] = await Promise.all([lab.runApp("agent"), lab.runApp("controller")]);
     expect(agent.code).toBe(3);
     expect(agent.said).toContain("already guards this network namespace");
-    const controller = await lab.runApp("controller");
     expect(controller.code).toBe(3);
     expect(controller.said).toContain("another controller uses");
     expect((await lab.ready()).agents[0]?.connected).toBe(true);
