@@ -171,6 +171,20 @@ it("refuses what does not fit", () => {
   expect(judged(POLICY.text, {}, SHOP, entries)).toHaveProperty("compiled");
 });
 
+it("tells at once what parsing finds and what building finds in the same resource", () => {
+  const text = POLICY.text.replace(
+    "  ingress: []\n",
+    "  owner: 7\n  ingress: [{ from: [{ any: true }] }]\n",
+  );
+  const { resources, diagnostics, partial } = readGiven([{ name: "p.yaml", text }]);
+  expect([...resources.keys()]).toEqual(["Intent/shop/web-db"]);
+  expect(judged("", { diagnostics, partial })).toMatchObject({
+    code: "bad-policy",
+    message: "2 errors: nothing was changed",
+    diagnostics: [{ code: "BH0104" }, { code: "BH0301" }],
+  });
+});
+
 it("refuses a policy with errors, with all of them", () => {
   const wrong = POLICY.text.replace("to: app=db", "to: { networkSet: nowhere }");
   const failure = judged(wrong);

@@ -6,6 +6,7 @@ import { API_VERSION } from "@bulkhead/model";
 import { networkPolicy } from "./kubernetes/network-policy.ts";
 import { namespaceObject, POD_MAKERS } from "./kubernetes/objects.ts";
 import { NATIVE_KINDS, type NativeResource } from "./native/kinds.ts";
+import { readPartly } from "./partial.ts";
 import type { Resource } from "./resource.ts";
 import type { MapEntry, MapNode, TreeNode } from "./text/document.ts";
 import { didYouMean, nearest } from "./text/near.ts";
@@ -90,7 +91,13 @@ export const listItems = (
   };
 };
 
-const readNative = (head: Head, at: Reader): Resource | undefined => {
+/** A sound object, or what could be read of one with errors. */
+export interface ReadObject {
+  readonly resource?: Resource;
+  readonly partial?: Resource;
+}
+
+const readNative = (head: Head, at: Reader): ReadObject => {
   if (head.apiVersion !== API_VERSION) {
     at.report(
       "BH0106",
@@ -98,7 +105,7 @@ const readNative = (head: Head, at: Reader): Resource | undefined => {
       `unknown apiVersion \`${head.apiVersion}\``,
       `did you mean \`${API_VERSION}\`?`,
     );
-    return undefined;
+    return {};
   }
   const shape = Object.hasOwn(NATIVE, head.kind) ? NATIVE[head.kind] : undefined;
   if (shape === undefined) {
@@ -108,13 +115,15 @@ const readNative = (head: Head, at: Reader): Resource | undefined => {
       `unknown kind \`${head.kind}\``,
       didYouMean(head.kind, Object.keys(NATIVE)),
     );
-    return undefined;
+    return {};
   }
   const object = shape.read(head.map, at);
-  return object === undefined ? undefined : { dialect: "native", object };
+  if (object !== undefined) return { resource: { dialect: "native", object } };
+  const part = readPartly(head.map, head.kind, shape.read, at);
+  return part === undefined ? {} : { partial: { dialect: "native", object: part } };
 };
 
-const readKubernetesPolicy = (head: Head, at: Reader): Resource | undefined => {
+const readKubernetesPolicy = (head: Head, at: Reader): ReadObject => {
   if (head.apiVersion !== "networking.k8s.io/v1") {
     at.report(
       "BH0106",
@@ -122,10 +131,13 @@ const readKubernetesPolicy = (head: Head, at: Reader): Resource | undefined => {
       `unknown apiVersion \`${head.apiVersion}\` of NetworkPolicy`,
       "did you mean `networking.k8s.io/v1`?",
     );
-    return undefined;
+    return {};
   }
+  const of = { dialect: "kubernetes", role: "policy" } as const;
   const object = networkPolicy.read(head.map, at);
-  return object === undefined ? undefined : { dialect: "kubernetes", role: "policy", object };
+  if (object !== undefined) return { resource: { ...of, object } };
+  const part = readPartly(head.map, head.kind, networkPolicy.read, at);
+  return part === undefined ? {} : { partial: { ...of, object: part } };
 };
 
 const group = (apiVersion: string): string => apiVersion.split("/").at(-2) ?? "";
@@ -163,8 +175,8 @@ const reportUnread = (head: Head, at: Reader): void => {
   at.report("BH0401", place, `\`${head.kind}\` says nothing about the network: ignored`);
 };
 
-/** One object to a resource; undefined when it is none of ours or has errors, which are reported. */
-export const readObject = (head: Head, native: Reader, lenient: Reader): Resource | undefined => {
+/** One object to a resource; nothing when it is none of ours, at most a part when it has errors, which are reported. */
+export const readObject = (head: Head, native: Reader, lenient: Reader): ReadObject => {
   if (head.apiVersion.startsWith(NATIVE_GROUP)) return readNative(head, native);
   const inGroup = group(head.apiVersion);
   if (head.kind === "NetworkPolicy" && ["networking.k8s.io", "extensions"].includes(inGroup)) {
@@ -173,12 +185,12 @@ export const readObject = (head: Head, native: Reader, lenient: Reader): Resourc
   const ofCore = ["", "apps", "batch", "extensions"].includes(inGroup);
   if (ofCore && head.kind === "Namespace") {
     const object = namespaceObject.read(head.map, lenient);
-    return object && { dialect: "kubernetes", role: "namespace", object };
+    return object ? { resource: { dialect: "kubernetes", role: "namespace", object } } : {};
   }
   if (ofCore && Object.hasOwn(POD_MAKERS, head.kind)) {
     const object = POD_MAKERS[head.kind]?.read(head.map, lenient);
-    return object && { dialect: "kubernetes", role: "pods", object };
+    return object ? { resource: { dialect: "kubernetes", role: "pods", object } } : {};
   }
   reportUnread(head, native);
-  return undefined;
+  return {};
 };

@@ -16,6 +16,8 @@ import { createReader, type Reader } from "./text/reader.ts";
 
 export interface ParsedFiles {
   readonly resources: readonly Resource[];
+  /** What could be read of those with errors: to find what else is wrong with them, and for nothing else. */
+  readonly partial: readonly Resource[];
   /** Sorted by place. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -28,7 +30,7 @@ interface Readers {
 const readTree = (
   tree: TreeNode,
   readers: Readers,
-  into: Resource[],
+  into: { readonly resources: Resource[]; readonly partial: Resource[] },
   inherited?: { readonly apiVersion: string; readonly kind: string },
 ): void => {
   const head = readHead(tree, readers.native, inherited);
@@ -38,8 +40,9 @@ const readTree = (
     for (const item of list.items) readTree(item, readers, into, list.inherited);
     return;
   }
-  const resource = readObject(head, readers.native, readers.lenient);
-  if (resource !== undefined) into.push(resource);
+  const { resource, partial } = readObject(head, readers.native, readers.lenient);
+  if (resource !== undefined) into.resources.push(resource);
+  if (partial !== undefined) into.partial.push(partial);
 };
 
 const withoutDuplicates = (
@@ -70,6 +73,7 @@ const withoutDuplicates = (
 export const parseFiles = (files: readonly SourceFile[]): ParsedFiles => {
   const diagnostics: Diagnostic[] = [];
   const resources: Resource[] = [];
+  const partial: Resource[] = [];
   for (const file of files) {
     const { documents, diagnostics: problems, spanOf } = parseText(file);
     for (const problem of problems) diagnostics.push(problem);
@@ -77,8 +81,8 @@ export const parseFiles = (files: readonly SourceFile[]): ParsedFiles => {
       native: createReader(spanOf, diagnostics, false),
       lenient: createReader(spanOf, diagnostics, true),
     };
-    for (const tree of documents) readTree(tree, readers, resources);
+    for (const tree of documents) readTree(tree, readers, { resources, partial });
   }
   const unique = withoutDuplicates(resources, diagnostics);
-  return { resources: unique, diagnostics: diagnostics.toSorted(compareDiagnostics) };
+  return { resources: unique, partial, diagnostics: diagnostics.toSorted(compareDiagnostics) };
 };

@@ -23,14 +23,17 @@ export interface Given {
   readonly resources: ReadonlyMap<string, Resource>;
   readonly files: readonly StoredFile[];
   readonly diagnostics: readonly Diagnostic[];
+  /** What could be read of resources with errors, to find what else is wrong with them. */
+  readonly partial: readonly Resource[];
 }
 
 export function readGiven(files: readonly StoredFile[]): Given {
-  const { resources, diagnostics } = parseFiles(files);
+  const { resources, partial, diagnostics } = parseFiles(files);
   return {
     resources: new Map(resources.map((resource) => [keyOf(resource), resource])),
     files,
     diagnostics,
+    partial,
   };
 }
 

@@ -1,5 +1,6 @@
 /** One change of policy on its way: what it holds, how it is recorded, and what a person may not expect of it. */
 import { ApiFailure, type ApplyAnswer, type ReceiptSummary } from "@bulkhead/api";
+import type { Resource } from "@bulkhead/dialects";
 import type { Diagnostic } from "@bulkhead/model";
 import {
   hashText,
@@ -37,6 +38,8 @@ export interface Change {
   readonly restores?: number;
   /** Found while its files were read. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What could be read of resources with errors. */
+  readonly partial?: readonly Resource[];
 }
 
 export function recordOf(change: Change, time: number): NewRevision {

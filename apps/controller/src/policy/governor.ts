@@ -93,8 +93,8 @@ export class Governor {
     return this.#inTurn(async () => {
       const given = readGiven(request.files);
       const { held, changes } = mergeGiven(this.#inForce.held, given, request);
-      const { diagnostics } = given;
-      return this.#make({ kind: "apply", ...request, held, changes, diagnostics });
+      const { diagnostics, partial } = given;
+      return this.#make({ kind: "apply", ...request, held, changes, diagnostics, partial });
     });
   }
 
@@ -180,7 +180,9 @@ export class Governor {
   } {
     const given = readGiven(request.files);
     const { held, changes } = mergeGiven(this.#inForce.held, given, request);
-    const options = { now: this.#deps.now(), strict: request.strict, known: this.#inForce };
+    const { partial } = given;
+    const { strict } = request;
+    const options = { now: this.#deps.now(), strict, known: this.#inForce, partial };
     return { ...readSound(held, given.diagnostics, options), changes };
   }
 

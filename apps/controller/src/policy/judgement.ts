@@ -1,5 +1,6 @@
 /** Whether a change may be made: every reason against it is found before anything is touched. */
 import { ApiFailure } from "@bulkhead/api";
+import { buildPolicySet, type Resource } from "@bulkhead/dialects";
 import { compareDiagnostics, countEntries, hasErrors, type Diagnostic } from "@bulkhead/model";
 import { runPolicyTests, type TestResult } from "@bulkhead/workbench";
 import type { World } from "../world/world.ts";
@@ -37,6 +38,7 @@ export function judge(change: Change, context: JudgementContext): Judged {
     now,
     strict: change.strict,
     known: inForce,
+    partial: change.partial,
   });
   const world = context.worldUnder(reading);
   const tests = runPolicyTests(reading.tests, reading.set, testIndex(world), now);
@@ -54,10 +56,20 @@ export function judge(change: Change, context: JudgementContext): Judged {
 export function readSound(
   held: readonly HeldResource[],
   parsed: readonly Diagnostic[],
-  options: Parameters<typeof readPolicy>[1],
+  options: Parameters<typeof readPolicy>[1] & { readonly partial?: readonly Resource[] },
 ): { readonly reading: Reading; readonly diagnostics: readonly Diagnostic[] } {
   const reading = readPolicy(held, options);
-  const diagnostics = [...parsed, ...reading.diagnostics].toSorted(compareDiagnostics);
+  const partial = options.partial ?? [];
+  // With what has errors left out, what refers to it would look wrong, and its other errors would wait their turn.
+  const built =
+    partial.length === 0
+      ? reading.diagnostics
+      : buildPolicySet([...held.map(({ resource }) => resource), ...partial], {
+          now: options.now,
+          strict: options.strict,
+          mode: "enforce",
+        }).diagnostics;
+  const diagnostics = [...parsed, ...built].toSorted(compareDiagnostics);
   if (hasErrors(diagnostics)) {
     const errors = diagnostics.filter(({ severity }) => severity === "error").length;
     throw new ApiFailure(
