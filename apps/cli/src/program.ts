@@ -205,6 +205,18 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/drift.ts")).drift,
   ).option("--set <what>", "repair (as soon as it is found) or report (and leave it)");
   verb(
+    "boot <task>",
+    "what happens when the machine starts: enable, disable, or restore the last policy",
+    "sudo bulkhead boot enable",
+    async () => (await import("./verbs/boot.ts")).boot,
+  );
+  verb(
+    "doctor",
+    "can this machine enforce, and what is in the way",
+    "sudo bulkhead doctor",
+    async () => (await import("./verbs/doctor.ts")).doctor,
+  );
+  verb(
     "completion <shell>",
     "completion script for bash, zsh or fish",
     "bulkhead completion bash > /etc/bash_completion.d/bulkhead",

@@ -25,6 +25,33 @@ export const downAnswerSchema = z.object({
 });
 export type DownAnswer = z.infer<typeof downAnswerSchema>;
 
+export const bootAnswerSchema = z.object({
+  state: z.string(),
+  task: z.enum(["enable", "disable", "restore"]),
+  /** Put in or taken out. */
+  units: z.array(z.string()).optional(),
+  /** Of `restore`: restored, nothing, kept, refused, locked. */
+  outcome: z.string().optional(),
+  message: z.string().optional(),
+});
+export type BootAnswer = z.infer<typeof bootAnswerSchema>;
+
+export const doctorAnswerSchema = z.object({
+  checks: z.array(
+    z.object({
+      name: z.string(),
+      /** `off`: not in use, and nothing rests on it. */
+      state: z.enum(["works", "off", "fails"]),
+      detail: z.string(),
+      /** What to do. */
+      help: z.string().optional(),
+      /** Without it Bulkhead cannot run here. */
+      necessary: z.boolean(),
+    }),
+  ),
+});
+export type DoctorAnswer = z.infer<typeof doctorAnswerSchema>;
+
 export const versionAnswerSchema = z.object({
   version: z.string(),
   node: z.string(),
@@ -48,6 +75,8 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
   const own = {
     up: upAnswerSchema,
     down: downAnswerSchema,
+    boot: bootAnswerSchema,
+    doctor: doctorAnswerSchema,
     version: versionAnswerSchema,
     failure: failureAnswerSchema,
   };

@@ -36,6 +36,8 @@ const PROMISED = [
   "explain",
   "probe",
   "drift",
+  "boot",
+  "doctor",
   "completion",
   "schema",
   "version",

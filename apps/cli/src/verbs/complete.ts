@@ -134,6 +134,11 @@ async function completeArgument(
     }
     case "probe":
       return print(await workloadNames(before, around), current);
+    case "boot":
+      return print(
+        ["enable", "disable", "restore"].map((word) => ({ word, about: "" })),
+        current,
+      );
     case "completion":
       return print(
         ["bash", "zsh", "fish"].map((word) => ({ word, about: "" })),

@@ -13,6 +13,7 @@ import {
 } from "../process/daemon.ts";
 import { isStateDirectory, layoutOf, OURS, type Layout } from "../process/layout.ts";
 import { holdNamespace, removeKernelState } from "../process/remove-kernel-state.ts";
+import { installed, systemd } from "../process/units.ts";
 import { withLock } from "../process/lock.ts";
 import type { DownAnswer } from "../schemas.ts";
 import { withProgress } from "../progress.ts";
@@ -97,7 +98,11 @@ function done(value: DownAnswer): Answer {
     : value.ended.length > 0 || value.kernel === "removed"
       ? ` Data stay in ${value.state}.`
       : "";
-  return { value, text: () => `${ended}${kernel}${data}\n`, next: ["up"], exitCode: 0 };
+  const again =
+    installed(systemd).length > 0
+      ? "\nAt the next boot it comes back; `bulkhead boot disable` ends that."
+      : "";
+  return { value, text: () => `${ended}${kernel}${data}${again}\n`, next: ["up"], exitCode: 0 };
 }
 
 async function askBeforePurge(

@@ -168,7 +168,7 @@ export function requireRoot(verb: string): void {
   if (process.getuid?.() !== 0) throw cannotRun(`\`${verb}\` needs root`, `sudo bulkhead ${verb}`);
 }
 
-function prepareState(state: string): Layout {
+export function prepareState(state: string): Layout {
   const layout = layoutOf(state);
   if (Buffer.byteLength(layout.apiSocket) > LONGEST_SOCKET - 2) {
     throw badInput(

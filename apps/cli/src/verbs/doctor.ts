@@ -1,0 +1,86 @@
+/** `bulkhead doctor`: can this machine enforce, and if not, what is in the way. Changes nothing. */
+import { execFile } from "node:child_process";
+import type { CommonOptions, Context } from "../context.ts";
+import {
+  boot,
+  bridges,
+  existsOn,
+  firewalls,
+  kernel,
+  lockdown,
+  privileges,
+  programs,
+  readOn,
+  runtime,
+  tracking,
+  type Check,
+  type Machine,
+} from "../doctor/checks.ts";
+import { selfTest } from "../doctor/self-test.ts";
+import { layoutOf } from "../process/layout.ts";
+import { withProgress } from "../progress.ts";
+import type { DoctorAnswer } from "../schemas.ts";
+import type { ExitCode } from "../failure.ts";
+import { doctorText } from "../views/doctor.ts";
+import type { Verb } from "./verb.ts";
+
+export const doctor: Verb<CommonOptions> = async (context) => {
+  const value: DoctorAnswer = {
+    checks: await withProgress(context, "looking", () => examine(context, machineOf(context))),
+  };
+  const exitCode = exitOf(value.checks);
+  return {
+    value,
+    text: (ui) => doctorText(value, ui),
+    next: exitCode === 3 ? ["doctor"] : ["up"],
+    exitCode,
+  };
+};
+
+type Found = Omit<Check, "name" | "necessary">;
+
+export async function examine(context: Pick<Context, "state">, machine: Machine): Promise<Check[]> {
+  const checks: Check[] = [];
+  const add = async (
+    name: string,
+    necessary: boolean,
+    look: (machine: Machine) => Found | Promise<Found>,
+  ): Promise<void> => {
+    checks.push({ name, necessary, ...(await look(machine)) });
+  };
+  const broken = (): boolean => checks.some((one) => one.necessary && one.state === "fails");
+  await add("kernel", true, kernel);
+  // What is looked for does not exist elsewhere.
+  if (broken()) return checks;
+  await add("privileges", true, privileges);
+  await add("programs", true, programs);
+  // Without those it could only say the same again.
+  if (!broken()) await add("self-test", true, () => selfTest(layoutOf(context.state).root));
+  await add("connections", false, tracking);
+  await add("bridges", false, bridges);
+  await add("other firewalls", false, firewalls);
+  await add("container runtime", false, runtime);
+  await add("boot", false, boot);
+  await add("lockdown", false, lockdown);
+  return checks;
+}
+
+const exitOf = (checks: readonly Check[]): ExitCode => {
+  const failing = checks.filter(({ state }) => state === "fails");
+  if (failing.some(({ necessary }) => necessary)) return 3;
+  return failing.length > 0 ? 1 : 0;
+};
+
+const machineOf = ({ env }: Context): Machine => ({
+  platform: process.platform,
+  root: process.getuid?.() === 0,
+  env,
+  read: readOn,
+  exists: existsOn,
+  run: (program, ...args) =>
+    new Promise((resolve) => {
+      execFile(program, args, (error, stdout) =>
+        resolve(error === null ? stdout.trim() : undefined),
+      );
+    }),
+});

@@ -1,0 +1,77 @@
+/** The units of the boot: right for any path, put in and taken out whole. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { disableUnits, enableUnits, UNITS, unitText, type Systemd } from "../src/process/units.ts";
+import { call } from "./call.ts";
+
+const setting = (text: string, name: string): string =>
+  text.split("\n").find((line) => line.startsWith(`${name}=`)) ?? "";
+
+describe("a unit", () => {
+  it.each(UNITS)("%s leaves no blank, and names this installation", (unit) => {
+    const text = unitText(unit, "/srv/state");
+    expect(text).not.toMatch(/@[A-Z]+@|A template/);
+    expect(setting(text, "ExecStart")).toContain(process.execPath);
+    expect(setting(text, "ExecStart")).toMatch(/apps\/cli\/src\/main\.ts .* --state \/srv\/state$/);
+    expect(setting(text, "RequiresMountsFor")).toMatch(/ \/srv\/state$/);
+  });
+
+  it("gives systemd nothing to expand", () => {
+    const text = unitText("bulkhead-boot.service", '/srv/a b/100%/$HOME/"x"', "/opt/my node");
+    expect(setting(text, "ExecStart")).toMatch(/^ExecStart="\/opt\/my node" /);
+    expect(setting(text, "ExecStart")).toMatch(/"\/srv\/a b\/100%%\/\$\$HOME\/\\"x\\""$/);
+    expect(setting(text, "RequiresMountsFor")).toMatch(/"\/srv\/a b\/100%%\/\$HOME\/\\"x\\""$/);
+  });
+
+  it("of the boot comes before the network, and after what replaces rulesets", () => {
+    const text = unitText("bulkhead-boot.service", "/srv/state");
+    expect(setting(text, "Before")).toContain("network-pre.target");
+    expect(setting(text, "Wants")).toContain("network-pre.target");
+    expect(setting(text, "After")).toContain("nftables.service");
+    expect(setting(text, "DefaultDependencies")).toBe("DefaultDependencies=no");
+  });
+});
+
+describe("enable and disable", () => {
+  let folder: string;
+  let asked: string[];
+  let fake: Systemd;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "bbo-units-"));
+    asked = [];
+    fake = {
+      folder,
+      runs: () => true,
+      control: async (...args) => {
+        asked.push(args.join(" "));
+        return "";
+      },
+    };
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("put both in, and take both out", async () => {
+    await enableUnits(fake, "/srv/state");
+    expect(readdirSync(folder).toSorted()).toEqual([...UNITS].toSorted());
+    expect(readFileSync(join(folder, "bulkhead.service"), "utf8")).toBe(
+      unitText("bulkhead.service", "/srv/state"),
+    );
+    expect(asked).toEqual(["daemon-reload", `enable ${UNITS.join(" ")}`]);
+    expect(await disableUnits(fake)).toEqual(UNITS);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(asked.slice(2)).toEqual([`disable ${UNITS.join(" ")}`, "daemon-reload"]);
+  });
+
+  it("taking out what is not there does nothing", async () => {
+    expect(await disableUnits(fake)).toEqual([]);
+    expect(asked).toEqual([]);
+  });
+});
+
+it("what is not to be done about boots is bad input, with the nearest thing", async () => {
+  const { code, stderr } = await call(["boot", "enabel"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("did you mean `enable`");
+});
