@@ -30,11 +30,7 @@ let wire: { readonly netns: string; readonly path: string };
 let ears: Readonly<Record<string, Ear>>;
 let gone: LabWorkload;
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 /** `judged` takes packets from `friend` and `gone` alone, `open` from everybody; `plain` is never enforced. */
 const policy = (mode: ConfinedEndpoint["mode"]): HostPolicy => {

@@ -18,11 +18,7 @@ let lab: Lab;
 let driver: NftablesDriver;
 let ear: Ear;
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 /** The victim is enforced and takes packets from its friend alone; everybody else is observed; `far` is the network. */
 const policy = (mode: ConfinedEndpoint["mode"]): HostPolicy => {

@@ -13,11 +13,7 @@ const PORT = 4343;
 let lab: Lab;
 let driver: NftablesDriver;
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 beforeAll(async () => {
   lab = createLab(["evil", "client", "server"]);

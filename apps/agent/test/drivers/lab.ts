@@ -22,6 +22,8 @@ export interface Lab {
   readonly hostPath: string;
   readonly hostAddresses: readonly string[];
   readonly workloads: Readonly<Record<string, LabWorkload>>;
+  /** Throws when there is none of that name. */
+  workload(name: string): LabWorkload;
   /** Runs a command in a namespace and returns its output; throws when it fails. */
   run(netns: string, command: readonly string[], input?: string): string;
   start(netns: string, command: readonly string[]): ChildProcessWithoutNullStreams;
@@ -108,5 +110,10 @@ export const createLab = (bridged: readonly string[], routed: readonly string[] 
     close();
     throw error;
   }
-  return { host, hostPath: netnsPath(host), hostAddresses, workloads, run, start, close };
+  const workload = (name: string): LabWorkload => {
+    const found = workloads[name];
+    if (found === undefined) throw new Error(`no workload ${name}`);
+    return found;
+  };
+  return { host, hostPath: netnsPath(host), hostAddresses, workloads, workload, run, start, close };
 };

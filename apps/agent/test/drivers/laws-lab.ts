@@ -41,11 +41,7 @@ export const useLawsLab = (): void => {
   });
 };
 
-export const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+export const workload = (name: string): LabWorkload => lab.workload(name);
 
 export const both = (name: string): readonly string[] => [workload(name).v4, workload(name).v6];
 

@@ -52,11 +52,7 @@ let driver: NftablesDriver;
 let folder: string;
 let machineLinkLocal: string;
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 const linkLocal = (netns: string, device: string): string => {
   const listed = lab.run(netns, ["ip", "-6", "-o", "addr", "show", "dev", device, "scope", "link"]);

@@ -19,11 +19,7 @@ let driver: NftablesDriver;
 let traffic: Traffic;
 const messages: string[] = [];
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 /** Prefixes out of a pcap stream of link type NFLOG: records of TLVs behind a header of four bytes. */
 const reader = (): ((chunk: Buffer) => void) => {

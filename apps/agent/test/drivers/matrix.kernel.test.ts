@@ -34,11 +34,7 @@ afterAll(() => {
   lab?.close();
 });
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 interface Attachment {
   readonly name: string;

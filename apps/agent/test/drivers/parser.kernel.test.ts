@@ -14,11 +14,7 @@ const OPEN = 4343;
 const SHUT = 4344;
 let lab: Lab;
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 beforeAll(async () => {
   lab = createLab(["near", "same"]);

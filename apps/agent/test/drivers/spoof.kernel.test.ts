@@ -27,11 +27,7 @@ beforeEach(() => {
     lab.run(netns, ["ip", "neigh", "flush", "all"]);
 });
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 const apply = (mode: "audit" | "enforce") => driver.apply(policyOf(lab, { mode }));
 

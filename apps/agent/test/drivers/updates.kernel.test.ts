@@ -21,11 +21,7 @@ beforeAll(() => {
 });
 afterAll(() => lab?.close());
 
-const workload = (name: string): LabWorkload => {
-  const found = lab.workloads[name];
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  return found;
-};
+const workload = (name: string): LabWorkload => lab.workload(name);
 
 const newDriver = (): NftablesDriver =>
   createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });

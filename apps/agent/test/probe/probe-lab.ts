@@ -48,42 +48,43 @@ export function useProbeLab(): void {
 }
 
 export type Family = 4 | 6;
+const fromA = (family: Family) => ({
+  sourceNetns: a.path,
+  source: family === 4 ? a.v4 : a.v6,
+});
+const toB = (family: Family) => ({
+  destinationNetns: b.path,
+  destination: family === 4 ? b.v4 : b.v6,
+});
+
 export const between = (
   family: Family,
   protocol: number,
   port: number,
   expectPass: boolean,
-): ProbeRequest => ({
-  sourceNetns: a.path,
-  destinationNetns: b.path,
-  source: family === 4 ? a.v4 : a.v6,
-  destination: family === 4 ? b.v4 : b.v6,
-  protocol,
-  port,
-  expectPass,
-});
+): ProbeRequest => ({ ...fromA(family), ...toB(family), protocol, port, expectPass });
+
 export const toHost = (
   family: Family,
   protocol: number,
   port: number,
   expectPass: boolean,
 ): ProbeRequest => ({
-  sourceNetns: a.path,
-  source: family === 4 ? a.v4 : a.v6,
+  ...fromA(family),
   destination: family === 4 ? a.gateway4 : a.gateway6,
   protocol,
   port,
   expectPass,
 });
+
 export const fromHost = (
   family: Family,
   protocol: number,
   port: number,
   expectPass: boolean,
 ): ProbeRequest => ({
-  destinationNetns: b.path,
   source: family === 4 ? b.gateway4 : b.gateway6,
-  destination: family === 4 ? b.v4 : b.v6,
+  ...toB(family),
   protocol,
   port,
   expectPass,
