@@ -1,24 +1,6 @@
-/** Numbers, times and sizes as people read them. */
+/** Numbers, times and sizes as people read them; those that reports hold too come from there. */
 
-export function count(value: number, one: string, many = `${one}s`): string {
-  return `${thousands(value)} ${value === 1 ? one : many}`;
-}
-
-export function thousands(value: number): string {
-  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
-}
-
-/** `1.2 MB`: decimal units, as networks are counted. */
-export function bytes(value: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let unit = 0;
-  let rest = value;
-  while (rest >= 999.5 && unit < units.length - 1) {
-    rest /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 || rest >= 99.95 ? Math.round(rest) : rest.toFixed(1)} ${units[unit]}`;
-}
+export { bytes, many as count, moment, thousands } from "@bulkhead/workbench/words";
 
 export function percent(ratio: number): string {
   return `${Math.floor(ratio * 100)} %`;
@@ -35,11 +17,6 @@ export function duration(ms: number): string {
 
 export function ago(time: number | undefined, now: number): string {
   return time === undefined ? "never" : `${duration(now - time)} ago`;
-}
-
-/** `2026-11-20 07:45:14Z`: UTC, as logs and other machines have it. */
-export function moment(time: number): string {
-  return `${new Date(time).toISOString().slice(0, 19).replace("T", " ")}Z`;
 }
 
 /** `07:45:14.123` of the day, UTC, for lines of a stream. */
