@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { ApiFailure } from "@bulkhead/api";
-import { compileIndexed, type CompileResult } from "@bulkhead/engine";
+import { createCompiler, type CompileResult } from "@bulkhead/engine";
 import { canonicalHostPolicy, createInTurn, type PolicySet, type Receipt } from "@bulkhead/model";
 import { encodeHostPolicy, policySigningText } from "@bulkhead/wire";
 import type { AgentSession } from "../link/agent-session.ts";
@@ -58,6 +58,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class Distributor {
   readonly #deps: DistributorDeps;
+  /** Most of what is compiled is as it was the time before. */
+  readonly #compiler = createCompiler();
   #intent: Intent;
   #wanted: Compiled | undefined;
   #problem: string | undefined;
@@ -82,7 +84,7 @@ export class Distributor {
   }
 
   compile(intent: Intent, world: World = this.#deps.world()): Compiled {
-    const result = compileIndexed(intent.set, world.index, {
+    const result = this.#compiler.update(intent.set, world.index, {
       now: this.#deps.now(),
       revision: intent.revision,
       endpoints: world.endpoints,

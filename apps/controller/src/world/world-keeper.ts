@@ -43,7 +43,8 @@ export class WorldKeeper {
   under({ declared }: Reading): World {
     const surroundings = this.#believed;
     if (this.#built?.declared !== declared || this.#built.surroundings !== surroundings) {
-      this.#built = { declared, surroundings, world: buildWorld(declared, surroundings) };
+      const world = buildWorld(declared, surroundings, this.#built?.world);
+      this.#built = { declared, surroundings, world };
     }
     return this.#built.world;
   }

@@ -2,7 +2,7 @@
  * Who is who, right now: what the agent finds attached, joined with what operators declared. An attachment nobody
  * declared is a workload too, under the name it was found by, so that it is seen, counted and can be named later.
  */
-import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
+import { indexInventory, reindexInventory, type InventoryIndex } from "@bulkhead/engine";
 import {
   sortIps,
   type BridgePort,
@@ -58,7 +58,8 @@ const UNDECLARED_NAMESPACE = "default";
 const COMPOSE_PROJECT = "com.docker.compose.project";
 const COMPOSE_SERVICE = "com.docker.compose.service";
 
-export function buildWorld(declared: Declared, surroundings: Surroundings): World {
+/** `before`, any other world, makes it cheaper and changes nothing. */
+export function buildWorld(declared: Declared, surroundings: Surroundings, before?: World): World {
   const bound = new Map<string, Workload>();
   const workloads = new Map<WorkloadId, Workload>();
   for (const { workload, binding } of declared.workloads) {
@@ -103,7 +104,8 @@ export function buildWorld(declared: Declared, surroundings: Surroundings): Worl
   };
   return {
     inventory,
-    index: indexInventory(inventory),
+    index:
+      before === undefined ? indexInventory(inventory) : reindexInventory(inventory, before.index),
     endpoints,
     ports: surroundings.ports,
     attachments,
