@@ -145,6 +145,8 @@ const controls = (): readonly Buffer[] => {
 
 const ip = (...words: readonly string[]): string => lab.run(lab.host, ["ip", ...words]);
 
+const numberOf = (link: string): number => Number.parseInt(ip("-o", "link", "show", link), 10);
+
 type Heard = Readonly<Record<string, readonly string[]>>;
 
 /** Hangs a link on the bridge while it floods, until that is enough; what was heard where. */
@@ -152,6 +154,7 @@ const attach = async (
   link: string,
   flood: readonly Buffer[],
   enough: (heard: Heard) => boolean | Promise<boolean>,
+  before?: (ifindex: number) => Promise<unknown>,
 ): Promise<Heard> => {
   const heard: Record<string, string[]> = { judged: [], open: [], plain: [], host: [] };
   ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", wire.netns);
@@ -159,6 +162,7 @@ const attach = async (
   const ifindex = Number.parseInt(ip("-n", wire.netns, "-o", "link", "show", "eth0"), 10);
   const mouth = openMouth(wire.path, ifindex);
   try {
+    await before?.(numberOf(link));
     const hang = spawn("ip", ["-n", lab.host, "link", "set", link, "master", "br0", "up"]);
     const end = performance.now() + 30_000;
     while (hang.exitCode === null || !(await enough(heard))) {
@@ -181,23 +185,11 @@ const controlled = (heard: Heard): boolean =>
     (texts) => (texts ?? []).filter((text) => text.startsWith("control")).length >= ENOUGH,
   );
 
-/** Numbers of links count up. */
-const nextNumber = (): number => {
-  ip("-n", lab.host, "link", "add", "v-count", "type", "veth", "peer", "name", "v-other");
-  const number = Math.max(
-    ...["v-count", "v-other"].map((link) =>
-      Number.parseInt(ip("-n", lab.host, "-o", "link", "show", link), 10),
-    ),
-  );
-  ip("-n", lab.host, "link", "del", "v-count");
-  return number;
-};
-
 /** `link`, as discovery tells of it. */
 const newcomer = (link: string): ConfinedEndpoint => ({
   workload: "lab/newcomer",
   interface: link,
-  ifindex: Number.parseInt(ip("-n", lab.host, "-o", "link", "show", link), 10),
+  ifindex: numberOf(link),
   mac: MAC,
   addresses: [STRANGER.v4, STRANGER.v6],
   mode: "observe",
@@ -340,7 +332,7 @@ describe("a port that leads to no workload", () => {
   const judgedOf = (heard: Heard): readonly string[] => heard["judged"] ?? [];
 
   /** A cable into the bridge: what is at its other end is the network. */
-  const plug = async (): Promise<Heard> => {
+  const plug = async (known?: (ifindex: number) => Promise<unknown>): Promise<Heard> => {
     const far = { mac: MAC, ...STRANGER };
     const friend = { ...workload("friend"), mac: MAC };
     const flood = [
@@ -349,7 +341,7 @@ describe("a port that leads to no workload", () => {
       ...both(workload("judged").mac, friend, workload("judged"), "lie"),
       ...controls(),
     ];
-    return await attach("up0", flood, controlled);
+    return await attach("up0", flood, controlled, known);
   };
 
   test("is held back while nobody knows it", async () => {
@@ -359,11 +351,10 @@ describe("a port that leads to no workload", () => {
   });
 
   test("goes on as it was once it is known, but in no enforced workload's name", async () => {
-    // The next link's number, so that it is known before it is there, as a card is.
-    const ifindex = nextNumber() + 1;
-    await driver.apply({ ...policy("enforce"), ports: [{ interface: "up0", ifindex }] });
     const before = await special("spoofed");
-    const heard = await plug();
+    const heard = await plug(async (ifindex) => {
+      await driver.apply({ ...policy("enforce"), ports: [{ interface: "up0", ifindex }] });
+    });
     expect(new Set(heard["open"])).toEqual(new Set(["network0", "network1"]));
     expect(judgedOf(heard)).toEqual([]);
     expect(await special("spoofed")).toBeGreaterThan(before + ENOUGH);

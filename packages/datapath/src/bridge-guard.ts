@@ -1,8 +1,9 @@
 /**
  * The moment of attachment: `table bridge bulkhead` tells known ports of bridges from others, so that a link that
  * somebody attaches is held back from enforced workloads from its first frame on, before anybody has seen it. It may
- * speak to everyone else meanwhile, but in nobody's name. A port is known by its number and its name together: a name is
- * given again when a workload is started anew, and numbers begin again after a restart of the machine.
+ * speak to everyone else meanwhile, but in nobody's name. A port is known by its number, because a name is given again
+ * when a workload is started anew; since numbers begin again after a restart of the machine, a number counts only as long
+ * as it belongs to the name that was seen with it (`knownPorts`).
  *
  *   prerouting ── port confined? ── no ── in the name of an enforced workload? drop, before the bridge learns its MAC
  *        ├── input ── port known? ── no ── to an enforced workload's address, after destination NAT? drop
@@ -17,7 +18,7 @@ import { logRule } from "./frame.ts";
 import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
 import type { LogPrefix } from "./log-prefix.ts";
 import { LOCAL_ADDRESSES, TableBuilder } from "./ruleset.ts";
-import type { Table } from "./ruleset.ts";
+import type { ElementSet, Ruleset, Table } from "./ruleset.ts";
 import { isGlobal } from "./spoof-guard.ts";
 
 /** Everybody's ports, and those of them that have a guard of their own in `table netdev bulkhead`. */
@@ -36,18 +37,16 @@ export const CLAIMING: ReadonlySet<string> = new Set([
 
 export const UNKNOWN_PORT_COUNTER = "unknown_port";
 
-const PORT = "iif . iifname";
-
 const writePortSet = (table: TableBuilder, name: string, ports: readonly BridgePort[]): void => {
   table.set(
     {
       name,
       kind: "set",
-      type: "iface_index . ifname",
+      type: "iface_index",
       flags: [],
       size: 2 * LOCAL_ADDRESSES,
     },
-    ports.map(({ interface: link, ifindex }) => ({ key: `${ifindex} . ${link}` })),
+    ports.map(({ interface: comment, ifindex }) => ({ key: `${ifindex}`, comment })),
   );
 };
 
@@ -91,6 +90,22 @@ const writeRefusal = (
   ]);
 };
 
+/** The ruleset for the links there are: what a policy says of a link that is gone, or was renumbered, lets nobody in. */
+export const knownPorts = (ruleset: Ruleset, links: ReadonlyMap<string, number>): Ruleset => {
+  const { bridge } = ruleset;
+  if (bridge === undefined) return ruleset;
+  const there = (set: ElementSet): ElementSet => ({
+    ...set,
+    elements: new Map(
+      [...set.elements].filter(([key, { comment }]) => links.get(comment ?? "") === Number(key)),
+    ),
+  });
+  const sets = [...bridge.sets].map(
+    ([name, set]) => [name, OPENING.has(name) ? there(set) : set] as const,
+  );
+  return { ...ruleset, bridge: { ...bridge, sets: new Map(sets) } };
+};
+
 const base = (hook: string): string => `type filter hook ${hook} priority -200; policy accept;`;
 
 /** The whole bridge table, or undefined when nothing is enforced. */
@@ -121,9 +136,9 @@ export const renderBridge = (
   writeRefusal(table, "unknown", UNKNOWN_PORT_COUNTER, "live_suppressed", "dropped");
   const targets = [...held].filter((address) => familyOf(address) === 6).map(addressHex);
   // A workload that was started anew may well come back with its address before anybody knows: no liar, but held back.
-  table.chain("others_name", [`${PORT} != @${KNOWN} goto unknown`, "goto spoofed"]);
+  table.chain("others_name", [`iif != @${KNOWN} goto unknown`, "goto spoofed"]);
   table.chain("names", [
-    `${PORT} != @${KNOWN} ether saddr @macs goto unknown`,
+    `iif != @${KNOWN} ether saddr @macs goto unknown`,
     "ip saddr @held4 goto others_name",
     "arp saddr ip @held4 goto others_name",
     "ip6 saddr @held6 goto others_name",
@@ -139,8 +154,8 @@ export const renderBridge = (
     "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 ip6 saddr != @taken6 accept",
     "goto unknown",
   ]);
-  table.chain("prerouting", [`${PORT} != @${CONFINED} goto names`], base("prerouting"));
-  table.chain("input", [`${PORT} != @${KNOWN} goto to_address`], base("input"));
-  table.chain("forward", [`${PORT} != @${KNOWN} oifname @enforced goto to_port`], base("forward"));
+  table.chain("prerouting", [`iif != @${CONFINED} goto names`], base("prerouting"));
+  table.chain("input", [`iif != @${KNOWN} goto to_address`], base("input"));
+  table.chain("forward", [`iif != @${KNOWN} oifname @enforced goto to_port`], base("forward"));
   return table.build();
 };

@@ -1,5 +1,6 @@
 /** HostPolicy → nftables text, and the kernel's listing → HostPolicy. Text only; pure and browser-safe. */
 export { bindDevices, boundDevices, withoutDevices } from "./absent-devices.ts";
+export { knownPorts } from "./bridge-guard.ts";
 export { DEFAULT_LIMITS, checkCapacity, usageOf } from "./capacity.ts";
 export type { Limits, Usage } from "./capacity.ts";
 export { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";

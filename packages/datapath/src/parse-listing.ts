@@ -44,15 +44,10 @@ const normalPart = (part: string): string => {
 export type Links = ReadonlyMap<string, number>;
 
 const normalKey = (key: string, type: string, links: Links): string => {
-  if (!type.includes("if")) return key.split(" . ").map(normalPart).join(" . ");
-  const types = type.split(" . ");
-  return key
-    .split(" . ")
-    .map((part, index) => {
-      const name = part.replaceAll('"', "");
-      return types[index] === "iface_index" ? `${links.get(name) ?? name}` : name;
-    })
-    .join(" . ");
+  const name = key.replaceAll('"', "");
+  if (type === "ifname") return name;
+  if (type === "iface_index") return `${links.get(name) ?? name}`;
+  return key.split(" . ").map(normalPart).join(" . ");
 };
 
 const ELEMENT =

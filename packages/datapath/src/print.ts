@@ -16,15 +16,8 @@ const formatTimeout = (milliseconds: number): string => {
 export const isExpired = ({ deadline }: Element, now: number): boolean =>
   deadline !== undefined && deadline <= now;
 
-/** Names of interfaces stand in quotes. */
-export const printKey = ({ key }: Element, { type }: ElementSet): string => {
-  if (!type.includes("ifname")) return key;
-  const types = type.split(" . ");
-  return key
-    .split(" . ")
-    .map((part, index) => (types[index] === "ifname" ? `"${part}"` : part))
-    .join(" . ");
-};
+export const printKey = ({ key }: Element, { type }: ElementSet): string =>
+  type === "ifname" ? `"${key}"` : key;
 
 export const printElement = (element: Element, set: ElementSet, now: number): string => {
   const { deadline, comment, value } = element;

@@ -1,7 +1,7 @@
 /** Which way an update goes: in place where one look-up decides, aside and over where a packet could fall between. */
 import { describe, expect, test } from "vitest";
 import type { HostPolicy, PolicyMap } from "@bulkhead/model";
-import { parseListing, planUpdate, readRuleset, renderRuleset } from "../src/index.ts";
+import { knownPorts, parseListing, planUpdate, readRuleset, renderRuleset } from "../src/index.ts";
 import type { Ruleset } from "../src/index.ts";
 import { toVersions, versionOf } from "../src/versions.ts";
 import { SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
@@ -129,8 +129,8 @@ describe("ports of bridges", () => {
     expect(update.switch).not.toMatch(/bridge bulkhead (?:ports|confined|macs|held|taken)/);
     expect(update.open).toBe(
       [
-        'add element bridge bulkhead ports { 14 . "veth-new" }',
-        'add element bridge bulkhead confined { 14 . "veth-new" }',
+        'add element bridge bulkhead ports { 14 comment "veth-new" }',
+        'add element bridge bulkhead confined { 14 comment "veth-new" }',
         "",
       ].join("\n"),
     );
@@ -146,7 +146,7 @@ describe("ports of bridges", () => {
 
   test("who goes is shut out with the switch", () => {
     const update = planUpdate(render(grown), render(from), SAMPLE_NOW);
-    expect(update.switch).toContain('delete element bridge bulkhead ports { 14 . "veth-new" }\n');
+    expect(update.switch).toContain("delete element bridge bulkhead ports { 14 }\n");
     expect(update.switch).toContain("delete element bridge bulkhead held4 { 10.0.0.4 }\n");
     expect(update.open).toBe("");
   });
@@ -154,22 +154,34 @@ describe("ports of bridges", () => {
   test("a name that is given again is not the port that had it", () => {
     const again = { ...from, endpoints: [...from.endpoints, { ...newcomer, ifindex: 15 }] };
     const update = planUpdate(render(grown), render(again), SAMPLE_NOW);
-    expect(update.switch).toContain('delete element bridge bulkhead ports { 14 . "veth-new" }\n');
-    expect(update.open).toContain('add element bridge bulkhead ports { 15 . "veth-new" }\n');
+    expect(update.switch).toContain("delete element bridge bulkhead ports { 14 }\n");
+    expect(update.open).toContain('add element bridge bulkhead ports { 15 comment "veth-new" }\n');
+  });
+
+  test("a link that is gone or has another number by now lets nobody in", () => {
+    const links = new Map([
+      ["veth-web", 12],
+      ["veth-db", 99],
+      ["veth-new", 13],
+    ]);
+    const { bridge } = knownPorts(render(grown), links);
+    expect([...(bridge?.sets.get("ports")?.elements.keys() ?? [])]).toEqual(["12"]);
+    expect([...(bridge?.sets.get("confined")?.elements.keys() ?? [])]).toEqual(["12"]);
+    expect(bridge?.sets.get("held4")).toEqual(render(grown).bridge?.sets.get("held4"));
   });
 
   test("a listing's names of numbered interfaces are read by the interfaces there are", () => {
     const listing = [
       "table bridge bulkhead {",
       "\tset ports {",
-      "\t\ttype iface_index . ifname",
-      '\t\telements = { "veth-new" . "veth-new", 15 . "gone", "eth 0,1" . "a-b" }',
+      "\t\ttype iface_index",
+      '\t\telements = { "veth-new" comment "veth-new", 15 comment "gone", "eth,1" }',
       "\t}",
       "}",
     ].join("\n");
     const links = new Map([["veth-new", 14]]);
     const keys = [...(parseListing(listing, SAMPLE_NOW, links)?.sets.get("ports")?.elements ?? [])];
-    expect(keys.map(([key]) => key)).toEqual(["14 . veth-new", "15 . gone", "eth 0,1 . a-b"]);
+    expect(keys.map(([key]) => key)).toEqual(["14", "15", "eth,1"]);
   });
 });
 

@@ -13,6 +13,7 @@ import {
   effectiveAt,
   formatMarker,
   isOwner,
+  knownPorts,
   parseCounters,
   parseListings,
   parseMarker,
@@ -28,6 +29,7 @@ import type {
   Before,
   CounterReading,
   Limits,
+  Links,
   Marker,
   Ruleset,
   TableFamily,
@@ -127,6 +129,8 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   const host = createHostCommands(deps.netns);
   const guards = createAbsentGuards(host);
   let applied: HostPolicy | null = null;
+  /** The interfaces there were when it was applied. */
+  let links: Links = new Map();
   /** The settings before us, should somebody delete the tables that tell. */
   let remembered: Before | null = null;
   /** The two most expensive things, kept while they hold. */
@@ -184,7 +188,8 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
 
   const settle = (found: Found, settings: readonly string[]): ReadBackResult => {
     const { ruleset, readAt } = found;
-    const expected = applied === null ? undefined : guards.expected(render(applied));
+    const expected =
+      applied === null ? undefined : knownPorts(guards.expected(render(applied)), links);
     const { policy, differences: tables } = readRuleset(ruleset, applied, readAt, expected);
     const differences = [...tables, ...settings];
     const body = policy === null ? "unreadable" : canonicalHostPolicy(policy);
@@ -229,10 +234,12 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const settings = readSettings(host);
     const before = found.marker?.before ?? remembered ?? settings;
     remembered = before;
-    const desired = withComment(render(policy), formatMarker({ owner, before }));
+    const there = host.interfaces();
+    const desired = knownPorts(withComment(render(policy), formatMarker({ owner, before })), there);
     turnOn(host, settings);
     try {
       await guards.write(desired, (ruleset) => reconcile(found, ruleset));
+      links = there;
     } catch (error) {
       if (found.marker === null) putBack(host, before);
       throw error;

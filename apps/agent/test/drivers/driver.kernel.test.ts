@@ -175,13 +175,13 @@ describe("drift is found, named and repaired", () => {
     ["guard deleted", "delete table netdev bulkhead", /table netdev bulkhead is missing/],
     [
       "port let in",
-      'add element bridge bulkhead ports { "br0" . "br0" }',
-      /element added to set ports: \d+ \. br0/,
+      'add element bridge bulkhead ports { "br0" }',
+      /element added to set ports: \d+/,
     ],
     [
       "port shut out",
-      'delete element bridge bulkhead ports { "v-a" . "v-a" }',
-      /element \d+ \. v-a missing from set ports/,
+      'delete element bridge bulkhead ports { "v-a" }',
+      /element \d+ missing from set ports/,
     ],
     ["bridge guard deleted", "delete table bridge bulkhead", /table bridge bulkhead is missing/],
     ["bridge guard emptied", "flush chain bridge bulkhead forward", /chain forward was emptied/],
