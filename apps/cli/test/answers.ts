@@ -650,6 +650,49 @@ export const probes: readonly ProbeEvent[] = [
   },
 ];
 
+/** A rule for connections from outside: nothing was sent. */
+export const untriedProbes: readonly ProbeEvent[] = [
+  {
+    type: "result",
+    index: 0,
+    total: 1,
+    result: {
+      probe: {
+        purpose: "rule",
+        from: "world",
+        to: "its subject",
+        source: "",
+        destination: "",
+        protocol: 0,
+        port: 0,
+        expected: "pass",
+        rule: "Policy/shop/web#ingress/0",
+        place: span,
+      },
+      outcome: "skipped",
+      sent: false,
+      received: false,
+      agree: false,
+      detail:
+        "it is about connections from outside this machine, which nothing here can make: try 80/tcp from world",
+      at: NOW,
+    },
+  },
+  {
+    type: "summary",
+    summary: {
+      revision: 3,
+      rules: 1,
+      boundaries: 0,
+      passed: 0,
+      failed: 0,
+      skipped: 1,
+      proven: false,
+      tookMs: 12,
+    },
+  },
+];
+
 export const provenProbes: readonly ProbeEvent[] = [
   ...probes.slice(0, 2),
   {

@@ -3,7 +3,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { answers, barred, deleted, drifted, permitted, provenProbes, unwell } from "./answers.ts";
+import {
+  answers,
+  barred,
+  deleted,
+  drifted,
+  permitted,
+  provenProbes,
+  untriedProbes,
+  unwell,
+} from "./answers.ts";
 import { call, type CallOptions, type Called } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
 
@@ -99,6 +108,7 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["explain-change", () => ["explain", "web", "db:5432", "--change"], 1, {}],
   ["probe", () => ["probe"], 1, {}],
   ["probe-wide", () => ["probe", "-o", "wide"], 1, {}],
+  ["probe-untried", () => ["probe"], 1, { probe: [...untriedProbes] }],
   ["probe-proven", () => ["probe"], 0, { probe: [...provenProbes] }],
 ];
 

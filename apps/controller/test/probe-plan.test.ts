@@ -38,6 +38,45 @@ describe("rules", () => {
     expect(rules.every((one) => "skipped" in one)).toBe(true);
   });
 
+  const about = (subject: string, section: string) =>
+    `apiVersion: bulkhead.dev/v1\nkind: Policy\nmetadata: { name: p, namespace: shop }\nspec: { subject: ${subject}, ${section} }\n`;
+
+  it.each([
+    [
+      "from outside",
+      about("app=web", "ingress: [{ from: [{ entity: world }], ports: [80/tcp] }]"),
+      { from: "world", to: "its subject" },
+      /which nothing here can make: try 80\/tcp from world; `bulkhead observe --from world`/,
+    ],
+    [
+      "from a prefix",
+      about("app=web", "ingress: [{ from: [{ cidr: 203.0.113.0/24 }], ports: [80/tcp, 443/tcp] }]"),
+      { from: "203.0.113.0/24", to: "its subject" },
+      /try 80\/tcp, 443\/tcp from 203\.0\.113\.0\/24;/,
+    ],
+    [
+      "to a prefix of which nobody is known",
+      about("app=web", "egress: [{ to: [{ cidr: 203.0.113.0/24 }], ports: [443/tcp] }]"),
+      { from: "its subject", to: "203.0.113.0/24" },
+      /^no address of its peers is known to answer/,
+    ],
+    [
+      "of nobody attached",
+      about("app=nobody", "ingress: [{ from: [app=web], ports: [80/tcp] }]"),
+      { from: "its peer", to: "its subject" },
+      /^none of the workloads it is about is attached here/,
+    ],
+    [
+      "of workloads that are not there",
+      about("app=web", "ingress: [{ from: [app=nobody], ports: [80/tcp] }]"),
+      { from: "its peer", to: "its subject" },
+      /^nobody attached here can try it.*`bulkhead explain`/,
+    ],
+  ])("says why it cannot try a rule %s", (_, text, view, reason) => {
+    const skipped = plan(text).flatMap((one) => ("skipped" in one ? [one] : []));
+    expect(skipped).toMatchObject([{ view, skipped: expect.stringMatching(reason) }]);
+  });
+
   it("covers a rule that another one overlaps", () => {
     const twice = `${POLICY.text}---\n${POLICY.text.split("---")[0]?.replace("web-db", "web-db-again")}`;
     expect(plan(twice).filter((one) => "skipped" in one)).toEqual([]);

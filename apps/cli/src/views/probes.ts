@@ -30,12 +30,29 @@ function outcome(row: ProbeResultView, ui: Ui): string {
   return row.outcome === "failed" ? ui.style.red("failed") : ui.style.yellow("skipped");
 }
 
+/** Nothing was sent: no two ends for it are here. */
+function untried({ outcome, probe }: ProbeResultView): boolean {
+  return outcome === "skipped" && probe.source === "";
+}
+
+/** Why, in full: a column of a table has no room for it. */
+function untriedText(results: readonly ProbeResultView[], ui: Ui): string {
+  if (results.length === 0) return "";
+  const rows = results.map(({ probe: { rule = "-", place }, detail }) => {
+    const where = place === undefined ? "" : ` (${place.file}:${place.line})`;
+    return `  ${rule}${where}\n    ${detail}\n`;
+  });
+  const title = `${count(results.length, "rule")} that cannot be tried from here, and so not proven:`;
+  return `${ui.style.yellow(title)}\n${rows.join("")}\n`;
+}
+
 export function probeText(
   results: readonly ProbeResultView[],
   summary: ProbeSummary,
   ui: Ui,
 ): string {
-  const shown = ui.wide ? results : results.filter((result) => result.outcome !== "passed");
+  const tried = results.filter((result) => !untried(result));
+  const shown = ui.wide ? tried : tried.filter((result) => result.outcome !== "passed");
   const table = shown.length === 0 ? "" : `${renderTable(shown, COLUMNS, ui)}\n`;
   if (results.length === 0) return "Nothing to probe: no policy is enforced.\n";
   const verdict = summary.proven
@@ -43,5 +60,6 @@ export function probeText(
     : ui.style.red(
         summary.failed > 0 ? "Not proven" : "Not proven: a skipped probe proves nothing",
       );
-  return `${table}${verdict} for revision ${summary.revision}: ${count(summary.rules, "connection")} that must pass, ${summary.boundaries} that must not; ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, in ${summary.tookMs < 10_000 ? `${(summary.tookMs / 1000).toFixed(1)} s` : duration(summary.tookMs)}.\n`;
+  const left = untriedText(results.filter(untried), ui);
+  return `${table}${left}${verdict} for revision ${summary.revision}: ${count(summary.rules, "connection")} that must pass, ${summary.boundaries} that must not; ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, in ${summary.tookMs < 10_000 ? `${(summary.tookMs / 1000).toFixed(1)} s` : duration(summary.tookMs)}.\n`;
 }

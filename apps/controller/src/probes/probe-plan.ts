@@ -5,6 +5,7 @@
 import { explain } from "@bulkhead/engine";
 import type { ProbeView } from "@bulkhead/api";
 import type { Block, DirectionDecision, Rule, SourceSpan } from "@bulkhead/model";
+import { unprobed } from "./unprobed.ts";
 import { candidatesOf, type Candidate, type CandidateInput, type ProbeEnd } from "./candidates.ts";
 
 export interface PlannedProbe {
@@ -46,7 +47,7 @@ export function planProbes(options: PlanOptions): ProbePlan {
   ];
 }
 
-interface ActiveRule {
+export interface ActiveRule {
   readonly block: Block;
   readonly rule: Rule;
 }
@@ -87,7 +88,7 @@ function ruleProbes(options: PlanOptions, candidates: readonly Candidate[]): Pro
         ? own
         : served.filter((one) => fits(one) && matches(options, one, active)).slice(0, 1);
     if (matching.length === 0) {
-      if (options.workloads === undefined) skipped.push(unprobed(active));
+      if (options.workloads === undefined) skipped.push(unprobed(active, options.world));
       continue;
     }
     for (const family of [4, 6]) {
@@ -117,26 +118,6 @@ function matches(
   return explanation[block.direction].stages.some(({ blocks }) =>
     blocks.some(({ rules }) => rules.some((one) => one.rule === rule.id && one.matched)),
   );
-}
-
-function unprobed({ block, rule }: ActiveRule): SkippedProbe {
-  const view: ProbeView = {
-    purpose: "rule",
-    from: block.direction === "egress" ? "its subject" : "its peer",
-    to: block.direction === "egress" ? "its peer" : "its subject",
-    source: "",
-    destination: "",
-    protocol: 0,
-    port: 0,
-    expected: rule.action === "allow" ? "pass" : "blocked",
-    rule: rule.id,
-    place: rule.source,
-  };
-  return {
-    view,
-    skipped:
-      "nobody attached here can try it: no pair of ends matches it, or another rule decides before it",
-  };
 }
 
 /** One for each pair of groups, port and family that is denied, where somebody would answer. */

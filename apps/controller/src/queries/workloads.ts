@@ -40,7 +40,8 @@ export function listWorkloads(
   };
 }
 
-function selects({ subject }: Block, workload: Workload, world: World): boolean {
+/** By this block, as its subject. */
+export function selects({ subject }: Block, workload: Workload, world: World): boolean {
   if (workload.hostNetwork) return false;
   if (subject.kind === "all-workloads") return true;
   if (!matches(subject.selector, workload.labels)) return false;
