@@ -33,40 +33,6 @@ describe("with a running lab", () => {
   });
   afterEach(() => lab?.remove());
 
-  it("reverts an unconfirmed change by itself, also when the controller was killed meanwhile", async () => {
-    await lab.client.call("apply", { files: [lab.inventory()] });
-    // Time enough for the controller to come back first, on a busy machine too.
-    await enforce({ confirmSeconds: 15 });
-    expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
-    await lab.kill("controller");
-    lab.startController();
-    const status = await lab.ready();
-    expect(status.confirm).toMatchObject({ revision: 2, revertsTo: 1 });
-    await until(
-      async () => (await lab.reach("evil", "db", 5432, 4, 300)) === "connected",
-      "nothing was reverted",
-      30_000,
-    );
-    const { revisions } = await lab.client.call("history", {});
-    expect(revisions.map(({ kind, confirmed }) => [kind, confirmed])).toEqual([
-      ["revert", "not-needed"],
-      ["apply", "reverted"],
-      ["apply", "not-needed"],
-    ]);
-    expect((await failing(lab.client.call("confirm", {}))).code).toBe("nothing-to-confirm");
-  });
-
-  it("keeps a confirmed change", async () => {
-    await enforce({ confirmSeconds: 6 });
-    const { confirm } = await lab.client.call("status", {});
-    expect(await lab.client.call("confirm", {})).toEqual({ revision: 1 });
-    await sleep((confirm?.by ?? 0) - Date.now() + 500);
-    expect((await lab.client.call("history", {})).revisions).toMatchObject([
-      { revision: 1, confirmed: "confirmed" },
-    ]);
-    expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
-  });
-
   it("goes on enforcing while both are dead, and comes back to the same", async () => {
     await enforce();
     await lab.kill("controller");

@@ -4,9 +4,9 @@
  */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createApiClient, type ApiClient, type StatusAnswer } from "@bulkhead/api";
@@ -33,6 +33,9 @@ const CONNECT = `
 export const WORKLOADS = ["web", "db", "evil"] as const;
 export type Name = (typeof WORKLOADS)[number];
 export type Reached = "connected" | "refused" | "blocked";
+
+/** The agent's report that it can enforce on this kernel: proven once, later labs start as a machine does that has it. */
+let proof: string | undefined;
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -201,9 +204,15 @@ export class TestLab {
   }
 
   async up(options: StartOptions = {}): Promise<void> {
+    const report = join(this.state, "agent", "self-test.json");
+    if (proof !== undefined && !existsSync(dirname(report))) {
+      mkdirSync(dirname(report), { mode: 0o700 });
+      writeFileSync(report, proof, { mode: 0o600 });
+    }
     this.startController(options);
     this.startAgent(options);
     await this.ready();
+    proof ??= readFileSync(report, "utf8");
   }
 
   /** Until the kernel holds what the controller wants. */
