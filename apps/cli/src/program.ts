@@ -146,6 +146,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   )
     .option("--mode <mode>", "audit (default) or enforce")
     .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
+    .option("--canary <share>", "enforce for this share of flows, such as 10%, and audit the rest")
     .option("--prune", "remove what is in force but not in the files")
     .option("--dry-run", "print the exact ruleset and change nothing")
     .option("--strict", "warnings count as errors")

@@ -10,6 +10,7 @@ import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
 import { explainFlow } from "./queries/explain.ts";
+import { canaryView } from "./policy/rollout.ts";
 import { permittedDiff, replayAnswer } from "./queries/replay.ts";
 import { driftView } from "./queries/status.ts";
 import { listWorkloads } from "./queries/workloads.ts";
@@ -111,6 +112,7 @@ export function handlersOf(controller: Controller): Handlers {
     async plan(request) {
       const { considered, world, replay } = await replayed(request);
       const { set, tests } = considered.reading;
+      const whole = { ...set, canary: undefined };
       const compiled = distributor.compile({ revision: governor.inForce.revision + 1, set }, world);
       const { classes, rows, overlayEntries } = compiled.result.capacity;
       const entries = countEntries(compiled.result.policy);
@@ -120,6 +122,7 @@ export function handlersOf(controller: Controller): Handlers {
       return {
         ...(underWay === undefined ? {} : { underWay }),
         revision: governor.inForce.revision,
+        ...canaryView(governor.inForce.held),
         resources: {
           added: [...considered.changes.added],
           changed: [...considered.changes.changed],
@@ -137,7 +140,7 @@ export function handlersOf(controller: Controller): Handlers {
           limit,
           fits: limit === 0 || entries <= limit,
         },
-        tests: runPolicyTests(tests, set, testIndex(world), now()).map((test) => ({ ...test })),
+        tests: runPolicyTests(tests, whole, testIndex(world), now()).map((test) => ({ ...test })),
         diagnostics: [...considered.diagnostics, ...compiled.result.diagnostics].toSorted(
           compareDiagnostics,
         ),

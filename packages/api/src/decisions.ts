@@ -49,6 +49,7 @@ export const decisionSchema: z.ZodType<Decision> = z.object({
   verdict: decisionVerdictSchema,
   egress: directionDecisionSchema,
   ingress: directionDecisionSchema,
+  spared: directionDecisionSchema.optional(),
 });
 
 /** One block or rule that bore on the flow, in the order of evaluation. */
@@ -95,6 +96,8 @@ export const explainAnswerSchema = z.object({
   /** What holds for every path; `mixed` when the paths differ. */
   verdict: z.enum(["allow", "drop", "reject", "mixed"]),
   revision: z.int(),
+  /** The share, of 10,000 flows, that a rollout under way holds for; `spared` in a decision is what it is not yet. */
+  canaryShare: z.int().optional(),
   /** How the two ends' workloads stand: a deny cuts only in `enforce`. */
   modes: z.object({ from: z.string().optional(), to: z.string().optional() }),
   paths: z.array(explainPathSchema),

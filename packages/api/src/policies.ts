@@ -117,6 +117,10 @@ export const capacitySchema = z.object({
   fits: z.boolean(),
 });
 
+/** A rollout: of 10,000 flows so many are held to these resources, all others are only audited. */
+export const canarySchema = z.object({ share: z.int(), resources: z.array(z.string()) });
+export type CanaryView = z.infer<typeof canarySchema>;
+
 export const permittedChangesSchema = z.object({
   added: z.array(connectionChangeSchema),
   removed: z.array(connectionChangeSchema),
@@ -124,6 +128,8 @@ export const permittedChangesSchema = z.object({
 
 export const planAnswerSchema = z.object({
   revision: z.int(),
+  /** A rollout that is under way. */
+  canary: canarySchema.optional(),
   resources: resourceChangesSchema,
   permitted: permittedChangesSchema,
   replay: replayAnswerSchema,
@@ -138,6 +144,8 @@ export type PlanAnswer = z.infer<typeof planAnswerSchema>;
 export const applyRequestSchema = z.strictObject({
   files: z.array(policyFileSchema).min(1),
   mode: applyModeSchema.default("audit"),
+  /** Enforce for so many of 10,000 flows; absent, or 10,000: for all. */
+  canary: z.int().min(1).max(10_000).optional(),
   prune: z.boolean().default(false),
   strict: z.boolean().default(false),
   /** Revert by itself after so many seconds unless confirmed. */
@@ -165,6 +173,7 @@ export type ReceiptSummary = z.infer<typeof receiptSummarySchema>;
 export const applyAnswerSchema = z.object({
   revision: z.int(),
   mode: applyModeSchema,
+  canary: canarySchema.optional(),
   dryRun: z.boolean(),
   /** False when the set was already in force as given. */
   changed: z.boolean(),
@@ -228,6 +237,7 @@ export const revisionSchema = z.object({
   author: z.string(),
   reason: z.string(),
   mode: applyModeSchema,
+  canary: canarySchema.optional(),
   forced: z.boolean(),
   resources: resourceChangesSchema,
   files: z.array(z.string()),

@@ -20,6 +20,8 @@ export const probeSchema = z.object({
   protocol: z.int(),
   port: z.int(),
   expected: z.enum(["pass", "blocked"]),
+  /** What is expected is not what the rule says: a rollout does not hold for this flow yet. */
+  spared: z.boolean().optional(),
   /** The rule or isolation that decides it. */
   rule: z.string().optional(),
   place: sourceSpanSchema.optional(),
@@ -43,6 +45,8 @@ export const probeSummarySchema = z.object({
   revision: z.int(),
   rules: z.int(),
   boundaries: z.int(),
+  /** So many of them a rollout does not hold for yet: they show that it spares what it should. */
+  spared: z.int().optional(),
   passed: z.int(),
   failed: z.int(),
   skipped: z.int(),

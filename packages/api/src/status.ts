@@ -1,6 +1,6 @@
 /** How things stand: modes, coverage, revision, receipts, drift, lost events, alarms, and the settings that govern them. */
 import { z } from "zod";
-import { receiptSummarySchema } from "./policies.ts";
+import { canarySchema, receiptSummarySchema } from "./policies.ts";
 import { probeSummarySchema } from "./probes.ts";
 
 export const driftSchema = z.object({
@@ -62,6 +62,8 @@ export const statusAnswerSchema = z.object({
   startedAt: z.number(),
   revision: z.int(),
   mode: z.enum(["audit", "enforce"]).optional(),
+  /** A rollout that is under way. */
+  canary: canarySchema.optional(),
   digest: z.string().optional(),
   confirm: z.object({ revision: z.int(), by: z.number(), revertsTo: z.int() }).optional(),
   /** What outside the policies decides. */

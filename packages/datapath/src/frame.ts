@@ -4,6 +4,9 @@
  * from conntrack's tuples, so replies and ICMP errors do the same look-up, and no blanket "established accept" exists.
  */
 import { NFLOG_GROUP, NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
+import type { LogPrefix } from "./log-prefix.ts";
+import type { Canary } from "@bulkhead/model";
+import { canaryRules } from "./canary-rules.ts";
 import { BOTH, V4, V6 } from "./family.ts";
 import type { FamilyWords } from "./family.ts";
 import { judgedName, subjectsName } from "./names.ts";
@@ -32,6 +35,8 @@ const LIVE_EGRESS: Tree = { plane: "live", direction: "egress" };
 const LIVE_INGRESS: Tree = { plane: "live", direction: "ingress" };
 const SHADOW_EGRESS: Tree = { plane: "shadow", direction: "egress" };
 const SHADOW_INGRESS: Tree = { plane: "shadow", direction: "ingress" };
+const CANARY_EGRESS: Tree = { plane: "canary", direction: "egress" };
+const CANARY_INGRESS: Tree = { plane: "canary", direction: "ingress" };
 
 /** Distinct keys that a quieting set remembers; what does not fit is counted, not logged. */
 export const QUIET_SIZE = 65_535;
@@ -48,9 +53,23 @@ const judge = (egress: Tree, ingress: Tree, between: readonly string[]): readonl
 
 export const logRule = (prefix: string): string => `log prefix "${prefix}" group ${NFLOG_GROUP}`;
 
-const FORWARDED = logRule(
-  formatLogPrefix({ verdict: "forwarded", cookie: NO_COOKIE, reply: false }),
-);
+/**
+ * Rules that log a packet, each with `match` before it and `end` after it. `telling`: connections with a translated
+ * destination are told apart, for what they addressed decides whether they take part in a rollout.
+ */
+export const logRules = (
+  prefix: LogPrefix,
+  telling: boolean,
+  end: string,
+  match = "",
+): readonly string[] => [
+  ...(telling
+    ? [`${match}ct status dnat ${logRule(formatLogPrefix({ ...prefix, translated: true }))} ${end}`]
+    : []),
+  `${match}${logRule(formatLogPrefix(prefix))} ${end}`.trimEnd(),
+];
+
+const FORWARDED: LogPrefix = { verdict: "forwarded", cookie: NO_COOKIE, reply: false };
 
 /** Nodes' own traffic is exempt where the machine is certainly its source: never in `forward`. */
 export const NODE_EXEMPT_RULES: readonly string[] = each(
@@ -133,7 +152,11 @@ const writeHook = (
   before: readonly string[],
   between: readonly string[],
   onNew: string,
+  canary: Canary | undefined,
 ): void => {
+  const taking = `${hook}_canary`;
+  const part = (words: FamilyWords): readonly string[] =>
+    canary === undefined ? [] : canaryRules(canary, words, taking);
   const steady = ({ source, destination, family }: FamilyWords): readonly string[] => [
     `${source} vmap @${subjectsName(LIVE_EGRESS, family)}`,
     ...between.filter((rule) => rule.startsWith(source)),
@@ -145,30 +168,40 @@ const writeHook = (
       ...before,
       `ct state != established goto ${hook}_fresh`,
       `meta nfproto ipv6 goto ${hook}_steady6`,
+      ...part(V4),
       ...steady(V4),
     ],
     base(hook),
   );
-  table.chain(`${hook}_steady6`, steady(V6));
+  table.chain(`${hook}_steady6`, [...part(V6), ...steady(V6)]);
   table.chain(`${hook}_fresh`, [
     ...(hook === "output" ? [] : falseSources(table)),
     "jump unusual",
+    ...BOTH.flatMap(part),
     ...judge(LIVE_EGRESS, LIVE_INGRESS, between),
     `ct state new goto ${onNew}`,
   ]);
+  // Strays and guards have had their say by now, and they go by what is in force for all.
+  if (canary !== undefined)
+    table.chain(taking, [
+      ...judge(CANARY_EGRESS, CANARY_INGRESS, between),
+      `ct state new goto ${onNew}`,
+    ]);
 };
 
 export interface FrameOptions {
   readonly nodeExempt: boolean;
+  readonly canary: Canary | undefined;
 }
 
 /** Writes all chains that do not depend on the policy's content. */
-export const writeFrame = (table: TableBuilder, { nodeExempt }: FrameOptions): void => {
+export const writeFrame = (table: TableBuilder, { nodeExempt, canary }: FrameOptions): void => {
   const between = nodeExempt ? NODE_EXEMPT_RULES : [];
   // hook ─┬─ established ─ egress of the source, ingress of the destination: jump class → row → leaf → return
+  //       │  while a rollout is under way: its bucket first, and who takes part goes through look-ups of its own
   //       └─ else: exemptions and strays, the same look-ups, then the shadow trees and one log message
-  writeHook(table, "forward", [], [], "new_forward");
-  writeHook(table, "input", [`iifname "lo" return`], between, "new_local");
+  writeHook(table, "forward", [], [], "new_forward", canary);
+  writeHook(table, "input", [`iifname "lo" return`], between, "new_local", canary);
   writeHook(
     table,
     "output",
@@ -180,6 +213,7 @@ export const writeFrame = (table: TableBuilder, { nodeExempt }: FrameOptions): v
     ],
     between,
     "new_local",
+    canary,
   );
   table.chain("unusual", [
     "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
@@ -210,7 +244,9 @@ export const writeFrame = (table: TableBuilder, { nodeExempt }: FrameOptions): v
   ]);
   const firstOnly = "ct original packets > 1 return";
   const shadows = judge(SHADOW_EGRESS, SHADOW_INGRESS, []);
-  table.chain("new_forward", [firstOnly, ...shadows, FORWARDED]);
+  const telling = canary !== undefined;
+  const note = telling ? logRules(FORWARDED, true, "return") : logRules(FORWARDED, false, "");
+  table.chain("new_forward", [firstOnly, ...shadows, ...note]);
   table.chain("new_local", [
     firstOnly,
     ...judge(SHADOW_EGRESS, SHADOW_INGRESS, between),
@@ -223,9 +259,12 @@ export const writeFrame = (table: TableBuilder, { nodeExempt }: FrameOptions): v
     ...each(({ source, family }) => `${source} @${LOCAL[family]} goto note`),
     ...each(({ destination, family }) => `${destination} @${LOCAL[family]} goto note`),
   ]);
-  table.chain("note", [FORWARDED]);
+  table.chain("note", note);
   // Where exemptions lead that are asked about at the end of a denial; they end the whole hook.
-  table.chain("exempt", [`ct state new ct original packets < 2 ${FORWARDED} accept`, "accept"]);
+  table.chain("exempt", [
+    ...logRules(FORWARDED, telling, "accept", "ct state new ct original packets < 2 "),
+    "accept",
+  ]);
   writeQuietSets(table, "live");
   writeQuietSets(table, "shadow");
   writeQuiet(table, "quiet_drop", "live", "drop");

@@ -4,8 +4,7 @@
  * ends a packet: a denial is logged as audit.
  */
 import type { RowDecision } from "@bulkhead/model";
-import { logRule } from "./frame.ts";
-import { formatLogPrefix } from "./log-prefix.ts";
+import { logRules } from "./frame.ts";
 import { leafName } from "./names.ts";
 import type { Tree } from "./names.ts";
 import type { TableBuilder } from "./ruleset.ts";
@@ -14,22 +13,19 @@ const liveDenial = (
   { direction }: Tree,
   { verdict, cookie }: RowDecision,
   counter: string,
+  telling: boolean,
 ): readonly string[] => {
   const end = verdict === "drop" ? "drop" : "goto refuse";
-  const log = (reply: boolean): string =>
-    logRule(
-      formatLogPrefix({
-        verdict: verdict === "drop" ? "dropped" : "rejected",
-        direction,
-        cookie,
-        reply,
-      }),
-    );
+  const prefix = {
+    verdict: verdict === "drop" ? "dropped" : "rejected",
+    direction,
+    cookie,
+  } as const;
   return [
     counter,
     `jump ${verdict === "drop" ? "quiet_drop" : "quiet_reject"}`,
-    `ct direction reply ${log(true)} ${end}`,
-    `${log(false)} ${end}`,
+    ...logRules({ ...prefix, reply: true }, telling, end, "ct direction reply "),
+    ...logRules({ ...prefix, reply: false }, telling, end),
   ];
 };
 
@@ -37,10 +33,11 @@ const shadowDenial = (
   { direction }: Tree,
   { cookie }: RowDecision,
   counter: string,
+  telling: boolean,
 ): readonly string[] => [
   counter,
   "jump quiet_audit",
-  `${logRule(formatLogPrefix({ verdict: "audit", direction, cookie, reply: false }))} accept`,
+  ...logRules({ verdict: "audit", direction, cookie, reply: false }, telling, "accept"),
 ];
 
 export const writeLeaf = (
@@ -49,11 +46,13 @@ export const writeLeaf = (
   decision: RowDecision,
   /** Rules that end what is exempt, to stand before a denial. */
   exemptions: readonly string[],
+  /** Log messages tell of translated destinations. */
+  telling: boolean,
 ): string => {
   const name = leafName(tree, decision.verdict, decision.cookie);
   if (table.has(name)) return name;
   const counter = `counter name "${table.counter(name)}"`;
   if (decision.verdict === "allow") return table.chain(name, [`${counter} return`]);
-  const denial = tree.plane === "live" ? liveDenial : shadowDenial;
-  return table.chain(name, [...exemptions, ...denial(tree, decision, counter)]);
+  const denial = tree.plane === "shadow" ? shadowDenial : liveDenial;
+  return table.chain(name, [...exemptions, ...denial(tree, decision, counter, telling)]);
 };

@@ -1,7 +1,8 @@
 /**
  * How a logged packet says what was decided about it: the text in front of every NFLOG message of ours. The kernel
- * allows 127 bytes; ours are at most 18. A trailing ` r` marks a packet that travels against its connection's
- * original direction (a reply of a revoked flow), so that its reader swaps both ends.
+ * allows 127 bytes; ours are at most 20. A trailing ` r` marks a packet that travels against its connection's
+ * original direction (a reply of a revoked flow), so that its reader swaps both ends; ` n` a connection whose destination
+ * is a translated one, which is told while a rollout is under way: what was addressed is then not in the packet.
  */
 import type { Cookie, Direction, FlowVerdict } from "@bulkhead/model";
 
@@ -18,6 +19,8 @@ export interface LogPrefix {
   readonly cookie: Cookie;
   /** The packet is a reply: source and destination are those of the connection, swapped. */
   readonly reply: boolean;
+  /** The destination is not the one that was addressed. Absent: not told. */
+  readonly translated?: true;
 }
 
 const VERDICT_LETTERS = {
@@ -33,16 +36,22 @@ const DIRECTION_LETTERS = { egress: "e", ingress: "i" } as const satisfies Recor
   string
 >;
 
-const PREFIX = /^bh1 ([FDRAS]) ([ei-]) ([0-9a-f]{8})( r)?$/;
+const PREFIX = /^bh1 ([FDRAS]) ([ei-]) ([0-9a-f]{8})( r)?( n)?$/;
 
-export const formatLogPrefix = ({ verdict, direction, cookie, reply }: LogPrefix): string =>
-  `bh1 ${VERDICT_LETTERS[verdict]} ${direction === undefined ? "-" : DIRECTION_LETTERS[direction]} ${cookie}${reply ? " r" : ""}`;
+export const formatLogPrefix = ({
+  verdict,
+  direction,
+  cookie,
+  reply,
+  translated,
+}: LogPrefix): string =>
+  `bh1 ${VERDICT_LETTERS[verdict]} ${direction === undefined ? "-" : DIRECTION_LETTERS[direction]} ${cookie}${reply ? " r" : ""}${translated === true ? " n" : ""}`;
 
 /** Null when the text is not one of ours. */
 export const parseLogPrefix = (text: string): LogPrefix | null => {
   const parts = PREFIX.exec(text);
   if (parts === null) return null;
-  const [, letter, way, cookie, reply] = parts;
+  const [, letter, way, cookie, reply, translated] = parts;
   const verdict = (Object.keys(VERDICT_LETTERS) as LogPrefix["verdict"][]).find(
     (name) => VERDICT_LETTERS[name] === letter,
   );
@@ -53,5 +62,6 @@ export const parseLogPrefix = (text: string): LogPrefix | null => {
     ...(way === "i" ? { direction: "ingress" as const } : {}),
     cookie,
     reply: reply !== undefined,
+    ...(translated === undefined ? {} : { translated: true as const }),
   };
 };

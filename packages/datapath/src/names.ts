@@ -1,13 +1,14 @@
 /**
  * Names of chains, sets and counters in the kernel, and back. Two letters in front say the plane (`l` live, `s`
- * shadow) and the direction (`e` egress, `i` ingress); ids are those of the HostPolicy, so that a person who reads
+ * shadow, `c` canary) and the direction (`e` egress, `i` ingress); ids are those of the HostPolicy, so that a person who reads
  * `nft list table inet bulkhead` can follow a packet.
  */
 import type { ClassId, Cookie, DecisionVerdict, Direction, IpFamily, RowId } from "@bulkhead/model";
 
-export type Plane = "live" | "shadow";
+/** `canary`: what holds instead of `live` for flows that take part in a rollout. */
+export type Plane = "live" | "shadow" | "canary";
 
-/** One of the four look-up trees. */
+/** One of the look-up trees. */
 export interface Tree {
   readonly plane: Plane;
   readonly direction: Direction;
@@ -18,12 +19,16 @@ export const TREES: readonly Tree[] = [
   { plane: "live", direction: "ingress" },
   { plane: "shadow", direction: "egress" },
   { plane: "shadow", direction: "ingress" },
+  { plane: "canary", direction: "egress" },
+  { plane: "canary", direction: "ingress" },
 ];
+
+const PLANE_TAGS = { live: "l", shadow: "s", canary: "c" } as const satisfies Record<Plane, string>;
 
 export const FAMILIES: readonly IpFamily[] = [4, 6];
 
 export const treeTag = ({ plane, direction }: Tree): string =>
-  `${plane === "live" ? "l" : "s"}${direction === "egress" ? "e" : "i"}`;
+  `${PLANE_TAGS[plane]}${direction === "egress" ? "e" : "i"}`;
 
 export const treeOfTag = (tag: string): Tree | null =>
   TREES.find((tree) => treeTag(tree) === tag) ?? null;
@@ -55,7 +60,7 @@ export const portRangesName = (tree: Tree, id: RowId, protocol: number): string 
 export const leafName = (tree: Tree, verdict: DecisionVerdict, cookie: Cookie): string =>
   `${treeTag(tree)}_${verdict}_${cookie}`;
 
-const LEAF = /^([ls][ei])_(allow|drop|reject)_([0-9a-f]{8})$/;
+const LEAF = /^([lsc][ei])_(allow|drop|reject)_([0-9a-f]{8})$/;
 
 export const parseLeaf = (
   name: string,

@@ -3,7 +3,16 @@
  * alone; then it is compared with what the renderer would have written for the desired policy (or, where none is
  * known, for the rebuilt one), so that nothing the rebuilding does not look at can hide.
  */
-import type { HostPolicy, IpAddress, MapSet, OverlayEntry, PolicyMap, Row } from "@bulkhead/model";
+import type {
+  CanaryMaps,
+  HostPolicy,
+  IpAddress,
+  MapSet,
+  OverlayEntry,
+  PolicyMap,
+  Row,
+} from "@bulkhead/model";
+import { readCanaryRule } from "./canary-rules.ts";
 import { readClass } from "./class-chain.ts";
 import { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
 import { readEndpoints, readPorts } from "./endpoints.ts";
@@ -98,6 +107,18 @@ const adoptDeadlines = (found: MapSet, desired: MapSet): MapSet => {
   };
 };
 
+/** The rollout that the hooks tell flows apart for. */
+const readCanary = (table: Table): CanaryMaps | null => {
+  for (const rule of table.chains.get("forward_fresh")?.rules ?? []) {
+    const found = readCanaryRule(rule);
+    if (found !== null) return { ...found, maps: readPlane(table, "canary") };
+  }
+  return null;
+};
+
+const withDeadlines = (found: CanaryMaps, desired: CanaryMaps | undefined): CanaryMaps =>
+  desired === undefined ? found : { ...found, maps: adoptDeadlines(found.maps, desired.maps) };
+
 const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
   const table = ruleset.inet;
   if (table === undefined) throw new Unreadable("table inet bulkhead is missing");
@@ -105,6 +126,7 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
   if (endpoints === null) throw new Unreadable("the endpoints' notes cannot be read");
   const ports = readPorts(table);
   if (ports === null) throw new Unreadable("the bridges' ports cannot be read");
+  const canary = readCanary(table);
   const { dns, contested } = readExemptions(table);
   const live = readPlane(table, "live");
   const shadow = readPlane(table, "shadow");
@@ -116,6 +138,7 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
       ...(table.sets.get(HOST[family])?.elements.keys() ?? []),
     ]),
     live: desired === null ? live : adoptDeadlines(live, desired.live),
+    ...(canary === null ? {} : { canary: withDeadlines(canary, desired?.canary) }),
     shadow: desired === null ? shadow : adoptDeadlines(shadow, desired.shadow),
     rows: readRows(table),
     profile: {
@@ -163,4 +186,7 @@ export const effectiveAt = (policy: HostPolicy, now: number): HostPolicy => ({
   ...policy,
   live: aliveAt(policy.live, now),
   shadow: aliveAt(policy.shadow, now),
+  ...(policy.canary === undefined
+    ? {}
+    : { canary: { ...policy.canary, maps: aliveAt(policy.canary.maps, now) } }),
 });

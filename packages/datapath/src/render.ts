@@ -1,5 +1,5 @@
 /**
- * HostPolicy → Ruleset. Four look-up trees (live and shadow, egress and ingress), each: subject address → class chain
+ * HostPolicy → Ruleset. Look-up trees (live and shadow, and canary while a rollout is under way; egress and ingress), each: subject address → class chain
  * → row chain → leaf. What is written here is exactly what `read-back.ts` accepts.
  */
 import { familyOf } from "@bulkhead/model";
@@ -26,7 +26,8 @@ import { LOCAL_ADDRESSES, TableBuilder } from "./ruleset.ts";
 import type { Ruleset } from "./ruleset.ts";
 import { renderGuard } from "./spoof-guard.ts";
 
-const mapSetOf = (policy: HostPolicy, { plane }: Tree): MapSet => policy[plane];
+const mapSetOf = ({ live, shadow, canary }: HostPolicy, { plane }: Tree): MapSet | undefined =>
+  ({ live, shadow, canary: canary?.maps })[plane];
 
 const writeSubjects = (
   table: TableBuilder,
@@ -56,13 +57,11 @@ const writeSubjects = (
 
 const writeTree = (
   table: TableBuilder,
-  policy: HostPolicy,
+  { subjects, maps, overlay }: MapSet,
   tree: Tree,
+  leaf: (decision: RowDecision) => string,
   rows: ReadonlyMap<RowId, Row>,
 ): void => {
-  const { subjects, maps, overlay } = mapSetOf(policy, tree);
-  const exemptions = exemptJumps(policy, tree.direction);
-  const leaf = (decision: RowDecision): string => writeLeaf(table, tree, decision, exemptions);
   const own = maps.filter(({ direction }) => direction === tree.direction);
   const needed = new Set<RowId>();
   for (const map of own) {
@@ -87,7 +86,7 @@ const writeTree = (
 /** The desired ruleset. `comment` marks the tables as ours (see `owner.ts`). */
 export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
   const table = new TableBuilder("inet", comment);
-  writeFrame(table, policy.profile);
+  writeFrame(table, { ...policy.profile, canary: policy.canary });
   writeEndpoints(table, policy.endpoints);
   writePorts(table, policy.ports ?? []);
   for (const { family, type } of BOTH)
@@ -97,7 +96,14 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
     );
   writeExemptions(table, policy);
   const rows = new Map(policy.rows.map((row) => [row.id, row]));
-  for (const tree of TREES) writeTree(table, policy, tree, rows);
+  for (const tree of TREES) {
+    const set = mapSetOf(policy, tree);
+    if (set === undefined) continue;
+    const exemptions = exemptJumps(policy, tree.direction);
+    const leaf = (decision: RowDecision): string =>
+      writeLeaf(table, tree, decision, exemptions, policy.canary !== undefined);
+    writeTree(table, set, tree, leaf, rows);
+  }
   const netdev = renderGuard(
     policy.endpoints,
     new Set(policy.live.subjects.ingress.map(([address]) => address)),

@@ -2,7 +2,7 @@
  * Checks a HostPolicy before a word of it reaches nft: every id and address is spliced into text that the kernel's
  * tool parses, and a dangling reference would be refused halfway. Collects everything that is wrong.
  */
-import { MAX_PORT, canonicalIp, compareIp, familyOf } from "@bulkhead/model";
+import { CANARY_BUCKETS, MAX_PORT, canonicalIp, compareIp, familyOf } from "@bulkhead/model";
 import type {
   HostPolicy,
   IpAddress,
@@ -116,6 +116,9 @@ const checkSet = (set: MapSet, rows: ReadonlySet<string>, report: Report): void 
   for (const entry of set.overlay) checkOverlay(entry, classes, report);
 };
 
+const isWhole = (value: number, last: number): boolean =>
+  Number.isInteger(value) && value >= 1 && value <= last;
+
 /** Empty iff the policy can be rendered. */
 export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
   const problems: string[] = [];
@@ -130,6 +133,13 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
   }
   checkSet(policy.live, rows, report);
   checkSet(policy.shadow, rows, report);
+  if (policy.canary !== undefined) {
+    const { seed, share, maps } = policy.canary;
+    // nft leaves a seed of 0 to chance, and a share of all or nothing is no rollout.
+    if (!isWhole(seed, 0xffffffff)) report(`canary: ${seed} is no seed`);
+    if (!isWhole(share, CANARY_BUCKETS - 1)) report(`canary: ${share} is no share`);
+    checkSet(maps, rows, report);
+  }
   const interfaces = new Set<string>();
   for (const endpoint of policy.endpoints) {
     const where = `endpoint ${endpoint.workload}`;

@@ -11,12 +11,12 @@ import type { Tree } from "./names.ts";
 import type { Chain, Element, ElementSet, Ruleset, Table } from "./ruleset.ts";
 
 export type Version = 0 | 1;
-/** By tree tag (`le`, `li`, `se`, `si`). */
+/** By tree tag (`le`, `li`, `se`, `si`, `ce`, `ci`). */
 export type Versions = Readonly<Record<string, Version>>;
 
 /** Names of chains and sets that belong to one version of a tree. Counter names stand in quotes and stay. */
 const VERSIONED =
-  /(?<!["\w])(le|li|se|si)(1?)_(?=(?:class|row|ports|portr|allow|drop|reject|(?:exact|range|one|wide|bare|widebare)[46])_)/g;
+  /(?<!["\w])([lsc][ei])(1?)_(?=(?:class|row|ports|portr|allow|drop|reject|(?:exact|range|one|wide|bare|widebare)[46])_)/g;
 
 type Rename = (tag: string, version: Version) => string;
 

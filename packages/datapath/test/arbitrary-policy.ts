@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { compareIp, formatIp, sortIps } from "@bulkhead/model";
 import type {
   BridgePort,
+  CanaryMaps,
   ConfinedEndpoint,
   Direction,
   HostPolicy,
@@ -241,6 +242,13 @@ const usedRows = (sets: readonly MapSet[]): ReadonlySet<string> =>
     ),
   );
 
+const canary = (shape: Shape): fc.Arbitrary<CanaryMaps> =>
+  fc.record({
+    seed: fc.integer({ min: 1, max: 0xffffffff }),
+    share: fc.integer({ min: 1, max: 9999 }),
+    maps: mapSet(shape),
+  });
+
 /** `now`: overlay deadlines lie one to two hours after it. */
 export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
   fc
@@ -255,6 +263,7 @@ export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
           hostAddresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
           live: mapSet({ rows, now }),
           shadow: mapSet({ rows, now }),
+          canary: fc.option(canary({ rows, now }), { nil: undefined }),
           profile: fc.record({
             nodeExempt: fc.boolean(),
             hairpinExempt: fc.boolean(),
@@ -269,8 +278,9 @@ export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
           }),
           contested: fc.uniqueArray(address, { maxLength: 2 }).map(sortIps),
         })
-        .map((policy) => {
-          const used = usedRows([policy.live, policy.shadow]);
-          return { ...policy, rows: rows.filter(({ id }) => used.has(id)) };
+        .map(({ canary: rollout, ...policy }) => {
+          const part = rollout === undefined ? {} : { canary: rollout };
+          const used = usedRows([policy.live, policy.shadow, ...(rollout ? [rollout.maps] : [])]);
+          return { ...policy, ...part, rows: rows.filter(({ id }) => used.has(id)) };
         }),
     );

@@ -171,6 +171,36 @@ const enforce: HostPolicy = {
   profile: { nodeExempt: false, hairpinExempt: false },
 };
 
+/** The database's policy holds for three flows in ten, and lets the web in; what is enforced for all denies the web. */
+const canary: HostPolicy = {
+  ...audit,
+  live: {
+    subjects: { egress: [["10.0.0.2", "0000000b"]], ingress: [] },
+    maps: [
+      { classId: "0000000b", direction: "egress", exact: [], ranges: [], defaultRow: "00000001" },
+    ],
+    overlay: [],
+  },
+  canary: {
+    seed: 0x0badcafe,
+    share: 3000,
+    maps: {
+      ...databaseClass,
+      overlay: [
+        {
+          classId: "0000000a",
+          direction: "ingress",
+          peer: ["10.0.0.9", "10.0.0.9"],
+          protocol: 6,
+          ports: [80, 80],
+          decision: ALLOW,
+          deadline: SAMPLE_NOW + 3_600_000,
+        },
+      ],
+    },
+  },
+};
+
 /** The machine serves leases and names; one address is claimed by both of its workloads. */
 const served: HostPolicy = {
   revision: 5,
@@ -193,7 +223,10 @@ const served: HostPolicy = {
   contested: ["10.0.0.4"],
 };
 
-export const SAMPLE_POLICIES = { observe, audit, enforce, served } as const satisfies Record<
-  string,
-  HostPolicy
->;
+export const SAMPLE_POLICIES = {
+  observe,
+  audit,
+  enforce,
+  canary,
+  served,
+} as const satisfies Record<string, HostPolicy>;

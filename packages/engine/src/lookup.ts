@@ -20,6 +20,7 @@ import {
   type RowId,
 } from "@bulkhead/model";
 import { compiledExemptions, type CompiledExemptions } from "./compiled-exemptions.ts";
+import type { Slot } from "./compile/map-sets.ts";
 import type { View } from "./judge-stage.ts";
 
 export interface LookedUp {
@@ -31,16 +32,19 @@ export interface LookedUp {
 
 export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: number): LookedUp {
   const tables = tablesOf(policy);
+  const { canary } = policy;
+  const inForce = view === "live" && canary && takesPart(query, canary) ? "canary" : "live";
+  const slot = view === "shadow" ? view : inForce;
   const { exempt } = tables;
   if (exempt.hairpin(query)) return { verdict: "allow" };
   const egress =
     exempt.dns(query) || exempt.dhcpRequest(query)
       ? undefined
-      : tables.judge(view, "egress", query.source, query.destination, query, now);
+      : tables.judge(slot, "egress", query.source, query.destination, query, now);
   const ingress =
     exempt.node(query) || exempt.dhcpAnswer(query)
       ? undefined
-      : tables.judge(view, "ingress", query.destination, query.source, query, now);
+      : tables.judge(slot, "ingress", query.destination, query.source, query, now);
   const denies = [egress, ingress].find((one) => one !== undefined && one.verdict !== "allow");
   return {
     verdict: denies?.verdict ?? "allow",
@@ -52,7 +56,7 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
 interface Tables {
   readonly exempt: CompiledExemptions;
   judge(
-    view: View,
+    slot: Slot,
     direction: Direction,
     subject: IpAddress,
     peer: IpAddress,
@@ -77,13 +81,13 @@ function buildTables(policy: HostPolicy): Tables {
   const sets = {
     live: mapTables(policy.live, rows),
     shadow: mapTables(policy.shadow, rows),
-    settled: mapTables(policy.canary?.settled ?? policy.live, rows),
+    canary: mapTables(policy.canary?.maps ?? policy.live, rows),
   };
   return {
     exempt: compiledExemptions(policy),
-    judge(view, direction, subject, peer, flow, now) {
-      const silent = view === "shadow" && !sets.shadow.subjects[direction].has(subject);
-      const { subjects, classes } = sets[silent ? "live" : view];
+    judge(slot, direction, subject, peer, flow, now) {
+      const silent = slot === "shadow" && !sets.shadow.subjects[direction].has(subject);
+      const { subjects, classes } = sets[silent ? "live" : slot];
       const classId = subjects[direction].get(subject);
       return classId === undefined
         ? undefined

@@ -112,7 +112,7 @@ export const canonicalHostPolicy = (policy: HostPolicy): string =>
           canary: {
             seed: policy.canary.seed,
             share: policy.canary.share,
-            settled: mapSet(policy.canary.settled),
+            maps: mapSet(policy.canary.maps),
           },
         }),
     shadow: mapSet(policy.shadow),

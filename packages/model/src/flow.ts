@@ -31,6 +31,8 @@ export interface FlowRecord {
   /** For `dropped`, `rejected`, `audit`: what decided, and in which direction. */
   readonly cookie?: Cookie;
   readonly direction?: Direction;
+  /** The destination is not the one that was addressed, which no record tells. Always told while a rollout is under way. */
+  readonly translated?: true;
   /** New connections (for drops: packets logged). */
   readonly connections: number;
   /** Of these or earlier ones: completed a handshake / got an answer. */

@@ -85,11 +85,11 @@ export interface MapSet {
 }
 
 /**
- * A rollout under way: flows that take part in it are judged by `live`, all others by `settled`, which is `live` without
- * the policies of the rollout. What cuts without asking whose flow it is (guards, strays) goes by `settled` for all.
+ * A rollout under way: flows that take part in it are judged by these maps instead of `live`, which is without the
+ * policies of the rollout. What cuts without asking whose flow it is (guards, strays) goes by `live` alone.
  */
 export interface CanaryMaps extends Canary {
-  readonly settled: MapSet;
+  readonly maps: MapSet;
 }
 
 /** A local attachment as the datapath must confine it. `mode` enforce switches anti-spoofing on. */

@@ -3,7 +3,7 @@ import type { HostPolicy, MapSet } from "./policy-map.ts";
 
 /** Subjects, address entries, rows and timed entries of all look-ups. The datapath needs at least one element for each. */
 export function countEntries({ live, shadow, canary, rows }: HostPolicy): number {
-  const sets = [live, shadow, ...(canary === undefined ? [] : [canary.settled])];
+  const sets = [live, shadow, ...(canary === undefined ? [] : [canary.maps])];
   return sets.reduce((sum, set) => sum + entriesOf(set), rows.length);
 }
 

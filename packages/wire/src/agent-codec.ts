@@ -278,6 +278,7 @@ function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unk
     bytes: BigInt(record.bytes),
     packets: BigInt(record.packets),
     probe: record.probe ?? false,
+    translated: record.translated ?? false,
   };
 }
 
@@ -301,6 +302,7 @@ function decodeFlow(flow: ProtoFlow): ObservedRecord {
     bytes: Number(flow.bytes),
     packets: Number(flow.packets),
     ...(flow.probe ? { probe: true } : {}),
+    ...(flow.translated ? { translated: true as const } : {}),
   };
 }
 

@@ -84,7 +84,7 @@ export function createConnectionIntake(
     counts.failed = news.failed;
     counts.bytes = news.bytes;
     counts.packets = news.packets;
-    flows.fillKey(ends, FORWARDED, 0, 0);
+    flows.fillKey(ends, FORWARDED, 0, 0, connection.translated);
     const fits = flows.add(ends.sourcePort, now);
     // A live connection tries again at the next dump; a finished one has no second chance.
     if (fits || connection.final) connections.settle(connection);

@@ -45,6 +45,7 @@ const CTA_TIMESTAMP_START = 1;
 
 const IPS_SEEN_REPLY = 2;
 const IPS_ASSURED = 4;
+const IPS_DST_NAT = 0x20;
 const TCP_CONNTRACK_LAST_ACK = 6;
 const TCP_CONNTRACK_CLOSE = 8;
 /** Set by the kernel on connections that it picked up in mid-stream: who opened them is a guess. */
@@ -58,6 +59,8 @@ export interface Connection {
   final: boolean;
   seenReply: boolean;
   assured: boolean;
+  /** The destination is not the one that was addressed. */
+  translated: boolean;
   /** TCP only: torn down (by RST). */
   closed: boolean;
   /** TCP only: both sides have closed, or one has reset; a half-closed connection still lives. */
@@ -77,6 +80,7 @@ export function emptyConnection(): Connection {
     final: false,
     seenReply: false,
     assured: false,
+    translated: false,
     closed: false,
     over: false,
     pickedUp: false,
@@ -106,7 +110,8 @@ export function decodeConnection(
   if (type !== CONNTRACK_NEW && type !== CONNTRACK_DESTROYED) return false;
   out.final = type === CONNTRACK_DESTROYED;
   out.id = out.bytes = out.packets = out.start = 0;
-  out.seenReply = out.assured = out.closed = out.over = out.pickedUp = false;
+  out.seenReply = out.assured = out.translated = false;
+  out.closed = out.over = out.pickedUp = false;
   const ends = out.ends;
   ends.protocol = -1;
   ends.bytes = 0;
@@ -130,6 +135,7 @@ export function decodeConnection(
         const status = view.getUint32(at + 4);
         out.seenReply = (status & IPS_SEEN_REPLY) !== 0;
         out.assured = (status & IPS_ASSURED) !== 0;
+        out.translated = (status & IPS_DST_NAT) !== 0;
         break;
       }
       case CTA_PROTOINFO:

@@ -2,6 +2,7 @@
 import { formatIp, type FlowRecord, type IpAddress } from "@bulkhead/model";
 import {
   KEY_WORDS,
+  TRANSLATED,
   V_BYTES,
   V_CONNECTIONS,
   V_END,
@@ -75,6 +76,7 @@ export function recordsOf(
         ? { cookie: cookie.toString(16).padStart(8, "0") }
         : {}),
       ...(direction === undefined ? {} : { direction }),
+      ...((meta & TRANSLATED) === 0 ? {} : { translated: true as const }),
       connections: values[v + V_CONNECTIONS]!,
       established: values[v + V_ESTABLISHED]!,
       failed: values[v + V_FAILED]!,

@@ -25,6 +25,9 @@ export const V_PACKETS = 5;
 export const V_START = 6;
 export const V_END = 7;
 
+/** In the first word of a key. */
+export const TRANSLATED = 1 << 6;
+
 const CROWD = 0;
 const SPOOFERS = 1;
 const FIRST_ENDPOINT = 2;
@@ -52,17 +55,19 @@ export interface FlowBatch {
   readonly values: Float64Array;
 }
 
-/** Family, verdict, direction, protocol and port in one word. */
+/** Family, verdict, direction, whether the destination is a translated one, protocol and port in one word. */
 export function packMeta(
   family: 4 | 6,
   verdict: number,
   direction: number,
   protocol: number,
   port: number,
+  translated = false,
 ): number {
   return (
     ((port << 16) |
       (protocol << 8) |
+      (translated ? TRANSLATED : 0) |
       (direction << 4) |
       (verdict << 1) |
       (family === 6 ? 1 : 0)) >>>
@@ -120,9 +125,15 @@ export class FlowTable {
   }
 
   /** Fills the key for these ends. */
-  fillKey(ends: PacketFields, verdict: number, direction: number, cookie: number): void {
+  fillKey(
+    ends: PacketFields,
+    verdict: number,
+    direction: number,
+    cookie: number,
+    translated: boolean,
+  ): void {
     const key = this.key;
-    key[0] = packMeta(ends.family, verdict, direction, ends.protocol, ends.port);
+    key[0] = packMeta(ends.family, verdict, direction, ends.protocol, ends.port, translated);
     key[1] = cookie;
     key[2] = ends.s0;
     key[3] = ends.s1;

@@ -33,7 +33,7 @@ export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats
   /** Adds the decoded message to the window. False when it has no room. */
   const record = (now: number): boolean => {
     const { packet, prefix } = log;
-    flows.fillKey(packet, prefix.verdict, prefix.direction, prefix.cookie);
+    flows.fillKey(packet, prefix.verdict, prefix.direction, prefix.cookie, prefix.translated);
     const counts = flows.counts;
     counts.connections = 1;
     counts.established = counts.failed = 0;

@@ -1,5 +1,5 @@
 /**
- * Reads the datapath's log prefix (`bh1 D e 0123abcd`, optionally ` r` for a reply) from bytes, without making strings.
+ * Reads the datapath's log prefix (`bh1 D e 0123abcd`, optionally ` r` for a reply, then ` n` for a translated destination) from bytes, without making strings.
  * The text form and its meaning belong to `@bulkhead/datapath`; a test holds both readers equal.
  */
 import type { FlowVerdict } from "@bulkhead/model";
@@ -24,10 +24,11 @@ export interface PrefixFields {
   cookie: number;
   /** The packet travels in the reply direction of its connection. */
   reply: boolean;
+  translated: boolean;
 }
 
 export function emptyPrefixFields(): PrefixFields {
-  return { verdict: 0, direction: 0, cookie: 0, reply: false };
+  return { verdict: 0, direction: 0, cookie: 0, reply: false, translated: false };
 }
 
 const SPACE = 0x20;
@@ -81,9 +82,14 @@ export function parsePrefixBytes(
     cookie = (cookie << 4) | digit;
   }
   out.cookie = cookie >>> 0;
-  out.reply =
-    end - start >= 18 && view.getUint8(start + 16) === SPACE && view.getUint8(start + 17) === 0x72;
+  out.reply = hasMark(view, start + 16, end, 0x72);
+  out.translated = hasMark(view, start + (out.reply ? 18 : 16), end, 0x6e);
   return true;
+}
+
+/** A space and this letter. */
+function hasMark(view: DataView, at: number, end: number, letter: number): boolean {
+  return end - at >= 2 && view.getUint8(at) === SPACE && view.getUint8(at + 1) === letter;
 }
 
 function hexDigit(code: number): number {

@@ -101,7 +101,8 @@ const digests = new WeakMap<HostPolicy, string>();
 
 /** The digest of a policy in force at `now`. */
 export const digestOf = (policy: HostPolicy, now: number): string => {
-  if (policy.live.overlay.length + policy.shadow.overlay.length > 0)
+  const sets = [policy.live, policy.shadow, policy.canary?.maps];
+  if (sets.some((set) => set !== undefined && set.overlay.length > 0))
     return sha256(canonicalHostPolicy(effectiveAt(policy, now)));
   const digest = digests.get(policy) ?? sha256(canonicalHostPolicy(policy));
   digests.set(policy, digest);

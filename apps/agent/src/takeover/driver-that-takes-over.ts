@@ -28,7 +28,11 @@ export function takingOver<Receipt, Driver extends Applies<Receipt>>(
     }
   };
   const apply = async (policy: HostPolicy): Promise<Receipt> => {
-    const confined = JSON.stringify(policy.endpoints.map((one) => [one.interface, one.mode]));
+    // A rollout begins to enforce while the modes of endpoints still say otherwise.
+    const confined = JSON.stringify([
+      policy.canary !== undefined,
+      policy.endpoints.map((one) => [one.interface, one.mode]),
+    ]);
     if (confined === known) return driver.apply(policy);
     await attempt(policy);
     const receipt = await driver.apply(policy);

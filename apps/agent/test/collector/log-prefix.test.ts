@@ -16,6 +16,7 @@ function parseBytes(text: string) {
     ...(direction === undefined ? {} : { direction }),
     cookie: fields.cookie.toString(16).padStart(8, "0"),
     reply: fields.reply,
+    ...(fields.translated ? { translated: true } : {}),
   };
 }
 
@@ -25,6 +26,7 @@ test("every prefix that the datapath writes is read as the datapath reads it", (
     direction: fc.constantFrom("egress", "ingress", undefined),
     cookie: fc.nat({ max: 0xffffffff }).map((value) => value.toString(16).padStart(8, "0")),
     reply: fc.boolean(),
+    translated: fc.constantFrom(true, undefined),
   } as const);
   fc.assert(
     fc.property(prefix, ({ direction, ...rest }) => {

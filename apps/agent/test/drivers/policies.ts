@@ -4,6 +4,7 @@
  */
 import { canonicalIp, compareIp } from "@bulkhead/model";
 import type {
+  Canary,
   ConfinedEndpoint,
   Direction,
   HostPolicy,
@@ -118,6 +119,8 @@ export const policyOf = (
   options: {
     readonly live?: readonly ClassText[];
     readonly shadow?: readonly ClassText[];
+    /** A rollout under way, and what holds for those who take part. */
+    readonly canary?: Canary & { readonly maps: readonly ClassText[] };
     readonly mode?: ConfinedEndpoint["mode"];
     readonly nodeExempt?: boolean;
     readonly hairpinExempt?: boolean;
@@ -127,6 +130,10 @@ export const policyOf = (
   const rows = new Map<string, Row>();
   const live = mapSetOf(options.live ?? [], rows);
   const shadow = mapSetOf(options.shadow ?? [], rows);
+  const canary = options.canary && {
+    ...options.canary,
+    maps: mapSetOf(options.canary.maps, rows),
+  };
   return {
     revision: options.revision ?? 1,
     endpoints: Object.values(lab.workloads).map((workload) =>
@@ -134,6 +141,7 @@ export const policyOf = (
     ),
     hostAddresses: lab.hostAddresses.map(canonical),
     live,
+    ...(canary && { canary }),
     shadow,
     rows: [...rows.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     profile: {

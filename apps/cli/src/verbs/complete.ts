@@ -75,6 +75,8 @@ async function completeValue(
     case "since":
     case "until":
       return print(words(["10m", "1h", "24h", "7d"]), current);
+    case "canary":
+      return print(words(["1%", "10%", "50%"]), current);
     case "confirm":
       return print(words(["60s", "5m"]), current);
     case "workload":

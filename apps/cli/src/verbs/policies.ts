@@ -1,6 +1,6 @@
 /** `replay`, `plan`, `apply`: the verbs that take POLICY files. */
 import { userInfo } from "node:os";
-import type { PolicyFileInput } from "@bulkhead/api";
+import type { CanaryView, PolicyFileInput } from "@bulkhead/api";
 import type { Diagnostic } from "@bulkhead/model";
 import type { Answer } from "../answer.ts";
 import { parseConfirm, parseMoment } from "../arguments.ts";
@@ -12,6 +12,7 @@ import { withProgress } from "../progress.ts";
 import { shellWord } from "../ui/shell.ts";
 import { nearest } from "../ui/spell.ts";
 import { applyText, planText, replayText } from "../views/policies.ts";
+import { nextShare, parseCanary } from "./canary.ts";
 import type { Verb } from "./verb.ts";
 
 interface ReplayOptions extends CommonOptions {
@@ -27,6 +28,7 @@ export interface ApplyOptions extends CommonOptions {
   readonly prune?: boolean;
   readonly strict?: boolean;
   readonly confirm?: string;
+  readonly canary?: string;
   readonly dryRun?: boolean;
   readonly force?: boolean;
   readonly reason?: string;
@@ -88,6 +90,13 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
     throw badInput("`--force` needs a reason", "add --reason 'why this is safe'");
   }
   const mode = modeOf(options.mode, "audit");
+  const canary = options.canary === undefined ? undefined : parseCanary(options.canary);
+  if (canary !== undefined && mode !== "enforce") {
+    throw badInput(
+      "`--canary` is for what is enforced",
+      "add `--mode enforce`; audit drops nothing in any case",
+    );
+  }
   const files = await readPolicyFiles(context, args);
   const client = await context.client();
   const applying = withProgress(context, "applying", () =>
@@ -102,6 +111,7 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
         reason: options.reason ?? "",
         author: authorOf(context),
         ...(confirmSeconds === undefined ? {} : { confirmSeconds }),
+        ...(canary === undefined ? {} : { canary }),
       }),
     ),
   );
@@ -161,6 +171,7 @@ function applyNext(
     readonly dryRun: boolean;
     readonly changed: boolean;
     readonly confirmBy?: number | undefined;
+    readonly canary?: CanaryView | undefined;
     readonly revision: number;
   },
   args: readonly string[],
@@ -169,9 +180,10 @@ function applyNext(
   const files = again(args, options);
   const nextNote = noteFor(args);
   if (answer.dryRun) {
-    const { mode, confirm, force, reason } = options;
+    const { mode, canary, confirm, force, reason } = options;
     const flags = [
       ...(mode === "enforce" ? [" --mode enforce"] : []),
+      ...(canary === undefined ? [] : [` --canary ${shellWord(canary)}`]),
       ...(confirm === undefined ? [] : [` --confirm ${shellWord(confirm)}`]),
       ...(force === true ? [" --force"] : []),
       ...(reason === undefined ? [] : [` --reason ${shellWord(reason)}`]),
@@ -180,6 +192,11 @@ function applyNext(
   }
   if (answer.confirmBy !== undefined) return { next: ["confirm", "probe"] };
   if (!answer.changed) return { next: ["status"] };
+  if (answer.canary !== undefined) {
+    const share = nextShare(answer.canary.share);
+    const next = ["observe --verdict audit", `apply ${files} --mode enforce --canary ${share}`];
+    return { next, nextNote };
+  }
   return options.mode === "audit"
     ? { next: ["observe --verdict audit", `apply ${files} --mode enforce --confirm 60s`], nextNote }
     : { next: ["probe"] };

@@ -1,5 +1,5 @@
 /** What `explain` prints: the verdict, what determined it and where that is written, and for a deny the smallest change. */
-import { formatPort, type DirectionDecision } from "@bulkhead/model";
+import { formatPort, formatShare, type DirectionDecision } from "@bulkhead/model";
 import type { ExplainAnswer } from "@bulkhead/api";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count } from "../ui/words.ts";
@@ -12,7 +12,9 @@ export function explainText(answer: ExplainAnswer, ui: Ui): string {
   const { style } = ui;
   const head = `${decisionVerdict(answer.verdict, style)}  ${style.bold(`${answer.from} → ${answer.to} ${portText(answer)}`)}  ${style.dim(`revision ${answer.revision}`)}\n`;
   const paths = distinct(answer.paths);
-  const body = paths.map((path) => pathText(path, paths.length > 1, ui)).join("");
+  const body = paths
+    .map((path) => pathText(path, paths.length > 1, answer.canaryShare, ui))
+    .join("");
   return `${head}${body}${modesText(answer, ui)}${auditText(answer, ui)}${seenText(answer, ui)}${changeText(answer, ui)}`;
 }
 
@@ -32,14 +34,15 @@ function distinct(paths: readonly Path[]): readonly Path[] {
   return [...byStory.values()];
 }
 
-function pathText(path: Path, several: boolean, ui: Ui): string {
+function pathText(path: Path, several: boolean, share: number | undefined, ui: Ui): string {
   const { decision } = path;
   const addresses =
     several || ui.wide
       ? `  ${path.source.address} → ${path.destination.address} ${formatPort(path.protocol, path.port)}: ${decisionVerdict(decision.verdict, ui.style)}\n`
       : "";
   const trace = ui.wide ? traceText(path, ui) : "";
-  return `${addresses}${directionText(decision.egress, ui)}${directionText(decision.ingress, ui)}${trace}`;
+  const spared = sparedText(decision.spared, share, ui);
+  return `${addresses}${directionText(decision.egress, ui)}${directionText(decision.ingress, ui)}${spared}${trace}`;
 }
 
 function directionText(judged: DirectionDecision, ui: Ui): string {
@@ -54,6 +57,18 @@ function directionText(judged: DirectionDecision, ui: Ui): string {
     ? ui.style.yellow("  (policies of equal order disagree; the stricter one counts)")
     : "";
   return `  ${what} ${answer}  ${policy}${determinantText(determinedBy)}${ambiguous}\n`;
+}
+
+/** A rollout that is under way does not hold for this flow yet. */
+function sparedText(
+  spared: DirectionDecision | undefined,
+  share: number | undefined,
+  ui: Ui,
+): string {
+  if (spared === undefined || share === undefined) return "";
+  const by = determinantText(spared.determinedBy);
+  const what = `would be denied by ${by}, but this flow is outside the canary's ${formatShare(share)}`;
+  return `  ${ui.style.yellow(what)}\n`;
 }
 
 function traceText(path: Path, ui: Ui): string {
@@ -74,8 +89,9 @@ function modesText(answer: ExplainAnswer, ui: Ui): string {
 }
 
 /** What would be cut once audit becomes enforce, and how to ask for the whole of it. */
-function auditText({ audit, from, to, port }: ExplainAnswer, ui: Ui): string {
-  if (audit === undefined) return "";
+function auditText({ audit, from, to, port, paths }: ExplainAnswer, ui: Ui): string {
+  // A flow that a rollout spares has been told of.
+  if (audit === undefined || paths.some(({ decision }) => decision.spared)) return "";
   const done = { drop: "dropped", reject: "rejected", mixed: "cut for some addresses" };
   const by = determinantText(audit.determinedBy);
   const what = ui.style.yellow(`allowed; would be ${done[audit.verdict]} by ${by} once enforced`);

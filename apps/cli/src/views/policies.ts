@@ -7,7 +7,7 @@ import type {
   ResourceChanges,
   RevisionView,
 } from "@bulkhead/api";
-import type { Decision, Determinant } from "@bulkhead/model";
+import { formatShare, type Decision, type Determinant } from "@bulkhead/model";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, list, moment, thousands } from "../ui/words.ts";
@@ -133,7 +133,12 @@ export function planText(answer: PlanAnswer, ui: Ui): string {
   const connections = permittedText(answer.permitted, ui);
   const size = `Capacity: ${count(capacity.classes, "class", "classes")}, ${count(capacity.rows, "row")}, ${count(capacity.entries, "entry", "entries")} of ${thousands(capacity.limit)}${capacity.fits ? "" : ui.style.red(": does not fit")}.\n`;
   const open = underWayText(answer.underWay, WOULD_BE_CUT, ui);
-  return `${resourcesText(answer.resources, ui)}\n${connections}\n${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;
+  const { canary } = answer;
+  const rollout =
+    canary === undefined
+      ? ""
+      : `${ui.style.yellow(`A rollout is under way: ${list(canary.resources)} for ${formatShare(canary.share)} of flows.`)}\n\n`;
+  return `${rollout}${resourcesText(answer.resources, ui)}\n${connections}\n${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;
 }
 
 export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
@@ -145,11 +150,16 @@ export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
   return `Policy tests: ${tests.length - failed.length} of ${tests.length} pass.\n${lines}`;
 }
 
+/** `enforce`, or `enforce for 10% of flows`. */
+export function modeText({ mode, canary }: Pick<RevisionView, "mode" | "canary">): string {
+  return canary === undefined ? mode : `${mode} for ${formatShare(canary.share)} of flows`;
+}
+
 export function applyText(answer: ApplyAnswer, ui: Ui): string {
   const { style } = ui;
   if (answer.dryRun) return `${answer.ruleset ?? ""}\n`;
   const head = answer.changed
-    ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${answer.mode}, after ${Math.round(answer.tookMs)} ms.\n`
+    ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${modeText(answer)}, after ${Math.round(answer.tookMs)} ms.\n`
     : `Nothing to do: revision ${answer.revision} is in force as given.\n`;
   const receipts = answer.receipts
     .map((receipt) =>
@@ -179,6 +189,9 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
   return `${head}${receipts}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${confirm}`;
 }
 
+const modeCell = ({ mode, canary }: RevisionView): string =>
+  canary === undefined ? mode : `${mode} ${formatShare(canary.share)}`;
+
 const REVISION_COLUMNS: readonly Column<RevisionView & { readonly current: boolean }>[] = [
   {
     title: "REVISION",
@@ -189,7 +202,7 @@ const REVISION_COLUMNS: readonly Column<RevisionView & { readonly current: boole
     title: "WHAT",
     cell: (row) => (row.restores === undefined ? row.kind : `${row.kind} to ${row.restores}`),
   },
-  { title: "MODE", cell: (row) => row.mode },
+  { title: "MODE", cell: modeCell },
   {
     title: "CHANGES",
     cell: (row) =>

@@ -5,13 +5,16 @@ import type { Ui } from "../ui/ui.ts";
 import { count, duration } from "../ui/words.ts";
 import { edgePort } from "./verdicts.ts";
 
+const expectation = ({ probe }: ProbeResultView): string =>
+  probe.spared === true ? `${probe.expected} (canary)` : probe.expected;
+
 const COLUMNS: readonly Column<ProbeResultView>[] = [
   { title: "OUTCOME", cell: (row, ui) => outcome(row, ui) },
   { title: "FROM", cell: (row) => row.probe.from, shrink: true },
   { title: "", cell: () => "→" },
   { title: "TO", cell: (row) => row.probe.to, shrink: true },
   { title: "PORT", cell: (row) => edgePort(row.probe) },
-  { title: "EXPECTED", cell: (row) => row.probe.expected },
+  { title: "EXPECTED", cell: expectation },
   { title: "SENT", cell: (row) => yes(row.sent) },
   { title: "ARRIVED", cell: (row) => yes(row.received) },
   { title: "DETAIL", cell: (row) => row.detail, shrink: true },
@@ -60,6 +63,8 @@ export function probeText(
     : ui.style.red(
         summary.failed > 0 ? "Not proven" : "Not proven: a skipped probe proves nothing",
       );
+  const spared =
+    summary.spared === undefined ? "" : `, ${summary.spared} of all outside the canary for now`;
   const left = untriedText(results.filter(untried), ui);
-  return `${table}${left}${verdict} for revision ${summary.revision}: ${count(summary.rules, "connection")} that must pass, ${summary.boundaries} that must not; ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, in ${summary.tookMs < 10_000 ? `${(summary.tookMs / 1000).toFixed(1)} s` : duration(summary.tookMs)}.\n`;
+  return `${table}${left}${verdict} for revision ${summary.revision}: ${count(summary.rules, "connection")} that must pass, ${summary.boundaries} that must not${spared}; ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, in ${summary.tookMs < 10_000 ? `${(summary.tookMs / 1000).toFixed(1)} s` : duration(summary.tookMs)}.\n`;
 }

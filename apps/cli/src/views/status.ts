@@ -1,5 +1,6 @@
 /** What `status` prints: one line a subject, and one for each thing that is not well. */
 import type { StatusAnswer } from "@bulkhead/api";
+import { formatShare } from "@bulkhead/model";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, moment, percent, thousands } from "../ui/words.ts";
 
@@ -48,7 +49,14 @@ function policyLine(answer: StatusAnswer, ui: Ui): string {
         );
   const next =
     answer.nextChangeAt === undefined ? "" : `; next timed change ${moment(answer.nextChangeAt)}`;
-  return `revision ${answer.revision}, ${answer.mode}${confirm}${next}`;
+  const { canary } = answer;
+  const rollout =
+    canary === undefined
+      ? ""
+      : ui.style.yellow(
+          `; ${count(canary.resources.length, "resource")} for ${formatShare(canary.share)} of flows`,
+        );
+  return `revision ${answer.revision}, ${answer.mode}${rollout}${confirm}${next}`;
 }
 
 function coverageLine(answer: StatusAnswer): string {

@@ -7,6 +7,7 @@ import { decide, type InventoryIndex } from "@bulkhead/engine";
 import {
   formatPort,
   ICMPV6,
+  type Block,
   type Flow,
   type FlowQuery,
   type FlowVerdict,
@@ -54,7 +55,7 @@ export class Referee {
     const later = flow.connections === 0 && flow.established === 0 && flow.packets > 0;
     if (judged === null || flow.verdict !== "forwarded" || !later) return null;
     if (flow.end < judged.since + NEWS_MS || isExempt(flow)) return null;
-    const key = `${flow.source.address} ${flow.destination.address} ${flow.protocol} ${flow.port}`;
+    const key = keyOf(flow);
     const known = this.#denials.get(key);
     if (known !== undefined) return known;
     const denial = denialOf(judged, flow, now);
@@ -69,7 +70,7 @@ export class Referee {
     if (judged === null || flow.start < judged.since + SETTLING_MS || flow.connections === 0)
       return null;
     if (isExempt(flow)) return null;
-    const key = `${flow.source.address} ${flow.destination.address} ${flow.protocol} ${flow.port} ${flow.verdict}`;
+    const key = `${keyOf(flow)} ${flow.verdict}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const finding = examine(judged, flow, now);
@@ -79,11 +80,42 @@ export class Referee {
   }
 }
 
+function keyOf({ source, destination, protocol, port, translated }: Flow): string {
+  return `${source.address} ${destination.address} ${protocol} ${port} ${translated ?? false}`;
+}
+
 function queryOf({ source, destination, protocol, port }: Flow): FlowQuery {
   return { source: source.address, destination: destination.address, protocol, port };
 }
 
-function denialOf({ set, index }: Judged, flow: Flow, now: number): Denial | null {
+/**
+ * Does the flow take part in a rollout? What it addressed tells, and where the destination was translated no record holds
+ * that: both are possible then, and the reference has two answers.
+ */
+function setsOf({ set }: Judged, { translated }: Flow): readonly PolicySet[] {
+  if (set.canary === undefined || translated !== true) return [set];
+  return [{ ...set, canary: undefined }, withoutRollout(set)];
+}
+
+function withoutRollout({ canary: _, ...set }: PolicySet): PolicySet {
+  const settled = (block: Block): boolean => block.canary !== true;
+  return {
+    ...set,
+    stages: set.stages.map((one) => ({ ...one, blocks: one.blocks.filter(settled) })),
+  };
+}
+
+function denialOf(judged: Judged, flow: Flow, now: number): Denial | null {
+  const denials = setsOf(judged, flow).map((set) => denialUnder(set, judged.index, flow, now));
+  return denials.every((denial) => denial !== null) ? (denials.at(-1) ?? null) : null;
+}
+
+function denialUnder(
+  set: PolicySet,
+  index: InventoryIndex,
+  flow: Flow,
+  now: number,
+): Denial | null {
   const { egress, ingress } = decide(set, index, queryOf(flow), { now, view: "live" });
   // A packet meets the egress verdict first.
   const denied = [egress, ingress].find(({ verdict }) => verdict !== "allow");
@@ -97,10 +129,20 @@ function denialOf({ set, index }: Judged, flow: Flow, now: number): Denial | nul
   };
 }
 
-function examine({ set, index }: Judged, flow: Flow, now: number): string | null {
+function examine(judged: Judged, flow: Flow, now: number): string | null {
+  const findings = setsOf(judged, flow).map((set) => finding(judged, set, flow, now));
+  return findings.every((one) => one !== null) ? (findings.at(-1) ?? null) : null;
+}
+
+function finding(
+  { set: whole, index }: Judged,
+  set: PolicySet,
+  flow: Flow,
+  now: number,
+): string | null {
   const query = queryOf(flow);
   const live = decide(set, index, query, { now, view: "live" }).verdict;
-  const shadow = decide(set, index, query, { now, view: "shadow" }).verdict;
+  const shadow = decide(whole, index, query, { now, view: "shadow" }).verdict;
   const expected: readonly FlowVerdict[] =
     live === "drop"
       ? ["dropped"]

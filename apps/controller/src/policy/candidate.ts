@@ -4,7 +4,7 @@
  */
 import { ApiFailure } from "@bulkhead/api";
 import { formatResourceName, parseFiles, resourceName, type Resource } from "@bulkhead/dialects";
-import type { Diagnostic } from "@bulkhead/model";
+import type { Canary, Diagnostic } from "@bulkhead/model";
 import {
   hashText,
   type ApplyMode,
@@ -12,6 +12,7 @@ import {
   type StoredFile,
   type StoredResource,
 } from "@bulkhead/store";
+import { alongWith, isRolledOut, isSettled, sameCanary } from "./rollout.ts";
 
 /** A resource in force, with its parsed form. */
 export interface HeldResource {
@@ -50,6 +51,8 @@ export interface MergeOptions {
   readonly mode: ApplyMode;
   /** Resources in force that the files do not hold go. The scope is everything that was ever applied here. */
   readonly prune: boolean;
+  /** Enforced for this share of flows. What is enforced for all already, and stays as it is, goes on being so. */
+  readonly canary?: Canary;
 }
 
 export function mergeGiven(
@@ -66,12 +69,18 @@ export function mergeGiven(
   const after = new Map<string, HeldResource>();
   for (const [key, resource] of given.resources) {
     const fileName = resource.object.source.file;
-    const stored = { key, fileName, fileHash: hashes.get(fileName) ?? "", mode: options.mode };
     const old = before.get(key);
-    const same =
-      old !== undefined &&
-      says(old.resource) === says(resource) &&
-      old.stored.mode === options.mode;
+    const saysSame = old !== undefined && says(old.resource) === says(resource);
+    const settled = saysSame && isSettled(old.stored);
+    const canary = settled || !isRolledOut(resource) ? undefined : options.canary;
+    const stored: StoredResource = {
+      key,
+      fileName,
+      fileHash: hashes.get(fileName) ?? "",
+      mode: options.mode,
+      ...(canary && { canary }),
+    };
+    const same = saysSame && sameForce(old.stored, stored);
     // Where even the text is the same, the very object stays, and all that was derived from it.
     after.set(key, same && sameText(old.stored, stored) ? old : { stored, resource });
     if (old === undefined) changes.added.push(key);
@@ -82,12 +91,17 @@ export function mergeGiven(
     if (after.has(key)) continue;
     if (options.prune) changes.removed.push(key);
     else {
-      changes.kept.push(key);
-      after.set(key, held);
+      const moved = alongWith(held, options.canary);
+      (moved === held ? changes.kept : changes.changed).push(key);
+      after.set(key, moved);
     }
   }
   for (const list of Object.values(changes)) list.sort();
   return { held: sorted(after.values()), changes };
+}
+
+function sameForce(a: StoredResource, b: StoredResource): boolean {
+  return a.mode === b.mode && sameCanary(a.canary, b.canary);
 }
 
 /** The same resources, all with this mode; as they are without one. */
@@ -96,7 +110,7 @@ export function inMode(
   mode: ApplyMode | undefined,
 ): readonly HeldResource[] {
   if (mode === undefined) return held;
-  return held.map((one) => ({ ...one, stored: { ...one.stored, mode } }));
+  return held.map((one) => ({ ...one, stored: { ...one.stored, mode, canary: undefined } }));
 }
 
 /** What stays when the resources of these names go. Throws ApiFailure `unknown-resource`. */
@@ -132,7 +146,7 @@ export function compareHeld(
     return (
       old !== undefined &&
       fresh !== undefined &&
-      old.stored.mode === fresh.stored.mode &&
+      sameForce(old.stored, fresh.stored) &&
       says(old.resource) === says(fresh.resource)
     );
   };

@@ -14,6 +14,7 @@ import {
 import { compareHeld, type HeldResource } from "./candidate.ts";
 import type { InKernel } from "./distributor.ts";
 import type { Reading } from "./reading.ts";
+import { rolloutNotices, sameCanary } from "./rollout.ts";
 
 /** What is in force, in every form it is asked for. */
 export interface InForce {
@@ -36,6 +37,8 @@ export interface Change {
   readonly strict: boolean;
   readonly confirmSeconds?: number;
   readonly restores?: number;
+  /** What it opens, and was told to open. */
+  readonly notices?: readonly string[];
   /** Found while its files were read. */
   readonly diagnostics: readonly Diagnostic[];
   /** What could be read of resources with errors. */
@@ -92,7 +95,8 @@ export function sameEntries(
         (stored.key === other?.key &&
           stored.fileName === other.fileName &&
           stored.fileHash === other.fileHash &&
-          stored.mode === other.mode)
+          stored.mode === other.mode &&
+          sameCanary(stored.canary, other.canary))
       );
     })
   );
@@ -113,7 +117,7 @@ export function noticesOf(before: readonly HeldResource[], change: Change): read
   const weaker = change.held.filter(
     ({ stored }) => stored.mode === "audit" && was.get(stored.key) === "enforce",
   );
-  const notices: string[] = [];
+  const notices: string[] = [...(change.notices ?? []), ...rolloutNotices(before, change.held)];
   if (weaker.length > 0) {
     notices.push(
       `${counted(weaker.length, "resource that was", "resources that were")} enforced only audits now; \`--mode enforce\` keeps it enforced`,

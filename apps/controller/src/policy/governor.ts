@@ -43,6 +43,7 @@ import type { Compiled, Distributor, InKernel } from "./distributor.ts";
 import { judge, readSound } from "./judgement.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
+import { canaryOf, canaryView, openedBy } from "./rollout.ts";
 
 export interface GovernorDeps {
   readonly store: StateStore;
@@ -89,12 +90,23 @@ export class Governor {
     return this.#inForce;
   }
 
-  apply(request: Filled<ApplyRequest, "confirmSeconds">): Promise<ApplyAnswer> {
+  apply(request: Filled<ApplyRequest, "confirmSeconds" | "canary">): Promise<ApplyAnswer> {
     return this.#inTurn(async () => {
       const given = readGiven(request.files);
-      const { held, changes } = mergeGiven(this.#inForce.held, given, request);
+      const before = this.#inForce.held;
+      const canary = canaryOf(request, before);
+      const { held, changes } = mergeGiven(before, given, { ...request, canary });
+      const notices = openedBy(before, held, request);
       const { diagnostics, partial } = given;
-      return this.#make({ kind: "apply", ...request, held, changes, diagnostics, partial });
+      return this.#make({
+        kind: "apply",
+        ...request,
+        held,
+        changes,
+        diagnostics,
+        partial,
+        notices,
+      });
     });
   }
 
@@ -212,6 +224,7 @@ export class Governor {
       tests: tests.map((test) => ({ ...test })),
       diagnostics: [...diagnostics],
       notices: [...notices, ...settled, ...noticesOf(before.held, change)],
+      ...canaryView(change.held),
     };
     const took = () => ({ tookMs: now() - startedAt });
     if (change.dryRun) {

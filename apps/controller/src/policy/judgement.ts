@@ -41,7 +41,9 @@ export function judge(change: Change, context: JudgementContext): Judged {
     partial: change.partial,
   });
   const world = context.worldUnder(reading);
-  const tests = runPolicyTests(reading.tests, reading.set, testIndex(world), now);
+  // What is meant, and what may be cut one day, does not depend on how far a rollout has come.
+  const whole = { ...reading.set, canary: undefined };
+  const tests = runPolicyTests(reading.tests, whole, testIndex(world), now);
   if (tests.some(({ passed }) => !passed)) {
     throw testsFailed(tests, diagnostics, inventoryGone(change, inForce));
   }
@@ -89,7 +91,7 @@ function cuts(
 ): readonly string[] {
   if (world.sessions.length === 0) return [];
   const before = { set: inForce.reading.set, world: worldUnder(inForce.reading) };
-  const found = sessionsCut(before, { set: reading.set, world }, now);
+  const found = sessionsCut(before, { set: { ...reading.set, canary: undefined }, world }, now);
   if (found.length === 0) return [];
   const lines = found.map(({ session, by }) => {
     const { what, source, destination, port } = session;

@@ -12,6 +12,7 @@ import type { Block, Diagnostic, PolicySet } from "@bulkhead/model";
 import type { Declared } from "../world/declared.ts";
 import type { NamedSet } from "../world/naming.ts";
 import type { HeldResource } from "./candidate.ts";
+import { rolloutOf } from "./rollout.ts";
 
 export interface Reading {
   readonly set: PolicySet;
@@ -40,7 +41,7 @@ export function readPolicy(
     held.filter(({ stored }) => stored.mode === "audit").map(({ stored }) => stored.key),
   );
   return {
-    set: staged(built.set, audited),
+    set: inRollout(staged(built.set, audited), held),
     declared:
       known !== undefined && sameDeclarations(known.held, held)
         ? known.reading.declared
@@ -57,8 +58,7 @@ export function readPolicy(
 function staged(set: PolicySet, audited: ReadonlySet<string>): PolicySet {
   if (audited.size === 0) return set;
   const stage = (block: Block): Block => {
-    const { kind, namespace, name } = block.policy;
-    if (!audited.has(`${kind}/${namespace}/${name}`)) return block;
+    if (!audited.has(ownerOf(block))) return block;
     return {
       ...block,
       enforce: "staged",
@@ -66,6 +66,22 @@ function staged(set: PolicySet, audited: ReadonlySet<string>): PolicySet {
     };
   };
   return { ...set, stages: set.stages.map((one) => ({ ...one, blocks: one.blocks.map(stage) })) };
+}
+
+/** What was applied with a share of flows is in force for that share. */
+function inRollout(set: PolicySet, held: readonly HeldResource[]): PolicySet {
+  const rollout = rolloutOf(held);
+  if (rollout === null) return set;
+  const { canary, keys } = rollout;
+  const mark = (block: Block): Block =>
+    keys.has(ownerOf(block)) && block.enforce === "on" ? { ...block, canary: true } : block;
+  const stages = set.stages.map((one) => ({ ...one, blocks: one.blocks.map(mark) }));
+  const concerns = stages.some(({ blocks }) => blocks.some((block) => block.canary === true));
+  return concerns ? { ...set, stages, canary } : set;
+}
+
+function ownerOf({ policy: { kind, namespace, name } }: Block): string {
+  return `${kind}/${namespace}/${name}`;
 }
 
 function declaredOf({ workloads, namespaces, bindings }: DeclaredInventory): Declared {

@@ -40,7 +40,11 @@ export interface Candidate {
   readonly to: ProbeEnd;
   readonly protocol: number;
   readonly port: number;
+  /** As it will be once a rollout that may be under way holds for all flows. */
   readonly decision: Decision;
+  /** What is to be expected now. It differs from the decision where a rollout does not hold for the flow yet. */
+  readonly expected: "pass" | "blocked";
+  readonly spared: boolean;
   /** Somebody listens there, or for SCTP is meant to. */
   readonly served: boolean;
 }
@@ -76,8 +80,13 @@ export function candidatesOf({ set, world, seen, now }: CandidateInput): readonl
       if (from.family !== to.family || from.name === to.name) continue;
       for (const { protocol, port, served } of portsTo(to, rulePorts)) {
         const query = { source: from.address, destination: to.address, protocol, port };
-        const decision = decide(set, world.index, query, { now, view: "live" });
-        candidates.push({ from, to, protocol, port, decision, served });
+        const options = { now, view: "live" } as const;
+        const decision = decide({ ...set, canary: undefined }, world.index, query, options);
+        const today =
+          set.canary === undefined ? decision : decide(set, world.index, query, options);
+        const expected = today.verdict === "allow" ? "pass" : "blocked";
+        const spared = (decision.verdict === "allow") !== (expected === "pass");
+        candidates.push({ from, to, protocol, port, decision, expected, spared, served });
       }
     }
   }

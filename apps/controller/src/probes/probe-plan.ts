@@ -33,7 +33,8 @@ export function planProbes(options: PlanOptions): ProbePlan {
     options.workloads === undefined ||
     options.workloads.includes(candidate.from.name) ||
     options.workloads.includes(candidate.to.name);
-  const candidates = all.filter(concerned);
+  // Where a rollout holds already, it shows more.
+  const candidates = all.filter(concerned).toSorted((a, b) => Number(a.spared) - Number(b.spared));
   const rules = ruleProbes(options, candidates);
   const boundaries = boundaryProbes(candidates);
   const limit = options.maxBoundaries ?? boundaries.length;
@@ -64,7 +65,9 @@ function activeRules({ set, now }: PlanOptions): readonly ActiveRule[] {
 
 function ruleProbes(options: PlanOptions, candidates: readonly Candidate[]): ProbePlan {
   // What somebody serves makes the better witness.
-  const served = candidates.toSorted((a, b) => Number(b.served) - Number(a.served));
+  const served = candidates.toSorted(
+    (a, b) => Number(a.spared) - Number(b.spared) || Number(b.served) - Number(a.served),
+  );
   const byRule = new Map<string, Candidate[]>();
   for (const candidate of served) {
     for (const side of [candidate.decision.egress, candidate.decision.ingress]) {
@@ -114,7 +117,8 @@ function matches(
 ): boolean {
   const { from, to, protocol, port } = candidate;
   const query = { source: from.address, destination: to.address, protocol, port };
-  const explanation = explain(set, world.index, query, { now, view: "live" });
+  const whole = { ...set, canary: undefined };
+  const explanation = explain(whole, world.index, query, { now, view: "live" });
   return explanation[block.direction].stages.some(({ blocks }) =>
     blocks.some(({ rules }) => rules.some((one) => one.rule === rule.id && one.matched)),
   );
@@ -166,7 +170,7 @@ function viewOf(
   rule?: string,
   place?: SourceSpan,
 ): ProbeView {
-  const { from, to, protocol, port, decision } = candidate;
+  const { from, to, protocol, port, expected, spared } = candidate;
   return {
     purpose,
     from: from.name,
@@ -175,7 +179,8 @@ function viewOf(
     destination: to.address,
     protocol,
     port,
-    expected: decision.verdict === "allow" ? "pass" : "blocked",
+    expected,
+    ...(spared ? { spared } : {}),
     ...(rule === undefined ? {} : { rule }),
     ...(place === undefined ? {} : { place }),
   };

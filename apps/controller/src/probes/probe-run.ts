@@ -22,6 +22,7 @@ export async function* runProbes(
   const total = plan.length;
   const rules = plan.filter(({ view }) => view.purpose === "rule").length;
   yield { type: "plan", total, rules, boundaries: total - rules };
+  const spared = plan.filter(({ view }) => view.spared === true).length;
   const counts = { passed: 0, failed: 0, skipped: 0 };
   let next = 0;
   const running = new Map<
@@ -56,6 +57,7 @@ export async function* runProbes(
     revision,
     rules,
     boundaries: total - rules,
+    ...(spared === 0 ? {} : { spared }),
     ...counts,
     proven: total > 0 && counts.failed === 0 && counts.skipped === 0,
     tookMs: now() - startedAt,

@@ -71,6 +71,7 @@ export async function explainFlow(
     view,
     verdict: verdicts.size === 1 && verdict !== undefined ? verdict : "mixed",
     revision: inForce.revision,
+    ...(set.canary === undefined ? {} : { canaryShare: set.canary.share }),
     modes: {
       ...(from.workload === undefined
         ? {}

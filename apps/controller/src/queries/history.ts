@@ -6,6 +6,7 @@ import {
   type RevisionView,
 } from "@bulkhead/api";
 import type { Revision, StateStore } from "@bulkhead/store";
+import { canaryView } from "../policy/rollout.ts";
 
 export async function historyOf(store: StateStore): Promise<HistoryAnswer> {
   const [revisions, chain, confirmed] = await Promise.all([
@@ -54,6 +55,7 @@ function viewOf(revision: Revision, confirmed: ReadonlyMap<number, Outcome>): Re
     author: revision.author,
     reason: revision.reason,
     mode: revision.mode,
+    ...canaryView(revision.resources.map((stored) => ({ stored }))),
     forced: revision.forced,
     resources: {
       added: [...added],

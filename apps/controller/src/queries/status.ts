@@ -5,6 +5,7 @@ import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } fro
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
 import type { InForce } from "../policy/change.ts";
+import { canaryView } from "../policy/rollout.ts";
 import type { World } from "../world/world.ts";
 
 export interface StatusInput {
@@ -56,6 +57,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
     startedAt: input.startedAt,
     revision: inForce.revision,
     ...(inForce.record === null ? {} : { mode: inForce.record.mode }),
+    ...canaryView(inForce.held),
     ...(wanted === undefined ? {} : { digest: wanted.digest }),
     ...(input.pending === null
       ? {}
@@ -164,10 +166,9 @@ export function receiptMatches(
 ): boolean {
   if (wanted === undefined) return false;
   if (digest === wanted.digest && revision === wanted.intent.revision) return true;
-  const { live, shadow } = wanted.result.policy;
-  const near = [...live.overlay, ...shadow.overlay].some(
-    ({ deadline }) => Math.abs(deadline - now) < CLOCK_TOLERANCE_MS,
-  );
+  const { live, shadow, canary } = wanted.result.policy;
+  const timed = [...live.overlay, ...shadow.overlay, ...(canary?.maps.overlay ?? [])];
+  const near = timed.some(({ deadline }) => Math.abs(deadline - now) < CLOCK_TOLERANCE_MS);
   return near && revision === wanted.intent.revision;
 }
 

@@ -75,7 +75,7 @@ export function compileResult(
   { revision, endpoints, ports = [] }: CompileOptions,
   { reading, identities, modeOf: find, sets }: Compiled,
 ): CompileResult {
-  const { live, shadow, settled, rows } = sets;
+  const { live, shadow, canary, rows } = sets;
   const modes = modesOf(index, identities, find, false);
   // What cuts whatever the flow, such as guards against spoofing, waits until the whole rollout is settled.
   const confined = set.canary === undefined ? modes : modesOf(index, identities, find, true);
@@ -103,7 +103,7 @@ export function compileResult(
       live,
       shadow,
       rows,
-      ...(set.canary && settled && { canary: { ...set.canary, settled } }),
+      ...(set.canary && canary && { canary: { ...set.canary, maps: canary } }),
       profile: {
         nodeExempt: set.profile.nodeExempt,
         hairpinExempt: set.profile.hairpinExempt,
@@ -118,7 +118,7 @@ export function compileResult(
       ...diagnoseMachine(set.profile, index, endpoints),
       ...diagnoseConflicts(sets.conflicts, set),
     ],
-    capacity: capacityOf(settled ? [live, shadow, settled] : [live, shadow], rows),
+    capacity: capacityOf(canary ? [live, shadow, canary] : [live, shadow], rows),
     nextChangeAt: reading.nextChangeAt,
   };
 }

@@ -51,7 +51,7 @@ export interface MapSetsInput {
 export interface MapSets {
   readonly live: MapSet;
   readonly shadow: MapSet;
-  readonly settled: MapSet | undefined;
+  readonly canary: MapSet | undefined;
   readonly rows: readonly Row[];
   /** In the rows of all classes that judge somebody. */
   readonly conflicts: readonly Conflict[];
@@ -70,9 +70,9 @@ interface Written {
 
 const DIRECTIONS = ["egress", "ingress"] as const;
 /** The sets of maps that a datapath holds. */
-export type Slot = "live" | "shadow" | "settled";
+export type Slot = "live" | "shadow" | "canary";
 
-const SLOTS: readonly Slot[] = ["live", "shadow", "settled"];
+const SLOTS: readonly Slot[] = ["live", "shadow", "canary"];
 
 /** Which local addresses a view judges by which class, in the order of addresses. */
 type Subjects = Record<Direction, { readonly address: IpAddress; readonly judge: CompiledClass }[]>;
@@ -94,7 +94,7 @@ export function createMapSets(input: MapSetsInput, before?: MapSets): MapSets {
   const subjects = findSubjects(input, shadowDiffers(emit, rowTable, decisions));
   const judges = (slot: Slot) =>
     new Set(DIRECTIONS.flatMap((way) => subjects[slot][way].map(({ judge }) => judge)));
-  const used = { live: judges("live"), shadow: judges("shadow"), settled: judges("settled") };
+  const used = { live: judges("live"), shadow: judges("shadow"), canary: judges("canary") };
   const classIds = assignIds(
     SLOTS.flatMap((slot) => [...used[slot]].map((judge) => classIdKey(slot, judge))),
     16,
@@ -137,7 +137,7 @@ export function createMapSets(input: MapSetsInput, before?: MapSets): MapSets {
   return {
     live: mapSet("live", before?.live),
     shadow: mapSet("shadow", before?.shadow),
-    settled: input.views.settled && mapSet("settled", before?.settled),
+    canary: input.views.settled && mapSet("canary", before?.canary),
     rows,
     conflicts: [...emitted.keys()].flatMap((judge) => conflictsOf(judge, atoms, skips(judge))),
     emitted,
@@ -153,21 +153,25 @@ function findSubjects(
   const subjects: Record<Slot, Subjects> = {
     live: { egress: [], ingress: [] },
     shadow: { egress: [], ingress: [] },
-    settled: { egress: [], ingress: [] },
+    canary: { egress: [], ingress: [] },
   };
-  const slots = views;
+  const slots = {
+    live: views.settled ?? views.live,
+    shadow: views.shadow,
+    canary: views.settled && views.live,
+  };
   const judgesOf = (atom: Atom) =>
     DIRECTIONS.flatMap((direction) => {
       const live = slots.live.classOf(atom.identities, direction);
       const shadow = slots.shadow.classOf(atom.identities, direction);
-      const settled = slots.settled?.classOf(atom.identities, direction) ?? null;
+      const canary = slots.canary?.classOf(atom.identities, direction) ?? null;
       return [
         { list: subjects.live[direction], judge: live },
         {
           list: subjects.shadow[direction],
           judge: shadow !== null && differs(live, shadow) ? shadow : null,
         },
-        { list: subjects.settled[direction], judge: settled },
+        { list: subjects.canary[direction], judge: canary },
       ].flatMap(({ list, judge }) => (judge === null ? [] : [{ list, judge }]));
     });
   const known = new Map<Atom, ReturnType<typeof judgesOf>>();

@@ -3,6 +3,7 @@
  * fields, the texts of its files (by their hashes) and the hash of the revision before.
  */
 import { createHash } from "node:crypto";
+import type { Canary } from "@bulkhead/model";
 
 export type ApplyMode = "audit" | "enforce";
 
@@ -15,6 +16,8 @@ export interface StoredResource {
   readonly fileHash: string;
   /** The mode it was last applied with. */
   readonly mode: ApplyMode;
+  /** Enforced for a share of flows only. One rollout runs at a time: all that belongs to it says the same here. */
+  readonly canary?: Canary;
 }
 
 export interface StoredFile {
@@ -81,6 +84,8 @@ export function revisionHash(revision: Omit<Revision, "hash">): string {
         resource.fileName,
         resource.fileHash,
         resource.mode,
+        // What was written before there were rollouts hashes as it did.
+        ...(resource.canary === undefined ? [] : [resource.canary.seed, resource.canary.share]),
       ]),
       revision.restores ?? null,
       revision.prevHash,

@@ -548,6 +548,13 @@ export declare type FlowRecord = Message<"bulkhead.agent.v1.FlowRecord"> & {
    * @generated from field: bool probe = 16;
    */
   probe: boolean;
+
+  /**
+   * The destination is not the one that was addressed.
+   *
+   * @generated from field: bool translated = 17;
+   */
+  translated: boolean;
 };
 
 /**
