@@ -64,6 +64,18 @@ it("are told after an apply in audit, and after one that enforces", async () => 
   expect(second).toContain("\n1 connection under way is cut:\n");
 });
 
+it("are shown as cut, in edges and in flows, where they were forwarded until just now", async () => {
+  const [edge] = answers.edges.edges;
+  const [flow] = answers.flows;
+  if (edge === undefined || flow === undefined) throw new Error("nothing was seen");
+  const cut = { verdict: "forwarded", rule: undefined, cutBy: "Policy/shop/db#ingress" } as const;
+  const over = { edges: { edges: [{ ...edge, ...cut }] }, flows: [{ ...flow, ...cut }] };
+  const words = /forwarded, then cut .*Policy\/shop\/db#ingress/;
+  expect(await printed(["observe"], over)).toMatch(words);
+  const state = controller?.state ?? "";
+  expect((await call(["observe", "--flows"], { state })).stdout).toMatch(words);
+});
+
 it("stand below the edges of an audit", async () => {
   const edges = { edges: [], underWay };
   const stdout = await printed(["observe", "--verdict", "audit"], { edges });

@@ -55,6 +55,8 @@ export interface Controller {
   driftSetting(): DriftSetting;
   setDrift(setting: DriftSetting): Promise<void>;
   render(compiled: Compiled): Promise<string>;
+  /** Since when the kernel holds the policy as it is now; undefined while that changes. */
+  heldSince(): number | undefined;
   /** Connections open now that it cuts; undefined when no agent tells. */
   underWay(what: WhatCuts): Promise<UnderWay[] | undefined>;
   status(): Promise<StatusAnswer>;
@@ -252,6 +254,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     },
     render,
     underWay,
+    heldSince: () => referee.since,
     async status() {
       const [pending, intact, drifts, stats, probe] = await Promise.all([
         state.pendingConfirm(),

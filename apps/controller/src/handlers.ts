@@ -52,7 +52,8 @@ export function handlersOf(controller: Controller): Handlers {
   function inForceSince() {
     const { record, reading } = governor.inForce;
     const { index } = controller.world();
-    return { set: reading.set, index, since: record?.time ?? now(), now: now() };
+    const since = record?.time ?? now();
+    return { set: reading.set, index, since, held: controller.heldSince(), now: now() };
   }
 
   /** What enforcing would end is more than the new connections that were recorded. */

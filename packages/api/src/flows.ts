@@ -36,6 +36,7 @@ export const flowSchema: z.ZodType<Flow> = z.object({
   bytes: z.number(),
   packets: z.number(),
   rule: z.string().optional(),
+  cutBy: z.string().optional(),
   probe: z.boolean().optional(),
 });
 
@@ -46,6 +47,7 @@ export const edgeSchema: z.ZodType<Edge> = z.object({
   port: z.int(),
   verdict: flowVerdictSchema,
   rule: z.string().optional(),
+  cutBy: z.string().optional(),
   connections: z.number(),
   established: z.number(),
   failed: z.number(),

@@ -58,6 +58,8 @@ export interface Flow extends Omit<FlowRecord, "source" | "destination"> {
   readonly destination: FlowEnd;
   /** Id of the determining rule or block at that time, where known. */
   readonly rule?: string;
+  /** Of what was forwarded until just now: the rule or block by which the policy in force cut it. Told, not stored. */
+  readonly cutBy?: string;
   /** Made by Bulkhead's own probes: shown when asked for, never learned from. */
   readonly probe?: boolean;
 }
@@ -70,6 +72,8 @@ export interface Edge {
   readonly port: number;
   readonly verdict: FlowVerdict;
   readonly rule?: string;
+  /** Of what was forwarded until just now: the rule or block by which the policy in force cut it. Told, not stored. */
+  readonly cutBy?: string;
   readonly connections: number;
   readonly established: number;
   readonly failed: number;

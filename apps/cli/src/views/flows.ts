@@ -13,12 +13,18 @@ function connections(edge: Edge): string {
   return edge.connections === 0 && edge.bytes > 0 ? "open" : thousands(edge.connections);
 }
 
+/** `forwarded, then cut`: by a policy that has just come into force. */
+function outcome({ verdict, cutBy }: Pick<Edge | Flow, "verdict" | "cutBy">, ui: Ui): string {
+  const seen = flowVerdict(verdict, ui.style);
+  return cutBy === undefined ? seen : `${seen}, ${ui.style.red("then cut")}`;
+}
+
 const EDGE_COLUMNS: readonly Column<Edge>[] = [
   { title: "FROM", cell: (row, ui) => endName(row.source, ui.wide), shrink: true },
   { title: "", cell: () => "→" },
   { title: "TO", cell: (row, ui) => endName(row.destination, ui.wide), shrink: true },
   { title: "PORT", cell: edgePort },
-  { title: "VERDICT", cell: (row, ui) => flowVerdict(row.verdict, ui.style) },
+  { title: "VERDICT", cell: (row, ui) => outcome(row, ui) },
   { title: "CONNS", cell: connections, align: "right" },
   {
     title: "FAILED",
@@ -27,7 +33,7 @@ const EDGE_COLUMNS: readonly Column<Edge>[] = [
   },
   { title: "BYTES", cell: (row) => bytes(row.bytes), align: "right" },
   { title: "LAST SEEN", cell: (row, ui) => ago(row.lastSeen, ui.now) },
-  { title: "RULE", cell: (row) => row.rule ?? "-", shrink: true },
+  { title: "RULE", cell: (row) => row.rule ?? row.cutBy ?? "-", shrink: true },
   { title: "FIRST SEEN", cell: (row, ui) => ago(row.firstSeen, ui.now), wide: true },
   { title: "ESTABLISHED", cell: (row) => thousands(row.established), align: "right", wide: true },
   { title: "PACKETS", cell: (row) => thousands(row.packets), align: "right", wide: true },
@@ -69,9 +75,9 @@ function seenText(edges: readonly Edge[], ui: Ui): string {
 export function flowLine(flow: Flow, ui: Ui): string {
   const ends = `${endName(flow.source, ui.wide)} → ${endName(flow.destination, ui.wide)} ${edgePort(flow)}`;
   const many = flow.connections > 1 ? ` ×${flow.connections}` : "";
-  const rule = flow.rule === undefined ? "" : `  ${flow.rule}`;
-  const outcome =
-    flow.failed > 0 && flow.verdict === "forwarded" ? ui.style.dim("  no answer") : "";
+  const by = flow.rule ?? flow.cutBy;
+  const rule = by === undefined ? "" : `  ${by}`;
+  const answer = flow.failed > 0 && flow.verdict === "forwarded" ? ui.style.dim("  no answer") : "";
   const size = ui.wide ? `  ${bytes(flow.bytes)} in ${flow.packets} packets` : "";
-  return `${ui.style.dim(clock(flow.start))}  ${ends}${many}  ${flowVerdict(flow.verdict, ui.style)}${rule}${outcome}${size}\n`;
+  return `${ui.style.dim(clock(flow.start))}  ${ends}${many}  ${outcome(flow, ui)}${rule}${answer}${size}\n`;
 }

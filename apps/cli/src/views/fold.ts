@@ -19,6 +19,7 @@ export function foldAddresses<T>(
       edge.port,
       edge.verdict,
       edge.rule,
+      edge.cutBy,
       rest(row),
     ]);
     const other = folded.get(key);

@@ -24,7 +24,7 @@ export interface Judged {
 /** The kernel's first packets and our clock are this far apart at most. */
 const SETTLING_MS = 1500;
 /** News of connections tells what happened since the news before: up to a reading of the table's later, and those take time. */
-const NEWS_MS = SETTLING_MS + 1500;
+export const NEWS_MS = SETTLING_MS + 1500;
 const MAX_REMEMBERED = 200_000;
 
 /** How a flow is denied: its verdict, and what denied it. */
@@ -34,6 +34,11 @@ export class Referee {
   #judged: Judged | null = null;
   #known = new Map<string, string | null>();
   #denials = new Map<string, Denial | null>();
+
+  /** Since when the kernel holds what it is judged by; undefined while that changes. */
+  get since(): number | undefined {
+    return this.#judged?.since;
+  }
 
   adopt(judged: Judged): void {
     this.#judged = judged;
