@@ -15,7 +15,7 @@ const ignored = ["**/node_modules/**", "**/.stryker-tmp/**"];
 
 const load = [
   "apps/agent/test/collector/losses.kernel.test.ts",
-  "apps/agent/test/discovery/discovery.kernel.test.ts",
+  "apps/agent/test/discovery/watch.kernel.test.ts",
   "apps/agent/test/drivers/updates.kernel.test.ts",
 ];
 
