@@ -149,12 +149,19 @@ const numberOf = (link: string): number => Number.parseInt(ip("-o", "link", "sho
 
 type Heard = Readonly<Record<string, readonly string[]>>;
 
+interface Attachment {
+  /** Done when the link is there, and before it hangs anywhere. */
+  readonly before?: ((ifindex: number) => Promise<unknown>) | undefined;
+  /** How it is hung up, as `ip` is told. */
+  readonly hang?: readonly string[];
+}
+
 /** Hangs a link on the bridge while it floods, until that is enough; what was heard where. */
 const attach = async (
   link: string,
   flood: readonly Buffer[],
   enough: (heard: Heard) => boolean | Promise<boolean>,
-  before?: (ifindex: number) => Promise<unknown>,
+  { before, hang: commands = [`link set ${link} master br0 up`] }: Attachment = {},
 ): Promise<Heard> => {
   const heard: Record<string, string[]> = { judged: [], open: [], plain: [], host: [] };
   ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", wire.netns);
@@ -163,7 +170,10 @@ const attach = async (
   const mouth = openMouth(wire.path, ifindex);
   try {
     await before?.(numberOf(link));
-    const hang = spawn("ip", ["-n", lab.host, "link", "set", link, "master", "br0", "up"]);
+    const hang = spawn("ip", ["-n", lab.host, "-batch", "-"], {
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    hang.stdin.end(commands.join("\n"));
     const end = performance.now() + 30_000;
     while (hang.exitCode === null || !(await enough(heard))) {
       if (performance.now() > end) throw new Error(`the flood through ${link} reaches nobody`);
@@ -341,7 +351,7 @@ describe("a port that leads to no workload", () => {
       ...both(workload("judged").mac, friend, workload("judged"), "lie"),
       ...controls(),
     ];
-    return await attach("up0", flood, controlled, known);
+    return await attach("up0", flood, controlled, { before: known });
   };
 
   test("is held back while nobody knows it", async () => {
@@ -359,6 +369,56 @@ describe("a port that leads to no workload", () => {
     expect(judgedOf(heard)).toEqual([]);
     expect(await special("spoofed")).toBeGreaterThan(before + ENOUGH);
     expect((await driver.readBack()).differences).toEqual([]);
+  });
+});
+
+describe("a routed link", () => {
+  const link = "v-routed";
+  /** Our end of it, which the newcomer sends to. */
+  const NEAR = "02:86:00:00:00:88";
+  const own = { mac: MAC, v4: "10.99.0.2", v6: "fd99::2" };
+  const open = (): LabWorkload => workload("open");
+
+  /** What the newcomer tries in the name of each, and what it may. */
+  const flood = (): readonly Buffer[] => [
+    ...both(NEAR, own, open(), "own to open"),
+    ...both(NEAR, { ...gone, mac: MAC }, workload("judged"), "gone to judged"),
+    ...both(NEAR, { ...gone, mac: MAC }, open(), "gone to open"),
+    ...both(NEAR, { ...workload("friend"), mac: MAC }, open(), "friend to open"),
+    ...both(NEAR, own, workload("plain"), "control"),
+    ...both(NEAR, own, { v4: "10.99.0.1", v6: "fd99::1" }, "control"),
+  ];
+
+  /** With the addresses and routes that whoever attaches it gives it at once. */
+  const route = (): Promise<Heard> =>
+    attach(link, flood(), controlled, {
+      hang: [
+        `link set ${link} address ${NEAR} up`,
+        `addr add 10.99.0.1/24 dev ${link}`,
+        `addr add fd99::1/64 dev ${link} nodad`,
+        `route replace ${gone.v4}/32 dev ${link}`,
+        `route replace ${gone.v6}/128 dev ${link}`,
+      ],
+    });
+
+  test("reaches everybody, in most names, where nothing is enforced", async () => {
+    await driver.apply(policy("audit"));
+    const heard = await route();
+    const all = new Set([...(heard["judged"] ?? []), ...(heard["open"] ?? [])]);
+    expect([...all].toSorted()).toEqual(
+      ["friend to open", "gone to judged", "gone to open", "own to open"].flatMap((text) => [
+        `${text}0`,
+        `${text}1`,
+      ]),
+    );
+  });
+
+  test("reaches no enforced workload, new or in the name of one who has gone", async () => {
+    await driver.apply(policy("enforce"));
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const heard = await route();
+      expect([...(heard["judged"] ?? []), ...(heard["open"] ?? [])]).toEqual([]);
+    }
   });
 });
 

@@ -13,98 +13,17 @@ import { familyOf } from "@bulkhead/model";
 import type { BridgePort, ConfinedEndpoint, IpAddress } from "@bulkhead/model";
 import { addressHex } from "./address-bits.ts";
 import { oneOf } from "./delivery-guard.ts";
-import { BOTH } from "./family.ts";
-import { logRule } from "./frame.ts";
-import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
-import type { LogPrefix } from "./log-prefix.ts";
-import { LOCAL_ADDRESSES, TableBuilder } from "./ruleset.ts";
-import type { ElementSet, Ruleset, Table } from "./ruleset.ts";
-import { isGlobal } from "./spoof-guard.ts";
-
-/** Everybody's ports, and those of them that have a guard of their own in `table netdev bulkhead`. */
-const KNOWN = "ports";
-const CONFINED = "confined";
-
-/** Sets by which a port is let in, and sets by which what others say is not believed: to be widened in this order. */
-export const OPENING: ReadonlySet<string> = new Set([KNOWN, CONFINED]);
-export const CLAIMING: ReadonlySet<string> = new Set([
-  "macs",
-  "held4",
-  "held6",
-  "taken4",
-  "taken6",
-]);
-
-export const UNKNOWN_PORT_COUNTER = "unknown_port";
-
-const writePortSet = (table: TableBuilder, name: string, ports: readonly BridgePort[]): void => {
-  table.set(
-    {
-      name,
-      kind: "set",
-      type: "iface_index",
-      flags: [],
-      size: 2 * LOCAL_ADDRESSES,
-    },
-    ports.map(({ interface: comment, ifindex }) => ({ key: `${ifindex}`, comment })),
-  );
-};
-
-const writeAddresses = (
-  table: TableBuilder,
-  name: string,
-  addresses: ReadonlySet<IpAddress>,
-): void => {
-  for (const { family, type } of BOTH)
-    table.set(
-      { name: `${name}${family}`, kind: "set", type, flags: [] },
-      [...addresses].filter((address) => familyOf(address) === family).map((key) => ({ key })),
-    );
-};
-
-/** Counts and drops; one log message a second and port. */
-const writeRefusal = (
-  table: TableBuilder,
-  name: string,
-  counter: string,
-  suppressed: string,
-  verdict: LogPrefix["verdict"],
-): void => {
-  const told = `${name}_told`;
-  table.counter(counter);
-  table.counter(suppressed);
-  table.set({
-    name: told,
-    kind: "set",
-    type: "ifname",
-    flags: ["dynamic", "timeout"],
-    size: 4096,
-    timeout: "1s",
-  });
-  const log = logRule(formatLogPrefix({ verdict, cookie: NO_COOKIE, reply: false }));
-  table.chain(name, [
-    `counter name "${counter}"`,
-    `iifname @${told} counter name "${suppressed}" drop`,
-    `add @${told} { iifname } ${log} drop`,
-    `counter name "${suppressed}" drop`,
-  ]);
-};
-
-/** The ruleset for the links there are: what a policy says of a link that is gone, or was renumbered, lets nobody in. */
-export const knownPorts = (ruleset: Ruleset, links: ReadonlyMap<string, number>): Ruleset => {
-  const { bridge } = ruleset;
-  if (bridge === undefined) return ruleset;
-  const there = (set: ElementSet): ElementSet => ({
-    ...set,
-    elements: new Map(
-      [...set.elements].filter(([key, { comment }]) => links.get(comment ?? "") === Number(key)),
-    ),
-  });
-  const sets = [...bridge.sets].map(
-    ([name, set]) => [name, OPENING.has(name) ? there(set) : set] as const,
-  );
-  return { ...ruleset, bridge: { ...bridge, sets: new Map(sets) } };
-};
+import {
+  CONFINED,
+  KNOWN,
+  heldBy,
+  writeAddresses,
+  writePortSet,
+  writeRefusal,
+  writeUnknown,
+} from "./known-ports.ts";
+import { TableBuilder } from "./ruleset.ts";
+import type { Table } from "./ruleset.ts";
 
 const base = (hook: string): string => `type filter hook ${hook} priority -200; policy accept;`;
 
@@ -118,7 +37,7 @@ export const renderBridge = (
   const enforced = endpoints.filter(({ mode }) => mode === "enforce");
   if (enforced.length === 0) return undefined;
   const table = new TableBuilder("bridge", comment);
-  const held = new Set(enforced.flatMap(({ addresses }) => addresses).filter(isGlobal));
+  const held = heldBy(endpoints);
   const taken = new Set([...endpoints.flatMap(({ addresses }) => addresses), ...hostAddresses]);
   writePortSet(table, KNOWN, [...endpoints, ...ports]);
   writePortSet(table, CONFINED, endpoints);
@@ -133,7 +52,7 @@ export const renderBridge = (
   writeAddresses(table, "held", held);
   writeAddresses(table, "taken", taken);
   writeRefusal(table, "spoofed", "spoofed", "spoofed_suppressed", "spoofed");
-  writeRefusal(table, "unknown", UNKNOWN_PORT_COUNTER, "live_suppressed", "dropped");
+  writeUnknown(table);
   const targets = [...held].filter((address) => familyOf(address) === 6).map(addressHex);
   // A workload that was started anew may well come back with its address before anybody knows: no liar, but held back.
   table.chain("others_name", [`iif != @${KNOWN} goto unknown`, "goto spoofed"]);

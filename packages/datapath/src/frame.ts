@@ -192,15 +192,20 @@ const writeHook = (
 export interface FrameOptions {
   readonly nodeExempt: boolean;
   readonly canary: Canary | undefined;
+  /** Rules for links that nobody knows. */
+  readonly newLinks: readonly string[];
 }
 
 /** Writes all chains that do not depend on the policy's content. */
-export const writeFrame = (table: TableBuilder, { nodeExempt, canary }: FrameOptions): void => {
+export const writeFrame = (
+  table: TableBuilder,
+  { nodeExempt, canary, newLinks }: FrameOptions,
+): void => {
   const between = nodeExempt ? NODE_EXEMPT_RULES : [];
   // hook ─┬─ established ─ egress of the source, ingress of the destination: jump class → row → leaf → return
   //       │  while a rollout is under way: its bucket first, and who takes part goes through look-ups of its own
   //       └─ else: exemptions and strays, the same look-ups, then the shadow trees and one log message
-  writeHook(table, "forward", [], [], "new_forward", canary);
+  writeHook(table, "forward", newLinks, [], "new_forward", canary);
   writeHook(table, "input", [`iifname "lo" return`], between, "new_local", canary);
   writeHook(
     table,

@@ -1,12 +1,12 @@
 /** HostPolicy → nftables text, and the kernel's listing → HostPolicy. Text only; pure and browser-safe. */
 export { bindDevices, boundDevices, withoutDevices } from "./absent-devices.ts";
-export { knownPorts } from "./bridge-guard.ts";
 export { DEFAULT_LIMITS, checkCapacity, usageOf } from "./capacity.ts";
 export type { Limits, Usage } from "./capacity.ts";
 export { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
 export { parseCounters, sumCounters } from "./counters.ts";
 export type { CounterReading, SpecialCounter } from "./counters.ts";
 export { EXEMPTIONS, QUIET_SIZE } from "./frame.ts";
+export { knownPorts } from "./known-ports.ts";
 export { NFLOG_GROUP, NO_COOKIE, formatLogPrefix, parseLogPrefix } from "./log-prefix.ts";
 export type { LogPrefix } from "./log-prefix.ts";
 export { diffNft, parseListings, readNft, renderNft } from "./nft.ts";

@@ -19,6 +19,7 @@ import { exemptJumps, writeExemptions } from "./exemptions.ts";
 import { BOTH } from "./family.ts";
 import { HOST, writeFrame } from "./frame.ts";
 import { writeLeaf } from "./leaf-chain.ts";
+import { writeNewLinks } from "./link-guard.ts";
 import { TREES, classChain, judgedName, subjectsName } from "./names.ts";
 import type { Tree } from "./names.ts";
 import { writeRow } from "./row-chain.ts";
@@ -86,7 +87,8 @@ const writeTree = (
 /** The desired ruleset. `comment` marks the tables as ours (see `owner.ts`). */
 export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
   const table = new TableBuilder("inet", comment);
-  writeFrame(table, { ...policy.profile, canary: policy.canary });
+  const newLinks = writeNewLinks(table, policy.endpoints, policy.ports ?? []);
+  writeFrame(table, { ...policy.profile, canary: policy.canary, newLinks });
   writeEndpoints(table, policy.endpoints);
   writePorts(table, policy.ports ?? []);
   for (const { family, type } of BOTH)

@@ -9,7 +9,7 @@
  * Each step is one transaction, all or nothing. If prepare or switch is refused, `undo` takes away what was prepared and
  * the old rules have been in force all along.
  */
-import { CLAIMING, OPENING } from "./bridge-guard.ts";
+import { CLAIMING, OPENING } from "./known-ports.ts";
 import { sameDeclaration, sameRules } from "./compare.ts";
 import { isExpired, printDeclaration, printElement, printKey } from "./print.ts";
 import type { Chain, Element, ElementSet, Ruleset, Table } from "./ruleset.ts";
@@ -104,7 +104,8 @@ const changeElements = (
 
 /** When new elements of a set take part: with the switch, or later. */
 const stepOf = ({ family }: Table, { name }: ElementSet): "switch" | "open" | "cleanup" => {
-  if (family !== "bridge") return "switch";
+  // In `table netdev` such sets concern only those who have a guard already.
+  if (family === "netdev") return "switch";
   if (OPENING.has(name)) return "open";
   return CLAIMING.has(name) ? "cleanup" : "switch";
 };

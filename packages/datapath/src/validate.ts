@@ -90,9 +90,11 @@ const checkOverlay = (entry: OverlayEntry, classes: ReadonlySet<string>, report:
   if (!Number.isFinite(entry.deadline)) report(`${where}: no deadline`);
 };
 
-const checkNumber = (ifindex: number, where: string, report: Report): void => {
+const checkNumber = (ifindex: number, taken: Set<number>, where: string, report: Report): void => {
   if (!Number.isInteger(ifindex) || ifindex < 1 || ifindex > 0x7fffffff)
     report(`${where}: ${ifindex} is no interface's number`);
+  if (taken.has(ifindex)) report(`${where}: another interface has number ${ifindex}`);
+  taken.add(ifindex);
 };
 
 const checkSet = (set: MapSet, rows: ReadonlySet<string>, report: Report): void => {
@@ -141,6 +143,7 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
     checkSet(maps, rows, report);
   }
   const interfaces = new Set<string>();
+  const numbers = new Set<number>();
   for (const endpoint of policy.endpoints) {
     const where = `endpoint ${endpoint.workload}`;
     if (!INTERFACE.test(endpoint.interface))
@@ -148,7 +151,7 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
     if (interfaces.has(endpoint.interface))
       report(`${where}: interface ${endpoint.interface} has two endpoints`);
     interfaces.add(endpoint.interface);
-    checkNumber(endpoint.ifindex, where, report);
+    checkNumber(endpoint.ifindex, numbers, where, report);
     if (!MAC.test(endpoint.mac)) report(`${where}: \`${endpoint.mac}\` is no MAC address`);
     for (const address of endpoint.addresses) checkAddress(address, where, report);
   }
@@ -157,7 +160,7 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
     if (!INTERFACE.test(name)) report(`${where}: \`${name}\` is no interface`);
     if (interfaces.has(name)) report(`${where}: interface ${name} is given twice`);
     interfaces.add(name);
-    checkNumber(ifindex, where, report);
+    checkNumber(ifindex, numbers, where, report);
   }
   for (const address of policy.hostAddresses) checkAddress(address, "host", report);
   return problems;

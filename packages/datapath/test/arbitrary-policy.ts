@@ -203,33 +203,46 @@ const mapSet = (shape: Shape): fc.Arbitrary<MapSet> =>
       });
     });
 
-const endpoints: fc.Arbitrary<ConfinedEndpoint[]> = fc.uniqueArray(
-  fc.record({
-    workload: fc.constantFrom(
-      "shop/web",
-      "shop/db",
-      `${"n".repeat(63)}/${"x".repeat(200)}`,
-      'odd/ü "%\\',
-    ),
-    interface: fc.constantFrom("eth0", "veth1a2b3c", "br-1.100", "v:x@y", "a_b", "cali0123456789a"),
-    ifindex: fc.integer({ min: 1000, max: 2_000_000_000 }),
-    mac: hex(10).map((rest) => `02:${(rest.match(/../g) ?? []).join(":")}`),
-    addresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
-    mode: fc.constantFrom("observe", "audit", "enforce"),
-    dhcp: fc.constantFrom(undefined, undefined, true),
-  }),
-  { selector: (endpoint) => endpoint.interface, maxLength: 5 },
-);
+/** No two links of a machine have one number. */
+const numbered = <T extends BridgePort>(list: readonly T[], from: number): T[] =>
+  list.map((port, index) => ({ ...port, ifindex: port.ifindex * 16 + from + index }));
+
+const endpoints: fc.Arbitrary<ConfinedEndpoint[]> = fc
+  .uniqueArray(
+    fc.record({
+      workload: fc.constantFrom(
+        "shop/web",
+        "shop/db",
+        `${"n".repeat(63)}/${"x".repeat(200)}`,
+        'odd/ü "%\\',
+      ),
+      interface: fc.constantFrom(
+        "eth0",
+        "veth1a2b3c",
+        "br-1.100",
+        "v:x@y",
+        "a_b",
+        "cali0123456789a",
+      ),
+      ifindex: fc.integer({ min: 100, max: 100_000_000 }),
+      mac: hex(10).map((rest) => `02:${(rest.match(/../g) ?? []).join(":")}`),
+      addresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
+      mode: fc.constantFrom("observe", "audit", "enforce"),
+      dhcp: fc.constantFrom(undefined, undefined, true),
+    }),
+    { selector: (endpoint) => endpoint.interface, maxLength: 5 },
+  )
+  .map((list) => numbered(list, 0));
 
 const ports: fc.Arbitrary<BridgePort[]> = fc
   .uniqueArray(
     fc.record({
       interface: fc.constantFrom("enp3s0", "tap.1", "bond0:1", "17", "v-up@x"),
-      ifindex: fc.integer({ min: 1000, max: 2_000_000_000 }),
+      ifindex: fc.integer({ min: 100, max: 100_000_000 }),
     }),
     { selector: (port) => port.interface, maxLength: 3 },
   )
-  .map((list) => list.toSorted((a, b) => (a.interface < b.interface ? -1 : 1)));
+  .map((list) => numbered(list, 8).toSorted((a, b) => (a.interface < b.interface ? -1 : 1)));
 
 const usedRows = (sets: readonly MapSet[]): ReadonlySet<string> =>
   new Set(

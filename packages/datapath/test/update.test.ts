@@ -126,9 +126,12 @@ describe("ports of bridges", () => {
   test("a newcomer is guarded first, then let in, and only then is its name kept from others", () => {
     const update = plan(grown);
     expect(update.switch).toContain("add chain netdev bulkhead guard_veth-new {");
-    expect(update.switch).not.toMatch(/bridge bulkhead (?:ports|confined|macs|held|taken)/);
+    expect(update.switch).not.toMatch(
+      /(?:inet|bridge) bulkhead (?:links|ports|confined|macs|held|taken)/,
+    );
     expect(update.open).toBe(
       [
+        'add element inet bulkhead links { 14 comment "veth-new" }',
         'add element bridge bulkhead ports { 14 comment "veth-new" }',
         'add element bridge bulkhead confined { 14 comment "veth-new" }',
         "",
@@ -136,6 +139,7 @@ describe("ports of bridges", () => {
     );
     expect(update.cleanup).toBe(
       [
+        "add element inet bulkhead held4 { 10.0.0.4 }",
         "add element bridge bulkhead macs { 02:00:00:00:00:04 }",
         "add element bridge bulkhead held4 { 10.0.0.4 }",
         "add element bridge bulkhead taken4 { 10.0.0.4 }",

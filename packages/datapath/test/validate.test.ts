@@ -176,6 +176,11 @@ describe("is refused:", () => {
       /port eth\*: `eth\*` is no interface\n.*1\.5 is no interface's number/,
     ],
     [
+      "a port with the number of an endpoint",
+      { ...good, ports: [{ interface: "eth1", ifindex: 12 }] },
+      /port eth1: another interface has number 12/,
+    ],
+    [
       "a port that is an endpoint as well",
       { ...good, ports: [{ interface: "veth-web", ifindex: 12 }] },
       /port veth-web: interface veth-web is given twice/,

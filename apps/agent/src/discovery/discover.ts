@@ -38,7 +38,7 @@ export interface DiscoveredEndpoint extends Endpoint {
 export interface Discovery {
   /** Sorted by name, then interface. `workload` holds the discovered name until an inventory says better. */
   readonly endpoints: readonly DiscoveredEndpoint[];
-  /** Ports of our bridges that lead to no workload, sorted by interface. */
+  /** Ports of our bridges that lead to no workload, and pairs of links with both ends here; sorted by interface. */
   readonly ports: readonly BridgePort[];
   /** Global addresses of our own namespace, sorted. */
   readonly hostAddresses: readonly IpAddress[];
@@ -173,8 +173,8 @@ function scan(
 }
 
 /**
- * A pair of veths with both ends here counts only once the far end is in use here too: runtimes make pairs here, hang one
- * end on a bridge, and then move the other end to where a workload is.
+ * A pair of veths with both ends here counts only once both are in use here: runtimes make pairs here, hang one end on a
+ * bridge, and then move the other end to where a workload is.
  */
 function portsOf(links: readonly Link[], own: readonly LinkAddress[]): BridgePort[] {
   const bridges = new Set(
@@ -189,10 +189,10 @@ function portsOf(links: readonly Link[], own: readonly LinkAddress[]): BridgePor
       .map(({ ifindex }) => ifindex),
   );
   return links
-    .filter(({ master }) => master !== undefined && bridges.has(master))
-    .filter(
-      ({ kind, peer, peerNetns }) =>
-        kind !== "veth" || (peer !== undefined && peerNetns === undefined && inUse.has(peer)),
+    .filter(({ ifindex, kind, master, peer, peerNetns }) =>
+      kind === "veth"
+        ? peer !== undefined && peerNetns === undefined && inUse.has(peer) && inUse.has(ifindex)
+        : master !== undefined && bridges.has(master),
     )
     .map(({ name, ifindex }) => ({ interface: name, ifindex }))
     .toSorted((a, b) => compareText(a.interface, b.interface));

@@ -96,7 +96,7 @@ describe("a named namespace", () => {
         ifindex: linkOf(lab.router, name).ifindex,
       });
       const found = await look();
-      expect(found.ports).toEqual(["card0", "card1", "stack0", "tap0"].map(port));
+      expect(found.ports).toEqual(["card0", "card1", "stack0", "stack1", "tap0"].map(port));
       expect(names(found)).toEqual([`netns:${web.netns}`]);
       // A runtime moves the far end to a workload: now it is an attachment.
       const netns = lab.addNetns("moved");
