@@ -3,12 +3,13 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector
+ *   make bench ONLY=datapath   one of: datapath, collector, compile
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { benchCollector } from "./collector.ts";
+import { benchCompile } from "./compile.ts";
 import { benchDatapath } from "./datapath.ts";
 import { absolute, formatFigure, header } from "./figure.ts";
 import type { Figure } from "./figure.ts";
@@ -32,6 +33,7 @@ const collector = async (): Promise<Figure[]> => {
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   datapath: () => benchDatapath({ say }),
   collector,
+  compile: async () => benchCompile(),
 };
 
 const only = process.env["ONLY"] ?? "";

@@ -146,10 +146,11 @@ function modesOf(
   settled: boolean,
 ): Record<WorkloadId, Mode> {
   const modes: Record<WorkloadId, Mode> = {};
-  for (const { id } of index.inventory.workloads) modes[id] = "observe";
   for (const workload of index.workloads.values()) {
     modes[workload.id] = find(identities.of(workload), workload, settled);
   }
+  // On the host's network.
+  for (const { id } of index.inventory.workloads) modes[id] ??= "observe";
   return modes;
 }
 
