@@ -1,12 +1,16 @@
 /**
- * A compiler that remembers. Each update gives what `compile` gives for the same input, at the cost of what changed:
+ * Policy set and inventory in, everything one machine's datapath must hold out: precedence ends here, and `lookup` in what
+ * comes out must agree with `decide` for every flow of a local workload. A compiler remembers, and an update costs what
+ * changed since the one before:
  *
- *   set, time ──► reading ──► classes, by what their blocks say ──┐
- *   inventory ──► identities ──► atoms ──► moves between atoms ───┴─► maps patched ──► names
+ *   set, time ──► reading ──► views ──► classes, by what their blocks say ──► programs ─┐
+ *   inventory ──► identities, prefixes ──► atoms ──► moves from atom to atom ───────────┴─► paint ──► rows, overlay
+ *                                                                                                       │
+ *                 endpoints ──► subjects ──► maps as before, patched where somebody moved ◄─────────────┘
  *
- * A workload whose hits are known moves between atoms, and a map changes only where the atoms have different rows. New hits
- * make a new atom, which every class that judges somebody looks at once. An edited policy makes new classes of those that
- * it selects; all others are taken from the shelf (ENFORCEMENT 3).
+ * A workload whose hits are known moves into an atom, and maps change only where its row is another than before. New hits
+ * make a new atom, which each class looks at once. An edited policy makes new classes of those that it selects; all others
+ * are taken from the shelf with their rows and maps (ENFORCEMENT 3).
  */
 import type { Endpoint, Inventory, IpAddress, PolicySet } from "@bulkhead/model";
 import { indexInventory, type InventoryIndex } from "../inventory-index.ts";
@@ -18,7 +22,7 @@ import {
   type CompileOptions,
   type CompileResult,
   type ModeOf,
-} from "./compile.ts";
+} from "./compile-result.ts";
 import { ClassShelf, createViewCompiler } from "./compile-view.ts";
 import { DecisionTable } from "./decision-table.ts";
 import { IdentityTable } from "./identity-table.ts";
@@ -50,7 +54,7 @@ export function createCompiler({ mostNewNumbers = MOST_NEW_NUMBERS } = {}): Comp
   };
 }
 
-/** Policy set and inventory in, everything one machine's datapath must hold out. */
+/** One update from nothing. */
 export function compile(
   set: PolicySet,
   inventory: Inventory,
