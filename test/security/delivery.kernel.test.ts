@@ -41,8 +41,10 @@ const policy = (mode: ConfinedEndpoint["mode"]): HostPolicy => {
           ]
         : [],
   });
+  const far = workload("far");
   return {
     ...whole,
+    ports: [{ interface: far.interface, ifindex: far.ifindex }],
     endpoints: whole.endpoints
       .filter((endpoint) => endpoint.workload !== "lab/far")
       .map((endpoint) => ({
