@@ -3,7 +3,7 @@ import { badInput } from "./failure.ts";
 import { nearest } from "./ui/spell.ts";
 
 /** Names that are no workloads but ends all the same. */
-const OTHER_ENDS = ["host", "world"];
+const OTHER_ENDS = ["host", "world", "broadcast", "multicast"];
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
 
 /** `known` are full names. Addresses and the reserved ends are taken as they are. */

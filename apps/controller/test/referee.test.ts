@@ -1,6 +1,6 @@
 /** The reference against the kernel: agreement is silent, every disagreement is told, and exemptions are not disagreements. */
 import { describe, expect, it } from "vitest";
-import type { Flow, FlowVerdict } from "@bulkhead/model";
+import { takesPart, TCP, type Canary, type Flow, type FlowVerdict } from "@bulkhead/model";
 import { Referee } from "../src/flows/referee.ts";
 import { createNamer } from "../src/world/naming.ts";
 import { POLICY } from "./lab.ts";
@@ -9,8 +9,8 @@ import { NOW, shop } from "./fixtures.ts";
 const since = NOW;
 const later = NOW + 60_000;
 
-function judged(mode: "audit" | "enforce") {
-  const { reading, world } = shop([POLICY], mode);
+function judged(mode: "audit" | "enforce", canary?: Canary) {
+  const { reading, world } = shop([POLICY], mode, canary);
   const referee = new Referee();
   referee.adopt({ set: reading.set, index: world.index, since });
   const name = createNamer(world, []);
@@ -65,6 +65,10 @@ describe("enforced", () => {
     expect(judge("10.9.0.12", "10.9.0.11", 5432, "dropped", { direction: undefined })).toBeNull();
     expect(judge("fd99::12", "fd99::11", 135 * 256, "forwarded", { protocol: 58 })).toBeNull();
     expect(judge("fd99::12", "ff02::1", 143 * 256, "forwarded", { protocol: 58 })).toBeNull();
+    // Other packets to groups are judged like everything else.
+    const said = { protocol: 17, direction: "egress" } as const;
+    expect(judge("10.9.0.12", "224.0.0.251", 5353, "forwarded", said)).toContain("multicast");
+    expect(judge("10.9.0.12", "224.0.0.251", 5353, "dropped", said)).toBeNull();
   });
 });
 
@@ -153,5 +157,65 @@ describe("later news of a connection", () => {
     expect(denial({ connections: 1 })).toBeNull();
     expect(denial({ established: 1 })).toBeNull();
     expect(denial({ failed: 1, packets: 0, bytes: 0 })).toBeNull();
+  });
+});
+
+describe("while a rollout is under way", () => {
+  const canary = { seed: 5, share: 5000 };
+  const judge = judged("enforce", canary);
+  const [source, destination] = ["10.9.0.12", "10.9.0.11"];
+  const ports = Array.from({ length: 60 }, (_, at) => 1000 + at);
+  const portThat = (part: boolean): number =>
+    ports.find(
+      (port) => takesPart({ source, destination, protocol: TCP, port }, canary) === part,
+    ) ?? 0;
+
+  it("expects of each flow what its bucket says, and nothing else", () => {
+    expect(judge(source, destination, portThat(true), "dropped")).toBeNull();
+    expect(judge(source, destination, portThat(true), "audit")).toContain("`dropped`");
+    expect(judge(source, destination, portThat(true), "forwarded")).toContain("`dropped`");
+    for (const verdict of ["audit", "forwarded"] as const)
+      expect(judge(source, destination, portThat(false), verdict)).toBeNull();
+    expect(judge(source, destination, portThat(false), "dropped")).toContain("`audit`");
+  });
+
+  it("accepts both where the destination was translated, and still not what neither allows", () => {
+    const translated = { translated: true } as const;
+    for (const port of [portThat(true), portThat(false)])
+      for (const verdict of ["dropped", "audit", "forwarded"] as const)
+        expect(judge(source, destination, port, verdict, translated)).toBeNull();
+    expect(judge(source, destination, portThat(true), "rejected", translated)).not.toBeNull();
+    expect(judge("10.9.0.10", destination, 5432, "dropped", translated)).not.toBeNull();
+    expect(judged("enforce")(source, destination, 1000, "forwarded", translated)).not.toBeNull();
+  });
+
+  it("calls later news of a connection denied only where that is certain", () => {
+    const { reading, world } = shop([POLICY], "enforce", canary);
+    const referee = new Referee();
+    referee.adopt({ set: reading.set, index: world.index, since });
+    const name = createNamer(world, []);
+    const denial = (port: number, more: Partial<Flow> = {}) =>
+      referee.denial(
+        {
+          source: name(source),
+          destination: name(destination),
+          protocol: TCP,
+          port,
+          sourcePort: 1,
+          verdict: "forwarded",
+          start: later,
+          end: later,
+          connections: 0,
+          established: 0,
+          failed: 0,
+          bytes: 9,
+          packets: 1,
+          ...more,
+        },
+        later,
+      );
+    expect(denial(portThat(true))).toMatchObject({ verdict: "dropped" });
+    expect(denial(portThat(false))).toBeNull();
+    expect(denial(portThat(true), { translated: true })).toBeNull();
   });
 });

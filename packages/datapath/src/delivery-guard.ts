@@ -2,7 +2,7 @@
  * What reaches an enforced endpoint. Rules judge packets by the addresses they go to; a workload also receives what goes
  * to broadcast or multicast, to an address that it has on another interface, and frames that the IP hooks never see
  * because they carry the tag of VLAN 0. Where ingress is judged, nothing of that is delivered, except what neighbours
- * need to find each other.
+ * need to find each other, and broadcast and multicast that a rule lets in.
  */
 import { familyOf } from "@bulkhead/model";
 import type { ConfinedEndpoint } from "@bulkhead/model";
@@ -29,6 +29,8 @@ export const writeDelivery = (
   table: TableBuilder,
   { interface: device, mac, addresses, dhcp }: ConfinedEndpoint,
   suffix: string,
+  /** Rules that let in what goes to broadcast and multicast. */
+  groups: readonly string[],
 ): void => {
   const v4 = addresses.filter((address) => familyOf(address) === 4);
   const v6 = addresses.filter((address) => familyOf(address) === 6);
@@ -41,6 +43,7 @@ export const writeDelivery = (
       ...(v4.length === 0 ? [] : [`ip daddr ${oneOf(v4)} accept`]),
       ...(v6.length === 0 ? [] : [`ip6 daddr ${oneOf(v6)} accept`]),
       ...(v6.includes(linkLocal) ? [] : [`ip6 daddr ${linkLocal} ${NEIGHBOURS}`]),
+      ...groups,
       `ip6 daddr ff00::/8 ${NEIGHBOURS}`,
       "ip6 daddr ff00::/8 icmpv6 type mld-listener-query ip6 hoplimit 1 accept",
       "ether type != arp goto misdirected",

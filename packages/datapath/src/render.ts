@@ -17,6 +17,7 @@ import { writeClass } from "./class-chain.ts";
 import { writeEndpoints, writePorts } from "./endpoints.ts";
 import { exemptJumps, writeExemptions } from "./exemptions.ts";
 import { BOTH } from "./family.ts";
+import { groupRules } from "./group-guard.ts";
 import { HOST, writeFrame } from "./frame.ts";
 import { writeLeaf } from "./leaf-chain.ts";
 import { writeNewLinks } from "./link-guard.ts";
@@ -110,6 +111,7 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
     policy.endpoints,
     new Set(policy.live.subjects.ingress.map(([address]) => address)),
     policy.hostAddresses,
+    (endpoint) => groupRules(policy, endpoint),
     comment,
   );
   const bridge = renderBridge(policy.endpoints, policy.ports ?? [], policy.hostAddresses, comment);

@@ -145,6 +145,7 @@ export const renderGuard = (
   endpoints: readonly ConfinedEndpoint[],
   judged: ReadonlySet<IpAddress>,
   hostAddresses: readonly IpAddress[],
+  groups: (endpoint: ConfinedEndpoint) => readonly string[],
   comment: string,
 ): Table | undefined => {
   const enforced = endpoints.filter(({ mode }) => mode === "enforce");
@@ -170,7 +171,7 @@ export const renderGuard = (
     table.chain(own, sources);
     table.chain(`guard_${suffix}`, kinds, hook);
     if (endpoint.addresses.some((address) => judged.has(address)))
-      writeDelivery(table, endpoint, suffix);
+      writeDelivery(table, endpoint, suffix, groups(endpoint));
     else if (endpoint.dhcp === true) writeLeaseDelivery(table, endpoint, suffix);
   }
   return table.build();

@@ -201,7 +201,24 @@ const canary: HostPolicy = {
   },
 };
 
-/** The machine serves leases and names; one address is claimed by both of its workloads. */
+const chatter: Row = {
+  id: "00000004",
+  protocols: [
+    {
+      protocol: 17,
+      intervals: [
+        { first: 0, last: 5352, decision: DROP },
+        { first: 5353, last: 5353, decision: ALLOW },
+        { first: 5354, last: 5999, decision: DROP },
+        { first: 6000, last: 6010, decision: ALLOW },
+        { first: 6011, last: 65_535, decision: DROP },
+      ],
+    },
+  ],
+  others: DROP,
+};
+
+/** The machine serves leases and names; one address is claimed by both of its workloads; the database hears groups. */
 const served: HostPolicy = {
   revision: 5,
   endpoints: [
@@ -209,9 +226,21 @@ const served: HostPolicy = {
     { ...web, addresses: ["10.0.0.2", "10.0.0.4", "fd00::2"], mode: "enforce", dhcp: true },
   ],
   hostAddresses: host,
-  live: databaseClass,
+  live: {
+    ...databaseClass,
+    maps: [
+      {
+        ...databaseClass.maps[0],
+        ranges: [
+          ["224.0.0.0", "239.255.255.255", "00000004"],
+          ["255.255.255.255", "255.255.255.255", "00000004"],
+          ["ff02::fb", "ff02::fb", "00000004"],
+        ],
+      },
+    ],
+  },
   shadow: none,
-  rows: [nothing, database],
+  rows: [nothing, database, chatter],
   profile: {
     nodeExempt: false,
     hairpinExempt: true,

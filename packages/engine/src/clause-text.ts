@@ -3,6 +3,7 @@ import {
   formatPort,
   formatPortMatch,
   formatSelector,
+  groupAt,
   matches,
   type Peer,
   type Rule,
@@ -40,7 +41,7 @@ function peerText(peer: Peer, place: Place, index: InventoryIndex): string {
     case "any":
       return "any address";
     case "entity":
-      return `${found} is ${place.kind === "workload" ? "a workload" : `the ${place.kind}`}, not the ${peer.entity}`;
+      return `${found} is ${placeText(place)}, not the ${peer.entity}`;
     case "cidr":
       if (!peer.matchesWorkloads && place.kind !== "world") {
         return `${found} is ${place.kind === "host" ? "the host" : "a workload"}, and this prefix means the world's addresses only`;
@@ -53,6 +54,11 @@ function peerText(peer: Peer, place: Place, index: InventoryIndex): string {
         ? selectionText(peer, place.workload, index)
         : `${found} is no workload`;
   }
+}
+
+function placeText(place: Place): string {
+  if (place.kind === "workload") return "a workload";
+  return groupAt(place) ?? `the ${place.kind}`;
 }
 
 function selectionText(

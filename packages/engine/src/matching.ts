@@ -4,6 +4,7 @@
  */
 import {
   cidrRange,
+  groupAt,
   matches,
   rangeContains,
   type Block,
@@ -83,7 +84,7 @@ export function peerHolds(peer: Peer, place: Place, index: InventoryIndex): bool
     case "cidr":
       return (peer.matchesWorkloads || place.kind === "world") && prefixHolds(peer, place);
     case "entity":
-      return place.kind === peer.entity;
+      return place.kind === peer.entity && !(place.kind === "world" && groupAt(place) !== null);
   }
 }
 

@@ -3,6 +3,7 @@ import {
   API_VERSION,
   formatPort,
   formatSelector,
+  groupAt,
   selectorOf,
   type Cidr,
   type Direction,
@@ -56,7 +57,9 @@ function peerManifest(place: End, namespace: string): PeerManifest {
     case "host":
       return { entity: "host" };
     case "world":
-      return place.atLarge === true ? { entity: "world" } : { cidr: singleCidr(place) };
+      return place.atLarge === true
+        ? { entity: groupAt(place) ?? "world" }
+        : { cidr: singleCidr(place) };
   }
 }
 
@@ -131,5 +134,5 @@ function nameOf({ source, destination }: Ends, { protocol, port }: FlowQuery): s
 function endName(place: End): string {
   if (place.kind === "workload") return place.workload.name;
   if (place.kind === "host") return "host";
-  return place.atLarge === true ? "world" : place.address;
+  return place.atLarge === true ? (groupAt(place) ?? "world") : place.address;
 }

@@ -3,8 +3,10 @@
  * end that denies, an Intent for both ends, an Exception that stands above the application's own denies. What a
  * guardrail denies cannot be allowed from below it, and then the rule that stands in the way is named.
  */
+import { groupAt, GROUPS } from "@bulkhead/model";
 import type {
   Block,
+  Cidr,
   Determinant,
   Direction,
   ExceptionManifest,
@@ -157,7 +159,7 @@ function endBlocks(ends: Ends, { protocol, port }: FlowQuery): Block[] {
             id: `${id}/allow`,
             source,
             action: "allow",
-            peers: [peerOf(peer)],
+            peers: peersOf(peer),
             ports: [{ kind: "range", protocol, first: port, last: port }],
             enforce: "on",
           },
@@ -194,17 +196,22 @@ function grants(block: Block): Block[] {
     : [{ ...block, id: `${block.id}/grant`, order: [0], isolates: false, rules }];
 }
 
-function peerOf(place: End): Peer {
+function peersOf(place: End): Peer[] {
   switch (place.kind) {
     case "workload":
-      return workloadPeer(place.workload);
+      return [workloadPeer(place.workload)];
     case "host":
-      return { kind: "entity", entity: "host" };
-    case "world":
-      return place.atLarge === true
-        ? { kind: "entity", entity: "world" }
-        : { kind: "cidr", cidr: singleCidr(place), except: [], matchesWorkloads: true };
+      return [{ kind: "entity", entity: "host" }];
+    case "world": {
+      const group = groupAt(place);
+      if (place.atLarge !== true) return [cidrPeer(singleCidr(place))];
+      return group === null ? [{ kind: "entity", entity: "world" }] : GROUPS[group].map(cidrPeer);
+    }
   }
+}
+
+function cidrPeer(cidr: Cidr): Peer {
+  return { kind: "cidr", cidr, except: [], matchesWorkloads: true };
 }
 
 function workloadPeer(workload: Workload): WorkloadPeer {

@@ -57,9 +57,10 @@ describe("the overlay", () => {
     expect(overlayText(compiled(set))).toEqual([
       "0.0.0.0-10.0.0.0 6/443-443 allow by db/0 +5",
       "10.0.0.4-192.0.1.255 6/443-443 allow by db/0 +5",
-      "192.0.3.0-255.255.255.255 6/443-443 allow by db/0 +5",
+      "192.0.3.0-223.255.255.255 6/443-443 allow by db/0 +5",
+      "240.0.0.0-255.255.255.254 6/443-443 allow by db/0 +5",
       "::-fd00::1 6/443-443 allow by db/0 +5",
-      "fd00::3-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 6/443-443 allow by db/0 +5",
+      "fd00::3-feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 6/443-443 allow by db/0 +5",
     ]);
   });
 

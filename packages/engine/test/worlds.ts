@@ -57,6 +57,8 @@ const WORLD_ONLY: readonly IpAddress[] = [
   "fd00::5",
   "fd00::7",
   "ff02::1:2",
+  "223.255.255.255",
+  "224.0.0.251",
   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 ];
 export const HOST: readonly IpAddress[] = ["10.0.0.254", "fd00::fe"];
@@ -70,6 +72,8 @@ const PREFIXES: readonly Cidr[] = [
   "10.0.0.254/32",
   "192.0.2.0/24",
   "255.255.255.255/32",
+  "224.0.0.0/4",
+  "ff00::/8",
   "::/0",
   "fd00::/64",
   "fd00::4/126",

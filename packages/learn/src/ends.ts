@@ -3,6 +3,7 @@
  * an outside address. What no rule has to or can name leaves here, with its reason.
  */
 import {
+  groupEntityOf,
   ICMPV6,
   type Edge,
   type ExemptReason,
@@ -139,8 +140,12 @@ function place(edge: Edge, hostNetwork: ReadonlySet<string>, grouping: Grouping)
     const by = edge.rule === undefined ? "" : ` by \`${edge.rule}\``;
     return aside("denied", `was denied${by}: allow it by hand if it is needed`);
   }
-  if (isGroupAddress(edge.destination.address)) {
-    return aside("multicast", "broadcast and multicast are not connections between workloads");
+  const heard = groupEntityOf(edge.destination.address);
+  if (heard !== null) {
+    return aside(
+      "multicast",
+      `goes to whoever listens: allow \`{entity: ${heard}}\` at both ends by hand if it is needed`,
+    );
   }
   return {
     kind: "candidate",
@@ -176,12 +181,6 @@ export function proposedSetName(outward: boolean, group: string): string {
 function isNeighbourDiscovery(edge: Edge): boolean {
   const type = Math.floor(edge.port / 256);
   return edge.protocol === ICMPV6 && ((type >= 130 && type <= 137) || type === 143);
-}
-
-function isGroupAddress(address: string): boolean {
-  if (address.includes(":")) return address.startsWith("ff");
-  const first = Number(address.split(".")[0]);
-  return (first >= 224 && first <= 239) || address === "255.255.255.255";
 }
 
 /** Everything seen between two ends on one port: what is judged as one. */

@@ -48,7 +48,7 @@ export interface FlowEnd {
   readonly address: IpAddress;
   /** Absent when no workload, host or network set owns the address. */
   readonly workload?: WorkloadId;
-  /** What people see: `shop/web`, `host`, or a NetworkSet's name, or `world`. */
+  /** What people see: `shop/web`, `host`, a NetworkSet's name, `broadcast`, `multicast`, or `world`. */
   readonly name: string;
   readonly labels: Labels;
 }

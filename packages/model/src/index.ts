@@ -5,6 +5,7 @@ export * from "./decision.ts";
 export * from "./diagnostic.ts";
 export * from "./flow.ts";
 export * from "./in-turn.ts";
+export * from "./group-address.ts";
 export * from "./ip.ts";
 export * from "./labels.ts";
 export * from "./manifest.ts";

@@ -38,7 +38,7 @@ export type PeerManifest =
   | WorkloadsManifest
   | { readonly networkSet: string }
   | { readonly cidr: string; readonly except?: readonly string[] }
-  | { readonly entity: "host" | "world" }
+  | { readonly entity: "host" | "world" | "broadcast" | "multicast" }
   | { readonly any: true };
 
 /** `5432/tcp`, `8000-8100/tcp`, `http/tcp`, `icmp/echo-request`; a bare number is TCP. */

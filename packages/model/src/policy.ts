@@ -34,7 +34,7 @@ export type Peer =
       /** Does the prefix also match addresses that belong to workloads or the host? (SEMANTICS trap 5) */
       readonly matchesWorkloads: boolean;
     }
-  /** `host`: the machine's own addresses. `world`: every address that is neither a workload nor the host. */
+  /** `host`: the machine's own addresses. `world`: every other address that can be somebody's, so neither broadcast nor multicast. */
   | { readonly kind: "entity"; readonly entity: "host" | "world" };
 
 /** Layer-7 predicates arrive with their dialects; until then no IR rule carries one. */

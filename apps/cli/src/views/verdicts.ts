@@ -31,7 +31,7 @@ export function mode(value: Mode, style: Style): string {
 /** The name people know; an address only where there is no name, or where the name says nothing. */
 export function endName(end: Pick<Edge["source"], "name" | "address">, wide = false): string {
   if (end.name === end.address) return end.address;
-  if (end.name === "world") return `world (${end.address})`;
+  if (end.name === "world" || end.name === "multicast") return `${end.name} (${end.address})`;
   return wide ? `${end.name} (${end.address})` : end.name;
 }
 

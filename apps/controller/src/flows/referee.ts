@@ -102,12 +102,10 @@ function setsOf({ set }: Judged, { translated }: Flow): readonly PolicySet[] {
   return [{ ...set, canary: undefined }, withoutRollout(set)];
 }
 
-function withoutRollout({ canary: _, ...set }: PolicySet): PolicySet {
+function withoutRollout(set: PolicySet): PolicySet {
   const settled = (block: Block): boolean => block.canary !== true;
-  return {
-    ...set,
-    stages: set.stages.map((one) => ({ ...one, blocks: one.blocks.filter(settled) })),
-  };
+  const stages = set.stages.map((one) => ({ ...one, blocks: one.blocks.filter(settled) }));
+  return { ...set, stages, canary: undefined };
 }
 
 function denialOf(judged: Judged, flow: Flow, now: number): Denial | null {
@@ -169,13 +167,6 @@ function finding(
 function isExempt(flow: Flow): boolean {
   if (flow.verdict === "spoofed" || flow.verdict === "error") return true;
   if (flow.verdict === "dropped" && flow.direction === undefined) return true;
-  const { address } = flow.destination;
-  if (
-    address.startsWith("ff") ||
-    address === "255.255.255.255" ||
-    /^2(?:2[4-9]|3\d)\./.test(address)
-  )
-    return true;
   const type = Math.floor(flow.port / 256);
   return flow.protocol === ICMPV6 && ((type >= 130 && type <= 137) || type === 143);
 }

@@ -7,6 +7,7 @@
 import { decide } from "@bulkhead/engine";
 import {
   formatIp,
+  groupEntityOf,
   ICMP,
   ICMPV6,
   parseCidr,
@@ -165,7 +166,9 @@ function outsideEnds(
   const listeners = new Map<IpAddress, Listener[]>();
   for (const { address, protocol, port } of seen) {
     const family = parseIp(address)?.family;
-    if (family === undefined || world.index.at(address).kind !== "world") continue;
+    // Nobody answers in the name of a group.
+    if (family === undefined || world.index.at(address).kind !== "world" || groupEntityOf(address))
+      continue;
     const known = listeners.get(address) ?? [];
     known.push({ protocol, port, family });
     listeners.set(address, known);
@@ -176,7 +179,11 @@ function outsideEnds(
       const range = parseCidr(peer.cidr)?.range;
       if (range === undefined || range.first !== range.last) continue;
       const address = formatIp(range.family, range.first);
-      if (world.index.at(address).kind === "world" && !listeners.has(address))
+      if (
+        world.index.at(address).kind === "world" &&
+        groupEntityOf(address) === null &&
+        !listeners.has(address)
+      )
         listeners.set(address, []);
     }
   }

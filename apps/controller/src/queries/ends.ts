@@ -1,6 +1,15 @@
 /** What people call an end of a connection, and the addresses it stands for. */
 import { ApiFailure } from "@bulkhead/api";
-import { canonicalIp, parseCidr, formatIp, type IpAddress, type Workload } from "@bulkhead/model";
+import {
+  canonicalIp,
+  cidrRange,
+  formatIp,
+  GROUPS,
+  parseCidr,
+  type Cidr,
+  type IpAddress,
+  type Workload,
+} from "@bulkhead/model";
 import type { NamedSet } from "../world/naming.ts";
 import { isLinkLocal, type World } from "../world/world.ts";
 
@@ -31,6 +40,8 @@ export function resolveEnd(text: string, world: World, sets: readonly NamedSet[]
       atLarge: true,
       addresses: SOMEWHERE.filter((one) => world.index.at(one).kind === "world"),
     };
+  if (text === "broadcast" || text === "multicast")
+    return { name: text, atLarge: true, addresses: GROUPS[text].map(lastOf) };
   const workload = findWorkload(text, world);
   if (workload !== undefined) {
     const addresses = usable(workload.addresses);
@@ -73,6 +84,12 @@ function usable(addresses: readonly IpAddress[]): readonly IpAddress[] {
 function firstOf(text: string): IpAddress[] {
   const parsed = parseCidr(text);
   return parsed === null ? [] : [formatIp(parsed.range.family, parsed.range.first)];
+}
+
+/** The last address of a group's prefix stands for all: no rule is likely to name it alone. */
+function lastOf(text: Cidr): IpAddress {
+  const { family, last } = cidrRange(text);
+  return formatIp(family, last);
 }
 
 function unknown(text: string, world: World): ApiFailure {

@@ -5,9 +5,11 @@ import { recogniseEnds } from "@bulkhead/learn";
 import {
   formatIp,
   formatPorts,
+  GROUP_RANGES,
   rangeToCidrs,
   type Diagnostic,
   type Edge,
+  type IpFamily,
   type PolicySet,
 } from "@bulkhead/model";
 import type { World } from "../world/world.ts";
@@ -67,6 +69,11 @@ function connectionView({ from, to, ports }: Connection): PlanAnswer["permitted"
 
 const SHOWN = 5;
 
+function firstGroupOf(family: IpFamily): bigint {
+  const [first] = GROUP_RANGES.filter((range) => range.family === family);
+  return first!.first;
+}
+
 function groupName(group: ReachGroup): string {
   switch (group.kind) {
     case "workloads":
@@ -75,8 +82,8 @@ function groupName(group: ReachGroup): string {
       return "host";
     case "world": {
       const everything = group.ranges.some(
-        ({ first, last, family }) =>
-          first === 0n && last === (1n << (family === 4 ? 32n : 128n)) - 1n,
+        // Whatever comes below multicast is the world's, and above it there is none.
+        ({ first, last, family }) => first === 0n && last >= firstGroupOf(family) - 1n,
       );
       if (everything || group.ranges.length > 16) return "world";
       const texts = group.ranges.flatMap((range) => {

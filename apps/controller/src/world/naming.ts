@@ -1,8 +1,15 @@
 /**
- * Names for addresses, for people: the workload, the host, the narrowest NetworkSet that holds it, or the world. The
+ * Names for addresses, for people: the workload, the host, the narrowest NetworkSet that holds it, broadcast, multicast, or the world. The
  * same end is the same object for as long as nothing changes, so that its labels are serialised once.
  */
-import { parseCidr, parseIp, type FlowEnd, type IpAddress, type IpRange } from "@bulkhead/model";
+import {
+  groupAt,
+  parseCidr,
+  parseIp,
+  type FlowEnd,
+  type IpAddress,
+  type IpRange,
+} from "@bulkhead/model";
 import type { World } from "./world.ts";
 
 export interface NamedSet {
@@ -24,11 +31,12 @@ export function createNamer(world: World, sets: readonly NamedSet[]): Namer {
   function nameOutside(address: IpAddress): string {
     const parsed = parseIp(address);
     if (parsed === null) return "world";
+    const group = groupAt(parsed);
     const found = ranges.find(
       ({ range }) =>
         range.family === parsed.family && range.first <= parsed.value && parsed.value <= range.last,
     );
-    return found?.name ?? "world";
+    return found?.name ?? group ?? "world";
   }
 
   return (address) => {

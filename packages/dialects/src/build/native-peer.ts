@@ -1,10 +1,11 @@
 /** Native peers to the IR: sets become prefixes, namespaces become scopes. */
-import type { NamespaceScope, Peer } from "@bulkhead/model";
+import { GROUPS, type NamespaceScope, type Peer } from "@bulkhead/model";
 import type { NativePeer, NativeWorkloads } from "../native/peer.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
 import { didYouMean } from "../text/near.ts";
 import type { BuildContext } from "./context.ts";
 
+type NativeEntity = Extract<NativePeer, { kind: "entity" }>["entity"];
 export type WorkloadPeer = Extract<Peer, { kind: "workloads" }>;
 
 const scope = (workloads: NativeWorkloads, home: string): NamespaceScope => {
@@ -48,6 +49,12 @@ const networkSetPeers = (
   return found.cidrs.map((cidr) => ({ kind: "cidr", cidr, except: [], matchesWorkloads: true }));
 };
 
+/** Groups are ranges of addresses that nobody owns. */
+const entityPeers = (entity: NativeEntity): readonly Peer[] =>
+  entity === "host" || entity === "world"
+    ? [{ kind: "entity", entity }]
+    : GROUPS[entity].map((cidr) => ({ kind: "cidr", cidr, except: [], matchesWorkloads: false }));
+
 /**
  * A native prefix is meant as written: it holds every address inside it, whoever owns it; `world` is the peer that
  * leaves workloads out.
@@ -65,7 +72,7 @@ export const nativePeers = (
     case "cidr":
       return [{ kind: "cidr", cidr: peer.cidr, except: peer.except ?? [], matchesWorkloads: true }];
     case "entity":
-      return [{ kind: "entity", entity: peer.entity }];
+      return entityPeers(peer.entity);
     case "any":
       return [{ kind: "any" }];
   }

@@ -51,8 +51,8 @@ const longPeer = variants("a peer", {
   entity: mapped(
     fields("a peer by entity", {
       entity: required(
-        word("entity", "host", "world"),
-        "`host`: this machine's own addresses. `world`: every address that is neither a workload nor the host.",
+        word("entity", "host", "world", "broadcast", "multicast"),
+        "`host`: this machine's own addresses. `world`: every address that is neither a workload nor the host nor a group of listeners. `broadcast`: 255.255.255.255. `multicast`: 224.0.0.0/4 and ff00::/8; in `from`, what is sent to such groups, whoever sends it.",
       ),
     }),
     (value) => ({ kind: "entity" as const, ...value }),

@@ -3,6 +3,7 @@
  * there. An address belongs to one atom and an atom to one row, so nothing about precedence is left to look up. Rows are
  * found when they are first asked for, and kept by the rules that hold: atoms that these rules treat alike share one.
  */
+import { GROUP_RANGES, type Peer } from "@bulkhead/model";
 import { sweepRanges, type Segment } from "./address-sweep.ts";
 import { ownedRanges, type Atom } from "./atom-table.ts";
 import type { Coverage, Program, ProgramRule } from "./class-program.ts";
@@ -23,6 +24,9 @@ export interface WorldSegment extends Omit<Segment, "owners"> {
   readonly row: TimedRow;
 }
 
+/** Owner of the addresses of broadcast and multicast, beside rules. */
+const GROUP = -1;
+
 /** Position among the rules of all programs, one after the other. */
 type RuleNumber = number;
 
@@ -36,8 +40,9 @@ export class ClassMap {
   readonly #context: ClassContext;
   /** By rule: the peers that ask who owns the address. */
   readonly #owners: readonly (readonly Interned<OwnerPeer>[])[];
-  /** Rules that hold the world's addresses, whatever these are. */
+  /** Rules that hold whatever address nobody owns, and those that hold them but for broadcast and multicast. */
   readonly #always: readonly RuleNumber[];
+  readonly #worldly: readonly RuleNumber[];
   /** By prefix: the rules that hold the world's addresses in it, and those that hold known ones, too. */
   readonly #inPrefix = new Map<
     number,
@@ -55,13 +60,10 @@ export class ClassMap {
     this.#owners = rules.map(({ rule }) =>
       rule.peers.flatMap((peer) => (peer.kind === "cidr" ? [] : [context.peers.intern(peer)])),
     );
-    this.#always = rules.flatMap(({ rule }, number) =>
-      rule.peers.some(
-        (peer) => peer.kind === "any" || (peer.kind === "entity" && peer.entity === "world"),
-      )
-        ? [number]
-        : [],
-    );
+    const numbersWhere = (holds: (peer: Peer) => boolean): RuleNumber[] =>
+      rules.flatMap(({ rule }, number) => (rule.peers.some(holds) ? [number] : []));
+    this.#always = numbersWhere(({ kind }) => kind === "any");
+    this.#worldly = numbersWhere((peer) => peer.kind === "entity" && peer.entity === "world");
     this.elsewhere = this.#worldRow([]);
     const prefixes = rules.flatMap(({ rule }, number) =>
       rule.peers.flatMap((peer) => (peer.kind === "cidr" ? [{ peer, number }] : [])),
@@ -73,9 +75,16 @@ export class ClassMap {
       held.world.push(number);
       if (peer.matchesWorkloads) held.known.push(number);
     }
-    this.world = sweepRanges(prefixes.flatMap(({ peer, number }) => ownedRanges(peer, number))).map(
-      ({ owners, ...range }): WorldSegment => ({ ...range, row: this.#worldRow(owners) }),
-    );
+    const groups =
+      this.#worldly.length === 0 ? [] : GROUP_RANGES.map((range) => ({ range, owner: GROUP }));
+    this.world = sweepRanges([
+      ...prefixes.flatMap(({ peer, number }) => ownedRanges(peer, number)),
+      ...groups,
+    ]).map(({ owners, ...range }): WorldSegment => {
+      const inGroup = owners.includes(GROUP);
+      const numbers = inGroup ? owners.filter((owner) => owner !== GROUP) : owners;
+      return { ...range, row: this.#worldRow(numbers, inGroup) };
+    });
   }
 
   /** The row for the atom's addresses. */
@@ -125,8 +134,9 @@ export class ClassMap {
   }
 
   /** Nobody owns a world address, so no name means anything there. */
-  #worldRow(inPrefix: readonly RuleNumber[]): TimedRow {
-    const numbers = ascending([...this.#always, ...inPrefix]);
+  #worldRow(inPrefix: readonly RuleNumber[], inGroup = false): TimedRow {
+    const worldly = inGroup ? [] : this.#worldly;
+    const numbers = ascending([...this.#always, ...worldly, ...inPrefix]);
     return this.#row(({ rules }, offset) => [
       numbers.flatMap((number) => {
         const rule = rules[number - offset];
