@@ -228,7 +228,7 @@ export class TestLab {
         return last.agents.some((agent) => agent.connected && agent.receipt?.matches === true);
       },
       () => `not ready: ${JSON.stringify(last?.problems)}\n${this.controllerLog}\n${this.agentLog}`,
-      20_000,
+      60_000,
     );
     if (last === undefined) throw new Error("no status");
     return last;
