@@ -1,18 +1,9 @@
 /** Frames of a workload that lies about who it is, on every layer, and of one that goes around what judges by addresses. */
 import { addressBytes } from "../../src/probe/socket-address.ts";
 import type { LabWorkload } from "./lab.ts";
-import { frame, icmpv6, ipv4, ipv6, macBytes, udp, word } from "./wire.ts";
+import { arp, BROADCAST, frame, icmpv6, ipv4, ipv6, udp, word } from "./wire.ts";
 
 export const MARK = "a lie told on the wire";
-const arp = (senderMac: string, senderIp: string, targetIp: string): Buffer =>
-  Buffer.concat([
-    Buffer.from("0001080006040002", "hex"),
-    macBytes(senderMac),
-    addressBytes(senderIp),
-    macBytes("ff:ff:ff:ff:ff:ff"),
-    addressBytes(targetIp),
-    Buffer.from(MARK),
-  ]);
 
 const advertisement = (source: string, target: string): Buffer => {
   const body = Buffer.alloc(24);
@@ -28,7 +19,6 @@ const routerAdvertisement = (source: string): Buffer => {
   return icmpv6(source, "ff02::1", Buffer.concat([body, Buffer.from(MARK)]));
 };
 
-const BROADCAST = "ff:ff:ff:ff:ff:ff";
 const ALL_NODES = "33:33:00:00:00:01";
 
 /** What it is, and the frame: told by `liar`, about `victim`, to `witness`. */
@@ -68,11 +58,11 @@ export const lies: readonly (readonly [
   ],
   [
     "ARP for another's address",
-    (liar, victim) => frame(BROADCAST, liar.mac, 0x0806, arp(liar.mac, victim.v4, victim.v4)),
+    (liar, victim) => frame(BROADCAST, liar.mac, 0x0806, arp(liar.mac, victim.v4, victim.v4, MARK)),
   ],
   [
     "ARP with another's MAC inside",
-    (liar, victim) => frame(BROADCAST, liar.mac, 0x0806, arp(victim.mac, liar.v4, liar.v4)),
+    (liar, victim) => frame(BROADCAST, liar.mac, 0x0806, arp(victim.mac, liar.v4, liar.v4, MARK)),
   ],
   [
     "an advertisement for another's address",
