@@ -143,10 +143,11 @@ async function main(state: string): Promise<void> {
       const watch = watchEndpoints(changed, { onProblem: (problem) => log.warn(problem) });
       return () => watch.stop();
     },
-    startCollector: (onFlows) => {
+    startCollector: (onFlows, toldUntil) => {
       const collector = startCollector({
         group: NFLOG_GROUP,
         onFlows,
+        toldUntil,
         onProblem: (problem) => log.warn(problem),
         accountingFile: directory.accounting,
       });

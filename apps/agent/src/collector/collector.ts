@@ -28,6 +28,8 @@ export interface CollectorOptions {
   readonly onProblem?: (problem: string) => void;
   /** Addresses of each endpoint; their sources have a guaranteed share, and their connections are followed. */
   readonly endpoints?: readonly (readonly IpAddress[])[];
+  /** Connections that began before that were told by an earlier collector, and are no news. Milliseconds since the epoch. */
+  readonly toldUntil?: number;
   /** Where to note the found accounting settings, so that a killed agent can still put them back. */
   readonly accountingFile?: string;
   /** Length of a window; at most a second. */
@@ -157,6 +159,7 @@ class RunningCollector implements Collector {
       maxConnections,
       dumpEveryMs,
       since: Date.now(),
+      toldUntil: this.#options.toldUntil ?? 0,
       announceExisting: first,
       dead: this.#fault === "dead-collector",
     };

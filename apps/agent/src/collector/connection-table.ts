@@ -37,6 +37,7 @@ export class ConnectionTable {
 
   readonly #capacity: number;
   readonly #since: number;
+  readonly #toldUntil: number;
   readonly #heads: Int32Array;
   readonly #next: Int32Array;
   readonly #ids: Uint32Array;
@@ -53,11 +54,15 @@ export class ConnectionTable {
   // The entry that `assess` looked at, for `settle`.
   #current = -1;
 
-  /** `since`: when the collector started; what existed before is a baseline. */
-  constructor(capacity: number, since: number, seed: number) {
+  /**
+   * `since`: when the collector started; what existed before is a baseline. `toldUntil`: what began before that was told by
+   * a collector before this one.
+   */
+  constructor(capacity: number, since: number, seed: number, toldUntil = 0) {
     const buckets = 1 << Math.ceil(Math.log2(capacity));
     this.#capacity = capacity;
     this.#since = since;
+    this.#toldUntil = toldUntil;
     this.#seed = seed;
     this.#mask = buckets - 1;
     this.#heads = new Int32Array(buckets).fill(-1);
@@ -97,6 +102,12 @@ export class ConnectionTable {
         // It was there before us: what it carried until now is not ours to count, but that it lives is news. One that
         // is over may have been told before this collector started.
         if (connection.over) this.#told[entry] = TOLD_ESTABLISHED | TOLD_FAILED;
+        else if (connection.start > 0 && connection.start < this.#toldUntil)
+          this.#told[entry] = isEstablished(connection)
+            ? TOLD_ESTABLISHED
+            : hasFailed(connection, this.#toldUntil)
+              ? TOLD_FAILED
+              : 0;
         else news.connections = isEstablished(connection) ? 1 : 0;
         this.#bytes[entry] = connection.bytes;
         this.#packets[entry] = connection.packets;

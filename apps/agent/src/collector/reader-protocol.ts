@@ -18,6 +18,8 @@ export interface ReaderSetup {
   readonly dumpEveryMs: number;
   /** When counting began, milliseconds since the epoch. */
   readonly since: number;
+  /** What began before that was told by a collector before this one; 0 where there was none. */
+  readonly toldUntil: number;
   /** Tell connections that were there before `since` once, as new. False in a reader that replaces another. */
   readonly announceExisting: boolean;
   /** Fault switch of the tests: the reader never reads. */

@@ -46,12 +46,12 @@ setup.control.close();
 function read(): void {
   // Collisions in the tables must not be for others to arrange.
   const seed = (Math.random() * 0x1_0000_0000) | 0;
-  const { maxKeys, maxOtherSources, maxConnections, since, windowMs } = setup;
+  const { maxKeys, maxOtherSources, maxConnections, since, toldUntil, windowMs } = setup;
   const flows = new FlowTable({ maxKeys, maxOtherSources, seed });
   const log = createLogIntake(setup.logFd, flows, stats);
   const connections = openConnections(
     flows,
-    new ConnectionTable(maxConnections, since, seed),
+    new ConnectionTable(maxConnections, since, seed, toldUntil),
     seed,
   );
 

@@ -22,6 +22,7 @@ import type {
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { loadHostKey } from "../state/host-key.ts";
 import { PolicyKeeper, type Driver } from "../state/policy-keeper.ts";
+import { openToldUntil } from "../state/told-until.ts";
 import { PolicyTrust } from "../state/trusted-policy.ts";
 import { FlowOutbox } from "./flow-outbox.ts";
 import { startLinkClient, type LinkClient } from "./link-client.ts";
@@ -55,7 +56,11 @@ export interface AgentParts {
   look(): Promise<Surroundings>;
   /** Calls back when a look would find something else; the result ends the watch. */
   watch(changed: () => void): () => void;
-  startCollector(onFlows: (records: readonly FlowRecord[]) => void): {
+  /** Connections that began before `toldUntil` (milliseconds since the epoch) are known to the controller. */
+  startCollector(
+    onFlows: (records: readonly FlowRecord[]) => void,
+    toldUntil: number,
+  ): {
     stats(): CollectorStats;
     setEndpoints(endpoints: readonly (readonly IpAddress[])[]): void;
     stop(): Promise<void>;
@@ -87,6 +92,8 @@ export interface RunningAgent {
 const WATCH_EVERY_MS = 250;
 const HEALTH_EVERY_MS = 2000;
 const LOOK_EVERY_MS = 3000;
+/** Longest way of a connection from its first packet to the outbox. */
+const COLLECTING_MS = 5000;
 const MAX_WAITING_RECORDS = 500_000;
 const MAX_BATCH = 5000;
 
@@ -121,7 +128,8 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   await policies.fromDisk();
 
   let surroundings = await firstLook();
-  const collector = parts.startCollector((records) => collect(records));
+  const toldUntil = openToldUntil(directory.told);
+  const collector = parts.startCollector((records) => collect(records), toldUntil.before);
   collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
 
   function stats(): CollectorStats {
@@ -185,7 +193,26 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     if (link?.send({ kind: "discovered", ...surroundings }) === true) told = text;
   }
 
+  const startedAt = now();
+  let unnoted = "";
+
+  /** What is still with the collector is younger than that, unless it hangs or has only just begun. */
+  function noteTold(): void {
+    const until = Math.min(now(), outbox.oldest ?? now()) - COLLECTING_MS;
+    if (!collector.stats().alive || until < startedAt) return;
+    try {
+      toldUntil.note(until);
+      unnoted = "";
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== unnoted)
+        log.warn(`what was told of connections could not be noted: ${reason}`);
+      unnoted = reason;
+    }
+  }
+
   function health(): void {
+    noteTold();
     const receipt = receipts(keeper.receipt);
     link?.send({
       kind: "health",

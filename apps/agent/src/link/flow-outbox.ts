@@ -45,6 +45,14 @@ export class FlowOutbox {
     }
   }
 
+  /** When the oldest record that waits began; undefined when none does. */
+  get oldest(): number | undefined {
+    return this.#batches[0]?.records.reduce(
+      (oldest, { start }) => Math.min(oldest, start),
+      Number.POSITIVE_INFINITY,
+    );
+  }
+
   stored(sequence: number): void {
     while (this.#batches.length > 0) {
       const first = this.#batches[0];

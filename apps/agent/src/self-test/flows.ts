@@ -42,16 +42,15 @@ export function openDatagrams(
   netns: string,
   way: Way,
   port: number,
-  patienceMs?: number,
 ): Flow | null {
   const server = sockets.udp(way.peer, way.to, port);
   const client = sockets.udp(netns, way.from, 0);
   const there = to(way.to, port);
   send(client, "question", there);
-  const asked = arrives(server, patienceMs);
+  const asked = arrives(server);
   if (asked?.text !== "question") return null;
   send(server, "answer", asked.from);
-  if (arrives(client, patienceMs)?.text !== "answer") return null;
+  if (arrives(client)?.text !== "answer") return null;
   return { client, server, there, back: asked.from };
 }
 
@@ -61,15 +60,14 @@ export function openConnection(
   netns: string,
   way: Way,
   port: number,
-  patienceMs?: number,
 ): Flow | null {
   const listener = sockets.listener(way.peer, way.to, port);
   const client = sockets.connect(netns, way.from, way.to, port);
-  if (!connects(client, patienceMs)) return null;
+  if (!connects(client)) return null;
   const server = sockets.accept(listener);
   if (server === null) return null;
   send(client, "question");
-  if (arrives(server, patienceMs)?.text !== "question") return null;
+  if (arrives(server)?.text !== "question") return null;
   return { client, server, there: undefined, back: undefined };
 }
 

@@ -92,14 +92,14 @@ export function take(fd: number): Received | null {
 }
 
 /** Waits for something to read. */
-export function arrives(fd: number, patienceMs = PATIENCE_MS): Received | null {
-  wait(fd, POLLIN, patienceMs);
+export function arrives(fd: number): Received | null {
+  wait(fd, POLLIN);
   return take(fd);
 }
 
 /** Waits for the end of connecting; false when it was refused or nothing came of it. */
-export function connects(fd: number, patienceMs = PATIENCE_MS): boolean {
-  if ((wait(fd, POLLOUT, patienceMs) & (POLLERR | POLLHUP)) !== 0) return false;
+export function connects(fd: number): boolean {
+  if ((wait(fd, POLLOUT) & (POLLERR | POLLHUP)) !== 0) return false;
   return isConnected(fd);
 }
 
@@ -111,9 +111,9 @@ export function isConnected(fd: number): boolean {
   return status.readInt32LE() === 0 && (entry.revents & (POLLERR | POLLHUP)) === 0;
 }
 
-function wait(fd: number, events: number, patienceMs: number): number {
+function wait(fd: number, events: number): number {
   const entry = { fd, events, revents: 0 };
-  for (const end = monotonicMs() + patienceMs; monotonicMs() < end;) {
+  for (const end = monotonicMs() + PATIENCE_MS; monotonicMs() < end;) {
     if (libc().poll([entry], Math.ceil(end - monotonicMs())) > 0) return entry.revents;
   }
   return 0;

@@ -18,6 +18,7 @@ export interface AgentDirectory {
   readonly policy: string;
   readonly accounting: string;
   readonly selfTest: string;
+  readonly told: string;
   readonly socket: string;
 }
 
@@ -31,6 +32,7 @@ export function openAgentDirectory(state: string): AgentDirectory {
     policy: join(root, "policy.json"),
     accounting: join(root, "accounting.json"),
     selfTest: join(root, "self-test.json"),
+    told: join(root, "told.json"),
     socket: join(resolve(state), "agent.sock"),
   };
 }

@@ -30,6 +30,44 @@ function tell(table: ConnectionTable, seen: Connection, now = SINCE + 2000) {
 
 const table = (capacity = 100) => new ConnectionTable(capacity, SINCE, 5);
 
+describe("after another collector", () => {
+  const TOLD = SINCE - 10_000;
+  const second = () => new ConnectionTable(100, SINCE, 5, TOLD);
+  const known = { seenReply: true, assured: true, start: TOLD - 1, protocol: UDP };
+
+  test("what it told of is no news, but what it carries from now on is", () => {
+    const connections = second();
+    expect(tell(connections, connection({ ...known, bytes: 100, packets: 1 }))).toBeNull();
+    expect(tell(connections, connection({ ...known, bytes: 150, packets: 2 }))).toEqual({
+      connections: 0,
+      established: 0,
+      failed: 0,
+      bytes: 50,
+      packets: 1,
+    });
+  });
+
+  test("what began when nobody collected is news, and so is what nobody can date", () => {
+    for (const start of [TOLD, SINCE - 1, 0])
+      expect(tell(second(), connection({ ...known, start }))).toMatchObject({
+        connections: 1,
+        established: 1,
+      });
+  });
+
+  test("an answer that came only now is news; a failure that was told is none", () => {
+    const connections = second();
+    const waiting = { protocol: UDP, start: TOLD - 1 };
+    expect(tell(connections, connection(waiting), TOLD + 5000)).toBeNull();
+    expect(tell(connections, connection({ ...waiting, seenReply: true }))).toMatchObject({
+      connections: 0,
+      established: 1,
+    });
+    const old = { protocol: UDP, start: TOLD - 20_000, sourcePort: 40_001 };
+    expect(tell(connections, connection(old))).toBeNull();
+  });
+});
+
 describe("outcomes", () => {
   test("a handshake is told once, and bytes by difference", () => {
     const connections = table();

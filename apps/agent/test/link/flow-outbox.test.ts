@@ -60,3 +60,18 @@ it("keeps the newest batch even when it alone is too large", () => {
   outbox.add([record(), record()]);
   expect([outbox.depth, outbox.lost]).toEqual([2, 0]);
 });
+
+it("knows when the oldest that waits began", () => {
+  const outbox = new FlowOutbox(100);
+  expect(outbox.oldest).toBeUndefined();
+  outbox.add([
+    { ...record(), start: 7 },
+    { ...record(), start: 5 },
+  ]);
+  outbox.add([{ ...record(), start: 9 }]);
+  expect(outbox.oldest).toBe(5);
+  outbox.stored(1);
+  expect(outbox.oldest).toBe(9);
+  outbox.stored(2);
+  expect(outbox.oldest).toBeUndefined();
+});
