@@ -103,7 +103,7 @@ export const arp = (senderMac: string, senderIp: string, targetIp: string, mark:
   ]);
 
 /** So long is waited for a frame that is not to come, where nothing says that it had its time. */
-const PATIENCE_MS = 200;
+const PATIENCE_MS = 600;
 /** After a frame that was sent behind it has come. */
 const GRACE_MS = 20;
 const BEHIND = "sent behind";
