@@ -587,6 +587,22 @@ export const permitted: ExplainAnswer = {
   seen: undefined,
 };
 
+export const rollout = { share: 1000, resources: ["Policy/shop/db", "Policy/shop/web"] };
+
+/** Outside the share of a rollout. */
+export const spared: ExplainAnswer = {
+  ...permitted,
+  canaryShare: 1000,
+  paths: [
+    {
+      ...explained.paths[0]!,
+      decision: { ...allowed, spared: denied.ingress },
+      trace: [],
+    },
+  ],
+  audit: { verdict: "drop", determinedBy: denied.ingress.determinedBy },
+};
+
 const probe = {
   purpose: "rule",
   from: "shop/web",

@@ -49,7 +49,8 @@ describe("candidates", () => {
   });
 
   it("options and their values", async () => {
-    expect(await words("apply", "--c")).toEqual(["--confirm"]);
+    expect(await words("apply", "--c")).toEqual(["--confirm", "--canary"]);
+    expect(await words("apply", "--canary", "")).toEqual(["1%", "10%", "50%"]);
     expect(await words("apply", "--mode", "")).toEqual(["audit", "enforce"]);
     expect(await words("status", "-o", "j")).toEqual(["json"]);
     expect(await words("observe", "--verdict", "dropped,a")).toEqual(["dropped,audit"]);

@@ -10,6 +10,8 @@ import {
   drifted,
   permitted,
   provenProbes,
+  rollout,
+  spared,
   untriedProbes,
   unwell,
 } from "./answers.ts";
@@ -88,6 +90,33 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
     0,
     { delete: { ...deleted, dryRun: true, ruleset: "table inet bulkhead {\n}" } },
   ],
+  [
+    "apply-canary",
+    () => ["apply", POLICY(), "--mode", "enforce", "--canary", "10%"],
+    0,
+    {
+      apply: {
+        ...answers.apply,
+        confirmBy: undefined,
+        canary: rollout,
+        notices: ["`Policy/shop/db` holds for 10% of flows; all others are only audited"],
+      },
+    },
+  ],
+  ["status-canary", () => ["status"], 0, { status: { ...answers.status, canary: rollout } }],
+  ["plan-canary", () => ["plan", POLICY()], 1, { plan: { ...answers.plan, canary: rollout } }],
+  [
+    "history-canary",
+    () => ["history"],
+    0,
+    {
+      history: {
+        ...answers.history,
+        revisions: answers.history.revisions.map((one) => ({ ...one, canary: rollout })),
+      },
+    },
+  ],
+  ["explain-spared", () => ["explain", "web", "db:5432"], 0, { explain: spared }],
   ["drift-none", () => ["drift"], 0, {}],
   ["drift", () => ["drift", "--set", "report"], 1, { drift: drifted }],
   ["confirm", () => ["confirm"], 0, {}],

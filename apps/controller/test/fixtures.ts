@@ -1,4 +1,5 @@
 /** Small worlds and sets for unit tests, made the way the controller makes them. */
+import type { Canary } from "@bulkhead/model";
 import type { StoredFile } from "@bulkhead/store";
 import type { DiscoveredEndpoint } from "@bulkhead/wire";
 import { mergeGiven, readGiven, type HeldResource } from "../src/policy/candidate.ts";
@@ -61,18 +62,20 @@ export const SHOP = surroundings([
 export function held(
   files: readonly StoredFile[],
   mode: "audit" | "enforce" = "enforce",
+  canary?: Canary,
 ): readonly HeldResource[] {
   const given = readGiven(files);
   const errors = given.diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new Error(JSON.stringify(errors));
-  return mergeGiven([], given, { mode, prune: false }).held;
+  return mergeGiven([], given, { mode, prune: false, canary }).held;
 }
 
 export function reading(
   files: readonly StoredFile[],
   mode: "audit" | "enforce" = "enforce",
+  canary?: Canary,
 ): Reading {
-  const read = readPolicy(held(files, mode), { now: NOW, strict: false });
+  const read = readPolicy(held(files, mode, canary), { now: NOW, strict: false });
   const errors = read.diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new Error(JSON.stringify(errors));
   return read;
@@ -81,7 +84,8 @@ export function reading(
 export function shop(
   files: readonly StoredFile[],
   mode: "audit" | "enforce" = "enforce",
+  canary?: Canary,
 ): { reading: Reading; world: World } {
-  const read = reading([INVENTORY, ...files], mode);
+  const read = reading([INVENTORY, ...files], mode, canary);
   return { reading: read, world: buildWorld(read.declared, SHOP) };
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ApiFailure } from "@bulkhead/api";
 import { compileIndexed } from "@bulkhead/engine";
-import { countEntries } from "@bulkhead/model";
+import { countEntries, takesPart } from "@bulkhead/model";
 import type { ChangeSummary, Revision } from "@bulkhead/store";
 import type { HostSession } from "@bulkhead/wire";
 import { mergeGiven, readGiven } from "../src/policy/candidate.ts";
@@ -127,6 +127,27 @@ describe("sessions", () => {
     });
     const audited = held([INVENTORY, { name: "p.yaml", text: POLICY.text }], "audit");
     expect(judged(POLICY.text, { held: audited }, around)).toMatchObject({ notices: [] });
+  });
+});
+
+describe("of a rollout the whole counts, not today's share", () => {
+  // So small a share that neither flow takes part.
+  const canary = { seed: 1, share: 1 };
+  const rolledOut = (text: string) => ({
+    held: held([INVENTORY, { name: "p.yaml", text }], "enforce", canary),
+  });
+
+  it("for the sessions that it will cut", () => {
+    const session = { protocol: 6, port: 22, what: "ssh session" };
+    const ends = { source: "10.9.0.12", destination: "10.9.0.11" };
+    const around = { ...SHOP, sessions: [{ ...session, ...ends }] };
+    expect(takesPart({ ...ends, protocol: 6, port: 22 }, canary)).toBe(false);
+    expect(judged("", rolledOut(POLICY.text), around)).toMatchObject({ code: "lockout" });
+  });
+
+  it("for the tests that it has to pass", () => {
+    expect(judged("", rolledOut(HOLDS))).toMatchObject({ tests: [{ passed: true }] });
+    expect(judged("", rolledOut(FAILS))).toMatchObject({ code: "tests-failed" });
   });
 });
 

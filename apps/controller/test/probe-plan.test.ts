@@ -220,3 +220,29 @@ spec:
     expect(sctp(plan(deny))).toEqual([...both("rule shop/web shop/db 2905 blocked")]);
   });
 });
+
+describe("while a rollout is under way", () => {
+  const spared = (share: number) => {
+    const { reading: read, world } = shop([POLICY], "enforce", { seed: 9, share });
+    const probes = planProbes({ set: read.set, world, seen: [], now: NOW });
+    return probes.map(({ view }) => ({ spared: view.spared === true, expected: view.expected }));
+  };
+  const whole = plan(POLICY.text);
+
+  it("tries the same, and expects to pass whom the rollout does not hold for yet", () => {
+    for (const share of [1, 5000, 9999]) {
+      const probes = spared(share);
+      expect(probes).toHaveLength(whole.length);
+      for (const probe of probes) if (probe.spared) expect(probe.expected).toBe("pass");
+    }
+    const counts = [1, 5000, 9999].map((share) => spared(share).filter((one) => one.spared).length);
+    const boundaries = whole.filter(({ view }) => view.expected === "blocked").length;
+    expect([counts[0], counts[2]]).toEqual([boundaries, 0]);
+    expect(counts[1]).toBeGreaterThan(0);
+    expect(counts[1]).toBeLessThan(boundaries);
+  });
+
+  it("says nothing of that otherwise", () => {
+    expect(whole.every(({ view }) => !("spared" in view))).toBe(true);
+  });
+});

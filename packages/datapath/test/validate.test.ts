@@ -10,6 +10,7 @@ const live = (change: Partial<MapSet>): HostPolicy => ({
   ...good,
   live: { ...good.live, ...change },
 });
+const rollout = { seed: 1, share: 1, maps: good.live };
 const map = (change: Partial<PolicyMap>): HostPolicy =>
   live({ maps: [{ ...egress, ...change }, ingress] });
 const endpoint = (change: object): HostPolicy => ({
@@ -47,6 +48,13 @@ describe("is refused:", () => {
       "a class given twice",
       live({ maps: [egress, egress, ingress] }),
       /egress 0000000b is given twice/,
+    ],
+    ["a rollout without a seed", { ...good, canary: { ...rollout, seed: 0 } }, /0 is no seed/],
+    ["a rollout of all", { ...good, canary: { ...rollout, share: 10_000 } }, /10000 is no share/],
+    [
+      "a rollout with a class that is not given",
+      { ...good, canary: { ...rollout, maps: { ...good.live, maps: [ingress] } } },
+      /egress subject 10\.0\.0\.2: class 0000000b is not given/,
     ],
     ["an id with something else in it", map({ classId: "0000000b; flush ruleset" }), /no id/],
     [

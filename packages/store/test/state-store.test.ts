@@ -11,6 +11,7 @@ import {
   type NewRevision,
   type StateStore,
 } from "../src/index.ts";
+import { revisionHash } from "../src/state/revision.ts";
 
 let folder: string;
 let store: StateStore;
@@ -85,6 +86,29 @@ describe("revisions", () => {
       expect(() => database.exec("DELETE FROM revisions")).toThrow("append-only");
     } finally {
       database.close();
+    }
+  });
+
+  it("finds a rollout's share or seed that was altered, and hashes as ever what has none", async () => {
+    const [resource] = change().resources;
+    const canary = { seed: 5, share: 1000 };
+    const rolledOut = change({ resources: [{ ...resource!, mode: "enforce", canary }] });
+    const plain = change({ resources: [{ ...resource!, mode: "enforce" }] });
+    const [rolled, without] = [rolledOut, plain].map((one) =>
+      revisionHash({ ...one, revision: 1, prevHash: GENESIS }),
+    );
+    // Computed before there were rollouts: revisions of then must go on holding.
+    expect(without).toBe("77547ce56b025ed59807d70825b6dec77364f8baa7bc7363563eba602ee7325b");
+    expect(rolled).not.toBe(without);
+    for (const altered of [{ share: 9999 }, { seed: 6 }]) {
+      await store.append(rolledOut, files);
+      expect((await store.current())?.resources[0]?.canary).toEqual(canary);
+      const [now, then] = [canary, { ...canary, ...altered }].map((one) => JSON.stringify(one));
+      tamper(`UPDATE revisions SET resources = replace(resources, '${now}', '${then}')`);
+      expect(await store.verifyChain()).toEqual({ intact: false, brokenAt: 1 });
+      await store.close();
+      rmSync(path());
+      store = await openStateStore(path());
     }
   });
 

@@ -88,6 +88,7 @@ const agentMessages: readonly AgentMessage[] = [
         bytes: 120,
         packets: 2,
         probe: true,
+        translated: true,
       },
     ],
   },

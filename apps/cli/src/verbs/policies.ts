@@ -192,7 +192,7 @@ function applyNext(
   }
   if (answer.confirmBy !== undefined) return { next: ["confirm", "probe"] };
   if (!answer.changed) return { next: ["status"] };
-  if (answer.canary !== undefined) {
+  if (options.canary !== undefined && answer.canary !== undefined) {
     const share = nextShare(answer.canary.share);
     const next = ["observe --verdict audit", `apply ${files} --mode enforce --canary ${share}`];
     return { next, nextNote };

@@ -150,16 +150,11 @@ export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
   return `Policy tests: ${tests.length - failed.length} of ${tests.length} pass.\n${lines}`;
 }
 
-/** `enforce`, or `enforce for 10% of flows`. */
-export function modeText({ mode, canary }: Pick<RevisionView, "mode" | "canary">): string {
-  return canary === undefined ? mode : `${mode} for ${formatShare(canary.share)} of flows`;
-}
-
 export function applyText(answer: ApplyAnswer, ui: Ui): string {
   const { style } = ui;
   if (answer.dryRun) return `${answer.ruleset ?? ""}\n`;
   const head = answer.changed
-    ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${modeText(answer)}, after ${Math.round(answer.tookMs)} ms.\n`
+    ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${answer.mode}, after ${Math.round(answer.tookMs)} ms.\n`
     : `Nothing to do: revision ${answer.revision} is in force as given.\n`;
   const receipts = answer.receipts
     .map((receipt) =>
@@ -189,8 +184,9 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
   return `${head}${receipts}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${confirm}`;
 }
 
+/** Of the change, and how far a rollout was then. */
 const modeCell = ({ mode, canary }: RevisionView): string =>
-  canary === undefined ? mode : `${mode} ${formatShare(canary.share)}`;
+  canary === undefined ? mode : `${mode}, canary ${formatShare(canary.share)}`;
 
 const REVISION_COLUMNS: readonly Column<RevisionView & { readonly current: boolean }>[] = [
   {
