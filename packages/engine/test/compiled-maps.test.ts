@@ -72,6 +72,14 @@ describe("maps", () => {
     });
   });
 
+  it("hold an exact entry for a workload with an address of a group, where the world's row is its own", () => {
+    const world = { kind: "entity" as const, entity: "world" as const };
+    const odd = workload("shop/odd", "224.0.0.9", { app: "odd" });
+    const set = onDb([rule("allow", [world, chosen("shop:app=odd")])]);
+    const { exact } = mapText(compiled(set, [db], inventory([odd, db])));
+    expect(exact).toContain("224.0.0.9: else allow by db/0");
+  });
+
   it("hold none for a workload inside a range that is meant for it", () => {
     const result = compiled(
       onDb([rule("allow", [cidr("10.0.0.0/24", { matchesWorkloads: true })])]),

@@ -3,6 +3,7 @@
  * same prefixes hold them. Who joins or leaves an atom changes nothing but its members; only these moves, and atoms never
  * met before, are work for the classes (ENFORCEMENT 1 and 3).
  */
+import { GROUP_RANGES } from "@bulkhead/model";
 import { byAddress, ownersOf, type Place } from "../inventory-index.ts";
 import { prefixRanges, type CidrPeer } from "../matching.ts";
 import {
@@ -15,12 +16,16 @@ import {
 import type { Identity, IdentityTable } from "./identity-table.ts";
 import type { PeerTable } from "./peer-table.ts";
 
+/** Stands among the numbers of prefixes for the ranges of broadcast and multicast, whatever the set says. */
+export const GROUP = -1;
+const GROUPS: readonly OwnedRange[] = GROUP_RANGES.map((range) => ({ range, owner: GROUP }));
+
 export interface Atom {
   readonly number: number;
   /** Of everyone who claims the address; almost always one. */
   readonly identities: readonly Identity[];
   readonly isHost: boolean;
-  /** Numbers of the prefixes that hold it, whomever they are meant for. */
+  /** Numbers of the prefixes that hold it, whomever they are meant for; GROUP among them. */
   readonly prefixes: readonly number[];
 }
 
@@ -46,7 +51,7 @@ export class AtomTable {
   #identities: IdentityTable | undefined;
   #given = 0;
   #prefixes = "";
-  #segments: readonly Segment[] = [];
+  #segments: readonly Segment[] = sweepRanges(GROUPS);
   #places: readonly Place[] = [];
   #atoms: readonly Atom[] = [];
   #whole: Moves | undefined;
@@ -75,9 +80,10 @@ export class AtomTable {
     const numbers = [...distinct.keys()].toSorted((a, b) => a - b).join();
     if (numbers === this.#prefixes) return false;
     this.#prefixes = numbers;
-    this.#segments = sweepRanges(
-      [...distinct].flatMap(([owner, peer]) => ownedRanges(peer, owner)),
-    );
+    this.#segments = sweepRanges([
+      ...GROUPS,
+      ...[...distinct].flatMap(([owner, peer]) => ownedRanges(peer, owner)),
+    ]);
     return true;
   }
 

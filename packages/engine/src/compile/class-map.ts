@@ -5,7 +5,7 @@
  */
 import { GROUP_RANGES, type Peer } from "@bulkhead/model";
 import { sweepRanges, type Segment } from "./address-sweep.ts";
-import { ownedRanges, type Atom } from "./atom-table.ts";
+import { GROUP, ownedRanges, type Atom } from "./atom-table.ts";
 import type { Coverage, Program, ProgramRule } from "./class-program.ts";
 import type { DecisionTable } from "./decision-table.ts";
 import type { Identity, OwnerPeer } from "./identity-table.ts";
@@ -23,9 +23,6 @@ export interface ClassContext {
 export interface WorldSegment extends Omit<Segment, "owners"> {
   readonly row: TimedRow;
 }
-
-/** Owner of the addresses of broadcast and multicast, beside rules. */
-const GROUP = -1;
 
 /** Position among the rules of all programs, one after the other. */
 type RuleNumber = number;
@@ -99,8 +96,11 @@ export class ClassMap {
 
   /** The row that would hold at the atom's addresses if they were the world's. */
   beneath(atom: Atom): TimedRow {
-    if (this.#inPrefix.size === 0 || atom.prefixes.length === 0) return this.elsewhere;
-    return (this.#beneath[atom.number] ??= this.#worldRow(this.#inPrefixes(atom, "world")));
+    if (atom.prefixes.length === 0) return this.elsewhere;
+    return (this.#beneath[atom.number] ??= this.#worldRow(
+      this.#inPrefixes(atom, "world"),
+      atom.prefixes.includes(GROUP),
+    ));
   }
 
   #inPrefixes({ prefixes }: Atom, whose: "world" | "known"): RuleNumber[] {
