@@ -283,6 +283,30 @@ describe("in enforce", () => {
     },
   );
 
+  test("what is sent to an enforced neighbour goes on to it, whosever MAC the newcomer claims", async () => {
+    const friend = workload("friend");
+    const judged = workload("judged");
+    const index = Number.parseInt(ip("-n", judged.netns, "-o", "link", "show", "eth0"), 10);
+    const mouth = openMouth(judged.path, index);
+    const ear = listen(friend.path, PORT);
+    const [answer] = both(friend.mac, judged, friend, "answer");
+    if (answer === undefined) throw new Error("no frame");
+    const theft = frame(EVERYBODY, friend.mac, "0800", udp4(STRANGER.v4, "255.255.255.255", 1, ""));
+    let sent = 0;
+    const heard: string[] = [];
+    try {
+      await attach("v-thief", [theft, ...controls()], (so) => {
+        mouth.send(answer);
+        sent += 1;
+        return controlled(so) && sent > ENOUGH;
+      });
+      await expect.poll(() => heard.push(...ear.heard()), { timeout: 10_000 }).toBe(sent);
+    } finally {
+      mouth.close();
+      ear.close();
+    }
+  });
+
   test("once it is known it is let in, and its lies never are", async () => {
     const told = policy("enforce");
     const own = rowOf(ALLOW);

@@ -285,7 +285,7 @@ export const unwell: StatusAnswer = {
     {
       ...status.agents[0]!,
       connected: false,
-      counters: { live_suppressed: 9, live_overflowed: 70_000 },
+      counters: { live_suppressed: 9, live_overflowed: 70_000, unknown_port: 31 },
       collector: { ...status.agents[0]!.collector, alive: false, lost: 3, queueDepth: 12 },
       receipt: { ...receipt, matches: false, ageMs: 9000, signed: false },
     },

@@ -106,6 +106,9 @@ function agentLines(agent: StatusAnswer["agents"][number], ui: Ui): [string, str
   const exempt = ui.wide ? list.join("; ") : `${count(list.length, "kind")} of packets (-o wide)`;
   lines.push(["not judged", `${exempt}, list version ${version}`]);
   lines.push(["not logged", unloggedLine(agent.counters, ui)]);
+  const strange = agent.counters["unknown_port"] ?? 0;
+  if (strange > 0)
+    lines.push(["held back", `${thousands(strange)} packets by links that were not known yet`]);
   return lines;
 }
 
