@@ -61,6 +61,26 @@ export function parseMoment(text: string, now: number): number {
   return time;
 }
 
+/** `--since` and `--until` of one verb, as the fields of its request. */
+export function parseSpan(
+  { since, until }: { readonly since?: string; readonly until?: string },
+  now: number,
+): { readonly since?: number; readonly until?: number } {
+  const [from, to] = [since, until].map((text) =>
+    text === undefined ? undefined : parseMoment(text, now),
+  );
+  if (from !== undefined && to !== undefined && from >= to) {
+    throw badInput(
+      `\`--since ${since}\` is not before \`--until ${until}\``,
+      "`--since 2h --until 1h` is the hour before the last one",
+    );
+  }
+  return {
+    ...(from === undefined ? {} : { since: from }),
+    ...(to === undefined ? {} : { until: to }),
+  };
+}
+
 export interface Target {
   readonly to: string;
   readonly port: string;

@@ -1,11 +1,14 @@
 /** Reads the POLICY arguments: files, folders (every .yaml, .yml and .json below, in order of name), and `-` for stdin. */
 import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { PolicyFileInput } from "@bulkhead/api";
 import type { Context } from "./context.ts";
 import { badInput } from "./failure.ts";
 import { orInterrupted } from "./interruption.ts";
+import { nearest } from "./ui/spell.ts";
 
+/** More is somebody's home, not a policy. */
+const MOST_FILES = 2000;
 const POLICY_FILE = /\.(ya?ml|json)$/;
 
 export async function readPolicyFiles(
@@ -15,6 +18,7 @@ export async function readPolicyFiles(
   const files: PolicyFileInput[] = [];
   const seen = new Set<string>();
   const problems: string[] = [];
+  let near: string | undefined;
   for (const path of paths) {
     if (path === "-") {
       files.push({ name: "-", text: await orInterrupted(context.signal, readAll(context.stdin)) });
@@ -27,13 +31,22 @@ export async function readPolicyFiles(
         files.push({ name, text: await readFile(name, "utf8") });
       }
     } catch (error) {
-      problems.push(`\`${path}\`: ${reason(error)}`);
+      problems.push(`\`${pathOf(error) ?? path}\`: ${reason(error)}`);
+      near ??= isMissing(error) ? await nearFile(path) : undefined;
     }
   }
-  if (problems.length > 0) throw badInput(`cannot read ${problems.join("; ")}`);
+  if (problems.length > 0) {
+    throw badInput(
+      `cannot read ${problems.join("; ")}`,
+      near === undefined ? undefined : `did you mean \`${near}\`?`,
+    );
+  }
   // Above all with --prune: nothing at all is a mistake, not a wish to remove everything.
   if (files.every((file) => isBlank(file.text))) {
-    throw badInput(`no resources in ${paths.map((path) => `\`${path}\``).join(", ")}`);
+    throw badInput(
+      `no resources in ${paths.map((path) => `\`${path}\``).join(", ")}`,
+      "`bulkhead suggest` writes the first, from what was seen",
+    );
   }
   return files;
 }
@@ -51,11 +64,40 @@ async function expand(path: string): Promise<readonly string[]> {
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted();
   if (found.length === 0) throw new Error("the folder has no .yaml, .yml or .json file");
+  if (found.length > MOST_FILES) {
+    throw new Error(
+      `${found.length} files below it, and at most ${MOST_FILES} are read: name the right folder`,
+    );
+  }
   return found;
 }
 
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** In a folder it is one of its files that cannot be read. */
+function pathOf(error: unknown): string | undefined {
+  const path = error instanceof Error && "path" in error ? error.path : undefined;
+  return typeof path === "string" ? path : undefined;
+}
+
+function isMissing(error: unknown): boolean {
+  return codeOf(error) === "ENOENT";
+}
+
+/** A file with nearly that name. */
+async function nearFile(path: string): Promise<string | undefined> {
+  try {
+    const name = nearest(basename(path), await readdir(dirname(path)));
+    return name === undefined ? undefined : join(dirname(path), name);
+  } catch {
+    return undefined; // no folder, no names: the error itself is told
+  }
+}
+
 function reason(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code === "ENOENT") return "no such file or folder";
   if (code === "EACCES") return "permission denied";
   return error instanceof Error ? error.message : String(error);

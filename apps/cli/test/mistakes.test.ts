@@ -1,6 +1,6 @@
 /** What a stranger mistypes, and what is said about it. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiFailure } from "@bulkhead/api";
@@ -74,7 +74,7 @@ describe("a mistake", () => {
     [["explain", "web", "fd00::1:80"], "could end in a port", "[fd00::1]:80"],
     [["apply"], "missing required argument", "bulkhead apply --help"],
     [["apply", "nowhere.yaml", "-"], "cannot read `nowhere.yaml`: no such file", ""],
-    [["apply", "-"], "no resources in `-`", ""],
+    [["apply", "-"], "no resources in `-`", "bulkhead suggest"],
     [["explain", "wbe", "db:5432"], "no workload is called `wbe`", "did you mean `web`?"],
     [["apply", "-", "--mode", "enforced"], "`enforced` is not a mode", "did you mean `enforce`?"],
     [["apply", "-", "--confirm", "soon"], "`soon` is not a duration", "90s, 10m"],
@@ -94,6 +94,10 @@ describe("a mistake", () => {
     [["delete", "Policy/lab/old", "--force"], "`--force` needs a reason", "--reason"],
     [["delete", "Policy/lab/old", "--confirm", "5"], "has no unit", "5s for seconds"],
     [["history", "two"], "`two` is not a revision", ""],
+    [["observe", "--since", "1h", "--until", "2h"], "`--since 1h` is not before", "--since 2h"],
+    [["suggest", "--since", "1h", "--until", "1h"], "is not before `--until 1h`", "--since 2h"],
+    [["replay", "-", "--since", "1h", "--until", "2h"], "`--since 1h` is not before", ""],
+    [["plan", "/nowhere/policy.yaml"], "cannot read `/nowhere/policy.yaml`", ""],
     [["completion", "zhs"], "no completion for `zhs`", "did you mean `zsh`?"],
     [["schema", "stats"], "no schema is called `stats`", "did you mean `status`?"],
     [["help", "nosuch"], "unknown command `nosuch`", "`bulkhead --help` lists the verbs"],
@@ -121,6 +125,24 @@ describe("a mistake", () => {
     expect(stderr.split("\n")[0]).toMatch(/^error: /);
     expect(stderr).toContain(message);
     expect(stderr).toContain(help);
+  });
+
+  it("in the name of a file leads to the one that is there", async () => {
+    const { code, stderr } = await call(["apply", join(folder, "bda.yaml")], {
+      state: controller.state,
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain("no such file or folder");
+    expect(stderr).toContain(`did you mean \`${join(folder, "bad.yaml")}\`?`);
+  });
+
+  it("in the name of a folder does not read a whole home", async () => {
+    const home = join(folder, "home");
+    mkdirSync(home);
+    for (let at = 0; at <= 2000; at += 1) writeFileSync(join(home, `${at}.json`), "");
+    const { code, stderr } = await call(["plan", home], { state: controller.state });
+    expect(code).toBe(2);
+    expect(stderr).toContain("2001 files below it, and at most 2000 are read");
   });
 
   it("in a policy is shown in its line, all of them at once", async () => {

@@ -180,6 +180,18 @@ spec:
   });
 });
 
+it("notices policies that select nobody", () => {
+  const notices = (text: string) => {
+    const result = judged(text);
+    return result instanceof ApiFailure ? [result.message] : result.notices;
+  };
+  expect(notices(POLICY.text)).toEqual([]);
+  const mistyped = POLICY.text.replace("from: app=web", "from: app=wbe").replace("=evil", "=devil");
+  expect(notices(mistyped)).toEqual([
+    "no workload known here is selected by `Intent/shop/web-db` (from), `Policy/shop/shut`: compare their labels with `bulkhead workloads`",
+  ]);
+});
+
 it("refuses what does not fit", () => {
   const fitting = judged(POLICY.text);
   if (fitting instanceof ApiFailure) throw fitting;

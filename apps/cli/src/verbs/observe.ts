@@ -1,7 +1,7 @@
 /** `bulkhead observe`: what talks to what, as edges, as single flows, or live. */
 import type { FlowFilter } from "@bulkhead/api";
 import { nextLine, printItem } from "../answer.ts";
-import { parseMoment, parseWhole } from "../arguments.ts";
+import { parseSpan, parseWhole } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, Interrupted } from "../failure.ts";
 import { resolveName } from "../names.ts";
@@ -83,8 +83,7 @@ async function filterOf(context: Context, options: ObserveOptions): Promise<Flow
   const from = names(options.from);
   const to = names(options.to);
   return {
-    ...(options.since === undefined ? {} : { since: parseMoment(options.since, now) }),
-    ...(options.until === undefined ? {} : { until: parseMoment(options.until, now) }),
+    ...parseSpan(options, now),
     ...(options.verdict === undefined ? {} : { verdict: options.verdict.map(verdictOf) }),
     ...(workload === undefined ? {} : { workload }),
     ...(from === undefined ? {} : { from }),

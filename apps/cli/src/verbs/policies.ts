@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import type { CanaryView, PolicyFileInput } from "@bulkhead/api";
 import type { Diagnostic } from "@bulkhead/model";
 import type { Answer } from "../answer.ts";
-import { parseConfirm, parseMoment } from "../arguments.ts";
+import { parseConfirm, parseSpan } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
@@ -35,10 +35,11 @@ export interface ApplyOptions extends CommonOptions {
 }
 
 export const replay: Verb<ReplayOptions> = async (context, args, options) => {
+  const request = replayRequest(context, options);
   const files = await readPolicyFiles(context, args);
   const client = await context.client();
   const answer = await withProgress(context, "replaying recorded traffic", () =>
-    withFiles(files, () => client.call("replay", { files, ...replayRequest(context, options) })),
+    withFiles(files, () => client.call("replay", { files, ...request })),
   );
   await warn(context, answer.diagnostics, files);
   const found = answer.newlyDenied.length + answer.newlyAllowed.length > 0;
@@ -52,10 +53,11 @@ export const replay: Verb<ReplayOptions> = async (context, args, options) => {
 };
 
 export const plan: Verb<ReplayOptions> = async (context, args, options) => {
+  const request = replayRequest(context, options);
   const files = await readPolicyFiles(context, args);
   const client = await context.client();
   const answer = await withProgress(context, "planning", () =>
-    withFiles(files, () => client.call("plan", { files, ...replayRequest(context, options) })),
+    withFiles(files, () => client.call("plan", { files, ...request })),
   );
   await warn(context, answer.diagnostics, files);
   const { resources, permitted, tests, capacity } = answer;
@@ -161,8 +163,7 @@ function replayRequest(context: Context, options: ReplayOptions) {
     prune: options.prune === true,
     strict: options.strict === true,
     mode: modeOf(options.mode, "enforce"),
-    ...(options.since === undefined ? {} : { since: parseMoment(options.since, now) }),
-    ...(options.until === undefined ? {} : { until: parseMoment(options.until, now) }),
+    ...parseSpan(options, now),
   };
 }
 

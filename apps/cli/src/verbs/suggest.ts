@@ -1,6 +1,6 @@
 /** `bulkhead suggest`: the least policy for what was seen. Without `-f` it is the policy text itself, ready for a pipe. */
 import type { SuggestAnswer } from "@bulkhead/api";
-import { parseMoment } from "../arguments.ts";
+import { parseSpan } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { save, targetOf } from "../save.ts";
 import { withProgress } from "../progress.ts";
@@ -24,8 +24,7 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   const now = context.now();
   const answer = await withProgress(context, "studying what was seen", () =>
     client.call("suggest", {
-      ...(options.since === undefined ? {} : { since: parseMoment(options.since, now) }),
-      ...(options.until === undefined ? {} : { until: parseMoment(options.until, now) }),
+      ...parseSpan(options, now),
       ...(options.namespace === undefined ? {} : { namespaces: [...options.namespace] }),
     }),
   );

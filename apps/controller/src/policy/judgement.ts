@@ -4,6 +4,7 @@ import { buildPolicySet, type Resource } from "@bulkhead/dialects";
 import { compareDiagnostics, countEntries, hasErrors, type Diagnostic } from "@bulkhead/model";
 import { runPolicyTests, type TestResult } from "@bulkhead/workbench";
 import type { World } from "../world/world.ts";
+import { aboutNobody } from "./about-nobody.ts";
 import type { HeldResource } from "./candidate.ts";
 import type { Change, InForce } from "./change.ts";
 import type { Compiled } from "./distributor.ts";
@@ -47,7 +48,7 @@ export function judge(change: Change, context: JudgementContext): Judged {
   if (tests.some(({ passed }) => !passed)) {
     throw testsFailed(tests, diagnostics, inventoryGone(change, inForce));
   }
-  const notices = cuts(change, reading, world, context);
+  const notices = [...cuts(change, reading, world, context), ...aboutNobody(reading.set, world)];
   const compiled = context.compile(reading, world);
   assertFits(compiled, context.capacity);
   const found = [...diagnostics, ...compiled.result.diagnostics].toSorted(compareDiagnostics);

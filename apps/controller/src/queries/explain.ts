@@ -115,7 +115,9 @@ export function portOf(
 ): { readonly protocol: number; readonly port: number } {
   const parsed = parsePort(text);
   if ("error" in parsed) {
-    throw new ApiFailure("bad-request", `\`${text}\`: ${parsed.error}`, { help: PORT_HELP });
+    const { error } = parsed;
+    const told = error.includes(`\`${text}\``) ? error : `\`${text}\`: ${error}`;
+    throw new ApiFailure("bad-request", told, { help: PORT_HELP });
   }
   const { match } = parsed;
   switch (match.kind) {
