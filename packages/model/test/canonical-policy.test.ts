@@ -124,6 +124,8 @@ const shuffled = <T>(list: readonly T[], pick: (n: number) => number): T[] => {
   return out;
 };
 
+const rollout = { seed: 1, share: 1, maps: live };
+
 describe("the byte form of a host policy", () => {
   test("is this text", () => {
     const text = canonicalHostPolicy({ ...policy, rows: [], live: policy.shadow });
@@ -172,7 +174,19 @@ describe("the byte form of a host policy", () => {
     ["a subject", { ...policy, live: { ...live, subjects: { ...live.subjects, egress: [] } } }],
     ["a map", { ...policy, live: { ...live, maps: live.maps.slice(1) } }],
     ["live and shadow swapped", { ...policy, live: policy.shadow, shadow: live }],
+    ["a rollout", { ...policy, canary: rollout }],
   ])("tells another %s", (_what, other: HostPolicy) => {
     expect(canonicalHostPolicy(other)).not.toBe(canonicalHostPolicy(policy));
+  });
+
+  test.each([
+    ["share", { ...rollout, share: 2 }],
+    ["seed", { ...rollout, seed: 2 }],
+    ["set of maps", { ...rollout, maps: policy.shadow }],
+  ])("tells a rollout's other %s", (_what, canary) => {
+    const [one, other] = [rollout, canary].map((part) => ({ ...policy, canary: part }));
+    expect(canonicalHostPolicy(other as HostPolicy)).not.toBe(
+      canonicalHostPolicy(one as HostPolicy),
+    );
   });
 });
