@@ -4,6 +4,7 @@
  */
 import {
   canonicalIp,
+  groupEntityOf,
   isServiceName,
   labelKeyProblem,
   labelValueProblem,
@@ -200,13 +201,20 @@ export const cidr = shared(
 export const address = described(
   refined<IpAddress>("an address", (value) => {
     const canonical = canonicalIp(value);
-    return canonical === null
-      ? {
+    if (canonical === null)
+      return {
+        code: "BH0209",
+        error: `\`${value}\` is not an address`,
+        help: "for example `10.0.0.5` or `2001:db8::5`",
+      };
+    const group = groupEntityOf(canonical);
+    return group === null
+      ? { value: canonical }
+      : {
           code: "BH0209",
-          error: `\`${value}\` is not an address`,
-          help: "for example `10.0.0.5` or `2001:db8::5`",
-        }
-      : { value: canonical };
+          error: `\`${value}\` is ${group}, and nobody's own address`,
+          help: `rules name it as \`{ entity: ${group} }\``,
+        };
   }),
   "IPv4 or IPv6 address.",
   "10.0.0.5",
