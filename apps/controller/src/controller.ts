@@ -73,6 +73,8 @@ export interface ControllerOptions {
   readonly maxFlows?: number;
   /** Space on disk that flows must leave to the rest. */
   readonly minFreeBytes?: number;
+  /** How long an agent may take to put a policy in force. */
+  readonly applyTimeoutMs?: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -133,6 +135,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         return sequence;
       },
       onChanging: () => referee.suspend(),
+      applyTimeoutMs: options.applyTimeoutMs,
       onInForce: (compiled, receipt) => {
         rules = new Map(compiled.result.cookies.map(({ cookie, rule }) => [cookie, rule]));
         referee.adopt({ set: compiled.intent.set, index: compiled.world.index, since: now() });

@@ -14,6 +14,7 @@ import { handlersOf } from "./handlers.ts";
 import { DEFAULT_STATE, openStateDirectory } from "./state-directory.ts";
 
 const CANNOT_RUN = 3;
+const IMPATIENT_MS = 4000;
 const VERSION = "0.1.0";
 
 const { values } = parseArgs({ options: { state: { type: "string" } } });
@@ -30,7 +31,14 @@ async function main(state: string): Promise<void> {
   // Whatever is made here is its owner's alone until said otherwise.
   process.umask(0o077);
   const directory = openStateDirectory(state);
-  const controller = await startController({ directory, log, now: Date.now, version: VERSION });
+  const controller = await startController({
+    directory,
+    log,
+    now: Date.now,
+    version: VERSION,
+    // A fault switch for tests: a controller that gives an agent up before it could be done.
+    ...(process.env["BULKHEAD_FAULT"] === "impatient" ? { applyTimeoutMs: IMPATIENT_MS } : {}),
+  });
   const server = createAdaptorServer({
     fetch: createApp(handlersOf(controller), log).fetch,
   }) as Server;

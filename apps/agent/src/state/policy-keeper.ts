@@ -92,6 +92,8 @@ export class PolicyKeeper {
     if (sequence < this.#newest) return Promise.resolve({ kind: "superseded" });
     this.#newest = sequence;
     return this.#inTurn(async (): Promise<ApplyOutcome> => {
+      // A process that was frozen finds several at once: the last of them is to be heard before the first is begun.
+      await new Promise((resolve) => setImmediate(resolve));
       if (sequence < this.#newest) return { kind: "superseded" };
       let unsigned: UnsignedReceipt;
       try {

@@ -122,6 +122,15 @@ describe("apply", () => {
     expect((await keeper.apply(policy(2))).kind).toBe("superseded");
     expect(kernel.applies).toBe(1);
   });
+
+  it("hears all that came at once before it begins, each in a turn of its own", async () => {
+    // As messages do that waited in the socket of a frozen process.
+    const refused = keeper.apply(policy(1));
+    const back = await new Promise<ReturnType<PolicyKeeper["apply"]>>((resolve) => {
+      process.nextTick(() => void Promise.resolve().then(() => resolve(keeper.apply(policy(2)))));
+    });
+    expect([(await refused).kind, back.kind, kernel.applies]).toEqual(["superseded", "applied", 1]);
+  });
 });
 
 describe("watch", () => {

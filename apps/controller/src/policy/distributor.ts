@@ -47,6 +47,8 @@ export interface DistributorDeps {
   readonly onInForce: (compiled: Compiled, receipt: Receipt) => void;
   /** What the kernel holds is about to change. */
   readonly onChanging: () => void;
+  /** How long an agent may take to answer; 30 s unless told otherwise. */
+  readonly applyTimeoutMs?: number;
 }
 
 /** Most of it is the kernel's: 100k entries take seconds. */
@@ -216,7 +218,7 @@ export class Distributor {
         policy: encodeHostPolicy(compiled.result.policy),
         signature: this.#deps.key.sign(policySigningText({ sequence, revision, digest })),
       },
-      APPLY_TIMEOUT_MS,
+      this.#deps.applyTimeoutMs ?? APPLY_TIMEOUT_MS,
     );
     if (applied.error !== undefined) return applied.error;
     if (applied.receipt === undefined) return "the agent gave no receipt";
