@@ -1,7 +1,8 @@
 /** `explain` for what is only audited: allowed, and what would cut it once enforced. */
 import { expect, it } from "vitest";
 import type { ExplainAnswer } from "@bulkhead/api";
-import { answers, explained, permitted } from "./answers.ts";
+import { explained, permitted } from "./answers/decisions.ts";
+import { answers } from "./answers.ts";
 import { call } from "./call.ts";
 import { startFakeController } from "./fake-controller.ts";
 

@@ -3,18 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  answers,
-  barred,
-  deleted,
-  drifted,
-  permitted,
-  provenProbes,
-  rollout,
-  spared,
-  untriedProbes,
-  unwell,
-} from "./answers.ts";
+import { barred, permitted, spared } from "./answers/decisions.ts";
+import { drifted, unwell } from "./answers/machine.ts";
+import { deleted, rollout } from "./answers/policies.ts";
+import { provenProbes, untriedProbes } from "./answers/probes.ts";
+import { answers } from "./answers.ts";
 import { call, type CallOptions, type Called } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
 

@@ -6,7 +6,8 @@ import { ApiFailure, publishedSchemas, type RouteName } from "@bulkhead/api";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { answers, unwell } from "./answers.ts";
+import { unwell } from "./answers/machine.ts";
+import { answers } from "./answers.ts";
 import { call, NOW } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
 

@@ -1,0 +1,184 @@
+/** The machine: its workloads, how it stands, and where it drifted. */
+import type { DriftAnswer, StatusAnswer, WorkloadsAnswer } from "@bulkhead/api";
+import { NOW } from "../call.ts";
+import { DIGEST, minute } from "./common.ts";
+
+const workload = {
+  id: "shop/web",
+  namespace: "shop",
+  name: "web",
+  kind: "netns",
+  labels: { app: "web", role: "frontend" },
+  addresses: ["10.0.0.10", "fd00::10"],
+  mode: "enforce",
+  declared: true,
+  attached: true,
+  interface: "veth-web",
+  netnsPath: "/run/netns/web",
+  policies: ["Policy/shop/default-deny", "Intent/shop/web-to-db"],
+} as const;
+
+export const workloads: WorkloadsAnswer = {
+  revision: 3,
+  workloads: [
+    {
+      ...workload,
+      labels: { ...workload.labels },
+      addresses: [...workload.addresses],
+      policies: [...workload.policies],
+    },
+    {
+      ...workload,
+      id: "shop/db",
+      name: "db",
+      labels: { app: "db" },
+      addresses: ["10.0.0.14"],
+      mode: "audit",
+      interface: "veth-db",
+      policies: [],
+    },
+    {
+      ...workload,
+      id: "lab/web",
+      namespace: "lab",
+      labels: {},
+      addresses: ["10.0.9.10"],
+      mode: "observe",
+      declared: false,
+      attached: false,
+      interface: undefined,
+      policies: [],
+    },
+  ],
+  hostAddresses: ["10.0.0.1"],
+};
+
+export const receipt = {
+  host: "edge-1",
+  revision: 3,
+  digest: DIGEST,
+  driver: "nftables",
+  readAt: NOW - 1000,
+  entries: 214,
+  matches: true,
+};
+
+export const status: StatusAnswer = {
+  version: "0.1.0",
+  state: "ok",
+  problems: [],
+  startedAt: NOW - 3 * 3600 * 1000,
+  revision: 3,
+  mode: "enforce",
+  digest: DIGEST,
+  profile: { nodeExempt: true, hairpinExempt: true, default: "allow" },
+  modes: { observe: 1, audit: 1, enforce: 9 },
+  coverage: { workloads: 11, underPolicy: 10, enforced: 9, ratio: 10 / 11, enforcedRatio: 9 / 11 },
+  agents: [
+    {
+      host: "edge-1",
+      connected: true,
+      since: NOW - 1000,
+      pid: 4711,
+      version: "0.1.0",
+      driver: "nftables",
+      endpoints: 11,
+      exemptions: { version: 1, list: ["neighbour discovery", "ICMP errors"] },
+      counters: { live_suppressed: 1200, shadow_suppressed: 4, live_overflowed: 0, not_syn: 2 },
+      receipt: { ...receipt, ageMs: 1200, signed: true },
+      collector: {
+        alive: true,
+        received: 120_400,
+        delivered: 120_400,
+        lost: 0,
+        queueDepth: 0,
+        lastEventAt: NOW - 10,
+      },
+    },
+  ],
+  drift: { setting: "repair", total: 0 },
+  flows: {
+    stored: 98_000,
+    oldest: NOW - 86_400_000,
+    newest: NOW - 1000,
+    unstored: 0,
+    writable: true,
+  },
+  lostEvents: 0,
+  alarms: [],
+  probe: {
+    revision: 3,
+    rules: 28,
+    boundaries: 40,
+    passed: 68,
+    failed: 0,
+    skipped: 0,
+    proven: true,
+    tookMs: 4200,
+    at: NOW - 5 * minute,
+  },
+};
+
+export const unwell: StatusAnswer = {
+  ...status,
+  state: "failing",
+  problems: ["the agent on edge-1 is away", "3 events were lost"],
+  confirm: { revision: 3, by: NOW + 42_000, revertsTo: 2 },
+  agents: [
+    {
+      ...status.agents[0]!,
+      connected: false,
+      counters: { live_suppressed: 9, live_overflowed: 70_000, unknown_port: 31 },
+      collector: { ...status.agents[0]!.collector, alive: false, lost: 3, queueDepth: 12 },
+      receipt: { ...receipt, matches: false, ageMs: 9000, signed: false },
+    },
+  ],
+  drift: {
+    setting: "report",
+    total: 2,
+    last: {
+      host: "edge-1",
+      detectedAt: NOW - minute,
+      revision: 3,
+      expectedDigest: DIGEST,
+      actualDigest: null,
+      differences: ["table inet bulkhead is gone"],
+      repaired: false,
+    },
+  },
+  flows: { ...status.flows, unstored: 7, writable: false },
+  lostEvents: 3,
+  alarms: [
+    {
+      at: NOW - minute,
+      kind: "verdict",
+      message: "shop/web → shop/db 5432/tcp was forwarded; the reference says drop",
+      count: 2,
+    },
+  ],
+  probe: undefined,
+};
+
+export const drifted: DriftAnswer = {
+  setting: "report",
+  reports: [
+    {
+      host: "edge-1",
+      detectedAt: NOW - 2 * minute,
+      revision: 3,
+      expectedDigest: DIGEST,
+      actualDigest: DIGEST,
+      differences: ["chain forward was emptied"],
+      repaired: true,
+    },
+    {
+      host: "edge-1",
+      detectedAt: NOW - minute,
+      revision: 3,
+      expectedDigest: DIGEST,
+      actualDigest: null,
+      differences: [1, 2, 3, 4, 5, 6, 7].map((n) => `element 10.0.0.${n} missing from class a`),
+      repaired: false,
+    },
+  ],
+};

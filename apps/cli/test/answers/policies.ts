@@ -1,0 +1,143 @@
+/** Policies coming and going: replay, plan, apply, delete, history. */
+import type { ApplyAnswer, HistoryAnswer, PlanAnswer, ReplayAnswer } from "@bulkhead/api";
+import { NOW } from "../call.ts";
+import { db, DIGEST, minute, span, web } from "./common.ts";
+import { allowed, denied } from "./decisions.ts";
+import { receipt } from "./machine.ts";
+import { edge } from "./traffic.ts";
+
+export const replay: ReplayAnswer = {
+  revision: 2,
+  since: NOW - 7 * 86_400_000,
+  edges: 40,
+  connections: 5210,
+  newlyDenied: [{ edge: edge(), before: allowed, after: denied }],
+  newlyAllowed: [
+    { edge: edge({ source: db, destination: web, port: 80 }), before: denied, after: allowed },
+  ],
+  unchanged: 38,
+  diagnostics: [
+    {
+      code: "BH0303",
+      severity: "warning",
+      span: { file: "POLICY", line: 2, column: 7, endLine: 2, endColumn: 10 },
+      message: "`web` has expired",
+      help: "remove it",
+    },
+  ],
+};
+
+const resources = {
+  added: ["Intent/shop/web-to-db", "Policy/shop/default-deny"],
+  changed: ["Intent/shop/users-to-web"],
+  removed: [],
+  unchanged: ["NetworkSet/shop/payments"],
+  kept: ["Policy/lab/old"],
+};
+
+export const plan: PlanAnswer = {
+  revision: 2,
+  resources,
+  permitted: {
+    added: [{ from: "shop/web", to: "shop/db", ports: "5432/tcp" }],
+    removed: [{ from: "shop/intruder", to: "shop/db, shop/web", ports: "all" }],
+  },
+  replay: { ...replay, newlyAllowed: [], diagnostics: [] },
+  capacity: { classes: 12, rows: 30, entries: 214, overlay: 0, limit: 500_000, fits: true },
+  tests: [
+    { test: "web reaches db", passed: true, message: "allow" },
+    {
+      test: "the intruder reaches nothing",
+      passed: false,
+      message: "`allow`, expected `deny`",
+      source: span,
+    },
+  ],
+  diagnostics: [],
+};
+
+export const applied: ApplyAnswer = {
+  revision: 3,
+  mode: "enforce",
+  dryRun: false,
+  changed: true,
+  resources,
+  digest: DIGEST,
+  receipts: [receipt],
+  confirmBy: NOW + 60_000,
+  tests: [],
+  diagnostics: [],
+  notices: ["shop/db has connections that the policy would not allow: they end"],
+  tookMs: 187.4,
+};
+
+export const deleted: ApplyAnswer = {
+  ...applied,
+  revision: 4,
+  resources: {
+    ...resources,
+    added: [],
+    changed: [],
+    removed: ["Policy/shop/default-deny"],
+    kept: [],
+  },
+  confirmBy: undefined,
+  notices: [],
+  underWay: [],
+  permitted: {
+    added: [{ from: "shop/intruder", to: "shop/db", ports: "5432/tcp" }],
+    removed: [],
+  },
+};
+
+export const history: HistoryAnswer = {
+  revisions: [
+    {
+      revision: 3,
+      time: NOW - minute,
+      kind: "rollback",
+      author: "ada",
+      reason: "broke checkout",
+      mode: "enforce",
+      forced: false,
+      resources,
+      files: ["policy.yaml"],
+      restores: 1,
+      confirmed: "pending",
+      prevHash: "b",
+      hash: `sha256:${"c".repeat(64)}`,
+    },
+    {
+      revision: 2,
+      time: NOW - 5 * minute,
+      kind: "apply",
+      author: "ada",
+      reason: "",
+      mode: "enforce",
+      forced: true,
+      resources,
+      files: ["policy.yaml"],
+      confirmed: "reverted",
+      prevHash: "a",
+      hash: `sha256:${"b".repeat(64)}`,
+    },
+    {
+      revision: 1,
+      time: NOW - 90 * minute,
+      kind: "apply",
+      author: "ci",
+      reason: "first",
+      mode: "audit",
+      forced: false,
+      resources,
+      files: ["policy.yaml", "inventory.yaml"],
+      confirmed: "not-needed",
+      prevHash: "",
+      hash: `sha256:${"a".repeat(64)}`,
+    },
+  ],
+  current: 3,
+  intact: true,
+};
+
+export const rollout = { share: 1000, resources: ["Policy/shop/db", "Policy/shop/web"] };

@@ -1,0 +1,123 @@
+/** What was seen: edges, flows, and what is suggested for them. */
+import type { SuggestAnswer } from "@bulkhead/api";
+import { TCP, UDP, type Edge, type Flow } from "@bulkhead/model";
+import { NOW } from "../call.ts";
+import { db, minute, web, world } from "./common.ts";
+
+export function edge(over: Partial<Edge> = {}): Edge {
+  return {
+    source: web,
+    destination: db,
+    protocol: TCP,
+    port: 5432,
+    verdict: "forwarded",
+    connections: 1204,
+    established: 1200,
+    failed: 4,
+    bytes: 2_345_678,
+    packets: 9_000,
+    firstSeen: NOW - 90 * minute,
+    lastSeen: NOW - 3_000,
+    windows: 700,
+    ...over,
+  };
+}
+
+export const edges: readonly Edge[] = [
+  edge(),
+  edge({
+    destination: world,
+    port: 80,
+    verdict: "dropped",
+    rule: "Policy/shop/default-deny#egress",
+    connections: 3,
+    established: 0,
+    failed: 3,
+    bytes: 180,
+  }),
+  edge({
+    source: db,
+    destination: { ...web, address: "fd00::10" },
+    protocol: UDP,
+    port: 53,
+    verdict: "audit",
+    rule: "Policy/shop/default-deny#egress",
+    connections: 1,
+    failed: 0,
+  }),
+];
+
+function flowOf(): Flow {
+  return {
+    start: NOW - 2000,
+    end: NOW - 1990,
+    source: web,
+    destination: db,
+    protocol: TCP,
+    port: 5432,
+    sourcePort: 40_000,
+    verdict: "forwarded",
+    connections: 1,
+    established: 1,
+    failed: 0,
+    bytes: 1500,
+    packets: 12,
+  };
+}
+
+export const flows: readonly Flow[] = [
+  { ...flowOf(), verdict: "forwarded" },
+  {
+    ...flowOf(),
+    start: NOW - 1000,
+    verdict: "dropped",
+    rule: "Policy/shop/db#ingress",
+    connections: 3,
+    established: 0,
+    failed: 3,
+  },
+  { ...flowOf(), start: NOW - 500, verdict: "forwarded", established: 0, failed: 1 },
+];
+
+export const suggestion: SuggestAnswer = {
+  files: [
+    {
+      name: "suggested.yaml",
+      text: "# Least privilege\n---\napiVersion: bulkhead.dev/v1\nkind: Intent\n",
+    },
+  ],
+  rules: [
+    {
+      resource: "Intent/shop/web-to-db",
+      rule: "web → db",
+      ports: "5432/tcp",
+      connections: 1204,
+      edges: 2,
+      firstSeen: NOW - 90 * minute,
+      lastSeen: NOW - 3000,
+      rare: false,
+    },
+    {
+      resource: "Intent/shop/report-to-db",
+      rule: "report → db",
+      ports: "5432/tcp",
+      connections: 2,
+      edges: 1,
+      firstSeen: NOW - 90 * minute,
+      lastSeen: NOW - 80 * minute,
+      rare: true,
+    },
+  ],
+  setAside: [21, 22, 23, 25, 80, 443].map((port) => ({
+    edge: edge({
+      source: { ...web, name: "shop/intruder", workload: "shop/intruder" },
+      port,
+      established: 0,
+      failed: 1,
+      connections: 1,
+    }),
+    reason: "scan",
+    detail: "`shop/intruder` tried 42 targets, 36 of which never answered",
+  })),
+  edges: 3,
+};
