@@ -335,6 +335,22 @@ describe("time", () => {
   });
 });
 
+describe("a stage that", () => {
+  const both = block("x", "ingress", "shop:app=db", [rule("allow", [any]), rule("deny", [any])]);
+  const verdicts = (...stages: Parameters<typeof policySet>[0][]) => {
+    const update = keeper();
+    return stages.map((list) =>
+      update(policySet(list)).policy.rows.map(({ others }) => others.verdict),
+    );
+  };
+
+  it("chooses otherwise among the same blocks makes other classes of them", () => {
+    expect(
+      verdicts([stage("s", "firstMatch", [both])], [stage("s", "denyOverrides", [both])]),
+    ).toEqual([["allow"], ["drop"]]);
+  });
+});
+
 describe("what is kept", () => {
   it("is numbered anew when too much has come and gone, and equal maps stay the same objects", () => {
     const passing = (options: Parameters<typeof createCompiler>[0]) => {

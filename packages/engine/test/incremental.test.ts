@@ -174,6 +174,19 @@ function holdIndex(got: InventoryIndex, wanted: InventoryIndex): void {
   claim(isDeepStrictEqual(one, other), "the index differs", { one, other });
 }
 
+/** Of what says the same as before nothing is built again. */
+function holdPlaces(before: InventoryIndex, after: InventoryIndex): void {
+  for (const place of after.known) {
+    const old = before.at(place.address);
+    const same = old.workload === place.workload && isDeepStrictEqual(old, place);
+    claim(
+      !same || old === place || old.kind === "world",
+      "an equal place is another object",
+      place,
+    );
+  }
+}
+
 /** Whatever is equal is the same object; how much of it there was. */
 function sharedParts(before: CompileResult, after: CompileResult): number {
   let shared = 0;
@@ -209,9 +222,11 @@ describe("an update", () => {
         const next = STEPS[what]?.(state, from, n, m) ?? state;
         if (!isAlone(next.set)) continue;
         if (next.inventory !== state.inventory) {
-          const reindexed = reindexInventory(next.inventory, index);
+          const indexBefore = index;
+          const reindexed = reindexInventory(next.inventory, indexBefore);
           index = n % 3 === 0 ? indexInventory(next.inventory) : reindexed;
           holdIndex(reindexed, indexInventory(next.inventory));
+          holdPlaces(indexBefore, reindexed);
         }
         state = next;
         const { set, options, endpoints } = state;

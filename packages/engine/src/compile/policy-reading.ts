@@ -112,7 +112,7 @@ class Versions {
 
   constructor(before: ReadonlyMap<string, number> = new Map()) {
     this.#before = before;
-    this.#next = Math.max(-1, ...before.values()) + 1;
+    this.#next = before.values().reduce((next, version) => Math.max(next, version + 1), 0);
   }
 
   of(stage: number, block: Block): number {

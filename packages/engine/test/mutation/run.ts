@@ -32,6 +32,8 @@ const MUTATED = [
 const TESTS = [
   "order",
   "cells",
+  "atom-table",
+  "same",
   "stable-id",
   "decide-ends",
   "decide-rules",
@@ -49,6 +51,9 @@ const TESTS = [
   "invariants",
   "compile",
   "incremental",
+  "canary",
+  "exemptions",
+  "reach",
 ];
 
 const home = join(import.meta.dirname, "..", "..");
