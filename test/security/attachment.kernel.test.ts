@@ -17,6 +17,7 @@ const PORT = 4343;
 /** Address translation of the machine leads from here to `open`. */
 const PUBLISHED = 9;
 const MAC = "02:86:00:00:00:77";
+const HOST = { v4: "10.86.0.1", v6: "fd86::1" } as const;
 const HOST_MAC = "02:86:00:00:00:01";
 const EVERYBODY = "ff:ff:ff:ff:ff:ff";
 const ALL_NODES = "33:33:00:00:00:01";
@@ -109,7 +110,6 @@ const both = (to: string, from: Name, at: Pick<Name, "v4" | "v6">, text: string,
 const attempts = (from: Name): Readonly<Record<string, Buffer>> => {
   const judged = workload("judged");
   const open = workload("open");
-  const host = { v4: "10.86.0.1", v6: "fd86::1" };
   const way = (text: string, to: string, at: Pick<Name, "v4" | "v6">, port = PORT) =>
     both(to, from, at, text, port).map((bytes, index) => [`${text}${index}`, bytes] as const);
   return Object.fromEntries([
@@ -117,7 +117,7 @@ const attempts = (from: Name): Readonly<Record<string, Buffer>> => {
     ...way("to open", open.mac, open),
     ...way("routed to judged", HOST_MAC, judged),
     ...way("routed to open", HOST_MAC, open),
-    ...way("published open", HOST_MAC, host, PUBLISHED),
+    ...way("published open", HOST_MAC, HOST, PUBLISHED),
     [
       "to everybody0",
       frame(EVERYBODY, from.mac, "0800", udp4(from.v4, "255.255.255.255", PORT, "to everybody0")),
@@ -137,10 +137,7 @@ const attempts = (from: Name): Readonly<Record<string, Buffer>> => {
 const controls = (): readonly Buffer[] => {
   const plain = workload("plain");
   const me = { mac: MAC, ...STRANGER };
-  return [
-    ...both(plain.mac, me, plain, "control"),
-    ...both(HOST_MAC, me, { v4: "10.86.0.1", v6: "fd86::1" }, "control"),
-  ];
+  return [...both(plain.mac, me, plain, "control"), ...both(HOST_MAC, me, HOST, "control")];
 };
 
 const ip = (...words: readonly string[]): string => lab.run(lab.host, ["ip", ...words]);
@@ -159,7 +156,7 @@ interface Attachment {
 /** Hangs a link on the bridge while it floods, until that is enough; what was heard where. */
 const attach = async (
   link: string,
-  flood: readonly Buffer[],
+  flood: readonly Buffer[] | ((round: number) => readonly Buffer[]),
   enough: (heard: Heard) => boolean | Promise<boolean>,
   { before, hang: commands = [`link set ${link} master br0 up`] }: Attachment = {},
 ): Promise<Heard> => {
@@ -175,9 +172,9 @@ const attach = async (
     });
     hang.stdin.end(commands.join("\n"));
     const end = performance.now() + 30_000;
-    while (hang.exitCode === null || !(await enough(heard))) {
+    for (let round = 0; hang.exitCode === null || !(await enough(heard)); round += 1) {
       if (performance.now() > end) throw new Error(`the flood through ${link} reaches nobody`);
-      for (const bytes of flood) mouth.send(bytes);
+      for (const bytes of typeof flood === "function" ? flood(round) : flood) mouth.send(bytes);
       // Lets the process that hangs the link be heard of.
       await new Promise((resolve) => setImmediate(resolve));
       for (const [name, ear] of Object.entries(ears)) heard[name]?.push(...ear.heard());
@@ -196,13 +193,13 @@ const controlled = (heard: Heard): boolean =>
   );
 
 /** `link`, as discovery tells of it. */
-const newcomer = (link: string): ConfinedEndpoint => ({
+const newcomer = (link: string, mode: ConfinedEndpoint["mode"]): ConfinedEndpoint => ({
   workload: "lab/newcomer",
   interface: link,
   ifindex: numberOf(link),
   mac: MAC,
   addresses: [STRANGER.v4, STRANGER.v6],
-  mode: "observe",
+  mode,
 });
 
 /** The newcomer may speak to `judged`, too. */
@@ -307,44 +304,57 @@ describe("in enforce", () => {
     }
   });
 
-  test("once it is known it is let in, and its lies never are", async () => {
-    const told = policy("enforce");
-    const own = rowOf(ALLOW);
-    for (let attempt = 0; attempt < 8; attempt += 1) {
-      const link = `v-known${attempt}`;
-      let known: Promise<unknown> | undefined;
-      let since = 0;
-      const flood = [
-        ...both(workload("judged").mac, { mac: MAC, ...STRANGER }, workload("judged"), "own"),
-        ...both(
-          workload("judged").mac,
-          { ...workload("friend"), mac: MAC },
-          workload("judged"),
-          "lie",
-        ),
-        ...controls(),
-      ];
-      const heard = await attach(link, flood, (so) => {
-        if (!controlled(so)) return false;
-        if (known === undefined) expect(so["judged"]).toEqual([]);
-        known ??= driver
-          .apply({
-            ...withNewcomer(told, own),
-            endpoints: [...told.endpoints, newcomer(link)],
-          })
-          .then(() => (since = so["plain"]?.length ?? 0));
-        // Let in, and seen for as long again.
-        return (
-          ["own0", "own1"].every((text) => so["judged"]?.includes(text)) &&
-          since > 0 &&
-          (so["plain"]?.length ?? 0) > since + ENOUGH
-        );
-      });
-      await known;
-      expect(new Set(heard["judged"])).toEqual(new Set(["own0", "own1"]));
-      await driver.apply(told);
-    }
-  });
+  test.each(["observe", "enforce"] as const)(
+    "in %s it is let in once it is known, its lies never, and nothing it may is cut",
+    async (mode) => {
+      const told = policy("enforce");
+      const own = rowOf(ALLOW);
+      for (let attempt = 0; attempt < 5; attempt += 1) {
+        const link = `v-${mode}${attempt}`;
+        let known: Promise<unknown> | undefined;
+        let since = 0;
+        const flood = (round: number): readonly Buffer[] => [
+          ...both(HOST_MAC, { mac: MAC, ...STRANGER }, HOST, `${round} to host`),
+          ...both(workload("judged").mac, { mac: MAC, ...STRANGER }, workload("judged"), "own"),
+          ...both(
+            workload("judged").mac,
+            { ...workload("friend"), mac: MAC },
+            workload("judged"),
+            "lie",
+          ),
+          ...controls(),
+        ];
+        const heard = await attach(link, flood, (so) => {
+          if (!controlled(so)) return false;
+          if (known === undefined) expect(so["judged"]).toEqual([]);
+          known ??= driver
+            .apply({
+              ...withNewcomer(told, own),
+              endpoints: [...told.endpoints, newcomer(link, mode)],
+            })
+            .then(() => (since = so["plain"]?.length ?? 0));
+          // Let in, and seen for as long again.
+          return (
+            ["own0", "own1"].every((text) => so["judged"]?.includes(text)) &&
+            since > 0 &&
+            (so["plain"]?.length ?? 0) > since + ENOUGH
+          );
+        });
+        await known;
+        expect(new Set(heard["judged"])).toEqual(new Set(["own0", "own1"]));
+        // Every round from the first that came on, in both families.
+        for (const family of [0, 1]) {
+          const rounds = (heard["host"] ?? [])
+            .filter((text) => text.endsWith(` to host${family}`))
+            .map((text) => Number.parseInt(text, 10));
+          const [first = 0] = rounds;
+          expect(rounds).toEqual(rounds.map((_, index) => first + index));
+          expect(rounds.length).toBeGreaterThan(ENOUGH);
+        }
+        await driver.apply(told);
+      }
+    },
+  );
 
   test("who is known went on all the time, and it is counted", async () => {
     expect(await special("unknown_port")).toBeGreaterThan(100);
