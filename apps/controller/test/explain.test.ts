@@ -32,6 +32,27 @@ async function explained(
   return explainAnswerSchema.parse(await explainFlow({ from, to, port, view }, context));
 }
 
+describe("broadcast and multicast, named as such", () => {
+  it.each([
+    ["web", "multicast", "5353/udp", "to:"],
+    ["multicast", "db", "5353/udp", "from:"],
+    ["web", "broadcast", "6000/udp", "to:"],
+  ] as const)("%s → %s: proposes the name, and that allows it", async (from, to, port, key) => {
+    const question = [from, to, port] as const;
+    const before = await explained([SHUT], question);
+    expect(before.verdict).toBe("drop");
+    const text = before.smallestChange?.text ?? "";
+    const name = from === "web" ? to : from;
+    expect(text).toContain(key);
+    expect(text).toContain(`entity: ${name}`);
+    const after = [SHUT, { name: "change.yaml", text }];
+    expect((await explained(after, question)).verdict).toBe("allow");
+    // It is no part of the world, nor the world of it.
+    const world = question.map((end) => (end === name ? "world" : end));
+    expect((await explained(after, world as [string, string, string])).verdict).toBe("drop");
+  });
+});
+
 describe("the world, named as such", () => {
   it.each([
     ["web", "world", "443/tcp", "to:"],

@@ -1,6 +1,7 @@
 /** Who is who: declared or not, attached or not, named for people. */
 import { describe, expect, it } from "vitest";
 import { ApiFailure } from "@bulkhead/api";
+import { compileIndexed, decide } from "@bulkhead/engine";
 import { createNamer } from "../src/world/naming.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { NOTHING_DECLARED } from "../src/world/declared.ts";
@@ -20,6 +21,40 @@ describe("buildWorld", () => {
       "shop/evil",
     ]);
     expect([...world.declared].toSorted()).toEqual(["shop/db", "shop/evil", "shop/web"]);
+  });
+
+  it("knows where workloads hang, so that what is declared by bridge is theirs", () => {
+    const machine = {
+      name: "machine.yaml",
+      text: `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: machine }
+spec: { machine: { dhcp: [br0], dns: [10.9.0.1] } }
+`,
+    };
+    const read = reading([INVENTORY, machine]);
+    const around = surroundings([
+      endpoint("web", { addresses: ["10.9.0.10"], bridge: "br0" }),
+      endpoint("db", { addresses: ["10.9.0.11"], bridge: "br1" }),
+    ]);
+    const { endpoints, index } = buildWorld(read.declared, around);
+    const options = { now: 0, revision: 1, endpoints };
+    const { policy, diagnostics } = compileIndexed(read.set, index, options);
+    expect(policy.endpoints.map(({ workload, dhcp }) => [workload, dhcp])).toEqual([
+      ["shop/db", undefined],
+      ["shop/web", true],
+    ]);
+    expect(policy.profile.dns).toEqual([{ address: "10.9.0.1", port: 53 }]);
+    expect(diagnostics).toEqual([]);
+    const lease = (source: string) =>
+      decide(
+        read.set,
+        index,
+        { source, destination: "10.9.0.1", protocol: 17, port: 67 },
+        { now: 0, view: "live" },
+      ).egress.determinedBy;
+    expect(lease("10.9.0.10")).toEqual({ kind: "exemption", exemption: "dhcp" });
+    expect(lease("10.9.0.11")).toEqual({ kind: "default" });
   });
 
   it("names what nobody declared by where it was found, containers by their project", () => {
@@ -96,6 +131,9 @@ describe("names", () => {
         "2001:db8::9",
         "10.1.1.1",
         "203.0.113.1",
+        "224.0.0.251",
+        "ff02::fb",
+        "255.255.255.255",
       ].map((at) => name(at).name),
     ).toEqual([
       "shop/db",
@@ -105,6 +143,9 @@ describe("names", () => {
       "shop/printer",
       "shop/everything",
       "world",
+      "multicast",
+      "multicast",
+      "broadcast",
     ]);
     expect(name("10.9.0.11")).toBe(name("10.9.0.11"));
     expect(name("10.9.0.11")).toMatchObject({ workload: "shop/db", labels: { app: "db" } });

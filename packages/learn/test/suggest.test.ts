@@ -317,10 +317,14 @@ describe("what needs no rule", () => {
         answer,
         edge("web", "cache", "2048/icmp", { windows: 2, connections: 2 }),
         edge("web", "224.0.0.251", "5353/udp"),
+        edge("web", "255.255.255.255", "6000/udp", {
+          destination: { address: "255.255.255.255", name: "broadcast", labels: {} },
+        }),
       ]),
     ).toEqual([
       "ephemeral: shop/db → shop/web 49152",
       "ping: shop/web → shop/cache 2048",
+      "multicast: shop/web → broadcast 6000",
       "multicast: shop/web → world 5353",
     ]);
   });
