@@ -19,6 +19,7 @@ export { printRuleset } from "./print.ts";
 export { effectiveAt, readRuleset } from "./read-back.ts";
 export type { ReadBack } from "./read-back.ts";
 export { renderRuleset } from "./render.ts";
+export { beforeLettingGo } from "./rollout-steps.ts";
 export { TABLE_FAMILIES, TABLE_NAME, withComment } from "./ruleset.ts";
 export type { Ruleset, Table, TableFamily } from "./ruleset.ts";
 export { planUpdate } from "./update.ts";

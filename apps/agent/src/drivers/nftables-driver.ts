@@ -8,6 +8,7 @@ import {
   DEADLINE_TOLERANCE,
   DEFAULT_LIMITS,
   TABLE_FAMILIES,
+  beforeLettingGo,
   checkCapacity,
   checkHostPolicy,
   effectiveAt,
@@ -271,6 +272,17 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     }
   };
 
+  const insist = async (policy: HostPolicy): Promise<void> => {
+    try {
+      await change(policy);
+    } catch (error) {
+      // Elements may expire, and strangers may interfere, between reading and writing: look again, once.
+      if (!(error instanceof DriverError) || error.reason !== "refused") throw error;
+      seen = null;
+      await change(policy);
+    }
+  };
+
   const apply = async (policy: HostPolicy): Promise<UnsignedReceipt> => {
     const problems = checkHostPolicy(policy);
     if (problems.length > 0)
@@ -282,13 +294,14 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
         "the policy does not fit; the old one stays",
         fit.problems,
       );
+    const former = applied;
+    const between = beforeLettingGo(former, policy);
+    if (between !== null) await insist(between);
     try {
-      await change(policy);
+      await insist(policy);
     } catch (error) {
-      // Elements may expire, and strangers may interfere, between reading and writing: look again, once.
-      if (!(error instanceof DriverError) || error.reason !== "refused") throw error;
-      seen = null;
-      await change(policy);
+      if (between !== null && former !== null) await insist(former);
+      throw error;
     }
     applied = policy;
     const { digest, readAt, entries } = await look();
