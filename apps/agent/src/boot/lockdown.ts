@@ -15,9 +15,18 @@ export interface Lockdown {
   readonly forwarding: boolean;
 }
 
-/** Addresses that the live rules judge. */
-export const enforcedAddresses = ({ live }: Pick<HostPolicy, "live">): readonly IpAddress[] => [
-  ...new Set([...live.subjects.egress, ...live.subjects.ingress].map(([address]) => address)),
+/** Addresses that rules judge, for all flows or for the share of a rollout. */
+export const enforcedAddresses = ({
+  live,
+  canary,
+}: Pick<HostPolicy, "live" | "canary">): readonly IpAddress[] => [
+  ...new Set(
+    [live, canary?.maps].flatMap((set) =>
+      set === undefined
+        ? []
+        : [...set.subjects.egress, ...set.subjects.ingress].map(([address]) => address),
+    ),
+  ),
 ];
 
 /** Both ends of a packet, in both families. */

@@ -47,7 +47,7 @@ export async function restoreAtBoot(
  * A machine without a battery for its clock starts in the past, before the network has told the time. It is never earlier
  * than when the policy was written; else exceptions that have ended would come back.
  */
-function clockFor(file: string): () => number {
+export function clockFor(file: string): () => number {
   const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return () => Math.max(Date.now(), Math.ceil(written));
 }

@@ -1,0 +1,169 @@
+/** What a boot makes of a policy: in force, kept, shut, or nothing at all. */
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { HostPolicy, IpAddress } from "@bulkhead/model";
+import { enforcedAddresses, lockdownTexts, type Lockdown } from "../../src/boot/lockdown.ts";
+import { clockFor, describe as inWords } from "../../src/boot/restore-at-boot.ts";
+import { claimedAddresses, restore, type RestoreParts } from "../../src/boot/restore.ts";
+
+const NONE = { subjects: { egress: [], ingress: [] }, maps: [], overlay: [] };
+const policyFor = (...addresses: readonly IpAddress[]): HostPolicy => ({
+  revision: 7,
+  endpoints: [],
+  hostAddresses: ["192.0.2.1"],
+  live: {
+    ...NONE,
+    subjects: { egress: addresses.map((address) => [address, "c0000000"] as const), ingress: [] },
+  },
+  shadow: NONE,
+  rows: [],
+  profile: { nodeExempt: true, hairpinExempt: true },
+});
+
+let did: string[];
+let raised: Lockdown | undefined;
+
+beforeEach(() => {
+  did = [];
+  raised = undefined;
+});
+
+function parts(policy: HostPolicy | null, more: Partial<RestoreParts> = {}): RestoreParts {
+  const signed = {
+    sequence: 1,
+    revision: 7,
+    digest: "",
+    policy: new Uint8Array(),
+    signature: new Uint8Array(),
+  };
+  return {
+    trust: { load: () => (policy === null ? null : { signed, policy }) },
+    unbelieved: () => null,
+    selfTest: async () => void did.push("self-test"),
+    driver: {
+      apply: async ({ revision }) => {
+        did.push("apply");
+        return { revision, digest: "sha256:x", driver: "nftables", readAt: 0, entries: 3 };
+      },
+      isInForce: async () => false,
+    },
+    wall: {
+      raise: async (lockdown) => {
+        raised = lockdown;
+        return [];
+      },
+      lift: async () => void did.push("lift"),
+    },
+    ...more,
+  };
+}
+
+const failing = (message: string) => () => {
+  throw new Error(message);
+};
+const driverThat = (isInForce: boolean) => ({
+  apply: () => Promise.reject(new Error("no such thing")),
+  isInForce: async () => isInForce,
+});
+
+describe("a boot", () => {
+  it("tries the kernel, puts the policy in force, and only then lifts an older lockdown", async () => {
+    const restored = await restore(parts(policyFor("10.0.0.1", "fd00::1")));
+    expect(restored).toMatchObject({ kind: "restored", addresses: 2, receipt: { revision: 7 } });
+    expect(did).toEqual(["self-test", "apply", "lift"]);
+    expect(raised).toBeUndefined();
+  });
+
+  it("does nothing where there is no policy", async () => {
+    expect(await restore(parts(null))).toEqual({ kind: "nothing" });
+    expect(did).toEqual([]);
+  });
+
+  it("cuts off what was enforced where the kernel fails the test, or refuses", async () => {
+    const selfTest = failing("drops nothing");
+    for (const more of [{ selfTest }, { driver: driverThat(false) }]) {
+      const restored = await restore(parts(policyFor("10.0.0.1"), more));
+      expect(restored).toMatchObject({ kind: "locked", problems: [] });
+      expect(raised).toEqual({ addresses: ["10.0.0.1"], forwarding: false });
+      expect(inWords(restored)).toMatch(/LOCKDOWN: 1 enforced addresses are cut off.*(drops|such)/);
+    }
+  });
+
+  it("passes on nothing where nobody can say what was enforced", async () => {
+    const file = JSON.stringify({
+      policy: JSON.stringify(policyFor("10.0.0.1", "}; flush ruleset")),
+    });
+    const load = failing("is not the one that was signed");
+    const restored = await restore(parts(null, { trust: { load }, unbelieved: () => file }));
+    expect(restored.kind).toBe("locked");
+    expect(raised).toEqual({ addresses: ["10.0.0.1"], forwarding: true });
+    expect(inWords(restored)).toContain("passes on no traffic of others");
+  });
+
+  it("leaves rules that are in force alone, whatever is wrong", async () => {
+    const restored = await restore(parts(policyFor("10.0.0.1"), { driver: driverThat(true) }));
+    expect(restored).toEqual({ kind: "kept", reason: "no such thing" });
+    expect(raised).toBeUndefined();
+  });
+
+  it("shuts nothing for a policy that enforced nothing", async () => {
+    const restored = await restore(parts(policyFor(), { driver: driverThat(false) }));
+    expect(restored).toEqual({ kind: "refused", reason: "no such thing" });
+    expect(raised).toBeUndefined();
+  });
+
+  it("tells of a gap in the wall", async () => {
+    const wall = { raise: async () => ["nft: no bridges"], lift: async () => undefined };
+    const more = { driver: driverThat(false), wall };
+    expect(inWords(await restore(parts(policyFor("10.0.0.1"), more)))).toContain(
+      "a gap: nft: no bridges",
+    );
+  });
+});
+
+it("what an unreadable file claims is nothing", () => {
+  for (const file of [null, "", "{", "{}", '{"policy":"[]"}', '{"policy":"{\\"live\\":1}"}'])
+    expect(claimedAddresses(file)).toEqual([]);
+});
+
+it("what a rollout enforces for a share of flows is enforced", () => {
+  const canary = { seed: 1, share: 10, maps: policyFor("10.0.0.2").live };
+  expect(enforcedAddresses({ ...policyFor("10.0.0.1"), canary })).toEqual(["10.0.0.1", "10.0.0.2"]);
+});
+
+it("a lockdown cuts both ends in every hook, and leaves the machine its own traffic", () => {
+  const [routed, bridged] = lockdownTexts({
+    addresses: ["10.0.0.1", "fd00::1"],
+    forwarding: false,
+  });
+  expect(routed).toContain("ip saddr { 10.0.0.1 } drop\nip6 saddr { fd00::1 } drop\nip daddr");
+  expect(routed.match(/policy (\w+)/g)).toEqual([
+    "policy accept",
+    "policy accept",
+    "policy accept",
+  ]);
+  expect(bridged).toContain("hook forward priority -10; policy accept");
+  const [shut, shutBridges] = lockdownTexts({ addresses: [], forwarding: true });
+  expect(shut.match(/hook (\w+) priority -10; policy (\w+)/g)).toEqual([
+    "hook forward priority -10; policy drop",
+    "hook input priority -10; policy accept",
+    "hook output priority -10; policy accept",
+  ]);
+  expect(shutBridges).toContain("policy drop");
+});
+
+it("time is never before the policy was written", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bbo-clock-"));
+  try {
+    const file = join(folder, "policy.json");
+    expect(clockFor(file)()).toBeLessThanOrEqual(Date.now());
+    writeFileSync(file, "");
+    const later = Math.ceil(Date.now() / 1000) + 86_400;
+    utimesSync(file, later, later);
+    expect(clockFor(file)()).toBe(later * 1000);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
