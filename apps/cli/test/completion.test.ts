@@ -53,6 +53,7 @@ describe("candidates", () => {
     expect(await words("apply", "--canary", "")).toEqual(["1%", "10%", "50%"]);
     expect(await words("apply", "--mode", "")).toEqual(["audit", "enforce"]);
     expect(await words("status", "-o", "j")).toEqual(["json"]);
+    expect(await words("boot", "")).toEqual(["enable", "disable", "restore"]);
     expect(await words("observe", "--verdict", "dropped,a")).toEqual(["dropped,audit"]);
   });
 
