@@ -153,6 +153,29 @@ describe("later news of a connection", () => {
     expect(denial({}, changing)).toBeNull();
   });
 
+  it("is dropped all along when it was denied before, and the policy only came anew", () => {
+    const again = new Referee();
+    const held = { set: reading.set, index: world.index };
+    again.adopt({ ...held, since });
+    for (const after of [10_000, 10_500, 11_000]) again.adopt({ ...held, since: since + after });
+    const dropped = { verdict: "dropped", rule: "Policy/shop/shut#egress" };
+    expect(denial({ end: since + 11_100 }, again)).toMatchObject(dropped);
+    expect(denial({ end: since + 20_000 }, again)).toMatchObject(dropped);
+  });
+
+  it("stays as it is when one in between allowed it", () => {
+    const audited = shop([POLICY], "audit");
+    const between = new Referee();
+    const held = { set: reading.set, index: world.index };
+    between.adopt({ ...held, since });
+    const open = { set: audited.reading.set, index: audited.world.index };
+    between.adopt({ ...open, since: since + 10_000 });
+    between.adopt({ ...held, since: since + 10_500 });
+    expect(denial({ end: since + 11_000 }, between)).toBeNull();
+    expect(denial({ end: since + 13_400 }, between)).toBeNull();
+    expect(denial({ end: since + 13_500 }, between)).toMatchObject({ verdict: "dropped" });
+  });
+
   it("stays as it is when it tells a beginning, an answer, or an end alone", () => {
     expect(denial({ connections: 1 })).toBeNull();
     expect(denial({ established: 1 })).toBeNull();

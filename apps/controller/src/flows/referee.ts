@@ -32,6 +32,8 @@ export type Denial = Pick<Flow, "verdict" | "rule" | "direction">;
 
 export class Referee {
   #judged: Judged | null = null;
+  /** What the kernel held of late, the oldest first: news may be of the time of each. */
+  #lately: readonly Judged[] = [];
   #known = new Map<string, string | null>();
   #denials = new Map<string, Denial | null>();
 
@@ -42,6 +44,10 @@ export class Referee {
 
   adopt(judged: Judged): void {
     this.#judged = judged;
+    const still = this.#lately.filter(
+      (_, at, all) => (all[at + 1]?.since ?? judged.since) > judged.since - NEWS_MS,
+    );
+    this.#lately = [...still, judged];
     this.#known = new Map();
     this.#denials = new Map();
   }
@@ -53,13 +59,14 @@ export class Referee {
 
   /**
    * Connection tracking goes on counting what a live connection sends, also when a policy drops all of it since. How the
-   * policy in force denies such later news; null when it does not, or when the news may be of the time before it.
+   * policy in force denies such later news; null when it does not, or when the news may be of a time that another policy
+   * allowed it.
    */
   denial(flow: Flow, now: number): Denial | null {
     const judged = this.#judged;
     const later = flow.connections === 0 && flow.established === 0 && flow.packets > 0;
     if (judged === null || flow.verdict !== "forwarded" || !later) return null;
-    if (flow.end < judged.since + NEWS_MS || isExempt(flow)) return null;
+    if (isExempt(flow) || !this.#deniedBefore(flow, now)) return null;
     const key = keyOf(flow);
     const known = this.#denials.get(key);
     if (known !== undefined) return known;
@@ -67,6 +74,17 @@ export class Referee {
     if (this.#denials.size >= MAX_REMEMBERED) this.#denials.clear();
     this.#denials.set(key, denial);
     return denial;
+  }
+
+  /** By all that the kernel held while what is told happened, but for what it holds now. */
+  #deniedBefore(flow: Flow, now: number): boolean {
+    const from = flow.end - NEWS_MS;
+    const [first] = this.#lately;
+    if (first === undefined || first.since > from) return false;
+    return this.#lately.every((judged, at) => {
+      const next = this.#lately[at + 1];
+      return next === undefined || next.since <= from || denialOf(judged, flow, now) !== null;
+    });
   }
 
   /** What is wrong with the verdict, in a sentence; null when nothing is. */
