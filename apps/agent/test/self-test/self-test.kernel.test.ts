@@ -1,5 +1,6 @@
 /** The self-test on this kernel, on kernels that fail in one way each, and when it is due. */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -37,6 +38,61 @@ test("this kernel does all that enforcement rests on, and nothing is left behind
   expect(absent).toEqual([]);
   expect(open()).toBe(before);
 });
+
+/** Network namespaces that this process, and every other one that `pids` names, is in or holds open. */
+function namespacesOf(pids: readonly string[]): ReadonlySet<string> {
+  const links = pids.flatMap((pid) => {
+    try {
+      const fds = readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`);
+      return [`/proc/${pid}/ns/net`, ...fds].flatMap((path) => {
+        try {
+          return [readlinkSync(path)];
+        } catch {
+          return []; // closed meanwhile
+        }
+      });
+    } catch {
+      return []; // ended meanwhile
+    }
+  });
+  return new Set(links.filter((link) => link.startsWith("net:[")));
+}
+
+test("killed in the middle it leaves nothing", async () => {
+  const main = join(import.meta.dirname, "..", "..", "src", "main.ts");
+  const own = namespacesOf(["self"]);
+  let made: readonly string[] = [];
+  // On a machine that is busy with others it may be over before anybody looks: then another one.
+  while (made.length === 0) {
+    const child = spawn(process.execPath, [main, "--self-test", "--state", folder], {
+      stdio: "ignore",
+    });
+    const closed = new Promise((resolve) => {
+      child.once("close", resolve);
+    });
+    await until(() => {
+      made = [...namespacesOf([String(child.pid)])].filter((link) => !own.has(link));
+      return made.length > 0 || child.exitCode !== null;
+    });
+    child.kill("SIGKILL");
+    await closed;
+  }
+  const left = (): readonly string[] => {
+    const all = namespacesOf(readdirSync("/proc").filter((name) => /^\d+$/.test(name)));
+    return made.filter((link) => all.has(link));
+  };
+  // A tool that it had just started ends by itself.
+  await until(() => left().length === 0);
+  expect(left()).toEqual([]);
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end;) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error("waited in vain");
+}
 
 describe("a kernel fails by what it does not do", () => {
   const KERNELS: readonly (readonly [string, StandIn, RegExp])[] = [
