@@ -51,8 +51,6 @@ const TESTS = [
   "invariants",
   "compile",
   "incremental",
-  "canary",
-  "exemptions",
   "reach",
 ];
 
