@@ -323,8 +323,8 @@ describe("what needs no rule", () => {
       ]),
     ).toEqual([
       "ephemeral: shop/db → shop/web 49152",
-      "ping: shop/web → shop/cache 2048",
       "multicast: shop/web → broadcast 6000",
+      "ping: shop/web → shop/cache 2048",
       "multicast: shop/web → world 5353",
     ]);
   });

@@ -98,13 +98,20 @@ afterAll(() => {
 });
 
 interface Wishes {
+  /** The client's ingress is not judged. */
+  readonly open?: boolean;
   readonly mode?: Mode;
   readonly dhcp?: boolean;
   readonly dns?: boolean;
 }
 
 /** The client may do nothing, the rogue everything; the stranger is not enforced. */
-const policy = ({ mode = "enforce", dhcp: served = false, dns = false }: Wishes): HostPolicy => {
+const policy = ({
+  mode = "enforce",
+  dhcp: served = false,
+  dns = false,
+  open = false,
+}: Wishes): HostPolicy => {
   const client = [workload("client").v4, workload("client").v6, clientLinkLocal()];
   const closed = rowOf(DROP);
   const judged = mode !== "enforce" ? [] : (["egress", "ingress"] as const);
@@ -112,7 +119,9 @@ const policy = ({ mode = "enforce", dhcp: served = false, dns = false }: Wishes)
     mode,
     nodeExempt: false,
     live: judged.flatMap((direction) => [
-      { direction, subjects: client, defaultRow: closed },
+      ...(open && direction === "ingress"
+        ? []
+        : [{ direction, subjects: client, defaultRow: closed }]),
       {
         direction,
         subjects: [workload("rogue").v4, workload("rogue").v6],
@@ -310,6 +319,24 @@ describe("an isolated workload, where the machine serves leases", () => {
     expect(await heardBy("10.86.0.255", 67, "to another address")).toBe(null);
     expect(connects(MACHINE, 53, SHORT_MS)).toBe(false);
     expect(resolves(MACHINE, SHORT_MS)).toBe(false);
+  });
+});
+
+describe("a workload into which everybody may come", () => {
+  test("takes leases from the machine alone where that serves them", async () => {
+    const liars = [
+      ["rogue", workload("rogue").v4],
+      ["stranger", workload("stranger").v4],
+      ["stranger", linkLocal(workload("stranger").netns, "eth0")],
+    ] as const;
+    await driver.apply(policy({ dhcp: true, open: true }));
+    expect((await offered(LONG_MS))?.type).toBe(OFFER);
+    expect(await advertised(LONG_MS)).toBe(true);
+    for (const [name, source] of liars)
+      expect(await deceived(name, source, SHORT_MS), `${name} as ${source}`).toBe(false);
+    await driver.apply(policy({ open: true }));
+    for (const [name, source] of liars)
+      expect(await deceived(name, source, LONG_MS), `${name} as ${source}`).toBe(true);
   });
 });
 
