@@ -38,6 +38,8 @@ export const flowSchema: z.ZodType<Flow> = z.object({
   rule: z.string().optional(),
   cutBy: z.string().optional(),
   probe: z.boolean().optional(),
+  /** The destination is not the one that was addressed: told of flows as they come, and not kept. */
+  translated: z.literal(true).optional(),
 });
 
 export const edgeSchema: z.ZodType<Edge> = z.object({
