@@ -64,6 +64,24 @@ describe("the overlay", () => {
     ]);
   });
 
+  it("covers a prefix of the world, or the world beside the prefixes, where nobody known is concerned", () => {
+    const far = onDb([rule("allow", [cidr("198.51.100.0/24")], [tcp(443)], until(5))]);
+    expect(overlayText(compiled(far))).toEqual([
+      "198.51.100.0-198.51.100.255 6/443-443 allow by db/0 +5",
+    ]);
+    const beside = onDb([
+      rule("allow", [any], [tcp(443)], until(5)),
+      rule("deny", [
+        cidr("0.0.0.0/0", { matchesWorkloads: true }),
+        cidr("fc00::/7", { matchesWorkloads: true }),
+      ]),
+    ]);
+    expect(overlayText(compiled(beside))).toEqual([
+      "::-fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 6/443-443 allow by db/0 +5",
+      "fe00::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 6/443-443 allow by db/0 +5",
+    ]);
+  });
+
   it("takes known addresses into a stretch that says the same, and leaves single ones single", () => {
     const everybody = onDb([rule("allow", [any], [tcp(443)], until(5))]);
     expect(overlayText(compiled(everybody))).toEqual([

@@ -211,6 +211,15 @@ describe("an edited policy", () => {
     expect(changedMaps(before, update(set))).toEqual(["ingress db"]);
   });
 
+  it("is not taken for another, though several are edited at once", () => {
+    const on = (app: string, port: number) =>
+      block(app, "ingress", `shop:app=${app}`, [rule("allow", [any], [tcp(port)])]);
+    const update = keeper();
+    update(nativeSet({ application: [on("db", 1), on("cache", 2), on("web", 3)] }));
+    update(nativeSet({ application: [on("db", 4), on("cache", 5), on("web", 3)] }));
+    update(nativeSet({ application: [on("db", 6), on("cache", 2), on("web", 7)] }));
+  });
+
   it("splits atoms where it looks at what nothing looked at before, and leaves maps alone that do not care", () => {
     const two = workload("shop/web2", "10.0.0.9", { app: "web", build: "8" });
     const update = keeper([...staff, two]);
