@@ -215,9 +215,22 @@ describe("an edited policy", () => {
     const on = (app: string, port: number) =>
       block(app, "ingress", `shop:app=${app}`, [rule("allow", [any], [tcp(port)])]);
     const update = keeper();
-    update(nativeSet({ application: [on("db", 1), on("cache", 2), on("web", 3)] }));
-    update(nativeSet({ application: [on("db", 4), on("cache", 5), on("web", 3)] }));
-    update(nativeSet({ application: [on("db", 6), on("cache", 2), on("web", 7)] }));
+    const sets = [
+      [on("db", 1), on("cache", 2), on("web", 3)],
+      [on("db", 4), on("cache", 5), on("web", 3)],
+      [on("db", 6), on("cache", 2), on("web", 7)],
+    ];
+    const opened = sets.map((application) => {
+      const { policy } = update(nativeSet({ application }));
+      return policy.rows
+        .flatMap(({ protocols }) => protocols.flatMap(({ intervals }) => intervals[1]!.first))
+        .toSorted();
+    });
+    expect(opened).toEqual([
+      [1, 2, 3],
+      [3, 4, 5],
+      [2, 6, 7],
+    ]);
   });
 
   it("splits atoms where it looks at what nothing looked at before, and leaves maps alone that do not care", () => {
