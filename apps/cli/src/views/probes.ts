@@ -58,13 +58,11 @@ export function probeText(
   const shown = ui.wide ? tried : tried.filter((result) => result.outcome !== "passed");
   const table = shown.length === 0 ? "" : `${renderTable(shown, COLUMNS, ui)}\n`;
   if (results.length === 0) return "Nothing to probe: no policy is enforced.\n";
-  const verdict = summary.proven
-    ? ui.style.green("Proven")
-    : ui.style.red(
-        summary.failed > 0 ? "Not proven" : "Not proven: a skipped probe proves nothing",
-      );
+  const verdict = summary.proven ? ui.style.green("Proven") : ui.style.red("Not proven");
+  const onlySkipped = !summary.proven && summary.failed === 0;
+  const why = onlySkipped ? " A skipped probe proves nothing." : "";
   const spared =
     summary.spared === undefined ? "" : `, ${summary.spared} of all outside the canary for now`;
   const left = untriedText(results.filter(untried), ui);
-  return `${table}${left}${verdict} for revision ${summary.revision}: ${count(summary.rules, "connection")} that must pass, ${summary.boundaries} that must not${spared}; ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, in ${summary.tookMs < 10_000 ? `${(summary.tookMs / 1000).toFixed(1)} s` : duration(summary.tookMs)}.\n`;
+  return `${table}${left}${verdict} for revision ${summary.revision}: ${count(summary.rules, "connection")} that must pass, ${summary.boundaries} that must not${spared}; ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, in ${summary.tookMs < 10_000 ? `${(summary.tookMs / 1000).toFixed(1)} s` : duration(summary.tookMs)}.${why}\n`;
 }
