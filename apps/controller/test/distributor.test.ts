@@ -97,6 +97,26 @@ async function outcome(promise: Promise<unknown>): Promise<unknown> {
 
 const intent = { revision: 1, set: reading.set };
 
+describe("compile", () => {
+  it("keeps what is as it was, and forgets all of it when something goes wrong", () => {
+    const first = distributor.compile(intent);
+    const again = distributor.compile({ ...intent, revision: 2 });
+    expect(again.digest).toBe(first.digest);
+    expect(again.result.policy.live).toBe(first.result.policy.live);
+
+    const stages = intent.set.stages.map((stage) => ({ ...stage, onPass: stage.id }));
+    const blocks = stages.flatMap((stage) => stage.blocks);
+    const rules = blocks[0]!.rules.map((rule) => ({ ...rule, action: "pass" as const }));
+    const circle = { ...stages[0]!, blocks: [{ ...blocks[0]!, rules }] };
+    expect(() =>
+      distributor.compile({ revision: 3, set: { ...intent.set, stages: [circle] } }),
+    ).toThrow(RangeError);
+    const after = distributor.compile(intent);
+    expect(after.digest).toBe(first.digest);
+    expect(after.result.policy.live).not.toBe(first.result.policy.live);
+  });
+});
+
 describe("change", () => {
   it("ends when the receipt is of what was sent", async () => {
     expect(await outcome(distributor.change(intent))).toMatchObject({

@@ -23,6 +23,20 @@ describe("buildWorld", () => {
     expect([...world.declared].toSorted()).toEqual(["shop/db", "shop/evil", "shop/web"]);
   });
 
+  it("is the same whatever world it is built from", () => {
+    const { reading: read, world } = shop([]);
+    const moved = surroundings([
+      endpoint("web", { addresses: ["10.9.0.99"] }),
+      endpoint("stray", { addresses: ["10.9.0.11"] }),
+    ]);
+    const [fresh, next] = [undefined, world].map((before) => {
+      const { index, ...others } = buildWorld(read.declared, moved, before);
+      const { inventory, workloads, known, contested } = index;
+      return { others, inventory, workloads: [...workloads], known, contested };
+    });
+    expect(next).toEqual(fresh);
+  });
+
   it("knows where workloads hang, so that what is declared by bridge is theirs", () => {
     const machine = {
       name: "machine.yaml",
