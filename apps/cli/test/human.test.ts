@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { barred, permitted, spared } from "./answers/decisions.ts";
-import { drifted, unwell } from "./answers/machine.ts";
+import { drifted, servesLeasesAndNames, unwell } from "./answers/machine.ts";
 import { deleted, rollout } from "./answers/policies.ts";
 import { provenProbes, untriedProbes } from "./answers/probes.ts";
 import { answers } from "./answers.ts";
@@ -42,6 +42,7 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["status", () => ["status"], 0, {}],
   ["status-wide", () => ["status", "-o", "wide"], 0, {}],
   ["status-unwell", () => ["status"], 1, { status: unwell }],
+  ["status-machine", () => ["status"], 0, { status: servesLeasesAndNames }],
   ["workloads", () => ["workloads"], 0, {}],
   ["workloads-wide", () => ["workloads", "-o", "wide"], 0, {}],
   ["workloads-none", () => ["workloads", "-n", "nowhere"], 0, {}],

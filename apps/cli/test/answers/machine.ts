@@ -182,3 +182,18 @@ export const drifted: DriftAnswer = {
     },
   ],
 };
+
+/** The machine is judged like its workloads, and serves them. */
+export const servesLeasesAndNames: StatusAnswer = {
+  ...status,
+  profile: {
+    nodeExempt: false,
+    hairpinExempt: true,
+    default: "allow",
+    dhcp: ["br0", "br1"],
+    dns: [
+      { address: "10.0.0.1", port: 53 },
+      { address: "fd00::1", port: 5353 },
+    ],
+  },
+};
