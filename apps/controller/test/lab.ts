@@ -113,7 +113,7 @@ export class TestLab {
     return stdout;
   }
 
-  async serve(name: Name, ports: readonly number[]): Promise<void> {
+  async serve(name: Name | "host", ports: readonly number[]): Promise<void> {
     this.#start([
       "nsenter",
       `--net=${this.netns(name)}`,
@@ -130,7 +130,7 @@ export class TestLab {
   }
 
   async reach(
-    from: Name,
+    from: Name | "host",
     to: Name | "host",
     port: number,
     family: 4 | 6 = 4,
