@@ -64,12 +64,16 @@ export async function kernelDigest(
 
 /** Single rules and elements, each with the block it stands in. */
 export function statementsOf(listing: string): readonly string[] {
-  const found: string[] = [];
+  // Which block comes first is the kernel's choice; the table's own lines are no part of it.
+  const [head = ""] = /^table [^\n]*\n(?:\tcomment [^\n]*\n)?/.exec(listing) ?? [];
+  const found: string[] = [head.trim()];
   // Blocks of chains, sets and maps are indented by one tab and end in a line of their own.
-  for (const block of listing.split(/\n\t\}\n/)) {
+  for (const block of listing.slice(head.length).split(/\n\t\}\n/)) {
     const open = block.lastIndexOf(" {\n");
-    const name = block.slice(0, open).trim().split("\n").at(-1) ?? "";
-    const body = block.slice(open + 3);
+    // Without its values a counter has nothing in it.
+    const empty = open < 0;
+    const name = (empty ? block : block.slice(0, open)).trim().split("\n").at(-1) ?? "";
+    const body = empty ? name : block.slice(open + 3);
     const content = /flags [a-z,]*dynamic/.test(body)
       ? body.replace(/elements = \{[^}]*\}?/, "")
       : body;
