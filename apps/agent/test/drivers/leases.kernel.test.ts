@@ -10,16 +10,6 @@ import type { HostPolicy, Mode } from "@bulkhead/model";
 import { createNftablesDriver } from "../../src/drivers/index.ts";
 import type { NftablesDriver } from "../../src/drivers/index.ts";
 import {
-  AF_PACKET,
-  MSG_DONTWAIT,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  libc,
-} from "../../src/kernel/libc.ts";
-import { insideNetns } from "../../src/kernel/netns.ts";
-import { linkAddressBuffer, packetProtocol } from "../../src/probe/socket-address.ts";
-import {
   ACK,
   ADVERTISE,
   DISCOVER,
@@ -33,10 +23,10 @@ import {
   readDhcp,
 } from "./dhcp.ts";
 import type { Lease } from "./dhcp.ts";
+import { exchange } from "./exchange.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { DROP, ALLOW, policyOf, rowOf } from "./policies.ts";
-import { sleep } from "./traffic.ts";
 import { frame } from "./wire.ts";
 
 const MACHINE = "10.86.0.1";
@@ -159,47 +149,6 @@ const clientLinkLocal = (): string => linkLocal(workload("client").netns, "eth0"
 let lastXid = 0x00b10000;
 const nextXid = (): number => (lastXid += 1);
 
-/** Puts a frame on one wire and gives what `found` makes of the frames on another, or null when it makes nothing of any. */
-const exchange = async <T>(
-  from: LabWorkload,
-  to: LabWorkload,
-  bytes: Buffer,
-  found: (frame: Buffer) => T | null,
-  patience: number,
-): Promise<T | null> => {
-  const open = (path: string): number =>
-    insideNetns(path, () =>
-      libc().socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, packetProtocol(3)),
-    );
-  const [sender, receiver] = [open(from.path), open(to.path)];
-  try {
-    const index = Number.parseInt(lab.run(from.netns, ["ip", "-o", "link", "show", "eth0"]), 10);
-    const address = linkAddressBuffer();
-    address.writeInt32LE(index, 4);
-    const buffer = Buffer.alloc(4096);
-    const end = performance.now() + patience;
-    let again = 0;
-    while (performance.now() < end) {
-      // A server that is busy forgets; clients ask again.
-      if (performance.now() >= again) {
-        libc().sendto(sender, bytes, MSG_DONTWAIT, address);
-        again = performance.now() + 1000;
-      }
-      for (;;) {
-        const size = libc().recvfrom(receiver, buffer, MSG_DONTWAIT);
-        if (size === null) break;
-        const answer = found(Buffer.from(buffer.subarray(0, size)));
-        if (answer !== null) return answer;
-      }
-      await sleep(5);
-    }
-    return null;
-  } finally {
-    libc().close(sender);
-    libc().close(receiver);
-  }
-};
-
 /** The client says this, from and to these addresses, and hears that. */
 const hear = (
   lease: Omit<Lease, "op" | "xid" | "mac">,
@@ -212,7 +161,7 @@ const hear = (
   const payload = dhcp({ op: 1, xid, mac: client.mac, ...lease });
   const mac = destination === ALL_ONES ? "ff:ff:ff:ff:ff:ff" : MACHINE_MAC;
   const packet = frame(mac, client.mac, 0x0800, datagram(source, destination, [68, 67], payload));
-  return exchange(client, client, packet, (bytes) => readDhcp(bytes, xid), patience);
+  return exchange(lab, client, client, packet, (bytes) => readDhcp(bytes, xid), patience);
 };
 
 const offered = (patience: number, broadcast = false) =>
@@ -228,7 +177,7 @@ const advertised = (patience: number): Promise<true | null> => {
     datagram(clientLinkLocal(), ALL_SERVERS, [546, 547], dhcp6(SOLICIT, xid, client.mac)),
   );
   const found = (bytes: Buffer) => (isDhcp6(bytes, ADVERTISE, xid) ? (true as const) : null);
-  return exchange(client, client, packet, found, patience);
+  return exchange(lab, client, client, packet, found, patience);
 };
 
 /** Does an offer that somebody makes up reach the client? */
@@ -248,7 +197,7 @@ const deceived = async (name: string, source: string, patience: number): Promise
   );
   const found = (bytes: Buffer) =>
     v4 ? readDhcp(bytes, xid) : isDhcp6(bytes, ADVERTISE, xid & 0xffffff) ? true : null;
-  return (await exchange(liar, client, packet, found, patience)) !== null;
+  return (await exchange(lab, liar, client, packet, found, patience)) !== null;
 };
 
 /** In the client's namespace, by Node's own resolver. */
@@ -312,7 +261,7 @@ describe("an isolated workload, where the machine serves leases", () => {
       const packet = datagram("0.0.0.0", destination, [68, port], Buffer.from(mark));
       const bytes = frame("ff:ff:ff:ff:ff:ff", client.mac, 0x0800, packet);
       const found = (seen: Buffer) => (seen.includes(mark) ? true : null);
-      return exchange(client, workload("stranger"), bytes, found, SHORT_MS);
+      return exchange(lab, client, workload("stranger"), bytes, found, SHORT_MS);
     };
     expect(await heardBy(ALL_ONES, 67, "to a server")).toBe(true);
     expect(await heardBy(ALL_ONES, 69, "to another port")).toBe(null);

@@ -5,7 +5,6 @@
 import { fields, optional, required } from "../text/fields.ts";
 import {
   described,
-  flag,
   integer,
   list,
   mapped,
@@ -14,19 +13,18 @@ import {
   text,
   word,
 } from "../text/shape.ts";
+import { machine } from "./machine.ts";
 import { resource } from "./metadata.ts";
 import { peer, peers, subject } from "./peer.ts";
 import {
   address,
   cidr,
-  interfaceName,
   labels,
   name,
   namespaceName,
   port,
   ports,
   refinedOwner,
-  resolver,
   sentence,
   serviceName,
   time,
@@ -169,28 +167,6 @@ const inventoryWorkload = mapped(
     return undefined;
   },
 );
-
-/** A value that must not be contradicted elsewhere keeps its place. */
-const placedFlag = mapped(flag, (value, node, at) => ({ value, source: at.span(node) }));
-
-const machine = fields("what is said about the machine", {
-  nodeExempt: optional(
-    placedFlag,
-    "`true` (the default): what this machine sends to its workloads passes their ingress policy. `false`: it is judged as peer `host`.",
-  ),
-  hairpinExempt: optional(
-    placedFlag,
-    "`true` (the default): what a workload sends to its own addresses is not judged.",
-  ),
-  dhcp: optional(
-    list(interfaceName, "interfaces"),
-    "Bridges, or the machine's ends of veth pairs, on which this machine serves DHCP and DHCPv6.",
-  ),
-  dns: optional(
-    list(resolver, "resolvers"),
-    "Addresses of this machine at which workloads reach its resolver without a rule, over UDP and TCP.",
-  ),
-});
 
 export const inventory = resource(
   "Inventory",

@@ -14,7 +14,7 @@ import {
 } from "@bulkhead/model";
 import type { InventoryFile, NativeResource, Policy, PolicyTestFile } from "./kinds.ts";
 import type { NativePeer, NativeWorkloads } from "./peer.ts";
-import { formatResolver } from "./values.ts";
+import { formatResolver } from "./machine.ts";
 
 const timeText = (at: number): string => new Date(at).toISOString().replace(".000Z", "Z");
 

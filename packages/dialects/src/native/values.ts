@@ -16,7 +16,6 @@ import {
   type Cidr,
   type IpAddress,
   type PortMatch,
-  type Resolver,
   type Selector,
 } from "@bulkhead/model";
 import { fields, optional, required } from "../text/fields.ts";
@@ -311,42 +310,3 @@ export const refinedOwner = refined<OwnerName>("an owner", (value) => {
         help: "kind and name, as `Deployment/shop`",
       };
 });
-
-/** As the kernel takes it (`dev_valid_name`), and nft between quotes. */
-export const interfaceName = refined<string>(
-  "an interface",
-  (value) =>
-    /^[^\s/:"\\]{1,15}$/.test(value) && value !== "." && value !== ".."
-      ? { value }
-      : {
-          code: "BH0107",
-          error: `\`${value}\` is not the name of an interface`,
-          help: "at most 15 characters, as `ip link` shows it: `br0`, `veth-web`",
-        },
-  { minLength: 1, maxLength: 15 },
-);
-
-const DNS_PORT = 53;
-const WITH_PORT = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/;
-
-/** `10.0.0.1`, or with another port than 53: `10.0.0.1:5353`, `[fd00::1]:5353`. */
-export const formatResolver = ({ address: at, port: number }: Resolver): string =>
-  number === DNS_PORT ? at : at.includes(":") ? `[${at}]:${number}` : `${at}:${number}`;
-
-export const resolver = described(
-  refined<Resolver>("a resolver", (value) => {
-    const parts = WITH_PORT.exec(value);
-    const found = canonicalIp(parts?.[1] ?? parts?.[2] ?? value);
-    const number = parts === null ? DNS_PORT : Number(parts[3]);
-    return found === null || number < 1 || number > 65_535
-      ? {
-          code: "BH0209",
-          error: `\`${value}\` is not an address of a resolver`,
-          help: "for example `10.0.0.1`, `10.0.0.1:5353` or `[fd00::1]:5353`",
-        }
-      : { value: { address: found, port: number } };
-  }),
-  "Address, and a port when it is not 53.",
-  "10.0.0.1",
-  "[fd00::1]:5353",
-);
