@@ -86,6 +86,21 @@ describe("atoms", () => {
     expect(told(move([web, db]))).toEqual(["10.0.0.1: 3 > 0"]);
   });
 
+  it("do not take a first and a twelfth for an eleventh and a second", () => {
+    // Numbered as they come, by address; who comes first by id is named first.
+    const crowd = Array.from({ length: 12 }, (_, i) => {
+      const shared = [0, 11].includes(i) ? ["10.0.1.1"] : [1, 10].includes(i) ? ["10.0.1.2"] : [];
+      const name = i === 10 ? "a" : `b${i + 10}`;
+      return workload(`shop/${name}`, [`10.0.0.${i + 1}`, ...shared], { app: name });
+    });
+    const { atoms, move } = tables();
+    move(crowd);
+    const [one, other] = atoms.atoms.slice(13);
+    expect(one!.identities.map(({ number }) => number)).toEqual([1, 12]);
+    expect(other!.identities.map(({ number }) => number)).toEqual([11, 2]);
+    expect(one).not.toBe(other);
+  });
+
   it("are cut by prefixes, and a prefix that holds nobody moves nobody", () => {
     const { cut, move } = tables("10.0.0.0/30");
     expect(told(move([web, db, web2]))).toEqual([
@@ -109,6 +124,11 @@ describe("atoms", () => {
     expect(bare).toBe(atoms.atoms[1]);
     expect(bare).toMatchObject({ isHost: false, prefixes: [] });
     expect(atoms.atoms[0]!.prefixes).toHaveLength(1);
+    const held = tables("10.0.0.0/30");
+    held.move([web]);
+    const alone = held.atoms.bare(held.identities.of(web));
+    expect(held.atoms.atoms).not.toContain(alone);
+    expect(alone).toMatchObject({ isHost: false, prefixes: [] });
   });
 
   it("are all new where other labels count", () => {
@@ -120,6 +140,12 @@ describe("atoms", () => {
     expect(told(atoms.update(index.known, other, false))).toEqual([
       "10.0.0.1 10.0.0.9: 0 > 2",
       "10.0.0.254: 1 > 3",
+    ]);
+    const finer = new IdentityTable({ labelKeys: ["app"], namespaceKeys: [], portNames: [] });
+    finer.adopt(index);
+    expect(told(atoms.update(atoms.places, finer, false))).toEqual([
+      "10.0.0.1 10.0.0.9: 2 > 4",
+      "10.0.0.254: 3 > 5",
     ]);
   });
 });

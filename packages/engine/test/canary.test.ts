@@ -6,14 +6,15 @@ import {
   canonicalHostPolicy,
   takesPart,
   TCP,
+  type Block,
   type FlowQuery,
   type PolicySet,
   type Stage,
 } from "@bulkhead/model";
 import { compile, decide, explain, indexInventory, lookup, modeOf } from "../src/index.ts";
-import { agrees, DIRECTIONS, looked, reported } from "./agreement.ts";
+import { agrees, DIRECTIONS, holdCompiledTo, looked, reported } from "./agreement.ts";
 import { claim, enough, failureOf } from "./check.ts";
-import { ADDRESSES, flowArbitrary, NOW, worldArbitrary, type World } from "./worlds.ts";
+import { ADDRESSES, endpointOf, flowArbitrary, NOW, worldArbitrary, type World } from "./worlds.ts";
 
 const live = { now: NOW, view: "live" } as const;
 const shadow = { now: NOW, view: "shadow" } as const;
@@ -158,6 +159,100 @@ describe("a rollout", () => {
     expect(cut.decision).toMatchObject({ verdict: "drop", ingress: { verdict: "drop" } });
     expect(cut.decision.spared).toBeUndefined();
     expect(cut.smallestChange).toMatchObject({ kind: "add" });
+  });
+
+  it("cuts those who take part and nobody else, and the maps cut the same", () => {
+    const { set, index, flows } = isolated(3000);
+    const part = flows.filter((flow) => takesPart(flow, set.canary!));
+    expect(part.length).toBeGreaterThan(10);
+    expect(part.length).toBeLessThan(50);
+    const verdicts = (view: "live" | "shadow", share: readonly FlowQuery[]) => {
+      const said = share.map((flow) => {
+        const decision = decide(set, index, flow, { now: NOW, view });
+        holdCompiledTo(decision, set, index.inventory, flow, { now: NOW, view });
+        return `${decision.verdict} ${decision.spared?.verdict ?? "not spared"}`;
+      });
+      return [...new Set(said)];
+    };
+    const spared = flows.filter((flow) => !part.includes(flow));
+    expect(verdicts("live", part)).toEqual(["drop not spared"]);
+    expect(verdicts("live", spared)).toEqual(["allow drop"]);
+    expect(verdicts("shadow", flows)).toEqual(["drop not spared"]);
+  });
+
+  it("spares nobody whom a settled policy denies, and names the end that it spares at", () => {
+    const { set, index, flows } = isolated(3000);
+    const outside = flows.find((flow) => !takesPart(flow, set.canary!))!;
+    const said = (blocks: readonly Block[]) => {
+      const stages = set.stages.map((stage) => ({ ...stage, blocks }));
+      const decision = decide({ ...set, stages }, index, outside, live);
+      holdCompiledTo(decision, { ...set, stages }, index.inventory, outside, live);
+      return `${decision.verdict} ${decision.spared?.direction ?? "not spared"}`;
+    };
+    const [inbound] = set.stages[0]!.blocks;
+    const outbound: Block = {
+      ...inbound!,
+      id: "Policy/else/where#egress",
+      direction: "egress",
+      subject: { kind: "all-workloads" },
+    };
+    const settled: Block = { ...outbound, id: "Policy/else/settled#egress", canary: undefined };
+    expect(said([inbound!])).toBe("allow ingress");
+    expect(said([inbound!, outbound])).toBe("allow egress");
+    expect(said([outbound])).toBe("allow egress");
+    expect(said([inbound!, settled])).toBe("drop not spared");
+    expect(said([outbound, settled])).toBe("drop not spared");
+    expect(said([])).toBe("allow not spared");
+  });
+
+  it("guards nobody for its own sake, and is what the workload is told to be enforced by", () => {
+    const { set, index } = isolated(3000);
+    const [db] = index.inventory.workloads;
+    const modes = (enforce: Block["enforce"], canary: true | undefined) => {
+      const stages = set.stages.map((stage) => ({
+        ...stage,
+        blocks: stage.blocks.map((block) => ({ ...block, enforce, canary })),
+      }));
+      const { policy, modes: told } = compile({ ...set, stages }, index.inventory, {
+        now: NOW,
+        revision: 1,
+        endpoints: [endpointOf(db!)],
+      });
+      return [policy.endpoints[0]?.mode, told["shop/db"], told["else/where"]];
+    };
+    expect(modes("on", true)).toEqual(["audit", "enforce", "observe"]);
+    expect(modes("on", undefined)).toEqual(["enforce", "enforce", "observe"]);
+    expect(modes("staged", true)).toEqual(["audit", "audit", "observe"]);
+  });
+
+  it("is over for the guards too, though its marks are still there", () => {
+    const { set, index } = isolated(3000);
+    const { policy, capacity } = compile({ ...set, canary: undefined }, index.inventory, {
+      now: NOW,
+      revision: 1,
+      endpoints: [endpointOf(index.inventory.workloads[0]!)],
+    });
+    expect(policy.endpoints.map(({ mode }) => mode)).toEqual(["enforce"]);
+    expect(capacity).toMatchObject({ subjects: 1, classes: 1 });
+  });
+
+  it("takes room of its own in the datapath", () => {
+    const { set, index } = isolated(3000);
+    const { capacity } = compile(set, index.inventory, {
+      now: NOW,
+      revision: 1,
+      endpoints: [endpointOf(index.inventory.workloads[0]!)],
+    });
+    // One class of one row in the shadow, and the same for those who take part.
+    expect(capacity).toEqual({
+      subjects: 2,
+      classes: 2,
+      rows: 1,
+      exactEntries: 0,
+      rangeEntries: 0,
+      overlayEntries: 0,
+      intervals: 1,
+    });
   });
 
   it("goes by what was addressed, before destination translation", () => {

@@ -103,6 +103,11 @@ describe("segmentAt", () => {
     expect(found(owned("::/120", 1))).toEqual([none, none, none, [1], [1]]);
     expect(found(owned("10.0.0.0/24", 1))).toEqual([[1], [1], [1], none, none]);
     expect(found()).toEqual([none, none, none, none, none]);
+    // Each lies below every IPv4 address, taken as a number.
+    const small = (["::8/126", "::100/120", "::200/120", "::300/120"] as const).map((cidr, i) =>
+      owned(cidr, 2 + i),
+    );
+    expect(found(owned("10.0.0.0/24", 1), ...small)).toEqual([[1], [1], [1], none, [2]]);
   });
 });
 

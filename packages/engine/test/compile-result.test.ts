@@ -7,6 +7,7 @@ import {
   any,
   block,
   chosen,
+  cidr,
   everyPort,
   inventory,
   nativeSet,
@@ -70,6 +71,29 @@ describe("the rest of a compilation", () => {
       },
     ]);
     expect(modes).toEqual({ "shop/web": "audit", "shop/db": "enforce", "shop/cache": "observe" });
+  });
+
+  it("names the bridges' other ports, sorted, and observes whoever is on the host's network", () => {
+    const guest = { ...workload("shop/guest", "10.0.0.9", { app: "db" }), hostNetwork: true };
+    const all = inventory([db, guest]);
+    const port = (name: string) => ({ interface: name, ifindex: 3 });
+    const ports = [port("eth1"), port("eth0"), port("tap7")];
+    const options = { now: T0, revision: 1, endpoints: [endpointOf(db)] };
+    const { policy, modes } = compile(onDb([]), all, { ...options, ports });
+    expect(policy.ports).toEqual([port("eth0"), port("eth1"), port("tap7")]);
+    expect(modes).toEqual({ "shop/db": "enforce", "shop/guest": "observe" });
+    expect(compile(onDb([]), all, options).policy.ports).toEqual([]);
+  });
+
+  it("reports rules of one priority that disagree about a prefix of the world", () => {
+    const about = (id: string, action: "allow" | "deny") =>
+      block(id, "ingress", "shop:app=db", [rule(action, [cidr("192.0.2.0/24")])], {
+        isolates: false,
+      });
+    const set = nativeSet({ guardrail: [about("a", "allow"), about("b", "deny")] });
+    expect(compiled(set).diagnostics.map(({ message }) => message)).toEqual([
+      "`b/0` and `a/0` have the same priority and disagree",
+    ]);
   });
 
   it("says when an endpoint's workload is unknown, and observes it", () => {

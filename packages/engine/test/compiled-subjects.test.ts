@@ -138,6 +138,37 @@ describe("the shadow", () => {
     expect(denies("deny", [chosen("shop:app=nobody")])).toBe(0);
   });
 
+  it("has them where several such things meet, though their numbers be equal", () => {
+    const denies = (...rules: Parameters<typeof onDb>[0]) =>
+      compiled(onDb(rules, { ...staged, isolates: false }), [db]).policy.shadow.subjects.ingress
+        .length;
+    const fromWeb = chosen("shop:app=web");
+    const soon = { expiresAt: T0 + 1 };
+    expect(denies(rule("deny", [fromWeb, cidr("192.0.2.0/24")]))).toBe(2);
+    expect(denies(rule("deny", [fromWeb], [tcp(1)]), rule("deny", [fromWeb], [tcp(2)], soon))).toBe(
+      2,
+    );
+    expect(denies(rule("deny", [any], [tcp(1)]), rule("deny", [fromWeb], [tcp(2)]))).toBe(2);
+  });
+
+  it("has entries where a peer that is listed in both is treated otherwise", () => {
+    const set = nativeSet({
+      application: [
+        block("db", "ingress", "shop:app=db", [rule("allow", [chosen("shop:app=web")])]),
+        block(
+          "more",
+          "ingress",
+          "shop:app=db",
+          [rule("deny", [chosen("shop:app=web")], [tcp(1)])],
+          staged,
+        ),
+      ],
+    });
+    const { live, shadow } = compiled(set).policy;
+    expect([live, shadow].map((maps) => onlyMap(maps).exact.length)).toEqual([1, 1]);
+    expect(shadow.subjects.ingress).toHaveLength(2);
+  });
+
   it("shows a staged allow that changes only what determined it", () => {
     const set = nativeSet({
       application: [

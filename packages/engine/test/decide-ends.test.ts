@@ -161,6 +161,19 @@ describe("an address that several workloads claim", () => {
     expect(verdict("10.1.0.1", "10.1.0.2", 9)).toBe("drop");
     expect(verdict("10.1.0.3", "10.1.0.2", 9)).toBe("drop");
   });
+
+  it("is no hairpin either where the same two claim both ends", () => {
+    // Only of the reading from a to a would anybody deny anything.
+    const set = policySet([
+      stage("s", "denyOverrides", [
+        block("a", "ingress", "x:app=a", [rule("allow", [chosen("x:app=b")])]),
+      ]),
+    ]);
+    const flow = { source: "10.1.0.2", destination: "10.1.0.3", protocol: TCP, port: 9 };
+    const said = decide(set, claimed, flow, { now: T0, view: "live" });
+    holdCompiledTo(said, set, claimed.inventory, flow, { now: T0, view: "live" });
+    expect(said.ingress).toMatchObject({ verdict: "drop", determinedBy: { kind: "isolation" } });
+  });
 });
 
 describe("both ends", () => {

@@ -1,7 +1,14 @@
 /** What is exempt by declaration: the machine's resolver and its leases, in the reference and in the compiled form alike. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TCP, UDP, type Inventory, type Profile } from "@bulkhead/model";
+import {
+  TCP,
+  UDP,
+  type Endpoint,
+  type Inventory,
+  type Profile,
+  type Workload,
+} from "@bulkhead/model";
 import { compile, decide, explain, indexInventory, lookup } from "../src/index.ts";
 import { agrees, DIRECTIONS, looked, reported } from "./agreement.ts";
 import { claim, enough, failureOf } from "./check.ts";
@@ -64,6 +71,13 @@ const known = { attachments, hostAddresses: ["10.0.0.254", "fd00::fe"] };
 const world: Inventory = { ...inventory([web, db]), ...known };
 const MACHINE = "10.0.0.254";
 
+/** As the inventory has it attached. */
+function attached(one: Workload): Endpoint {
+  const here = attachments.find((attachment) => attachment.workload === one.id);
+  return { ...endpointOf(one), interface: here?.interface ?? "veth-z", bridge: here?.bridge };
+}
+
+/** The verdict, and what is exempt on the way. The compiled maps are held to each answer. */
 function ask(
   profile: Partial<Profile>,
   source: string,
@@ -81,6 +95,15 @@ function ask(
     now: T0,
     view: "live",
   });
+  const { policy, cookies } = compile(set, about, {
+    now: T0,
+    revision: 1,
+    endpoints: about.workloads.map(attached),
+  });
+  const cookieOf = new Map(cookies.map(({ rule, cookie }) => [rule, cookie]));
+  const found = lookup(policy, "live", query, T0);
+  expect(found.verdict).toBe(decision.verdict);
+  for (const way of DIRECTIONS) expect(looked(found[way])).toBe(reported(decision[way], cookieOf));
   const why = [egress, ingress].flatMap(({ exemption }) =>
     exemption === undefined || exemption === "not-a-workload" ? [] : [exemption],
   );
@@ -119,6 +142,7 @@ describe("leases", () => {
     expect(ask({ dhcp }, "fd00::1", "ff02::1:2", 547)).toBe("allow dhcp");
     expect(ask({ dhcp }, "fd00::fe", "fd00::1", 546)).toBe("allow dhcp");
     expect(ask({ dhcp: ["veth-a"] }, "10.0.0.1", MACHINE, 67)).toBe("allow dhcp");
+    expect(ask({ dhcp: ["veth-b"] }, "10.0.0.2", MACHINE, 67)).toBe("allow dhcp");
   });
   it("and with nobody else, about nothing else, nowhere else", () => {
     expect(ask({ dhcp }, "10.0.0.1", "10.0.0.2", 67)).toBe("drop");
@@ -127,15 +151,21 @@ describe("leases", () => {
     expect(ask({ dhcp }, "10.0.0.1", MACHINE, 68)).toBe("drop");
     expect(ask({ dhcp }, MACHINE, "10.0.0.1", 67)).toBe("drop");
     expect(ask({ dhcp }, "10.0.0.1", MACHINE, 67, TCP)).toBe("drop");
+    expect(ask({ dhcp }, MACHINE, "10.0.0.1", 68, TCP)).toBe("drop");
     expect(ask({ dhcp }, "fd00::1", "ff02::1:3", 547)).toBe("drop");
+    expect(ask({ dhcp }, "fd00::1", "ff02::1:2", 546)).toBe("drop");
+    expect(ask({ dhcp }, "fd00::fe", "fd00::1", 547)).toBe("drop");
     expect(ask({ dhcp }, "10.0.0.2", MACHINE, 67)).toBe("drop");
     expect(ask({}, "10.0.0.1", MACHINE, 67)).toBe("drop");
   });
   it("are nobody's by an address that others claim as well", () => {
-    const rival = workload("shop/rival", "10.0.0.1", { app: "web" });
-    const claimed = { ...inventory([web, db, rival]), ...known };
-    expect(ask({ dhcp }, "10.0.0.1", MACHINE, 67, UDP, claimed)).toBe("drop");
-    expect(ask({ dhcp }, "fd00::1", "ff02::1:2", 547, UDP, claimed)).toBe("allow dhcp");
+    for (const name of ["shop/a-rival", "shop/z-rival"]) {
+      const rival = workload(name, "10.0.0.1", { app: "web" });
+      const claimed = { ...inventory([web, db, rival]), ...known };
+      expect(ask({ dhcp }, "10.0.0.1", MACHINE, 67, UDP, claimed)).toBe("drop");
+      expect(ask({ dhcp }, MACHINE, "10.0.0.1", 68, UDP, claimed)).toBe("drop");
+      expect(ask({ dhcp }, "fd00::1", "ff02::1:2", 547, UDP, claimed)).toBe("allow dhcp");
+    }
   });
 });
 
@@ -154,5 +184,62 @@ describe("what is declared about another machine", () => {
     ]);
     expect(policy.endpoints[0]?.dhcp).toBe(true);
     expect(policy.profile.dns).toBe(undefined);
+  });
+
+  it("is told with the names of what workloads hang on, each once, in their order", () => {
+    const hang = (...names: readonly (readonly [own: string, bridge?: string])[]) =>
+      compile(policySet([], { dhcp: ["br9"] }), world, {
+        now: T0,
+        revision: 1,
+        endpoints: names.map(([own, bridge]) => ({ ...endpointOf(web), interface: own, bridge })),
+      }).diagnostics.map(({ help }) => help);
+    expect(hang(["c"], ["b", "br1"], ["a", "br1"], ["d", "br0"])).toEqual([
+      "workloads hang on `br0`, `br1`, `c`",
+    ]);
+    expect(hang()).toEqual([undefined]);
+    expect(hang(["br9", "br1"])).toEqual([]);
+    expect(hang(["a", "br9"])).toEqual([]);
+  });
+});
+
+describe("what a datapath is told of exemptions", () => {
+  const told = (dns: Profile["dns"], about: Inventory, local = about.workloads) =>
+    compile(policySet([], { dhcp: ["br0"], dns }), about, {
+      now: T0,
+      revision: 1,
+      endpoints: local.map(attached),
+    });
+
+  it("is the machine's own resolvers, in the order of addresses and ports", () => {
+    const dns = ["fd00::fe 53", "10.0.0.254 5353", "192.0.2.1 53", "10.0.0.254 53"].map((text) => {
+      const [address = "", port] = text.split(" ");
+      return { address, port: Number(port) };
+    });
+    const { policy, diagnostics } = told(dns, world);
+    expect(policy.profile.dns?.map(({ address, port }) => `${address} ${port}`)).toEqual([
+      "10.0.0.254 53",
+      "10.0.0.254 5353",
+      "fd00::fe 53",
+    ]);
+    expect(diagnostics).toHaveLength(1);
+    expect("dns" in told([], world).policy.profile).toBe(false);
+  });
+
+  it("is who is served, and by which of their addresses they are not known for sure", () => {
+    const rival = workload("shop/rival", "10.0.0.1", { app: "web" });
+    const known = { ...inventory([web, db, rival]), attachments };
+    const { policy } = told([], known);
+    expect(policy.endpoints.map(({ workload: id, dhcp }) => [id, dhcp])).toEqual([
+      ["shop/db", undefined],
+      ["shop/rival", undefined],
+      ["shop/web", true],
+    ]);
+    expect(policy.contested).toEqual(["10.0.0.1"]);
+    expect(told([], known, [rival]).policy.contested).toEqual(["10.0.0.1"]);
+    expect(told([], known, [web]).policy.contested).toEqual(["10.0.0.1"]);
+    expect(told([], known, [db]).policy.contested).toBe(undefined);
+    expect("contested" in told([], world).policy).toBe(false);
+    const posing = { ...db, addresses: ["fd00::1", "10.0.0.2", "10.0.0.99"] };
+    expect(told([], world, [posing]).policy.contested).toEqual(["10.0.0.99", "fd00::1"]);
   });
 });

@@ -13,6 +13,8 @@ export interface Survey {
   /** Mutants that some test reaches. */
   readonly reached: readonly string[];
   readonly tests: number;
+  /** Of processor time, from the start of the process until all tests had run. */
+  readonly seconds: number;
   readonly failed: readonly string[];
 }
 
@@ -72,6 +74,7 @@ async function survey(tests: readonly PlainTest[]): Promise<{ said: Survey; orde
     atLoad: Object.keys(coverage.static),
     reached: [...new Set(Object.values(coverage.perTest).flatMap((hits) => Object.keys(hits)))],
     tests: tests.length,
+    seconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
     failed,
   };
   return { said, order };

@@ -69,6 +69,7 @@ const matchers = {
   toBe: (got: unknown, wanted: unknown) => Object.is(got, wanted),
   toEqual: equal,
   toMatchObject: matchesObject,
+  toBeUndefined: (got: unknown) => got === undefined,
   toBeNull: (got: unknown) => got === null,
   toHaveLength: (got: { readonly length: number }, wanted: number) => got.length === wanted,
   toMatch: (got: string, wanted: RegExp) => wanted.test(got),
