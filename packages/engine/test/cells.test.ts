@@ -4,7 +4,9 @@ import { parseIp, rangeToCidrs, cidrRange, type Cidr } from "@bulkhead/model";
 import { segmentAt, subtractRanges, sweepRanges } from "../src/compile/address-sweep.ts";
 import { DecisionTable } from "../src/compile/decision-table.ts";
 import { cellsOf, cutCells } from "../src/compile/port-cells.ts";
+import { PeerTable } from "../src/compile/peer-table.ts";
 import { RowTable } from "../src/compile/row-table.ts";
+import { chosen } from "./small-sets.ts";
 
 describe("cutCells", () => {
   it("cuts each protocol at the ends of its ranges, and keeps one cell for all others", () => {
@@ -108,6 +110,34 @@ describe("segmentAt", () => {
       owned(cidr, 2 + i),
     );
     expect(found(owned("10.0.0.0/24", 1), ...small)).toEqual([[1], [1], [1], none, [2]]);
+  });
+});
+
+describe("PeerTable", () => {
+  it("gives one number to what says the same, one after the other", () => {
+    const peers = new PeerTable();
+    const numbers = ["shop:app=web", "shop:", "shop:app=web", "*:app=web", "shop:"].map(
+      (text) => peers.intern(chosen(text)).number,
+    );
+    expect(numbers).toEqual([0, 1, 0, 2, 1]);
+    expect(peers.size).toBe(3);
+    expect(peers.intern(chosen("shop:")).peer).toEqual(chosen("shop:"));
+  });
+
+  it("reads a peer once", () => {
+    let reads = 0;
+    const peer = new Proxy(chosen("shop:app=web"), {
+      get: (target, name) => {
+        reads++;
+        return Reflect.get(target, name) as unknown;
+      },
+    });
+    const peers = new PeerTable();
+    const first = peers.intern(peer);
+    const readsOfFirst = reads;
+    expect(peers.intern(peer)).toBe(first);
+    expect(reads).toBe(readsOfFirst);
+    expect(reads).toBeGreaterThan(0);
   });
 });
 

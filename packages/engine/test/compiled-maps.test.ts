@@ -80,6 +80,24 @@ describe("maps", () => {
     expect(exact).toContain("224.0.0.9: else allow by db/0");
   });
 
+  it("hold what a prefix says of a group's addresses, which are not the world's", () => {
+    const world = { kind: "entity" as const, entity: "world" as const };
+    const mdns = { kind: "range" as const, protocol: UDP, first: 5353, last: 5353 };
+    const rules = [
+      rule("allow", [world], [tcp(443)]),
+      rule("allow", [cidr("224.0.0.0/8")], [mdns]),
+    ];
+    const set = nativeSet({ application: [block("out", "egress", "shop:app=db", rules)] });
+    const { ranges, default: elsewhere } = mapText(compiled(set));
+    expect(ranges).toEqual([
+      "224.0.0.0-224.255.255.255: 17/0-5352 drop by out, 17/5353-5353 allow by out/1, 17/5354-65535 drop by out, else drop by out",
+      "225.0.0.0-239.255.255.255: else drop by out",
+      "255.255.255.255-255.255.255.255: else drop by out",
+      "ff00::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff: else drop by out",
+    ]);
+    expect(elsewhere).toMatch(/^6\/0-442 drop by out, 6\/443-443 allow by out\/0/);
+  });
+
   it("hold none for a workload inside a range that is meant for it", () => {
     const result = compiled(
       onDb([rule("allow", [cidr("10.0.0.0/24", { matchesWorkloads: true })])]),
