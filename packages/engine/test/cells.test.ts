@@ -209,4 +209,24 @@ describe("DecisionTable", () => {
     expect(table.strictness(drop)).toBeLessThan(table.strictness(reject));
     expect(table.strictness(reject)).toBeLessThan(table.strictness(allow));
   });
+
+  it("goes on under other cookies as long as nobody whom it has named is called otherwise", () => {
+    const [a, b] = ["0000000a", "0000000b"];
+    const table = new DecisionTable(new Map([["a", a]]));
+    table.number("drop", "a");
+    expect(table.adopt(new Map([["a", b]]))).toBe(false);
+    expect(table.at(table.number("allow", "a")).cookie).toBe(a);
+    const both = new Map([
+      ["a", a],
+      ["b", b],
+    ]);
+    expect(table.adopt(both)).toBe(true);
+    const second = table.number("drop", "b");
+    expect(table.at(second)).toEqual({ verdict: "drop", cookie: b });
+    expect(table.adopt(new Map([["b", b]]))).toBe(true);
+    expect(table.adopt(new Map([["b", a]]))).toBe(false);
+    expect(table.adopt(new Map([...both, ["b", a]]))).toBe(false);
+    expect(table.adopt(new Map())).toBe(true);
+    expect(table.number("drop", "b")).toBe(second);
+  });
 });

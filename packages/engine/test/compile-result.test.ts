@@ -195,6 +195,20 @@ describe("the rest of a compilation", () => {
     expect(ids).toEqual(ids.toSorted());
   });
 
+  it("asks where a pass goes only of stages that pass", () => {
+    const backwards = (action: "allow" | "pass") =>
+      compiled(
+        policySet([
+          stage("a", "firstMatch", []),
+          stage("b", "firstMatch", [block("b", "ingress", "shop:app=db", [rule(action, [any])])], {
+            onPass: "a",
+          }),
+        ]),
+      );
+    expect(mapText(backwards("allow")).default).toBe("else allow by b/0");
+    expect(() => backwards("pass")).toThrow("stage `b` passes to `a`");
+  });
+
   it("judges a stage of its own plane, and passes only within it", () => {
     const set = policySet([
       stage(

@@ -202,6 +202,13 @@ describe("named ports", () => {
     expect(compiled(unnamed, [one, two, plain], all).policy.live.maps).toHaveLength(1);
   });
 
+  it("of a subject do not part classes in egress", () => {
+    const set = nativeSet({
+      application: [block("a", "egress", "shop:app=a", [rule("allow", [chosen("shop:")], [http])])],
+    });
+    expect(compiled(set, [one, two, plain], all).policy.live.maps).toHaveLength(1);
+  });
+
   it("are looked up on each peer in egress", () => {
     const set = nativeSet({
       application: [

@@ -82,6 +82,19 @@ describe("the overlay", () => {
     ]);
   });
 
+  it("covers the last address of a family, where it alone is left", () => {
+    const last = onDb([
+      rule("allow", [any], [tcp(443)], until(5)),
+      rule("deny", [
+        cidr("0.0.0.0/0", { except: ["255.255.255.255/32"], matchesWorkloads: true }),
+        cidr("::/0", { matchesWorkloads: true }),
+      ]),
+    ]);
+    expect(overlayText(compiled(last))).toEqual([
+      "255.255.255.255-255.255.255.255 6/443-443 allow by db/0 +5",
+    ]);
+  });
+
   it("takes known addresses into a stretch that says the same, and leaves single ones single", () => {
     const everybody = onDb([rule("allow", [any], [tcp(443)], until(5))]);
     expect(overlayText(compiled(everybody))).toEqual([

@@ -81,6 +81,16 @@ describe("subjects", () => {
     expect(nowhere.diagnostics).toMatchObject([{ span: NOWHERE }]);
   });
 
+  it("have the class of both where two that claim an address are under the same policy", () => {
+    const twin = workload("shop/twin", "10.0.0.2", { app: "db" });
+    const { live } = compiled(onDb([rule("allow", [any])]), [db], inventory([twin, db])).policy;
+    const { classId } = onlyMap(live);
+    expect(live.subjects.ingress).toEqual([
+      ["10.0.0.2", classId],
+      ["fd00::2", classId],
+    ]);
+  });
+
   it("share a class when the same blocks select them, and keep it when rules change", () => {
     const set = (rules: Parameters<typeof block>[3]) =>
       nativeSet({ application: [block("all", "ingress", "shop:", rules)] });
@@ -89,6 +99,10 @@ describe("subjects", () => {
       .live;
     expect(onlyMap(before).classId).toBe(onlyMap(after).classId);
     expect(onlyMap(before).classId).toMatch(/^[0-9a-f]{16}$/);
+    for (const rules of [[], [rule("allow", [any], [tcp(80)])]]) {
+      const { live } = compiled(set(rules), [web, db, cache]).policy;
+      expect(onlyMap(live).classId).toBe(onlyMap(before).classId);
+    }
     const other = compiled(onDb([rule("allow", [any])])).policy.live;
     expect(onlyMap(other).classId).not.toBe(onlyMap(before).classId);
   });
@@ -136,6 +150,22 @@ describe("the shadow", () => {
     expect(denies("deny", [any], [tcp(1)])).toBe(2);
     expect(denies("deny", [chosen("shop:app=web")], [tcp(1)], { expiresAt: T0 + 1 })).toBe(2);
     expect(denies("deny", [chosen("shop:app=nobody")])).toBe(0);
+  });
+
+  it("has entries for an address that somebody without policy claims as well", () => {
+    const thief = workload("shop/aaa", "10.0.0.2", { app: "thief" });
+    const { live, shadow } = compiled(onDb([], staged), [db], inventory([thief, db])).policy;
+    expect(live.subjects.ingress).toEqual([]);
+    expect(shadow.subjects.ingress.map(([address]) => address)).toEqual(["10.0.0.2", "fd00::2"]);
+    const settled = nativeSet({
+      application: [
+        block("aaa", "ingress", "shop:app=thief", [rule("allow", [any])]),
+        block("db", "ingress", "shop:app=db", [], staged),
+      ],
+    });
+    const both = compiled(settled, [db], inventory([thief, db])).policy;
+    expect(both.live.subjects.ingress.map(([address]) => address)).toEqual(["10.0.0.2"]);
+    expect(both.shadow.subjects.ingress).toHaveLength(2);
   });
 
   it("has them where several such things meet, though their numbers be equal", () => {

@@ -28,7 +28,7 @@ const TARGET = 90;
  * tests have run once, and from then on as a multiple of what that took.
  */
 const PATIENCE_AT_FIRST = 300;
-const PATIENCE = 2;
+const PATIENCE = 5;
 const PROCESSES = Number(process.env["MUTATION_PROCESSES"] ?? 2);
 const FUZZ_RUNS = "0.04";
 /** What decides and what compiles, and all they stand on. */
