@@ -4,7 +4,7 @@
  */
 import type { Edge, FlaggedSource } from "@bulkhead/model";
 import { groupBy } from "./order.ts";
-import { wasAnswered } from "./payload.ts";
+import { isPending, wasAnswered } from "./payload.ts";
 
 export interface BehaviourOptions {
   /** A scanner has at least so many targets that did not answer … */
@@ -50,15 +50,21 @@ export function judgeSources(
     const targets = [...groupBy(own, targetKey).values()];
     const misses = targets.filter((target) => !target.some(wasAnswered));
     const denied = misses.filter((target) => target.every(wasDenied)).length;
+    const pending = misses.filter((target) => target.every(isPending)).length;
     const weight = misses.length - denied + denied / DENIED_PER_MISS;
-    const share = misses.length / targets.length;
+    // Whoever opens many at once scans, whatever will become of them. A few may be answered yet: they are held against nobody.
+    const scanner =
+      weight >= options.scanTargets && misses.length / targets.length >= options.unansweredShare;
+    const known = targets.length - pending;
+    const suspicious =
+      weight - pending >= options.suspiciousTargets &&
+      (misses.length - pending) / known >= options.unansweredShare;
     const first = own[0];
-    if (first === undefined || share < options.unansweredShare) continue;
-    if (weight < options.suspiciousTargets) continue;
+    if (first === undefined || !(scanner || suspicious)) continue;
     flagged.set(key, {
       name: first.source.name,
       address: first.source.address,
-      level: weight >= options.scanTargets ? "scanner" : "suspicious",
+      level: scanner ? "scanner" : "suspicious",
       targets: targets.length,
       unanswered: misses.length,
       since: Math.min(...misses.flat().map((edge) => edge.firstSeen)),

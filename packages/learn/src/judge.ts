@@ -6,7 +6,7 @@
 import { ICMP, ICMPV6, type Edge, type FlaggedSource, type SetAsideReason } from "@bulkhead/model";
 import { sourceKey, wasHabitBefore, type BehaviourOptions } from "./behaviour.ts";
 import type { Relation } from "./ends.ts";
-import { isContinuing, substanceOf, wasAnswered, wasTaken } from "./payload.ts";
+import { isContinuing, isPending, substanceOf, wasAnswered, wasTaken } from "./payload.ts";
 
 export interface JudgeOptions {
   readonly behaviour: BehaviourOptions;
@@ -62,6 +62,9 @@ export function judgeRelation(
 
   const windows = evidence.reduce((sum, edge) => sum + edge.windows, 0);
   if (!evidence.some(wasTaken)) {
+    if (evidence.some(isPending) && !evidence.some((edge) => edge.failed > 0)) {
+      return aside("pending", "opened just now, not answered yet: ask again in a few seconds");
+    }
     return aside("failed", "never answered: the destination refused, or nobody listens");
   }
   const ephemeral = ephemeralDetail(relation, relations, options);

@@ -13,6 +13,19 @@ export type Substance =
   /** Not accounted (yet): long-lived connections are counted when they end. */
   | "unknown";
 
+/**
+ * Passed, and neither answered nor given up yet: the collector tells what became of it some seconds later, of one that stays
+ * without an answer too.
+ */
+export function isPending(edge: Counted & Pick<Edge, "verdict">): boolean {
+  return (
+    edge.verdict === "forwarded" &&
+    edge.connections > 0 &&
+    edge.established === 0 &&
+    edge.failed === 0
+  );
+}
+
 type Counted = Pick<
   Edge,
   "source" | "protocol" | "bytes" | "packets" | "connections" | "established" | "failed"

@@ -183,6 +183,24 @@ describe("behaviour", () => {
     expect(asideOf(edges)).toContain("suspicious-source: shop/web → shop/cache 6379");
   });
 
+  it("holds what may be answered yet against nobody, but for a whole scan", () => {
+    const opened = { connections: 1, established: 0, failed: 0, bytes: 60, packets: 1, windows: 1 };
+    const once = { connections: 1, established: 1, bytes: 5_000, packets: 20, windows: 1 };
+    const open = (count: number) =>
+      Array.from({ length: count }, (_, port) => edge("report", "db", `${port + 1}/tcp`, opened));
+    const answered = edge("report", "cache", "6379/tcp", once);
+    expect(rulesOf([answered, ...open(3)])).toEqual([
+      "shop/report-to-cache (rare): shop: app=report → shop: app=cache 6379/tcp",
+    ]);
+    expect(asideOf([answered, ...open(3)])).toContain("pending: shop/report → shop/db 1");
+    const failed = edge("report", "db", "1/tcp", silent());
+    expect(asideOf([answered, failed])).toContain("failed: shop/report → shop/db 1");
+    expect(rulesOf([answered, ...open(8)])).toEqual([]);
+    expect(asideOf([answered, ...open(8)])).toContain(
+      "flagged-source: shop/report → shop/cache 6379",
+    );
+  });
+
   it("of a program that scans only lately leaves its old habits standing", () => {
     const hour = 3_600_000;
     const habit = edge("web", "storefront-1", "8080/tcp", { firstSeen: 0, lastSeen: hour });

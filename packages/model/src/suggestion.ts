@@ -79,6 +79,7 @@ export type SetAsideReason =
   | "flagged-source"
   | "suspicious-source"
   | "failed"
+  | "pending"
   | "one-off"
   | "denied"
   | "spoofed"

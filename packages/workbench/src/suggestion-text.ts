@@ -20,6 +20,7 @@ export const REASONS: Readonly<Record<SetAsideReason, string>> = {
   "flagged-source": "by a source that scans",
   "suspicious-source": "once, by a source that mostly fails",
   failed: "never answered",
+  pending: "not answered yet",
   "one-off": "one-off without data",
   denied: "denied when it was seen",
   spoofed: "forged source address",
