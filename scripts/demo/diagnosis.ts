@@ -25,7 +25,7 @@ export function diagnose(claims: Claims): readonly Finding[] {
       sentence: "the receipt is not of what was applied: the agent shows an old one",
     });
   }
-  if (failed("blast", "breached", "truth")) {
+  if (failed("blast", "breached", "beyond")) {
     // Whether the policy or the kernel is to blame is what `explain` tells.
     findings.push(
       failed("leaks", "breached")

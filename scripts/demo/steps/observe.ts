@@ -1,6 +1,7 @@
 /** Steps 2 and 3: Bulkhead starts beside the running shop, learns who is who, and records what talks to what. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StatusAnswer, SuggestAnswer } from "@bulkhead/api";
+import type { Edge } from "@bulkhead/model";
 import type { Attempt } from "@bulkhead/example-shop/attempts";
 import { WORKLOADS } from "@bulkhead/example-shop/topology";
 import { RATE, type Demo } from "../demo.ts";
@@ -65,14 +66,19 @@ export async function record(demo: Demo): Promise<Recording> {
       .filter((edge) => nameOf(edge.source) === "users" && nameOf(edge.destination) === "web")
       .filter((edge) => portName(edge) === "80/tcp" && isIpv6(edge) === six)
       .reduce((sum, edge) => sum + edge.connections, 0);
-  // The agent reports in windows of a second; the last one is given time to arrive.
+  // The agent reports in windows of a second, and what became of a connection after that it was opened. Both are given time.
+  // (What is held open since before has no beginning in this time.)
+  const answered = (edge: Edge): boolean => edge.established > 0 || edge.connections === 0;
+  const answeredAll = (known: readonly Edge[]): boolean =>
+    edgesSeen(truth, new Set(known.filter(answered).map(keyOf))).length === truth.length;
   let edges = await bulkhead.edges(since);
   for (
     const until = Date.now() + ARRIVE_WITHIN_MS;
     Date.now() < until;
     edges = await bulkhead.edges(since)
   ) {
-    if (toWeb(edges, false) + toWeb(edges, true) >= made.ipv4 + made.ipv6) break;
+    const complete = toWeb(edges, false) + toWeb(edges, true) >= made.ipv4 + made.ipv6;
+    if (complete && answeredAll(edges)) break;
     await sleep(300, undefined, { signal: stop });
   }
   await lab.call("users", "start", { perSecond: RATE });

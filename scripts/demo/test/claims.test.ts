@@ -31,15 +31,19 @@ describe("diagnosis", () => {
     ["dead-collector", ["recorded", "collector"]],
     ["stale-receipt", ["receipt-enforce"]],
     ["stale-receipt", ["receipt-apply"]],
-    ["leaky-driver", ["blast", "leaks", "truth"]],
+    ["leaky-driver", ["blast", "leaks", "beyond"]],
     ["leaky-driver", ["probes", "breached"]],
-    ["missing-deny", ["blast", "truth", "explain"]],
+    ["missing-deny", ["blast", "beyond", "explain"]],
   ])("names %s from %j", (name, ids) => {
     expect(diagnose(failing(...ids)).map((finding) => finding.name)).toEqual([name]);
   });
 
   test("a probe that could not be made is nobody's leak", () => {
     expect(diagnose(failing("probes"))).toEqual([]);
+  });
+
+  test("what is needed and cut is no missing deny", () => {
+    expect(diagnose(failing("replay-needed", "needed"))).toEqual([]);
   });
 
   test("has nothing to say when all is well", () => {
