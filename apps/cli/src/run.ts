@@ -121,15 +121,21 @@ function commanderWords(
   return { message, help: `see \`bulkhead ${verb === undefined ? "" : `${verb} `}--help\`` };
 }
 
-function tell(
+async function tell(
   failure: Failure | undefined,
   args: readonly string[],
   around: Surroundings,
-): ExitCode {
+): Promise<ExitCode> {
   if (failure === undefined) return 0;
   const { exitCode, code, message, help, details, diagnostics } = failure;
-  if (wantsJson(args)) {
-    around.stderr.write(`${JSON.stringify({ error: { code, message, help, diagnostics } })}\n`);
+  const value = { error: { code, message, help, diagnostics } };
+  if (asksFor("json", args)) {
+    around.stderr.write(`${JSON.stringify(value)}\n`);
+    return exitCode;
+  }
+  if (asksFor("yaml", args)) {
+    const { stringify } = await import("yaml");
+    around.stderr.write(stringify(value, { aliasDuplicateObjects: false }));
     return exitCode;
   }
   const style = styleFor(around.stderr, around.env);
@@ -143,12 +149,12 @@ function tell(
   return exitCode;
 }
 
-function wantsJson(args: readonly string[]): boolean {
+function asksFor(format: "json" | "yaml", args: readonly string[]): boolean {
   return args.some(
     (word, index) =>
-      word === "-ojson" ||
-      word === "--output=json" ||
-      (word === "json" && (args[index - 1] === "-o" || args[index - 1] === "--output")),
+      word === `-o${format}` ||
+      word === `--output=${format}` ||
+      (word === format && (args[index - 1] === "-o" || args[index - 1] === "--output")),
   );
 }
 

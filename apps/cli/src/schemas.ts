@@ -1,5 +1,5 @@
 /** Shapes of the answers that the command line makes itself; those of the API are published by the API. */
-import { statusAnswerSchema, workloadSchema } from "@bulkhead/api";
+import { explainAnswerSchema, statusAnswerSchema, workloadSchema } from "@bulkhead/api";
 import { z } from "zod";
 
 export const upAnswerSchema = z.object({
@@ -60,7 +60,21 @@ export const versionAnswerSchema = z.object({
 });
 export type VersionAnswer = z.infer<typeof versionAnswerSchema>;
 
-/** What a failed verb prints on stderr with `-o json`. */
+/** `workloads --inventory`: the draft as it would be written to a file. */
+export const inventoryAnswerSchema = z.object({ text: z.string() });
+
+/** `explain --change`: null where nothing that is added would allow it, or where it is allowed. */
+export const changeAnswerSchema = explainAnswerSchema.shape.smallestChange.unwrap().nullable();
+
+export const completionAnswerSchema = z.object({ shell: z.string(), script: z.string() });
+
+/** JSON Schemas by name. */
+export const schemaAnswerSchema = z.object({
+  answers: z.record(z.string(), z.unknown()),
+  resources: z.record(z.string(), z.unknown()),
+});
+
+/** What a failed verb prints on stderr with `-o json` and `-o yaml`. */
 export const failureAnswerSchema = z.object({
   error: z.object({
     code: z.string(),
@@ -78,6 +92,10 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     boot: bootAnswerSchema,
     doctor: doctorAnswerSchema,
     version: versionAnswerSchema,
+    inventory: inventoryAnswerSchema,
+    change: changeAnswerSchema,
+    completion: completionAnswerSchema,
+    schema: schemaAnswerSchema,
     failure: failureAnswerSchema,
   };
   return Object.fromEntries(

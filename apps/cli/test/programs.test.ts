@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ApiFailure, publishedSchemas, type RouteName } from "@bulkhead/api";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { unwell } from "./answers/machine.ts";
 import { answers } from "./answers.ts";
 import { call, NOW } from "./call.ts";
@@ -71,6 +71,10 @@ describe("-o json", () => {
       expect(lines.length).toBe(answers[route].length);
       for (const line of lines) expect(valid(JSON.parse(line))).toBe(true);
       await controller?.stop();
+      const yaml = await asked([...args, "-o", "yaml"]);
+      const documents = parseAllDocuments(yaml.stdout).map((one): unknown => one.toJS());
+      expect(documents).toEqual(lines.map((line): unknown => JSON.parse(line)));
+      await controller?.stop();
     }
   });
 
@@ -90,16 +94,34 @@ describe("-o json", () => {
     const published = JSON.parse((await call(["schema", "-o", "json"])).stdout) as {
       readonly answers: Readonly<Record<string, { readonly answer: object }>>;
     };
-    const version = await call(["version", "-o", "json"]);
-    const failure = await call(["status", "-o", "json"], { state: folder });
-    for (const [name, text] of [
-      ["version", version.stdout],
-      ["failure", failure.stderr],
-    ] as const) {
+    const check = (name: string, value: unknown): void => {
       const valid = ajv.compile(published.answers[name]?.answer ?? false);
-      expect({ name, valid: valid(JSON.parse(text)) }).toEqual({ name, valid: true });
+      expect({ name, valid: valid(value) }).toEqual({ name, valid: true });
+    };
+    for (const [name, args] of [
+      ["version", ["version"]],
+      ["completion", ["completion", "zsh"]],
+      ["schema", ["schema"]],
+      ["inventory", ["workloads", "--inventory"]],
+      ["change", ["explain", "web", "db:5432", "--change"]],
+    ] as const) {
+      check(name, JSON.parse((await asked([...args, "-o", "json"])).stdout));
+      await controller?.stop();
     }
+    const [json, yaml] = await Promise.all(
+      ["json", "yaml"].map((format) => call(["status", "-o", format], { state: folder })),
+    );
+    check("failure", JSON.parse(json?.stderr ?? ""));
+    expect(parse(yaml?.stderr ?? "")).toEqual(JSON.parse(json?.stderr ?? ""));
     expect(Object.keys(published.answers)).toEqual(expect.arrayContaining(["up", "down"]));
+  });
+
+  it("of `observe` is found by the verb's name", async () => {
+    const [observe, edges] = await Promise.all(
+      ["observe", "edges"].map((name) => call(["schema", name])),
+    );
+    expect(observe?.stdout).toBe(edges?.stdout);
+    expect(observe?.code).toBe(0);
   });
 
   it("tells failures as JSON on stderr", async () => {

@@ -24,6 +24,7 @@ export const probe: Verb<ProbeOptions> = async (context, args, options) => {
           const known = workloads.map((workload) => workload.id);
           return args.map((name) => resolveName(name, known));
         });
+  const streamed = context.format === "json" || context.format === "yaml";
   const request = {
     ...(names === undefined ? {} : { workloads: names }),
     ...(options.maxBoundaries === undefined
@@ -37,7 +38,7 @@ export const probe: Verb<ProbeOptions> = async (context, args, options) => {
       signal: context.signal,
     });
     for await (const event of events) {
-      if (context.format === "json") await printItem(context, event, () => "");
+      if (streamed) await printItem(context, event, () => "");
       if (event.type === "summary") summary = event.summary;
       if (event.type !== "result") continue;
       results.push(event.result);
@@ -48,7 +49,7 @@ export const probe: Verb<ProbeOptions> = async (context, args, options) => {
   if (summary === undefined) throw new CliFailure(3, "the probes ended without a summary");
   const done = summary;
   const exitCode = done.proven ? 0 : 1;
-  if (context.format === "json") return exitCode;
+  if (streamed) return exitCode;
   return {
     value: { summary: done, results },
     text: (ui) => probeText(results, done, ui),

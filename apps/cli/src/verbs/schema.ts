@@ -2,7 +2,19 @@
 import type { CommonOptions } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { nearest } from "../ui/spell.ts";
+import type { Ui } from "../ui/ui.ts";
 import type { Verb } from "./verb.ts";
+
+/** Who prints what is not named after its verb. */
+const PRINTED_BY: Readonly<Record<string, string>> = {
+  edges: "observe",
+  flows: "observe --flows, observe --follow; one a line",
+  probe: "probe; one a line",
+  revision: "history REVISION",
+  inventory: "workloads --inventory",
+  change: "explain --change",
+  failure: "any verb, on stderr",
+};
 
 export const schema: Verb<CommonOptions> = async (_context, [name]) => {
   const [{ publishedSchemas }, { nativeSchemas }, { ownSchemas }] = await Promise.all([
@@ -18,13 +30,13 @@ export const schema: Verb<CommonOptions> = async (_context, [name]) => {
     return {
       value: { answers, resources },
       text: (ui) =>
-        `${ui.style.dim("answers")}\n${lines(answers)}\n${ui.style.dim("resources")}\n${lines(resources)}`,
+        `${ui.style.dim("answers")}\n${lines(answers, ui)}\n${ui.style.dim("resources")}\n${lines(resources, ui)}`,
       next: ["schema status", "schema resource > bulkhead.schema.json"],
       exitCode: 0,
     };
   }
   const all: Readonly<Record<string, unknown>> = { ...answers, ...resources };
-  const found = all[name];
+  const found = all[name === "observe" ? "edges" : name];
   if (found === undefined) {
     const near = nearest(name, Object.keys(all));
     throw badInput(
@@ -40,8 +52,11 @@ export const schema: Verb<CommonOptions> = async (_context, [name]) => {
   };
 };
 
-function lines(schemas: Readonly<Record<string, unknown>>): string {
+function lines(schemas: Readonly<Record<string, unknown>>, { style }: Ui): string {
   return Object.keys(schemas)
-    .map((name) => `  ${name}\n`)
+    .map((name) => {
+      const by = PRINTED_BY[name];
+      return by === undefined ? `  ${name}\n` : `  ${name.padEnd(12)}${style.dim(by)}\n`;
+    })
     .join("");
 }
