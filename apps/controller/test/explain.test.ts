@@ -17,6 +17,15 @@ spec: { subject: "app", egress: [], ingress: [] }
 `,
 };
 
+const OUT: File = {
+  name: "out.yaml",
+  text: `apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: out, namespace: shop }
+spec: { from: app=web, to: { entity: world }, ports: [80/tcp] }
+`,
+};
+
 async function explained(
   files: readonly File[],
   [from, to, port]: readonly [string, string, string],
@@ -76,6 +85,55 @@ describe("the world, named as such", () => {
   it("is left alone when an address was named", async () => {
     const { smallestChange } = await explained([SHUT], ["web", "203.0.113.9", "443/tcp"]);
     expect(smallestChange?.text).toContain("203.0.113.9/32");
+  });
+});
+
+describe("a NetworkSet, named as such", () => {
+  const BANK: File = {
+    name: "bank.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: NetworkSet
+metadata: { name: bank, namespace: NAMESPACE }
+spec: { cidrs: [203.0.113.20/32, 203.0.113.64/26, "2001:db8:113::20/128"] }
+`,
+  };
+  const bank = (namespace: string): File => ({
+    ...BANK,
+    text: BANK.text.replace("NAMESPACE", namespace),
+  });
+
+  it.each([
+    ["web", "bank", "443/tcp", "to:", "shop", "networkSet: bank\n"],
+    ["web", "bank", "443/tcp", "to:", "partners", "networkSet: partners/bank\n"],
+    ["bank", "db", "5432/tcp", "from:", "shop", "networkSet: bank\n"],
+  ] as const)(
+    "%s → %s %s (%s, in %s): proposes the set by name, and that allows all of it",
+    async (from, to, port, key, namespace, text) => {
+      const files = [SHUT, bank(namespace)];
+      const question = [from, to, port] as const;
+      const before = await explained(files, question);
+      expect(before.verdict).toBe("drop");
+      const change = before.smallestChange;
+      expect(change?.text).toContain(key);
+      expect(change?.text).toContain(text);
+      expect(`${change?.name} ${change?.text}`).not.toMatch(/203[.-]0|2001/);
+      const after = [...files, { name: "change.yaml", text: change?.text ?? "" }];
+      expect((await explained(after, question)).verdict).toBe("allow");
+      for (const inside of ["203.0.113.99", "2001:db8:113::20"]) {
+        const ends = [from, to].map((end) => (end === "bank" ? inside : end));
+        expect((await explained(after, [ends[0]!, ends[1]!, port])).verdict).toBe("allow");
+      }
+      const ends = [from, to].map((end) => (end === "bank" ? "203.0.113.21" : end));
+      expect((await explained(after, [ends[0]!, ends[1]!, port])).verdict).toBe("drop");
+    },
+  );
+
+  it("that holds a metadata address among others does not open it, and is not proposed", async () => {
+    const around = bank("shop").text.replace("203.0.113.20/32", "169.254.169.254/31");
+    const files = [SHUT, OUT, { name: "bank.yaml", text: around }];
+    const answer = await explained(files, ["web", "bank", "80/tcp"]);
+    expect(answer.smallestChange).toBeUndefined();
+    expect(answer.inTheWay).toContain("metadata");
   });
 });
 

@@ -168,7 +168,7 @@ describe("names", () => {
 
 describe("resolveEnd", () => {
   const { world } = shop([]);
-  const sets = [{ name: "shop/office", cidrs: ["192.0.2.0/24"] }];
+  const sets = [{ name: "shop/office", cidrs: ["192.0.2.0/24"] }] as const;
 
   it.each([
     ["shop/web", "shop/web", ["10.9.0.10", "fd99::10"]],

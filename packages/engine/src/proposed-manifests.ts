@@ -31,8 +31,17 @@ const INSTANCE_LABELS = new Set([
   "apps.kubernetes.io/pod-index",
 ]);
 
-/** An end as a person named it: `atLarge` when that was the world itself, and the address only stands for it. */
-export type End = Place & { readonly atLarge?: boolean };
+/** Addresses under one name, `namespace/name`. */
+export interface NamedAddresses {
+  readonly name: string;
+  readonly cidrs: readonly Cidr[];
+}
+
+/**
+ * An end as a person named it: `atLarge` when that was the world itself, `set` when it was a NetworkSet, and the address only
+ * stands for it.
+ */
+export type End = Place & { readonly atLarge?: boolean; readonly set?: NamedAddresses };
 
 export interface Ends {
   readonly source: End;
@@ -57,10 +66,16 @@ function peerManifest(place: End, namespace: string): PeerManifest {
     case "host":
       return { entity: "host" };
     case "world":
+      if (place.set !== undefined) return { networkSet: within(place.set.name, namespace) };
       return place.atLarge === true
         ? { entity: groupAt(place) ?? "world" }
         : { cidr: singleCidr(place) };
   }
+}
+
+/** As a resource of the namespace calls it. */
+function within(name: string, namespace: string): string {
+  return name.startsWith(`${namespace}/`) ? name.slice(namespace.length + 1) : name;
 }
 
 function selection(workload: Workload, namespace: string): string | WorkloadsManifest {
@@ -134,5 +149,6 @@ function nameOf({ source, destination }: Ends, { protocol, port }: FlowQuery): s
 function endName(place: End): string {
   if (place.kind === "workload") return place.workload.name;
   if (place.kind === "host") return "host";
+  if (place.set !== undefined) return place.set.name.slice(place.set.name.indexOf("/") + 1);
   return place.atLarge === true ? (groupAt(place) ?? "world") : place.address;
 }

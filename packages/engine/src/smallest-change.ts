@@ -31,6 +31,7 @@ import {
   stableSelector,
   type End,
   type Ends,
+  type NamedAddresses,
 } from "./proposed-manifests.ts";
 
 export type SmallestChange =
@@ -52,6 +53,8 @@ export type SmallestChange =
 export interface ExplainOptions extends DecideOptions {
   /** Ends of the query that stand for the world at large: what is proposed then speaks of all of it. */
   readonly atLarge?: readonly ("source" | "destination")[];
+  /** Ends that were named by a NetworkSet: what is proposed names it too, and so holds for all of it. */
+  readonly sets?: Readonly<Partial<Record<"source" | "destination", NamedAddresses>>>;
 }
 
 const APPLICATION: StageId = "application";
@@ -70,6 +73,7 @@ export function smallestChange(
   const end = (side: "source" | "destination"): End => ({
     ...index.at(query[side]),
     atLarge: options.atLarge?.includes(side) === true,
+    ...(options.sets?.[side] === undefined ? {} : { set: options.sets[side] }),
   });
   const ends = { source: end("source"), destination: end("destination") };
   const nameless = [ends.source, ends.destination].find(
@@ -188,12 +192,18 @@ function withBlocks(set: PolicySet, stage: StageId, added: readonly Block[]): Po
 
 /** A rule that names a single address is a grant in the stage that guards metadata addresses. */
 function grants(block: Block): Block[] {
-  const rules = block.rules
-    .filter(({ peers }) => block.direction === "egress" && peers[0]?.kind === "cidr")
-    .map((rule): Rule => ({ ...rule, id: `${rule.id}/grant`, action: "pass" }));
+  if (block.direction !== "egress") return [];
+  const rules = block.rules.flatMap((rule): Rule[] => {
+    const peers = rule.peers.filter(isSingle);
+    return peers.length === 0 ? [] : [{ ...rule, id: `${rule.id}/grant`, action: "pass", peers }];
+  });
   return rules.length === 0
     ? []
     : [{ ...block, id: `${block.id}/grant`, order: [0], isolates: false, rules }];
+}
+
+function isSingle(peer: Peer): boolean {
+  return peer.kind === "cidr" && peer.cidr.endsWith(peer.cidr.includes(":") ? "/128" : "/32");
 }
 
 function peersOf(place: End): Peer[] {
@@ -204,6 +214,7 @@ function peersOf(place: End): Peer[] {
       return [{ kind: "entity", entity: "host" }];
     case "world": {
       const group = groupAt(place);
+      if (place.set !== undefined) return place.set.cidrs.map(cidrPeer);
       if (place.atLarge !== true) return [cidrPeer(singleCidr(place))];
       return group === null ? [{ kind: "entity", entity: "world" }] : GROUPS[group].map(cidrPeer);
     }

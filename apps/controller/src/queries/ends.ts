@@ -19,6 +19,8 @@ export interface NamedEnd {
   readonly workload?: Workload;
   /** The world itself was named: the addresses only stand for it. */
   readonly atLarge?: true;
+  /** It was named by this NetworkSet: an address of each of its prefixes stands for it. */
+  readonly set?: NamedSet;
 }
 
 /** Documentation addresses (RFC 5737, RFC 3849): nobody's, so they stand for the world at large. */
@@ -59,7 +61,7 @@ export function resolveEnd(text: string, world: World, sets: readonly NamedSet[]
   const set =
     sets.find(({ name }) => name === text) ??
     only(sets.filter(({ name }) => name.endsWith(`/${text}`)));
-  if (set !== undefined) return { name: set.name, addresses: set.cidrs.flatMap(firstOf) };
+  if (set !== undefined) return { name: set.name, addresses: set.cidrs.flatMap(firstOf), set };
   throw unknown(text, world);
 }
 

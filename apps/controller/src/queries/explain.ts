@@ -43,12 +43,16 @@ export async function explainFlow(
     ...(from.atLarge ? ["source" as const] : []),
     ...(to.atLarge ? ["destination" as const] : []),
   ];
+  const named = {
+    ...(from.set === undefined ? {} : { source: from.set }),
+    ...(to.set === undefined ? {} : { destination: to.set }),
+  };
   const explained = pairs(from, to).map(([source, destination]) => {
     const flow = { source, destination, protocol, port };
     return {
       source,
       destination,
-      explanation: explain(set, world.index, flow, { now, view, atLarge }),
+      explanation: explain(set, world.index, flow, { now, view, atLarge, sets: named }),
       shadow: decide(set, world.index, flow, { now, view: "shadow" }),
     };
   });

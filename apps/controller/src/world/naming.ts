@@ -6,6 +6,7 @@ import {
   groupAt,
   parseCidr,
   parseIp,
+  type Cidr,
   type FlowEnd,
   type IpAddress,
   type IpRange,
@@ -15,7 +16,7 @@ import type { World } from "./world.ts";
 export interface NamedSet {
   /** As policies name it. */
   readonly name: string;
-  readonly cidrs: readonly string[];
+  readonly cidrs: readonly Cidr[];
 }
 
 export type Namer = (address: IpAddress) => FlowEnd;
