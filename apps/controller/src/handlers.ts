@@ -11,7 +11,8 @@ import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
 import { explainFlow } from "./queries/explain.ts";
 import { canaryView } from "./policy/rollout.ts";
-import { permittedDiff, replayAnswer } from "./queries/replay.ts";
+import { permittedDiff } from "./queries/permitted.ts";
+import { replayAnswer } from "./queries/replay.ts";
 import { driftView } from "./queries/status.ts";
 import { listWorkloads } from "./queries/workloads.ts";
 import { historyOf, revisionDetail } from "./queries/history.ts";
@@ -131,7 +132,7 @@ export function handlersOf(controller: Controller): Handlers {
           unchanged: [...considered.changes.unchanged],
           kept: [...considered.changes.kept],
         },
-        permitted: permittedDiff(governor.inForce.reading.set, set, world, now()),
+        permitted: permittedDiff(governor.inForce.reading, reading, world, now()),
         replay,
         capacity: {
           classes,

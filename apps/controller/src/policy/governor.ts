@@ -22,7 +22,7 @@ import type {
   StateStore,
   StoredFile,
 } from "@bulkhead/store";
-import { permittedDiff } from "../queries/replay.ts";
+import { permittedDiff } from "../queries/permitted.ts";
 import type { WhatCuts } from "../queries/under-way.ts";
 import type { World } from "../world/world.ts";
 import { compareHeld, inMode, mergeGiven, readGiven, withoutNamed } from "./candidate.ts";
@@ -216,7 +216,7 @@ export class Governor {
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
       ...(change.kind === "delete"
-        ? { permitted: permittedDiff(before.reading.set, reading.set, world, startedAt) }
+        ? { permitted: permittedDiff(before.reading, reading, world, startedAt) }
         : {}),
       mode: change.mode,
       dryRun: change.dryRun,
