@@ -90,10 +90,14 @@ describe("the rest of a compilation", () => {
       block(id, "ingress", "shop:app=db", [rule(action, [cidr("192.0.2.0/24")])], {
         isolates: false,
       });
-    const set = nativeSet({ guardrail: [about("a", "allow"), about("b", "deny")] });
-    expect(compiled(set).diagnostics.map(({ message }) => message)).toEqual([
-      "`b/0` and `a/0` have the same priority and disagree",
-    ]);
+    const guardrail = [about("a", "allow"), about("b", "deny")];
+    const told = (more: Parameters<typeof nativeSet>[0] = {}) =>
+      compiled(nativeSet({ guardrail, ...more })).diagnostics.map(({ message }) => message);
+    const message = "`b/0` and `a/0` have the same priority and disagree";
+    expect(told()).toEqual([message]);
+    const soon = rule("allow", [any], [tcp(80)], { expiresAt: T0 + 1 });
+    const emergency = [block("e", "ingress", "shop:app=db", [soon], { isolates: false })];
+    expect(told({ emergency })).toEqual([message]);
   });
 
   it("says when an endpoint's workload is unknown, and observes it", () => {
