@@ -46,6 +46,8 @@ describe("candidates", () => {
     expect(await words("")).toContain("suggest");
     expect(await words("s")).toEqual(["status", "suggest", "schema"]);
     expect(await words("nonsense", "x")).toEqual([]);
+    expect(await words("hel")).toEqual(["help"]);
+    expect(await words("help", "su")).toEqual(["suggest"]);
   });
 
   it("options and their values", async () => {
@@ -55,6 +57,9 @@ describe("candidates", () => {
     expect(await words("status", "-o", "j")).toEqual(["json"]);
     expect(await words("boot", "")).toEqual(["enable", "disable", "restore"]);
     expect(await words("observe", "--verdict", "dropped,a")).toEqual(["dropped,audit"]);
+    expect(await words("observe", "--verdict=dropped,a")).toEqual(["--verdict=dropped,audit"]);
+    expect(await words("apply", "--mode=")).toEqual(["--mode=audit", "--mode=enforce"]);
+    expect(await words("apply", "--prune=")).toEqual([]);
   });
 
   it("workloads, with a colon where a port must follow", async () => {
@@ -63,6 +68,15 @@ describe("candidates", () => {
     expect(await words("observe", "--to", "lab")).toEqual(["lab/web"]);
     expect(await words("workloads", "-n", "")).toEqual(["shop", "lab"]);
     expect(await words("probe", "shop/d")).toEqual(["shop/db"]);
+  });
+
+  it("revisions and schemas", async () => {
+    const { revisions } = answers.history;
+    expect(await words("rollback", "")).toEqual(revisions.map(({ revision }) => `${revision}`));
+    expect(await words("history", "")).toEqual(await words("rollback", ""));
+    expect(await words("history", "1", "")).toEqual([]);
+    expect(await words("schema", "wo")).toEqual(["workloads"]);
+    expect(await words("schema", "P")).toEqual(["Policy", "PolicyTest"]);
   });
 
   it("resources in force, those not yet named", async () => {
@@ -98,8 +112,9 @@ describe("bash", () => {
       COMP_LINE=$1 COMP_POINT=\${#1}
       # As readline does it: words end at blanks and at COMP_WORDBREAKS.
       COMP_WORDBREAKS=$' \\t\\n"\\'><=;|&(:'
-      read -r -a COMP_WORDS <<< "\${1//:/ : }"
-      [[ $1 == *[[:space:]:] ]] && COMP_WORDS+=("")
+      local_line=\${1//:/ : }
+      read -r -a COMP_WORDS <<< "\${local_line//=/ = }"
+      [[ $1 == *[[:space:]:=] ]] && COMP_WORDS+=("")
       COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 ))
       _bulkhead 2> /dev/null
       (( \${#COMPREPLY[@]} )) && printf '%s\\n' "\${COMPREPLY[@]}"
@@ -116,6 +131,7 @@ describe("bash", () => {
   it("completes verbs, options, workloads and files", async () => {
     expect(await offered("bulkhead obs")).toEqual(["observe"]);
     expect(await offered("bulkhead apply --mo")).toEqual(["--mode"]);
+    expect(await offered("bulkhead apply --mode=en")).toEqual(["enforce"]);
     expect(await offered("bulkhead explain shop/d")).toEqual(["shop/db"]);
     expect(await offered("bulkhead explain shop/db shop/w")).toEqual(["shop/web:"]);
     expect(await offered("bulkhead apply completion.b")).toEqual(["completion.bash"]);

@@ -15,6 +15,8 @@ interface Candidate {
   readonly about: string;
 }
 
+const HELP: Candidate = { word: "help", about: "help for a verb" };
+
 /** `words` as typed behind `bulkhead`; the last one is being completed. */
 export async function complete(
   program: Command,
@@ -25,15 +27,23 @@ export async function complete(
   const before = words.slice(0, -1);
   const verb = program.commands.find((command) => command.name() === before[0]);
   if (verb === undefined) {
-    if (before.length > 0) return "";
-    const verbs = program.commands.filter((command) => !command.name().startsWith("__"));
-    return print(
-      verbs.map((command) => ({ word: command.name(), about: command.description() })),
-      current,
-    );
+    const verbs = program.commands
+      .filter((command) => !command.name().startsWith("__"))
+      .map((command) => ({ word: command.name(), about: command.description() }));
+    if (before.length === 0) return print([...verbs, HELP], current);
+    return before.length === 1 && before[0] === HELP.word ? print(verbs, current) : "";
   }
   const option = optionAwaitingValue(verb, before.at(-1));
   if (option !== undefined) return completeValue(option, current, before, around);
+  const joined = /^(--[^=]+=)(.*)$/s.exec(current);
+  if (joined !== null) {
+    const [, name = "", typed = ""] = joined;
+    const asked = optionAwaitingValue(verb, name.slice(0, -1));
+    if (asked === undefined) return "";
+    const values = await completeValue(asked, typed, before, around);
+    // Shells look for a file by the whole word.
+    return values === FILES ? "" : values.replaceAll(/^(?=.)/gm, name);
+  }
   if (current.startsWith("-")) return print(optionsOf(verb), current);
   return completeArgument(verb.name(), before.slice(1), current, around);
 }
@@ -134,6 +144,17 @@ async function completeArgument(
         current,
       );
     }
+    case "history":
+    case "rollback":
+      return given.length > 0 ? "" : print(await revisions(before, around), current);
+    case "schema": {
+      if (given.length > 0) return "";
+      const { schemaNames } = await import("./schema.ts");
+      return print(
+        (await schemaNames()).map((word) => ({ word, about: "" })),
+        current,
+      );
+    }
     case "probe":
       return print(await workloadNames(before, around), current);
     case "boot":
@@ -168,6 +189,16 @@ function resourceNames(
   return asked(before, around, async (client, signal) => {
     const { resources } = await client.call("resources", {}, { signal });
     return resources.map(({ name, mode, file }) => ({ word: name, about: `${mode}, ${file}` }));
+  });
+}
+
+function revisions(before: readonly string[], around: Surroundings): Promise<readonly Candidate[]> {
+  return asked(before, around, async (client, signal) => {
+    const { revisions: known } = await client.call("history", {}, { signal });
+    return known.map(({ revision, kind, mode }) => ({
+      word: String(revision),
+      about: `${kind}, ${mode}`,
+    }));
   });
 }
 

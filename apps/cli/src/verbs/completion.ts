@@ -9,7 +9,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `# bash completion for bulkhead; load it with: source <(bulkhead completion bash)
 _bulkhead() {
     local current=\${COMP_WORDS[COMP_CWORD]} words line candidates=()
-    # Bash splits at colons; the word before the cursor is put together again.
+    # Bash splits at colons and equals signs; the word before the cursor is put together again.
     local text=\${COMP_LINE:0:COMP_POINT}
     read -r -a words <<< "$text"
     [[ $text == *[[:space:]] ]] && words+=("")
@@ -22,9 +22,11 @@ _bulkhead() {
         fi
     done < <("\${words[0]}" __complete -- "\${words[@]:1}" 2> /dev/null)
     COMPREPLY=("\${candidates[@]}")
-    local last=\${words[-1]}
-    if [[ $last == *:* && $COMP_WORDBREAKS == *:* ]]; then
-        local prefix=\${last%"\${last##*:}"} index
+    local last=\${words[-1]} breaks=
+    [[ $COMP_WORDBREAKS == *:* ]] && breaks+=:
+    [[ $COMP_WORDBREAKS == *=* ]] && breaks+==
+    if [[ -n $breaks && $last == *[$breaks]* ]]; then
+        local prefix=\${last%"\${last##*[$breaks]}"} index
         for index in "\${!COMPREPLY[@]}"; do COMPREPLY[index]=\${COMPREPLY[index]#"$prefix"}; done
     fi
     [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *[:=] ]] && compopt -o nospace 2> /dev/null

@@ -16,7 +16,12 @@ const PRINTED_BY: Readonly<Record<string, string>> = {
   failure: "any verb, on stderr",
 };
 
-export const schema: Verb<CommonOptions> = async (_context, [name]) => {
+interface Published {
+  readonly answers: Readonly<Record<string, unknown>>;
+  readonly resources: Readonly<Record<string, unknown>>;
+}
+
+async function published(): Promise<Published> {
   const [{ publishedSchemas }, { nativeSchemas }, { ownSchemas }] = await Promise.all([
     import("@bulkhead/api"),
     import("@bulkhead/dialects"),
@@ -26,6 +31,16 @@ export const schema: Verb<CommonOptions> = async (_context, [name]) => {
   const resources = Object.fromEntries(
     Object.entries(nativeSchemas()).map(([file, one]) => [file.replace(/\.json$/, ""), one]),
   );
+  return { answers, resources };
+}
+
+export async function schemaNames(): Promise<readonly string[]> {
+  const { answers, resources } = await published();
+  return [...Object.keys(answers), ...Object.keys(resources)];
+}
+
+export const schema: Verb<CommonOptions> = async (_context, [name]) => {
+  const { answers, resources } = await published();
   if (name === undefined) {
     return {
       value: { answers, resources },
