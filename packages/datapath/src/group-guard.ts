@@ -5,6 +5,7 @@
  */
 import {
   GROUP_RANGES,
+  MAX_PORT,
   SCTP,
   TCP,
   UDP,
@@ -13,7 +14,15 @@ import {
   familyOf,
   rangeToCidrs,
 } from "@bulkhead/model";
-import type { ConfinedEndpoint, HostPolicy, PolicyMap, Row, RowInterval } from "@bulkhead/model";
+import type {
+  ConfinedEndpoint,
+  HostPolicy,
+  IpRange,
+  OverlayEntry,
+  PolicyMap,
+  Row,
+  RowInterval,
+} from "@bulkhead/model";
 import { wordsOf } from "./family.ts";
 
 const NAMES: ReadonlyMap<number, string> = new Map([
@@ -22,6 +31,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [SCTP, "sctp"],
 ]);
 const IGMP = 2;
+const PROTOCOLS = 256;
 
 /** Where all addresses of one family are judged by one class, its map; where they are not, nothing is let in. */
 const mapOf = (
@@ -40,23 +50,26 @@ const mapOf = (
     : undefined;
 };
 
-interface Stretch {
-  readonly family: 4 | 6;
-  readonly first: bigint;
-  readonly last: bigint;
+interface Stretch extends IpRange {
   readonly row: string;
 }
+
+const rangeOf = (first: string, last: string): IpRange => {
+  const family = familyOf(first);
+  const bits = family === 4 ? 32 : 128;
+  return {
+    family,
+    first: cidrRange(`${first}/${bits}`).first,
+    last: cidrRange(`${last}/${bits}`).first,
+  };
+};
 
 /** The groups' addresses, cut as the map cuts them. */
 const stretches = ({ ranges, defaultRow }: PolicyMap, family: 4 | 6): Stretch[] => {
   const cut = ranges
     .filter(([first]) => familyOf(first) === family)
     .toSorted(([a], [b]) => compareIp(a, b))
-    .map(([first, last, row]) => ({
-      first: cidrRange(`${first}/${family === 4 ? 32 : 128}`).first,
-      last: cidrRange(`${last}/${family === 4 ? 32 : 128}`).first,
-      row,
-    }));
+    .map(([first, last, row]) => ({ ...rangeOf(first, last), row }));
   return GROUP_RANGES.filter((group) => group.family === family).flatMap((group) => {
     const found: Stretch[] = [];
     let next = group.first;
@@ -74,7 +87,66 @@ const stretches = ({ ranges, defaultRow }: PolicyMap, family: 4 | 6): Stretch[] 
   });
 };
 
-const allows = ({ decision }: RowInterval): boolean => decision.verdict === "allow";
+/** A denial that ends by itself. */
+interface Denial extends Pick<OverlayEntry, "protocol" | "ports" | "decision"> {
+  readonly range: IpRange;
+}
+
+/** Whether its time has come is not asked: it is gone when the policy is compiled again, and until then it holds. */
+const denialsOf = ({ live }: HostPolicy, { classId }: PolicyMap, family: 4 | 6): Denial[] =>
+  live.overlay
+    .filter(
+      (entry) =>
+        entry.classId === classId &&
+        entry.direction === "ingress" &&
+        !allows(entry) &&
+        familyOf(entry.peer[0]) === family,
+    )
+    .map(({ peer, ...rest }) => ({ ...rest, range: rangeOf(...peer) }));
+
+/** Such that a denial holds for all of a piece or for none of it. */
+const cutBy = ({ first, last, ...rest }: Stretch, denials: readonly Denial[]): Stretch[] => {
+  const inside = denials
+    .flatMap(({ range }) => [range.first, range.last + 1n])
+    .filter((start) => start > first && start <= last)
+    .toSorted((a, b) => (a < b ? -1 : 1));
+  const starts = [...new Set([first, ...inside])];
+  return starts.map((start, at) => ({
+    ...rest,
+    first: start,
+    last: (starts[at + 1] ?? last + 1n) - 1n,
+  }));
+};
+
+/** The row, with what is denied for a time. */
+const rowUnder = (row: Row, denials: readonly Denial[]): Row => {
+  const protocols = new Map(row.protocols.map(({ protocol, intervals }) => [protocol, intervals]));
+  for (const { protocol, ports, decision } of denials) {
+    const before = protocols.get(protocol) ?? [{ first: 0, last: MAX_PORT, decision: row.others }];
+    const after = before.flatMap((interval): RowInterval[] => [
+      { ...interval, last: Math.min(interval.last, ports[0] - 1) },
+      {
+        first: Math.max(interval.first, ports[0]),
+        last: Math.min(interval.last, ports[1]),
+        decision,
+      },
+      { ...interval, first: Math.max(interval.first, ports[1] + 1) },
+    ]);
+    protocols.set(
+      protocol,
+      after.filter(({ first, last }) => first <= last),
+    );
+  }
+  return {
+    ...row,
+    protocols: [...protocols]
+      .toSorted(([a], [b]) => a - b)
+      .map(([protocol, intervals]) => ({ protocol, intervals })),
+  };
+};
+
+const allows = ({ decision }: Pick<RowInterval, "decision">): boolean =>
+  decision.verdict === "allow";
 
 /** What of a protocol is let in: everything, some ports, or nothing. ICMP only as a whole. */
 const protocolRules = (
@@ -99,18 +171,27 @@ const rowRules = ({ protocols, others }: Row, to: string): readonly string[] => 
   const numbers = listed.length === 1 ? `${listed[0]}` : `{ ${listed.join(", ")} }`;
   return [
     ...protocols.flatMap((entry) => protocolRules(entry, to)),
-    ...(rest ? [`${to} meta l4proto != ${numbers} accept`] : []),
+    ...(rest && listed.length < PROTOCOLS ? [`${to} meta l4proto != ${numbers} accept`] : []),
   ];
 };
 
-/** Rules that accept; empty where nothing is let in. Decisions that end by themselves are left out: these rules do not. */
+/**
+ * Rules that accept; empty where nothing is let in. They have no end of their own, so what is allowed for a time opens
+ * nothing here, and what is denied for a time is shut.
+ */
 export const groupRules = (policy: HostPolicy, endpoint: ConfinedEndpoint): readonly string[] =>
   ([4, 6] as const).flatMap((family) => {
     const map = mapOf(policy, endpoint, family);
     if (map === undefined) return [];
-    const rules = stretches(map, family).flatMap(({ first, last, row: id }) => {
-      const row = policy.rows.find((one) => one.id === id);
-      if (row === undefined) throw new Error(`row ${id} is used but not given`);
+    const denials = denialsOf(policy, map, family);
+    const pieces = stretches(map, family).flatMap((stretch) => cutBy(stretch, denials));
+    const rules = pieces.flatMap(({ first, last, row: id }) => {
+      const found = policy.rows.find((one) => one.id === id);
+      if (found === undefined) throw new Error(`row ${id} is used but not given`);
+      const row = rowUnder(
+        found,
+        denials.filter(({ range }) => range.first <= first && last <= range.last),
+      );
       return rangeToCidrs({ family, first, last }).flatMap((cidr) => {
         const [address, bits] = cidr.split("/");
         const whole = Number(bits) === (family === 4 ? 32 : 128);

@@ -1,6 +1,6 @@
 /** What of an ingress policy about broadcast and multicast becomes rules where frames leave for a workload. */
 import { describe, expect, test } from "vitest";
-import type { ConfinedEndpoint, HostPolicy, IpAddress, Row } from "@bulkhead/model";
+import type { ConfinedEndpoint, HostPolicy, IpAddress, OverlayEntry, Row } from "@bulkhead/model";
 import { groupRules } from "../src/group-guard.ts";
 
 const ALLOW = { verdict: "allow", cookie: "a0000001" } as const;
@@ -129,5 +129,80 @@ describe("rules for groups", () => {
     expect(rules("0000000a", [], [["10.0.0.3", "0000000c"]])).not.toContain(
       "ip6 daddr ff00::/8 accept",
     );
+  });
+});
+
+describe("what holds for a time", () => {
+  const timed = (
+    peer: OverlayEntry["peer"],
+    protocol: number,
+    decision: OverlayEntry["decision"] = DROP,
+    more: Partial<OverlayEntry> = {},
+  ): OverlayEntry => ({
+    classId: "0000000c",
+    direction: "ingress",
+    peer,
+    protocol,
+    ports: [0, 65_535],
+    decision,
+    // Long past for every clock: no rule may go by that.
+    deadline: 1,
+    ...more,
+  });
+  const under = (defaultRow: string, ...overlay: readonly OverlayEntry[]): readonly string[] => {
+    const beneath = policy(defaultRow, []);
+    return groupRules({ ...beneath, live: { ...beneath.live, overlay } }, endpoint);
+  };
+  const ALL4 = ["0.0.0.0", "255.255.255.255"] as const;
+  const ALL6 = ["::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] as const;
+
+  test("shuts what would be open without it", () => {
+    const none = [ALL4, ALL6].map((all) => timed(all, 17));
+    expect(under("00000001", ...none)).toEqual([]);
+  });
+
+  test("shuts one protocol, some ports and some groups", () => {
+    expect(
+      under(
+        "0000000a",
+        timed(ALL4, 17, DROP, { ports: [0, 5352] }),
+        timed(["224.0.0.0", "239.255.255.255"], 17, DROP, { ports: [6000, 65_535] }),
+        timed(["ff00::", "ff00:ffff:ffff:ffff:ffff:ffff:ffff:ffff"], 6),
+      ),
+    ).toEqual([
+      "ip daddr 224.0.0.0/4 udp dport 5353-5999 accept",
+      "ip daddr 224.0.0.0/4 meta l4proto != 17 accept",
+      "ip daddr 255.255.255.255 udp dport 5353-65535 accept",
+      "ip daddr 255.255.255.255 meta l4proto != 17 accept",
+      IGMP,
+      "ip6 daddr ff00::/16 meta l4proto != 6 accept",
+      "ip6 daddr ff01::/16 accept",
+      "ip6 daddr ff02::/15 accept",
+      "ip6 daddr ff04::/14 accept",
+      "ip6 daddr ff08::/13 accept",
+      "ip6 daddr ff10::/12 accept",
+      "ip6 daddr ff20::/11 accept",
+      "ip6 daddr ff40::/10 accept",
+      "ip6 daddr ff80::/9 accept",
+    ]);
+  });
+
+  test("shuts every protocol, one by one", () => {
+    const all = Array.from({ length: 256 }, (_, protocol) => timed(ALL4, protocol));
+    expect(under("0000000a", ...all)).toEqual(["ip6 daddr ff00::/8 accept"]);
+  });
+
+  test("opens nothing, and says nothing about other classes and directions", () => {
+    expect(under("0000000d", timed(ALL4, 17, ALLOW), timed(ALL6, 17, ALLOW))).toEqual([]);
+    const open = under("00000001");
+    expect(
+      under(
+        "00000001",
+        timed(ALL4, 17, DROP, { classId: "0000000e" }),
+        timed(ALL6, 17, DROP, { direction: "egress" }),
+        timed(ALL4, 17, ALLOW),
+      ),
+    ).toEqual(open);
+    expect(open).not.toEqual([]);
   });
 });

@@ -17,8 +17,21 @@ import { sleep } from "./traffic.ts";
 const GROUPS = ["224.0.0.251", "239.1.2.3", "ff02::fb", "ff05::fb"] as const;
 const ALL_ONES = "255.255.255.255";
 const PORTS = [5353, 6000, 6001] as const;
-const NAMES = ["talker", "worldly", "free", "listener", "picky", "deaf", "open"] as const;
+const NAMES = [
+  "talker",
+  "worldly",
+  "free",
+  "listener",
+  "picky",
+  "deaf",
+  "hushed",
+  "shut",
+  "open",
+] as const;
 type Name = (typeof NAMES)[number];
+
+/** What ends by itself shuts the groups until then. */
+const LATER = new Date(Date.now() + 3_600_000).toISOString();
 
 const POLICY = `
 apiVersion: bulkhead.dev/v1
@@ -55,6 +68,27 @@ apiVersion: bulkhead.dev/v1
 kind: Policy
 metadata: { name: deaf }
 spec: { subject: app=deaf, ingress: [{ from: [app=talker, { entity: world }], ports: [udp] }] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: hushed }
+spec: { subject: app=hushed, ingress: [{ from: [{ entity: multicast }, { entity: broadcast }], ports: [udp] }] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: hush }
+spec:
+  tier: emergency
+  subject: app=hushed
+  ingress: [{ action: deny, from: [{ cidr: 0.0.0.0/0 }, { cidr: "::/0" }] }]
+  expires: "${LATER}"
+  owner: test
+  reason: for a while
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: shut }
+spec: { subject: app=shut, ingress: [], expires: "${LATER}", owner: test, reason: for a while }
 `;
 
 let lab: Lab;
@@ -93,8 +127,9 @@ const linkLocal = ({ netns }: LabWorkload): string => {
 };
 
 const policy = (): HostPolicy => {
+  const now = Date.now();
   const { resources } = parseFiles([{ name: "policy.yaml", text: POLICY }]);
-  const built = buildPolicySet(resources, { now: 0, strict: false, mode: "enforce" });
+  const built = buildPolicySet(resources, { now, strict: false, mode: "enforce" });
   expect(built.diagnostics).toEqual([]);
   const endpoints = NAMES.map((name): Endpoint => {
     const one = workload(name);
@@ -123,7 +158,7 @@ const policy = (): HostPolicy => {
     namespaces: [{ name: "default", labels: {} }],
     hostAddresses: lab.hostAddresses,
   };
-  return compile(built.set, inventory, { now: 0, revision: 1, endpoints }).policy;
+  return compile(built.set, inventory, { now, revision: 1, endpoints }).policy;
 };
 
 beforeAll(async () => {
