@@ -40,6 +40,7 @@ export function handlersOf(controller: Controller): Handlers {
       edges: await edgesIn(request.since, request.until),
       before: governor.inForce.reading.set,
       after: considered.reading.set,
+      was: controller.world(),
       world,
       now: now(),
       revision: governor.inForce.revision,
@@ -132,7 +133,12 @@ export function handlersOf(controller: Controller): Handlers {
           unchanged: [...considered.changes.unchanged],
           kept: [...considered.changes.kept],
         },
-        permitted: permittedDiff(governor.inForce.reading, reading, world, now()),
+        permitted: permittedDiff(
+          governor.inForce.reading,
+          reading,
+          { was: controller.world(), world },
+          now(),
+        ),
         replay,
         capacity: {
           classes,

@@ -1,6 +1,8 @@
 /** What a plan says it newly permits, in names: a NetworkSet goes by its own, all else outside by its addresses. */
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import type { Edge } from "@bulkhead/model";
 import { permittedDiff } from "../src/queries/permitted.ts";
+import { replayAnswer } from "../src/queries/replay.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { INVENTORY, NOW, reading, SHOP } from "./fixtures.ts";
 
@@ -36,9 +38,9 @@ function toOf(...peers: readonly string[]): readonly string[] {
   const before = reading([INVENTORY, shut], "enforce");
   const after = reading([INVENTORY, shut, opening(...peers)], "enforce");
   const world = buildWorld(after.declared, SHOP);
-  const { added, removed } = permittedDiff(before, after, world, NOW);
+  const { added, removed } = permittedDiff(before, after, { was: world, world }, NOW);
   expect(removed).toEqual([]);
-  const back = permittedDiff(after, before, world, NOW);
+  const back = permittedDiff(after, before, { was: world, world }, NOW);
   expect(back).toEqual({ added: [], removed: added });
   return [...new Set(added.map(({ to }) => to))].toSorted();
 }
@@ -56,4 +58,117 @@ it("names what is known beside what is not", () => {
 
 it("leaves addresses that are only part of a set, or more than it, as they are", () => {
   expect(toOf("{ cidr: 198.51.100.0/25 }")).toEqual(["world (198.51.100.0/25)"]);
+});
+
+describe("an Inventory in the change", () => {
+  const policy = {
+    name: "policy.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: shut, namespace: shop }
+spec: { subject: "", ingress: [], egress: [] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: web-db, namespace: shop }
+spec: { from: app=web, to: app=db, ports: [5432/tcp] }
+`,
+  };
+  const inventory = (text: string) => ({ name: "inventory.yaml", text });
+  const before = reading([INVENTORY, policy], "enforce");
+  const was = buildWorld(before.declared, SHOP);
+  const edge: Edge = {
+    source: {
+      address: "10.9.0.10",
+      workload: "shop/web",
+      name: "shop/web",
+      labels: { app: "web" },
+    },
+    destination: {
+      address: "10.9.0.11",
+      workload: "shop/db",
+      name: "shop/db",
+      labels: { app: "db" },
+    },
+    protocol: 6,
+    port: 5432,
+    verdict: "forwarded",
+    connections: 1,
+    established: 1,
+    failed: 0,
+    bytes: 1,
+    packets: 1,
+    firstSeen: 1,
+    lastSeen: 2,
+    windows: 1,
+  };
+  const changedTo = (text: string) => {
+    const after = reading([inventory(text), policy], "enforce");
+    const world = buildWorld(after.declared, SHOP);
+    const { newlyDenied, newlyAllowed } = replayAnswer({
+      edges: [edge],
+      before: before.set,
+      after: after.set,
+      was,
+      world,
+      now: NOW,
+      revision: 1,
+      diagnostics: [],
+    });
+    const ends = newlyDenied.map(({ edge: { source, destination } }) => [
+      source.name,
+      destination.name,
+    ]);
+    return {
+      ...permittedDiff(before, after, { was, world }, NOW),
+      newlyDenied: ends,
+      newlyAllowed,
+    };
+  };
+  const cut = (from: string, to: string) => ({
+    added: [],
+    removed: [{ from, to, ports: "5432/tcp" }],
+    newlyDenied: [[from, to]],
+    newlyAllowed: [],
+  });
+
+  it("takes away what a mistyped label takes away", () => {
+    expect(changedTo(INVENTORY.text.replace("{ app: db }", "{ app: dbx }"))).toEqual(
+      cut("shop/web", "shop/db"),
+    );
+  });
+
+  it("follows who is called otherwise, and changes nothing by the name alone", () => {
+    const renamed = INVENTORY.text.replace("{ name: web,", "{ name: front,");
+    expect(changedTo(renamed)).toEqual({
+      added: [],
+      removed: [],
+      newlyDenied: [],
+      newlyAllowed: [],
+    });
+    const mislabelled = renamed.replace("labels: { app: web }", "labels: { app: wbe }");
+    expect(changedTo(mislabelled)).toEqual(cut("shop/front", "shop/db"));
+  });
+
+  it("knows two apart that exchange their names", () => {
+    const exchanged = INVENTORY.text
+      .replace("netns: web", "netns: other")
+      .replace("netns: evil", "netns: web")
+      .replace("netns: other", "netns: evil");
+    expect(changedTo(exchanged)).toEqual({
+      added: [{ from: "shop/web", to: "shop/db", ports: "5432/tcp" }],
+      removed: [{ from: "shop/evil", to: "shop/db", ports: "5432/tcp" }],
+      newlyDenied: [["shop/evil", "shop/db"]],
+      newlyAllowed: [],
+    });
+  });
+
+  it("tells what becomes open when everybody is left without labels and namespace", () => {
+    const { added, removed, newlyDenied } = changedTo(
+      INVENTORY.text.replaceAll(/ {4}- .*\n/gu, "").replace("workloads:", "workloads: []"),
+    );
+    expect(removed).toEqual([]);
+    expect(added).not.toEqual([]);
+    expect(newlyDenied).toEqual([]);
+  });
 });

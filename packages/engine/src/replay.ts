@@ -1,7 +1,7 @@
 /**
  * What a change of policy would have done to traffic that was seen: every distinct edge decided by the old set and by
  * the new one. Ends are judged as who they were: a workload by its present labels if it still is there, else by those
- * recorded with the edge.
+ * recorded with the edge. `oldIndex` tells who is there before the change, where the change relabels them too.
  */
 import type { Decision, Edge, FlowEnd, PolicySet, Workload } from "@bulkhead/model";
 import { decide } from "./decide.ts";
@@ -28,6 +28,7 @@ export function replay(
   index: InventoryIndex,
   now: number,
   view: View = "live",
+  oldIndex: InventoryIndex = index,
 ): Replay {
   const newlyDenied: ReplayedEdge[] = [];
   const newlyAllowed: ReplayedEdge[] = [];
@@ -40,7 +41,8 @@ export function replay(
       protocol: edge.protocol,
       port: edge.port,
     };
-    const before = decide(oldSet, then, query, { now, view });
+    const formerly = oldIndex === index ? then : indexAsSeen(oldIndex, edge);
+    const before = decide(oldSet, formerly, query, { now, view });
     const after = decide(newSet, then, query, { now, view });
     const wasAllowed = before.verdict === "allow";
     if (wasAllowed === (after.verdict === "allow")) unchanged++;

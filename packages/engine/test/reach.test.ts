@@ -207,6 +207,33 @@ describe("diffSets", () => {
     expect(changed).toBeGreaterThan(enough(500));
   });
 
+  it("judges each side by the labels of its own", () => {
+    let changed = 0;
+    const agrees = fc.property(worldArbitrary, samples, ({ set, inventory }, flows) => {
+      const last = inventory.workloads.at(-1);
+      // Everybody has the labels and the namespace of the one before him.
+      const workloads = inventory.workloads.map((workload, at) => {
+        const { labels, namespace } = inventory.workloads[at - 1] ?? last!;
+        return { ...workload, labels, namespace };
+      });
+      const [index, old] = [inventory, { ...inventory, workloads }].map(indexInventory);
+      const { added, removed } = diffSets(set, set, index!, NOW, "live", old);
+      const [plus, minus] = [expandConnections(added), expandConnections(removed)];
+      for (const { from, to } of askable(index!)) {
+        for (const ports of flows) {
+          const was = allows(set, old!, from.addresses, to.addresses, ports);
+          const is = allows(set, index!, from.addresses, to.addresses, ports);
+          const about = { from, to, ports };
+          claim(lists(plus, from.end, to.end, ports) === (is && !was), "added", about);
+          claim(lists(minus, from.end, to.end, ports) === (was && !is), "removed", about);
+          if (was !== is) changed++;
+        }
+      }
+    });
+    expect(failureOf(agrees, 40)).toBe("");
+    expect(changed).toBeGreaterThan(enough(50));
+  });
+
   it("is empty between a set and itself", () => {
     const empty = fc.property(worldArbitrary, ({ set, inventory }) => {
       const { added, removed } = diffSets(set, set, indexInventory(inventory), NOW);

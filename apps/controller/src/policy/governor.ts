@@ -202,6 +202,7 @@ export class Governor {
     const { store, now, distributor, worldUnder } = this.#deps;
     const startedAt = now();
     const before = this.#inForce;
+    const was = worldUnder(before.reading);
     const pending = await store.pendingConfirm();
     const { settles, notices: settled } = settlementOf(change, pending);
     const { reading, world, compiled, diagnostics, tests, notices } = judge(change, {
@@ -216,7 +217,7 @@ export class Governor {
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
       ...(change.kind === "delete"
-        ? { permitted: permittedDiff(before.reading, reading, world, startedAt) }
+        ? { permitted: permittedDiff(before.reading, reading, { was, world }, startedAt) }
         : {}),
       mode: change.mode,
       dryRun: change.dryRun,

@@ -12,6 +12,7 @@ import {
   type PolicySet,
 } from "@bulkhead/model";
 import type { NamedSet } from "../world/naming.ts";
+import { formerOf } from "../world/former.ts";
 import type { World } from "../world/world.ts";
 
 interface Side {
@@ -22,10 +23,11 @@ interface Side {
 export function permittedDiff(
   before: Side,
   after: Side,
-  world: World,
+  { was, world }: { readonly was: World; readonly world: World },
   now: number,
 ): PlanAnswer["permitted"] {
-  const { added, removed } = diffSets(before.set, after.set, world.index, now);
+  const former = formerOf(was, world).index;
+  const { added, removed } = diffSets(before.set, after.set, world.index, now, "live", former);
   const names = namesOf([...after.networkSets, ...before.networkSets]);
   const view = ({ from, to, ports }: Connection): PlanAnswer["permitted"]["added"][number] => ({
     from: groupName(from, names),

@@ -3,13 +3,15 @@ import type { ReplayAnswer } from "@bulkhead/api";
 import { replay } from "@bulkhead/engine";
 import { recogniseEnds } from "@bulkhead/learn";
 import type { Diagnostic, Edge, PolicySet } from "@bulkhead/model";
+import { formerOf } from "../world/former.ts";
 import type { World } from "../world/world.ts";
 
 export interface ReplayInput {
   readonly edges: readonly Edge[];
   readonly before: PolicySet;
   readonly after: PolicySet;
-  /** As it would be with the change. */
+  /** As it is, and as it would be with the change. */
+  readonly was: World;
   readonly world: World;
   readonly now: number;
   readonly revision: number;
@@ -22,6 +24,7 @@ export function replayAnswer({
   edges,
   before,
   after,
+  was,
   world,
   now,
   ...more
@@ -29,8 +32,17 @@ export function replayAnswer({
   // Spoofed and broken packets never were connections.
   const real = edges.filter((edge) => edge.verdict !== "spoofed" && edge.verdict !== "error");
   // What was seen before anybody had given it labels is judged as who it is now.
-  const known = recogniseEnds(real, world.inventory);
-  const { newlyDenied, newlyAllowed, unchanged } = replay(before, after, known, world.index, now);
+  const former = formerOf(was, world);
+  const known = recogniseEnds(former.renamed(recogniseEnds(real, was.inventory)), world.inventory);
+  const { newlyDenied, newlyAllowed, unchanged } = replay(
+    before,
+    after,
+    known,
+    world.index,
+    now,
+    "live",
+    former.index,
+  );
   return {
     revision: more.revision,
     ...(more.since === undefined ? {} : { since: more.since }),

@@ -2,7 +2,13 @@
  * Ends of connections, grouped by what policies can tell apart: two workloads are in one group when the same classes
  * judge them and every class gives them the same rows. The world's addresses are grouped the same way.
  */
-import { wholeRange, type IpFamily, type IpRange, type WorkloadId } from "@bulkhead/model";
+import {
+  wholeRange,
+  type IpFamily,
+  type IpRange,
+  type Workload,
+  type WorkloadId,
+} from "@bulkhead/model";
 import { sweepRanges } from "../compile/address-sweep.ts";
 import type { CompiledClass } from "../compile/compile-view.ts";
 import type { TimedRow } from "../compile/timed-row.ts";
@@ -38,14 +44,14 @@ export interface GroupedEnd {
 
 const NOBODY: Judges = { egress: null, ingress: null };
 
-/** Groups that hold for all universes together. */
+/** Groups that hold for all universes together. The ids and addresses of `index` are those of every universe. */
 export function groupEnds(universes: readonly Universe[], index: InventoryIndex): GroupedEnd[] {
   const judgesOf = new Map(
     [...index.workloads.values()].map((workload) => [
       workload,
       universes.map((universe): Judges => ({
-        egress: universe.classOf(workload, "egress"),
-        ingress: universe.classOf(workload, "ingress"),
+        egress: universe.classOf(inside(universe, workload), "egress"),
+        ingress: universe.classOf(inside(universe, workload), "ingress"),
       })),
     ]),
   );
@@ -79,7 +85,9 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
         : [
             {
               family: null,
-              rows: rowsBy(({ map }, universe) => map.rowOf(universe.bareAtom(workload))),
+              rows: rowsBy(({ map }, universe) =>
+                map.rowOf(universe.bareAtom(inside(universe, workload))),
+              ),
             },
           ];
     groups.addWorkload(workload.id, facets, judges);
@@ -93,6 +101,11 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
     });
   }
   return groups.all();
+}
+
+/** The same workload with the labels that it has there. */
+function inside({ index }: Universe, workload: Workload): Workload {
+  return index.workloads.get(workload.id) ?? workload;
 }
 
 /** The world cut where any class cuts it. */

@@ -51,15 +51,19 @@ export interface ConnectionDiff {
   readonly removed: readonly Connection[];
 }
 
-/** What the new set permits and the old one does not, and the other way round. */
+/**
+ * What the new set permits and the old one does not, and the other way round. `oldIndex` tells who is there before the
+ * change, where the change relabels them too: the same ids and addresses, with other labels or namespaces.
+ */
 export function diffSets(
   oldSet: PolicySet,
   newSet: PolicySet,
   index: InventoryIndex,
   now: number,
   view: View = "live",
+  oldIndex: InventoryIndex = index,
 ): ConnectionDiff {
-  const before = createUniverse(oldSet, index, { now, view });
+  const before = createUniverse(oldSet, oldIndex, { now, view });
   const after = createUniverse(newSet, index, { now, view });
   const added: Connection[] = [];
   const removed: Connection[] = [];

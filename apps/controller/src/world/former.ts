@@ -1,0 +1,50 @@
+/**
+ * Who everybody was before a change, for questions about what the change means: an Inventory in the change renames and
+ * relabels workloads, and both policies judge the same machine, each with the names and labels of its own side.
+ */
+import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
+import type { Edge, FlowEnd, Workload, WorkloadId } from "@bulkhead/model";
+import type { World } from "./world.ts";
+
+export interface Former {
+  /** The ids and addresses of after the change, with the labels and namespaces of before it. */
+  readonly index: InventoryIndex;
+  /** Ends that the change calls otherwise, under their new names. */
+  renamed(edges: readonly Edge[]): readonly Edge[];
+}
+
+export function formerOf(before: World, after: World): Former {
+  if (before === after) return { index: after.index, renamed: (edges) => edges };
+  const heirs = new Map<WorkloadId, Workload>();
+  const workloads = after.inventory.workloads.map((workload): Workload => {
+    const former = sameOne(before, workload);
+    // Nobody's before: declared by this change, and judged as what it is from now on.
+    if (former === undefined) return workload;
+    if (former.id !== workload.id) heirs.set(former.id, workload);
+    const { addresses, hostNetwork, id } = workload;
+    return { ...former, id, addresses, hostNetwork };
+  });
+  const { namespaces } = before.inventory;
+  const index = indexInventory({ ...after.inventory, workloads, namespaces });
+  const rename = (end: FlowEnd): FlowEnd => {
+    const heir = end.workload === undefined ? undefined : heirs.get(end.workload);
+    return heir === undefined
+      ? end
+      : { ...end, workload: heir.id, name: heir.id, labels: heir.labels };
+  };
+  const renamed = (edge: Edge): Edge => ({
+    ...edge,
+    source: rename(edge.source),
+    destination: rename(edge.destination),
+  });
+  return { index, renamed: (edges) => (heirs.size === 0 ? edges : edges.map(renamed)) };
+}
+
+/** Names may be exchanged, so an address says more than a name. */
+function sameOne({ index }: World, { id, addresses }: Workload): Workload | undefined {
+  for (const address of addresses) {
+    const { workload } = index.at(address);
+    if (workload !== undefined) return workload;
+  }
+  return index.workloads.get(id);
+}
