@@ -223,3 +223,19 @@ it("a receipt of the very moment is not stale", () => {
   expect(receiptFault(receipt, wanted)).toBeUndefined();
   expect(receiptFault({ ...receipt, readAt: 4 }, wanted)).toContain("stale");
 });
+
+it("asks less and less often for what is refused, and at once when something changed", async () => {
+  answer = () => ({ error: "no such interface" });
+  distributor.adopt(intent);
+  await vi.advanceTimersByTimeAsync(10_000);
+  const first = sent.length;
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(sent.length - first).toBeLessThan(16);
+  answer = (policy) => ({ receipt: receiptOf(policy) });
+  distributor.refresh();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(inForce).toHaveLength(1);
+  const settled = sent.length;
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(sent).toHaveLength(settled);
+});

@@ -64,3 +64,24 @@ spec: { machine: ${machine} }
   expect(told(problems(relayed))).toEqual([]);
   expect(told(problems(SHOP, ...shut("{}")))).toEqual([]);
 });
+
+it("names links that no rule can hold so that they cannot write on a screen, and fails where that is somebody enforced", () => {
+  const shut = {
+    name: "policy.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: db, namespace: shop }
+spec: { subject: app=db, ingress: [] }
+`,
+  };
+  const odd = (name: string) =>
+    surroundings(
+      SHOP.endpoints.map((one) => (one.name === name ? { ...one, interface: 'v"\u001b[2J' } : one)),
+    );
+  const told = (name: string) =>
+    problems(odd(name), shut).filter((one) => one.includes("no rule can hold"));
+  expect(told("db")).toEqual([
+    expect.stringMatching(/^link `v\\u\{22\}\\u\{1b\}\\u\{5b\}2J` of shop\/db .*nothing guards/),
+  ]);
+  expect(told("evil")).toEqual([expect.stringContaining("a link that nobody knows")]);
+});

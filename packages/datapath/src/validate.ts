@@ -2,7 +2,14 @@
  * Checks a HostPolicy before a word of it reaches nft: every id and address is spliced into text that the kernel's
  * tool parses, and a dangling reference would be refused halfway. Collects everything that is wrong.
  */
-import { CANARY_BUCKETS, MAX_PORT, canonicalIp, compareIp, familyOf } from "@bulkhead/model";
+import {
+  CANARY_BUCKETS,
+  MAX_PORT,
+  canonicalIp,
+  compareIp,
+  familyOf,
+  isPlainInterface,
+} from "@bulkhead/model";
 import type {
   HostPolicy,
   IpAddress,
@@ -16,8 +23,6 @@ import type {
 const ID = /^[0-9a-f]{8,16}$/;
 const COOKIE = /^[0-9a-f]{8}$/;
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
-/** What the kernel allows (15 bytes) less what nft reads as a wildcard, a quote or an escape. */
-const INTERFACE = /^[A-Za-z0-9_.:@=+-]{1,15}$/;
 
 type Report = (problem: string) => void;
 
@@ -146,7 +151,7 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
   const numbers = new Set<number>();
   for (const endpoint of policy.endpoints) {
     const where = `endpoint ${endpoint.workload}`;
-    if (!INTERFACE.test(endpoint.interface))
+    if (!isPlainInterface(endpoint.interface))
       report(`${where}: \`${endpoint.interface}\` is no interface`);
     if (interfaces.has(endpoint.interface))
       report(`${where}: interface ${endpoint.interface} has two endpoints`);
@@ -157,7 +162,7 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
   }
   for (const { interface: name, ifindex } of policy.ports ?? []) {
     const where = `port ${name}`;
-    if (!INTERFACE.test(name)) report(`${where}: \`${name}\` is no interface`);
+    if (!isPlainInterface(name)) report(`${where}: \`${name}\` is no interface`);
     if (interfaces.has(name)) report(`${where}: interface ${name} is given twice`);
     interfaces.add(name);
     checkNumber(ifindex, numbers, where, report);

@@ -2,7 +2,7 @@
 export * from "./decide.ts";
 export * from "./inventory-index.ts";
 export { isActive, type DecideOptions, type View } from "./judge-stage.ts";
-export type { Capacity, CompileOptions, CompileResult } from "./compile/compile-result.ts";
+export type { Capacity, CompileOptions, CompileResult, LeftOut } from "./compile/compile-result.ts";
 export * from "./compile/compiler.ts";
 export * from "./lookup.ts";
 export * from "./mode.ts";

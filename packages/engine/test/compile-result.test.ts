@@ -21,6 +21,28 @@ import {
 import { endpointOf } from "./worlds.ts";
 
 describe("the rest of a compilation", () => {
+  it("leaves out links that no rule can name, and tells of them; their workloads stay subjects", () => {
+    const set = nativeSet({ application: [block("db", "ingress", "shop:app=db", [])] });
+    const endpoints = [endpointOf(web), { ...endpointOf(db), interface: 'v"x' }];
+    const plain = { interface: "eth0", ifindex: 9 };
+    const { policy, leftOut } = compile(set, world, {
+      now: T0,
+      revision: 7,
+      endpoints,
+      ports: [{ interface: "a;b", ifindex: 8 }, plain],
+    });
+    expect(policy.endpoints.map((one) => one.workload)).toEqual(["shop/web"]);
+    expect(policy.ports).toEqual([plain]);
+    expect(leftOut).toEqual([
+      { interface: "a;b" },
+      { interface: 'v"x', workload: "shop/db", mode: "enforce" },
+    ]);
+    expect(policy.live.subjects.ingress.map(([address]) => address)).toEqual([
+      "10.0.0.2",
+      "fd00::2",
+    ]);
+  });
+
   it("names endpoints with their modes, sorted, their addresses sorted", () => {
     const set = nativeSet({
       application: [

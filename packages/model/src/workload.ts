@@ -56,6 +56,12 @@ export interface Inventory {
 
 export type Attachment = Pick<Endpoint, "workload" | "interface" | "bridge" | "addresses">;
 
+/** What the kernel allows (15 bytes) less what datapaths' tools read as a wildcard, a quote or an escape. */
+const PLAIN_INTERFACE = /^[A-Za-z0-9_.:@=+-]{1,15}$/;
+
+/** Can rules name this interface? Whoever makes a link may give it nearly any bytes for a name. */
+export const isPlainInterface = (name: string): boolean => PLAIN_INTERFACE.test(name);
+
 /** How a workload touches this machine's network: what the datapath needs to confine it and to stop spoofing. */
 export interface Endpoint {
   readonly workload: WorkloadId;

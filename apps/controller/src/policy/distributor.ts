@@ -55,6 +55,8 @@ export interface DistributorDeps {
 const APPLY_TIMEOUT_MS = 30_000;
 const COALESCE_MS = 20;
 const RETRY_MS = 1000;
+/** What does not work will most likely not work a second later either, and compiling costs the machine. */
+const LONGEST_RETRY_MS = 30_000;
 const TRIES = 5;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -68,6 +70,8 @@ export class Distributor {
   readonly #inTurn = createInTurn();
   #soon: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
   #stopped = false;
 
   constructor(intent: Intent, deps: DistributorDeps) {
@@ -138,6 +142,7 @@ export class Distributor {
     this.#stopped = true;
     clearTimeout(this.#soon);
     clearTimeout(this.#expiry);
+    clearTimeout(this.#retry);
     await this.#inTurn.idle();
   }
 
@@ -161,7 +166,10 @@ export class Distributor {
         "the policy could not be brought into force; trying again",
       );
       this.#problem = error instanceof Error ? error.message : String(error);
-      setTimeout(() => this.refresh(), RETRY_MS).unref();
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => this.refresh(), this.#retryMs);
+      this.#retry.unref();
+      this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
     }
   }
 
@@ -183,6 +191,8 @@ export class Distributor {
       if (typeof receipt !== "string") {
         this.#wanted = compiled;
         this.#problem = undefined;
+        this.#retryMs = RETRY_MS;
+        clearTimeout(this.#retry);
         this.#watchClock(compiled);
         this.#deps.onInForce(compiled, receipt);
         return { compiled, receipt, host: session.hello.host };

@@ -1,5 +1,6 @@
 /** How things stand, in one answer: what is in force, who holds it, what was lost, and what is not well. */
 import type { AgentView, Alarm, ReceiptSummary, StatusAnswer } from "@bulkhead/api";
+import type { LeftOut } from "@bulkhead/engine";
 import { formatSpan, type Mode, type Profile } from "@bulkhead/model";
 import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
 import type { AgentSession } from "../link/agent-session.ts";
@@ -172,6 +173,23 @@ export function receiptMatches(
   return near && revision === wanted.intent.revision;
 }
 
+function leftOutText({ interface: name, workload, mode }: LeftOut): string {
+  const odd = `link \`${plainText(name)}\`${workload === undefined ? "" : ` of ${workload}`} has a name that no rule can hold`;
+  const consequence =
+    mode === "enforce"
+      ? "its addresses are judged, but nothing guards what it sends or is sent, and other enforced workloads do not hear it"
+      : "it is treated as a link that nobody knows: enforced workloads do not hear it";
+  return `${odd}: ${consequence}; give it a plain name`;
+}
+
+/** Whoever made the link chose these bytes. */
+function plainText(name: string): string {
+  return name.replaceAll(
+    /[^\w.:@=+-]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
 interface Problem {
   readonly text: string;
   /** Enforcement or its proof is in doubt; otherwise it only wants attention. */
@@ -204,6 +222,8 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
     const place = formatSpan(span);
     add(false, `${code}: ${message}${place === "" ? "" : ` (${place})`}`);
   }
+  for (const link of input.wanted?.result.leftOut ?? [])
+    add(link.mode === "enforce", leftOutText(link));
   const { relays } = input.world;
   const judged = Object.values(input.modes).some((mode) => mode !== "observe");
   if (relays.length > 0 && judged && input.inForce.reading.set.profile.nodeExempt)

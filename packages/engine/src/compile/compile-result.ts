@@ -5,6 +5,7 @@
  */
 import {
   createDiagnostic,
+  isPlainInterface,
   NOWHERE,
   sortIps,
   type BridgePort,
@@ -57,9 +58,19 @@ export interface CompileResult {
   /** Of every workload in the inventory. */
   readonly modes: Readonly<Record<WorkloadId, Mode>>;
   readonly diagnostics: readonly Diagnostic[];
+  /** Links that no rule can name: one of them must not keep the others' policy from taking effect. */
+  readonly leftOut: readonly LeftOut[];
   readonly capacity: Capacity;
   /** When something in the set expires next: compile again then. Null when nothing will. */
   readonly nextChangeAt: number | null;
+}
+
+/** A link that the policy does not name. To guards it is a stranger; its workload is judged by address alone. */
+export interface LeftOut {
+  readonly interface: string;
+  /** Whose attachment it is; absent for a port that leads to no workload. */
+  readonly workload?: WorkloadId;
+  readonly mode?: Mode;
 }
 
 export interface Compiled {
@@ -85,6 +96,7 @@ export function compileResult(
     policy: {
       revision,
       endpoints: endpoints
+        .filter(isNameable)
         .map(({ workload, interface: name, bridge, ifindex, mac, addresses }) => ({
           workload,
           interface: name,
@@ -95,7 +107,7 @@ export function compileResult(
           ...(isServed(set.profile, { interface: name, bridge }) ? { dhcp: true as const } : {}),
         }))
         .toSorted((a, b) => compare(a.workload, b.workload) || compare(a.interface, b.interface)),
-      ports: ports.toSorted((a, b) => compare(a.interface, b.interface)),
+      ports: ports.filter(isNameable).toSorted((a, b) => compare(a.interface, b.interface)),
       // An address that a workload claims is judged as the workload's: it must not enjoy the host's exemption.
       hostAddresses: sortIps(
         index.inventory.hostAddresses.filter((address) => index.at(address).kind === "host"),
@@ -118,10 +130,25 @@ export function compileResult(
       ...diagnoseMachine(set.profile, index, endpoints),
       ...diagnoseConflicts(sets.conflicts, set),
     ],
+    leftOut: [
+      ...endpoints
+        .filter((one) => !isNameable(one))
+        .map(({ workload, interface: name }) => ({
+          interface: name,
+          workload,
+          mode: confined[workload] ?? "observe",
+        })),
+      ...ports
+        .filter((one) => !isNameable(one))
+        .map(({ interface: name }) => ({ interface: name })),
+    ].toSorted((a, b) => compare(a.interface, b.interface)),
     capacity: capacityOf(canary ? [live, shadow, canary] : [live, shadow], rows),
     nextChangeAt: reading.nextChangeAt,
   };
 }
+
+const isNameable = (link: { readonly interface: string }): boolean =>
+  isPlainInterface(link.interface);
 
 /** `settled`: what holds for the flows that take no part in a rollout counts; else what holds for any. */
 export type ModeOf = (identity: Identity, workload: Workload, settled: boolean) => Mode;
