@@ -183,3 +183,22 @@ export const icmp6 = (source: string, destination: string, about: Buffer): Buffe
   message.writeUInt16BE(sumOf(Buffer.concat([ends, pseudo, message])), 2);
   return ip6(source, destination, 58, message);
 };
+
+/** An ICMPv6 message of any type. */
+export const icmpv6 = (
+  source: string,
+  destination: string,
+  type: number,
+  body: string,
+  hopLimit: number,
+): Buffer => {
+  const message = Buffer.concat([Buffer.from([type, 0, 0, 0]), Buffer.from(body, "latin1")]);
+  const pseudo = Buffer.alloc(8);
+  pseudo.writeUInt32BE(message.length, 0);
+  pseudo.writeUInt8(58, 7);
+  const ends = Buffer.concat([addressBytes(source), addressBytes(destination)]);
+  message.writeUInt16BE(sumOf(Buffer.concat([ends, pseudo, message])), 2);
+  const packet = ip6(source, destination, 58, message);
+  packet.writeUInt8(hopLimit, 7);
+  return packet;
+};

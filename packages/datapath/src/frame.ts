@@ -15,10 +15,10 @@ import type { TableBuilder } from "./ruleset.ts";
 
 /** What passes without being judged. Printed by `status`; a change of this list is a change of version. */
 export const EXEMPTIONS = {
-  version: 2,
+  version: 3,
   list: [
     "neighbour discovery (ICMPv6 types 133-136) with hop limit 255",
-    "multicast listener discovery (ICMPv6 types 130-132, 143) with hop limit 1",
+    "multicast listener discovery (ICMPv6 types 130-132, 143) to groups, from link-local addresses or none, with hop limit 1",
     "ICMP errors about a connection that is allowed",
     "ICMP errors and TCP resets that this machine itself sends about a connection",
     "this machine's own loopback interface",
@@ -222,7 +222,9 @@ export const writeFrame = (
   );
   table.chain("unusual", [
     "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
-    "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept",
+    // A hop limit of 1 is what is left of 2 where a packet is routed; who may speak on one link only is not routed.
+    "ip6 saddr fe80::/10 ip6 daddr ff00::/8 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept",
+    "ip6 saddr :: ip6 daddr ff00::/8 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept",
     "ct state related,new tcp flags != syn / fin,syn,rst,ack goto not_syn",
     "ct state invalid,untracked goto no_connection",
   ]);
