@@ -44,6 +44,9 @@ export function holdCompiledTo(
   const { policy, cookies } = compile(set, inventory, { now, revision: 1, endpoints });
   const cookieOf = new Map(cookies.map(({ rule, cookie }) => [rule, cookie]));
   const found = lookup(policy, view, query, now);
+  if (found.verdict !== said.verdict) {
+    throw new Error(`decide says ${said.verdict}, the compiled maps ${found.verdict}`);
+  }
   for (const direction of DIRECTIONS) {
     const [got, expected] = [looked(found[direction]), reported(said[direction], cookieOf)];
     if (!agrees(got, expected)) {

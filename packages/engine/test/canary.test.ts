@@ -14,6 +14,7 @@ import {
 import { compile, decide, explain, indexInventory, lookup, modeOf } from "../src/index.ts";
 import { agrees, DIRECTIONS, holdCompiledTo, looked, reported } from "./agreement.ts";
 import { claim, enough, failureOf } from "./check.ts";
+import { any, block, rule, stage } from "./small-sets.ts";
 import { ADDRESSES, endpointOf, flowArbitrary, NOW, worldArbitrary, type World } from "./worlds.ts";
 
 const live = { now: NOW, view: "live" } as const;
@@ -223,6 +224,37 @@ describe("a rollout", () => {
     expect(modes("on", true)).toEqual(["audit", "enforce", "observe"]);
     expect(modes("on", undefined)).toEqual(["enforce", "enforce", "observe"]);
     expect(modes("staged", true)).toEqual(["audit", "audit", "observe"]);
+  });
+
+  it("cuts where what is staged would undo it, though the shadow then says what is settled", () => {
+    const { set, index, flows } = isolated(3000);
+    const plainly = { isolates: false };
+    const blocks = [
+      block("pass", "ingress", "shop:", [rule("pass", [any])], { ...plainly, enforce: "staged" }),
+      block("deny", "ingress", "shop:", [rule("deny", [any])], {
+        ...plainly,
+        order: [1],
+        canary: true,
+      }),
+    ];
+    const settled = [block("all", "ingress", "shop:", [rule("allow", [any])])];
+    const both: PolicySet = {
+      ...set,
+      stages: [
+        stage("guardrail", "firstMatch", blocks, { onPass: "application" }),
+        stage("application", "denyOverrides", settled),
+      ],
+    };
+    const said = (flow: FlowQuery, view: "live" | "shadow") => {
+      const decision = decide(both, index, flow, { now: NOW, view });
+      holdCompiledTo(decision, both, index.inventory, flow, { now: NOW, view });
+      return decision.verdict;
+    };
+    const part = flows.filter((flow) => takesPart(flow, set.canary!));
+    expect(new Set(part.map((flow) => said(flow, "live")))).toEqual(new Set(["drop"]));
+    expect(new Set(part.map((flow) => said(flow, "shadow")))).toEqual(new Set(["allow"]));
+    const others = flows.filter((flow) => !part.includes(flow));
+    expect(new Set(others.map((flow) => said(flow, "live")))).toEqual(new Set(["allow"]));
   });
 
   it("is over for the guards too, though its marks are still there", () => {

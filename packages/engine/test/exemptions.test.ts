@@ -133,6 +133,15 @@ describe("the machine's own resolver", () => {
   });
 });
 
+describe("the way from a workload to itself", () => {
+  it("is open at each of its addresses, unless the profile says otherwise", () => {
+    expect(ask({}, "10.0.0.1", "10.0.0.1", 80)).toBe("allow hairpin hairpin");
+    expect(ask({}, "fd00::1", "fd00::1", 80)).toBe("allow hairpin hairpin");
+    expect(ask({}, "10.0.0.1", "10.0.0.2", 80)).toBe("drop");
+    expect(ask({ hairpinExempt: false }, "10.0.0.1", "10.0.0.1", 80)).toBe("drop");
+  });
+});
+
 describe("leases", () => {
   const dhcp = ["br0"];
   it("are spoken about with the machine, where it serves them, in both families", () => {
