@@ -12,6 +12,8 @@ export interface Answer {
   readonly next: readonly string[];
   /** What has to be known to type it. */
   readonly nextNote?: string | undefined;
+  /** The text is made for another program, `nft -f` say: what comes next stands in a comment. */
+  readonly comment?: boolean;
   readonly exitCode: ExitCode;
 }
 
@@ -29,10 +31,11 @@ async function formatAnswer(context: Context, answer: Answer): Promise<string> {
       return stringify(answer.value, { aliasDuplicateObjects: false });
     }
     case "human":
-    case "wide":
-      return harmless(
-        `${answer.text(context.ui)}${nextLine(answer.next, context, answer.nextNote)}`,
-      );
+    case "wide": {
+      const next = nextLine(answer.next, context, answer.nextNote);
+      const line = answer.comment === true ? next.replace(/^\n/, "\n# ") : next;
+      return harmless(`${answer.text(context.ui)}${line}`);
+    }
   }
 }
 

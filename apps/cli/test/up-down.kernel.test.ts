@@ -210,9 +210,22 @@ describe("up and down", () => {
     expect(pid("agent")).toBeGreaterThan(1);
   });
 
-  it("puts a policy into the kernel", async () => {
+  it("prints with --dry-run what nft takes as it stands", async () => {
     const file = join(folder, "policy.yaml");
     writeFileSync(file, POLICY);
+    const dry = await bulkhead("apply", file, "--mode", "enforce", "--dry-run");
+    const printed = join(folder, "dry-run.nft");
+    writeFileSync(printed, dry.stdout);
+    expect(dry.stdout).toContain("table inet bulkhead");
+    expect(await within("nft", "--check", "--file", printed)).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
+  });
+
+  it("puts a policy into the kernel", async () => {
+    const file = join(folder, "policy.yaml");
     const applied = await bulkhead("apply", file, "--mode", "enforce");
     expect({ code: applied.code, stderr: applied.code === 0 ? "" : applied.stderr }).toEqual({
       code: 0,

@@ -54,6 +54,7 @@ export const deleteResources: Verb<DeleteOptions> = async (context, args, option
       : answer.confirmBy === undefined
         ? ["probe", "rollback"]
         : ["confirm", "rollback"],
+    comment: dryRun,
     exitCode: 0,
   };
 };

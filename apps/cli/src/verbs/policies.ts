@@ -127,6 +127,7 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
     value: answer,
     text: (ui) => applyText(answer, ui),
     ...applyNext(answer, args, { ...options, mode }),
+    comment: answer.dryRun,
     exitCode: 0,
   };
 };
