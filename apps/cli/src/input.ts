@@ -28,11 +28,15 @@ export async function readPolicyFiles(
       for (const name of await expand(path)) {
         if (seen.has(name)) continue;
         seen.add(name);
-        files.push({ name, text: await readFile(name, "utf8") });
+        const text = await readFile(name, "utf8");
+        // A program or a picture would come back as pages of errors.
+        if (text.includes("\0")) problems.push(`\`${name}\`: it is not text`);
+        else files.push({ name, text });
       }
     } catch (error) {
       problems.push(`\`${pathOf(error) ?? path}\`: ${reason(error)}`);
-      near ??= isMissing(error) ? await nearFile(path) : undefined;
+      near ??=
+        isMissing(error) && (pathOf(error) ?? path) === path ? await nearFile(path) : undefined;
     }
   }
   if (problems.length > 0) {

@@ -77,6 +77,26 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
       },
     },
   ],
+  [
+    "apply-audit-beside-enforced",
+    () => ["apply", POLICY()],
+    0,
+    {
+      apply: {
+        ...answers.apply,
+        mode: "audit",
+        confirmBy: undefined,
+        notices: [],
+        stayEnforced: ["Intent/shop/web-to-db", "Policy/shop/default-deny"],
+      },
+    },
+  ],
+  [
+    "suggest-unlabelled",
+    () => ["suggest", "-f", join(folder, "out.yaml")],
+    0,
+    { suggest: { ...answers.suggest, rules: [], setAside: [], unlabelled: ["default/web"] } },
+  ],
   ["delete", () => ["delete", "Policy/shop/default-deny"], 0, {}],
   [
     "delete-dry-run",

@@ -74,6 +74,7 @@ describe("a mistake", () => {
     [["explain", "web", "fd00::1:80"], "could end in a port", "[fd00::1]:80"],
     [["apply"], "missing required argument", "bulkhead apply --help"],
     [["apply", "nowhere.yaml", "-"], "cannot read `nowhere.yaml`: no such file", ""],
+    [["apply", process.execPath], `cannot read \`${process.execPath}\`: it is not text`, ""],
     [["apply", "-"], "no resources in `-`", "bulkhead suggest"],
     [["explain", "wbe", "db:5432"], "no workload is called `wbe`", "did you mean `web`?"],
     [["apply", "-", "--mode", "enforced"], "`enforced` is not a mode", "did you mean `enforce`?"],

@@ -133,3 +133,24 @@ kind: PolicyTest
 metadata: { name: t, namespace: shop }
 spec: { tests: [{ from: web, to: db, port: 22/tcp, expect: allow }] }
 `;
+
+it("says in audit what stays enforced all the same, and what no longer is", async () => {
+  const name = "Policy/shop/late";
+  const late = {
+    name: "late.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: late, namespace: shop }
+spec: { subject: app=db, egress: [] }
+`,
+  };
+  const audit = { ...common, mode: "audit", prune: false } as const;
+  const added = await governor.apply({ files: [late], ...audit });
+  expect(added.stayEnforced).toEqual(["Intent/shop/web-db", SHUT]);
+  expect(inForce()).toContain(`${name} audit`);
+  const weakened = await governor.apply({ files: [INVENTORY, POLICY], ...audit });
+  expect(weakened.stayEnforced).toBeUndefined();
+  expect(weakened.notices.join()).toContain(
+    "3 resources that were enforced only audit now; `--mode enforce` keeps them enforced",
+  );
+});

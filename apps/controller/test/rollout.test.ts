@@ -11,6 +11,7 @@ import {
   openedBy,
   rolloutNotices,
   rolloutOf,
+  unusedShare,
 } from "../src/policy/rollout.ts";
 import { POLICY } from "./lab.ts";
 import { held, INVENTORY, NOW } from "./fixtures.ts";
@@ -99,6 +100,17 @@ describe("what a rollout must not open", () => {
   it("may be forced with a reason, and is then said", () => {
     const said = openedBy(before, after, { force: true, reason: "too strict" });
     expect(said).toEqual([expect.stringMatching(/^forced: `Policy\/shop\/shut`/)]);
+  });
+});
+
+describe("a share of what is enforced for all already", () => {
+  it("is told to change nothing", () => {
+    const before = apply([], [POLICY]).held;
+    expect(unusedShare(HALF, apply(before, [POLICY], HALF).held).join()).toMatch(
+      /^a share of 50% changes nothing: .* enforced for all flows already$/u,
+    );
+    expect(unusedShare(HALF, apply(before, [POLICY, OTHER], HALF).held)).toEqual([]);
+    expect(unusedShare(undefined, before)).toEqual([]);
   });
 });
 

@@ -187,6 +187,8 @@ export const applyAnswerSchema = z.object({
   notices: z.array(z.string()),
   /** Connections that were open and are cut; in audit, those that enforcing would cut. Absent when no agent tells. */
   underWay: z.array(underWaySchema).optional(),
+  /** In audit: resources that may deny and stay enforced all the same. */
+  stayEnforced: z.array(z.string()).optional(),
   /** Of a deletion: what becomes newly allowed by it, and what no longer is. */
   permitted: permittedChangesSchema.optional(),
   /** With `dryRun`: the exact ruleset, per host. */

@@ -29,7 +29,8 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
     }),
   );
   const text = textOf(answer);
-  if (target !== undefined) await save(target, text);
+  // A file without a rule would only be in the way of the next suggestion.
+  if (target !== undefined && answer.rules.length > 0) await save(target, text);
   const { INVENTORY_NEXT, suggestText } = await import("../views/suggest.ts");
   const next = nextOf(answer, file, INVENTORY_NEXT);
   const listed = options.output === "table" || context.format === "wide";

@@ -163,9 +163,14 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
         : `${style.red("✗")} ${receipt.host}: the kernel holds something else (${receipt.digest.slice(0, 19)})\n`,
     )
     .join("");
+  const enforced = answer.stayEnforced ?? [];
+  const dropped =
+    enforced.length === 0
+      ? "nothing is dropped; what would be"
+      : `these drop nothing, and ${count(enforced.length, "other")} ${enforced.length === 1 ? "stays" : "stay"} enforced (${list(enforced)}); what they would drop`;
   const audit =
     answer.changed && answer.mode === "audit"
-      ? "Audit: nothing is dropped; what would be is marked `audit` in `bulkhead observe`.\n"
+      ? `Audit: ${dropped} is marked \`audit\` in \`bulkhead observe\`.\n`
       : "";
   // What is cut by nothing new needs no word.
   const cut = (answer.underWay ?? []).length > 0 && answer.changed;

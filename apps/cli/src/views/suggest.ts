@@ -28,7 +28,11 @@ function unlabelledText(answer: SuggestAnswer, ui: Ui): string {
 
 export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, ui: Ui): string {
   if (answer.rules.length === 0) {
-    return `Nothing to suggest: no accepted traffic was seen${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
+    const why =
+      (answer.unlabelled ?? []).length > 0
+        ? "nothing was seen that a rule can name"
+        : "no accepted traffic was seen";
+    return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;
   return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;

@@ -14,7 +14,7 @@ import {
 import { compareHeld, type HeldResource } from "./candidate.ts";
 import type { InKernel } from "./distributor.ts";
 import type { Reading } from "./reading.ts";
-import { rolloutNotices, sameCanary } from "./rollout.ts";
+import { isRolledOut, rolloutNotices, sameCanary } from "./rollout.ts";
 
 /** What is in force, in every form it is asked for. */
 export interface InForce {
@@ -120,7 +120,7 @@ export function noticesOf(before: readonly HeldResource[], change: Change): read
   const notices: string[] = [...(change.notices ?? []), ...rolloutNotices(before, change.held)];
   if (weaker.length > 0) {
     notices.push(
-      `${counted(weaker.length, "resource that was", "resources that were")} enforced only audits now; \`--mode enforce\` keeps it enforced`,
+      `${counted(weaker.length, "resource that was", "resources that were")} enforced only ${weaker.length === 1 ? "audits" : "audit"} now; \`--mode enforce\` keeps ${weaker.length === 1 ? "it" : "them"} enforced`,
     );
   }
   const kept = change.changes.kept.length;
@@ -130,6 +130,15 @@ export function noticesOf(before: readonly HeldResource[], change: Change): read
     );
   }
   return notices;
+}
+
+/** What goes on dropping although a change only audits: files change the mode of what they hold, and of nothing else. */
+export function stayEnforced({ mode, held }: Change): readonly string[] {
+  if (mode !== "audit") return [];
+  const live = held.filter(
+    ({ stored, resource }) => stored.mode === "enforce" && isRolledOut(resource),
+  );
+  return live.map(({ stored }) => stored.key);
 }
 
 function counted(count: number, one: string, several: string): string {

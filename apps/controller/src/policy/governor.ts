@@ -35,6 +35,7 @@ import {
   recordOf,
   revertOf,
   sameEntries,
+  stayEnforced,
   type Change,
   type InForce,
 } from "./change.ts";
@@ -43,7 +44,7 @@ import type { Compiled, Distributor, InKernel } from "./distributor.ts";
 import { judge, readSound } from "./judgement.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
-import { canaryOf, canaryView, openedBy } from "./rollout.ts";
+import { canaryOf, canaryView, openedBy, unusedShare } from "./rollout.ts";
 
 export interface GovernorDeps {
   readonly store: StateStore;
@@ -96,7 +97,7 @@ export class Governor {
       const before = this.#inForce.held;
       const canary = canaryOf(request, before);
       const { held, changes } = mergeGiven(before, given, { ...request, canary });
-      const notices = openedBy(before, held, request);
+      const notices = [...openedBy(before, held, request), ...unusedShare(canary, held)];
       const { diagnostics, partial } = given;
       return this.#make({
         kind: "apply",
@@ -214,6 +215,7 @@ export class Governor {
       capacity: this.#deps.capacity(),
     });
     const underWay = await this.#deps.underWay({ reading, world, mode: change.mode });
+    const enforced = stayEnforced(change);
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
       ...(change.kind === "delete"
@@ -226,6 +228,7 @@ export class Governor {
       diagnostics: [...diagnostics],
       notices: [...notices, ...settled, ...noticesOf(before.held, change)],
       ...canaryView(change.held),
+      ...(enforced.length > 0 ? { stayEnforced: [...enforced] } : {}),
     };
     const took = () => ({ tookMs: now() - startedAt });
     if (change.dryRun) {

@@ -75,6 +75,17 @@ export function openedBy(
   });
 }
 
+/** A share was asked for, and there is nothing that it could hold for: it takes nothing back from all flows. */
+export function unusedShare(
+  canary: Canary | undefined,
+  after: readonly Pick<HeldResource, "stored">[],
+): readonly string[] {
+  if (canary === undefined || rolloutOf(after) !== null) return [];
+  return [
+    `a share of ${formatShare(canary.share)} changes nothing: whatever in these files can deny is enforced for all flows already`,
+  ];
+}
+
 /** What else moves with the share, and what stays in force for all although a share was asked for. */
 export function rolloutNotices(
   before: readonly HeldResource[],
