@@ -224,6 +224,8 @@ describe("a rollout", () => {
     expect(modes("on", true)).toEqual(["audit", "enforce", "observe"]);
     expect(modes("on", undefined)).toEqual(["enforce", "enforce", "observe"]);
     expect(modes("staged", true)).toEqual(["audit", "audit", "observe"]);
+    expect(modeOf(db!, set, index, NOW)).toBe("enforce");
+    expect(modeOf(db!, set, index, NOW, true)).toBe("audit");
   });
 
   it("cuts where what is staged would undo it, though the shadow then says what is settled", () => {

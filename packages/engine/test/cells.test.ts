@@ -1,12 +1,14 @@
 /** The small machines that the compiler is made of, each by itself. */
 import { describe, expect, it } from "vitest";
-import { parseIp, rangeToCidrs, cidrRange, type Cidr } from "@bulkhead/model";
+import { parseIp, rangeToCidrs, cidrRange, type Block, type Cidr } from "@bulkhead/model";
 import { segmentAt, subtractRanges, sweepRanges } from "../src/compile/address-sweep.ts";
-import { DecisionTable } from "../src/compile/decision-table.ts";
+import { ClassMap } from "../src/compile/class-map.ts";
+import { classProgram } from "../src/compile/class-program.ts";
+import { assignCookies, DecisionTable } from "../src/compile/decision-table.ts";
 import { cellsOf, cutCells } from "../src/compile/port-cells.ts";
 import { PeerTable } from "../src/compile/peer-table.ts";
 import { RowTable } from "../src/compile/row-table.ts";
-import { chosen } from "./small-sets.ts";
+import { any, block, chosen, policySet, rule, stage, T0 } from "./small-sets.ts";
 
 describe("cutCells", () => {
   it("cuts each protocol at the ends of its ranges, and keeps one cell for all others", () => {
@@ -110,6 +112,24 @@ describe("segmentAt", () => {
       owned(cidr, 2 + i),
     );
     expect(found(owned("10.0.0.0/24", 1), ...small)).toEqual([[1], [1], [1], none, [2]]);
+  });
+});
+
+describe("ClassMap", () => {
+  it("disagrees from the first row in which rules of one priority do", () => {
+    const on = (id: string, action: "allow" | "deny") =>
+      block(id, "ingress", "shop:", [rule(action, [any])]);
+    const disagrees = (...blocks: readonly Block[]) => {
+      const set = policySet([stage("s", "firstMatch", blocks)]);
+      const decisions = new DecisionTable(assignCookies(set));
+      const program = { set, direction: "ingress" as const, blocks, resolve: () => [], decisions };
+      const rows = new RowTable(decisions);
+      const context = { peers: new PeerTable(), now: T0, decisions, rows };
+      return new ClassMap([classProgram(program)], context).disagrees;
+    };
+    expect(disagrees(on("a", "allow"))).toBe(false);
+    expect(disagrees(on("a", "allow"), on("b", "allow"))).toBe(false);
+    expect(disagrees(on("a", "allow"), on("b", "deny"))).toBe(true);
   });
 });
 
