@@ -8,11 +8,13 @@
  *   prerouting ── port confined? ── no ── in the name of an enforced workload? drop, before the bridge learns its MAC
  *        ├── input ── port known? ── no ── to an enforced workload's address, after destination NAT? drop
  *        └── forward ─ port known? ── no ── out to an enforced workload's port? drop, but for asking who is there
+ *   input, forward ── packet hidden behind tags? drop, for nobody has seen in whose name it is (`hidden-tags.ts`)
  */
 import { familyOf } from "@bulkhead/model";
 import type { BridgePort, ConfinedEndpoint, IpAddress } from "@bulkhead/model";
 import { addressHex } from "./address-bits.ts";
 import { oneOf } from "./delivery-guard.ts";
+import { HIDDEN, TAGGED_TWICE } from "./hidden-tags.ts";
 import {
   CONFINED,
   KNOWN,
@@ -66,7 +68,12 @@ export const renderBridge = (
       ? []
       : [`icmpv6 type nd-neighbor-advert @th,64,128 ${oneOf(targets)} goto others_name`]),
   ]);
-  table.chain("to_address", ["ip daddr @held4 goto unknown", "ip6 daddr @held6 goto unknown"]);
+  table.chain("to_address", [
+    "ip daddr @held4 goto unknown",
+    "ip6 daddr @held6 goto unknown",
+    // Whom such a frame is for nobody sees, and whoever is new can do without for a moment.
+    `${TAGGED_TWICE} goto unknown`,
+  ]);
   table.chain("to_port", [
     // So that it need not wait once it is known; but not as somebody who is there already.
     "arp operation request arp saddr ip != @taken4 accept",
@@ -74,7 +81,12 @@ export const renderBridge = (
     "goto unknown",
   ]);
   table.chain("prerouting", [`iif != @${CONFINED} goto names`], base("prerouting"));
-  table.chain("input", [`iif != @${KNOWN} goto to_address`], base("input"));
-  table.chain("forward", [`iif != @${KNOWN} oifname @enforced goto to_port`], base("forward"));
+  const hidden = `${HIDDEN} goto spoofed`;
+  table.chain("input", [`iif != @${KNOWN} goto to_address`, hidden], base("input"));
+  table.chain(
+    "forward",
+    [`iif != @${KNOWN} oifname @enforced goto to_port`, hidden],
+    base("forward"),
+  );
   return table.build();
 };

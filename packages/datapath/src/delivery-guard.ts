@@ -7,6 +7,7 @@
 import { familyOf } from "@bulkhead/model";
 import type { ConfinedEndpoint } from "@bulkhead/model";
 import { linkLocalOf } from "./address-bits.ts";
+import { TAGGED_TWICE } from "./hidden-tags.ts";
 import { FROM_MACHINE, NOT_FROM_OTHERS } from "./lease-guard.ts";
 import type { TableBuilder } from "./ruleset.ts";
 
@@ -58,7 +59,11 @@ export const writeLeaseDelivery = (
   { interface: device }: ConfinedEndpoint,
   suffix: string,
 ): void => {
-  table.chain(`deliver_${suffix}`, NOT_FROM_OTHERS, hookOf(device));
+  table.chain(
+    `deliver_${suffix}`,
+    [`${TAGGED_TWICE} goto misdirected`, ...NOT_FROM_OTHERS],
+    hookOf(device),
+  );
 };
 
 const hookOf = (device: string): string =>

@@ -9,6 +9,7 @@ import { addressHex, linkLocalOf } from "./address-bits.ts";
 import { oneOf, writeDelivery, writeLeaseDelivery, writeMisdirected } from "./delivery-guard.ts";
 import { BOTH } from "./family.ts";
 import { logRule } from "./frame.ts";
+import { HIDDEN } from "./hidden-tags.ts";
 import { NOT_AS_SERVER, clientRules, writeMachine } from "./lease-guard.ts";
 import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
 import { TableBuilder } from "./ruleset.ts";
@@ -135,6 +136,7 @@ export const isGlobal = (address: IpAddress): boolean =>
 
 /** Whoever is not enforced is not cut, but it does not speak in the name of somebody who is. */
 const NOT_IN_OTHERS_NAMES = [
+  `${HIDDEN} goto spoofed`,
   "ip saddr @held4 goto spoofed",
   "arp saddr ip @held4 goto spoofed",
   "ip6 saddr @held6 goto spoofed",
