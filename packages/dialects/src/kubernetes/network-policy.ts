@@ -12,7 +12,8 @@ import {
   type PortMatch,
 } from "@bulkhead/model";
 import { outsideExcept } from "../native/except.ts";
-import { labelSelector, parseCidrText } from "../native/values.ts";
+import { parseCidrText } from "../native/networks.ts";
+import { labelSelector } from "../native/values.ts";
 import { fields, ignored, optional, required } from "../text/fields.ts";
 import {
   constant,

@@ -15,15 +15,12 @@ import {
 } from "../text/shape.ts";
 import { machine } from "./machine.ts";
 import { resource } from "./metadata.ts";
+import { address, cidr, port, ports } from "./networks.ts";
 import { peer, peers, subject } from "./peer.ts";
 import {
-  address,
-  cidr,
   labels,
   name,
   namespaceName,
-  port,
-  ports,
   refinedOwner,
   sentence,
   serviceName,

@@ -3,7 +3,8 @@ import type { Selector } from "@bulkhead/model";
 import { fields, optional, required, variants } from "../text/fields.ts";
 import { constant, either, list, mapped, type Read, shared, word } from "../text/shape.ts";
 import { outsideExcept } from "./except.ts";
-import { cidr, namespaceOrAll, reference, selector, selectorText } from "./values.ts";
+import { cidr } from "./networks.ts";
+import { namespaceOrAll, reference, selector, selectorText } from "./values.ts";
 
 const workloadFields = {
   selector: required(selector, "Which workloads, by label."),
