@@ -1,14 +1,11 @@
 /** The state store on node:sqlite through kysely. One file, one process. */
-import { Kysely, SqliteDialect, type Insertable, type Selectable, type Transaction } from "kysely";
+import { Kysely, SqliteDialect, type Transaction } from "kysely";
+import { verifyChain } from "./chain-check.ts";
 import { openNodeSqlite } from "./node-sqlite.ts";
-import { GENESIS, hashText, revisionHash, type NewRevision, type Revision } from "./revision.ts";
+import { GENESIS, hashText, revisionHash, type Revision } from "./revision.ts";
+import { driftOf, revisionOf, rowOf } from "./rows.ts";
 import { prepareSchema, type StateTables } from "./schema.ts";
-import {
-  StoreFullError,
-  type ChainCheck,
-  type StateStore,
-  type StoredDrift,
-} from "./state-store.ts";
+import { StoreFullError, type StateStore } from "./state-store.ts";
 
 /** Receipts come every few seconds; only the newest are of interest. */
 const RECEIPTS_KEPT = 1000;
@@ -264,86 +261,4 @@ async function full<T>(write: () => Promise<T>): Promise<T> {
     }
     throw error;
   }
-}
-
-async function verifyChain(database: Kysely<StateTables>): Promise<ChainCheck> {
-  const rows = await database.selectFrom("revisions").selectAll().orderBy("revision").execute();
-  const files = await database.selectFrom("files").selectAll().execute();
-  const known = new Set(
-    files.filter((file) => hashText(file.text) === file.hash).map((file) => file.hash),
-  );
-  let previous = GENESIS;
-  let expected = 1;
-  for (const row of rows) {
-    const revision = parsedRevision(row);
-    const holds =
-      revision !== null &&
-      revision.revision === expected &&
-      revision.prevHash === previous &&
-      revisionHash(revision) === revision.hash &&
-      revision.given.every((file) => known.has(file.hash)) &&
-      revision.resources.every((resource) => known.has(resource.fileHash));
-    if (!holds) return { intact: false, brokenAt: row.revision };
-    previous = row.hash;
-    expected += 1;
-  }
-  return { intact: true };
-}
-
-/** Null when somebody made the row unreadable. */
-function parsedRevision(row: Selectable<StateTables["revisions"]>): Revision | null {
-  try {
-    return revisionOf(row);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-function rowOf(revision: Revision): Insertable<StateTables["revisions"]> {
-  return {
-    revision: revision.revision,
-    time: revision.time,
-    kind: revision.kind,
-    author: revision.author,
-    reason: revision.reason,
-    mode: revision.mode,
-    forced: revision.forced ? 1 : 0,
-    changes: JSON.stringify(revision.changes),
-    given: JSON.stringify(revision.given),
-    resources: JSON.stringify(revision.resources),
-    restores: revision.restores ?? null,
-    prev_hash: revision.prevHash,
-    hash: revision.hash,
-  };
-}
-
-function revisionOf(row: Selectable<StateTables["revisions"]>): Revision {
-  return {
-    revision: row.revision,
-    time: row.time,
-    kind: row.kind as NewRevision["kind"],
-    author: row.author,
-    reason: row.reason,
-    mode: row.mode as NewRevision["mode"],
-    forced: row.forced === 1,
-    changes: JSON.parse(row.changes),
-    given: JSON.parse(row.given),
-    resources: JSON.parse(row.resources),
-    ...(row.restores === null ? {} : { restores: row.restores }),
-    prevHash: row.prev_hash,
-    hash: row.hash,
-  };
-}
-
-function driftOf(row: Selectable<StateTables["drift_reports"]>): StoredDrift {
-  return {
-    host: row.host,
-    detectedAt: row.detected_at,
-    revision: row.revision,
-    expectedDigest: row.expected_digest,
-    actualDigest: row.actual_digest,
-    differences: JSON.parse(row.differences),
-    repaired: row.repaired === 1,
-  };
 }
