@@ -136,7 +136,7 @@ async function main(state: string): Promise<void> {
         relays: relaysHere,
         sessions: sshSessions,
       });
-      seenBefore = keepUnread(seen, seenBefore, found);
+      seenBefore = keepUnread(seen, seenBefore);
       return seenBefore;
     },
     watch: (changed) => {

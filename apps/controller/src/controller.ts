@@ -280,6 +280,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         chain: intact,
         drift: { setting: drift, total: drifts.total, last: drifts.reports[0] },
         flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
+        unread: gatekeeper.unread,
         alarms: alarms.list(),
         probe,
       });

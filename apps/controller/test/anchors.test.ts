@@ -1,5 +1,6 @@
 /** What is believed of an attachment, step by step: who holds an address, what is kept, and what a restart remembers. */
 import { describe, expect, it } from "vitest";
+import type { BridgePort } from "@bulkhead/model";
 import type { DiscoveredEndpoint } from "@bulkhead/wire";
 import {
   SETTLE_MS,
@@ -42,8 +43,9 @@ function watcher(declared: Declared = NOTHING_DECLARED) {
       now: number,
       enforced: readonly string[] | null = [],
       hostAddresses: readonly string[] = ["10.0.0.1"],
+      unread: readonly BridgePort[] = [],
     ) {
-      const found = { ...NO_SURROUNDINGS, endpoints, hostAddresses };
+      const found = { ...NO_SURROUNDINGS, endpoints, hostAddresses, unread };
       const answer = admit(found, anchors, {
         now,
         declared,
@@ -208,6 +210,26 @@ describe("a restart", () => {
     const moved = endpoint("@va", 1, ["10.0.0.66"], { interface: "va" });
     const seen = world.look([moved], LATER + 1, null);
     expect(seen.of("va")).toMatchObject({ name: "a", addresses: [] });
+  });
+
+  it("does not free who hides behind a link that cannot be read, and believes nobody else there", () => {
+    const world = watcher();
+    world.look([endpoint("a", 1, ["10.0.0.10"])], 0, ["va"]);
+    world.look([endpoint("a", 1, ["10.0.0.10"])], LATER, ["va"]);
+    const hidden = [{ interface: "va", ifindex: 1 }];
+    for (const enforced of [["va"], null]) {
+      world.restart();
+      const seen = world.look([], LATER + 1, enforced, [], hidden);
+      expect(seen.of("va")).toMatchObject({ name: "a", ifindex: 1, addresses: ["10.0.0.10"] });
+    }
+    // Away for a moment, and hidden then: it keeps what it had.
+    expect(world.look([], LATER + 2, ["va"]).of("va")).toBeUndefined();
+    expect(world.look([], LATER + 3, null, [], hidden).of("va").addresses).toEqual(["10.0.0.10"]);
+    // Another link under its name is another.
+    const other = [{ interface: "va", ifindex: 2 }];
+    expect(world.look([], LATER + 4, null, [], other).of("va")).toBeUndefined();
+    const told = [endpoint("a", 1, ["10.0.0.10"])];
+    expect(world.look(told, LATER + 5, null, [], hidden).refused).toEqual([]);
   });
 
   it("of the machine begins anew: links are numbered anew", () => {

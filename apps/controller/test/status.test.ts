@@ -28,6 +28,10 @@ function problems(
     chain: { intact: true },
     drift: { setting: "repair", total: 0, last: undefined },
     flows: { stored: 0, unstored: 0, writable: true },
+    unread: [
+      { interface: "vnew", since: NOW - 4000 },
+      { interface: "vweb", name: "web", since: NOW - 60_000 },
+    ],
     alarms: [],
     probe: null,
   }).problems;
@@ -84,4 +88,10 @@ spec: { subject: app=db, ingress: [] }
     expect.stringMatching(/^link `v\\u\{22\}\\u\{1b\}\\u\{5b\}2J` of shop\/db .*nothing guards/),
   ]);
   expect(told("evil")).toEqual([expect.stringContaining("a link that nobody knows")]);
+});
+
+it("tells of links that nobody can look behind, once that lasts", () => {
+  expect(problems(SHOP).filter((one) => one.includes("look behind"))).toEqual([
+    "nobody can look behind link `vweb`: policy goes by what web was when it was last seen",
+  ]);
 });

@@ -68,6 +68,10 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           sessions: message.sessions.map((session) => ({ ...session })),
           hostListeners: message.hostListeners.map((listener) => ({ ...listener })),
           relays: [...message.relays],
+          unread: message.unread.map(({ interface: name, ifindex }) => ({
+            interface: name,
+            ifindex,
+          })),
         },
       };
     case "flows":
@@ -167,6 +171,10 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         hostAddresses: kind.value.hostAddresses,
         hostListeners: kind.value.hostListeners.map(decodeListener),
         relays: kind.value.relays,
+        unread: kind.value.unread.map(({ interface: name, ifindex }) => ({
+          interface: name,
+          ifindex,
+        })),
         sessions: kind.value.sessions.map(({ source, destination, protocol, port, what }) => ({
           source,
           destination,

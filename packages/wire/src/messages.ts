@@ -102,6 +102,8 @@ export type AgentMessage =
       readonly hostListeners: readonly Listener[];
       /** Programs of this machine that pass connections on to workloads in its own name, sorted. */
       readonly relays: readonly string[];
+      /** Links to workloads whose other end could not be read, whether or not they are among the endpoints. */
+      readonly unread: readonly BridgePort[];
     }
   | {
       readonly kind: "flows";

@@ -60,6 +60,7 @@ const agentMessages: readonly AgentMessage[] = [
     ],
     ports: [{ interface: "eth1", ifindex: 3 }],
     relays: ["docker-proxy"],
+    unread: [{ interface: "veth7", ifindex: 9 }],
     hostListeners: [{ protocol: 17, port: 53, family: 6 }],
     hostAddresses: ["10.0.0.1"],
     sessions: [

@@ -17,6 +17,7 @@ import { runningContainers, runtimeSockets, type Container } from "./docker.ts";
 import { inhabitedNamespaces, namedNamespaces, NETNS_FOLDER, netnsIdOfPath } from "./namespaces.ts";
 import {
   readAddresses,
+  readLink,
   readLinks,
   type Link,
   type LinkAddress,
@@ -44,7 +45,7 @@ export interface Discovery {
   readonly hostAddresses: readonly IpAddress[];
   readonly hostLinkLocal: readonly IpAddress[];
   /** Attached, but what is behind them was on the move while we looked. */
-  readonly unread: readonly { readonly interface: string; readonly ifindex: number }[];
+  readonly unread: readonly BridgePort[];
   /** What could not be asked, in sentences: discovery goes on without it. */
   readonly problems: readonly string[];
 }
@@ -130,19 +131,13 @@ function scan(
       : [],
   );
   const names = namesOf(socket, new Set(attachments.map(({ netns }) => netns)), containers, folder);
-  const inside = new Map<NetnsId, Inside | null>();
   const bridges = new Map(links.map((link) => [link.ifindex, link.name]));
   const endpoints: DiscoveredEndpoint[] = [];
-  const unread: { interface: string; ifindex: number }[] = [];
+  const unread: BridgePort[] = [];
   for (const { link, peer, netns } of attachments) {
-    let there = inside.get(netns);
-    if (there === undefined) {
-      there = lookInside(socket, netns);
-      inside.set(netns, there);
-    }
-    const far = there?.links.find(({ ifindex }) => ifindex === peer);
+    const there = lookBehind(socket, link, { netns, ifindex: peer });
     // It vanished, or moved on, while we looked: the kernel's event about that brings the next scan.
-    if (there === null || far === undefined) {
+    if (there === null) {
       unread.push({ interface: link.name, ifindex: link.ifindex });
       continue;
     }
@@ -152,7 +147,7 @@ function scan(
         `the namespace behind ${link.name} has neither a name nor a process: it cannot be entered`,
       );
     }
-    endpoints.push(endpointOf(link, far, there.addresses, name, bridges));
+    endpoints.push(endpointOf(link, there, name, bridges));
   }
   endpoints.sort(
     (a, b) =>
@@ -198,22 +193,28 @@ function portsOf(links: readonly Link[], own: readonly LinkAddress[]): BridgePor
     .toSorted((a, b) => compareText(a.interface, b.interface));
 }
 
-interface Inside {
-  readonly links: readonly Link[];
+interface FarEnd {
+  readonly mac: string;
   readonly addresses: readonly LinkAddress[];
 }
 
 /** More than any workload needs; one that gives itself more must not keep us busy with reading them. */
 const MOST_ADDRESSES = 512;
-const MOST_LINKS = 512;
 
-/** Null when the namespace is gone. */
-function lookInside(socket: NetlinkSocket, netns: NetnsId): Inside | null {
+/**
+ * Asks for this one end by its number: who is root there may make thousands of other links, and it must not be lost among
+ * them. Null when it is not there.
+ */
+function lookBehind(
+  socket: NetlinkSocket,
+  { ifindex: near }: Link,
+  far: { readonly netns: NetnsId; readonly ifindex: number },
+): FarEnd | null {
   try {
-    return {
-      links: readLinks(socket, netns, MOST_LINKS),
-      addresses: readAddresses(socket, netns, MOST_ADDRESSES),
-    };
+    const link = readLink(socket, far.netns, far.ifindex);
+    // Another link may have the number by now.
+    if (link?.kind !== "veth" || link.peer !== near) return null;
+    return { mac: link.mac, addresses: readAddresses(socket, { ...far, limit: MOST_ADDRESSES }) };
   } catch (error) {
     if (isKernelError(error, "EINVAL", "ENOENT", "ENODEV")) return null;
     throw error;
@@ -252,12 +253,10 @@ function namesOf(
 
 function endpointOf(
   link: Link,
-  far: Link,
-  addresses: readonly LinkAddress[],
+  { mac, addresses: there }: FarEnd,
   { path, netns, container }: Name,
   bridges: ReadonlyMap<number, string>,
 ): DiscoveredEndpoint {
-  const there = addresses.filter(({ ifindex }) => ifindex === far.ifindex);
   const discoveredName =
     container !== undefined ? `container:${container.name}` : `netns:${netns ?? `@${link.name}`}`;
   const bridge = link.master === undefined ? undefined : bridges.get(link.master);
@@ -266,7 +265,7 @@ function endpointOf(
     kind: container === undefined ? "netns" : "container",
     interface: link.name,
     ifindex: link.ifindex,
-    mac: far.mac,
+    mac,
     addresses: sortIps(
       there.filter(({ scope }) => scope === "global").map(({ address }) => address),
     ),

@@ -59,27 +59,40 @@ export interface LinkAddress {
   readonly scope: AddressScope;
 }
 
-/** All links of our namespace, or the first so many of the numbered one. Throws `KernelError` EINVAL when that namespace is gone. */
-export function readLinks(
-  socket: NetlinkSocket,
-  netns?: NetnsId,
-  limit = Number.POSITIVE_INFINITY,
-): Link[] {
+/** All links of our namespace. */
+export function readLinks(socket: NetlinkSocket): Link[] {
   const links: Link[] = [];
-  const header = Buffer.alloc(16);
-  const filter: Attribute[] =
-    netns === undefined ? [] : [attribute(IFLA_TARGET_NETNSID, i32le(netns))];
   socket.dump(
     "listing links",
     RTM_GETLINK,
-    header,
-    filter,
+    Buffer.alloc(16),
+    [],
     (type, buffer, start, end) => {
-      if (type === RTM_NEWLINK && links.length < limit) links.push(linkOf(buffer, start, end));
+      if (type === RTM_NEWLINK) links.push(linkOf(buffer, start, end));
     },
     () => void (links.length = 0),
   );
   return links;
+}
+
+/**
+ * One link of the numbered namespace, however many others are there. Throws `KernelError`: ENODEV without such a link, EINVAL
+ * when the namespace is gone.
+ */
+export function readLink(socket: NetlinkSocket, netns: NetnsId, ifindex: number): Link | undefined {
+  const header = Buffer.alloc(16);
+  header.writeInt32LE(ifindex, 4);
+  let link: Link | undefined = undefined;
+  socket.request(
+    "reading a link",
+    RTM_GETLINK,
+    header,
+    [attribute(IFLA_TARGET_NETNSID, i32le(netns))],
+    (type, buffer, start, end) => {
+      if (type === RTM_NEWLINK) link = linkOf(buffer, start, end);
+    },
+  );
+  return link;
 }
 
 function linkOf(buffer: Buffer, start: number, end: number): Link {
@@ -104,19 +117,27 @@ function linkOf(buffer: Buffer, start: number, end: number): Link {
   };
 }
 
-/** All addresses of our namespace, or the first so many of the numbered one; those whose duplicate check failed are not in use and not told. */
-export function readAddresses(
-  socket: NetlinkSocket,
-  netns?: NetnsId,
-  limit = Number.POSITIVE_INFINITY,
-): LinkAddress[] {
+export interface LinkElsewhere {
+  readonly netns: NetnsId;
+  readonly ifindex: number;
+  /** Most that is read. */
+  readonly limit: number;
+}
+
+/** All addresses of our namespace, or those of one link elsewhere; those whose duplicate check failed are not in use and not told. */
+export function readAddresses(socket: NetlinkSocket, where?: LinkElsewhere): LinkAddress[] {
   const found: LinkAddress[] = [];
-  const filter: Attribute[] =
-    netns === undefined ? [] : [attribute(IFA_TARGET_NETNSID, i32le(netns))];
+  const limit = where?.limit ?? Number.POSITIVE_INFINITY;
+  const header = Buffer.alloc(8);
+  const filter: Attribute[] = [];
+  if (where !== undefined) {
+    header.writeUInt32LE(where.ifindex, 4);
+    filter.push(attribute(IFA_TARGET_NETNSID, i32le(where.netns)));
+  }
   socket.dump(
     "listing addresses",
     RTM_GETADDR,
-    Buffer.alloc(8),
+    header,
     filter,
     (type, buffer, start, end) => {
       if (found.length >= limit) return;

@@ -39,6 +39,7 @@ export interface Surroundings {
   readonly sessions: readonly HostSession[];
   readonly hostListeners: readonly Listener[];
   readonly relays: readonly string[];
+  readonly unread: readonly BridgePort[];
 }
 
 export interface AgentParts {

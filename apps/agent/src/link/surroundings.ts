@@ -16,13 +16,9 @@ export interface Inspectors {
  * What is behind a link may be moved to and fro so that no look ever catches it; as long as the link is there, it is
  * what it was.
  */
-export function keepUnread(
-  now: Surroundings,
-  before: Surroundings | undefined,
-  { unread }: Pick<Discovery, "unread">,
-): Surroundings {
+export function keepUnread(now: Surroundings, before: Surroundings | undefined): Surroundings {
   const missed = (before?.endpoints ?? []).filter((endpoint) =>
-    unread.some(
+    now.unread.some(
       ({ interface: name, ifindex }) => name === endpoint.interface && ifindex === endpoint.ifindex,
     ),
   );
@@ -64,5 +60,6 @@ export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundi
     ]),
     hostListeners: inspect.listenersIn(OWN_NETNS),
     relays: inspect.relays(),
+    unread: found.unread,
   };
 }

@@ -78,6 +78,32 @@ describe("a named namespace", () => {
     }
   });
 
+  test("is found among hundreds of links and addresses of its own, where its root has hidden it", async () => {
+    const hidden = lab.addNetns("hidden");
+    lab.link("vh", { netns: hidden, device: "eth0" });
+    lab.run(hidden, "ip", "address", "add", "10.90.0.2/24", "dev", "eth0");
+    const nest = lab.addNetns("nest");
+    const batch = Array.from(
+      { length: 300 },
+      (_, n) =>
+        `link add n${n} type veth peer name p${n}\naddress add 10.91.${n >> 7}.${2 * (n & 127)}/31 dev n${n}\naddress add 10.92.${n >> 7}.${2 * (n & 127)}/31 dev p${n}\n`,
+    ).join("");
+    // More links than a scan would care to read: the one that leads to us gets the last number there.
+    lab.run(nest, "sh", "-c", `printf '%s' '${batch}' | ip -batch -`);
+    const index = linkOf(hidden, "eth0").ifindex;
+    lab.run(hidden, "ip", "link", "set", "eth0", "netns", nest);
+    expect(linkOf(nest, "eth0").ifindex).toBeGreaterThan(600);
+    expect(index).toBeLessThan(600);
+    lab.run(nest, "ip", "address", "add", "10.90.0.2/24", "dev", "eth0");
+    const { endpoints, unread } = await look();
+    expect(unread).toEqual([]);
+    expect(endpoints.find((one) => one.interface === "vh")).toMatchObject({
+      discoveredName: `netns:${nest}`,
+      addresses: ["10.90.0.2"],
+    });
+    lab.run(lab.router, "ip", "link", "delete", "vh");
+  });
+
   test("ports of bridges that lead to no workload are told, but not half of a pair on its way", async () => {
     const ip = (...words: string[]): string => lab.run(lab.router, "ip", ...words);
     const bridges = ["br0", "br1"];

@@ -7,6 +7,7 @@ import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
 import type { InForce } from "../policy/change.ts";
 import { canaryView } from "../policy/rollout.ts";
+import type { Unread } from "../world/anchors.ts";
 import type { World } from "../world/world.ts";
 
 export interface StatusInput {
@@ -27,6 +28,7 @@ export interface StatusInput {
     readonly last: StoredDrift | undefined;
   };
   readonly flows: FlowStats & { readonly unstored: number; readonly writable: boolean };
+  readonly unread: readonly Unread[];
   readonly alarms: readonly Alarm[];
   readonly probe: ProbeRun | null;
 }
@@ -36,6 +38,8 @@ const FRESH_MS = 30_000;
 const CLOCK_TOLERANCE_MS = 2500;
 /** Older alarms are still listed, but are no longer a problem of now. */
 const ALARM_MS = 900_000;
+/** What is being attached, or taken away, cannot be read for a moment either. */
+const UNREAD_MS = 5000;
 
 export function statusOf(input: StatusInput): StatusAnswer {
   const { inForce, world, wanted, modes, now } = input;
@@ -224,6 +228,17 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
   }
   for (const link of input.wanted?.result.leftOut ?? [])
     add(link.mode === "enforce", leftOutText(link));
+  for (const { interface: link, name, since } of input.unread) {
+    if (input.now - since < UNREAD_MS) continue;
+    add(
+      name === undefined,
+      `nobody can look behind link \`${plainText(link)}\`: ${
+        name === undefined
+          ? "a workload there is not known, and no policy is in force for it"
+          : `policy goes by what ${name} was when it was last seen`
+      }`,
+    );
+  }
   const { relays } = input.world;
   const judged = Object.values(input.modes).some((mode) => mode !== "observe");
   if (relays.length > 0 && judged && input.inForce.reading.set.profile.nodeExempt)

@@ -3,7 +3,7 @@
  * change them; policy goes by them. Whoever is enforced therefore stays what it was when it was attached: the anchor is
  * the link on our side, which a workload cannot touch. Nobody, enforced or not, takes an address that another holds.
  */
-import type { IpAddress } from "@bulkhead/model";
+import type { BridgePort, IpAddress } from "@bulkhead/model";
 import type { DiscoveredEndpoint } from "@bulkhead/wire";
 import type { Declared } from "./declared.ts";
 import type { Surroundings } from "./world.ts";
@@ -28,6 +28,15 @@ export interface Anchor {
 /** By the link on our side: name and number. */
 export type Anchors = ReadonlyMap<string, Anchor>;
 
+/** A link whose other end cannot be read. */
+export interface Unread {
+  readonly interface: string;
+  /** Who was behind it and is still taken to be; absent when nothing is known. */
+  readonly name?: string;
+  /** Since when nobody could look. */
+  readonly since: number;
+}
+
 export interface AdmitContext {
   readonly now: number;
   readonly declared: Declared;
@@ -48,12 +57,13 @@ const REMEMBERED_MS = 600_000;
 /** Of one attachment; whoever takes thousands of addresses must not bury other alarms. */
 const MOST_TOLD = 3;
 
-const keyOf = ({ interface: name, ifindex }: DiscoveredEndpoint): string => `${name}#${ifindex}`;
+export const keyOf = ({ interface: name, ifindex }: BridgePort): string => `${name}#${ifindex}`;
 const isNameless = (name: string): boolean => name.startsWith("@");
 
 export function admit(found: Surroundings, before: Anchors, context: AdmitContext): Admitted {
   const refused: string[] = [];
-  const drafts = found.endpoints.map((seen) => {
+  const there = [...found.endpoints, ...remembered(found, before)];
+  const drafts = there.map((seen) => {
     const anchor = before.get(keyOf(seen));
     return { seen, anchor, ...identify(seen, anchor, context, refused) };
   });
@@ -110,6 +120,36 @@ export function admit(found: Surroundings, before: Anchors, context: AdmitContex
 }
 
 type Base = Omit<Anchor, "own" | "granted">;
+
+/**
+ * As long as the link is there, it is what it was, although nobody can look behind it now: whoever hides its end must not
+ * be free for that. The agent keeps it too, until it is started anew.
+ */
+function remembered(
+  { endpoints, unread }: Surroundings,
+  before: Anchors,
+): readonly DiscoveredEndpoint[] {
+  const read = new Set(endpoints.map(keyOf));
+  return unread.flatMap((link): DiscoveredEndpoint[] => {
+    const anchor = before.get(keyOf(link));
+    if (anchor === undefined || read.has(keyOf(link))) return [];
+    const { kind, name, containerLabels, image, mac, own, granted } = anchor;
+    return [
+      {
+        kind,
+        name,
+        containerLabels,
+        ...(image === undefined ? {} : { image }),
+        interface: link.interface,
+        ifindex: link.ifindex,
+        mac,
+        addresses: granted.length > 0 ? granted : own,
+        netnsPath: "",
+        listeners: [],
+      },
+    ];
+  });
+}
 
 /** Who is behind the link, and whether its addresses are believed as they are seen. */
 function identify(

@@ -4,13 +4,23 @@
  */
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { admit, formatAnchors, parseAnchors, type AdmitContext, type Anchors } from "./anchors.ts";
+import {
+  admit,
+  formatAnchors,
+  keyOf,
+  parseAnchors,
+  type AdmitContext,
+  type Anchors,
+  type Unread,
+} from "./anchors.ts";
 import type { Surroundings } from "./world.ts";
 
 export interface Gatekeeper {
   admit(found: Surroundings, context: Omit<AdmitContext, "now">): Surroundings;
   /** The last answer left something out. */
   readonly refuses: boolean;
+  /** Links that nobody could look behind lately. */
+  readonly unread: readonly Unread[];
 }
 
 export interface GatekeeperDeps {
@@ -26,9 +36,13 @@ export function createGatekeeper({ now, log, stored, save, alarm }: GatekeeperDe
   let anchors: Anchors = parseAnchors(stored, boot);
   let saved = stored;
   let refused: ReadonlySet<string> = new Set();
+  let unread: ReadonlyMap<string, Unread> = new Map();
   return {
     get refuses() {
       return refused.size > 0;
+    },
+    get unread() {
+      return [...unread.values()];
     },
     admit(found, context) {
       const answer = admit(found, anchors, { ...context, now: now() });
@@ -44,6 +58,17 @@ export function createGatekeeper({ now, log, stored, save, alarm }: GatekeeperDe
       }
       for (const sentence of answer.refused) if (!refused.has(sentence)) alarm(sentence);
       refused = new Set(answer.refused);
+      unread = new Map(
+        found.unread.map((link) => {
+          const key = keyOf(link);
+          const name = anchors.get(key)?.name;
+          const since = unread.get(key)?.since ?? now();
+          return [
+            key,
+            { interface: link.interface, ...(name === undefined ? {} : { name }), since },
+          ];
+        }),
+      );
       return answer.surroundings;
     },
   };

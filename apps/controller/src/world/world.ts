@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly hostListeners: readonly Listener[];
   /** Programs of the machine that speak to workloads in its name. */
   readonly relays: readonly string[];
+  /** Links whose other end the agent could not read. */
+  readonly unread: readonly BridgePort[];
 }
 
 export const NO_SURROUNDINGS: Surroundings = {
@@ -33,6 +35,7 @@ export const NO_SURROUNDINGS: Surroundings = {
   sessions: [],
   hostListeners: [],
   relays: [],
+  unread: [],
 };
 
 export interface Attachment {

@@ -296,6 +296,13 @@ export declare type Discovered = Message<"bulkhead.agent.v1.Discovered"> & {
    * @generated from field: repeated string relays = 6;
    */
   relays: string[];
+
+  /**
+   * Links to workloads whose other end could not be read.
+   *
+   * @generated from field: repeated bulkhead.agent.v1.BridgePort unread = 7;
+   */
+  unread: BridgePort[];
 };
 
 /**
