@@ -106,8 +106,11 @@ function explainKept({ lab, bulkhead, screen }: Demo): void {
     ${bulkhead.typed("observe")}
     nsenter --net=/run/netns/${lab.hostNamespace} nft list ruleset
     node_modules/.bin/node examples/shop/main.ts intrude --id ${lab.id}
+begin again, with nothing recorded and nothing denied (${lab.inventoryFile} says who is who):
+    ${bulkhead.typed("down --purge --yes")}
+    nsenter --net=/run/netns/${lab.hostNamespace} ${bulkhead.typed("up")}
 take it down:
-    ${bulkhead.typed("down --purge")}
+    ${bulkhead.typed("down --purge --yes")}
     node_modules/.bin/node examples/shop/main.ts down --id ${lab.id}`);
 }
 
