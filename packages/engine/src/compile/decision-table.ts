@@ -35,10 +35,6 @@ export class DecisionTable {
     return same;
   }
 
-  get size(): number {
-    return this.#decisions.length;
-  }
-
   /** The decision that the rule or block `determinant` gives. */
   number(verdict: DecisionVerdict, determinant: string): number {
     const key = `${verdict}\u0000${determinant}`;

@@ -110,10 +110,6 @@ export class IdentityTable {
     return identity;
   }
 
-  get size(): number {
-    return this.#byText.size;
-  }
-
   #labelsOf(namespace: string): Labels {
     return this.#index!.namespaceLabels(namespace);
   }
