@@ -1,9 +1,9 @@
 /** The machine starts anew: what was enforced is enforced before anything is attached, or shut; and then all goes on as before. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { POLICY, TestLab, WORKLOADS, type Name } from "./lab.ts";
+import { POLICY, TestLab, WORKLOADS, until, type Name } from "./lab.ts";
 
 let lab: TestLab;
 
@@ -91,6 +91,42 @@ it("a policy that cannot be believed leaves the machine shut until a controller 
   await lab.ready();
   expect(await lab.ruleset()).not.toContain("bulkhead_lockdown");
   expect(await reached("evil db", "web db")).toEqual(["evil db blocked", "web db connected"]);
+});
+
+it("a restore that is killed because nft does not answer leaves shut what was enforced", async () => {
+  await enforced();
+  await powerCut();
+  rmSync(join(lab.state, "agent", "self-test.json"));
+  const folder = mkdtempSync(join(tmpdir(), "bfb-boot-"));
+  const nft = (await lab.sh("host", "command -v nft")).trim();
+  const path = process.env["PATH"];
+  const hanging = join(folder, "hanging");
+  try {
+    writeFileSync(
+      join(folder, "nft"),
+      `#!/bin/sh\n[ "$1" = -f ] || exec ${nft} "$@"\nscript=$(cat)\ncase $script in *"ct state"*) echo $PPID $$ >${hanging}.new; mv ${hanging}.new ${hanging}; exec sleep 1000; esac\nprintf '%s\\n' "$script" | exec ${nft} "$@"\n`,
+    );
+    chmodSync(join(folder, "nft"), 0o755);
+    process.env["PATH"] = `${folder}:${path}`;
+    const restoring = lab.runApp("agent", ["--restore"]);
+    await until(
+      async () => existsSync(hanging),
+      () => "nft was not asked",
+      60_000,
+    );
+    for (const pid of readFileSync(hanging, "utf8").trim().split(" "))
+      process.kill(Number(pid), "SIGKILL");
+    expect((await restoring).code).toBe(null);
+  } finally {
+    process.env["PATH"] = path;
+    rmSync(folder, { recursive: true });
+  }
+  await attachAll();
+  expect(await reached("evil db", "web db", "web db 6")).toEqual([
+    "evil db blocked",
+    "web db blocked",
+    "web db 6 blocked",
+  ]);
 });
 
 it("a kernel that refuses the policy gets simpler rules: what was enforced is cut off, and nothing else", async () => {

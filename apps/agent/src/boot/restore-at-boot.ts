@@ -8,6 +8,10 @@ import { PolicyTrust } from "../state/trusted-policy.ts";
 import { createWall, type Lockdown } from "./lockdown.ts";
 import { restore, type Restored } from "./restore.ts";
 
+/** A wall is a few lines. The unit is given 90 seconds; what is killed then leaves the wall standing. */
+const WALL_PATIENCE_MS = 15_000;
+const PATIENCE_MS = 45_000;
+
 export interface AtBoot {
   /** False where something has to be looked after. */
   readonly well: boolean;
@@ -21,8 +25,8 @@ export async function restoreAtBoot(
   version: string,
 ): Promise<AtBoot> {
   const now = clockFor(directory.policy);
-  const commands = createHostCommands();
-  const driver = createNftablesDriver({ owner, now });
+  const commands = createHostCommands(undefined, WALL_PATIENCE_MS);
+  const driver = createNftablesDriver({ owner, now, patienceMs: PATIENCE_MS });
   const restored = await restore({
     trust: { load: () => new PolicyTrust(directory).load() },
     unbelieved: () => {

@@ -1,12 +1,10 @@
 /**
  * Puts the last signed policy in force when the machine starts, before there is a controller, a network or a workload.
- * Rules judge by address, so they are whole before anything is attached. What was enforced never comes up open: where
- * the policy cannot be believed or loaded, it is cut off until an agent has put a policy in force.
+ * Rules judge by address, so they are whole before anything is attached. What was enforced never comes up open: it is
+ * cut off before anything is tried, and stays so where the policy cannot be believed or loaded, or where this is killed on
+ * the way, until an agent has put a policy in force. Rules of ours that are in force already stay instead.
  *
- *   policy on disk ──► signed, and the kernel passes its self-test ──► in force
- *                                 │ no
- *                                 └──► rules of ours are in force already: they stay
- *                                 └──► none: lockdown
+ *   policy on disk ──► lockdown ──► signed, and the kernel passes its self-test ──► in force ──► no lockdown
  */
 import { canonicalIp, type IpAddress } from "@bulkhead/model";
 import { decodeHostPolicy } from "@bulkhead/wire";
@@ -51,28 +49,47 @@ export async function restore(parts: RestoreParts): Promise<Restored> {
   } catch (error) {
     // Not only what was tampered with: a disk that cannot be read says nothing about what was enforced either.
     const addresses = claimedAddresses(parts.unbelieved());
-    return otherwise(parts, wordsOf(error), { addresses, forwarding: true });
+    const lockdown: Lockdown = { addresses, forwarding: true };
+    return outcome(parts, await shutOff(parts, lockdown), wordsOf(error), lockdown);
   }
   if (stored === null) return { kind: "nothing" };
   const addresses = enforcedAddresses(stored.policy);
+  const lockdown: Lockdown = { addresses, forwarding: false };
+  const before = await shutOff(parts, lockdown);
   try {
     await parts.selfTest();
     const receipt = await parts.driver.apply(stored.policy);
     await parts.wall.lift();
     return { kind: "restored", receipt, addresses: addresses.length };
   } catch (error) {
-    return otherwise(parts, wordsOf(error), { addresses, forwarding: false });
+    return outcome(parts, before, wordsOf(error), lockdown);
   }
 }
 
-async function otherwise(
-  { driver, wall }: RestoreParts,
+/** What stands before anything is tried: rules of ours, no need of any, a wall with these gaps, or none, and why. */
+type Before = "in force" | "needless" | { readonly gaps: readonly string[] } | Error;
+
+async function shutOff({ driver, wall }: RestoreParts, lockdown: Lockdown): Promise<Before> {
+  if (await driver.isInForce()) return "in force";
+  if (!lockdown.forwarding && lockdown.addresses.length === 0) return "needless";
+  try {
+    return { gaps: await wall.raise(lockdown) };
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+async function outcome(
+  { wall }: RestoreParts,
+  before: Before,
   reason: string,
   lockdown: Lockdown,
 ): Promise<Restored> {
-  if (await driver.isInForce()) return { kind: "kept", reason };
-  if (!lockdown.forwarding && lockdown.addresses.length === 0) return { kind: "refused", reason };
-  return { kind: "locked", reason, lockdown, problems: await wall.raise(lockdown) };
+  if (before === "in force") return { kind: "kept", reason };
+  if (before === "needless") return { kind: "refused", reason };
+  // What kept the wall from standing may be over; there is nothing else to be done.
+  const problems = before instanceof Error ? await wall.raise(lockdown) : before.gaps;
+  return { kind: "locked", reason, lockdown, problems };
 }
 
 /** What an unbelieved policy says it enforced: nobody vouches for it, so it only adds to what is cut off. */

@@ -23,29 +23,44 @@ export interface HostCommands {
   interfaces(): ReadonlyMap<string, number>;
 }
 
+/** Longer than the largest ruleset takes on the slowest machine; who waits for ever enforces nothing new. */
+const PATIENCE_MS = 120_000;
+
 const run = (
   command: string,
   args: readonly string[],
   input: string | undefined,
+  patienceMs: number,
 ): Promise<CommandResult> =>
   new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const late = setTimeout(() => {
+      child.kill("SIGKILL");
+      // Whoever it started may hold its pipes open, and they this process.
+      for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
+      const stderr = `nft did not end within ${patienceMs / 1000} s`;
+      resolve({ code: 1, stdout: "", stderr });
+    }, patienceMs);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
-    child.on("error", reject);
+    child.on("error", (error) => {
+      clearTimeout(late);
+      reject(error);
+    });
     // A command that ends before it has read its input says why on stderr; the broken pipe itself is no news.
     child.stdin.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") reject(error);
     });
-    child.on("close", (code, signal) =>
+    child.on("close", (code, signal) => {
+      clearTimeout(late);
       resolve({
         code: code ?? 1,
         stdout: Buffer.concat(out).toString(),
         stderr: `${Buffer.concat(err).toString()}${signal === null ? "" : `${command} was ended by ${signal}`}`,
-      }),
-    );
+      });
+    });
     child.stdin.end(input ?? "");
   });
 
@@ -77,11 +92,16 @@ const interfaces = (): ReadonlyMap<string, number> => {
  * `netns`: path of a network namespace; absent = the agent's own. What lies under /proc/sys/net belongs to the namespace of
  * the thread that opens it, hence synchronous reads and writes.
  */
-export const createHostCommands = (netns?: string): HostCommands =>
+export const createHostCommands = (netns?: string, patienceMs = PATIENCE_MS): HostCommands =>
   netns === undefined
-    ? { nft: (args, input) => run("nft", args, input), readSetting, writeSetting, interfaces }
+    ? {
+        nft: (args, input) => run("nft", args, input, patienceMs),
+        readSetting,
+        writeSetting,
+        interfaces,
+      }
     : {
-        nft: (args, input) => run("nsenter", [`--net=${netns}`, "nft", ...args], input),
+        nft: (args, input) => run("nsenter", [`--net=${netns}`, "nft", ...args], input, patienceMs),
         readSetting: (name) => insideNetns(netns, () => readSetting(name)),
         writeSetting: (name, value) => insideNetns(netns, () => writeSetting(name, value)),
         interfaces: () => insideNetns(netns, interfaces),

@@ -54,6 +54,8 @@ export interface NftablesDriverDeps {
   /** Path of the network namespace to work in; absent = the agent's own. */
   readonly netns?: string;
   readonly limits?: Limits;
+  /** How long one run of nft may take. */
+  readonly patienceMs?: number;
 }
 
 export type UnsignedReceipt = Omit<Receipt, "signature">;
@@ -128,7 +130,7 @@ interface Found {
 export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver => {
   const { owner, now, limits = DEFAULT_LIMITS } = deps;
   if (!isOwner(owner)) throw new DriverError("invalid-policy", `\`${owner}\` is no owner name`);
-  const host = createHostCommands(deps.netns);
+  const host = createHostCommands(deps.netns, deps.patienceMs);
   const guards = createAbsentGuards(host);
   let applied: HostPolicy | null = null;
   /** The interfaces there were when it was applied. */

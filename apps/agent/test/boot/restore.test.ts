@@ -52,6 +52,7 @@ function parts(policy: HostPolicy | null, more: Partial<RestoreParts> = {}): Res
     wall: {
       raise: async (lockdown) => {
         raised = lockdown;
+        did.push("raise");
         return [];
       },
       lift: async () => void did.push("lift"),
@@ -69,11 +70,11 @@ const driverThat = (isInForce: boolean) => ({
 });
 
 describe("a boot", () => {
-  it("tries the kernel, puts the policy in force, and only then lifts an older lockdown", async () => {
+  it("shuts first, tries the kernel, puts the policy in force, and only then opens", async () => {
     const restored = await restore(parts(policyFor("10.0.0.1", "fd00::1")));
     expect(restored).toMatchObject({ kind: "restored", addresses: 2, receipt: { revision: 7 } });
-    expect(did).toEqual(["self-test", "apply", "lift"]);
-    expect(raised).toBeUndefined();
+    expect(did).toEqual(["raise", "self-test", "apply", "lift"]);
+    expect(raised).toEqual({ addresses: ["10.0.0.1", "fd00::1"], forwarding: false });
   });
 
   it("does nothing where there is no policy", async () => {
@@ -106,6 +107,35 @@ describe("a boot", () => {
     const restored = await restore(parts(policyFor("10.0.0.1"), { driver: driverThat(true) }));
     expect(restored).toEqual({ kind: "kept", reason: "no such thing" });
     expect(raised).toBeUndefined();
+  });
+
+  it("stays shut where opening fails", async () => {
+    const { wall } = parts(null);
+    const more = { wall: { ...wall, lift: failing("no list") } };
+    expect(await restore(parts(policyFor("10.0.0.1"), more))).toMatchObject({
+      kind: "locked",
+      reason: "no list",
+    });
+    expect(did).toEqual(["raise", "self-test", "apply"]);
+  });
+
+  it("goes on without a wall, and tries it again where the policy does not take effect", async () => {
+    let tried = 0;
+    const wall = {
+      raise: async () => {
+        tried += 1;
+        if (tried % 2 === 1) throw new Error("nft: not yet");
+        return [];
+      },
+      lift: async () => undefined,
+    };
+    expect(await restore(parts(policyFor("10.0.0.1"), { wall }))).toMatchObject({
+      kind: "restored",
+    });
+    tried = 0;
+    const more = { wall, driver: driverThat(false) };
+    expect(await restore(parts(policyFor("10.0.0.1"), more))).toMatchObject({ kind: "locked" });
+    expect(tried).toBe(2);
   });
 
   it("shuts nothing for a policy that enforced nothing", async () => {

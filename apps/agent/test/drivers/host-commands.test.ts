@@ -1,0 +1,47 @@
+/** A run of nft ends, whatever nft does: who waits for it for ever enforces nothing new. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createHostCommands } from "../../src/drivers/host-commands.ts";
+
+let folder: string;
+const path = process.env["PATH"];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bfb-nft-"));
+  process.env["PATH"] = `${folder}:${path}`;
+});
+afterEach(() => {
+  process.env["PATH"] = path;
+  rmSync(folder, { recursive: true });
+});
+
+const standIn = (script: string): void => {
+  writeFileSync(join(folder, "nft"), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(folder, "nft"), 0o755);
+};
+
+it("one that hangs is ended and has failed", async () => {
+  standIn("exec sleep 1000");
+  expect(await createHostCommands(undefined, 50).nft(["-f", "-"], "x")).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "nft did not end within 0.05 s",
+  });
+});
+
+it("one that leaves a process behind that holds its output is not waited for", async () => {
+  standIn("(trap '' HUP; exec sleep 20) & sleep 20");
+  const { code, stderr } = await createHostCommands(undefined, 50).nft(["list", "tables"]);
+  expect([code, stderr]).toEqual([1, "nft did not end within 0.05 s"]);
+});
+
+it("one that answers is heard", async () => {
+  standIn("cat; echo no >&2; exit 3");
+  expect(await createHostCommands().nft(["-f", "-"], "said")).toEqual({
+    code: 3,
+    stdout: "said",
+    stderr: "no\n",
+  });
+});
