@@ -24,6 +24,7 @@ import {
   writeRefusal,
   writeUnknown,
 } from "./known-ports.ts";
+import { writeMacs } from "./others-guard.ts";
 import { TableBuilder } from "./ruleset.ts";
 import type { Table } from "./ruleset.ts";
 
@@ -47,10 +48,7 @@ export const renderBridge = (
     { name: "enforced", kind: "set", type: "ifname", flags: [] },
     enforced.map(({ interface: key }) => ({ key })),
   );
-  table.set(
-    { name: "macs", kind: "set", type: "ether_addr", flags: [] },
-    [...new Set(enforced.map(({ mac }) => mac))].map((key) => ({ key })),
-  );
+  writeMacs(table, enforced);
   writeAddresses(table, "held", held);
   writeAddresses(table, "taken", taken);
   writeRefusal(table, "spoofed", "spoofed", "spoofed_suppressed", "spoofed");
@@ -59,7 +57,7 @@ export const renderBridge = (
   // A workload that was started anew may well come back with its address before anybody knows: no liar, but held back.
   table.chain("others_name", [`iif != @${KNOWN} goto unknown`, "goto spoofed"]);
   table.chain("names", [
-    `iif != @${KNOWN} ether saddr @macs goto unknown`,
+    "ether saddr @macs goto others_name",
     "ip saddr @held4 goto others_name",
     "arp saddr ip @held4 goto others_name",
     "ip6 saddr @held6 goto others_name",

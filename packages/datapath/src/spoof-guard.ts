@@ -7,11 +7,10 @@ import { familyOf, sortIps } from "@bulkhead/model";
 import type { ConfinedEndpoint, IpAddress } from "@bulkhead/model";
 import { addressHex, linkLocalOf } from "./address-bits.ts";
 import { oneOf, writeDelivery, writeLeaseDelivery, writeMisdirected } from "./delivery-guard.ts";
-import { BOTH } from "./family.ts";
 import { logRule } from "./frame.ts";
-import { HIDDEN } from "./hidden-tags.ts";
 import { NOT_AS_SERVER, clientRules, writeMachine } from "./lease-guard.ts";
 import { NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
+import { OTHERS, writeOthers } from "./others-guard.ts";
 import { TableBuilder } from "./ruleset.ts";
 import type { Table } from "./ruleset.ts";
 
@@ -119,28 +118,8 @@ const chainSuffix = (name: string): string =>
     .map((c) => (/[A-Za-z0-9-]/.test(c) ? c : `_${c.codePointAt(0)?.toString(16)}`))
     .join("");
 
-/** Global addresses of enforced endpoints, which nobody else may use; link-local ones are not unique beyond their link. */
-const writeHeld = (table: TableBuilder, enforced: readonly ConfinedEndpoint[]): void => {
-  const held = new Set(enforced.flatMap(({ addresses }) => addresses).filter(isGlobal));
-  for (const { family, type } of BOTH) {
-    const keys = [...held].filter((address) => familyOf(address) === family);
-    table.set(
-      { name: `held${family}`, kind: "set", type, flags: [] },
-      keys.map((key) => ({ key })),
-    );
-  }
-};
-
 export const isGlobal = (address: IpAddress): boolean =>
   !address.startsWith("fe80:") && !address.startsWith("169.254.");
-
-/** Whoever is not enforced is not cut, but it does not speak in the name of somebody who is. */
-const NOT_IN_OTHERS_NAMES = [
-  `${HIDDEN} goto spoofed`,
-  "ip saddr @held4 goto spoofed",
-  "arp saddr ip @held4 goto spoofed",
-  "ip6 saddr @held6 goto spoofed",
-];
 
 /** The whole netdev table, or undefined when nothing is enforced. `judged`: addresses whose ingress is judged. */
 export const renderGuard = (
@@ -155,15 +134,14 @@ export const renderGuard = (
   const table = new TableBuilder("netdev", comment);
   writeSpoofed(table);
   writeMisdirected(table);
-  writeHeld(table, enforced);
   const serving = enforced.some(({ dhcp }) => dhcp === true);
   if (serving) writeMachine(table, hostAddresses);
-  const others = [...NOT_IN_OTHERS_NAMES, ...(serving ? NOT_AS_SERVER : [])];
+  writeOthers(table, enforced, serving ? NOT_AS_SERVER : []);
   for (const endpoint of endpoints) {
     const suffix = chainSuffix(endpoint.interface);
     const hook = `type filter hook ingress device "${endpoint.interface}" priority -150; policy accept;`;
     if (endpoint.mode !== "enforce") {
-      table.chain(`guard_${suffix}`, others, hook);
+      table.chain(`guard_${suffix}`, [`goto ${OTHERS}`], hook);
       continue;
     }
     const own = `own_${suffix}`;

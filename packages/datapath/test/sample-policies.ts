@@ -252,10 +252,24 @@ const served: HostPolicy = {
   contested: ["10.0.0.4"],
 };
 
+/** The database is enforced beside neighbours that are not. */
+const mixed: HostPolicy = {
+  ...audit,
+  revision: 6,
+  endpoints: [
+    { ...db, mode: "enforce" },
+    { ...web, mode: "observe" },
+  ],
+  ports: [{ interface: "eth1", ifindex: 3 }],
+  live: databaseClass,
+  shadow: none,
+};
+
 export const SAMPLE_POLICIES = {
   observe,
   audit,
   enforce,
   canary,
   served,
+  mixed,
 } as const satisfies Record<string, HostPolicy>;
