@@ -1,4 +1,7 @@
 /** The HTTP side: requests are checked, failures have one shape, streams end with their failure, and nothing inside leaks. */
+import { request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { ApiFailure, failureBodySchema, routes, type RouteName } from "@bulkhead/api";
@@ -40,6 +43,64 @@ describe("requests", () => {
       reason: "",
       author: "",
     });
+  });
+
+  it("counts what comes, whatever was said of its length, and stops when it is too much", async () => {
+    const server = createAdaptorServer({ fetch: app({}).fetch });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const piece = Buffer.alloc(1 << 20, 0x20);
+    const offered = 200;
+    const taken = await new Promise<{ status: number | undefined; text: string; pieces: number }>(
+      (resolve, reject) => {
+        let pieces = 0;
+        let answered = false;
+        const socket = request({ port, path: "/v1/apply", method: "POST" });
+        socket.on("error", reject);
+        socket.on("response", (answer) => {
+          answered = true;
+          let text = "";
+          answer.setEncoding("utf8").on("data", (more: string) => (text += more));
+          answer.on("end", () => {
+            socket.destroy();
+            resolve({ status: answer.statusCode, text, pieces });
+          });
+        });
+        const more = (): void => {
+          if (answered) return;
+          if (pieces === offered) socket.end();
+          else {
+            pieces += 1;
+            socket.write(piece, (error) => void (error ?? setImmediate(more)));
+          }
+        };
+        more();
+      },
+    );
+    server.close();
+    expect(taken.status).toBe(400);
+    expect(taken.text).toContain("larger than 32 MiB");
+    // What is on its way between the two comes on top.
+    expect(taken.pieces).toBeLessThan(150);
+  });
+
+  it("are read as UTF-8 wherever they are cut", async () => {
+    let seen: unknown;
+    const server = app({
+      apply: (asked: { author: string }) => {
+        seen = asked.author;
+        return Promise.resolve({});
+      },
+    });
+    const bytes = Buffer.from('{"files":[{"name":"a","text":""}],"author":"Zoë"}');
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+        controller.close();
+      },
+    });
+    await server.request("/v1/apply", { method: "POST", body, duplex: "half" } as RequestInit);
+    expect(seen).toBe("Zoë");
   });
 
   it.each([

@@ -61,13 +61,32 @@ async function readRequest(name: RouteName, context: Context): Promise<unknown> 
 }
 
 async function readBody(context: Context): Promise<unknown> {
-  if (Number(context.req.header("content-length") ?? 0) > MAX_BODY) {
-    throw new ApiFailure("bad-request", `the request is larger than ${MAX_BODY >> 20} MiB`);
-  }
+  const text = await readText(context);
   try {
-    return await context.req.json();
+    return JSON.parse(text);
   } catch (error) {
     throw new ApiFailure("bad-request", "the body is not JSON", { cause: error });
+  }
+}
+
+/** Counts what comes, since what a request says of its length it need not say, nor keep to. */
+async function readText(context: Context): Promise<string> {
+  const tooLarge = new ApiFailure(
+    "bad-request",
+    `the request is larger than ${MAX_BODY >> 20} MiB`,
+  );
+  if (Number(context.req.header("content-length") ?? 0) > MAX_BODY) throw tooLarge;
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  // Not cancelled when it is too much: that would cut the connection before it is answered. The server throws the rest away.
+  const reader = context.req.raw.body?.getReader();
+  for (;;) {
+    const chunk = (await reader?.read())?.value;
+    if (chunk === undefined) return text + decoder.decode();
+    length += chunk.byteLength;
+    if (length > MAX_BODY) throw tooLarge;
+    text += decoder.decode(chunk, { stream: true });
   }
 }
 
