@@ -210,6 +210,12 @@ describe("up and down", () => {
     expect(pid("agent")).toBeGreaterThan(1);
   });
 
+  it("lets the doctor look meanwhile, who leads on to what runs", async () => {
+    const { stdout } = await bulkheadWithin("doctor");
+    expect(stdout).toContain("Bulkhead can run here");
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("next: bulkhead status");
+  });
+
   it("prints with --dry-run what nft takes as it stands", async () => {
     const file = join(folder, "policy.yaml");
     writeFileSync(file, POLICY);

@@ -17,6 +17,7 @@ import {
   type Machine,
 } from "../doctor/checks.ts";
 import { selfTest } from "../doctor/self-test.ts";
+import { findProcesses } from "../process/daemon.ts";
 import { layoutOf } from "../process/layout.ts";
 import { withProgress } from "../progress.ts";
 import type { DoctorAnswer } from "../schemas.ts";
@@ -29,10 +30,12 @@ export const doctor: Verb<CommonOptions> = async (context) => {
     checks: await withProgress(context, "looking", () => examine(context, machineOf(context))),
   };
   const exitCode = exitOf(value.checks);
+  // Only root may look there, and nobody else comes past the checks.
+  const runs = exitCode !== 3 && findProcesses(layoutOf(context.state)).length > 0;
   return {
     value,
     text: (ui) => doctorText(value, ui),
-    next: exitCode === 3 ? ["doctor"] : ["up"],
+    next: [exitCode === 3 ? "doctor" : runs ? "status" : "up"],
     exitCode,
   };
 };
