@@ -54,6 +54,26 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["suggest-table", () => ["suggest", "-o", "table"], 0, {}],
   ["suggest-file", () => ["suggest", "-f", join(folder, "out.yaml")], 0, {}],
   ["replay", () => ["replay", POLICY()], 1, {}],
+  [
+    "replay-judged-before",
+    () => ["replay", POLICY()],
+    1,
+    {
+      replay: {
+        ...answers.replay,
+        newlyDenied: answers.replay.newlyDenied.flatMap((row) =>
+          (["forwarded", "audit"] as const).map((verdict) => ({
+            ...row,
+            edge: {
+              ...row.edge,
+              verdict,
+              rule: verdict === "audit" ? "Policy/shop/old" : undefined,
+            },
+          })),
+        ),
+      },
+    },
+  ],
   ["plan", () => ["plan", POLICY()], 1, {}],
   ["apply", () => ["apply", POLICY(), "--mode", "enforce", "--confirm", "60s"], 0, {}],
   [

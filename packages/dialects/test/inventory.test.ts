@@ -277,3 +277,19 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "2001:DB
     ).toEqual(["BH0401"]);
   });
 });
+
+test("says how a list is written where there is none", () => {
+  const help = (machine: string) =>
+    parseFiles([
+      {
+        name: "x.yaml",
+        text: `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: x }
+spec: { machine: { ${machine} } }
+`,
+      },
+    ]).diagnostics.map((one) => `${one.code} ${one.help}`);
+  expect(help("dhcp: br0")).toEqual(["BH0104 write it as a list: [br0]"]);
+  expect(help("dns: true")).toEqual(["BH0104 for example [10.0.0.1]"]);
+});

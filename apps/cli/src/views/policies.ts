@@ -82,7 +82,7 @@ function changes(
   const shown = ui.wide
     ? rows
     : foldAddresses(
-        rows,
+        rows.map(unjudged),
         (row) => row.edge,
         (row, edge) => ({ ...row, edge }),
         (row) => because(row.after),
@@ -91,6 +91,12 @@ function changes(
   const folded = shown.length < rows.length ? ` in ${count(shown.length, "row")}` : "";
   return `${ui.style[colour](`${title}: ${count(rows.length, "edge")}${folded}`)}\n${renderTable(shown, CHANGE_COLUMNS, ui)}`;
 }
+
+/** What became of it then is in no column: the same under several policies, or in audit, is one row. */
+const unjudged = (row: EdgeChange): EdgeChange => ({
+  ...row,
+  edge: { ...row.edge, verdict: "forwarded", rule: undefined, cutBy: undefined },
+});
 
 const marked = (mark: string, paint: (text: string) => string, names: readonly string[]): string =>
   names.map((name) => `  ${paint(`${mark} ${name}`)}\n`).join("");

@@ -19,8 +19,13 @@ export interface Shape<T> {
 
 export type Read<S> = S extends Shape<infer T> ? T : never;
 
-export const wrongType = (node: TreeNode, expected: string, at: Reader): undefined => {
-  const help = isNull(node) ? "give it a value, or leave the field out" : undefined;
+export const wrongType = (
+  node: TreeNode,
+  expected: string,
+  at: Reader,
+  instead?: string,
+): undefined => {
+  const help = isNull(node) ? "give it a value, or leave the field out" : instead;
   at.report("BH0104", node, `expected ${expected}, found ${nodeKind(node)}`, help);
 };
 
@@ -153,6 +158,14 @@ export const refinedOrNumber = <T>(
   },
 });
 
+/** One thing without its brackets, or something else altogether. */
+function listOf(node: TreeNode, { schema }: Shape<unknown>): string | undefined {
+  if (node.kind === "scalar" && typeof node.value === "string")
+    return `write it as a list: [${node.text}]`;
+  const [example] = Array.isArray(schema["examples"]) ? schema["examples"] : [];
+  return typeof example === "string" ? `for example [${example}]` : undefined;
+}
+
 export const list = <T>(
   item: Shape<T>,
   what: string,
@@ -161,7 +174,7 @@ export const list = <T>(
   name: `a list of ${what}`,
   schema: { type: "array", items: item.schema, ...keywords },
   read: (node, at) => {
-    if (node.kind !== "list") return wrongType(node, `a list of ${what}`, at);
+    if (node.kind !== "list") return wrongType(node, `a list of ${what}`, at, listOf(node, item));
     const out: T[] = [];
     for (const child of node.items) {
       const value = item.read(child, at);
