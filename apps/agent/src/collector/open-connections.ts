@@ -5,18 +5,11 @@
  */
 import type { IpAddress } from "@bulkhead/model";
 import type { OpenConnections } from "@bulkhead/wire";
-import { nfgenHeader, NLMSG_HEADER } from "../kernel/netlink-message.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../kernel/netlink-socket.ts";
-import {
-  CONNTRACK_GET,
-  decodeConnection,
-  emptyConnection,
-  isEstablished,
-  isHandshaking,
-  type Connection,
-} from "./conntrack-message.ts";
+import { isEstablished, isHandshaking, type Connection } from "./conntrack-message.ts";
 import { createAddressTexts } from "./flow-records.ts";
 import { looksInverted, swapEnds } from "./packet.ts";
+import { eachTracked } from "./tracked-connections.ts";
 
 export interface FoundOpen {
   readonly connections: readonly OpenConnections[];
@@ -34,12 +27,10 @@ export function openConnections(
   room: number = MAX_KINDS,
 ): FoundOpen {
   const texts = createAddressTexts();
-  const connection = emptyConnection();
   const found = new Map<string, OpenConnections>();
   const beyond = new Set<string>();
-  const take = (): void => {
-    const { ends } = connection;
-    if (connection.pickedUp && looksInverted(ends.sourcePort, ends.port)) swapEnds(ends);
+  const take = ({ ends, pickedUp }: Connection): void => {
+    if (pickedUp && looksInverted(ends.sourcePort, ends.port)) swapEnds(ends);
     const source = texts.text(ends.family, ends.s0, ends.s1, ends.s2, ends.s3);
     const destination = texts.text(ends.family, ends.d0, ends.d1, ends.d2, ends.d3);
     if (!addresses.has(source) && !addresses.has(destination)) return;
@@ -54,15 +45,10 @@ export function openConnections(
   };
   const socket = openNetlink(NETLINK_NETFILTER);
   try {
-    socket.dump(
-      "reading tracked connections",
-      CONNTRACK_GET,
-      nfgenHeader(0),
-      [],
-      (_type, buffer, start, end) => {
-        const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-        if (!decodeConnection(view, start - NLMSG_HEADER, end, connection)) return;
-        if (isUnderWay(connection)) take();
+    eachTracked(
+      socket,
+      (connection) => {
+        if (isUnderWay(connection)) take(connection);
       },
       () => {
         found.clear();

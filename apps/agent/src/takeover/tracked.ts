@@ -4,19 +4,13 @@
  * picks a connection up in mid-stream, except that the direction is the true one.
  */
 import { parseIp, TCP, type IpAddress } from "@bulkhead/model";
-import {
-  CONNTRACK_DESTROYED,
-  CONNTRACK_GET,
-  CONNTRACK_NEW,
-  decodeConnection,
-  emptyConnection,
-} from "../collector/conntrack-message.ts";
+import { CONNTRACK_DESTROYED, CONNTRACK_NEW } from "../collector/conntrack-message.ts";
 import { createAddressTexts } from "../collector/flow-records.ts";
+import { eachTracked } from "../collector/tracked-connections.ts";
 import { isKernelError } from "../kernel/kernel-error.ts";
 import {
   attribute,
   nfgenHeader,
-  NLMSG_HEADER,
   u16be,
   u32be,
   u8,
@@ -59,17 +53,10 @@ const TIMEOUT_SECONDS = 432_000;
 /** Keys of all tracked TCP connections without address translation of the destination, as the kernel has their direction. */
 export function trackedConnections(socket: NetlinkSocket): ReadonlySet<string> {
   const texts = createAddressTexts();
-  const connection = emptyConnection();
   const found = new Set<string>();
-  socket.dump(
-    "reading tracked connections",
-    CONNTRACK_GET,
-    nfgenHeader(0),
-    [],
-    (_type, buffer, start, end) => {
-      const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-      if (!decodeConnection(view, start - NLMSG_HEADER, end, connection)) return;
-      const { ends } = connection;
+  eachTracked(
+    socket,
+    ({ ends }) => {
       if (ends.protocol !== TCP) return;
       found.add(
         connectionKey({
