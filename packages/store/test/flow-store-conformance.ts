@@ -137,6 +137,12 @@ export function flowStoreConformance(
       windows: 2,
     });
     expect(await open().edges({ probes: false })).toHaveLength(3);
+    // The first to be seen is also the last; what was refused in between is older than either.
+    const newest = await open().edges({ probes: false, limit: 2 });
+    expect(newest.map((edge) => [edge.source.address, edge.firstSeen])).toEqual([
+      ["10.0.0.2", 1000],
+      ["fd00::2", 4000],
+    ]);
   });
 
   it("forgets by age and by number, oldest first, and says how many", async () => {

@@ -40,12 +40,17 @@ export const FLOWS_SQL = (where: string, limit: number | undefined): string =>
 
 const KEY = `src_address, src_workload, src_name, dst_address, dst_workload, dst_name, protocol, port, verdict, rule, probe`;
 
-export const EDGES_SQL = (where: string, limit: number | undefined): string => `
+const IN_ORDER = "ORDER BY first_seen, src_address, dst_address, protocol, port, verdict";
+
+export const EDGES_SQL = (where: string, limit: number | undefined): string => {
+  const edges = `
   SELECT ${KEY}, arg_max(src_labels, start_ms) AS src_labels, arg_max(dst_labels, start_ms) AS dst_labels,
     sum(connections)::BIGINT AS connections, sum(established)::BIGINT AS established, sum(failed)::BIGINT AS failed,
     sum(bytes)::BIGINT AS bytes, sum(packets)::BIGINT AS packets,
     min(start_ms) AS first_seen, max(end_ms) AS last_seen,
     count(DISTINCT CASE WHEN connections > 0 THEN start_ms // 1000 END)::BIGINT AS windows
-  FROM flows WHERE ${where} GROUP BY ${KEY}
-  ORDER BY first_seen, src_address, dst_address, protocol, port, verdict
-  ${limit === undefined || limit === 0 ? "" : `LIMIT ${Math.trunc(limit)}`}`;
+  FROM flows WHERE ${where} GROUP BY ${KEY}`;
+  return limit === undefined || limit === 0
+    ? `${edges} ${IN_ORDER}`
+    : `SELECT * FROM (${edges} ORDER BY last_seen DESC, first_seen DESC LIMIT ${Math.trunc(limit)}) ${IN_ORDER}`;
+};
