@@ -24,6 +24,7 @@ import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
 import { relaysHere } from "./link/relays.ts";
+import { createCapabilityWatch } from "./link/capabilities.ts";
 import { keepUnread, surroundingsOf } from "./link/surroundings.ts";
 import { createProber } from "./probe/index.ts";
 import { ensureSelfTested, SelfTestError, selfTestNow } from "./self-test/index.ts";
@@ -102,6 +103,7 @@ async function main(state: string): Promise<void> {
     () => driver.counters(),
     (error) => log.warn({ err: error }, "the kernel's counters could not be read"),
   );
+  const capabilities = createCapabilityWatch(now);
   let seenBefore: Surroundings | undefined;
   const parts: AgentParts = {
     driver: {
@@ -134,6 +136,7 @@ async function main(state: string): Promise<void> {
       const seen = surroundingsOf(found, {
         listenersIn,
         relays: relaysHere,
+        capabilities,
         sessions: sshSessions,
       });
       seenBefore = keepUnread(seen, seenBefore);

@@ -1,14 +1,15 @@
 /** What `status` makes of warnings that only show on this machine: a problem that wants attention, with its place. */
 import { expect, it } from "vitest";
+import type { StatusAnswer } from "@bulkhead/api";
 import { compileIndexed } from "@bulkhead/engine";
 import { statusOf } from "../src/queries/status.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { endpoint, held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
 
-function problems(
+function status(
   around: typeof SHOP,
   ...more: readonly { readonly name: string; readonly text: string }[]
-): readonly string[] {
+): StatusAnswer {
   const files = [INVENTORY, ...more];
   const read = reading(files);
   const world = buildWorld(read.declared, around);
@@ -34,8 +35,11 @@ function problems(
     ],
     alarms: [],
     probe: null,
-  }).problems;
+  });
 }
+
+const problems = (...given: Parameters<typeof status>): readonly string[] =>
+  status(...given).problems;
 
 it("names them beside what else is not well", () => {
   const well = problems(SHOP);
@@ -94,4 +98,23 @@ it("tells of links that nobody can look behind, once that lasts", () => {
   expect(problems(SHOP).filter((one) => one.includes("look behind"))).toEqual([
     "nobody can look behind link `vweb`: policy goes by what web was when it was last seen",
   ]);
+});
+
+it("lists enforced workloads that reach beyond their network, which is no problem of ours", () => {
+  const shut = {
+    name: "policy.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: db, namespace: shop }
+spec: { subject: app=db, ingress: [] }
+`,
+  };
+  const able = surroundings(
+    SHOP.endpoints.map((one) => ({ ...one, capabilities: ["CAP_NET_ADMIN", "CAP_BPF"] })),
+  );
+  expect(status(able, shut).notices).toEqual([
+    expect.stringMatching(/^shop\/db has processes with CAP_BPF, CAP_NET_ADMIN in /),
+  ]);
+  expect(status(SHOP, shut).notices).toBeUndefined();
+  expect(problems(able, shut)).toEqual(problems(SHOP, shut));
 });

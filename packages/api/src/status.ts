@@ -59,6 +59,8 @@ export const statusAnswerSchema = z.object({
   state: z.enum(["ok", "attention", "failing"]),
   /** One sentence for each thing that is not well. */
   problems: z.array(z.string()),
+  /** One sentence for each thing that is as somebody set it up, but lessens what policy is worth. */
+  notices: z.array(z.string()).optional(),
   startedAt: z.number(),
   revision: z.int(),
   mode: z.enum(["audit", "enforce"]).optional(),

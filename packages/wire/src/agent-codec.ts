@@ -59,6 +59,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
             bridge: endpoint.bridge ?? "",
             addresses: [...endpoint.addresses],
             listeners: endpoint.listeners.map((listener) => ({ ...listener })),
+            capabilities: [...(endpoint.capabilities ?? [])],
           })),
           ports: message.ports.map(({ interface: name, ifindex }) => ({
             interface: name,
@@ -327,6 +328,7 @@ function decodeEndpoint(endpoint: ProtoEndpoint): DiscoveredEndpoint {
     addresses: endpoint.addresses,
     netnsPath: endpoint.netnsPath,
     listeners: endpoint.listeners.map(decodeListener),
+    ...(endpoint.capabilities.length === 0 ? {} : { capabilities: endpoint.capabilities }),
   };
 }
 

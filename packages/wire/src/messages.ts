@@ -28,6 +28,8 @@ export interface DiscoveredEndpoint extends Omit<Endpoint, "workload"> {
   readonly containerLabels: Labels;
   readonly image?: string;
   readonly listeners: readonly Listener[];
+  /** Of processes inside that hold them in the machine's own user namespace: with those they reach beyond their network. */
+  readonly capabilities?: readonly string[];
 }
 
 /** An established connection of the host itself that a change must not cut (an SSH session), original direction. */

@@ -56,6 +56,7 @@ const agentMessages: readonly AgentMessage[] = [
         addresses: ["10.0.0.2", "fd00::2"],
         netnsPath: "/proc/12/ns/net",
         listeners: [{ protocol: 6, port: 80, family: 4 }],
+        capabilities: ["CAP_NET_ADMIN"],
       },
     ],
     ports: [{ interface: "eth1", ifindex: 3 }],

@@ -3,11 +3,14 @@ import { sortIps } from "@bulkhead/model";
 import type { HostSession, Listener } from "@bulkhead/wire";
 import type { Discovery } from "../discovery/index.ts";
 import type { Surroundings } from "./agent.ts";
+import type { CapabilitiesByPath } from "./capabilities.ts";
 
 export interface Inspectors {
   listenersIn(netnsPath: string): readonly Listener[];
   /** Names of programs that speak to workloads as this machine. */
   relays(): readonly string[];
+  /** By the path of the namespace, for those at these paths whose processes reach beyond it. */
+  capabilities(netnsPaths: readonly string[]): CapabilitiesByPath;
   /** In the namespaces at these paths. */
   sessions(netnsPaths: readonly string[]): readonly HostSession[];
 }
@@ -25,6 +28,9 @@ export function keepUnread(now: Surroundings, before: Surroundings | undefined):
   return missed.length === 0 ? now : { ...now, endpoints: [...now.endpoints, ...missed] };
 }
 
+const held = (capabilities: readonly string[] = []) =>
+  capabilities.length === 0 ? {} : { capabilities };
+
 const OWN_NETNS = "/proc/self/ns/net";
 
 export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundings {
@@ -37,6 +43,10 @@ export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundi
     }
     return known;
   };
+  const paths = [
+    ...new Set(found.endpoints.map(({ netnsPath }) => netnsPath).filter((path) => path !== "")),
+  ];
+  const capabilities = inspect.capabilities(paths);
   return {
     endpoints: found.endpoints.map((endpoint) => ({
       kind: endpoint.kind,
@@ -51,13 +61,11 @@ export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundi
       addresses: sortIps([...endpoint.addresses, ...endpoint.linkLocal]),
       netnsPath: endpoint.netnsPath,
       listeners: listenersOf(endpoint.netnsPath),
+      ...held(capabilities.get(endpoint.netnsPath)),
     })),
     ports: found.ports,
     hostAddresses: sortIps([...new Set([...found.hostAddresses, ...found.hostLinkLocal])]),
-    sessions: inspect.sessions([
-      OWN_NETNS,
-      ...found.endpoints.map(({ netnsPath }) => netnsPath).filter((path) => path !== ""),
-    ]),
+    sessions: inspect.sessions([OWN_NETNS, ...paths]),
     hostListeners: inspect.listenersIn(OWN_NETNS),
     relays: inspect.relays(),
     unread: found.unread,

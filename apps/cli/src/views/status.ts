@@ -35,7 +35,10 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
         `${style.red("alarm")} ${moment(alarm.at)} ${alarm.kind}: ${alarm.message}${alarm.count > 1 ? ` (×${alarm.count})` : ""}\n`,
     )
     .join("");
-  const notes = `${problems}${alarms}`;
+  const notices = (answer.notices ?? [])
+    .map((notice) => `${style.yellow("note")} ${notice}\n`)
+    .join("");
+  const notes = `${problems}${notices}${alarms}`;
   return `${body}${notes === "" ? "" : `\n${notes}`}`;
 }
 

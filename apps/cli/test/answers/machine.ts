@@ -123,6 +123,7 @@ export const unwell: StatusAnswer = {
   ...status,
   state: "failing",
   problems: ["the agent on edge-1 is away", "3 events were lost"],
+  notices: ["shop/router has processes with CAP_NET_ADMIN"],
   confirm: { revision: 3, by: NOW + 42_000, revertsTo: 2 },
   agents: [
     {

@@ -49,6 +49,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
   const underPolicy = counts.audit + counts.enforce;
   const agents = input.session === undefined ? [] : [agentView(input.session, wanted, now, world)];
   const problems = problemsOf(input, agents);
+  const notices = noticesOf(input);
   const nextChangeAt = wanted?.result.nextChangeAt ?? null;
   const collectorLost = agents.reduce((sum, agent) => sum + agent.collector.lost, 0);
   return {
@@ -59,6 +60,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
         ? "attention"
         : "ok",
     problems: problems.map(({ text }) => text),
+    ...(notices.length === 0 ? {} : { notices }),
     startedAt: input.startedAt,
     revision: inForce.revision,
     ...(inForce.record === null ? {} : { mode: inForce.record.mode }),
@@ -101,6 +103,21 @@ export function statusOf(input: StatusInput): StatusAnswer {
           },
         }),
   };
+}
+
+/** Enforced workloads that are confined only as long as they care to be. */
+function noticesOf({ world, modes }: StatusInput): string[] {
+  return [...world.attachments]
+    .filter(([workload]) => modes[workload] === "enforce")
+    .flatMap(([workload, attachments]) => {
+      const held = attachments.flatMap(({ discovered }) => discovered.capabilities ?? []);
+      return held.length === 0
+        ? []
+        : [
+            `${workload} has processes with ${[...new Set(held)].toSorted().join(", ")} in this machine's own user namespace: they reach beyond their network, where no policy confines them`,
+          ];
+    })
+    .toSorted();
 }
 
 function profileView({ dhcp, dns, ...rest }: Profile): StatusAnswer["profile"] {

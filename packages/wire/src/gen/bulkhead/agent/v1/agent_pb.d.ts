@@ -396,6 +396,13 @@ export declare type DiscoveredEndpoint = Message<"bulkhead.agent.v1.DiscoveredEn
    * @generated from field: string bridge = 11;
    */
   bridge: string;
+
+  /**
+   * Of processes inside that have them in the machine's own user namespace, where they reach beyond their network.
+   *
+   * @generated from field: repeated string capabilities = 12;
+   */
+  capabilities: string[];
 };
 
 /**
