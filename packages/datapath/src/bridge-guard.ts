@@ -10,10 +10,7 @@
  *        └── forward ─ port known? ── no ── out to an enforced workload's port? drop, but for asking who is there
  *   input, forward ── packet hidden behind tags? drop, for nobody has seen in whose name it is (`hidden-tags.ts`)
  */
-import { familyOf } from "@bulkhead/model";
 import type { BridgePort, ConfinedEndpoint, IpAddress } from "@bulkhead/model";
-import { addressHex } from "./address-bits.ts";
-import { oneOf } from "./delivery-guard.ts";
 import { HIDDEN, TAGGED_TWICE } from "./hidden-tags.ts";
 import {
   CONFINED,
@@ -24,9 +21,10 @@ import {
   writeRefusal,
   writeUnknown,
 } from "./known-ports.ts";
-import { writeMacs } from "./others-guard.ts";
+import { advertised, writeMacs } from "./others-guard.ts";
 import { TableBuilder } from "./ruleset.ts";
 import type { Table } from "./ruleset.ts";
+import { isGlobal } from "./spoof-guard.ts";
 
 const base = (hook: string): string => `type filter hook ${hook} priority -200; policy accept;`;
 
@@ -41,6 +39,7 @@ export const renderBridge = (
   if (enforced.length === 0) return undefined;
   const table = new TableBuilder("bridge", comment);
   const held = heldBy(endpoints);
+  const machine = new Set(hostAddresses.filter(isGlobal));
   const taken = new Set([...endpoints.flatMap(({ addresses }) => addresses), ...hostAddresses]);
   writePortSet(table, KNOWN, [...endpoints, ...ports]);
   writePortSet(table, CONFINED, endpoints);
@@ -51,9 +50,9 @@ export const renderBridge = (
   writeMacs(table, enforced);
   writeAddresses(table, "held", held);
   writeAddresses(table, "taken", taken);
+  writeAddresses(table, "machine", machine);
   writeRefusal(table, "spoofed", "spoofed", "spoofed_suppressed", "spoofed");
   writeUnknown(table);
-  const targets = [...held].filter((address) => familyOf(address) === 6).map(addressHex);
   // A workload that was started anew may well come back with its address before anybody knows: no liar, but held back.
   table.chain("others_name", [`iif != @${KNOWN} goto unknown`, "goto spoofed"]);
   table.chain("names", [
@@ -61,10 +60,15 @@ export const renderBridge = (
     "ip saddr @held4 goto others_name",
     "arp saddr ip @held4 goto others_name",
     "ip6 saddr @held6 goto others_name",
-    // The target address of an advertisement: 16 bytes at offset 8 of the ICMPv6 header (RFC 4861 §4.4).
-    ...(targets.length === 0
-      ? []
-      : [`icmpv6 type nd-neighbor-advert @th,64,128 ${oneOf(targets)} goto others_name`]),
+    ...advertised(held).map((match) => `${match} goto others_name`),
+    // What a card brings in the machine's name may be its own: an address moves between machines.
+    `iif != @${KNOWN} goto machines_name`,
+  ]);
+  table.chain("machines_name", [
+    "ip saddr @machine4 goto unknown",
+    "arp saddr ip @machine4 goto unknown",
+    "ip6 saddr @machine6 goto unknown",
+    ...advertised(machine).map((match) => `${match} goto unknown`),
   ]);
   table.chain("to_address", [
     "ip daddr @held4 goto unknown",

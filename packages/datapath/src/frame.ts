@@ -133,17 +133,29 @@ const writeQuietSets = (table: TableBuilder, plane: "live" | "shadow"): void => 
   }
 };
 
+const FALSE_SOURCE = "false_source";
+
 /**
  * A workload's address on a packet from where the workload is not: the network, say. Ports of bridges have their own
  * guards, and a bridge need not have a route to what hangs on it.
  */
 const falseSources = (table: TableBuilder): readonly string[] => {
-  const counter = table.counter("false_source");
+  table.counter(FALSE_SOURCE);
   return each(
     ({ packetSource, packetDestination, family }) =>
-      `${packetSource} @${LOCAL[family]} ${packetDestination} @${judgedName(LIVE_INGRESS, family)} meta iifkind != "bridge" fib saddr . iif oif missing ${stray(counter)}`,
+      `${packetSource} @${LOCAL[family]} ${packetDestination} @${judgedName(LIVE_INGRESS, family)} meta iifkind != "bridge" fib saddr . iif oif missing ${stray(FALSE_SOURCE)}`,
   );
 };
+
+/**
+ * Nothing that is forwarded begins in the machine's own name: what the machine itself sends is in `output`. Whoever wears its
+ * address comes by the network, or by a bridge whose ports have no guard.
+ */
+const falseMachine = (): readonly string[] =>
+  each(
+    ({ packetSource, packetDestination, family }) =>
+      `ct state new ${packetSource} @${HOST[family]} ${packetDestination} @${judgedName(LIVE_INGRESS, family)} ${stray(FALSE_SOURCE)}`,
+  );
 
 /** Packets of established connections pass as few rules as can be: each costs some ten nanoseconds. */
 const writeHook = (
@@ -177,6 +189,7 @@ const writeHook = (
   table.chain(`${hook}_fresh`, [
     ...(hook === "output" ? [] : falseSources(table)),
     "jump unusual",
+    ...(hook === "forward" ? falseMachine() : []),
     ...BOTH.flatMap(part),
     ...judge(LIVE_EGRESS, LIVE_INGRESS, between),
     `ct state new goto ${onNew}`,

@@ -136,7 +136,7 @@ export const renderGuard = (
   writeMisdirected(table);
   const serving = enforced.some(({ dhcp }) => dhcp === true);
   if (serving) writeMachine(table, hostAddresses);
-  writeOthers(table, enforced, serving ? NOT_AS_SERVER : []);
+  writeOthers(table, enforced, hostAddresses, serving ? NOT_AS_SERVER : []);
   for (const endpoint of endpoints) {
     const suffix = chainSuffix(endpoint.interface);
     const hook = `type filter hook ingress device "${endpoint.interface}" priority -150; policy accept;`;
