@@ -8,14 +8,18 @@
  *   prerouting ── port confined? ── no ── in the name of an enforced workload? drop, before the bridge learns its MAC
  *        ├── input ── port known? ── no ── to an enforced workload's address, after destination NAT? drop
  *        └── forward ─ port known? ── no ── out to an enforced workload's port? drop, but for asking who is there
+ *   forward ── an enforced workload sends out to a port where the address is not at home? drop
  *   input, forward ── packet hidden behind tags? drop, for nobody has seen in whose name it is (`hidden-tags.ts`)
  */
 import type { BridgePort, ConfinedEndpoint, IpAddress } from "@bulkhead/model";
+import { writeMisdirected } from "./delivery-guard.ts";
+import { QUESTIONS } from "./lease-guard.ts";
 import { HIDDEN, TAGGED_TWICE } from "./hidden-tags.ts";
 import {
   CONFINED,
   KNOWN,
   heldBy,
+  writeHomes,
   writeAddresses,
   writePortSet,
   writeRefusal,
@@ -27,6 +31,20 @@ import type { Table } from "./ruleset.ts";
 import { isGlobal } from "./spoof-guard.ts";
 
 const base = (hook: string): string => `type filter hook ${hook} priority -200; policy accept;`;
+
+/** What a client without a lease asks the machine for is none of its neighbours' business: only `input` needs it. */
+const leaseRules = (
+  table: TableBuilder,
+  enforced: readonly ConfinedEndpoint[],
+): readonly string[] => {
+  const clients = enforced.filter(({ dhcp }) => dhcp === true);
+  if (clients.length === 0) return [];
+  table.set(
+    { name: "clients", kind: "set", type: "ifname", flags: [] },
+    clients.map(({ interface: key }) => ({ key })),
+  );
+  return QUESTIONS.map((question) => `iifname @clients ${question} goto misdirected`);
+};
 
 /** The whole bridge table, or undefined when nothing is enforced. */
 export const renderBridge = (
@@ -52,7 +70,9 @@ export const renderBridge = (
   writeAddresses(table, "taken", taken);
   writeAddresses(table, "machine", machine);
   writeRefusal(table, "spoofed", "spoofed", "spoofed_suppressed", "spoofed");
+  writeHomes(table, endpoints);
   writeUnknown(table);
+  writeMisdirected(table);
   // A workload that was started anew may well come back with its address before anybody knows: no liar, but held back.
   table.chain("others_name", [`iif != @${KNOWN} goto unknown`, "goto spoofed"]);
   table.chain("names", [
@@ -85,9 +105,26 @@ export const renderBridge = (
   table.chain("prerouting", [`iif != @${CONFINED} goto names`], base("prerouting"));
   const hidden = `${HIDDEN} goto spoofed`;
   table.chain("input", [`iif != @${KNOWN} goto to_address`, hidden], base("input"));
+  table.chain("from_enforced", [
+    ...leaseRules(table, enforced),
+    // Link-local addresses are not unique beyond their link, and no rule lets data pass to them.
+    "ip daddr != 169.254.0.0/16 ip daddr @taken4 goto elsewhere",
+    "ip6 daddr != fe80::/10 ip6 daddr @taken6 goto elsewhere",
+  ]);
+  // A card may lead to a router, and that back to another bridge here.
+  table.chain("elsewhere", [
+    `oif @${CONFINED} goto misdirected`,
+    `oif != @${KNOWN} goto misdirected`,
+  ]);
   table.chain(
     "forward",
-    [`iif != @${KNOWN} oifname @enforced goto to_port`, hidden],
+    [
+      `iif != @${KNOWN} oifname @enforced goto to_port`,
+      "ip daddr . oif @homes4 accept",
+      "ip6 daddr . oif @homes6 accept",
+      hidden,
+      "iifname @enforced goto from_enforced",
+    ],
     base("forward"),
   );
   return table.build();

@@ -17,7 +17,7 @@ export const KNOWN = "ports";
 export const CONFINED = "confined";
 
 /** Sets by which a port is let in, and sets by which what others say is not believed: to be widened in this order. */
-export const OPENING: ReadonlySet<string> = new Set([KNOWN, CONFINED, "links"]);
+export const OPENING: ReadonlySet<string> = new Set([KNOWN, CONFINED, "links", "homes4", "homes6"]);
 export const CLAIMING: ReadonlySet<string> = new Set([
   "macs",
   "held4",
@@ -55,6 +55,22 @@ export const writeAddresses = (
       { name: `${name}${family}`, kind: "set", type, flags: [] },
       [...addresses].filter((address) => familyOf(address) === family).map((key) => ({ key })),
     );
+};
+
+/** Which address is behind which port: `homes4`, `homes6`. A workload answers for its addresses on each of its links. */
+export const writeHomes = (table: TableBuilder, endpoints: readonly ConfinedEndpoint[]): void => {
+  const owned = Map.groupBy(endpoints, ({ workload }) => workload);
+  for (const { family, type } of BOTH) {
+    const homes = new Map<string, string>();
+    for (const { workload, interface: link, ifindex } of endpoints)
+      for (const { addresses } of owned.get(workload) ?? [])
+        for (const address of addresses)
+          if (familyOf(address) === family) homes.set(`${address} . ${ifindex}`, link);
+    table.set(
+      { name: `homes${family}`, kind: "set", type: `${type} . iface_index`, flags: [] },
+      [...homes].map(([key, comment]) => ({ key, comment })),
+    );
+  }
 };
 
 /** Global addresses of enforced workloads: link-local ones are not unique beyond their link. */
@@ -102,7 +118,9 @@ const onlyThere = (table: Table, links: ReadonlyMap<string, number>): Table => {
   const there = (set: ElementSet): ElementSet => ({
     ...set,
     elements: new Map(
-      [...set.elements].filter(([key, { comment }]) => links.get(comment ?? "") === Number(key)),
+      [...set.elements].filter(
+        ([key, { comment }]) => links.get(comment ?? "") === Number(key.split(" . ").at(-1)),
+      ),
     ),
   });
   const sets = [...table.sets].map(

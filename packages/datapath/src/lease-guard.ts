@@ -33,6 +33,8 @@ export const clientRules = ({ mac }: ConfinedEndpoint): readonly string[] => [
   `ip6 saddr ${linkLocalOf(mac)} ip6 daddr ${ALL_SERVERS[6]} ${asks(DHCP[6])} accept`,
 ];
 
+export const QUESTIONS: readonly string[] = [asks(DHCP[4]), asks(DHCP[6])];
+
 /** Whoever is not enforced does not speak as the machine either. */
 export const NOT_AS_SERVER: readonly string[] = BOTH.map(
   ({ packetSource, family }) =>

@@ -47,6 +47,10 @@ const normalKey = (key: string, type: string, links: Links): string => {
   const name = key.replaceAll('"', "");
   if (type === "ifname") return name;
   if (type === "iface_index") return `${links.get(name) ?? name}`;
+  if (type.endsWith(" . iface_index")) {
+    const [address = "", link = ""] = name.split(" . ");
+    return `${normalPart(address)} . ${links.get(link) ?? link}`;
+  }
   return key.split(" . ").map(normalPart).join(" . ");
 };
 

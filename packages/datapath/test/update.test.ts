@@ -31,7 +31,14 @@ describe("in place", () => {
 
   test("a new host address touches no tree", () => {
     const update = plan({ ...from, hostAddresses: [...from.hostAddresses, "10.0.0.200"] });
-    expect(update.switch).toBe("add element inet bulkhead host4 { 10.0.0.200 }\n");
+    expect(update.switch).toBe(
+      [
+        "add element inet bulkhead host4 { 10.0.0.200 }",
+        "add element netdev bulkhead held4 { 10.0.0.200 }",
+        "add element bridge bulkhead machine4 { 10.0.0.200 }",
+        "",
+      ].join("\n"),
+    );
   });
 
   test("an element whose time has passed is left to the kernel", () => {
@@ -127,13 +134,14 @@ describe("ports of bridges", () => {
     const update = plan(grown);
     expect(update.switch).toContain("add chain netdev bulkhead guard_veth-new {");
     expect(update.switch).not.toMatch(
-      /(?:inet|bridge) bulkhead (?:links|ports|confined|macs|held|taken)/,
+      /(?:inet|bridge) bulkhead (?:links|ports|confined|homes|macs|held|taken)/,
     );
     expect(update.open).toBe(
       [
         'add element inet bulkhead links { 14 comment "veth-new" }',
         'add element bridge bulkhead ports { 14 comment "veth-new" }',
         'add element bridge bulkhead confined { 14 comment "veth-new" }',
+        'add element bridge bulkhead homes4 { 10.0.0.4 . 14 comment "veth-new" }',
         "",
       ].join("\n"),
     );
@@ -171,6 +179,7 @@ describe("ports of bridges", () => {
     const { bridge } = knownPorts(render(grown), links);
     expect([...(bridge?.sets.get("ports")?.elements.keys() ?? [])]).toEqual(["12"]);
     expect([...(bridge?.sets.get("confined")?.elements.keys() ?? [])]).toEqual(["12"]);
+    expect([...(bridge?.sets.get("homes4")?.elements.keys() ?? [])]).toEqual(["10.0.0.2 . 12"]);
     expect(bridge?.sets.get("held4")).toEqual(render(grown).bridge?.sets.get("held4"));
   });
 
@@ -186,6 +195,16 @@ describe("ports of bridges", () => {
     const links = new Map([["veth-new", 14]]);
     const keys = [...(parseListing(listing, SAMPLE_NOW, links)?.sets.get("ports")?.elements ?? [])];
     expect(keys.map(([key]) => key)).toEqual(["14", "15", "eth,1"]);
+    const homes = [
+      "table bridge bulkhead {",
+      "\tset homes6 {",
+      "\t\ttype ipv6_addr . iface_index",
+      '\t\telements = { fd00::0:2 . "veth-new" comment "veth-new", fd00::3 . 15 comment "gone" }',
+      "\t}",
+      "}",
+    ].join("\n");
+    const found = parseListing(homes, SAMPLE_NOW, links)?.sets.get("homes6")?.elements ?? [];
+    expect([...found].map(([key]) => key)).toEqual(["fd00::2 . 14", "fd00::3 . 15"]);
   });
 });
 
