@@ -12,7 +12,9 @@ import {
   tracking,
   type Machine,
 } from "../src/doctor/checks.ts";
-import { examine } from "../src/verbs/doctor.ts";
+import type { ApiClient } from "@bulkhead/api";
+import { examine, workloads } from "../src/verbs/doctor.ts";
+import { status } from "./answers/machine.ts";
 
 interface Made {
   readonly files?: Readonly<Record<string, string>>;
@@ -119,4 +121,19 @@ it("where something necessary is missing, nothing is tried with packets", async 
   expect(checks.map(({ name }) => name)).not.toContain("self-test");
   const elsewhere = await examine({ state: "/nowhere" }, machine({ platform: "darwin" }));
   expect(elsewhere.map(({ name }) => name)).toEqual(["kernel"]);
+});
+
+it("passes on who reaches beyond its network, as far as the controller tells", async () => {
+  const says = (answer: () => Promise<object>) =>
+    workloads({ client: () => Promise.resolve({ call: answer } as unknown as ApiClient) });
+  const notices = ["shop/a has processes", "shop/b has processes"];
+  expect(await says(async () => ({ ...status, notices }))).toMatchObject({
+    state: "works",
+    help: notices.join("; "),
+  });
+  expect((await says(async () => status)).help).toBeUndefined();
+  expect(await says(() => Promise.reject(new Error("gone")))).toMatchObject({
+    state: "off",
+    detail: "the controller does not tell: gone",
+  });
 });

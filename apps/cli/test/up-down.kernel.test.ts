@@ -214,6 +214,7 @@ describe("up and down", () => {
   it("lets the doctor look meanwhile, who leads on to what runs", async () => {
     const { stdout } = await bulkheadWithin("doctor");
     expect(stdout).toContain("Bulkhead can run here");
+    expect(stdout).toMatch(/^workloads +works /m);
     expect(stdout.trimEnd().split("\n").at(-1)).toBe("next: bulkhead status");
   });
 

@@ -26,12 +26,11 @@ import { doctorText } from "../views/doctor.ts";
 import type { Verb } from "./verb.ts";
 
 export const doctor: Verb<CommonOptions> = async (context) => {
-  const value: DoctorAnswer = {
-    checks: await withProgress(context, "looking", () => examine(context, machineOf(context))),
-  };
-  const exitCode = exitOf(value.checks);
+  const checks = await withProgress(context, "looking", () => examine(context, machineOf(context)));
+  const exitCode = exitOf(checks);
   // Only root may look there, and nobody else comes past the checks.
   const runs = exitCode !== 3 && findProcesses(layoutOf(context.state)).length > 0;
+  const value: DoctorAnswer = { checks: runs ? [...checks, await workloads(context)] : checks };
   return {
     value,
     text: (ui) => doctorText(value, ui),
@@ -66,6 +65,21 @@ export async function examine(context: Pick<Context, "state">, machine: Machine)
   await add("boot", false, boot);
   await add("lockdown", false, lockdown);
   return checks;
+}
+
+/** Who is enforced is for the controller to say. That one of them can get round its policy is no fault of the machine. */
+export async function workloads({ client }: Pick<Context, "client">): Promise<Check> {
+  const check = { name: "workloads", necessary: false };
+  let notices: readonly string[];
+  try {
+    notices = (await (await client()).call("status", {})).notices ?? [];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ...check, state: "off", detail: `the controller does not tell: ${reason}` };
+  }
+  return notices.length === 0
+    ? { ...check, state: "works", detail: "nobody enforced was seen to reach beyond its network" }
+    : { ...check, state: "works", detail: "not all are confined", help: notices.join("; ") };
 }
 
 const exitOf = (checks: readonly Check[]): ExitCode => {
