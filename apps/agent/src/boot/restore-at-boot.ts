@@ -69,7 +69,7 @@ export function describe(restored: Restored): string {
     case "kept":
       return `the saved policy could not be put in force; the rules that the kernel holds already stay: ${restored.reason}`;
     case "refused":
-      return `the saved policy, which enforces nothing, could not be loaded: ${restored.reason}`;
+      return `the saved policy, which enforces nothing for all flows, could not be loaded: ${restored.reason}`;
     case "locked":
       return `LOCKDOWN: ${scopeOf(restored.lockdown)}, until an agent has put a policy in force, because the saved one could not be: ${restored.reason}${restored.problems.length === 0 ? "" : `; the lockdown has a gap: ${restored.problems.join("; ")}`}`;
   }

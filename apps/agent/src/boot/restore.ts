@@ -25,7 +25,7 @@ export type Restored =
       /** Parts of the wall that the kernel refused. */
       readonly problems: readonly string[];
     }
-  /** The policy enforces nothing, so nothing is open that was not before. */
+  /** The policy enforces nothing for all flows, so no wall is open that was not before. */
   | { readonly kind: "refused"; readonly reason: string };
 
 export interface RestoreParts {

@@ -158,9 +158,15 @@ it("what an unreadable file claims is nothing", () => {
     expect(claimedAddresses(file)).toEqual([]);
 });
 
-it("what a rollout enforces for a share of flows is enforced", () => {
-  const canary = { seed: 1, share: 10, maps: policyFor("10.0.0.2").live };
-  expect(enforcedAddresses({ ...policyFor("10.0.0.1"), canary })).toEqual(["10.0.0.1", "10.0.0.2"]);
+it("what only a rollout enforces, for a share of flows, is left alone by a lockdown", async () => {
+  const canary = { seed: 1, share: 10, maps: policyFor("10.0.0.1", "10.0.0.2").live };
+  const beside: HostPolicy = { ...policyFor("10.0.0.1"), canary };
+  expect(enforcedAddresses(beside)).toEqual(["10.0.0.1"]);
+  const only = { ...policyFor(), canary };
+  expect(await restore(parts(only, { driver: driverThat(false) }))).toMatchObject({
+    kind: "refused",
+  });
+  expect(raised).toBeUndefined();
 });
 
 it("a lockdown cuts both ends in every hook, and leaves the machine its own traffic", () => {
@@ -175,13 +181,27 @@ it("a lockdown cuts both ends in every hook, and leaves the machine its own traf
     "policy accept",
   ]);
   expect(bridged).toContain("hook forward priority -10; policy accept");
-  const [shut, shutBridges] = lockdownTexts({ addresses: [], forwarding: true });
-  expect(shut.match(/hook (\w+) priority -10; policy (\w+)/g)).toEqual([
-    "hook forward priority -10; policy drop",
-    "hook input priority -10; policy accept",
-    "hook output priority -10; policy accept",
-  ]);
-  expect(shutBridges).toContain("policy drop");
+});
+
+it("where nobody can say what was enforced, nothing is passed on, and claims cut nobody off but who hangs on a veth", () => {
+  for (const addresses of [[], ["192.0.2.77", "fd00::77"]]) {
+    const [routed, bridged, ...links] = lockdownTexts({ addresses, forwarding: true });
+    for (const text of [routed, bridged])
+      expect(text?.match(/hook .*|.* drop$/gm)).toEqual([
+        "hook forward priority -10; policy drop;",
+      ]);
+    expect(links.flatMap((text) => text.match(/.* drop$/gm))).toEqual(
+      addresses.length === 0
+        ? []
+        : links.flatMap(() => [
+            'meta iifkind "veth" ip saddr { 192.0.2.77 } drop',
+            'meta iifkind "veth" ip6 saddr { fd00::77 } drop',
+            'meta oifkind "veth" ip daddr { 192.0.2.77 } drop',
+            'meta oifkind "veth" ip6 daddr { fd00::77 } drop',
+          ]),
+    );
+    expect(links).toHaveLength(addresses.length === 0 ? 0 : 2);
+  }
 });
 
 it("time is never before the policy was written", () => {
