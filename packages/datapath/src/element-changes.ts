@@ -52,7 +52,11 @@ export const elementChange = (
   if (desired.flags.includes("dynamic")) return { gone: [], changed: [], fresh: [] };
   const wanted = alive(desired, now);
   return {
-    gone: alive(actual, now).filter(({ key }) => !desired.elements.has(key)),
+    gone: alive(actual, now).filter(({ key, deadline }) => {
+      const end = desired.elements.get(key);
+      // What should have ended by now may be held with a later end, or with none.
+      return end === undefined || (isExpired(end, now) && !sameDeadline(deadline, now));
+    }),
     fresh: wanted.filter(({ key }) => !actual.elements.has(key)),
     changed: wanted.filter((element) => {
       const known = actual.elements.get(element.key);

@@ -47,6 +47,30 @@ describe("in place", () => {
   });
 });
 
+describe("an end that was brought forward", () => {
+  const endingAt = (deadline: number): HostPolicy => ({
+    ...from,
+    live: {
+      ...from.live,
+      overlay: from.live.overlay.map((entry) => ({ ...entry, deadline })),
+    },
+  });
+  const later = SAMPLE_NOW + 60_000;
+  const goes = (wanted: number): string =>
+    planUpdate(render(endingAt(SAMPLE_NOW + 600_000)), render(endingAt(wanted)), later).switch;
+
+  test("and has passed before the update comes to it takes away what holds on", () => {
+    expect(from.live.overlay.length).toBeGreaterThan(0);
+    const flushed = [...goes(SAMPLE_NOW + 100).matchAll(/^flush map inet bulkhead (\S+)$/gm)];
+    expect(flushed.length).toBeGreaterThan(0);
+    expect(goes(SAMPLE_NOW + 100)).not.toContain("timeout");
+  });
+
+  test("and is still to come is given anew", () => {
+    expect(goes(SAMPLE_NOW + 90_000)).toContain("timeout 30s");
+  });
+});
+
 describe("aside and over", () => {
   const moved = change((map) => ({
     ...map,
