@@ -157,9 +157,11 @@ test("on one link it reaches the group, and only from who has the right to speak
     said(linkLocal(sender), 2, "FARTHER."),
     said(sender.v6, 1, "GLOBAL."),
   ]);
+  const free = lab.workload("free");
+  await say("a", free, free.mac, [icmpv6(linkLocal(sender), free.v6, 143, "\0\0\0\0TO ONE.", 1)]);
   const heard = heardBy("free");
   expect(
-    ["REPORT.", "BEFORE IT HAS AN ADDRESS.", "FARTHER.", "GLOBAL."].filter((text) =>
+    ["REPORT.", "BEFORE IT HAS AN ADDRESS.", "FARTHER.", "GLOBAL.", "TO ONE."].filter((text) =>
       heard.includes(text),
     ),
   ).toEqual(["REPORT.", "BEFORE IT HAS AN ADDRESS."]);

@@ -1,8 +1,8 @@
 /** A run of nft ends, whatever nft does: who waits for it for ever enforces nothing new. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createHostCommands } from "../../src/drivers/host-commands.ts";
 
 let folder: string;
@@ -22,13 +22,25 @@ const standIn = (script: string): void => {
   chmodSync(join(folder, "nft"), 0o755);
 };
 
+const isThere = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 it("one that hangs is ended and has failed", async () => {
-  standIn("exec sleep 1000");
-  expect(await createHostCommands(undefined, 50).nft(["-f", "-"], "x")).toEqual({
+  const pid = join(folder, "pid");
+  standIn(`echo $$ >${pid}; exec sleep 100`);
+  expect(await createHostCommands(undefined, 2000).nft(["-f", "-"], "x")).toEqual({
     code: 1,
     stdout: "",
-    stderr: "nft did not end within 0.05 s",
+    stderr: "nft did not end within 2 s",
   });
+  const hung = Number(readFileSync(pid, "utf8"));
+  await vi.waitUntil(() => !isThere(hung), { timeout: 30_000 });
 });
 
 it("one that leaves a process behind that holds its output is not waited for", async () => {
