@@ -9,6 +9,7 @@
  *   --self-test   once: proves in scratch namespaces that this kernel can enforce; touches nothing else
  */
 import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
@@ -36,7 +37,9 @@ import { takeOverConnections, takingOver } from "./takeover/index.ts";
 
 const CANNOT_RUN = 3;
 const DEFAULT_STATE = "/var/lib/bulkhead";
-const VERSION = "0.1.0";
+const { version: VERSION } = createRequire(import.meta.url)("../package.json") as {
+  readonly version: string;
+};
 
 const { values } = parseArgs({
   options: {

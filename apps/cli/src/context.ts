@@ -69,11 +69,11 @@ export function createContext(around: Surroundings, options: CommonOptions): Con
       );
     },
     async client() {
-      const [{ createApiClient }, path] = await Promise.all([
+      const [{ createApiClient }, { socketOf }] = await Promise.all([
         import("@bulkhead/api"),
-        import("node:path"),
+        import("./process/socket.ts"),
       ]);
-      const client = createApiClient({ socketPath: path.join(state, "api.sock") });
+      const client = createApiClient({ socketPath: socketOf(state) });
       return {
         ...client,
         call: (route, request, given) =>

@@ -1,21 +1,24 @@
 /**
- * The controller as a process: state in one directory, people on one socket, agents on another.
+ * The controller as a process: state in one directory, people on two sockets (who may change, who may read), agents on
+ * another.
  *
  * Usage: main.ts --state DIR
  */
-import { chmodSync, rmSync } from "node:fs";
-import type { Server } from "node:http";
+import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
-import { createAdaptorServer } from "@hono/node-server";
 import { pino } from "pino";
 import { createApp } from "./api/app.ts";
+import { readersGroup } from "./api/readers.ts";
+import { openSocket } from "./api/sockets.ts";
 import { startController } from "./controller.ts";
 import { handlersOf } from "./handlers.ts";
 import { DEFAULT_STATE, openStateDirectory } from "./state-directory.ts";
 
 const CANNOT_RUN = 3;
 const IMPATIENT_MS = 4000;
-const VERSION = "0.1.0";
+const { version: VERSION } = createRequire(import.meta.url)("../package.json") as {
+  readonly version: string;
+};
 
 const { values } = parseArgs({ options: { state: { type: "string" } } });
 const log = pino({ name: "controller" });
@@ -30,7 +33,8 @@ try {
 async function main(state: string): Promise<void> {
   // Whatever is made here is its owner's alone until said otherwise.
   process.umask(0o077);
-  const directory = openStateDirectory(state);
+  const readers = readersGroup();
+  const directory = openStateDirectory(state, readers);
   const controller = await startController({
     directory,
     log,
@@ -39,16 +43,13 @@ async function main(state: string): Promise<void> {
     // A fault switch for tests: a controller that gives an agent up before it could be done.
     ...(process.env["BULKHEAD_FAULT"] === "impatient" ? { applyTimeoutMs: IMPATIENT_MS } : {}),
   });
-  const server = createAdaptorServer({
-    fetch: createApp(handlersOf(controller), log).fetch,
-  }) as Server;
-  rmSync(directory.apiSocket, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(directory.apiSocket, resolve);
-  });
-  chmodSync(directory.apiSocket, 0o660);
-  log.info({ socket: directory.apiSocket }, "ready");
+  const handlers = handlersOf(controller);
+  const { apiSocket, readSocket } = directory;
+  const open = [
+    await openSocket(readSocket, createApp(handlers, log, "read"), readers),
+    await openSocket(apiSocket, createApp(handlers, log, "change"), undefined),
+  ];
+  log.info({ socket: apiSocket, readSocket, readers: readers ?? null }, "ready");
   process.stdout.write('{"ready":true}\n');
 
   await new Promise<void>((resolve) => {
@@ -56,10 +57,8 @@ async function main(state: string): Promise<void> {
     process.once("SIGINT", resolve);
   });
   log.info("ending");
-  server.close();
-  server.closeIdleConnections();
+  for (const socket of open) socket.close();
   await controller.stop();
-  server.closeAllConnections();
-  rmSync(directory.apiSocket, { force: true });
+  for (const socket of open) socket.end();
   process.exit(0);
 }

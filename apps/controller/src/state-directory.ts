@@ -1,5 +1,5 @@
 /** Where everything of one Bulkhead lies, and with which permissions: the directory is its owner's alone. */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 export const DEFAULT_STATE = "/var/lib/bulkhead";
@@ -9,14 +9,19 @@ export interface StateDirectory {
   readonly state: string;
   readonly flows: string;
   readonly signingKey: string;
+  /** For root: reads and changes. */
   readonly apiSocket: string;
+  /** For the group of readers: reads only. */
+  readonly readSocket: string;
   readonly agentSocket: string;
 }
 
-export function openStateDirectory(path: string): StateDirectory {
+/** `readers`: the number of the group that may read; absent where there is none. */
+export function openStateDirectory(path: string, readers: number | undefined): StateDirectory {
   const root = resolve(path);
   mkdirSync(root, { recursive: true, mode: 0o750 });
-  // Members of the directory's group may reach the API socket; keys and data stay with the owner.
+  // Members of the directory's group may go through to the socket for reading; all else in it is its owner's alone.
+  if (readers !== undefined) chownSync(root, -1, readers);
   chmodSync(root, 0o750);
   const controller = join(root, "controller");
   mkdirSync(controller, { recursive: true, mode: 0o700 });
@@ -26,6 +31,7 @@ export function openStateDirectory(path: string): StateDirectory {
     flows: join(controller, "flows.duckdb"),
     signingKey: join(controller, "signing.key"),
     apiSocket: join(root, "api.sock"),
+    readSocket: join(root, "read.sock"),
     agentSocket: join(root, "agent.sock"),
   };
 }

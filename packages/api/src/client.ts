@@ -12,7 +12,7 @@ type StreamRoute = {
 type PlainRoute = Exclude<RouteName, StreamRoute>;
 
 export interface ClientOptions {
-  /** Path of the controller's socket, `STATE/api.sock`. */
+  /** Path of a socket of the controller: `STATE/api.sock`, or `STATE/read.sock` for those who may only read. */
   readonly socketPath: string;
 }
 
@@ -99,7 +99,7 @@ function connectionFailure(socketPath: string, error: NodeJS.ErrnoException): Er
       "no-permission",
       `the socket \`${socketPath}\` may not be used by this user`,
       {
-        help: "run it as root, or as a member of the group that owns the socket",
+        help: "run it as root; members of the group `bulkhead` may read without: sudo usermod -aG bulkhead NAME, and log in anew",
         cause: error,
       },
     );

@@ -29,9 +29,10 @@ const CODES = {
   /** The log of revisions does not chain: somebody changed it. */
   "history-broken": { status: 500, exit: 3 },
   internal: { status: 500, exit: 3 },
-  /** Given by the client only: no controller listens, or its socket may not be used by this user. */
-  "not-running": { status: 503, exit: 3 },
+  /** Who asked may read only; or, said by the client, may not use the socket at all. */
   "no-permission": { status: 403, exit: 3 },
+  /** Given by the client only: no controller listens. */
+  "not-running": { status: 503, exit: 3 },
   "bad-answer": { status: 502, exit: 3 },
 } as const;
 

@@ -1,4 +1,5 @@
 /** The HTTP API: schemas of requests and answers, failures, published JSON Schemas, and the typed client. */
+export * from "./access.ts";
 export * from "./client.ts";
 export * from "./decisions.ts";
 export * from "./diagnostics.ts";

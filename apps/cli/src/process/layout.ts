@@ -75,7 +75,16 @@ export function strangersDirectory(root: string): string | undefined {
 const MARKER = "bulkhead-state";
 
 /** What is ours in a state directory. */
-export const OURS = [MARKER, "controller", "agent", "run", "log", "api.sock", "agent.sock"];
+export const OURS = [
+  MARKER,
+  "controller",
+  "agent",
+  "run",
+  "log",
+  "api.sock",
+  "read.sock",
+  "agent.sock",
+];
 
 export function isStateDirectory(root: string): boolean {
   return existsSync(join(root, MARKER));

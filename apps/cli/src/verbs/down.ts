@@ -72,7 +72,7 @@ async function end(context: Context, layout: Layout, purging: boolean): Promise<
   }
   forgetProcesses(layout);
   forgetNamespace(layout);
-  for (const socket of ["api.sock", "agent.sock"])
+  for (const socket of ["api.sock", "read.sock", "agent.sock"])
     rmSync(join(layout.root, socket), { force: true });
   const foreign = purging ? purge(layout) : [];
   return done({

@@ -5,7 +5,14 @@
 import { Hono, type Context } from "hono";
 import { stream } from "hono/streaming";
 import type { Logger } from "pino";
-import { ApiFailure, routes, type AnswerOf, type RouteName } from "@bulkhead/api";
+import {
+  accessOf,
+  ApiFailure,
+  routes,
+  type Access,
+  type AnswerOf,
+  type RouteName,
+} from "@bulkhead/api";
 import type { z } from "zod";
 
 type Parsed<R extends RouteName> = z.output<(typeof routes)[R]["request"]>;
@@ -22,7 +29,8 @@ export type Handlers = {
 
 const MAX_BODY = 32 * 1024 * 1024;
 
-export function createApp(handlers: Handlers, log: Logger): Hono {
+/** `access`: what those who reach this app may do; `read` refuses every route that changes something. */
+export function createApp(handlers: Handlers, log: Logger, access: Access = "change"): Hono {
   const app = new Hono();
   app.notFound((context) => {
     const failure = new ApiFailure(
@@ -38,6 +46,7 @@ export function createApp(handlers: Handlers, log: Logger): Hono {
   for (const name of Object.keys(routes) as RouteName[]) {
     const route = routes[name];
     app.on(route.method, route.path, async (context) => {
+      if (access === "read" && accessOf[name] === "change") throw mayOnlyRead(name);
       const request = await readRequest(name, context);
       // The table ties each handler to its route's types; a loop over all of them cannot.
       const handler = handlers[name] as (request: unknown, signal: AbortSignal) => unknown;
@@ -47,6 +56,12 @@ export function createApp(handlers: Handlers, log: Logger): Hono {
     });
   }
   return app;
+}
+
+function mayOnlyRead(name: RouteName): ApiFailure {
+  return new ApiFailure("no-permission", `\`${name}\` changes something, and you may only read`, {
+    help: "members of the group `bulkhead` may read; what changes the system needs root (sudo)",
+  });
 }
 
 async function readRequest(name: RouteName, context: Context): Promise<unknown> {

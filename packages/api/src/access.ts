@@ -1,0 +1,31 @@
+/**
+ * What each route does to the system: `read` answers and leaves everything as it is, `change` alters policy, settings or
+ * traffic. Whoever may only read is served the first kind alone; a new route has to be given its place here.
+ */
+import type { RouteName } from "./routes.ts";
+
+export type Access = "read" | "change";
+
+export const accessOf: Readonly<Record<RouteName, Access>> = {
+  status: "read",
+  workloads: "read",
+  flows: "read",
+  edges: "read",
+  suggest: "read",
+  replay: "read",
+  plan: "read",
+  resources: "read",
+  history: "read",
+  revision: "read",
+  explain: "read",
+  drift: "read",
+  ruleset: "read",
+  // Also a dry run: it is one field away from the change itself.
+  apply: "change",
+  delete: "change",
+  confirm: "change",
+  rollback: "change",
+  settings: "change",
+  // It opens connections in the names of workloads.
+  probe: "change",
+};
