@@ -5,7 +5,7 @@ NODE := node_modules/.bin/node
 export KEEP SABOTAGE ONLY JSON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench mutate lint format setup
+.PHONY: help demo test bench mutate lint format setup package
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ lint: ## types, lint and format only
 format: ## rewrite sources in the house format
 	@scripts/setup.sh node
 	@node_modules/.bin/oxfmt
+
+package: ## a Debian package and a tarball in dist/, with the pinned Node inside
+	@scripts/setup.sh node
+	@$(NODE) --disable-warning=ExperimentalWarning scripts/package/main.ts
 
 setup: ## install what is missing, and check the kernel
 	@scripts/setup.sh test

@@ -212,6 +212,40 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/boot.ts")).boot,
   );
   verb(
+    "restart",
+    "start controller and agent anew while the kernel goes on enforcing",
+    "sudo bulkhead restart",
+    async () => (await import("./verbs/restart.ts")).restart,
+  );
+  const placing = (command: Command): Command =>
+    command
+      .option("--root <dir>", "into this folder, as if it were the machine; nothing is started")
+      .option("--dry-run", "tell the steps and do nothing");
+  placing(
+    verb(
+      "install",
+      "put this version below /opt/bulkhead and into use; starts nothing",
+      "sudo ./bulkhead install --dry-run",
+      async () => (await import("./verbs/install.ts")).install,
+    ),
+  );
+  placing(
+    verb(
+      "upgrade",
+      "put this version into use instead of the one installed, or leave all as it is",
+      "sudo ./bulkhead upgrade",
+      async () => (await import("./verbs/install.ts")).upgrade,
+    ),
+  );
+  placing(
+    verb(
+      "uninstall",
+      "take out what install and upgrade put there, and nothing else",
+      "sudo bulkhead uninstall --dry-run",
+      async () => (await import("./verbs/install.ts")).uninstall,
+    ),
+  );
+  verb(
     "doctor",
     "can this machine enforce, and what is in the way",
     "sudo bulkhead doctor",

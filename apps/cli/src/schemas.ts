@@ -36,6 +36,25 @@ export const bootAnswerSchema = z.object({
 });
 export type BootAnswer = z.infer<typeof bootAnswerSchema>;
 
+export const restartAnswerSchema = z.object({
+  state: z.string(),
+  /** Who keeps it running, and has started it anew. */
+  keeper: z.enum(["nothing", "systemd", "background"]),
+  pid: z.int().optional(),
+});
+export type RestartAnswer = z.infer<typeof restartAnswerSchema>;
+
+export const installAnswerSchema = z.object({
+  task: z.enum(["install", "upgrade", "uninstall"]),
+  version: z.string().optional(),
+  /** The version in use before. */
+  before: z.string().optional(),
+  steps: z.array(z.string()),
+  /** False when there was nothing to do, and with `--dry-run`. */
+  done: z.boolean(),
+});
+export type InstallAnswer = z.infer<typeof installAnswerSchema>;
+
 export const doctorAnswerSchema = z.object({
   checks: z.array(
     z.object({
@@ -90,6 +109,10 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     up: upAnswerSchema,
     down: downAnswerSchema,
     boot: bootAnswerSchema,
+    restart: restartAnswerSchema,
+    install: installAnswerSchema,
+    upgrade: installAnswerSchema,
+    uninstall: installAnswerSchema,
     doctor: doctorAnswerSchema,
     version: versionAnswerSchema,
     inventory: inventoryAnswerSchema,

@@ -19,7 +19,10 @@ describe("a unit", () => {
   });
 
   it("gives systemd nothing to expand", () => {
-    const text = unitText("bulkhead-boot.service", '/srv/a b/100%/$HOME/"x"', "/opt/my node");
+    const text = unitText("bulkhead-boot.service", '/srv/a b/100%/$HOME/"x"', {
+      root: "/opt/my bulkhead",
+      node: "/opt/my node",
+    });
     expect(setting(text, "ExecStart")).toMatch(/^ExecStart="\/opt\/my node" /);
     expect(setting(text, "ExecStart")).toMatch(/"\/srv\/a b\/100%%\/\$\$HOME\/\\"x\\""$/);
     expect(setting(text, "RequiresMountsFor")).toMatch(/"\/srv\/a b\/100%%\/\$HOME\/\\"x\\""$/);
@@ -43,6 +46,7 @@ describe("enable and disable", () => {
     asked = [];
     fake = {
       folder,
+      packaged: join(folder, "packaged"),
       runs: () => true,
       control: async (...args) => {
         asked.push(args.join(" "));

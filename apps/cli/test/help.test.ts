@@ -37,6 +37,10 @@ const PROMISED = [
   "probe",
   "drift",
   "boot",
+  "restart",
+  "install",
+  "upgrade",
+  "uninstall",
   "doctor",
   "completion",
   "schema",
@@ -55,7 +59,7 @@ describe.each(PROMISED)("%s --help", (name) => {
     expect(stdout).toContain("--output <format>");
     expect(stdout).toContain("--state <dir>");
     const example = /Example:\n(?: {2}\$ .*\n)+/.exec(stdout)?.[0] ?? "";
-    expect(example).toMatch(new RegExp(`\\$ (sudo )?bulkhead ${name}\\b`));
+    expect(example).toMatch(new RegExp(`\\$ (sudo )?(\\./)?bulkhead ${name}\\b`));
     const verb = verbs.find((command) => command.name() === name);
     const known = verb?.options.flatMap((option) => [option.short, option.long]) ?? [];
     for (const word of example.matchAll(/ (--?[a-z][a-z-]*)/g)) expect(known).toContain(word[1]);

@@ -1,13 +1,29 @@
 /** The systemd units: templates of `packaging/systemd` with the paths of this installation, put in and taken out. */
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cannotRun } from "../failure.ts";
 import { nodeFlags } from "./layout.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "..");
-const MAIN = join(ROOT, "apps", "cli", "src", "main.ts");
+const MAIN = join("apps", "cli", "src", "main.ts");
+
+/** The folder of an installation and its Node, by paths that an upgrade leaves as they are. */
+export interface Where {
+  readonly root: string;
+  readonly node: string;
+}
+
+/** `bulkhead install` keeps versions side by side, with a link `current` to the one in use: units name the link. */
+export function whereIs(root: string, node: string): Where {
+  const current = join(dirname(root), "current");
+  if (!existsSync(current) || realpathSync(current) !== realpathSync(root)) return { root, node };
+  const inside = node.startsWith(`${root}/`);
+  return { root: current, node: inside ? current + node.slice(root.length) : node };
+}
+
+export const HERE = whereIs(ROOT, process.execPath);
 
 /** The one for the boot first. */
 export const UNITS = ["bulkhead-boot.service", "bulkhead.service"] as const;
@@ -18,6 +34,8 @@ export const templates = join(ROOT, "packaging", "systemd");
 export interface Systemd {
   /** Where units of this machine are written. */
   readonly folder: string;
+  /** Where packages of the distribution bring theirs. */
+  readonly packaged: string;
   /** Whether it runs here. */
   readonly runs: () => boolean;
   /** `systemctl`: what it printed; rejects with what it complained of. */
@@ -26,6 +44,7 @@ export interface Systemd {
 
 export const systemd: Systemd = {
   folder: "/etc/systemd/system",
+  packaged: "/usr/lib/systemd/system",
   runs: () => existsSync("/run/systemd/system"),
   control: (...args) =>
     new Promise((resolve, reject) => {
@@ -45,28 +64,49 @@ const word = (text: string): string => {
 /** In a command, `$` would name a variable as well. */
 const argument = (text: string): string => word(text).replaceAll("$", "$$$$");
 
-export function unitText(unit: Unit, state: string, node: string = process.execPath): string {
+export function unitText(unit: Unit, state: string, { root, node }: Where = HERE): string {
   const template = readFileSync(join(templates, unit), "utf8");
-  const command = [node, ...nodeFlags, MAIN].map(argument).join(" ");
+  const command = [node, ...nodeFlags, join(root, MAIN)].map(argument).join(" ");
   return template
     .split("\n")
     .filter((line) => !line.startsWith("# A template:"))
     .map((line) =>
       line
         .replaceAll("@COMMAND@", () => command)
-        .replaceAll("@ROOT@", () => word(ROOT))
+        .replaceAll("@ROOT@", () => word(root))
         .replaceAll("@STATE@", () => (line.startsWith("ExecStart=") ? argument : word)(state)),
     )
     .join("\n");
 }
 
-/** The units that are there already. */
+/** The folder of links by which systemd knows that a unit is wanted at boot; named in its `[Install]`. */
+const WANTED: Readonly<Record<Unit, string>> = {
+  "bulkhead-boot.service": "sysinit.target.wants",
+  "bulkhead.service": "multi-user.target.wants",
+};
+
+const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** The units that this machine's administrator put in, or enabled where a package brought them. */
 export function installed({ folder }: Systemd): readonly Unit[] {
-  return UNITS.filter((unit) => existsSync(join(folder, unit)));
+  return UNITS.filter(
+    (unit) => exists(join(folder, unit)) || exists(join(folder, WANTED[unit], unit)),
+  );
+}
+
+/** A unit that a package brought is used as it is, if it says the same; one of ours is written above it otherwise. */
+export function writeUnits(on: Systemd, state: string): void {
+  for (const unit of UNITS) {
+    const text = unitText(unit, state);
+    const brought = join(on.packaged, unit);
+    if (existsSync(brought) && readFileSync(brought, "utf8") === text)
+      rmSync(join(on.folder, unit), { force: true });
+    else writeFileSync(join(on.folder, unit), text);
+  }
 }
 
 export async function enableUnits(on: Systemd, state: string): Promise<void> {
-  for (const unit of UNITS) writeFileSync(join(on.folder, unit), unitText(unit, state));
+  writeUnits(on, state);
   await on.control("daemon-reload");
   await on.control("enable", ...UNITS);
 }
@@ -76,7 +116,7 @@ export async function disableUnits(on: Systemd): Promise<readonly Unit[]> {
   const there = installed(on);
   if (there.length === 0) return there;
   await on.control("disable", ...there);
-  for (const unit of there) rmSync(join(on.folder, unit));
+  for (const unit of there) rmSync(join(on.folder, unit), { force: true });
   await on.control("daemon-reload");
   return there;
 }

@@ -75,8 +75,10 @@ complete -c bulkhead -f -a "(__bulkhead_complete)"
 
 export const SHELLS = Object.keys(SCRIPTS);
 
+export const completionScript = (shell: string): string | undefined => SCRIPTS[shell];
+
 export const completion: Verb<CommonOptions> = async (_context, [shell = ""]) => {
-  const script = SCRIPTS[shell];
+  const script = completionScript(shell);
   if (script === undefined) {
     const near = nearest(shell, SHELLS);
     throw badInput(

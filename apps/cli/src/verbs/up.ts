@@ -62,7 +62,8 @@ export const up: Verb<UpOptions> = async (context, _args, options) => {
   return 0;
 };
 
-async function start(context: Context, layout: Layout): Promise<Answer> {
+/** Starts the supervisor in the background, unless one runs, and waits until it is whole. Under the lock. */
+export async function start(context: Context, layout: Layout): Promise<Answer> {
   const running = await supervisorOf(context, layout);
   if (context.signal.aborted) throw new Interrupted();
   const before = { guarded: guardedNamespace(layout), time: Date.now() };
@@ -150,6 +151,23 @@ async function report(
           : ["observe --follow"],
     exitCode: 0,
   };
+}
+
+/** Until a supervisor that somebody else has started is whole. */
+export async function waitFor(context: Context, layout: Layout, pid: number): Promise<void> {
+  const client = await context.client();
+  const ready = await withProgress(context, "starting", () =>
+    waitUntilReady(
+      client,
+      PATIENCE_MS,
+      watchForCrashes(layout, pid, () => false),
+    ),
+  );
+  if (ready.missing !== undefined)
+    throw cannotRun(
+      `not ready: ${ready.missing}`,
+      `the last words of the logs:\n${lastWords(layout)}`,
+    );
 }
 
 function foundText(status: StatusAnswer, workloads: readonly WorkloadView[]): string {
