@@ -1,9 +1,25 @@
 /** The units of the boot: right for any path, put in and taken out whole. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { disableUnits, enableUnits, UNITS, unitText, type Systemd } from "../src/process/units.ts";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  disableUnits,
+  enableUnits,
+  installed,
+  UNITS,
+  unitText,
+  whereIs,
+  type Systemd,
+} from "../src/process/units.ts";
 import { call } from "./call.ts";
 
 const setting = (text: string, name: string): string =>
@@ -37,6 +53,26 @@ describe("a unit", () => {
   });
 });
 
+describe("an installation with versions side by side", () => {
+  const home = mkdtempSync(join(tmpdir(), "bbo-versions-"));
+  for (const version of ["1", "2"]) mkdirSync(join(home, version));
+  symlinkSync("2", join(home, "current"));
+  afterAll(() => rmSync(home, { recursive: true }));
+
+  it("is named by the link to the version in use, which an upgrade leaves", () => {
+    expect(whereIs(join(home, "2"), join(home, "2", "bin", "node"))).toEqual({
+      root: join(home, "current"),
+      node: join(home, "current", "bin", "node"),
+    });
+    expect(whereIs(join(home, "2"), "/usr/bin/node").node).toBe("/usr/bin/node");
+  });
+
+  it("that is not in use is named by itself", () => {
+    const where = { root: join(home, "1"), node: join(home, "1", "bin", "node") };
+    expect(whereIs(where.root, where.node)).toEqual(where);
+  });
+});
+
 describe("enable and disable", () => {
   let folder: string;
   let asked: string[];
@@ -66,6 +102,26 @@ describe("enable and disable", () => {
     expect(await disableUnits(fake)).toEqual(UNITS);
     expect(readdirSync(folder)).toEqual([]);
     expect(asked.slice(2)).toEqual([`disable ${UNITS.join(" ")}`, "daemon-reload"]);
+  });
+
+  it("use what a package brought, unless it says something else", async () => {
+    mkdirSync(fake.packaged);
+    for (const unit of UNITS)
+      writeFileSync(join(fake.packaged, unit), unitText(unit, "/var/lib/bulkhead"));
+    await enableUnits(fake, "/var/lib/bulkhead");
+    expect(readdirSync(folder)).toEqual(["packaged"]);
+    expect(asked.at(-1)).toBe(`enable ${UNITS.join(" ")}`);
+    expect(installed(fake)).toEqual([]);
+    // As `systemctl enable` leaves it.
+    mkdirSync(join(folder, "sysinit.target.wants"));
+    symlinkSync(
+      join(fake.packaged, "bulkhead-boot.service"),
+      join(folder, "sysinit.target.wants", "bulkhead-boot.service"),
+    );
+    expect(await disableUnits(fake)).toEqual(["bulkhead-boot.service"]);
+    expect(readdirSync(fake.packaged).toSorted()).toEqual([...UNITS].toSorted());
+    await enableUnits(fake, "/srv/state");
+    expect(readFileSync(join(folder, "bulkhead.service"), "utf8")).toContain("/srv/state");
   });
 
   it("taking out what is not there does nothing", async () => {
