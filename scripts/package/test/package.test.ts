@@ -67,7 +67,7 @@ describe("the archives", () => {
       files[`${name} tarball`] = makeTarball(made(name));
       files[`${name} debian`] = makeDebian(made(name));
     }
-  });
+  }, 120_000);
 
   it.each(["tarball", "debian"])("the same payload gives the same %s, byte for byte", (kind) => {
     const [one = "", two = "x"] = ["one", "two"].map((name) => files[`${name} ${kind}`]);

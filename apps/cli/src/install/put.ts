@@ -1,5 +1,5 @@
 /** The steps of putting a version in place: its files, the link that makes it the one in use, and the links to it. */
-import { cpSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cannotRun } from "../failure.ts";
 import { linkAt, pointTo, versionsIn, type Place } from "./place.ts";
@@ -12,7 +12,9 @@ export function copyIn(source: string, place: Place, version: string): Step {
   return {
     what: `copy Bulkhead ${version} to ${folder}`,
     run() {
-      mkdirSync(place.home, { recursive: true, mode: 0o755 });
+      mkdirSync(place.home, { recursive: true });
+      // Whatever the mask of this shell: those who may read have to get at the program.
+      chmodSync(place.home, 0o755);
       for (const left of [partial, folder]) rmSync(left, { recursive: true, force: true });
       cpSync(source, partial, {
         recursive: true,
