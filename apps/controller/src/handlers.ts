@@ -1,11 +1,12 @@
 /** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
-import type { ProbeEvent, ProbeResultView } from "@bulkhead/api";
+import { ApiFailure, type ProbeEvent, type ProbeResultView } from "@bulkhead/api";
 import { suggest } from "@bulkhead/learn";
 import { compareDiagnostics, countEntries, type Flow } from "@bulkhead/model";
+import { endsFit, flowFits } from "@bulkhead/store";
 import { runPolicyTests, suggestionReport } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { Controller } from "./controller.ts";
-import { concerns, filterOf, passes } from "./flows/flow-filter.ts";
+import { filterOf } from "./flows/flow-filter.ts";
 import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
@@ -69,7 +70,7 @@ export function handlersOf(controller: Controller): Handlers {
     });
     if (underWay === undefined) return {};
     const filter = filterOf(query);
-    return { underWay: underWay.filter((one) => concerns(filter, one)) };
+    return { underWay: underWay.filter((one) => endsFit(filter, one)) };
   }
 
   return {
@@ -79,6 +80,11 @@ export function handlersOf(controller: Controller): Handlers {
 
     async *flows({ follow, ...query }, signal) {
       const filter = filterOf(query);
+      if (follow && query.first > 0) {
+        throw new ApiFailure("bad-request", "following has no place for the oldest flows only", {
+          help: "give `limit`: the newest so many, and then those that come",
+        });
+      }
       await intake.flush();
       const coming = follow ? intake.follow(signal) : undefined;
       // Registers as a follower before the store is asked, so that nothing falls between the two.
@@ -87,7 +93,7 @@ export function handlersOf(controller: Controller): Handlers {
       yield* (await flows.flows(filter)).map(ruled);
       if (coming === undefined || next === undefined) return;
       for (let result = await next; result.done !== true; result = await coming.next()) {
-        if (passes(filter, result.value)) yield ruled(result.value);
+        if (flowFits(filter, result.value)) yield ruled(result.value);
       }
     },
 
@@ -177,7 +183,12 @@ export function handlersOf(controller: Controller): Handlers {
         modes: controller.modes(),
         now: now(),
         edges: (from, to, protocol, port) =>
-          flows.edges({ ...NO_PROBES, from: [from], to: [to], protocol, port }),
+          flows.edges({
+            ...NO_PROBES,
+            from: [from],
+            to: [to],
+            ports: [{ protocol, first: port, last: port }],
+          }),
       }),
 
     async *probe({ workloads, maxBoundaries }, signal) {

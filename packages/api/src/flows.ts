@@ -1,16 +1,18 @@
 /** Observed flows and edges, and the filters they are asked for with. Streams travel as JSON Lines. */
 import { z } from "zod";
-import type { Edge, Flow, FlowEnd, FlowVerdict } from "@bulkhead/model";
+import type { Edge, Flow, FlowEnd } from "@bulkhead/model";
 import { directionSchema } from "./decisions.ts";
+import {
+  FLOW_VERDICTS,
+  readAddresses,
+  readPorts,
+  readProtocol,
+  readSelector,
+  readVerdict,
+  type Read,
+} from "./flow-filters.ts";
 
-export const flowVerdictSchema = z.enum([
-  "forwarded",
-  "dropped",
-  "rejected",
-  "audit",
-  "spoofed",
-  "error",
-] as const satisfies readonly FlowVerdict[]);
+export const flowVerdictSchema = z.enum(FLOW_VERDICTS);
 
 export const flowEndSchema: z.ZodType<FlowEnd> = z.object({
   address: z.string(),
@@ -68,34 +70,59 @@ const list = z.union([
   z.string().transform((text) => text.split(",").filter((s) => s !== "")),
 ]);
 
-const verdicts = z.union([
-  z.array(flowVerdictSchema),
-  z.string().transform((text, context) => {
-    const parsed = z.array(flowVerdictSchema).safeParse(text.split(",").filter((s) => s !== ""));
-    if (parsed.success) return parsed.data;
-    context.addIssue({
-      code: "custom",
-      message: `must be of ${flowVerdictSchema.options.join(", ")}`,
+/** Every one that is wrong is told. */
+function reading<T>(read: (text: string) => Read<T>) {
+  return (texts: readonly string[], context: z.RefinementCtx): T[] =>
+    texts.flatMap((text) => {
+      const found = read(text);
+      if ("value" in found) return [found.value];
+      context.addIssue({ code: "custom", message: `${found.error} (${found.help})` });
+      return [];
     });
-    return z.NEVER;
-  }),
-]);
+}
 
+const listOf = <T>(read: (text: string) => Read<T>) => list.transform(reading(read));
+
+/** Kubernetes selectors, of which any may hold; `;` stands between two, for commas belong to a selector. */
+const selectors = z
+  .string()
+  .transform((text, context) => reading(readSelector)(text.split(";"), context));
+const addresses = listOf(readAddresses);
+const count = z.coerce.number().int().nonnegative();
+
+/**
+ * A flow fits when it fits every field that is given, and it fits a list by one of its entries. Names, labels and
+ * addresses are those of the ends as they were then.
+ */
 export const flowQuerySchema = z.strictObject({
   /** Milliseconds since the epoch, inclusive. */
   since: z.coerce.number().int().nonnegative().optional(),
   /** Milliseconds since the epoch, exclusive. */
   until: z.coerce.number().int().nonnegative().optional(),
-  /** Any of these verdicts, comma separated. */
-  verdict: verdicts.optional(),
+  /** Any of these verdicts, comma separated, in any case. */
+  verdict: listOf(readVerdict).optional(),
   /** Either end has one of these names (`shop/web`, `world`, a NetworkSet), comma separated. */
   workload: list.optional(),
   from: list.optional(),
   to: list.optional(),
-  /** `5432/tcp` */
-  port: z.string().optional(),
+  /** Either end has labels that a selector holds: `app=web;tier in (front,back)` */
+  label: selectors.optional(),
+  fromLabel: selectors.optional(),
+  toLabel: selectors.optional(),
+  /** Either end has one of these addresses, or is in one of these prefixes, comma separated. */
+  ip: addresses.optional(),
+  fromIp: addresses.optional(),
+  toIp: addresses.optional(),
+  /** `tcp,udp`, `proto-47` */
+  protocol: listOf(readProtocol).optional(),
+  /** `5432/tcp`, `53`, `8000-8100/tcp`, comma separated. */
+  port: listOf(readPorts)
+    .transform((ports) => ports.flat())
+    .optional(),
   /** The newest so many; 0 = all. */
-  limit: z.coerce.number().int().nonnegative().default(0),
+  limit: count.default(0),
+  /** The oldest so many; 0 = all. Not together with `limit`. */
+  first: count.default(0),
   /** Bulkhead's own probes are left out unless asked for. */
   probes: flag.default(false),
 });

@@ -4,6 +4,7 @@ export * from "./client.ts";
 export * from "./decisions.ts";
 export * from "./diagnostics.ts";
 export * from "./failure.ts";
+export * from "./flow-filters.ts";
 export * from "./flows.ts";
 export * from "./policies.ts";
 export * from "./probes.ts";

@@ -35,7 +35,11 @@ const PROTOCOLS: Readonly<Record<string, ProtocolNumber>> = {
   udplite: 136,
 };
 const NAME_OF = new Map(Object.entries(PROTOCOLS).map(([name, number]) => [number, name]));
-const WITH_PORTS = new Set<ProtocolNumber>([TCP, UDP, SCTP, 33, 136]);
+/** Every name that `parseProtocol` reads. */
+export const PROTOCOL_NAMES: readonly string[] = Object.keys(PROTOCOLS);
+/** Those whose packets carry port numbers. */
+export const PROTOCOLS_WITH_PORTS: readonly ProtocolNumber[] = [TCP, UDP, SCTP, 33, 136];
+const WITH_PORTS = new Set<ProtocolNumber>(PROTOCOLS_WITH_PORTS);
 
 /** RFC 792 and successors, in nftables' spelling. */
 const ICMP_TYPES: Readonly<Record<string, number>> = {

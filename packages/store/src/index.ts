@@ -1,6 +1,14 @@
 /** What the controller remembers: control-plane state in SQLite, flows in DuckDB, each behind one interface. */
 export { openDuckDbFlowStore, type DuckDbFlowOptions } from "./flows/duckdb-flow-store.ts";
-export type { FlowBatch, FlowFilter, FlowStats, FlowStore, Retention } from "./flows/flow-store.ts";
+export { endsFit, flowFits } from "./flows/flow-fits.ts";
+export type {
+  FlowBatch,
+  FlowFilter,
+  FlowStats,
+  FlowStore,
+  PortRange,
+  Retention,
+} from "./flows/flow-store.ts";
 export * from "./state/revision.ts";
 export { openStateStore } from "./state/sqlite-state-store.ts";
 export * from "./state/state-store.ts";

@@ -1,7 +1,8 @@
 /** What every flow store owes, whatever is beneath it. */
 import { expect, it } from "vitest";
-import type { Flow } from "@bulkhead/model";
-import type { FlowStore } from "../src/index.ts";
+import fc from "fast-check";
+import { parseCidr, parseSelector, type Flow, type IpRange, type Selector } from "@bulkhead/model";
+import { flowFits, type FlowFilter, type FlowStore } from "../src/index.ts";
 
 export function flow(more: Partial<Flow> = {}): Flow {
   return {
@@ -28,6 +29,73 @@ export function flow(more: Partial<Flow> = {}): Flow {
 }
 
 const world = { address: "192.0.2.7", name: "world", labels: {} };
+
+function selector(text: string): Selector {
+  const parsed = parseSelector(text);
+  if ("error" in parsed) throw new Error(parsed.error);
+  return parsed.selector;
+}
+
+function prefix(text: string): IpRange {
+  const parsed = parseCidr(text);
+  if (parsed === null) throw new Error(`${text} is no prefix`);
+  return parsed.range;
+}
+
+/** Every end to every end, by two protocols, one a second. */
+function everyKind(): readonly Flow[] {
+  const ends = [
+    flow().source,
+    { ...flow().source, labels: { app: "web", tier: "front" } },
+    flow().destination,
+    { ...world, address: "fd00::7" },
+    world,
+  ];
+  const verdicts = ["forwarded", "dropped", "audit"] as const;
+  return ends
+    .flatMap((source) => ends.map((destination) => ({ source, destination })))
+    .flatMap((pair) => [
+      { ...pair, protocol: 6, port: 5432 },
+      { ...pair, protocol: 17, port: 53 },
+    ])
+    .map((one, index) =>
+      flow({
+        ...one,
+        start: 1000 * index,
+        verdict: verdicts[index % 3] ?? "error",
+        ...(index % 7 === 0 ? { probe: true } : {}),
+      }),
+    );
+}
+
+const some = <T>(...values: readonly T[]) => fc.subarray([...values], { minLength: 1 });
+const texts = ["app=web", "app in (web,db)", "!tier", "tier", "app!=web", "app=web,tier=front"];
+const selectors = () => some(...texts.map(selector));
+const prefixes = () => some(...["10.0.0.0/30", "10.0.0.2/32", "fd00::/16", "::/0"].map(prefix));
+const names = () => some("shop/web", "shop/db", "world", "nobody");
+/** Most fields absent most of the time, or next to nothing would fit. */
+const rarely = <T>(values: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: values });
+
+const anyFilter: fc.Arbitrary<FlowFilter> = fc.record({
+  since: rarely(fc.integer({ min: 0, max: 50_000 })),
+  until: rarely(fc.integer({ min: 0, max: 50_000 })),
+  verdicts: rarely(some("forwarded", "dropped", "audit", "error" as const)),
+  either: rarely(names()),
+  from: rarely(names()),
+  to: rarely(names()),
+  eitherLabels: rarely(selectors()),
+  fromLabels: rarely(selectors()),
+  toLabels: rarely(selectors()),
+  eitherIps: rarely(prefixes()),
+  fromIps: rarely(prefixes()),
+  toIps: rarely(prefixes()),
+  protocols: rarely(some(6, 17, 1)),
+  ports: rarely(
+    some({ protocol: 6, first: 5000, last: 6000 }, { protocol: 17, first: 53, last: 53 }),
+  ),
+  probes: fc.boolean(),
+});
 
 export function flowStoreConformance(
   open: () => FlowStore,
@@ -85,8 +153,100 @@ export function flowStoreConformance(
     expect(await starts({ verdicts: [] })).toEqual([]);
     expect(await starts({ either: ["world", "o'brien"] })).toEqual([3000, 5000]);
     expect(await starts({ from: ["shop/web"], to: ["shop/db"] })).toEqual([1000, 2000]);
-    expect(await starts({ protocol: 17, port: 53 })).toEqual([5000]);
+    const domain = { protocol: 17, first: 53, last: 53 };
+    expect(await starts({ ports: [domain] })).toEqual([5000]);
+    expect(await starts({ ports: [domain, { protocol: 6, first: 1, last: 1023 }] })).toEqual([
+      3000, 5000,
+    ]);
+    expect(await starts({ protocols: [17, 1] })).toEqual([5000]);
+    expect(await starts({ protocols: [] })).toEqual([]);
     expect(await starts({ limit: 2 })).toEqual([3000, 5000]);
+    expect(await starts({ first: 2 })).toEqual([1000, 2000]);
+    expect(await starts({ protocols: [6], limit: 1 })).toEqual([3000]);
+  });
+
+  it("selects by the labels that an end had then, not by those it got later", async () => {
+    const web = flow().source;
+    const canary = { ...web, labels: { app: "web", track: "canary" } };
+    const records = [
+      flow({ start: 1000, source: web }),
+      flow({ start: 2000, source: canary }),
+      flow({ start: 3000, source: world, destination: web }),
+      flow({ start: 4000, source: world, destination: world }),
+    ];
+    await open().append([{ boot: "b", sequence: 1, flows: records }]);
+    const starts = async (filter: object) =>
+      (await open().flows({ probes: false, ...filter })).map((found) => found.start);
+    expect(await starts({ fromLabels: [selector("app=web")] })).toEqual([1000, 2000]);
+    expect(await starts({ fromLabels: [selector("app=web,!track")] })).toEqual([1000]);
+    expect(await starts({ toLabels: [selector("app=web")] })).toEqual([3000]);
+    expect(await starts({ eitherLabels: [selector("app=web")] })).toEqual([1000, 2000, 3000]);
+    expect(
+      await starts({ eitherLabels: [selector("app=db"), selector("track in (canary,test)")] }),
+    ).toEqual([1000, 2000]);
+    // What has no labels at all is without this one, too.
+    expect(await starts({ fromLabels: [selector("app!=web")] })).toEqual([3000, 4000]);
+    expect(await starts({ fromLabels: [selector("app=nobody")] })).toEqual([]);
+    expect(await starts({ fromLabels: [] })).toEqual([]);
+    // Labels that are no selector of SQL's, nor of JSON's.
+    expect(await starts({ toLabels: [selector("app.kubernetes.io/name=web")] })).toEqual([]);
+    const [edge, ...others] = await open().edges({
+      probes: false,
+      fromLabels: [selector("!track")],
+      toLabels: [selector("app=db")],
+    });
+    expect([edge?.connections, edge?.source.labels, others]).toEqual([1, { app: "web" }, []]);
+  });
+
+  it("selects by addresses and prefixes of both families", async () => {
+    const at = (address: string) => ({ ...world, address });
+    const records = [
+      flow({ start: 1000, source: at("10.1.2.3"), destination: at("192.0.2.1") }),
+      flow({ start: 2000, source: at("10.2.0.1"), destination: at("fd00::2") }),
+      flow({ start: 3000, source: at("fd00::1"), destination: at("10.1.255.255") }),
+    ];
+    await open().append([{ boot: "b", sequence: 1, flows: records }]);
+    const starts = async (filter: object) =>
+      (await open().flows({ probes: false, ...filter })).map((found) => found.start);
+    expect(await starts({ fromIps: [prefix("10.1.0.0/16")] })).toEqual([1000]);
+    expect(await starts({ fromIps: [prefix("10.2.0.1/32"), prefix("fd00::/64")] })).toEqual([
+      2000, 3000,
+    ]);
+    expect(await starts({ toIps: [prefix("fd00::/8")] })).toEqual([2000]);
+    expect(await starts({ eitherIps: [prefix("10.1.0.0/16")] })).toEqual([1000, 3000]);
+    expect(await starts({ fromIps: [prefix("0.0.0.0/0")] })).toEqual([1000, 2000]);
+    expect(await starts({ fromIps: [prefix("10.3.0.0/16")] })).toEqual([]);
+  });
+
+  it("takes the newest or the oldest edges, in the order of their first sight", async () => {
+    const records = [53, 80, 443].map((port, index) =>
+      flow({ port, start: 1000 * (index + 1), end: 9000 - 1000 * index }),
+    );
+    await open().append([{ boot: "b", sequence: 1, flows: records }]);
+    const ports = async (filter: object) =>
+      (await open().edges({ probes: false, ...filter })).map((edge) => edge.port);
+    expect(await ports({})).toEqual([53, 80, 443]);
+    expect(await ports({ limit: 2 })).toEqual([53, 80]);
+    expect(await ports({ first: 1 })).toEqual([53]);
+  });
+
+  it("answers any filter as `flowFits` would", async () => {
+    const records = everyKind();
+    await open().append([{ boot: "b", sequence: 1, flows: records }]);
+    let told = 0;
+    await fc.assert(
+      fc.asyncProperty(anyFilter, async (filter) => {
+        const wanted = records.filter((record) => flowFits(filter, record));
+        if (wanted.length > 0 && wanted.length < records.length) told += 1;
+        const found = await open().flows(filter);
+        expect(found.map(({ start }) => start)).toEqual(wanted.map(({ start }) => start));
+        const edges = await open().edges(filter);
+        expect(edges.reduce((sum, edge) => sum + edge.connections, 0)).toBe(wanted.length);
+      }),
+      { numRuns: 100 },
+    );
+    // Filters that let all or nothing through tell little.
+    expect(told).toBeGreaterThan(20);
   });
 
   it("aggregates edges, keeps verdicts, addresses and probes apart, and labels them as last seen", async () => {

@@ -7,7 +7,14 @@ import { dirname } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { createInTurn } from "@bulkhead/model";
 import { StoreFullError } from "../state/state-store.ts";
-import { conditionOf, EDGES_SQL, FLOWS_SQL, matchesNothing } from "./flow-query.ts";
+import {
+  conditionOf,
+  DISTINCT_SQL,
+  EDGES_SQL,
+  FLOWS_SQL,
+  matchesNothing,
+  type Condition,
+} from "./flow-query.ts";
 import { appendFlow, edgeOf, FLOW_COLUMNS, flowOf, type ResultRow } from "./flow-row.ts";
 import type { FlowBatch, FlowFilter, FlowStore } from "./flow-store.ts";
 
@@ -56,9 +63,21 @@ export async function openDuckDbFlowStore(
     sql: string,
     values: readonly (string | number | bigint)[],
   ): Promise<ResultRow[]> {
+    return exclusive((connection) => ask(connection, sql, values));
+  }
+
+  /** The distinct values and the rows in one turn, so that nothing is written between the two. */
+  async function found(
+    filter: FlowFilter,
+    sql: (where: string, share: FlowFilter) => string,
+  ): Promise<ResultRow[]> {
+    if (matchesNothing(filter)) return [];
     return exclusive(async (connection) => {
-      const reader = await connection.runAndReadAll(sql, [...values]);
-      return reader.getRowObjects() as ResultRow[];
+      const condition = await conditionOf(filter, async (columns, among) => {
+        const values = await ask(connection, DISTINCT_SQL(columns, among.where), among.values);
+        return values.map(({ value }) => String(value));
+      });
+      return ask(connection, sql(condition.where, filter), condition.values);
     });
   }
 
@@ -79,17 +98,9 @@ export async function openDuckDbFlowStore(
       return Number(found[0]?.["sequence"] ?? 0);
     },
 
-    async flows(filter) {
-      if (matchesNothing(filter)) return [];
-      const { where, values } = conditionOf(filter);
-      return (await rows(FLOWS_SQL(where, filter.limit), values)).map(flowOf);
-    },
+    flows: async (filter) => (await found(filter, FLOWS_SQL)).map(flowOf),
 
-    async edges(filter: FlowFilter) {
-      if (matchesNothing(filter)) return [];
-      const { where, values } = conditionOf(filter);
-      return (await rows(EDGES_SQL(where, filter.limit), values)).map(edgeOf);
-    },
+    edges: async (filter) => (await found(filter, EDGES_SQL)).map(edgeOf),
 
     async stats() {
       const [row] = await rows(
@@ -122,6 +133,15 @@ export async function openDuckDbFlowStore(
       open = null;
     },
   };
+}
+
+async function ask(
+  connection: DuckDBConnection,
+  sql: string,
+  values: Condition["values"],
+): Promise<ResultRow[]> {
+  const reader = await connection.runAndReadAll(sql, [...values]);
+  return reader.getRowObjects() as ResultRow[];
 }
 
 async function openFile(path: string, options: DuckDbFlowOptions): Promise<Open> {

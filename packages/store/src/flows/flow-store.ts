@@ -2,7 +2,15 @@
  * Flows as they were seen, with names and labels as they were then. Appends come in numbered batches: a batch is on
  * disk when its promise resolves, and one that is sent again changes nothing.
  */
-import type { Edge, Flow, FlowVerdict } from "@bulkhead/model";
+import type {
+  Edge,
+  Flow,
+  FlowVerdict,
+  IpRange,
+  PortInterval,
+  ProtocolNumber,
+  Selector,
+} from "@bulkhead/model";
 
 export interface FlowBatch {
   /** Names the sender's run; with `sequence` it names the batch for ever. */
@@ -11,6 +19,7 @@ export interface FlowBatch {
   readonly flows: readonly Flow[];
 }
 
+/** A flow fits when it fits every field that is given, and it fits a list by one of its entries. `flowFits` is the law. */
 export interface FlowFilter {
   /** Milliseconds since the epoch; inclusive, exclusive. */
   readonly since?: number;
@@ -20,12 +29,26 @@ export interface FlowFilter {
   readonly either?: readonly string[];
   readonly from?: readonly string[];
   readonly to?: readonly string[];
-  readonly protocol?: number;
-  readonly port?: number;
+  /** Of the labels as they were then; `eitherLabels`: those of one end, whichever. */
+  readonly eitherLabels?: readonly Selector[];
+  readonly fromLabels?: readonly Selector[];
+  readonly toLabels?: readonly Selector[];
+  readonly eitherIps?: readonly IpRange[];
+  readonly fromIps?: readonly IpRange[];
+  readonly toIps?: readonly IpRange[];
+  readonly protocols?: readonly ProtocolNumber[];
+  readonly ports?: readonly PortRange[];
   /** Bulkhead's own probes too. */
   readonly probes: boolean;
-  /** The newest so many. */
+  /** The newest so many; 0 is all. */
   readonly limit?: number;
+  /** The oldest so many; 0 is all. Not with `limit`. */
+  readonly first?: number;
+}
+
+/** Ports of one protocol, as a flow has them: ICMP's are type*256+code. */
+export interface PortRange extends PortInterval {
+  readonly protocol: ProtocolNumber;
 }
 
 export interface FlowStats {
