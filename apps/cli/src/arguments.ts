@@ -115,3 +115,8 @@ export function parseWhole(text: string, what: string): number {
 export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...text.split(",").filter((part) => part !== "")];
 }
+
+/** Options given several times, each whole: commas belong to what is said. */
+export function gather(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}

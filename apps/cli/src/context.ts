@@ -40,12 +40,29 @@ export interface CommonOptions {
 }
 
 export const DEFAULT_STATE = "/var/lib/bulkhead";
+/** What every verb knows. */
 export const FORMATS = ["json", "yaml", "table", "wide"] as const;
+/** Of `observe`: single flows as lines, as blocks, and in Hubble's JSON. */
+export const FLOW_FORMATS = ["compact", "dict", "jsonpb"] as const;
+/** Of `map`. */
+export const MAP_FORMATS = ["text", "dot", "svg", "mermaid"] as const;
+
+const KINDS: Readonly<Record<string, Format>> = {
+  json: "json",
+  jsonpb: "json",
+  yaml: "yaml",
+  wide: "wide",
+};
 /** A terminal that does not tell its width. Files and pipes have none, and get names whole. */
 const COLUMNS = 120;
 
-export function createContext(around: Surroundings, options: CommonOptions): Context {
-  const format = formatOf(options.output);
+/** `formats`: those of the verb. */
+export function createContext(
+  around: Surroundings,
+  options: CommonOptions,
+  formats: readonly string[] = FORMATS,
+): Context {
+  const format = formatOf(options.output, formats);
   const state = stateOf(options, around.env);
   const unasked = around.stdout.isTTY === true ? COLUMNS : Number.POSITIVE_INFINITY;
   const columns = around.stdout.columns || Number(around.env["COLUMNS"]) || unasked;
@@ -90,11 +107,11 @@ export function stateOf(
   return options.state ?? (env["BULKHEAD_STATE"] || DEFAULT_STATE);
 }
 
-function formatOf(text: string | undefined): Format {
-  if (text === undefined || text === "table") return "human";
-  const known = FORMATS.find((format) => format === text);
-  if (known === undefined || known === "table") {
-    throw badInput(`unknown output format \`${text}\``, `use one of ${FORMATS.join(", ")}`);
+/** A format that is some verb's own is for people, if it is not JSON: the verb knows it by name. */
+function formatOf(text: string | undefined, formats: readonly string[]): Format {
+  if (text === undefined) return "human";
+  if (!formats.includes(text)) {
+    throw badInput(`unknown output format \`${text}\``, `use one of ${formats.join(", ")}`);
   }
-  return known;
+  return KINDS[text] ?? "human";
 }

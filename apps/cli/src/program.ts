@@ -5,8 +5,16 @@
 import { Command, Option } from "commander";
 import { collect } from "./arguments.ts";
 import { printAnswer } from "./answer.ts";
-import { createContext, FORMATS, type CommonOptions, type Surroundings } from "./context.ts";
+import {
+  createContext,
+  FLOW_FORMATS,
+  FORMATS,
+  MAP_FORMATS,
+  type CommonOptions,
+  type Surroundings,
+} from "./context.ts";
 import type { ExitCode } from "./failure.ts";
+import { SINCE, withFlowOptions } from "./flow-options.ts";
 import type { Verb } from "./verbs/verb.ts";
 
 type Load<Options> = () => Promise<Verb<Options>>;
@@ -22,7 +30,11 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .showHelpAfterError(false)
     .showSuggestionAfterError(true)
     .enablePositionalOptions()
-    .addOption(new Option("-o, --output <format>").choices(FORMATS).hideHelp())
+    .addOption(
+      new Option("-o, --output <format>")
+        .choices([...FORMATS, ...FLOW_FORMATS, ...MAP_FORMATS])
+        .hideHelp(),
+    )
     .addOption(new Option("--state <dir>").hideHelp())
     .exitOverride()
     .configureOutput({
@@ -36,15 +48,16 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     description: string,
     example: string,
     load: Load<Options>,
+    formats: readonly string[] = FORMATS,
   ): Command => {
     const command = program.command(usage).description(description);
     command
-      .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS))
+      .addOption(new Option("-o, --output <format>", "how to print").choices(formats))
       .option("--state <dir>", "state directory (BULKHEAD_STATE, /var/lib/bulkhead)")
       .addHelpText("after", `\nExample:\n${example.replaceAll(/^/gm, "  $ ")}\n`)
       .action(async () => {
         const options = command.optsWithGlobals<Options>();
-        const context = createContext(around, options);
+        const context = createContext(around, options, formats);
         const run = await load();
         const answer = await run(context, command.args, options);
         finish(typeof answer === "number" ? answer : await printAnswer(context, answer));
@@ -52,7 +65,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     return command;
   };
 
-  const since = "how long ago (10m, 2h, 7d), or a date and time";
+  const since = SINCE;
   verb(
     "up",
     "start on this host: controller and agent",
@@ -81,11 +94,14 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   )
     .option("-n, --namespace <names>", "only of these namespaces", collect)
     .option("--inventory", "draft an Inventory for those that none names, as YAML");
-  verb(
-    "observe",
-    "what talks to what, and what became of it",
-    "bulkhead observe --follow --verdict dropped,audit",
-    async () => (await import("./verbs/observe.ts")).observe,
+  withFlowOptions(
+    verb(
+      "observe",
+      "what talks to what, and what became of it",
+      "bulkhead observe --follow --verdict dropped,audit\nbulkhead observe --from-label 'app=web,tier!=test' --to-ip 10.0.0.0/8 --since 1h\nbulkhead observe --last 20 -o jsonpb\nbulkhead observe --to db --verdict dropped --since 10m --expect-none\nbulkhead observe --top 5 --by connections",
+      async () => (await import("./verbs/observe.ts")).observe,
+      [...FORMATS, ...FLOW_FORMATS],
+    ),
   )
     .option("-f, --follow", "new flows as they come (JSON Lines with -o json)")
     .addOption(
@@ -95,15 +111,25 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
       ]),
     )
     .option("--flows", "single flows, not edges")
-    .option("--since <time>", since)
-    .option("--until <time>", since)
-    .option("--verdict <verdicts>", "forwarded, dropped, rejected, audit, spoofed, error", collect)
-    .option("-w, --workload <names>", "either end is one of these", collect)
-    .option("--from <names>", "the source is one of these", collect)
-    .option("--to <names>", "the destination is one of these", collect)
-    .option("--port <port>", "5432/tcp, 53/udp, icmp/echo-request")
-    .option("--limit <count>", "the newest so many (0: all)")
-    .option("--probes", "our own probes too");
+    .option("--last <count>", "the newest so many flows (0: all)")
+    .option("--first <count>", "the oldest so many flows (0: all)")
+    .option("--limit <count>", "the newest so many edges or flows (0: all)")
+    .option("--top [count]", "who talks most (10; 0: all)")
+    .option("--by <what>", "bytes (default), connections, failed, denied")
+    .option("--expect-none", "exit 1 if anything fits");
+  withFlowOptions(
+    verb(
+      "map",
+      "the service map: applications, and who talks to whom",
+      "bulkhead map --since 24h\nbulkhead map -o svg > map.svg\nbulkhead map -o mermaid --label app=web --group-by role",
+      async () => (await import("./verbs/map.ts")).map,
+      [...MAP_FORMATS, ...FORMATS],
+    ),
+  ).option(
+    "--group-by <keys>",
+    "labels that name an application, the first that is borne",
+    collect,
+  );
   verb(
     "suggest",
     "least privilege for what was seen, with evidence",

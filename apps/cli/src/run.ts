@@ -149,12 +149,13 @@ async function tell(
   return exitCode;
 }
 
+/** `jsonpb` is JSON of another shape. */
 function asksFor(format: "json" | "yaml", args: readonly string[]): boolean {
+  const words = format === "json" ? ["json", "jsonpb"] : [format];
   return args.some(
     (word, index) =>
-      word === `-o${format}` ||
-      word === `--output=${format}` ||
-      (word === format && (args[index - 1] === "-o" || args[index - 1] === "--output")),
+      words.some((one) => word === `-o${one}` || word === `--output=${one}`) ||
+      (words.includes(word) && (args[index - 1] === "-o" || args[index - 1] === "--output")),
   );
 }
 

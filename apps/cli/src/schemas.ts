@@ -1,6 +1,7 @@
 /** Shapes of the answers that the command line makes itself; those of the API are published by the API. */
 import { explainAnswerSchema, statusAnswerSchema, workloadSchema } from "@bulkhead/api";
 import { z } from "zod";
+import { hubbleResponseSchema, mapAnswerSchema, talkersAnswerSchema } from "./observe-schemas.ts";
 
 export const upAnswerSchema = z.object({
   state: z.string(),
@@ -119,6 +120,9 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     change: changeAnswerSchema,
     completion: completionAnswerSchema,
     schema: schemaAnswerSchema,
+    talkers: talkersAnswerSchema,
+    map: mapAnswerSchema,
+    "hubble-flow": hubbleResponseSchema,
     failure: failureAnswerSchema,
   };
   return Object.fromEntries(

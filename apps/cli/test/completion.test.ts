@@ -60,6 +60,13 @@ describe("candidates", () => {
     expect(await words("observe", "--verdict=dropped,a")).toEqual(["--verdict=dropped,audit"]);
     expect(await words("apply", "--mode=")).toEqual(["--mode=audit", "--mode=enforce"]);
     expect(await words("apply", "--prune=")).toEqual([]);
+    expect(await words("observe", "-o", "")).toContain("jsonpb");
+    expect(await words("map", "-o", "")).toEqual(
+      expect.arrayContaining(["text", "dot", "svg", "mermaid"]),
+    );
+    expect(await words("observe", "--protocol", "tcp,ud")).toEqual(["tcp,udp", "tcp,udplite"]);
+    expect(await words("observe", "--top", "--b")).toEqual(["--by"]);
+    expect(await words("observe", "--top", "5", "--by", "d")).toEqual(["denied"]);
   });
 
   it("workloads, with a colon where a port must follow", async () => {
@@ -77,6 +84,11 @@ describe("candidates", () => {
     expect(await words("history", "1", "")).toEqual([]);
     expect(await words("schema", "wo")).toEqual(["workloads"]);
     expect(await words("schema", "P")).toEqual(["Policy", "PolicyTest"]);
+  });
+
+  it("labels that workloads have, each once", async () => {
+    expect(await words("observe", "--from-label", "app=")).toEqual(["app=db", "app=web"]);
+    expect(await words("map", "--group-by", "")).toEqual(["app", "role"]);
   });
 
   it("resources in force, those not yet named", async () => {

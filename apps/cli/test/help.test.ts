@@ -25,6 +25,7 @@ const PROMISED = [
   "status",
   "workloads",
   "observe",
+  "map",
   "suggest",
   "replay",
   "plan",

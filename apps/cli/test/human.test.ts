@@ -50,6 +50,21 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["observe-wide", () => ["observe", "-o", "wide"], 0, {}],
   ["observe-nothing", () => ["observe"], 0, { edges: { edges: [] } }],
   ["observe-flows", () => ["observe", "--flows"], 0, {}],
+  ["observe-flows-table", () => ["observe", "--flows", "-o", "table"], 0, {}],
+  ["observe-dict", () => ["observe", "-o", "dict"], 0, {}],
+  ["observe-jsonpb", () => ["observe", "-o", "jsonpb"], 0, {}],
+  ["observe-top", () => ["observe", "--top"], 0, {}],
+  ["observe-top-denied", () => ["observe", "--top", "1", "--by", "denied"], 0, {}],
+  [
+    "observe-top-nothing",
+    () => ["observe", "--top", "--by", "failed"],
+    0,
+    { edges: { edges: [] } },
+  ],
+  ["map", () => ["map"], 0, {}],
+  ["map-wide", () => ["map", "-o", "wide", "--group-by", "role"], 0, {}],
+  ["map-mermaid", () => ["map", "-o", "mermaid"], 0, {}],
+  ["map-nothing", () => ["map"], 0, { edges: { edges: [] } }],
   ["suggest-text", () => ["suggest"], 0, {}],
   ["suggest-table", () => ["suggest", "-o", "table"], 0, {}],
   ["suggest-file", () => ["suggest", "-f", join(folder, "out.yaml")], 0, {}],
@@ -175,6 +190,13 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["probe-proven", () => ["probe"], 0, { probe: [...provenProbes] }],
 ];
 
+/** How the last line of what needs no word after it begins. */
+const MADE_FOR_A_PIPE: Readonly<Record<string, RegExp>> = {
+  "explain-change": /^spec: /,
+  "observe-jsonpb": /^\{"flow":/,
+  "map-mermaid": /^ {2}n1 -->/,
+};
+
 describe("human output", () => {
   it.each(cases)("of %s", async (name, args, code, over) => {
     const called = await shown(args(), over);
@@ -187,8 +209,7 @@ describe("human output", () => {
   it.each(cases)("of %s ends with the next sensible command", async (name, args, _code, over) => {
     const called = await shown(args(), over);
     const last = called.stdout.trimEnd().split("\n").at(-1) ?? "";
-    // `--change` is made for a pipe.
-    const expected = name === "explain-change" ? /^spec: / : /^(# )?next: bulkhead /;
+    const expected = MADE_FOR_A_PIPE[name] ?? /^(# )?next: bulkhead /;
     expect(last).toMatch(expected);
   });
 

@@ -34,6 +34,10 @@ async function asked(args: readonly string[], over: Answers = {}, stdin = "") {
 const schemas = publishedSchemas();
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 
+function ownSchemaOf({ stdout }: { readonly stdout: string }): object {
+  return (JSON.parse(stdout) as { readonly answer: object }).answer;
+}
+
 const policy = (): string => join(folder, "policy.yaml");
 const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["status", () => ["status"]],
@@ -83,6 +87,33 @@ describe("-o json", () => {
     await controller?.stop();
     const yaml = await asked([...args(), "-o", "yaml"]);
     expect(parse(yaml.stdout)).toEqual(JSON.parse(json.stdout));
+  });
+
+  it.each<readonly [string, readonly string[]]>([
+    ["talkers", ["observe", "--top", "2"]],
+    ["map", ["map"]],
+  ])("of %s is of its published schema, and -o yaml says the same", async (name, args) => {
+    const { stdout } = await asked([...args, "-o", "json"]);
+    const valid = ajv.compile(ownSchemaOf(await call(["schema", name, "-o", "json"])));
+    valid(JSON.parse(stdout));
+    expect(valid.errors ?? []).toEqual([]);
+    await controller?.stop();
+    expect(parse((await asked([...args, "-o", "yaml"])).stdout)).toEqual(JSON.parse(stdout));
+  });
+
+  it("in Hubble's words is a flow a line, of its published schema", async () => {
+    const { stdout } = await asked(["observe", "--flows", "-o", "jsonpb"]);
+    const valid = ajv.compile(ownSchemaOf(await call(["schema", "hubble-flow", "-o", "json"])));
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(answers.flows.length);
+    for (const line of lines) expect(valid(JSON.parse(line))).toBe(true);
+    expect(valid({ flow: {}, time: "" })).toBe(false);
+  });
+
+  it("tells failures as JSON to those who asked for Hubble's, too", async () => {
+    const { code, stderr } = await call(["observe", "-o", "jsonpb"], { state: folder });
+    expect(code).toBe(3);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "not-running" } });
   });
 
   it("is asked for before the verb as well", async () => {
@@ -141,6 +172,17 @@ describe("-o json", () => {
   });
 });
 
+const underWay = [
+  {
+    source: answers.edges.edges[0]!.source,
+    destination: answers.edges.edges[0]!.destination,
+    protocol: 6,
+    port: 22,
+    connections: 1,
+    verdict: "drop" as const,
+  },
+];
+
 describe("exit codes", () => {
   const quiet = { ...answers.replay, newlyDenied: [], newlyAllowed: [] };
   const still = { added: [], changed: [], removed: [], unchanged: ["Policy/shop/a"], kept: [] };
@@ -198,6 +240,28 @@ describe("exit codes", () => {
     ],
   ])("%s: %i", async (_name, code, args, over) => {
     expect((await asked(args(), over)).code).toBe(code);
+  });
+
+  const none = { edges: [] };
+  it.each<readonly [string, number, readonly string[], Answers]>([
+    ["edges, and none are there", 0, ["observe"], { edges: none }],
+    ["edges, and some are there", 1, ["observe"], {}],
+    ["edges, and none but one open to be cut", 1, ["observe"], { edges: { ...none, underWay } }],
+    ["flows, and none are there", 0, ["observe", "--flows"], { flows: [] }],
+    ["flows, and some are there", 1, ["observe", "--last", "5"], {}],
+    ["no talkers, and some are there", 1, ["observe", "--top"], {}],
+    ["flows that follow, and one comes", 1, ["observe", "--follow"], {}],
+  ])("--expect-none of %s: %i", async (_name, code, args, over) => {
+    const called = await asked([...args, "--expect-none", "-o", "json"], over);
+    expect(called.code).toBe(code);
+    await controller?.stop();
+    // Without it all is well.
+    expect((await asked([...args], over)).code).toBe(0);
+  });
+
+  it("--expect-none --follow ends with the first that comes", async () => {
+    const { stdout } = await asked(["observe", "--follow", "--expect-none", "-o", "json"]);
+    expect(stdout.trimEnd().split("\n")).toHaveLength(1);
   });
 
   it("3 when nobody listens", async () => {
@@ -270,6 +334,47 @@ describe("what is sent", () => {
         port: "5432/tcp",
       },
     });
+  });
+
+  it("observe: labels, addresses, protocols, and as many as asked for", async () => {
+    const { requests } = await asked([
+      ..."observe --last 20 --from-label app=web,tier!=test --from-label tier --to-label !app".split(
+        " ",
+      ),
+      ..."--ip 10.0.0.0/8,fd00::1 --protocol TCP --port 53,80/tcp --verdict DROPPED,Audit".split(
+        " ",
+      ),
+    ]);
+    expect(requests.at(-1)).toEqual({
+      route: "flows",
+      request: {
+        fromLabel: "app=web,tier!=test;tier",
+        toLabel: "!app",
+        ip: "10.0.0.0/8,fd00::1",
+        protocol: "TCP",
+        port: "53,80/tcp",
+        verdict: "dropped,audit",
+        limit: "20",
+        follow: "false",
+      },
+    });
+  });
+
+  it.each<readonly [string, object]>([
+    ["observe --first 3", { limit: "0", first: "3", follow: "false" }],
+    ["observe -o compact", { limit: "200", follow: "false" }],
+    ["observe --flows --limit 0", { limit: "0", follow: "false" }],
+    ["observe --follow --last 5", { limit: "5", follow: "true" }],
+  ])("%s", async (typed, request) => {
+    const { requests } = await asked(typed.split(" "));
+    expect(requests.at(-1)).toEqual({ route: "flows", request });
+  });
+
+  it("map: the same filters", async () => {
+    const { requests } = await asked(["map", "--label", "app=web", "--since", "10m"]);
+    expect(requests).toEqual([
+      { route: "edges", request: { since: String(NOW - 600_000), label: "app=web" } },
+    ]);
   });
 
   it("observe --follow: from now on", async () => {

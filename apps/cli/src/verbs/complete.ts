@@ -5,7 +5,6 @@
 import type { ApiClient } from "@bulkhead/api";
 import type { Command, Option } from "commander";
 import { createContext, FORMATS, type Surroundings } from "../context.ts";
-import { VERDICTS } from "./observe.ts";
 
 const PATIENCE_MS = 800;
 const FILES = ":files\n";
@@ -34,7 +33,8 @@ export async function complete(
     return before.length === 1 && before[0] === HELP.word ? print(verbs, current) : "";
   }
   const option = optionAwaitingValue(verb, before.at(-1));
-  if (option !== undefined) return completeValue(option, current, before, around);
+  const another = option?.optional === true && current.startsWith("-");
+  if (option !== undefined && !another) return completeValue(option, current, before, around);
   const joined = /^(--[^=]+=)(.*)$/s.exec(current);
   if (joined !== null) {
     const [, name = "", typed = ""] = joined;
@@ -75,9 +75,37 @@ async function completeValue(
     list.map((word) => ({ word, about: option.description }));
   switch (option.attributeName()) {
     case "output":
-      return print(words(FORMATS), current);
-    case "verdict":
-      return print(lists(VERDICTS, current), current);
+      return print(words(option.argChoices ?? FORMATS), current);
+    case "verdict": {
+      const { FLOW_VERDICTS } = await import("@bulkhead/api");
+      return print(lists(FLOW_VERDICTS, current), current);
+    }
+    case "protocol": {
+      const { PROTOCOL_NAMES } = await import("@bulkhead/model");
+      return print(lists(PROTOCOL_NAMES, current), current);
+    }
+    case "by":
+      return print(words(["bytes", "connections", "failed", "denied"]), current);
+    case "last":
+    case "first":
+      return print(words(["20", "100"]), current);
+    case "label":
+    case "fromLabel":
+    case "toLabel":
+      return print(
+        await workloadLabels(before, around, (key, value) => `${key}=${value}`),
+        current,
+      );
+    case "groupBy": {
+      const keys = await workloadLabels(before, around, (key) => key);
+      return print(
+        lists(
+          keys.map(({ word }) => word),
+          current,
+        ),
+        current,
+      );
+    }
     case "mode":
       return print(words(["audit", "enforce"]), current);
     case "set":
@@ -179,6 +207,21 @@ function workloadNames(
   return asked(before, around, async (client, signal) => {
     const { workloads } = await client.call("workloads", {}, { signal });
     return workloads.map((workload) => ({ word: workload.id, about: workload.mode }));
+  });
+}
+
+/** Each once, of all workloads. */
+function workloadLabels(
+  before: readonly string[],
+  around: Surroundings,
+  say: (key: string, value: string) => string,
+): Promise<readonly Candidate[]> {
+  return asked(before, around, async (client, signal) => {
+    const { workloads } = await client.call("workloads", {}, { signal });
+    const words = workloads.flatMap(({ labels }) =>
+      Object.entries(labels).map(([key, value]) => say(key, value)),
+    );
+    return [...new Set(words)].toSorted().map((word) => ({ word, about: "" }));
   });
 }
 

@@ -1,66 +1,155 @@
-/** `bulkhead observe`: what talks to what, as edges, as single flows, or live. */
+/** `bulkhead observe`: what talks to what, as edges, as single flows, live, or by who talks most. */
 import type { FlowFilter } from "@bulkhead/api";
-import { nextLine, printItem } from "../answer.ts";
-import { parseSpan, parseWhole } from "../arguments.ts";
-import type { CommonOptions, Context } from "../context.ts";
-import { badInput, Interrupted } from "../failure.ts";
-import { resolveName } from "../names.ts";
+import type { Edge, Flow } from "@bulkhead/model";
+import type { Rank } from "@bulkhead/workbench/observe";
+import { nextLine, printItem, type Answer } from "../answer.ts";
+import { parseWhole } from "../arguments.ts";
+import { FLOW_FORMATS, type CommonOptions, type Context } from "../context.ts";
+import { badInput, Interrupted, type ExitCode } from "../failure.ts";
+import { flowFilter } from "../flow-filter.ts";
+import type { FlowOptions } from "../flow-options.ts";
 import { withProgress } from "../progress.ts";
 import { nearest } from "../ui/spell.ts";
-import { edgesText, flowLine } from "../views/flows.ts";
+import type { Ui } from "../ui/ui.ts";
+import { edgesText, flowBlock, flowLine, flowsTable } from "../views/flows.ts";
 import type { Verb } from "./verb.ts";
 
-export interface ObserveOptions extends CommonOptions {
+export interface ObserveOptions extends CommonOptions, FlowOptions {
   readonly follow?: boolean;
+  readonly edges?: boolean;
   readonly flows?: boolean;
-  readonly since?: string;
-  readonly until?: string;
-  readonly verdict?: readonly string[];
-  readonly workload?: readonly string[];
-  readonly from?: readonly string[];
-  readonly to?: readonly string[];
-  readonly port?: string;
   readonly limit?: string;
-  readonly probes?: boolean;
+  readonly first?: string;
+  readonly last?: string;
+  readonly expectNone?: boolean;
+  /** `true` without a number. */
+  readonly top?: string | true;
+  readonly by?: string;
 }
 
-export const VERDICTS = ["forwarded", "dropped", "rejected", "audit", "spoofed", "error"] as const;
 /** A listing of single flows ends somewhere; edges are few by nature. */
-const DEFAULT_FLOWS = "200";
+const DEFAULT_FLOWS = 200;
+const DEFAULT_TOP = 10;
 
 export const observe: Verb<ObserveOptions> = async (context, _args, options) => {
-  if (options.follow === true && options.until !== undefined) {
-    throw badInput("`--follow` has no end, and `--until` is one", "leave out one of the two");
-  }
-  const filter = await filterOf(context, options);
-  if (options.follow === true || options.flows === true) return stream(context, filter, options);
+  refuseContradictions(options);
+  const filter = await flowFilter(context, options);
+  if (ofSingleFlows(options)) return listFlows(context, filter, options);
+  const limit = wholeOf(options.limit);
+  const request = limit === undefined ? filter : { ...filter, limit };
   const client = await context.client();
-  const answer = await withProgress(context, "reading flows", () => client.call("edges", filter));
+  const answer = await withProgress(context, "reading flows", () => client.call("edges", request));
   const edges = answer.edges.toSorted((a, b) => b.connections - a.connections);
+  // What would be cut is no less of a finding for being open already.
+  const found = edges.length + (answer.underWay?.length ?? 0);
+  const exitCode = options.expectNone === true && found > 0 ? 1 : 0;
+  if (options.top !== undefined) return top(edges, options, exitCode);
   return {
     value: { ...answer, edges },
     text: (ui) => edgesText(edges, ui, answer.underWay),
     next: edges.length === 0 ? ["observe --follow"] : ["suggest -f policy.yaml"],
-    exitCode: 0,
+    exitCode,
   };
 };
 
-async function stream(context: Context, filter: FlowFilter, options: ObserveOptions): Promise<0> {
+function ofSingleFlows({ output, follow, flows, first, last }: ObserveOptions): boolean {
+  const format = FLOW_FORMATS.some((known) => known === output);
+  return follow === true || flows === true || format || first !== undefined || last !== undefined;
+}
+
+function refuseContradictions(options: ObserveOptions): void {
+  const { follow, until, first, last, limit, top: ranked, edges, by } = options;
+  if (follow === true && until !== undefined) {
+    throw badInput("`--follow` has no end, and `--until` is one", "leave out one of the two");
+  }
+  if (follow === true && first !== undefined) {
+    throw badInput(
+      "`--first` are the oldest flows, and `--follow` goes on with new ones",
+      "`--last 20 --follow` is the last 20, and then those that come",
+    );
+  }
+  const counts = [
+    ...(first === undefined ? [] : ["--first"]),
+    ...(last === undefined ? [] : ["--last"]),
+    ...(limit === undefined ? [] : ["--limit"]),
+  ];
+  if (counts.length > 1) {
+    throw badInput(`\`${counts.join("` and `")}\` say different numbers`, "give one of them");
+  }
+  if (by !== undefined && ranked === undefined) {
+    throw badInput("`--by` says how `--top` ranks", `write \`--top --by ${by}\``);
+  }
+  if (!ofSingleFlows(options)) return;
+  const whole = ranked !== undefined ? "--top" : edges === true ? "--edges" : undefined;
+  if (whole === undefined) return;
+  throw badInput(
+    `\`${whole}\` is about like flows together, and single flows are asked for, too`,
+    `leave out ${whole}, or what asks for single flows: --follow, --flows, --first, --last, -o ${FLOW_FORMATS.join(", -o ")}`,
+  );
+}
+
+async function top(
+  edges: readonly Edge[],
+  options: ObserveOptions,
+  exitCode: ExitCode,
+): Promise<Answer> {
+  const [{ RANKS, topTalkers }, { talkersText }] = await Promise.all([
+    import("@bulkhead/workbench/observe"),
+    import("../views/talkers.ts"),
+  ]);
+  const count = options.top === true ? DEFAULT_TOP : wholeOf(options.top, "a number of talkers");
+  const value = topTalkers(edges, rankOf(options.by ?? "bytes", RANKS), count ?? DEFAULT_TOP);
+  return {
+    value,
+    text: (ui) => talkersText(value, ui),
+    next: value.talkers.length === 0 ? ["observe --follow"] : ["map"],
+    exitCode,
+  };
+}
+
+function rankOf(typed: string, ranks: readonly Rank[]): Rank {
+  const known = ranks.find((rank) => rank === typed);
+  if (known !== undefined) return known;
+  const near = nearest(typed, ranks);
+  throw badInput(
+    `\`--by ${typed}\` is not a rank`,
+    near === undefined ? `use ${ranks.join(", ")}` : `did you mean \`${near}\`?`,
+  );
+}
+
+function wholeOf(text: string | undefined, what = "a number of flows"): number | undefined {
+  return text === undefined ? undefined : parseWhole(text, what);
+}
+
+type Print = (flow: Flow) => Promise<void>;
+
+async function listFlows(
+  context: Context,
+  filter: FlowFilter,
+  options: ObserveOptions,
+): Promise<ExitCode> {
   const client = await context.client();
   const follow = options.follow === true;
+  const first = wholeOf(options.first);
+  const limit = wholeOf(options.last ?? options.limit);
   // Following begins now, unless an earlier start was asked for.
-  const since = filter.since ?? (follow ? context.now() : undefined);
-  const limit = follow ? (options.limit ?? "0") : (options.limit ?? DEFAULT_FLOWS);
+  const since = filter.since ?? (follow && options.last === undefined ? context.now() : undefined);
   const request = {
     ...filter,
-    limit: parseWhole(limit, "a number of flows"),
+    limit: limit ?? (follow || first !== undefined ? 0 : DEFAULT_FLOWS),
+    ...(first === undefined ? {} : { first }),
     follow,
     ...(since === undefined ? {} : { since }),
   };
+  const print = await printerOf(context, options);
   if (follow && context.format !== "json") context.stderr.write("Following; Ctrl-C ends it.\n");
+  let found = false;
   try {
     for await (const flow of client.stream("flows", request, { signal: context.signal })) {
-      await printItem(context, flow, (ui) => flowLine(flow, ui));
+      await print(flow);
+      found = true;
+      // Nothing that comes later makes it none again.
+      if (follow && options.expectNone === true) break;
     }
   } catch (error) {
     if (!context.signal.aborted) throw error;
@@ -70,49 +159,20 @@ async function stream(context: Context, filter: FlowFilter, options: ObserveOpti
   if (context.format === "human" || context.format === "wide") {
     context.stdout.write(nextLine(["observe", "suggest -f policy.yaml"], context));
   }
-  return 0;
+  return found && options.expectNone === true ? 1 : 0;
 }
 
-async function filterOf(context: Context, options: ObserveOptions): Promise<FlowFilter> {
-  const now = context.now();
-  const ends = [...(options.workload ?? []), ...(options.from ?? []), ...(options.to ?? [])];
-  const known = ends.length === 0 ? [] : await knownNames(context);
-  const names = (typed: readonly string[] | undefined): string[] | undefined =>
-    typed?.map((name) => resolveName(name, known));
-  const workload = names(options.workload);
-  const from = names(options.from);
-  const to = names(options.to);
-  return {
-    ...parseSpan(options, now),
-    ...(options.verdict === undefined ? {} : { verdict: options.verdict.map(verdictOf) }),
-    ...(workload === undefined ? {} : { workload }),
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-    ...(options.port === undefined ? {} : { port: options.port }),
-    ...(options.limit === undefined
-      ? {}
-      : { limit: parseWhole(options.limit, "a number of flows") }),
-    ...(options.probes === true ? { probes: true } : {}),
-  };
+async function printerOf(context: Context, options: ObserveOptions): Promise<Print> {
+  if (options.output === "jsonpb") {
+    const { hubbleFlow } = await import("@bulkhead/workbench/observe");
+    return (flow) => printItem(context, hubbleFlow(flow), () => "");
+  }
+  const line = lineOf(options.output);
+  return (flow) => printItem(context, flow, (ui) => line(flow, ui));
 }
 
-/** Workloads there are, and ends that were seen before (NetworkSets, workloads that have gone). */
-async function knownNames(context: Context): Promise<readonly string[]> {
-  const client = await context.client();
-  const [{ workloads }, { edges }] = await Promise.all([
-    client.call("workloads", {}),
-    client.call("edges", {}),
-  ]);
-  const seen = edges.flatMap((edge) => [edge.source.name, edge.destination.name]);
-  return [...new Set([...workloads.map((workload) => workload.id), ...seen])];
-}
-
-function verdictOf(typed: string): (typeof VERDICTS)[number] {
-  const known = VERDICTS.find((verdict) => verdict === typed);
-  if (known !== undefined) return known;
-  const near = nearest(typed, VERDICTS);
-  throw badInput(
-    `\`${typed}\` is not a verdict`,
-    near === undefined ? `use ${VERDICTS.join(", ")}` : `did you mean \`${near}\`?`,
-  );
+function lineOf(output: string | undefined): (flow: Flow, ui: Ui) => string {
+  if (output === "dict") return flowBlock;
+  if (output === "table") return flowsTable();
+  return flowLine;
 }

@@ -2,9 +2,10 @@
 import type { EdgesAnswer } from "@bulkhead/api";
 import type { Edge, Flow } from "@bulkhead/model";
 import { foldAddresses } from "./fold.ts";
+import { widthOf } from "../ui/style.ts";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
-import { ago, bytes, clock, count, thousands } from "../ui/words.ts";
+import { ago, bytes, clock, count, moment, thousands } from "../ui/words.ts";
 import { ONCE_ENFORCED, underWayText } from "./under-way.ts";
 import { edgePort, endName, flowVerdict } from "./verdicts.ts";
 
@@ -80,4 +81,71 @@ export function flowLine(flow: Flow, ui: Ui): string {
   const answer = flow.failed > 0 && flow.verdict === "forwarded" ? ui.style.dim("  no answer") : "";
   const size = ui.wide ? `  ${bytes(flow.bytes)} in ${flow.packets} packets` : "";
   return `${ui.style.dim(clock(flow.start))}  ${ends}${many}  ${outcome(flow, ui)}${rule}${answer}${size}\n`;
+}
+
+const TABLE: readonly (readonly [
+  title: string,
+  width: number,
+  cell: (flow: Flow, ui: Ui) => string,
+])[] = [
+  ["TIME", 12, (flow) => clock(flow.start)],
+  ["FROM", 28, (flow, ui) => endName(flow.source, ui.wide)],
+  ["TO", 28, (flow, ui) => endName(flow.destination, ui.wide)],
+  ["PORT", 10, edgePort],
+  ["VERDICT", 9, outcome],
+  ["CONNS", 5, (flow) => thousands(flow.connections)],
+  ["BYTES", 7, (flow) => bytes(flow.bytes)],
+  ["RULE", 0, (flow) => flow.rule ?? flow.cutBy ?? "-"],
+];
+
+/** Rows as they come: columns keep their width, because nobody knows what follows, and what is longer goes over. */
+export function flowsTable(): (flow: Flow, ui: Ui) => string {
+  let headed = false;
+  return (flow, ui) => {
+    const row = (cells: readonly string[]): string =>
+      `${cells
+        .map(
+          (text, index) => text + " ".repeat(Math.max(0, (TABLE[index]?.[1] ?? 0) - widthOf(text))),
+        )
+        .join("  ")
+        .trimEnd()}\n`;
+    const head = headed ? "" : ui.style.dim(row(TABLE.map(([title]) => title)));
+    headed = true;
+    return head + row(TABLE.map(([, , cell]) => cell(flow, ui)));
+  };
+}
+
+/** Everything that is known of one flow, a fact a line. */
+export function flowBlock(flow: Flow, ui: Ui): string {
+  const end = ({ name, address, labels }: Flow["source"], port: number): string => {
+    const at =
+      port === 0 ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+    const texts = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+    return [name === address ? undefined : name, at, texts.toSorted().join(",")]
+      .filter((part) => part !== undefined && part !== "")
+      .join("  ");
+  };
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ["TIME", `${moment(flow.start).replace("Z", "")}${clock(flow.start).slice(8)}Z`],
+    ["SOURCE", end(flow.source, flow.sourcePort)],
+    ["DESTINATION", end(flow.destination, 0)],
+    ["PORT", edgePort(flow)],
+    ["VERDICT", outcome(flow, ui)],
+    ["DIRECTION", flow.direction],
+    ["RULE", flow.rule ?? flow.cutBy],
+    ["CONNECTIONS", connectionsText(flow)],
+    ["TRAFFIC", `${bytes(flow.bytes)} in ${count(flow.packets, "packet")}`],
+    ["PROBE", flow.probe === true ? "of our own" : undefined],
+  ];
+  const told = facts.filter(([, value]) => value !== undefined);
+  return `${told.map(([name, value]) => `${ui.style.dim(name.padStart(11))}: ${value}\n`).join("")}\n`;
+}
+
+function connectionsText({ connections, established, failed }: Flow): string {
+  const parts = [
+    connections === 0 ? "news of earlier ones" : thousands(connections),
+    ...(established === 0 ? [] : [`${thousands(established)} established`]),
+    ...(failed === 0 ? [] : [`${thousands(failed)} failed`]),
+  ];
+  return parts.join(", ");
 }
