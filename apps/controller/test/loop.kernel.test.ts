@@ -1,6 +1,6 @@
 /** The main loop with the real controller, the real agent and the real kernel: observe, replay, audit, enforce, prove, undo. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ApiFailure, ProbeEvent } from "@bulkhead/api";
+import type { ApiFailure, FlowFilter, ProbeEvent } from "@bulkhead/api";
 import { SCTP } from "@bulkhead/model";
 import { POLICY, TestLab, until } from "./lab.ts";
 
@@ -109,6 +109,40 @@ describe("the loop", () => {
     ended.abort();
     await following;
     expect(received).toContain("shop/web 22");
+  });
+
+  it("finds flows by labels, addresses and ports, on record and as they come", async () => {
+    const asked = async (filter: FlowFilter) =>
+      (await lab.client.call("edges", filter)).edges
+        .map((edge) => `${edge.source.name} ${edge.port}`)
+        .toSorted();
+    expect(
+      await asked({ fromLabel: "app=web", toIp: "10.9.0.0/24", verdict: "FORWARDED" }),
+    ).toEqual(["shop/web 22", "shop/web 5432"]);
+    expect(await asked({ toLabel: "app=db", fromIp: "fd99::/64" })).toEqual(["shop/web 5432"]);
+    expect(await asked({ fromLabel: "app in (evil,cron);app=nobody" })).toEqual(["shop/evil 5432"]);
+    expect(await asked({ label: "!app", protocol: "tcp" })).toEqual([]);
+    expect(await asked({ port: "1-100", protocol: "tcp" })).toEqual(["shop/web 22"]);
+
+    const ended = new AbortController();
+    const received: string[] = [];
+    const following = (async () => {
+      const filter = { follow: true, since: Date.now(), fromLabel: "app=evil", port: "5000-6000" };
+      const stream = lab.client.stream("flows", filter, { signal: ended.signal });
+      for await (const flow of stream) received.push(flow.source.name);
+    })().catch((error: unknown) => {
+      if (!ended.signal.aborted) throw error;
+    });
+    // The one that does not fit goes first.
+    await lab.reach("web", "db", 5432);
+    await lab.reach("evil", "db", 5432);
+    await until(
+      async () => received.length > 0,
+      () => `received only ${received.join()}`,
+    );
+    ended.abort();
+    await following;
+    expect([...new Set(received)]).toEqual(["shop/evil"]);
   });
 
   it("says what a policy would cut, and changes nothing by that", async () => {
