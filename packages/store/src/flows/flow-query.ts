@@ -84,7 +84,9 @@ function testsOf(filter: FlowFilter): readonly Test[] {
 }
 
 export const DISTINCT_SQL = (columns: readonly string[], where: string): string =>
-  columns.map((column) => `SELECT ${column} AS value FROM flows WHERE ${where}`).join(" UNION ");
+  columns
+    .map((column) => `SELECT DISTINCT ${column} AS value FROM flows WHERE ${where}`)
+    .join(" UNION ");
 
 /** Empty lists match nothing; DuckDB refuses `IN ()`, so they are answered without asking it. */
 export function matchesNothing(filter: FlowFilter): boolean {
