@@ -29,11 +29,14 @@ async function checkedTexts(options: FlowOptions): Promise<FlowFilter> {
   const { readAddresses, readPorts, readProtocol, readSelector, readVerdict } =
     await import("@bulkhead/api");
   const { verdict, label, fromLabel, toLabel, ip, fromIp, toIp, protocol, port } = options;
+  // Commas belong to a selector.
+  const selectors = (option: string, texts: readonly string[] | undefined) =>
+    readAll(option, texts, readSelector)?.join(";");
   return {
     verdict: readAll("--verdict", verdict, readVerdict)?.map((text) => text.toLowerCase()),
-    label: readAll("--label", label, readSelector)?.join(";"),
-    fromLabel: readAll("--from-label", fromLabel, readSelector)?.join(";"),
-    toLabel: readAll("--to-label", toLabel, readSelector)?.join(";"),
+    label: selectors("--label", label),
+    fromLabel: selectors("--from-label", fromLabel),
+    toLabel: selectors("--to-label", toLabel),
     ip: readAll("--ip", ip, readAddresses),
     fromIp: readAll("--from-ip", fromIp, readAddresses),
     toIp: readAll("--to-ip", toIp, readAddresses),

@@ -361,6 +361,19 @@ describe("what is sent", () => {
   });
 
   it.each<readonly [string, object]>([
+    ["label", { label: "app=x" }],
+    ["from-label", { fromLabel: "app=x" }],
+    ["to-label", { toLabel: "app=x" }],
+    ["ip", { ip: "10.0.0.1" }],
+    ["from-ip", { fromIp: "10.0.0.1" }],
+    ["to-ip", { toIp: "10.0.0.1" }],
+  ])("observe --%s, and no other filter", async (option, request) => {
+    const value = option.endsWith("label") ? "app=x" : "10.0.0.1";
+    const { requests } = await asked(["observe", `--${option}`, value]);
+    expect(requests).toEqual([{ route: "edges", request }]);
+  });
+
+  it.each<readonly [string, object]>([
     ["observe --first 3", { limit: "0", first: "3", follow: "false" }],
     ["observe -o compact", { limit: "200", follow: "false" }],
     ["observe --flows --limit 0", { limit: "0", follow: "false" }],
