@@ -123,6 +123,6 @@ export const EDGES_SQL = (where: string, { limit = 0, first = 0 }: Share): strin
   const newest =
     limit === 0
       ? all
-      : `SELECT * FROM (${all} ORDER BY last_seen DESC, ${IN_ORDER} LIMIT ${Math.trunc(limit)})`;
+      : `SELECT * FROM (${all} ORDER BY last_seen DESC, first_seen DESC, ${IN_ORDER} LIMIT ${Math.trunc(limit)})`;
   return `${newest} ORDER BY ${IN_ORDER} ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
 };
