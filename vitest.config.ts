@@ -14,6 +14,7 @@ const rooms = [
 const ignored = ["**/node_modules/**", "**/.stryker-tmp/**"];
 
 const load = [
+  "apps/agent/test/collector/collector.kernel.test.ts",
   "apps/agent/test/collector/losses.kernel.test.ts",
   "apps/agent/test/discovery/watch.kernel.test.ts",
   "apps/agent/test/drivers/updates.kernel.test.ts",

@@ -115,7 +115,7 @@ describe("what cannot be taken whole is not taken at all", () => {
       owner: "test",
       now: () => Date.now(),
       netns: lab.hostPath,
-      limits: { elements: 100, setElements: 22, chains: 100 },
+      limits: { elements: 500, setElements: 22, chains: 100 },
     });
     await driver.apply(variant("same", 14));
     const before = await driver.readBack();
