@@ -3,6 +3,7 @@
  * store, or what is wrong, where, and how it is written; the API and the command line share it, so that both say the same.
  */
 import {
+  FLOW_VERDICTS,
   parseCidr,
   parseIp,
   parsePort,
@@ -25,15 +26,6 @@ export type Read<T> =
       /** The word that is wrong, and those that could be meant. */
       readonly wrong?: { readonly word: string; readonly known: readonly string[] };
     };
-
-export const FLOW_VERDICTS = [
-  "forwarded",
-  "dropped",
-  "rejected",
-  "audit",
-  "spoofed",
-  "error",
-] as const satisfies readonly FlowVerdict[];
 
 /** Any case: other tools shout their verdicts. */
 export function readVerdict(text: string): Read<FlowVerdict> {

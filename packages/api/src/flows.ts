@@ -1,9 +1,8 @@
 /** Observed flows and edges, and the filters they are asked for with. Streams travel as JSON Lines. */
 import { z } from "zod";
-import type { Edge, Flow, FlowEnd } from "@bulkhead/model";
+import { FLOW_VERDICTS, type Edge, type Flow, type FlowEnd } from "@bulkhead/model";
 import { directionSchema } from "./decisions.ts";
 import {
-  FLOW_VERDICTS,
   readAddresses,
   readPorts,
   readProtocol,

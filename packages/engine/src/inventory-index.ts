@@ -142,7 +142,7 @@ function ownedPlace(
   return {
     ...numeric(address),
     rivals: rivals.length === 0 ? NOBODY : rivals,
-    interfaces: interfaces.get(`${workload!.id} ${address}`) ?? NOWHERE,
+    interfaces: interfaces.get(`${workload!.id} ${address}`) ?? NO_INTERFACES,
     kind: "workload",
     workload: workload!,
   };
@@ -203,10 +203,10 @@ function mergePlaces(a: readonly Place[], b: readonly Place[]): Place[] {
 }
 
 const NOBODY: readonly Workload[] = [];
-const NOWHERE: readonly string[] = [];
+const NO_INTERFACES: readonly string[] = [];
 
 function outside(address: IpAddress) {
-  return { ...numeric(address), rivals: NOBODY, interfaces: NOWHERE };
+  return { ...numeric(address), rivals: NOBODY, interfaces: NO_INTERFACES };
 }
 
 /** By workload and address, with a space between. */

@@ -10,7 +10,15 @@ import type { Labels } from "./labels.ts";
 import type { WorkloadId } from "./workload.ts";
 
 /** What happened: `audit` = forwarded, but the shadow maps would have denied it. */
-export type FlowVerdict = "forwarded" | "dropped" | "rejected" | "audit" | "spoofed" | "error";
+export const FLOW_VERDICTS = [
+  "forwarded",
+  "dropped",
+  "rejected",
+  "audit",
+  "spoofed",
+  "error",
+] as const;
+export type FlowVerdict = (typeof FLOW_VERDICTS)[number];
 
 /**
  * New connections with one key (source, destination, protocol, port, verdict, cookie) in one window of at most a second,

@@ -1,6 +1,6 @@
 /** Agent's messages to protobuf and back. A message that does not decode to the model's nouns is a `WireError`. */
 import { create } from "@bufbuild/protobuf";
-import type { FlowVerdict } from "@bulkhead/model";
+import { FLOW_VERDICTS, type Receipt } from "@bulkhead/model";
 import {
   AgentMessageSchema,
   type AgentMessage as ProtoMessage,
@@ -17,17 +17,7 @@ import type {
   Listener,
   ObservedRecord,
 } from "./messages.ts";
-import type { Receipt } from "@bulkhead/model";
 import { oneOf, optional, present, WireError } from "./parse.ts";
-
-const VERDICTS: readonly FlowVerdict[] = [
-  "forwarded",
-  "dropped",
-  "rejected",
-  "audit",
-  "spoofed",
-  "error",
-];
 
 type ProtoInit = NonNullable<Parameters<typeof create<typeof AgentMessageSchema>>[1]>;
 
@@ -300,7 +290,7 @@ function decodeFlow(flow: ProtoFlow): ObservedRecord {
     protocol: flow.protocol,
     port: flow.port,
     sourcePort: flow.sourcePort,
-    verdict: oneOf(VERDICTS, flow.verdict, "flow.verdict"),
+    verdict: oneOf(FLOW_VERDICTS, flow.verdict, "flow.verdict"),
     ...optional("cookie", flow.cookie),
     ...(flow.direction === ""
       ? {}

@@ -77,7 +77,7 @@ async function completeValue(
     case "output":
       return print(words(option.argChoices ?? FORMATS), current);
     case "verdict": {
-      const { FLOW_VERDICTS } = await import("@bulkhead/api");
+      const { FLOW_VERDICTS } = await import("@bulkhead/model");
       return print(lists(FLOW_VERDICTS, current), current);
     }
     case "protocol": {
