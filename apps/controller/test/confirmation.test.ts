@@ -63,9 +63,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await governor.stop();
-  await store.close();
-  rmSync(directory, { recursive: true });
+  try {
+    await governor.stop();
+    await store.close();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 const common = { force: false, reason: "", author: "" };

@@ -54,9 +54,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await governor.stop();
-  await store.close();
-  rmSync(directory, { recursive: true });
+  try {
+    await governor.stop();
+    await store.close();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 const common = { strict: false, dryRun: false, force: false, reason: "", author: "ada" };
