@@ -1,6 +1,12 @@
 /** Observed flows and edges, and the filters they are asked for with. Streams travel as JSON Lines. */
 import { z } from "zod";
-import { FLOW_VERDICTS, type Edge, type Flow, type FlowEnd } from "@bulkhead/model";
+import {
+  FLOW_VERDICTS,
+  type Edge,
+  type Flow,
+  type FlowEnd,
+  type FlowProcess,
+} from "@bulkhead/model";
 import { directionSchema } from "./decisions.ts";
 import {
   readAddresses,
@@ -13,11 +19,23 @@ import {
 
 export const flowVerdictSchema = z.enum(FLOW_VERDICTS);
 
+const flowProcessSchema: z.ZodType<FlowProcess> = z.object({
+  name: z.string().optional(),
+  pid: z.int().optional(),
+  uid: z.int(),
+  user: z.string().optional(),
+  cgroup: z.string().optional(),
+  unit: z.string().optional(),
+});
+
 export const flowEndSchema: z.ZodType<FlowEnd> = z.object({
   address: z.string(),
   workload: z.string().optional(),
   name: z.string(),
   labels: z.record(z.string(), z.string()),
+  /** Domain names that stood for the address at the time, as the other end had them from DNS. */
+  names: z.array(z.string()).optional(),
+  process: flowProcessSchema.optional(),
 });
 
 export const flowSchema: z.ZodType<Flow> = z.object({

@@ -51,6 +51,20 @@ export interface FlowRecord {
   readonly packets: number;
 }
 
+/** Who held the socket at an end on this machine, as far as it could be asked while the flow was young. */
+export interface FlowProcess {
+  /** What the kernel calls it: at most fifteen characters, chosen by the process itself. */
+  readonly name?: string;
+  readonly pid?: number;
+  readonly uid: number;
+  /** Of this uid in the machine's own list of users; absent where it has none. */
+  readonly user?: string;
+  /** Path of the control group that the socket was made in, such as `/system.slice/nginx.service`. */
+  readonly cgroup?: string;
+  /** The systemd unit of that path. */
+  readonly unit?: string;
+}
+
 /** One end of a stored flow, named as it was then. */
 export interface FlowEnd {
   readonly address: IpAddress;
@@ -59,6 +73,13 @@ export interface FlowEnd {
   /** What people see: `shop/web`, `host`, a NetworkSet's name, `broadcast`, `multicast`, or `world`. */
   readonly name: string;
   readonly labels: Labels;
+  /**
+   * Domain names (lower case, no final dot) that stood for the address at the time, in answers that the flow's other end
+   * had got from DNS: the names that were asked for, not those on the way. Sorted; absent when none was seen.
+   */
+  readonly names?: readonly string[];
+  /** Absent when it is not known, and where an end stands for many flows. */
+  readonly process?: FlowProcess;
 }
 
 export interface Flow extends Omit<FlowRecord, "source" | "destination"> {
