@@ -11,6 +11,8 @@ import type {
   MapSet,
   OverlayEntry,
   PolicyMap,
+  ProcessOverlayEntry,
+  ProcessSocket,
   Row,
   RowDecision,
 } from "./policy-map.ts";
@@ -27,6 +29,13 @@ const ordered = <T>(list: readonly T[], compare: (a: T, b: T) => number): readon
 
 const byAddress = (a: readonly [IpAddress, ...unknown[]], b: readonly [IpAddress, ...unknown[]]) =>
   compareIp(a[0], b[0]);
+
+const byName = (a: readonly [string, ...unknown[]], b: readonly [string, ...unknown[]]) =>
+  text(a[0], b[0]);
+
+/** Lists that most machines have no use for leave no trace where they are empty. */
+const whenAny = <T>(name: string, list: readonly T[]): Readonly<Record<string, readonly T[]>> =>
+  list.length === 0 ? {} : { [name]: list };
 
 const decision = ({ verdict, cookie }: RowDecision) => ({ verdict, cookie });
 
@@ -51,6 +60,7 @@ const policyMap = (map: PolicyMap) => ({
   exact: ordered(map.exact, byAddress),
   ranges: ordered(map.ranges, byAddress),
   defaultRow: map.defaultRow,
+  ...whenAny("processes", ordered(map.processes ?? [], byName)),
 });
 
 const overlayOrder = (a: OverlayEntry, b: OverlayEntry): number =>
@@ -62,15 +72,54 @@ const overlayOrder = (a: OverlayEntry, b: OverlayEntry): number =>
   a.ports[0] - b.ports[0] ||
   a.deadline - b.deadline;
 
-const overlay = (entry: OverlayEntry) => ({
+const processOverlayOrder = (a: ProcessOverlayEntry, b: ProcessOverlayEntry): number =>
+  text(a.direction, b.direction) ||
+  text(a.classId, b.classId) ||
+  text(a.process, b.process) ||
+  a.protocol - b.protocol ||
+  a.ports[0] - b.ports[0] ||
+  a.deadline - b.deadline;
+
+const timed = (entry: Omit<OverlayEntry, "peer">) => ({
   classId: entry.classId,
   direction: entry.direction,
-  peer: entry.peer,
   protocol: entry.protocol,
   ports: entry.ports,
   decision: decision(entry.decision),
   deadline: entry.deadline,
 });
+
+/** The key order is part of the byte form. */
+const overlay = (entry: OverlayEntry) => {
+  const { classId, direction, ...rest } = timed(entry);
+  return { classId, direction, peer: entry.peer, ...rest };
+};
+
+const processOverlay = (entry: ProcessOverlayEntry) => {
+  const { classId, direction, ...rest } = timed(entry);
+  return { classId, direction, process: entry.process, ...rest };
+};
+
+const processSocket = ({ workload, address, family, protocol, port }: ProcessSocket) => ({
+  workload,
+  ...(address === undefined ? {} : { address }),
+  family,
+  protocol,
+  port,
+});
+
+const processSocketOrder = (a: ProcessSocket, b: ProcessSocket): number =>
+  text(a.workload, b.workload) ||
+  a.family - b.family ||
+  a.protocol - b.protocol ||
+  a.port - b.port ||
+  text(a.address ?? "", b.address ?? "");
+
+const processTable = (set: MapSet) => {
+  const egress = ordered(set.processes?.egress ?? [], byName);
+  const ingress = ordered(set.processes?.ingress ?? [], byName);
+  return egress.length + ingress.length === 0 ? {} : { processes: { egress, ingress } };
+};
 
 const mapSet = (set: MapSet) => ({
   subjects: {
@@ -82,6 +131,11 @@ const mapSet = (set: MapSet) => ({
     (a, b) => text(a.direction, b.direction) || text(a.classId, b.classId),
   ).map(policyMap),
   overlay: ordered(set.overlay, overlayOrder).map(overlay),
+  ...processTable(set),
+  ...whenAny(
+    "processOverlay",
+    ordered(set.processOverlay ?? [], processOverlayOrder).map(processOverlay),
+  ),
 });
 
 const endpoint = (value: ConfinedEndpoint) => ({
@@ -105,6 +159,14 @@ export const canonicalHostPolicy = (policy: HostPolicy): string =>
     ports: ordered(policy.ports ?? [], (a, b) => text(a.interface, b.interface)).map(
       ({ interface: name, ifindex }) => ({ interface: name, ifindex }),
     ),
+    ...whenAny(
+      "processes",
+      ordered(policy.processes ?? [], (a, b) => text(a.workload, b.workload)).map(
+        ({ workload, cgroup, handle, mode }) => ({ workload, cgroup, handle, mode }),
+      ),
+    ),
+    ...whenAny("managed", ordered(policy.managed ?? [], text)),
+    ...whenAny("sockets", ordered(policy.sockets ?? [], processSocketOrder).map(processSocket)),
     live: mapSet(policy.live),
     ...(policy.canary === undefined
       ? {}

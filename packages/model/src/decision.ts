@@ -6,6 +6,7 @@ import type { IpAddress } from "./ip.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 import type { SourceSpan } from "./diagnostic.ts";
 import type { Direction, PolicyRef, StageId } from "./policy.ts";
+import type { WorkloadId } from "./workload.ts";
 
 /** One connection, in its original direction. `port` is the destination port, or ICMP type*256+code, or 0. */
 export interface FlowQuery {
@@ -13,6 +14,10 @@ export interface FlowQuery {
   readonly destination: IpAddress;
   readonly protocol: ProtocolNumber;
   readonly port: number;
+  /** Who has the socket at an end on this machine's own addresses, where the kernel tells: addresses alone say `host`. */
+  readonly sourceProcess?: WorkloadId;
+  /** Absent: whoever owns a socket at that address, protocol and port. */
+  readonly destinationProcess?: WorkloadId;
   /** What the source addressed, where destination translation led it elsewhere; only a canary's bucket asks for it. */
   readonly addressed?: { readonly destination: IpAddress; readonly port: number };
 }

@@ -9,7 +9,14 @@ import type { IpAddress } from "./ip.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 import type { DecisionVerdict } from "./decision.ts";
 import type { Direction, Resolver } from "./policy.ts";
-import type { Endpoint, Mode, WorkloadId } from "./workload.ts";
+import type {
+  CgroupPath,
+  Endpoint,
+  LocalProcess,
+  Mode,
+  OwnedSocket,
+  WorkloadId,
+} from "./workload.ts";
 
 /** 8 lower-case hex digits; stable as long as the rule's id is. `00000000` = the default, nothing determined it. */
 export type Cookie = string;
@@ -54,6 +61,11 @@ export interface PolicyMap {
   readonly exact: readonly (readonly [IpAddress, RowId])[];
   readonly ranges: readonly (readonly [IpAddress, IpAddress, RowId])[];
   readonly defaultRow: RowId;
+  /**
+   * Ingress only: rows for peers that the kernel knows by their control group, looked up before any address where the source's
+   * socket is on this machine. Processes without an entry are judged by address, as `host`. Sorted by workload.
+   */
+  readonly processes?: readonly (readonly [WorkloadId, RowId])[];
 }
 
 /**
@@ -70,10 +82,21 @@ export interface OverlayEntry {
   readonly deadline: number;
 }
 
+/** As `OverlayEntry`, where the peer is a process of this machine, from whatever address. Of ingress maps only. */
+export interface ProcessOverlayEntry extends Omit<OverlayEntry, "peer"> {
+  readonly process: WorkloadId;
+}
+
 /** Which class judges a local address, per direction. Sorted by address. Addresses without an entry are not judged. */
 export interface SubjectTable {
   readonly egress: readonly (readonly [IpAddress, ClassId])[];
   readonly ingress: readonly (readonly [IpAddress, ClassId])[];
+}
+
+/** Which class judges a process of this machine, per direction. Sorted by workload; without an entry it is not judged. */
+export interface ProcessTable {
+  readonly egress: readonly (readonly [WorkloadId, ClassId])[];
+  readonly ingress: readonly (readonly [WorkloadId, ClassId])[];
 }
 
 /** One complete set of look-ups: the live one drops, the shadow one only reports. */
@@ -82,6 +105,10 @@ export interface MapSet {
   /** Sorted by direction (egress first), then classId. */
   readonly maps: readonly PolicyMap[];
   readonly overlay: readonly OverlayEntry[];
+  /** Absent: no process of this machine is judged. */
+  readonly processes?: ProcessTable;
+  /** Sorted by direction, classId, process, protocol, port; absent when empty. */
+  readonly processOverlay?: readonly ProcessOverlayEntry[];
 }
 
 /**
@@ -105,6 +132,20 @@ export interface ConfinedEndpoint extends Pick<
 /** A bridge's port that leads to no workload of this machine: a network card, say. It is known, and confined by nobody. */
 export type BridgePort = Pick<Endpoint, "interface" | "ifindex">;
 
+/** Eight lower-case hex digits that stand for a process workload in the kernel's own tables and log messages: its id's hash. */
+export type ProcessHandle = string;
+
+/** A known process workload of this machine, judged or not. `mode` enforce has unknown ones beside it denied (`managed`). */
+export interface ConfinedProcess extends LocalProcess {
+  readonly handle: ProcessHandle;
+  readonly mode: Mode;
+}
+
+/** Whose a socket on a shared address is. Told of every process workload that any set of maps judges. */
+export interface ProcessSocket extends OwnedSocket {
+  readonly workload: WorkloadId;
+}
+
 /** Everything one machine's datapath must hold. */
 export interface HostPolicy {
   readonly revision: number;
@@ -112,6 +153,12 @@ export interface HostPolicy {
   /** Known ports besides the endpoints'. Whoever hangs on another port of a bridge is held back from enforced workloads. */
   readonly ports?: readonly BridgePort[];
   readonly hostAddresses: readonly IpAddress[];
+  /** Sorted by workload. Their control groups need not exist: a unit that starts later is known from its first packet's. */
+  readonly processes?: readonly ConfinedProcess[];
+  /** Control groups of the first level, such as `/system.slice`, below which whoever is not in `processes` is denied. Sorted. */
+  readonly managed?: readonly CgroupPath[];
+  /** Sorted by workload, family, protocol, port, address. */
+  readonly sockets?: readonly ProcessSocket[];
   readonly live: MapSet;
   /** Only while a rollout is under way. */
   readonly canary?: CanaryMaps;

@@ -2,7 +2,7 @@
  * Workloads and where they attach to the network. A workload's labels come from an authority (an operator's
  * Inventory, a container runtime, Kubernetes), never from the workload's own word.
  */
-import type { IpAddress } from "./ip.ts";
+import type { IpAddress, IpFamily } from "./ip.ts";
 import type { Labels } from "./labels.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 import type { SourceSpan } from "./diagnostic.ts";
@@ -19,7 +19,27 @@ export interface NamedPort {
   readonly port: number;
 }
 
-export type WorkloadKind = "netns" | "container" | "pod" | "vm" | "host" | "external";
+export type WorkloadKind =
+  | "netns"
+  | "container"
+  | "pod"
+  | "vm"
+  | "host"
+  | "external"
+  /** Processes of the machine itself, told apart by their control group: a systemd unit, a user's slice. */
+  | "process";
+
+/** From the root of the control groups that the agent sees: `/system.slice/nginx.service`. Version 2 of the hierarchy only. */
+export type CgroupPath = string;
+
+/** A socket that waits for connections on the machine's addresses, and so tells whose a shared address is at that port. */
+export interface OwnedSocket {
+  /** Absent: every address of the machine in this family, loopback included. */
+  readonly address?: IpAddress;
+  readonly family: IpFamily;
+  readonly protocol: ProtocolNumber;
+  readonly port: number;
+}
 
 export interface Workload {
   readonly id: WorkloadId;
@@ -32,6 +52,10 @@ export interface Workload {
   readonly namedPorts: readonly NamedPort[];
   /** Shares its node's addresses: never a subject or peer by selector (SEMANTICS trap 6). */
   readonly hostNetwork: boolean;
+  /** Where its processes are, and only of kind `process`: it owns no address, it shares the machine's (ENFORCEMENT 12, 14). */
+  readonly cgroup?: CgroupPath;
+  /** Of kind `process`: the sockets that are its own, sorted by port. Nobody else's claim to the same one is believed. */
+  readonly sockets?: readonly OwnedSocket[];
   /** The controller object that made it (`Deployment/shop`), for grouping and output. */
   readonly owner?: { readonly kind: string; readonly name: string };
   /** Where its labels were declared, if a file did. */
@@ -61,6 +85,12 @@ const PLAIN_INTERFACE = /^[A-Za-z0-9_.:@=+-]{1,15}$/;
 
 /** Can rules name this interface? Whoever makes a link may give it nearly any bytes for a name. */
 export const isPlainInterface = (name: string): boolean => PLAIN_INTERFACE.test(name);
+
+/** Processes of this machine, by what the kernel knows them by: the counterpart of `Endpoint` for who has no link of their own. */
+export interface LocalProcess {
+  readonly workload: WorkloadId;
+  readonly cgroup: CgroupPath;
+}
 
 /** How a workload touches this machine's network: what the datapath needs to confine it and to stop spoofing. */
 export interface Endpoint {
