@@ -84,7 +84,22 @@ it("takes one out, says what that allows, and is a revision of its own", async (
   expect(inForce()).toEqual(["Intent/shop/web-db enforce", "Inventory/shop/lab enforce"]);
   const record = await store.revision(2);
   expect(record).toMatchObject({ kind: "delete", author: "ada", reason: "moved", given: [] });
-  expect((await governor.rollback({ revision: 1, ...common })).resources.added).toEqual([SHUT]);
+  const back = await governor.rollback({ revision: 1, ...common });
+  expect(back.resources.added).toEqual([SHUT]);
+  expect(back.permitted).toEqual({
+    added: answer.permitted?.removed,
+    removed: answer.permitted?.added,
+  });
+});
+
+it("tells that an Exception has ended to who gives it, and to nobody else", async () => {
+  const ended = MORE.replace("2027-01-01", "2020-01-01");
+  const given = { mode: "enforce", prune: false, ...common } as const;
+  const codes = ({ diagnostics }: { diagnostics: readonly { code: string; severity: string }[] }) =>
+    diagnostics.map(({ code, severity }) => `${severity} ${code}`);
+  const first = await governor.apply({ files: [{ name: "more.yaml", text: ended }], ...given });
+  expect(codes(first)).toEqual(["info BH0303"]);
+  expect(codes(await remove([SHUT]))).toEqual([]);
 });
 
 it("gives what stays another mode when asked", async () => {

@@ -41,6 +41,15 @@ function status(
 const problems = (...given: Parameters<typeof status>): readonly string[] =>
   status(...given).problems;
 
+it("counts what is enforced and what is audited, whatever the last change was", () => {
+  const policy = {
+    name: "policy.yaml",
+    text: "apiVersion: bulkhead.dev/v1\nkind: Policy\nmetadata: { name: db, namespace: shop }\nspec: { subject: app=db, ingress: [] }\n",
+  };
+  expect(status(SHOP).resources).toEqual({ enforce: 0, audit: 0 });
+  expect(status(SHOP, policy).resources).toEqual({ enforce: 1, audit: 0 });
+});
+
 it("names them beside what else is not well", () => {
   const well = problems(SHOP);
   const twice = surroundings([...SHOP.endpoints, endpoint("copy", { addresses: ["10.9.0.10"] })]);

@@ -189,7 +189,7 @@ export const applyAnswerSchema = z.object({
   underWay: z.array(underWaySchema).optional(),
   /** In audit: resources that may deny and stay enforced all the same. */
   stayEnforced: z.array(z.string()).optional(),
-  /** Of a deletion: what becomes newly allowed by it, and what no longer is. */
+  /** Of a deletion or a rollback: what becomes newly allowed by it, and what no longer is. */
   permitted: permittedChangesSchema.optional(),
   /** With `dryRun`: the exact ruleset, per host. */
   ruleset: z.string().optional(),

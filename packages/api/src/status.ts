@@ -63,7 +63,10 @@ export const statusAnswerSchema = z.object({
   notices: z.array(z.string()).optional(),
   startedAt: z.number(),
   revision: z.int(),
+  /** `enforce` when any resource in force is enforced. Absent when no policy was ever applied. */
   mode: z.enum(["audit", "enforce"]).optional(),
+  /** Resources in force that may deny, by the mode of each. */
+  resources: z.object({ enforce: z.int(), audit: z.int() }),
   /** A rollout that is under way. */
   canary: canarySchema.optional(),
   digest: z.string().optional(),

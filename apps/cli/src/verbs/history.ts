@@ -4,7 +4,8 @@ import type { CommonOptions } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
-import { applyText, historyText } from "../views/policies.ts";
+import { deletionText } from "../views/deletion.ts";
+import { historyText } from "../views/policies.ts";
 import { authorOf, changeGoesOn, modeOf } from "./policies.ts";
 import type { Verb } from "./verb.ts";
 
@@ -60,7 +61,7 @@ export const rollback: Verb<RollbackOptions> = async (context, [wanted], options
   const answer = await orInterrupted(context.signal, goingBack, changeGoesOn(context));
   return {
     value: answer,
-    text: (ui) => applyText(answer, ui),
+    text: (ui) => deletionText(answer, ui),
     next: answer.confirmBy === undefined ? ["history", "probe"] : ["confirm"],
     exitCode: 0,
   };

@@ -30,6 +30,7 @@ import type { UpAnswer } from "../schemas.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { count } from "../ui/words.ts";
+import { modeText } from "../views/status.ts";
 import { workloadsText } from "../views/workloads.ts";
 import type { Verb } from "./verb.ts";
 
@@ -175,7 +176,7 @@ function foundText(status: StatusAnswer, workloads: readonly WorkloadView[]): st
   const policy =
     status.mode === undefined
       ? "No policy is applied: everything is observed, nothing is denied."
-      : `Revision ${status.revision} is in force, mode ${status.mode}.`;
+      : `Revision ${status.revision} is in force: ${modeText(status)}.`;
   return `Found ${count(here, "workload")} on this machine. ${policy}\n`;
 }
 

@@ -29,7 +29,10 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
   const width = Math.max(...lines.map(([name]) => name.length));
   const body = lines.map(([name, text]) => `${style.dim(name.padEnd(width))}  ${text}\n`).join("");
   const problems = answer.problems.map((problem) => `${style.red("!")} ${problem}\n`).join("");
+  // Those of now are among the problems already.
+  const told = new Set(answer.problems.map((problem) => problem.replace(/ \(\d+ times\)$/, "")));
   const alarms = answer.alarms
+    .filter(({ message }) => !told.has(message))
     .map(
       (alarm) =>
         `${style.red("alarm")} ${moment(alarm.at)} ${alarm.kind}: ${alarm.message}${alarm.count > 1 ? ` (×${alarm.count})` : ""}\n`,
@@ -59,7 +62,14 @@ function policyLine(answer: StatusAnswer, ui: Ui): string {
       : ui.style.yellow(
           `; ${count(canary.resources.length, "resource")} for ${formatShare(canary.share)} of flows`,
         );
-  return `revision ${answer.revision}, ${answer.mode}${rollout}${confirm}${next}`;
+  return `revision ${answer.revision}, ${modeText(answer)}${rollout}${confirm}${next}`;
+}
+
+/** Changes give only what they hold a mode, so both may be in force. */
+export function modeText({ resources: { enforce, audit } }: StatusAnswer): string {
+  if (enforce + audit === 0) return "no policy in it";
+  if (enforce === 0) return "audit";
+  return audit === 0 ? "enforce" : `enforce, ${count(audit, "resource")} in audit`;
 }
 
 function coverageLine(answer: StatusAnswer): string {

@@ -70,6 +70,7 @@ export const status: StatusAnswer = {
   startedAt: NOW - 3 * 3600 * 1000,
   revision: 3,
   mode: "enforce",
+  resources: { enforce: 4, audit: 0 },
   digest: DIGEST,
   profile: { nodeExempt: true, hairpinExempt: true, default: "allow" },
   modes: { observe: 1, audit: 1, enforce: 9 },
@@ -122,7 +123,12 @@ export const status: StatusAnswer = {
 export const unwell: StatusAnswer = {
   ...status,
   state: "failing",
-  problems: ["the agent on edge-1 is away", "3 events were lost"],
+  resources: { enforce: 3, audit: 2 },
+  problems: [
+    "the agent on edge-1 is away",
+    "3 events were lost",
+    "drift on edge-1: a table is gone (2 times)",
+  ],
   notices: ["shop/router has processes with CAP_NET_ADMIN"],
   confirm: { revision: 3, by: NOW + 42_000, revertsTo: 2 },
   agents: [
@@ -156,6 +162,7 @@ export const unwell: StatusAnswer = {
       message: "shop/web → shop/db 5432/tcp was forwarded; the reference says drop",
       count: 2,
     },
+    { at: NOW - minute, kind: "drift", message: "drift on edge-1: a table is gone", count: 2 },
   ],
   probe: undefined,
 };

@@ -195,7 +195,8 @@ export class Governor {
     const { held, changes } = mergeGiven(this.#inForce.held, given, request);
     const { partial } = given;
     const { strict } = request;
-    const options = { now: this.#deps.now(), strict, known: this.#inForce, partial };
+    const known = this.#inForce;
+    const options = { now: this.#deps.now(), strict, known, partial, given: request.files };
     return { ...readSound(held, given.diagnostics, options), changes };
   }
 
@@ -218,7 +219,7 @@ export class Governor {
     const enforced = stayEnforced(change);
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
-      ...(change.kind === "delete"
+      ...(change.kind === "delete" || change.kind === "rollback"
         ? { permitted: permittedDiff(before.reading, reading, { was, world }, startedAt) }
         : {}),
       mode: change.mode,

@@ -3,6 +3,7 @@ import { ApiFailure } from "@bulkhead/api";
 import { buildPolicySet, type Resource } from "@bulkhead/dialects";
 import { compareDiagnostics, countEntries, hasErrors, type Diagnostic } from "@bulkhead/model";
 import { runPolicyTests, type TestResult } from "@bulkhead/workbench";
+import type { StoredFile } from "@bulkhead/store";
 import type { World } from "../world/world.ts";
 import { aboutNobody } from "./about-nobody.ts";
 import type { HeldResource } from "./candidate.ts";
@@ -40,6 +41,7 @@ export function judge(change: Change, context: JudgementContext): Judged {
     strict: change.strict,
     known: inForce,
     partial: change.partial,
+    given: change.files,
   });
   const world = context.worldUnder(reading);
   // What is meant, and what may be cut one day, does not depend on how far a rollout has come.
@@ -59,7 +61,10 @@ export function judge(change: Change, context: JudgementContext): Judged {
 export function readSound(
   held: readonly HeldResource[],
   parsed: readonly Diagnostic[],
-  options: Parameters<typeof readPolicy>[1] & { readonly partial?: readonly Resource[] },
+  options: Parameters<typeof readPolicy>[1] & {
+    readonly partial?: readonly Resource[];
+    readonly given: readonly Pick<StoredFile, "name">[];
+  },
 ): { readonly reading: Reading; readonly diagnostics: readonly Diagnostic[] } {
   const reading = readPolicy(held, options);
   const partial = options.partial ?? [];
@@ -72,7 +77,10 @@ export function readSound(
           strict: options.strict,
           mode: "enforce",
         }).diagnostics;
-  const diagnostics = [...parsed, ...built].toSorted(compareDiagnostics);
+  const given = new Set(options.given.map(({ name }) => name));
+  // Where nothing is wrong, what a person has not just given is no news.
+  const told = built.filter(({ severity, span }) => severity !== "info" || given.has(span.file));
+  const diagnostics = [...parsed, ...told].toSorted(compareDiagnostics);
   if (hasErrors(diagnostics)) {
     const errors = diagnostics.filter(({ severity }) => severity === "error").length;
     throw new ApiFailure(

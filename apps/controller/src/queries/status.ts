@@ -6,7 +6,7 @@ import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } fro
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
 import type { InForce } from "../policy/change.ts";
-import { canaryView } from "../policy/rollout.ts";
+import { canaryView, isRolledOut } from "../policy/rollout.ts";
 import type { Unread } from "../world/anchors.ts";
 import type { World } from "../world/world.ts";
 
@@ -45,6 +45,9 @@ export function statusOf(input: StatusInput): StatusAnswer {
   const { inForce, world, wanted, modes, now } = input;
   const counts = { observe: 0, audit: 0, enforce: 0 };
   for (const { id } of world.inventory.workloads) counts[modes[id] ?? "observe"] += 1;
+  const resources = { enforce: 0, audit: 0 };
+  for (const { stored, resource } of inForce.held)
+    if (isRolledOut(resource)) resources[stored.mode] += 1;
   const workloads = world.inventory.workloads.length;
   const underPolicy = counts.audit + counts.enforce;
   const agents = input.session === undefined ? [] : [agentView(input.session, wanted, now, world)];
@@ -63,7 +66,8 @@ export function statusOf(input: StatusInput): StatusAnswer {
     ...(notices.length === 0 ? {} : { notices }),
     startedAt: input.startedAt,
     revision: inForce.revision,
-    ...(inForce.record === null ? {} : { mode: inForce.record.mode }),
+    ...(inForce.record === null ? {} : { mode: resources.enforce > 0 ? "enforce" : "audit" }),
+    resources,
     ...canaryView(inForce.held),
     ...(wanted === undefined ? {} : { digest: wanted.digest }),
     ...(input.pending === null

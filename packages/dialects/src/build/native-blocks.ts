@@ -60,6 +60,8 @@ const expired = (
     source,
     `\`${refId(ref)}\` expired ${new Date(expires).toISOString()} and does nothing`,
     "remove it, or give it a new `expires`",
+    // It was meant to end, and did.
+    ref.kind === "Exception" ? "info" : undefined,
   );
   return true;
 };
