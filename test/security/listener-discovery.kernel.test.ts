@@ -158,11 +158,19 @@ test("on one link it reaches the group, and only from who has the right to speak
     said(sender.v6, 1, "GLOBAL."),
   ]);
   const free = lab.workload("free");
-  await say("a", free, free.mac, [icmpv6(linkLocal(sender), free.v6, 143, "\0\0\0\0TO ONE.", 1)]);
+  await say("a", free, free.mac, [
+    icmpv6(linkLocal(sender), free.v6, 143, "\0\0\0\0TO ONE.", 1),
+    icmpv6("::", free.v6, 143, "\0\0\0\0TO ONE FROM NOBODY.", 1),
+  ]);
   const heard = heardBy("free");
   expect(
-    ["REPORT.", "BEFORE IT HAS AN ADDRESS.", "FARTHER.", "GLOBAL.", "TO ONE."].filter((text) =>
-      heard.includes(text),
-    ),
+    [
+      "REPORT.",
+      "BEFORE IT HAS AN ADDRESS.",
+      "FARTHER.",
+      "GLOBAL.",
+      "TO ONE.",
+      "TO ONE FROM NOBODY.",
+    ].filter((text) => heard.includes(text)),
   ).toEqual(["REPORT.", "BEFORE IT HAS AN ADDRESS."]);
 });

@@ -37,7 +37,8 @@ const writeSpoofed = (table: TableBuilder): void => {
   ]);
 };
 
-const MLD = "icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report }";
+const MLD =
+  "ip6 daddr ff00::/8 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report }";
 /** The target address of a solicitation or advertisement: 16 bytes at offset 8 of the ICMPv6 header (RFC 4861 §4.3). */
 const target = (address: IpAddress): string => `@th,64,128 ${addressHex(address)}`;
 
