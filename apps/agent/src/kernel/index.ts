@@ -1,5 +1,6 @@
 /** Bindings to the kernel that the rest of the agent uses; nothing is loaded before the first call. */
 export * from "./batch-receiver.ts";
+export * from "./cgroup2.ts";
 export * from "./clock.ts";
 export * from "./generation.ts";
 export * from "./kernel-error.ts";

@@ -51,7 +51,7 @@ test.each([
     parseProcNet(readFileSync(`/proc/thread-self/net/${file}`, "utf8"), family),
   ]);
   const byPort = (a: { localPort: number }, b: { localPort: number }) => a.localPort - b.localPort;
-  expect(asked?.toSorted(byPort)).toEqual(
+  expect(asked?.toSorted(byPort)).toMatchObject(
     shown.filter((socket) => socket.state === state).toSorted(byPort),
   );
 });
