@@ -54,6 +54,9 @@ requirements() {
 		requirements demo
 		echo 'tcpdump tcpdump'
 		echo 'python3 python3'
+		echo 'curl curl'
+		echo 'systemd-nspawn systemd-container'
+		echo 'cron cron'
 		echo 'dockerd docker.io'
 		echo 'docker docker.io'
 		echo '/usr/sbin/dockerd docker.io'

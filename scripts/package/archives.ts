@@ -40,6 +40,8 @@ export interface Made {
   readonly arch: string;
   /** Seconds since 1970. */
   readonly date: number;
+  /** Of the Debian package; `none` where what is made is used once. */
+  readonly compression?: "gzip" | "none";
 }
 
 function run(
@@ -78,7 +80,7 @@ export function makeTarball({ payload, out, arch, date }: Made): string {
   return file;
 }
 
-export function makeDebian({ payload, out, arch, date }: Made): string {
+export function makeDebian({ payload, out, arch, date, compression = "gzip" }: Made): string {
   const debian = ARCHITECTURES[arch];
   if (debian === undefined) throw new Error(`Debian has no name for ${arch}`);
   const tree = join(out, `.debian-${debian}`);
@@ -114,7 +116,8 @@ export function makeDebian({ payload, out, arch, date }: Made): string {
     }
     fix(tree, date);
     const file = join(out, `bulkhead_${version(payload)}_${debian}.deb`);
-    run("dpkg-deb", ["--root-owner-group", "-Zgzip", "-z6", "--build", tree, file], {
+    const packed = compression === "gzip" ? ["-Zgzip", "-z6"] : ["-Znone"];
+    run("dpkg-deb", ["--root-owner-group", ...packed, "--build", tree, file], {
       SOURCE_DATE_EPOCH: String(date),
     });
     return file;
