@@ -12,8 +12,10 @@ import {
   type SetAsideReason,
   type Workload,
 } from "@bulkhead/model";
-import { nameOf, type Group, type Grouping, type Member } from "./groups.ts";
+import type { Group, Grouping, Member } from "./groups.ts";
+import { domainNameOf } from "./names.ts";
 import { groupBy, inEdgeOrder } from "./order.ts";
+import { heardName } from "./purpose.ts";
 
 export type End =
   | { readonly kind: "group"; readonly key: string; readonly group: Group }
@@ -39,16 +41,12 @@ export type Placed =
 
 /**
  * Ends that were nobody when they were seen, and are somebody now: found before they were given labels, or before they
- * were found at all. By address, since there is nothing else; whoever had labels of his own keeps them.
+ * were found at all. By address, since there is nothing else, and so only where one workload alone has it; whoever had
+ * labels of his own keeps them.
  */
 export function recogniseEnds(edges: readonly Edge[], inventory: Inventory): readonly Edge[] {
-  const owners = new Map<string, Workload>();
-  const known = new Set<string>();
-  for (const workload of inventory.workloads) {
-    known.add(workload.id);
-    if (workload.hostNetwork) continue;
-    for (const address of workload.addresses) owners.set(address, workload);
-  }
+  const owners = ownersOf(inventory);
+  const known = new Set(inventory.workloads.map((workload) => workload.id));
   const recognise = (end: FlowEnd): FlowEnd => {
     const nobody =
       end.workload === undefined
@@ -66,6 +64,27 @@ export function recogniseEnds(edges: readonly Edge[], inventory: Inventory): rea
   });
 }
 
+/** Workloads by the addresses that are theirs alone: processes of one machine share its own, and none of them owns it. */
+function ownersOf(inventory: Inventory): ReadonlyMap<string, Workload> {
+  const owners = new Map<string, Workload>();
+  const shared = new Set(inventory.hostAddresses);
+  for (const workload of inventory.workloads) {
+    if (workload.hostNetwork) continue;
+    for (const address of workload.addresses) {
+      if (owners.has(address)) shared.add(address);
+      owners.set(address, workload);
+    }
+  }
+  for (const address of shared) owners.delete(address);
+  return owners;
+}
+
+/** A process of the host is known by where its sockets were made, not by an address: policy can name it all the same. */
+const isProcess = ({ kind }: { readonly kind: string }): boolean => kind === "process";
+
+/** On its machine's address, and known by nothing else. */
+const isHostNetwork = (workload: Workload): boolean => workload.hostNetwork && !isProcess(workload);
+
 /** Everybody known: the inventory, and workloads that were seen but have gone since, with the labels of their last edge. */
 export function knownMembers(edges: readonly Edge[], inventory: Inventory): readonly Member[] {
   const members = new Map<string, Member>();
@@ -78,7 +97,7 @@ export function knownMembers(edges: readonly Edge[], inventory: Inventory): read
     members.set(end.workload, { id: end.workload, namespace, labels: end.labels });
   }
   for (const workload of inventory.workloads) {
-    if (workload.hostNetwork) members.delete(workload.id);
+    if (isHostNetwork(workload)) members.delete(workload.id);
     else members.set(workload.id, workload);
   }
   return [...members.values()];
@@ -90,7 +109,7 @@ export function placeEdges(
   grouping: Grouping,
 ): readonly Placed[] {
   const hostNetwork = new Set(
-    inventory.workloads.filter((workload) => workload.hostNetwork).map((workload) => workload.id),
+    inventory.workloads.filter(isHostNetwork).map((workload) => workload.id),
   );
   return edges.map((edge) => place(edge, hostNetwork, grouping));
 }
@@ -113,7 +132,7 @@ function place(edge: Edge, hostNetwork: ReadonlySet<string>, grouping: Grouping)
     return exempt("itself");
   }
   const isHost = (end: FlowEnd): boolean =>
-    end.name === "host" || (end.workload !== undefined && hostNetwork.has(end.workload));
+    end.workload === undefined ? end.name === "host" : hostNetwork.has(end.workload);
   if (isHost(edge.source)) return exempt(isHost(edge.destination) ? "not-a-workload" : "from-host");
   if (edge.destination.workload !== undefined && hostNetwork.has(edge.destination.workload)) {
     return aside(
@@ -144,7 +163,7 @@ function place(edge: Edge, hostNetwork: ReadonlySet<string>, grouping: Grouping)
   if (heard !== null) {
     return aside(
       "multicast",
-      `goes to whoever listens: allow \`{entity: ${heard}}\` at both ends by hand if it is needed`,
+      `${heardName(edge)} to whoever listens: allow \`{entity: ${heard}}\` at both ends by hand if it is needed`,
     );
   }
   return {
@@ -162,19 +181,13 @@ function endOf(end: FlowEnd, grouping: Grouping): End {
   if (end.name === "world" || end.name === end.address) {
     return { kind: "address", key: `address ${end.address}`, address: end.address };
   }
-  // A set that an earlier suggestion proposed says no more than its addresses: the next one proposes it again.
-  if (PROPOSED_SET.test(end.name)) {
-    return { kind: "address", key: `address ${end.address}`, address: end.address };
-  }
-  const short = nameOf(end.name.slice(end.name.indexOf("/") + 1));
-  return { kind: "set", key: `set ${end.name}`, name: end.name, short };
+  return setEnd(end.name);
 }
 
-/** How proposed sets are called; see `proposedSetName`. */
-const PROPOSED_SET = /^[^/]*\/(outside-of|callers-of)-/;
-
-export function proposedSetName(outward: boolean, group: string): string {
-  return `${outward ? "outside-of" : "callers-of"}-${group}`;
+/** A set by its full name, `shop/payments`. */
+export function setEnd(name: string): Extract<End, { kind: "set" }> {
+  const short = domainNameOf(name.slice(name.indexOf("/") + 1));
+  return { kind: "set", key: `set ${name}`, name, short };
 }
 
 /** ICMPv6 types a link cannot do without (RFC 4890 §4.4.1); the datapath exempts them. */

@@ -1,8 +1,17 @@
 /**
  * Sorts workloads into roles by their labels: a group is a namespace and a selector that holds exactly the members, made
- * from keys that say what a workload *is* (`app`, `role`), never which copy it is. Groups of a namespace are disjoint.
+ * from keys that say what a workload *is* (`app`, `role`), never which copy it is. Applications are told apart first, so
+ * that two of them with a `db` each have two groups. Groups of a namespace are disjoint.
  */
 import { selectorOf, type Labels, type Requirement, type Selector } from "@bulkhead/model";
+import {
+  APPLICATION_KEYS,
+  applicationId,
+  applicationOf,
+  scopeOf,
+  type Scope,
+} from "./applications.ts";
+import { nameOf } from "./names.ts";
 import { by, compareText, groupBy } from "./order.ts";
 
 export interface Member {
@@ -14,7 +23,11 @@ export interface Member {
 export interface Group {
   readonly id: string;
   readonly namespace: string;
-  /** What people call it: the values of its keys, `storefront` or `shop-frontend`. */
+  /** Whose it is: see `applicationOf`. */
+  readonly application: string;
+  /** The label that tells its application from others of the namespace. */
+  readonly scope?: Scope;
+  /** What people call it: the values of its keys, `storefront` or `shop-frontend`; after its application's name, if it has one. */
   readonly name: string;
   readonly selector: Selector;
   /** The wider selector of all groups told apart by the same key. */
@@ -30,30 +43,36 @@ export interface Grouping {
   readonly ungrouped: readonly Member[];
 }
 
+/** The systemd unit of a process of the host. */
+const UNIT_KEY = "bulkhead.dev/unit";
+
 /** Keys that name a role, the most telling first (Kubernetes' recommended labels, then customs). */
 const ROLE_KEYS = [
   "app.kubernetes.io/name",
   "app",
   "k8s-app",
   "service",
+  "com.docker.compose.service",
   "app.kubernetes.io/component",
   "component",
   "role",
   "tier",
+  UNIT_KEY,
 ];
 
 /** Keys that name a copy, a build or a machine: never a role. */
 const INSTANCE_KEY =
-  /(^|[/._-])(pod-template-hash|pod-template-generation|controller-revision-hash|controller-uid|pod-name|pod-index|job-name|batch-index|index|ordinal|instance|hash|uid|uuid|id|hostname|host|node|zone|region|version|chart|managed-by|heritage|release|revision|created-by|git-commit|commit|build)$/i;
+  /(^|[/._-])(pod-template-hash|pod-template-generation|controller-revision-hash|controller-uid|pod-name|pod-index|job-name|batch-index|index|ordinal|instance|hash|uid|uuid|id|hostname|host|node|zone|region|version|chart|managed-by|heritage|release|revision|created-by|git-commit|commit|build|digest|checksum|pid|container-number|oneoff|config-hash|depends_on)$/i;
 
 export function groupWorkloads(members: readonly Member[]): Grouping {
   const groups: Group[] = [];
   const ungrouped: Member[] = [];
   const sorted = [...members].toSorted(by((member) => member.id));
-  for (const [namespace, own] of [...groupBy(sorted, (member) => member.namespace)].toSorted(
-    ([a], [b]) => compareText(a, b),
-  )) {
-    groupNamespace(namespace, own, groups, ungrouped);
+  const spaces = [...groupBy(sorted, (member) => member.namespace)];
+  for (const [namespace, own] of spaces.toSorted(([a], [b]) => compareText(a, b))) {
+    for (const members of groupBy(own, applicationOf).values()) {
+      groupApplication(spaceOf(namespace, members, own), members, groups, ungrouped);
+    }
   }
   const named = nameApart(groups);
   const groupOf = new Map<string, Group>();
@@ -61,41 +80,68 @@ export function groupWorkloads(members: readonly Member[]): Grouping {
   return { groups: named, groupOf, ungrouped };
 }
 
+interface Space {
+  readonly namespace: string;
+  readonly scope: Scope | undefined;
+  /** What holds for the members of this application and for nobody else of the namespace. */
+  readonly requirements: readonly Requirement[];
+}
+
+function spaceOf(namespace: string, own: readonly Member[], all: readonly Member[]): Space {
+  const scope = scopeOf(own[0]?.labels ?? {});
+  const stronger = APPLICATION_KEYS.slice(
+    0,
+    scope === undefined ? APPLICATION_KEYS.length : APPLICATION_KEYS.indexOf(scope.key),
+  );
+  const absent = stronger
+    .filter((key) => all.some((member) => Object.hasOwn(member.labels, key)))
+    .map((key): Requirement => ({ key, operator: "DoesNotExist" }));
+  const present: readonly Requirement[] =
+    scope === undefined ? [] : [{ key: scope.key, operator: "In", values: [scope.value] }];
+  return { namespace, scope, requirements: [...absent, ...present] };
+}
+
 /** Takes the best key, groups those that bear it, and goes on with the rest, who must then *not* bear it. */
-function groupNamespace(
-  namespace: string,
+function groupApplication(
+  space: Space,
   members: readonly Member[],
   groups: Group[],
   ungrouped: Member[],
 ): void {
   let rest = members;
-  const absent: Requirement[] = [];
+  const absent: Requirement[] = [...space.requirements];
   for (const key of keysByWorth(members)) {
-    const bearing = rest.filter((member) => key in member.labels);
+    const bearing = rest.filter((member) => Object.hasOwn(member.labels, key));
     if (bearing.length === 0) continue;
     const family = selectorOf([...absent, { key, operator: "Exists" }]);
     for (const [value, own] of groupBy(bearing, (member) => member.labels[key] ?? "")) {
-      const base: Requirement[] = [...absent, { key, operator: "In", values: [value] }];
+      const role: Requirement = { key, operator: "In", values: [value] };
       for (const refined of refine(own, key)) {
-        groups.push(
-          makeGroup(namespace, [...base, ...refined.requirements], family, refined.members),
-        );
+        const words = [role, ...refined.requirements];
+        groups.push(makeGroup(space, [...absent, ...words], words, family, refined.members));
       }
     }
     absent.push({ key, operator: "DoesNotExist" });
-    rest = rest.filter((member) => !(key in member.labels));
+    rest = rest.filter((member) => !Object.hasOwn(member.labels, key));
+  }
+  // Nothing but the application itself tells them from others: that is what they are.
+  if (space.scope !== undefined && rest.length > 0) {
+    groups.push(makeGroup(space, absent, [], selectorOf(absent), rest));
+    return;
   }
   ungrouped.push(...rest);
 }
 
 /** Role keys by how many bear them, custom first; then, for labels of nobody's custom, the key that is shared most. */
 function keysByWorth(members: readonly Member[]): string[] {
-  const bearers = (key: string): number => members.filter((member) => key in member.labels).length;
+  const bearers = (key: string): number =>
+    members.filter((member) => Object.hasOwn(member.labels, key)).length;
   const roles = ROLE_KEYS.filter((key) => bearers(key) > 0).toSorted(
     (a, b) => bearers(b) - bearers(a),
   );
   const others = [...new Set(members.flatMap((member) => Object.keys(member.labels)))]
-    .filter((key) => !ROLE_KEYS.includes(key) && !INSTANCE_KEY.test(key))
+    .filter((key) => !ROLE_KEYS.includes(key) && !APPLICATION_KEYS.includes(key))
+    .filter((key) => !INSTANCE_KEY.test(key))
     .filter((key) => !isInstanceName(key, members))
     .toSorted((a, b) => bearers(b) - bearers(a) || compareText(a, b));
   return [...roles, ...others];
@@ -103,7 +149,9 @@ function keysByWorth(members: readonly Member[]): string[] {
 
 /** A key whose values are all different, for three and more workloads, names copies and not roles. */
 function isInstanceName(key: string, members: readonly Member[]): boolean {
-  const values = members.filter((member) => key in member.labels).map((m) => m.labels[key]);
+  const values = members
+    .filter((member) => Object.hasOwn(member.labels, key))
+    .map((m) => m.labels[key]);
   return values.length > 2 && new Set(values).size === values.length;
 }
 
@@ -115,7 +163,9 @@ interface Refined {
 /** Splits by further role keys, as long as every member bears the key and they differ in it. */
 function refine(members: readonly Member[], primary: string): readonly Refined[] {
   for (const key of ROLE_KEYS) {
-    if (key === primary || !members.every((member) => key in member.labels)) continue;
+    // A unit is what runs: two of one role are copies of it.
+    if (key === primary || key === UNIT_KEY) continue;
+    if (!members.every((member) => Object.hasOwn(member.labels, key))) continue;
     const parts = groupBy(members, (member) => member.labels[key] ?? "");
     if (parts.size < 2 || (members.length > 2 && parts.size === members.length)) continue;
     return [...parts].map(([value, own]) => ({
@@ -127,30 +177,33 @@ function refine(members: readonly Member[], primary: string): readonly Refined[]
 }
 
 function makeGroup(
-  namespace: string,
+  { namespace, scope }: Space,
   requirements: readonly Requirement[],
+  words: readonly Requirement[],
   family: Selector,
   members: readonly Member[],
 ): Group {
   const selector = selectorOf(requirements);
-  const values = requirements.flatMap((r) => (r.operator === "In" ? r.values : []));
+  const role = words.flatMap((r) => (r.operator === "In" ? r.values.map(wordOf(r.key)) : []));
+  const home = scope === undefined ? undefined : nameOf(scope.value);
+  const prefix = home === undefined || home === namespace ? [] : [home];
+  const name = [...prefix, ...role].join("-");
   return {
     id: `${namespace} ${JSON.stringify(selector.requirements)}`,
     namespace,
-    name: values.map(nameOf).join("-"),
+    application: applicationId(namespace, scope),
+    ...(scope === undefined ? {} : { scope }),
+    name: name === "" ? (home ?? namespace) : name,
     selector,
     family,
     members: members.map((member) => member.id),
   };
 }
 
-/** A label value as part of a resource name (RFC 1123 label). */
-export function nameOf(value: string): string {
-  const name = value
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9-]+/g, "-")
-    .replaceAll(/^-+|-+$/g, "");
-  return name === "" ? "unnamed" : name;
+/** `nginx.service` is nginx. */
+function wordOf(key: string): (value: string) => string {
+  return (value) =>
+    nameOf(key === UNIT_KEY ? value.replace(/\.(service|scope|slice)$/, "") : value);
 }
 
 /** Groups of one namespace with the same name (`Web` and `web`) get a number, in order of their selectors. */

@@ -1,4 +1,5 @@
 /** Learning: from observed edges to suggestions, with what was set aside and why. Pure; runs in a browser. */
+export { APPLICATION_KEYS, applicationOf } from "./applications.ts";
 export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
 export { recogniseEnds } from "./ends.ts";
 export { groupWorkloads, type Group, type Grouping, type Member } from "./groups.ts";

@@ -6,7 +6,8 @@
 import { ICMP, ICMPV6, type Edge, type FlaggedSource, type SetAsideReason } from "@bulkhead/model";
 import { sourceKey, wasHabitBefore, type BehaviourOptions } from "./behaviour.ts";
 import type { Relation } from "./ends.ts";
-import { isContinuing, isPending, substanceOf, wasAnswered, wasTaken } from "./payload.ts";
+import { ephemeralDetail } from "./ephemeral.ts";
+import { isContinuing, isPending, wasAnswered, wasTaken } from "./payload.ts";
 
 export interface JudgeOptions {
   readonly behaviour: BehaviourOptions;
@@ -23,9 +24,6 @@ export const DEFAULT_JUDGE: Omit<JudgeOptions, "behaviour"> = {
   habitWindows: 5,
   ephemeralPorts: 5,
 };
-
-/** Where Linux takes source ports from (`net.ipv4.ip_local_port_range`). */
-export const EPHEMERAL_FROM = 32_768;
 
 export type Judgement =
   | {
@@ -67,7 +65,7 @@ export function judgeRelation(
     }
     return aside("failed", "never answered: the destination refused, or nobody listens");
   }
-  const ephemeral = ephemeralDetail(relation, relations, options);
+  const ephemeral = ephemeralDetail(relation, relations, options.ephemeralPorts);
   if (ephemeral !== undefined) return aside("ephemeral", ephemeral);
   if (
     (relation.protocol === ICMP || relation.protocol === ICMPV6) &&
@@ -100,39 +98,4 @@ function refuseSource(
   }
   if (isContinuing(edge) || (edge.windows > 1 && edge.established > 0)) return undefined;
   return { reason: "suspicious-source", detail: `seen once, and ${tried}` };
-}
-
-/** The pair of ends in either direction, so that a response mistaken for a connection finds its request. */
-export function pairKey(relation: Relation): string {
-  return [relation.source.key, relation.destination.key].toSorted().join("\n");
-}
-
-function ephemeralDetail(
-  relation: Relation,
-  relations: ReadonlyMap<string, readonly Relation[]>,
-  options: JudgeOptions,
-): string | undefined {
-  if (relation.port < EPHEMERAL_FROM || substanceIsService(relation)) return undefined;
-  if (relation.protocol === ICMP || relation.protocol === ICMPV6) return undefined;
-  const between = (relations.get(pairKey(relation)) ?? []).filter(
-    (other) => other.protocol === relation.protocol,
-  );
-  const request = between.find(
-    (other) => other.source.key === relation.destination.key && other.port < EPHEMERAL_FROM,
-  );
-  if (request !== undefined) {
-    return `looks like the answer to a connection on port ${request.port} the other way`;
-  }
-  const high = between.filter(
-    (other) => other.source.key === relation.source.key && other.port >= EPHEMERAL_FROM,
-  );
-  if (high.length < options.ephemeralPorts) return undefined;
-  return `one of ${high.length} high ports between the same two: negotiated, not a service`;
-}
-
-/** A high port that carries data in many windows, or without end, is a service, whatever its number. */
-function substanceIsService(relation: Relation): boolean {
-  const windows = relation.edges.reduce((sum, edge) => sum + edge.windows, 0);
-  if (relation.edges.some(isContinuing)) return true;
-  return windows > 10 && relation.edges.some((edge) => substanceOf(edge) === "data");
 }

@@ -1,6 +1,7 @@
 /** A suggestion as the native resources a person would write: isolation first, then address sets, then one Intent a rule. */
 import {
   API_VERSION,
+  DNS_NAME_ANNOTATION,
   formatPort,
   formatSelector,
   type IntentManifest,
@@ -27,7 +28,10 @@ export type SuggestedManifest =
     }
   | { readonly of: "rule"; readonly manifest: IntentManifest; readonly from: SuggestedRule };
 
-export function manifestsOf(suggestion: Suggestion): readonly SuggestedManifest[] {
+export function manifestsOf(
+  suggestion: Pick<Suggestion, "applications" | "isolations" | "networkSets" | "rules">,
+): readonly SuggestedManifest[] {
+  const owners = new Map(suggestion.applications.map(({ id, owner }) => [id, owner]));
   return [
     ...suggestion.isolations.map((from): SuggestedManifest => ({
       of: "isolation",
@@ -41,7 +45,7 @@ export function manifestsOf(suggestion: Suggestion): readonly SuggestedManifest[
     })),
     ...suggestion.rules.map((from): SuggestedManifest => ({
       of: "rule",
-      manifest: intentManifest(from),
+      manifest: intentManifest(from, owners.get(from.application)),
       from,
     })),
   ];
@@ -58,22 +62,25 @@ function isolationManifest(isolation: SuggestedIsolation): PolicyManifest {
 }
 
 function networkSetManifest(set: SuggestedNetworkSet): NetworkSetManifest {
-  const { name, namespace, cidrs } = set;
+  const { name, namespace, cidrs, basis } = set;
+  const annotations =
+    basis.kind === "dns" ? { annotations: { [DNS_NAME_ANNOTATION]: basis.name } } : {};
   return {
     apiVersion: API_VERSION,
     kind: "NetworkSet",
-    metadata: { name, namespace },
+    metadata: { name, namespace, ...annotations },
     spec: { cidrs },
   };
 }
 
-function intentManifest(rule: SuggestedRule): IntentManifest {
+function intentManifest(rule: SuggestedRule, owner: string | undefined): IntentManifest {
   const { name, namespace } = rule;
   return {
     apiVersion: API_VERSION,
     kind: "Intent",
     metadata: { name, namespace },
     spec: {
+      ...(owner === undefined ? {} : { owner }),
       from: peerManifest(rule.from, namespace),
       to: peerManifest(rule.to, namespace),
       ports: rule.ports.map((port) => formatPort(port.protocol, port.port)),

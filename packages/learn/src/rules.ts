@@ -3,7 +3,7 @@
  * together, then services that one client uses in the same way. Merging only ever joins what was seen, so a rule allows
  * no pair without evidence.
  */
-import { EVERYTHING } from "@bulkhead/model";
+import { EVERYTHING, formatPort } from "@bulkhead/model";
 import type {
   Edge,
   Evidence,
@@ -11,11 +11,13 @@ import type {
   SuggestedPeer,
   SuggestedPort,
   SuggestedRule,
+  TrafficPurpose,
 } from "@bulkhead/model";
 import type { End } from "./ends.ts";
 import { evidenceOf } from "./evidence.ts";
-import { nameOf, type Group, type Grouping } from "./groups.ts";
+import type { Group, Grouping } from "./groups.ts";
 import { by, compareText, groupBy } from "./order.ts";
+import { homeOf, nameRules, type Named } from "./rule-names.ts";
 
 /** What is needed between two ends on one port. World addresses have become sets by now. */
 export interface Need {
@@ -24,14 +26,17 @@ export interface Need {
   readonly protocol: number;
   readonly port: number;
   readonly rare: boolean;
+  readonly purpose?: TrafficPurpose;
   readonly edges: readonly Edge[];
 }
 
-interface Draft {
+export interface Draft {
   readonly sources: readonly Need["source"][];
   readonly destinations: readonly Need["destination"][];
   readonly ports: readonly SuggestedPort[];
   readonly rare: boolean;
+  /** Of all that is in it: what the application does and what keeps it running are never one rule. */
+  readonly purpose: TrafficPurpose | undefined;
   readonly needs: readonly Need[];
 }
 
@@ -53,7 +58,15 @@ export function rulesOf(needs: readonly Need[], grouping: Grouping): readonly Su
     // The other rare ones stay apart, so that each can be struck out by itself.
     ...mergePorts(rare.filter((need) => !joined.has(need)).map(single)),
   ];
-  return nameRules(drafts, grouping);
+  return nameRules(drafts)
+    .map((named) => toRule(named, grouping))
+    .toSorted(
+      by(
+        (rule) => rule.namespace,
+        (rule) => (rule.rare ? 1 : 0),
+        (rule) => rule.name,
+      ),
+    );
 }
 
 function withClients(draft: Draft, needs: readonly Need[]): Draft {
@@ -66,6 +79,7 @@ function single(need: Need): Draft {
     destinations: [need.destination],
     ports: [{ protocol: need.protocol, port: need.port }],
     rare: need.rare,
+    purpose: need.purpose,
     needs: [need],
   };
 }
@@ -73,7 +87,8 @@ function single(need: Need): Draft {
 /** Needs with one key are clients of the same port of the same service, and can be said as one peer. */
 function clientKey(need: Need | undefined): string {
   if (need === undefined) return "";
-  return [need.destination.key, need.protocol, need.port, mergeKey(need.source)].join("\n");
+  const { destination, protocol, port, source, purpose } = need;
+  return [destination.key, protocol, port, purpose, mergeKey(source)].join("\n");
 }
 
 function mergeSources(needs: readonly Need[]): readonly Draft[] {
@@ -83,7 +98,7 @@ function mergeSources(needs: readonly Need[]): readonly Draft[] {
 /** All ports that the same clients use of the same service. */
 function mergePorts(drafts: readonly Draft[]): readonly Draft[] {
   const key = (draft: Draft): string =>
-    [keysOf(draft.destinations), keysOf(draft.sources), draft.rare].join("\n\n");
+    [keysOf(draft.destinations), keysOf(draft.sources), draft.rare, draft.purpose].join("\n\n");
   return [...groupBy(drafts, key).values()].map(join);
 }
 
@@ -93,6 +108,7 @@ function mergeDestinations(drafts: readonly Draft[]): readonly Draft[] {
     [
       keysOf(draft.sources),
       portsKey(draft.ports),
+      draft.purpose,
       draft.sources.length === 1 && draft.destinations[0] !== undefined
         ? mergeKey(draft.destinations[0])
         : keysOf(draft.destinations),
@@ -116,6 +132,7 @@ function join(drafts: readonly Draft[]): Draft {
       ),
     ),
     rare: drafts.some((draft) => draft.rare),
+    purpose: drafts[0]?.purpose,
     needs: drafts.flatMap((draft) => draft.needs),
   };
 }
@@ -123,18 +140,20 @@ function join(drafts: readonly Draft[]): Draft {
 const distinct = <T extends End>(ends: readonly T[]): readonly T[] =>
   [...new Map(ends.map((end) => [end.key, end])).values()].toSorted(by((end) => end.key));
 
-const keysOf = (ends: readonly End[]): string => ends.map((end) => end.key).join("\n");
-const portsKey = (ports: readonly SuggestedPort[]): string =>
+export const keysOf = (ends: readonly End[]): string => ends.map((end) => end.key).join("\n");
+export const portsKey = (ports: readonly SuggestedPort[]): string =>
   ports.map((port) => `${port.protocol}/${port.port}`).join(" ");
 
-/** Ends with one key can be said as one peer: selectors that differ in the values of one `In` only. */
+/** Ends with one key can be said as one peer: selectors of one application that differ in the values of one `In` only. */
 function mergeKey(end: End): string {
   if (end.kind !== "group") return end.key;
-  const { namespace, selector } = end.group;
-  const keyed = selector.requirements.filter((requirement) => requirement.operator === "In");
-  if (keyed.length !== 1) return end.key;
+  const { namespace, scope, selector } = end.group;
+  const roles = selector.requirements.filter(
+    ({ key, operator }) => operator === "In" && key !== scope?.key,
+  );
+  if (roles.length !== 1) return end.key;
   const shape = selector.requirements.map((requirement) => [requirement.key, requirement.operator]);
-  return `family ${namespace} ${JSON.stringify(shape)}`;
+  return `family ${namespace} ${JSON.stringify([scope, shape])}`;
 }
 
 function peerOf(ends: readonly Need["source"][]): SuggestedPeer {
@@ -188,92 +207,36 @@ function mergeSelectors(groups: readonly Group[]): Selector {
   };
 }
 
-function nameRules(drafts: readonly Draft[], grouping: Grouping): readonly SuggestedRule[] {
-  const unnamed = drafts.map((draft) => ({
-    draft,
-    namespace: namespaceOf(draft),
-    name: plainName(draft),
-  }));
-  const named: SuggestedRule[] = [];
-  for (const same of groupBy(unnamed, (item) => `${item.namespace}/${item.name}`).values()) {
-    const ordered = [...same].toSorted(
-      by(
-        (item) => (item.draft.rare ? 1 : 0),
-        (item) => portsKey(item.draft.ports),
-        (item) => keysOf(item.draft.sources),
-      ),
-    );
-    const taken = new Set<string>();
-    for (const { draft, namespace, name } of ordered) {
-      const port = draft.ports[0]?.port;
-      let full = ordered.length === 1 ? name : `${name}-${port}`;
-      for (let count = 2; taken.has(full); count += 1) full = `${name}-${port}-${count}`;
-      taken.add(full);
-      named.push(toRule(draft, namespace, full, grouping));
-    }
-  }
-  return named.toSorted(
-    by(
-      (rule) => rule.namespace,
-      (rule) => (rule.rare ? 1 : 0),
-      (rule) => rule.name,
-    ),
-  );
-}
-
-function toRule(draft: Draft, namespace: string, name: string, grouping: Grouping): SuggestedRule {
-  const parts = [
-    ...groupBy(draft.needs, (need) => `${endName(need.source)} → ${endName(need.destination)}`),
-  ]
+function toRule({ draft, namespace, name }: Named, grouping: Grouping): SuggestedRule {
+  const between = (need: Need): string => `${endName(need.source)} → ${endName(need.destination)}`;
+  const parts = [...groupBy(draft.needs, between)]
     .map(([part, needs]) => ({
       name: part,
       rare: needs.every((need) => need.rare),
       evidence: evidenceOf(needs.flatMap((need) => need.edges)),
     }))
     .toSorted(by((part) => part.name));
+  const links = draft.needs
+    .map((need) => ({
+      text: `${between(need)} ${formatPort(need.protocol, need.port)}`,
+      firstSeen: Math.min(...need.edges.map((edge) => edge.firstSeen)),
+    }))
+    .toSorted(by((link) => link.text));
   const evidence: Evidence = evidenceOf(draft.needs.flatMap((need) => need.edges));
+  const home = homeOf(draft);
   return {
     name,
     namespace,
+    application: home?.application ?? namespace,
+    ...(draft.purpose === undefined ? {} : { purpose: draft.purpose }),
     from: clientsOf(draft, grouping),
     to: peerOf(draft.destinations),
     ports: draft.ports,
     rare: draft.rare,
     evidence,
     parts: parts.length > 1 ? parts : [],
+    links,
   };
-}
-
-/** The destination's namespace; the source's where the destination has none. */
-function namespaceOf(draft: Draft): string {
-  const ends = [...draft.destinations, ...draft.sources];
-  const group = ends.find((end) => end.kind === "group");
-  return group?.kind === "group" ? group.group.namespace : "default";
-}
-
-function plainName(draft: Draft): string {
-  const home = namespaceOf(draft);
-  const source = draft.sources[0];
-  const destination = draft.destinations[0];
-  if (source === undefined || destination === undefined)
-    throw new Error("a rule without ends was drafted");
-  const from =
-    draft.sources.length > 1 ? manyName(source, home, "clients") : shortName(source, home);
-  const to = draft.destinations.length > 1 ? "many" : shortName(destination, home);
-  return `${from}-to-${to}`;
-}
-
-function shortName(end: Need["source"], home: string): string {
-  if (end.kind === "host") return "host";
-  if (end.kind === "set") return end.short;
-  return end.group.namespace === home
-    ? end.group.name
-    : `${nameOf(end.group.namespace)}-${end.group.name}`;
-}
-
-function manyName(end: Need["source"], home: string, word: string): string {
-  if (end.kind !== "group" || end.group.namespace === home) return word;
-  return `${nameOf(end.group.namespace)}-${word}`;
 }
 
 function endName(end: Need["source"]): string {

@@ -8,13 +8,27 @@
  *
  * The same edges in any order give the same suggestion. What is not proposed is listed with its reason.
  */
-import type { Edge, Inventory, SetAside, SuggestedIsolation, Suggestion } from "@bulkhead/model";
+import type {
+  Cidr,
+  Edge,
+  Inventory,
+  SetAside,
+  SuggestedIsolation,
+  SuggestedLink,
+  SuggestedRule,
+  Suggestion,
+} from "@bulkhead/model";
+import { applicationsOf } from "./applications.ts";
 import { DEFAULT_BEHAVIOUR, judgeSources, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
 import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
-import { groupWorkloads, nameOf, type Grouping } from "./groups.ts";
-import { DEFAULT_JUDGE, judgeRelation, pairKey, type JudgeOptions } from "./judge.ts";
+import { groupWorkloads, type Grouping } from "./groups.ts";
+import { pairKey } from "./ephemeral.ts";
+import { dissolveSets } from "./former-sets.ts";
+import { DEFAULT_JUDGE, judgeRelation, type JudgeOptions } from "./judge.ts";
+import { fitting, nameOf } from "./names.ts";
 import { by, groupBy, inEdgeOrder } from "./order.ts";
+import { purposeOf } from "./purpose.ts";
 import { rulesOf } from "./rules.ts";
 import { summarise } from "./summary.ts";
 import { nameWorld, type RawNeed } from "./world.ts";
@@ -23,6 +37,12 @@ export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">>
   readonly behaviour?: Partial<BehaviourOptions>;
   /** More outside addresses than this on one port of one group are left to a person. */
   readonly maxWorldAddresses?: number;
+  /** More addresses than this behind one domain name, too. */
+  readonly maxNamedAddresses?: number;
+  /** Prefixes that a person said: addresses of theirs that were seen are allowed as the whole prefix. None holds everybody. */
+  readonly ranges?: readonly Cidr[];
+  /** Domain names by the sets (`shop/api.example.com`) that an earlier suggestion made of them, and that are in force. */
+  readonly namedSets?: ReadonlyMap<string, string>;
   /** Only rules that live in, and isolation of, these namespaces; all by default. */
   readonly namespaces?: readonly string[];
 }
@@ -36,7 +56,7 @@ export function suggest(
   const behaviour = { ...DEFAULT_BEHAVIOUR, ...options.behaviour };
   const judge: JudgeOptions = { ...DEFAULT_JUDGE, ...options, behaviour };
   const ordered = withinNamespaces(
-    recogniseEnds(edges, inventory).toSorted(inEdgeOrder),
+    recogniseEnds(dissolveSets(edges, options.namedSets), inventory).toSorted(inEdgeOrder),
     options.namespaces,
   );
 
@@ -54,25 +74,38 @@ export function suggest(
   for (const relation of relations) {
     const judgement = judgeRelation(relation, byPair, flagged, judge);
     setAside.push(...judgement.refused);
-    if (judgement.kind === "needed") {
-      raw.push({ ...relation, rare: judgement.rare, edges: judgement.edges });
+    const [edge] = judgement.kind === "needed" ? judgement.edges : [];
+    if (judgement.kind === "needed" && edge !== undefined) {
+      const purpose = purposeOf(edge);
+      raw.push({
+        ...relation,
+        rare: judgement.rare,
+        edges: judgement.edges,
+        ...(purpose === undefined ? {} : { purpose }),
+      });
     }
   }
 
-  const world = nameWorld(raw, options.maxWorldAddresses ?? 8);
+  const world = nameWorld(raw, {
+    maxWorldAddresses: options.maxWorldAddresses ?? 8,
+    maxNamedAddresses: options.maxNamedAddresses ?? 64,
+    ranges: options.ranges ?? [],
+  });
   setAside.push(...world.refused);
   const rules = rulesOf(world.needs, grouping);
   const byId = new Map(members.map((member) => [member.id, member]));
   const split = splitCovered(
-    [...setAside].toSorted((a, b) => inEdgeOrder(a.edge, b.edge)),
+    [...setAside].toSorted((a, b) => inEdgeOrder(a.edge, b.edge)).map(withPurpose),
     rules,
     world.networkSets,
     byId,
   );
   return {
+    applications: applicationsOf(members),
     isolations: isolationsOf(ordered, grouping, options.namespaces),
     networkSets: world.networkSets,
     rules,
+    links: linksOf(rules),
     setAside: split.setAside,
     setAsideGroups: summarise(split.setAside),
     exempt: placed.flatMap((item) =>
@@ -88,6 +121,19 @@ export function suggest(
       ),
     ),
   };
+}
+
+function withPurpose(item: SetAside): SetAside {
+  const purpose = item.reason === "spoofed" ? undefined : purposeOf(item.edge);
+  return purpose === undefined ? item : { ...item, purpose };
+}
+
+function linksOf(rules: readonly SuggestedRule[]): readonly SuggestedLink[] {
+  return rules
+    .flatMap((rule) =>
+      rule.links.map((link) => ({ ...link, rule: `${rule.namespace}/${rule.name}` })),
+    )
+    .toSorted(by((link) => link.text));
 }
 
 function unlabelledOf(edges: readonly Edge[], grouping: Grouping): readonly string[] {
@@ -135,8 +181,12 @@ function isolationsOf(
       const selector = family[0]?.family ?? { requirements: [] };
       const key =
         selector.requirements.find((requirement) => requirement.operator === "Exists")?.key ?? "";
+      const scope = family[0]?.scope;
+      const words = [...(scope === undefined ? [] : [scope.value]), key].filter(
+        (word) => word !== "",
+      );
       isolations.push({
-        name: `default-deny-${nameOf(key)}`,
+        name: fitting(["default-deny", ...words.map(nameOf)].join("-")),
         namespace,
         selector,
         workloads: family.reduce((sum, group) => sum + group.members.length, 0),

@@ -13,7 +13,7 @@ function lineKey(item: SetAside): string {
   const source = sourceKey(item.edge);
   return isSearch(item)
     ? [item.reason, source].join("\n")
-    : [item.reason, source, item.detail].join("\n");
+    : [item.reason, source, item.purpose, item.detail].join("\n");
 }
 
 export function summarise(setAside: readonly SetAside[]): readonly SetAsideGroup[] {
@@ -37,6 +37,8 @@ function toGroup(items: readonly SetAside[]): readonly SetAsideGroup[] {
       (edge) => edge.port,
     ),
   );
+  const purposes = new Set(items.map((item) => item.purpose));
+  const [purpose] = purposes;
   const ports = [...new Set(byPort.map((edge) => formatPort(edge.protocol, edge.port)))];
   return [
     {
@@ -50,6 +52,7 @@ function toGroup(items: readonly SetAside[]): readonly SetAsideGroup[] {
       firstSeen: Math.min(...edges.map((edge) => edge.firstSeen)),
       lastSeen: Math.max(...edges.map((edge) => edge.lastSeen)),
       detail: first.detail,
+      ...(purposes.size === 1 && purpose !== undefined ? { purpose } : {}),
     },
   ];
 }

@@ -1,11 +1,21 @@
 /**
- * Outside addresses: a handful per workload group and port becomes a NetworkSet of single addresses; more than that is a
- * public service or a wild destination, and a person says which. Never any/any.
+ * Outside addresses become sets with a name, each with the evidence it stands on:
+ *
+ *   metadata service ──► metadata-of-GROUP
+ *   said by a person ──► net-PREFIX          as wide as was said
+ *   named by DNS ──────► api.example.com     the addresses that were seen behind the name
+ *   a handful ─────────► outside-of-GROUP-PORT, callers-of-GROUP-PORT
+ *   more than that ────► set aside: a person says which. Never any/any.
  */
-import type { Cidr, Edge, SuggestedNetworkSet } from "@bulkhead/model";
-import { proposedSetName, type End } from "./ends.ts";
+import type { Cidr, Edge, IpAddress, SuggestedNetworkSet, SuggestedPort } from "@bulkhead/model";
+import { setEnd, type End } from "./ends.ts";
+import { evidenceOf } from "./evidence.ts";
+import type { Group } from "./groups.ts";
 import type { Refused } from "./judge.ts";
+import { domainNameOf, fitting, nameOf, portsName } from "./names.ts";
 import { by, compareText, groupBy } from "./order.ts";
+import { basisOf, coveringPrefix, outsideOf, single, type Outside } from "./outside.ts";
+import { purposeOfPort } from "./purpose.ts";
 import type { Need } from "./rules.ts";
 
 /** A needed relation, one end of which may still be an outside address. */
@@ -14,117 +24,270 @@ export interface RawNeed extends Omit<Need, "source" | "destination"> {
   readonly destination: End;
 }
 
+export interface WorldOptions {
+  /** More nameless addresses than this on one port of one group are left to a person. */
+  readonly maxWorldAddresses: number;
+  /** More addresses than this behind one name are, too. */
+  readonly maxNamedAddresses: number;
+  /** Prefixes that a person said, none of which holds everybody. */
+  readonly ranges: readonly Cidr[];
+}
+
 export interface WorldResult {
   readonly needs: readonly Need[];
   readonly networkSets: readonly SuggestedNetworkSet[];
   readonly refused: readonly Refused[];
 }
 
+type GroupEnd = Extract<End, { kind: "group" }>;
+
+/** What one group has to do with one address on one port. */
 interface Wanted {
-  readonly inside: Exclude<End, { kind: "address" }>;
+  readonly inside: GroupEnd;
   readonly outward: boolean;
-  readonly protocol: number;
-  readonly port: number;
-  readonly addresses: readonly string[];
-  readonly needs: readonly RawNeed[];
+  readonly address: IpAddress;
+  readonly outside: Outside;
+  readonly need: RawNeed;
 }
 
-export function nameWorld(raw: readonly RawNeed[], maximum: number): WorldResult {
-  const refused: Refused[] = [];
+interface Proposed {
+  readonly set: SuggestedNetworkSet;
+  readonly short: string;
+  readonly wanted: readonly Wanted[];
+}
+
+export function nameWorld(raw: readonly RawNeed[], options: WorldOptions): WorldResult {
   const inner: Need[] = [];
-  const outer: RawNeed[] = [];
+  const wanted: Wanted[] = [];
   for (const need of raw) {
     const { source, destination } = need;
-    if (source.kind === "address" || destination.kind === "address") outer.push(need);
-    else inner.push({ ...need, source, destination });
+    if (source.kind === "address" || destination.kind === "address") {
+      wanted.push(toWanted(need, options.ranges));
+    } else inner.push({ ...need, source, destination });
   }
-  const wanted: Wanted[] = [];
-  for (const needs of groupBy(outer, worldKey).values()) {
-    const one = toWanted(needs);
-    if (one.addresses.length <= maximum) wanted.push(one);
-    else refused.push(...refuseMany(one));
-  }
-  const networkSets: SuggestedNetworkSet[] = [];
-  const taken = new Set<string>();
-  // Ports with the same addresses share a set.
-  const bySet = groupBy(wanted, (one) =>
-    [one.inside.key, one.outward, ...one.addresses].join("\n"),
+  const refused: Refused[] = [];
+  const proposed: Proposed[] = [];
+  const named = groupBy(
+    wanted.filter(({ outside }) => outside.kind !== "address"),
+    sharedKey,
   );
-  for (const same of [...bySet.values()].toSorted(by((items) => setOrder(items)))) {
-    const first = same[0];
-    if (first === undefined) continue;
-    const set = makeSet(first, taken);
-    networkSets.push(set);
-    const name = `${set.namespace}/${set.name}`;
-    const end: End = { kind: "set", key: `set ${name}`, name, short: "world" };
-    for (const one of same) {
-      inner.push({
-        source: one.outward ? one.inside : end,
-        destination: one.outward ? end : one.inside,
-        protocol: one.protocol,
-        port: one.port,
-        rare: one.needs.every((need) => need.rare),
-        edges: one.needs.flatMap((need) => need.edges),
-      });
-    }
+  for (const own of named.values()) {
+    const seen = addressesOf(own);
+    if (own[0]?.outside.kind === "dns" && seen.length > options.maxNamedAddresses) {
+      refused.push(...refuse(own, `\`${own[0].outside.name}\` answered with ${many(seen)}`));
+    } else proposed.push(sharedSet(own));
   }
-  return { needs: inner, networkSets, refused };
+  const nameless: (readonly Wanted[])[] = [];
+  const plain = wanted.filter(({ outside }) => outside.kind === "address");
+  for (const own of groupBy(plain, portKey).values()) {
+    const seen = addressesOf(own);
+    if (seen.length <= options.maxWorldAddresses) nameless.push(own);
+    else refused.push(...refuse(own, tooMany(own, seen)));
+  }
+  // Ports with the same addresses share a set.
+  const sameAddresses = (own: readonly Wanted[]): string =>
+    [own[0]?.inside.key, own[0]?.outward, ...addressesOf(own)].join("\n");
+  for (const ports of groupBy(nameless, sameAddresses).values()) {
+    proposed.push(plainSet(ports.flat()));
+  }
+
+  const sets = withFormer(proposed, inner);
+  const outer = proposed.flatMap(({ set, short, wanted: own }) =>
+    own.map(({ need, inside, outward }): Need => {
+      const end = { ...setEnd(`${set.namespace}/${set.name}`), short };
+      return {
+        ...need,
+        source: outward ? inside : end,
+        destination: outward ? end : inside,
+      };
+    }),
+  );
+  return { needs: merged([...inner, ...outer]), networkSets: sets, refused };
 }
 
-function worldKey(need: RawNeed): string {
-  const outward = need.destination.kind === "address";
-  const inside = outward ? need.source : need.destination;
+function toWanted(need: RawNeed, ranges: readonly Cidr[]): Wanted {
+  const { source, destination, edges } = need;
+  const outward = destination.kind === "address";
+  const [inside, outside] = outward ? [source, destination] : [destination, source];
+  if (inside.kind !== "group" || outside.kind !== "address") {
+    throw new Error("neither end of a need is one of ours");
+  }
+  const { address } = outside;
+  return { inside, outward, address, outside: outsideOf(address, edges, outward, ranges), need };
+}
+
+/** What one set stands for, whoever uses it on whatever port: a name, or a prefix, of one application. */
+function sharedKey({ inside, outside }: Wanted): string {
+  const { group } = inside;
+  const home = `${group.namespace}\n${group.application}`;
+  switch (outside.kind) {
+    case "dns":
+      return `dns\n${home}\n${outside.name}`;
+    case "said":
+      return `said\n${home}\n${outside.cidr}`;
+    case "metadata":
+    case "address":
+      return `${outside.kind}\n${inside.key}`;
+  }
+}
+
+function portKey({ inside, outward, need }: Wanted): string {
   return [inside.key, outward, need.protocol, need.port].join("\n");
 }
 
-function toWanted(needs: readonly RawNeed[]): Wanted {
-  const first = needs[0];
-  if (first === undefined) throw new Error("an empty group of needs");
-  const outward = first.destination.kind === "address";
-  const inside = outward ? first.source : first.destination;
-  if (inside.kind === "address") throw new Error("neither end of a need is one of ours");
-  const ends = needs.map((need) => (outward ? need.destination : need.source));
-  const addresses = ends.flatMap((end) => (end.kind === "address" ? [end.address] : []));
-  const { protocol, port } = first;
-  return {
-    inside,
-    outward,
-    protocol,
-    port,
-    addresses: [...new Set(addresses)].toSorted(compareText),
-    needs,
-  };
+function addressesOf(wanted: readonly Wanted[]): readonly IpAddress[] {
+  return [...new Set(wanted.map(({ address }) => address))].toSorted(compareText);
 }
 
-function refuseMany(one: Wanted): readonly Refused[] {
-  const count = one.addresses.length;
-  const detail = one.outward
-    ? `leads to ${count} outside addresses on this port: say which networks it may reach`
-    : `${count} outside addresses use this port: if it is public, allow the world by hand`;
-  const edges: readonly Edge[] = one.needs.flatMap((need) => need.edges);
+/** A set that belongs to one application of several in its namespace bears its name. */
+function ofApplication({ namespace, scope }: Group, name: string): string {
+  const home = scope === undefined ? namespace : nameOf(scope.value);
+  return fitting(home === namespace ? name : `${home}-to-${name}`);
+}
+
+function sharedSet(wanted: readonly Wanted[]): Proposed {
+  const { inside, outside } = firstOf(wanted);
+  const { group } = inside;
+  const seen = addressesOf(wanted);
+  switch (outside.kind) {
+    case "dns": {
+      const also = wanted.flatMap(({ outside: one }) => (one.kind === "dns" ? one.also : []));
+      const others = [...new Set(also)].filter((name) => name !== outside.name);
+      const short = domainNameOf(outside.name);
+      const name = ofApplication(group, short);
+      return propose(wanted, { name, short, cidrs: seen.map(single), also: others });
+    }
+    case "said": {
+      const short = nameOf(`net-${outside.cidr}`);
+      return propose(wanted, { name: ofApplication(group, short), short, cidrs: [outside.cidr] });
+    }
+    case "metadata":
+    case "address":
+      return propose(wanted, {
+        name: fitting(`metadata-of-${group.name}`),
+        short: "metadata",
+        cidrs: seen.map(single),
+      });
+  }
+}
+
+function plainSet(wanted: readonly Wanted[]): Proposed {
+  const { inside, outward } = firstOf(wanted);
+  const ports = portsName(portsOf(wanted));
+  return propose(wanted, {
+    name: fitting(`${outward ? "outside-of" : "callers-of"}-${inside.group.name}-${ports}`),
+    short: `world-${ports}`,
+    cidrs: addressesOf(wanted).map(single),
+  });
+}
+
+function propose(
+  wanted: readonly Wanted[],
+  made: {
+    readonly name: string;
+    readonly short: string;
+    readonly cidrs: readonly Cidr[];
+    readonly also?: readonly string[];
+  },
+): Proposed {
+  const { inside, outside } = firstOf(wanted);
+  const purposes = new Set(
+    portsOf(wanted).map(({ protocol, port }) =>
+      outside.kind === "metadata" ? "metadata" : purposeOfPort(protocol, port),
+    ),
+  );
+  const [purpose] = purposes;
+  const set: SuggestedNetworkSet = {
+    name: made.name,
+    namespace: inside.group.namespace,
+    application: inside.group.application,
+    cidrs: made.cidrs,
+    basis: basisOf(outside, (made.also ?? []).toSorted(compareText)),
+    ...(purposes.size === 1 && purpose !== undefined ? { purpose } : {}),
+    addresses: addressesOf(wanted).length,
+    evidence: evidenceOf(wanted.flatMap(({ need }) => need.edges)),
+  };
+  return { set, short: made.short, wanted };
+}
+
+/** Addresses that bear the name of a set already, since it is in force by now, stay in it. */
+function withFormer(
+  proposed: readonly Proposed[],
+  inner: readonly Need[],
+): readonly SuggestedNetworkSet[] {
+  return proposed
+    .map(({ set, wanted }) => {
+      if (set.basis.kind !== "dns") return set;
+      const key = `set ${set.namespace}/${set.name}`;
+      const former = inner.filter(({ destination }) => destination.key === key);
+      const edges = former.flatMap((need) => need.edges);
+      if (edges.length === 0) return set;
+      const seen = new Set([
+        ...addressesOf(wanted),
+        ...edges.map(({ destination }) => destination.address),
+      ]);
+      return {
+        ...set,
+        cidrs: [...seen].toSorted(compareText).map(single),
+        addresses: seen.size,
+        evidence: evidenceOf([...wanted.flatMap(({ need }) => need.edges), ...edges]),
+      };
+    })
+    .toSorted(
+      by(
+        (set) => set.namespace,
+        (set) => set.name,
+      ),
+    );
+}
+
+/** One need for the same ends and port, however many addresses stand behind it. */
+function merged(needs: readonly Need[]): readonly Need[] {
+  const key = ({ source, destination, protocol, port }: Need): string =>
+    [source.key, destination.key, protocol, port].join("\n");
+  return [...groupBy(needs, key).values()].flatMap((own) => {
+    const [first] = own;
+    if (first === undefined || own.length === 1) return own;
+    return [
+      {
+        ...first,
+        rare: own.every((need) => need.rare),
+        edges: own.flatMap((need) => need.edges),
+      },
+    ];
+  });
+}
+
+function portsOf(wanted: readonly Wanted[]): readonly SuggestedPort[] {
+  const ports = wanted.map(({ need: { protocol, port } }) => ({ protocol, port }));
+  return [...new Map(ports.map((one) => [`${one.protocol}/${one.port}`, one])).values()].toSorted(
+    by(
+      (one) => one.protocol,
+      (one) => one.port,
+    ),
+  );
+}
+
+function firstOf(wanted: readonly Wanted[]): Wanted {
+  const [first] = wanted;
+  if (first === undefined) throw new Error("a set of nobody was drafted");
+  return first;
+}
+
+function refuse(wanted: readonly Wanted[], detail: string): readonly Refused[] {
+  const edges: readonly Edge[] = wanted.flatMap(({ need }) => need.edges);
   return edges.map((edge) => ({ edge, reason: "world", detail }));
 }
 
-function setOrder(items: readonly Wanted[]): string {
-  const first = items[0];
-  return first === undefined
-    ? ""
-    : [first.inside.key, first.outward, first.protocol, String(first.port).padStart(5, "0")].join(
-        " ",
-      );
-}
+const many = (seen: readonly IpAddress[]): string =>
+  `${seen.length} addresses: say which networks it may reach (--range)`;
 
-function makeSet(one: Wanted, taken: Set<string>): SuggestedNetworkSet {
-  const inside = one.inside.kind === "group" ? one.inside.group : undefined;
-  const namespace = inside?.namespace ?? "default";
-  const base = proposedSetName(one.outward, inside?.name ?? "host");
-  let name = base;
-  if (taken.has(`${namespace}/${name}`)) name = `${base}-${one.port}`;
-  for (let count = 2; taken.has(`${namespace}/${name}`); count += 1)
-    name = `${base}-${one.port}-${count}`;
-  taken.add(`${namespace}/${name}`);
-  const cidrs = one.addresses.map(
-    (address): Cidr => `${address}/${address.includes(":") ? 128 : 32}`,
-  );
-  return { name, namespace, cidrs };
+function tooMany(wanted: readonly Wanted[], seen: readonly IpAddress[]): string {
+  const { outward } = firstOf(wanted);
+  const count = `${seen.length} outside addresses`;
+  const prefix = coveringPrefix(seen);
+  const all = prefix === undefined ? "" : `, all of ${prefix}`;
+  return outward
+    ? `leads to ${count} on this port${all}: say which networks it may reach (--range${prefix === undefined ? "" : ` ${prefix}`})`
+    : `${count} use this port${all}: if it is public, allow the world by hand`;
 }

@@ -5,6 +5,9 @@
 
 export const API_VERSION = "bulkhead.dev/v1";
 
+/** On a NetworkSet: the domain name whose addresses it holds, as they were seen in DNS answers. */
+export const DNS_NAME_ANNOTATION = "bulkhead.dev/dns-name";
+
 export interface Metadata {
   readonly name: string;
   /** `default` when absent. */

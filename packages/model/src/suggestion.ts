@@ -35,6 +35,21 @@ export type SuggestedPeer =
   /** A set of addresses, `namespace/name`: proposed along with the rules, or one that exists already. */
   | { readonly kind: "networkSet"; readonly name: string };
 
+/** Traffic that everybody knows by name: it is told as what it is, never as "port 123 of somewhere". */
+export type TrafficPurpose = "dns" | "ntp" | "dhcp" | "metadata" | "ssh" | "monitoring";
+
+/** What one team merges by itself: workloads that belong together, by their labels. */
+export interface Application {
+  /** `shop` for a whole namespace, `shop/payments` for a part of one. */
+  readonly id: string;
+  readonly namespace: string;
+  /** The label that says so; absent where the namespace is the application. */
+  readonly label?: { readonly key: string; readonly value: string };
+  /** Who answers for it, where every workload of it says the same. */
+  readonly owner?: string;
+  readonly workloads: number;
+}
+
 export interface SuggestedPort {
   readonly protocol: ProtocolNumber;
   readonly port: number;
@@ -45,6 +60,10 @@ export interface SuggestedRule {
   readonly name: string;
   /** Where the rule lives: the destination's namespace, or the source's when it leads outside. */
   readonly namespace: string;
+  /** Whose it is to merge: the destination's application, or the source's when it leads outside. */
+  readonly application: string;
+  /** Absent for what the application itself does. */
+  readonly purpose?: TrafficPurpose;
   readonly from: SuggestedPeer;
   readonly to: SuggestedPeer;
   /** Sorted by protocol, then port. Never empty. */
@@ -58,12 +77,27 @@ export interface SuggestedRule {
     readonly rare: boolean;
     readonly evidence: Evidence;
   }[];
+  /** What it stands on, port by port. */
+  readonly links: readonly { readonly text: string; readonly firstSeen: number }[];
 }
+
+/** How the addresses of a set came to be one: never more than was seen, but for a prefix that a person said. */
+export type NetworkSetBasis =
+  | { readonly kind: "addresses" }
+  /** They stood for this name in DNS answers; `also` are other names that stood for some of them. */
+  | { readonly kind: "dns"; readonly name: string; readonly also: readonly string[] }
+  | { readonly kind: "said"; readonly cidr: Cidr };
 
 export interface SuggestedNetworkSet {
   readonly name: string;
   readonly namespace: string;
+  readonly application: string;
   readonly cidrs: readonly Cidr[];
+  readonly basis: NetworkSetBasis;
+  readonly purpose?: TrafficPurpose;
+  /** Distinct addresses that were seen. */
+  readonly addresses: number;
+  readonly evidence: Evidence;
 }
 
 /** The workloads of a namespace that deny what no rule allows. */
@@ -96,6 +130,7 @@ export interface SetAside {
   readonly reason: SetAsideReason;
   /** One sentence for the person who decides. */
   readonly detail: string;
+  readonly purpose?: TrafficPurpose;
 }
 
 /** Like edges set aside for the same reason, for people to read. */
@@ -111,6 +146,8 @@ export interface SetAsideGroup {
   readonly firstSeen: number;
   readonly lastSeen: number;
   readonly detail: string;
+  /** Where all of it is the same. */
+  readonly purpose?: TrafficPurpose;
 }
 
 /** Why an edge needs no rule although it was seen. */
@@ -121,6 +158,13 @@ export type ExemptReason =
   | "neighbour-discovery"
   /** No label tells either end apart, so no policy can name it: it stays unjudged. */
   | "unlabelled";
+
+/** Two ends and a port that a rule stands on, in words that do not change while the ends do not: `shop/web → shop/db 5432/tcp`. */
+export interface SuggestedLink {
+  readonly text: string;
+  readonly rule: string;
+  readonly firstSeen: number;
+}
 
 /** A source whose behaviour was judged. */
 export interface FlaggedSource {
@@ -134,8 +178,12 @@ export interface FlaggedSource {
 
 export interface Suggestion {
   readonly isolations: readonly SuggestedIsolation[];
+  /** Everybody's, in order of their ids. */
+  readonly applications: readonly Application[];
   readonly networkSets: readonly SuggestedNetworkSet[];
   readonly rules: readonly SuggestedRule[];
+  /** Sorted by their text. */
+  readonly links: readonly SuggestedLink[];
   readonly setAside: readonly SetAside[];
   readonly setAsideGroups: readonly SetAsideGroup[];
   readonly exempt: readonly { readonly edge: Edge; readonly reason: ExemptReason }[];

@@ -2,4 +2,5 @@
 export { inventoryDraft, type DiscoveredWorkload } from "./inventory-draft.ts";
 export { runPolicyTests, type TestResult } from "./policy-tests.ts";
 export { SUGGESTION_FILE, suggestionReport, type SuggestionReport } from "./suggestion-report.ts";
-export { REASONS, suggestionText } from "./suggestion-text.ts";
+export { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
+export { PURPOSES, REASONS, suggestionText } from "./suggestion-text.ts";

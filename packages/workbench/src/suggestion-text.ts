@@ -9,8 +9,10 @@ import {
   type Evidence,
   type SetAsideGroup,
   type SetAsideReason,
+  type SuggestedNetworkSet,
   type SuggestedRule,
   type Suggestion,
+  type TrafficPurpose,
 } from "@bulkhead/model";
 import { bytes, many, moment } from "./words.ts";
 
@@ -33,20 +35,49 @@ export const REASONS: Readonly<Record<SetAsideReason, string>> = {
   error: "could not be judged",
 };
 
+/** What traffic is that no application does for its own sake. */
+export const PURPOSES: Readonly<Record<TrafficPurpose, string>> = {
+  dns: "names (DNS)",
+  ntp: "time (NTP)",
+  dhcp: "leases (DHCP)",
+  metadata: "the cloud's metadata service, which gives credentials to whoever asks",
+  ssh: "administration (SSH)",
+  monitoring: "monitoring",
+};
+
+/** Everything in one file. */
 export function suggestionText(suggestion: Suggestion): string {
+  return policyText(suggestion, [
+    "Least privilege for what was seen. Everything else is denied once this is enforced.",
+    `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length, "edge")}, listed at the end.`,
+  ]);
+}
+
+/** `head`: what the file is, above all. */
+export function policyText(suggestion: SuggestionPart, head: readonly string[]): string {
   const all = manifestsOf(suggestion);
   const isRare = (item: SuggestedManifest): boolean => item.of === "rule" && item.from.rare;
   const regular = printResources(all.filter((item) => !isRare(item)).map(commented));
   const rare = printResources(all.filter(isRare).map(commented));
-  const header = comment([
-    "Least privilege for what was seen. Everything else is denied once this is enforced.",
-    `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length, "edge")}, listed at the end.`,
-  ]);
   const documents = [regular, rare].filter((text) => text !== "");
-  return [header, ...documents.map((text) => `---\n${text}`), comment(asideLines(suggestion))].join(
-    "",
-  );
+  return [
+    comment(head),
+    ...documents.map((text) => `---\n${text}`),
+    comment(asideLines(suggestion)),
+  ].join("");
 }
+
+/** What a file holds: all of a suggestion, or what of it is one application's. */
+export type SuggestionPart = Pick<
+  Suggestion,
+  | "applications"
+  | "isolations"
+  | "networkSets"
+  | "rules"
+  | "setAsideGroups"
+  | "covered"
+  | "unlabelled"
+>;
 
 function commented(item: SuggestedManifest): CommentedResource {
   const text = commentOf(item).map(printable).join("\n");
@@ -67,9 +98,29 @@ function commentOf(item: SuggestedManifest): readonly string[] {
     case "isolation":
       return [`${many(item.from.workloads, "workload")} deny what no rule below allows.`];
     case "networkSet":
-      return ["Outside addresses seen by the rule that names this set."];
+      return setLines(item.from);
     case "rule":
       return ruleLines(item.from);
+  }
+}
+
+function setLines({ basis, purpose, addresses, evidence }: SuggestedNetworkSet): readonly string[] {
+  const what = purpose === undefined ? [] : [`For ${PURPOSES[purpose]}.`];
+  const count = many(addresses, "distinct address", "distinct addresses");
+  const times = `${count} seen, ${spanOf(evidence)}`;
+  switch (basis.kind) {
+    case "addresses":
+      return [...what, "Outside addresses seen by the rule that names this set.", `${times}.`];
+    case "said":
+      return [...what, `${basis.cidr} was said by a person. ${times}.`];
+    case "dns": {
+      const also = basis.also.length === 0 ? "" : ` Some also stand for ${basis.also.join(", ")}.`;
+      return [
+        ...what,
+        `Addresses that stood for ${basis.name} in DNS answers: ${times}.${also}`,
+        "The name may stand for others later: `bulkhead status` tells when it does, and the next suggestion holds them.",
+      ];
+    }
   }
 }
 
@@ -79,11 +130,13 @@ function ruleLines(rule: SuggestedRule): readonly string[] {
         "RARE BUT REAL: seldom seen, yet answered and with data. Keep it, or strike it out knowingly.",
       ]
     : [];
+  const purpose = rule.purpose === undefined ? [] : [`For ${PURPOSES[rule.purpose]}.`];
   const parts = rule.parts.flatMap((part) => [
     `  ${part.name}${part.rare ? " (rare but real)" : ""}: ${seen(part.evidence)}`,
   ]);
   return [
     ...rare,
+    ...purpose,
     `Seen: ${seen(rule.evidence)}`,
     ...parts,
     `For example ${rule.evidence.samples.join(", ")}`,
@@ -93,20 +146,22 @@ function ruleLines(rule: SuggestedRule): readonly string[] {
 function seen(evidence: Evidence): string {
   const failed = evidence.failed === 0 ? "" : `, ${evidence.failed} of them failed`;
   const size = evidence.bytes === 0 ? "" : `, ${bytes(evidence.bytes)}`;
-  const times =
-    evidence.firstSeen === evidence.lastSeen
-      ? `at ${moment(evidence.firstSeen)}`
-      : `from ${moment(evidence.firstSeen)} to ${moment(evidence.lastSeen)}`;
   // Nothing was opened while anybody looked: these are connections from before that live on.
   const what =
     evidence.connections === 0
       ? "connections from before"
       : many(evidence.connections, "connection");
   const windows = evidence.windows === 0 ? "" : `, in ${many(evidence.windows, "window")}`;
-  return `${what}${failed}${size}${windows}, ${times}`;
+  return `${what}${failed}${size}${windows}, ${spanOf(evidence)}`;
 }
 
-function asideLines(suggestion: Suggestion): readonly string[] {
+function spanOf({ firstSeen, lastSeen }: Evidence): string {
+  return firstSeen === lastSeen
+    ? `at ${moment(firstSeen)}`
+    : `from ${moment(firstSeen)} to ${moment(lastSeen)}`;
+}
+
+function asideLines(suggestion: SuggestionPart): readonly string[] {
   const lines: string[] = [];
   if (suggestion.setAsideGroups.length > 0) {
     lines.push("Set aside, not allowed by any rule above:");
@@ -133,7 +188,8 @@ function groupLines(group: SetAsideGroup): readonly string[] {
   const ends = `${group.source} → ${shorten(group.destinations, 3)}`;
   const ports = shorten(group.samplePorts, group.samplePorts.length, group.ports);
   const count = many(group.connections, "connection");
-  return [`  ${REASONS[group.reason]}: ${ends}, ${ports} (${count})`, `    ${group.detail}`];
+  const what = group.purpose === undefined ? "" : `, ${PURPOSES[group.purpose]}`;
+  return [`  ${REASONS[group.reason]}${what}: ${ends}, ${ports} (${count})`, `    ${group.detail}`];
 }
 
 function shorten(words: readonly string[], limit: number, total = words.length): string {

@@ -81,8 +81,8 @@ it("reports a line a rule, the file, and what was set aside", () => {
     report.rules.map(({ resource, rule, ports, rare }) => [resource, rule, ports, rare]),
   ).toEqual([
     ["Intent/shop/web-to-db", "web → db", "5432/tcp", false],
-    ["Intent/shop/web-to-world", "web → shop/outside-of-web", "8443/tcp", false],
-    ["Intent/shop/report-to-db", "report → db", "5432/tcp", true],
+    ["Intent/shop/web-to-world-8443", "web → shop/outside-of-web-8443", "8443/tcp", false],
+    ["Intent/shop/report-to-db-5432", "report → db", "5432/tcp", true],
   ]);
   expect(report.files).toHaveLength(1);
   expect(report.setAside).toHaveLength(14);

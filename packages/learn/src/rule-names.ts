@@ -1,0 +1,97 @@
+/**
+ * What a rule is called: `web-to-db`, `clients-to-db-5432`, `report-to-db-5432` while it is rare, `bastion-to-web-ssh`. A
+ * name is made of the rule alone, so that it stays from run to run; only where two rules come to the same words are they
+ * told apart by their ports.
+ */
+import type { Group } from "./groups.ts";
+import { fitting, nameOf, portsName } from "./names.ts";
+import { by, groupBy } from "./order.ts";
+import { isMonitor } from "./purpose.ts";
+import { keysOf, portsKey, type Draft, type Need } from "./rules.ts";
+
+type RuleEnd = Need["source"];
+
+export interface Named {
+  readonly draft: Draft;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export function nameRules(drafts: readonly Draft[]): readonly Named[] {
+  const unnamed = drafts.map((draft) => ({
+    draft,
+    namespace: homeOf(draft)?.namespace ?? "default",
+    name: fitting(plainName(draft)),
+  }));
+  return [...groupBy(unnamed, (item) => `${item.namespace}/${item.name}`).values()].flatMap(
+    tellApart,
+  );
+}
+
+function tellApart(same: readonly Named[]): readonly Named[] {
+  if (same.length === 1) return same;
+  const ordered = same.toSorted(
+    by(
+      (item) => (item.draft.rare ? 1 : 0),
+      (item) => portsKey(item.draft.ports),
+      (item) => keysOf(item.draft.sources),
+      (item) => keysOf(item.draft.destinations),
+    ),
+  );
+  const taken = new Set<string>();
+  return ordered.map((item) => {
+    const name = `${item.name}-${portsName(item.draft.ports)}`;
+    let full = fitting(name);
+    for (let count = 2; taken.has(full); count += 1) full = fitting(`${name}-${count}`);
+    taken.add(full);
+    return { ...item, name: full };
+  });
+}
+
+/** Where a rule lives: with its destination, or with the source where the destination is outside. */
+export function homeOf(draft: Draft): Group | undefined {
+  const ends = [...draft.destinations, ...draft.sources];
+  const end = ends.find((one) => one.kind === "group");
+  return end?.kind === "group" ? end.group : undefined;
+}
+
+function plainName(draft: Draft): string {
+  const home = homeOf(draft);
+  const source = draft.sources[0];
+  const destination = draft.destinations[0];
+  if (source === undefined || destination === undefined)
+    throw new Error("a rule without ends was drafted");
+  const several = draft.sources.length > 1 || draft.destinations.length > 1;
+  const from = draft.sources.length > 1 ? manyName(source, home) : shortName(source, home);
+  const to = draft.destinations.length > 1 ? "many" : shortName(destination, home);
+  const what = several || draft.rare ? portsName(draft.ports) : purposeName(draft, from, to);
+  return [from, "to", to, ...(what === undefined ? [] : [what])].join("-");
+}
+
+/** What keeps an application running is told apart from what it does, unless the source does nothing else. */
+function purposeName(draft: Draft, from: string, to: string): string | undefined {
+  const { purpose } = draft;
+  const known = draft.needs.every(({ edges }) =>
+    edges.every(({ source }) => isMonitor(source.labels)),
+  );
+  if (purpose === undefined || (purpose === "monitoring" && known)) return undefined;
+  // A set of nameless addresses is for its ports alone.
+  if ([from, to].some((word) => /^(world-|metadata$)/.test(word))) return undefined;
+  return from.includes(purpose) || to.includes(purpose) ? portsName(draft.ports) : purpose;
+}
+
+function shortName(end: RuleEnd, home: Group | undefined): string {
+  if (end.kind === "host") return "host";
+  if (end.kind === "set") return end.short;
+  return end.group.namespace === home?.namespace
+    ? end.group.name
+    : `${nameOf(end.group.namespace)}-${end.group.name}`;
+}
+
+function manyName(end: RuleEnd, home: Group | undefined): string {
+  if (end.kind !== "group") return "clients";
+  const { namespace, scope, application } = end.group;
+  if (namespace !== home?.namespace) return `${nameOf(namespace)}-clients`;
+  if (application === home.application || scope === undefined) return "clients";
+  return `${nameOf(scope.value)}-clients`;
+}

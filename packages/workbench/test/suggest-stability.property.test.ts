@@ -1,0 +1,151 @@
+/**
+ * A suggestion is merged by people, time and again: what a few more flows do not concern must not change by a byte, and what
+ * was proposed must be proposed again once it is in force.
+ */
+import { groupWorkloads, manifestsOf, suggest } from "@bulkhead/learn";
+import { printResources } from "@bulkhead/dialects";
+import type { Edge, FlowEnd, Inventory, Suggestion } from "@bulkhead/model";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { suggestionFiles, suggestionText } from "../src/index.ts";
+import { scene } from "./scene.ts";
+
+/** Groups, by the words that rules call them, whose workloads are ends of these edges. */
+function touchedBy(edges: readonly Edge[], inventory: Inventory): ReadonlySet<string> {
+  const { groupOf } = groupWorkloads(inventory.workloads);
+  const ids = edges.flatMap(({ source, destination }) => [source.workload, destination.workload]);
+  return new Set(
+    ids.flatMap((id) => {
+      const group = id === undefined ? undefined : groupOf.get(id);
+      return group === undefined ? [] : [`${group.namespace}/${group.name}`];
+    }),
+  );
+}
+
+/** Each resource with its evidence, by what it is called. */
+function printed(suggestion: Suggestion): ReadonlyMap<string, string> {
+  return new Map(
+    manifestsOf(suggestion).map((item) => [
+      `${item.of} ${item.manifest.metadata.namespace}/${item.manifest.metadata.name}`,
+      printResources([item.manifest]) +
+        JSON.stringify("evidence" in item.from && item.from.evidence),
+    ]),
+  );
+}
+
+it("of a few more flows changes what they concern and nothing else", () => {
+  let compared = 0;
+  fc.assert(
+    fc.property(
+      scene.filter(({ edges }) => edges.length > 3),
+      fc.nat(3),
+      ({ inventory, edges }, more) => {
+        const before = suggest(edges.slice(more), inventory);
+        const after = printed(suggest(edges, inventory));
+        const touched = touchedBy(edges.slice(0, more), inventory);
+        const isTouched = (text: string): boolean =>
+          text.split(/ → | /).some((word) => touched.has(word));
+        const stays = before.rules.filter(
+          (rule) => !rule.links.some(({ text }) => isTouched(text)),
+        );
+        const was = printed(before);
+        for (const { namespace, name } of stays) {
+          compared += 1;
+          const key = `rule ${namespace}/${name}`;
+          expect(after.get(key)).toBe(was.get(key));
+        }
+        for (const { namespace, name } of before.isolations) {
+          const key = `isolation ${namespace}/${name}`;
+          expect(after.get(key)).toBe(was.get(key));
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+  expect(compared).toBeGreaterThan(100);
+});
+
+it("of the files of applications changes those that the flows concern and no other", () => {
+  fc.assert(
+    fc.property(
+      scene.filter(({ edges }) => edges.length > 3),
+      ({ inventory, edges }) => {
+        const [extra, ...rest] = edges;
+        if (extra === undefined) return;
+        const before = suggestionFiles(suggest(rest, inventory));
+        const after = new Map(
+          suggestionFiles(suggest(edges, inventory)).map(({ name, text }) => [name, text]),
+        );
+        // A flow concerns its own ends, and what else its source did, which is judged by all of it together.
+        const source = extra.source.workload ?? extra.source.address;
+        const concerned = edges.filter(
+          (edge) => (edge.source.workload ?? edge.source.address) === source,
+        );
+        const touched = touchedBy([extra, ...concerned], inventory);
+        const { groupOf } = groupWorkloads(inventory.workloads);
+        const homes = new Set(
+          [...groupOf.values()]
+            .filter(({ namespace, name }) => touched.has(`${namespace}/${name}`))
+            .flatMap(({ application, namespace }) => [application, namespace]),
+        );
+        for (const { application, name, text } of before) {
+          const strangers = [extra.source, extra.destination].some(
+            (end) => end.workload !== undefined && !groupOf.has(end.workload),
+          );
+          if (homes.has(application) || strangers) continue;
+          expect(after.get(name)).toBe(text);
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+/** Named as flows are once the sets of a suggestion are in force. */
+function inForce(edges: readonly Edge[], { networkSets }: Suggestion): readonly Edge[] {
+  const nameOf = (end: FlowEnd, namespace: string | undefined): FlowEnd => {
+    if (end.name !== "world") return end;
+    const set = networkSets.find(
+      (one) =>
+        one.namespace === namespace && one.cidrs.some((cidr) => cidr.startsWith(`${end.address}/`)),
+    );
+    return set === undefined ? end : { ...end, name: `${set.namespace}/${set.name}` };
+  };
+  return edges.map((edge) => ({
+    ...edge,
+    source: nameOf(edge.source, edge.destination.workload?.split("/")[0]),
+    destination: nameOf(edge.destination, edge.source.workload?.split("/")[0]),
+  }));
+}
+
+it("of the same flows is the same once it is in force", () => {
+  let named = 0;
+  fc.assert(
+    fc.property(scene, ({ inventory, edges }) => {
+      // One name an address: with several, which one a flow bears later is up to who asked last.
+      const plain = edges.map((edge): Edge => {
+        const names = edge.destination.names?.slice(0, 1);
+        const destination = { ...edge.destination, ...(names === undefined ? {} : { names }) };
+        return { ...edge, destination };
+      });
+      const first = suggest(plain, inventory);
+      const namedSets = new Map(
+        first.networkSets.flatMap(({ namespace, name, basis }) =>
+          basis.kind === "dns" ? [[`${namespace}/${name}`, basis.name] as const] : [],
+        ),
+      );
+      const nameless = (edge: Edge): boolean => edge.destination.names === undefined;
+      const addresses = new Map(
+        plain.filter(nameless).map((edge) => [edge.destination.address, true]),
+      );
+      // An address that was seen with a name and without would get it once it is in a set.
+      if (plain.some((edge) => !nameless(edge) && addresses.has(edge.destination.address))) return;
+      const again = suggest(inForce(plain, first), inventory, { namedSets });
+      named += namedSets.size;
+      const strip = (text: string): string => text.replaceAll(/^#.*\n/gm, "");
+      expect(strip(suggestionText(again))).toBe(strip(suggestionText(first)));
+    }),
+    { numRuns: 300 },
+  );
+  expect(named).toBeGreaterThan(10);
+});
