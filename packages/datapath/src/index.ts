@@ -7,8 +7,15 @@ export { parseCounters, sumCounters } from "./counters.ts";
 export type { CounterReading, SpecialCounter } from "./counters.ts";
 export { EXEMPTIONS, QUIET_SIZE } from "./frame.ts";
 export { knownPorts } from "./known-ports.ts";
-export { NFLOG_GROUP, NO_COOKIE, formatLogPrefix, parseLogPrefix } from "./log-prefix.ts";
-export type { LogPrefix } from "./log-prefix.ts";
+export {
+  NFLOG_GROUP,
+  NO_COOKIE,
+  formatLogPrefix,
+  formatProcessNote,
+  parseLogPrefix,
+  parseProcessNote,
+} from "./log-prefix.ts";
+export type { LogPrefix, ProcessNote } from "./log-prefix.ts";
 export { diffNft, parseListings, readNft, renderNft } from "./nft.ts";
 export type { Listings, RenderOptions } from "./nft.ts";
 export { formatMarker, isOwner, parseMarker } from "./owner.ts";

@@ -1,7 +1,12 @@
 /** The text in front of a log message says what it was made from, and nothing else is taken for one. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatLogPrefix, parseLogPrefix } from "../src/index.ts";
+import {
+  formatLogPrefix,
+  formatProcessNote,
+  parseLogPrefix,
+  parseProcessNote,
+} from "../src/index.ts";
 import type { LogPrefix } from "../src/index.ts";
 
 const prefix: fc.Arbitrary<LogPrefix> = fc
@@ -10,12 +15,16 @@ const prefix: fc.Arbitrary<LogPrefix> = fc
     direction: fc.constantFrom("egress", "ingress", undefined),
     number: fc.integer({ min: 0, max: 0xffff_ffff }),
     reply: fc.boolean(),
+    translated: fc.boolean(),
+    arrival: fc.boolean(),
   })
-  .map(({ verdict, direction, number, reply }) => ({
+  .map(({ verdict, direction, number, reply, translated, arrival }) => ({
     verdict,
     ...(direction === undefined ? {} : { direction }),
     cookie: number.toString(16).padStart(8, "0"),
     reply,
+    ...(translated ? { translated } : {}),
+    ...(arrival ? { arrival } : {}),
   }));
 
 test("what is written is read", () => {
@@ -23,10 +32,17 @@ test("what is written is read", () => {
     fc.property(prefix, (value) => {
       const text = formatLogPrefix(value);
       // The kernel cuts prefixes at 127 bytes; ours never come near.
-      expect(text.length).toBeLessThan(20);
+      expect(text.length).toBeLessThan(23);
       expect(parseLogPrefix(text)).toEqual(value);
     }),
   );
+});
+
+test.each(["egress", "ingress"] as const)("a note of the process at the %s end", (direction) => {
+  const text = formatProcessNote({ direction, process: "0123abcd" });
+  expect(parseProcessNote(text)).toEqual({ direction, process: "0123abcd" });
+  expect(parseLogPrefix(text)).toBeNull();
+  expect(parseProcessNote("bh1 D e 0123abcd")).toBeNull();
 });
 
 test.each([

@@ -3,9 +3,10 @@
  */
 import { createBatchReceiver } from "../kernel/batch-receiver.ts";
 import type { FlowTable } from "./flow-table.ts";
-import { emptyPrefixFields, FORWARDED, VERDICTS } from "./log-prefix.ts";
+import { emptyPrefixFields, FORWARDED, PROCESS_NOTE, VERDICTS } from "./log-prefix.ts";
 import { decodeLogMessage, type LogMessage } from "./nflog.ts";
 import { emptyPacketFields } from "./packet.ts";
+import { createProcessNotes } from "./process-notes.ts";
 import type { SharedStats } from "./shared-stats.ts";
 
 export interface LogIntake {
@@ -19,6 +20,8 @@ const AUDIT = VERDICTS.indexOf("audit");
 const DATAGRAMS = 8;
 /** The kernel's largest log datagram (`NFULNL_NLBUFSIZ_MAX`). */
 const DATAGRAM_BYTES = 128 * 1024;
+/** Connections whose processes are remembered: notes are needed for as long as it takes to read the message behind them. */
+const NOTED = 8192;
 
 export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats): LogIntake {
   const batch = createBatchReceiver(DATAGRAMS, DATAGRAM_BYTES);
@@ -29,6 +32,18 @@ export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats
     sequence: -1,
   };
   let logged = 0;
+  const notes = createProcessNotes(NOTED, 0x6e6f7465);
+
+  /** False for what only tells of a connection that another message is the record of. */
+  const isRecord = (): boolean => {
+    const { packet, prefix } = log;
+    if (prefix.verdict === PROCESS_NOTE) {
+      notes.note(packet, prefix.direction, prefix.cookie);
+      return false;
+    }
+    if (prefix.verdict === AUDIT) notes.markTold(packet);
+    return !(prefix.arrival && notes.takeTold(packet));
+  };
 
   /** Adds the decoded message to the window. False when it has no room. */
   const record = (now: number): boolean => {
@@ -74,6 +89,7 @@ export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats
             foreign++;
             continue;
           }
+          if (kind === "ours" && !isRecord()) continue;
           received++;
           if (kind === "malformed") malformed++;
           else if (record(now)) logged++;

@@ -1,5 +1,6 @@
 /**
- * Reads the datapath's log prefix (`bh1 D e 0123abcd`, optionally ` r` for a reply, then ` n` for a translated destination) from bytes, without making strings.
+ * Reads the datapath's log prefix (`bh1 D e 0123abcd`, optionally ` r` for a reply, ` n` for a translated destination, ` l` for an arrival over loopback) from bytes, without making
+ * strings.
  * The text form and its meaning belong to `@bulkhead/datapath`; a test holds both readers equal.
  */
 import type { FlowVerdict } from "@bulkhead/model";
@@ -15,9 +16,11 @@ export const VERDICTS: readonly FlowVerdict[] = [
 ];
 export const FORWARDED = 0;
 export const SPOOFED = 4;
+/** Not a verdict: the message says whose socket is at an end, and `cookie` is that process's handle. */
+export const PROCESS_NOTE = 7;
 
 export interface PrefixFields {
-  /** Index into `VERDICTS`. */
+  /** Index into `VERDICTS`, or `PROCESS_NOTE`. */
   verdict: number;
   /** 0 none, 1 egress, 2 ingress. */
   direction: number;
@@ -25,10 +28,12 @@ export interface PrefixFields {
   /** The packet travels in the reply direction of its connection. */
   reply: boolean;
   translated: boolean;
+  /** Where a connection over loopback arrives. */
+  arrival: boolean;
 }
 
 export function emptyPrefixFields(): PrefixFields {
-  return { verdict: 0, direction: 0, cookie: 0, reply: false, translated: false };
+  return { verdict: 0, direction: 0, cookie: 0, reply: false, translated: false, arrival: false };
 }
 
 const SPACE = 0x20;
@@ -58,6 +63,9 @@ export function parsePrefixBytes(
     case 0x53: // S
       out.verdict = 4;
       break;
+    case 0x50: // P
+      out.verdict = PROCESS_NOTE;
+      break;
     default:
       return false;
   }
@@ -82,8 +90,12 @@ export function parsePrefixBytes(
     cookie = (cookie << 4) | digit;
   }
   out.cookie = cookie >>> 0;
-  out.reply = hasMark(view, start + 16, end, 0x72);
-  out.translated = hasMark(view, start + (out.reply ? 18 : 16), end, 0x6e);
+  let marks = start + 16;
+  out.reply = hasMark(view, marks, end, 0x72);
+  if (out.reply) marks += 2;
+  out.translated = hasMark(view, marks, end, 0x6e);
+  if (out.translated) marks += 2;
+  out.arrival = hasMark(view, marks, end, 0x6c);
   return true;
 }
 

@@ -1,7 +1,17 @@
 import fc from "fast-check";
-import { formatLogPrefix, parseLogPrefix } from "@bulkhead/datapath";
+import {
+  formatLogPrefix,
+  formatProcessNote,
+  parseLogPrefix,
+  parseProcessNote,
+} from "@bulkhead/datapath";
 import { expect, test } from "vitest";
-import { emptyPrefixFields, parsePrefixBytes, VERDICTS } from "../../src/collector/log-prefix.ts";
+import {
+  emptyPrefixFields,
+  parsePrefixBytes,
+  PROCESS_NOTE,
+  VERDICTS,
+} from "../../src/collector/log-prefix.ts";
 
 const DIRECTIONS = [undefined, "egress", "ingress"] as const;
 
@@ -11,12 +21,15 @@ function parseBytes(text: string) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (!parsePrefixBytes(view, 2, bytes.length, fields)) return null;
   const direction = DIRECTIONS[fields.direction];
+  const handle = fields.cookie.toString(16).padStart(8, "0");
+  if (fields.verdict === PROCESS_NOTE) return { direction, process: handle };
   return {
     verdict: VERDICTS[fields.verdict],
     ...(direction === undefined ? {} : { direction }),
-    cookie: fields.cookie.toString(16).padStart(8, "0"),
+    cookie: handle,
     reply: fields.reply,
     ...(fields.translated ? { translated: true } : {}),
+    ...(fields.arrival ? { arrival: true } : {}),
   };
 }
 
@@ -27,6 +40,7 @@ test("every prefix that the datapath writes is read as the datapath reads it", (
     cookie: fc.nat({ max: 0xffffffff }).map((value) => value.toString(16).padStart(8, "0")),
     reply: fc.boolean(),
     translated: fc.constantFrom(true, undefined),
+    arrival: fc.constantFrom(true, undefined),
   } as const);
   fc.assert(
     fc.property(prefix, ({ direction, ...rest }) => {
@@ -35,6 +49,12 @@ test("every prefix that the datapath writes is read as the datapath reads it", (
       expect(parseBytes(text)).not.toBeNull();
     }),
   );
+});
+
+test.each(["egress", "ingress"] as const)("a note of the process at the %s end", (direction) => {
+  const text = formatProcessNote({ direction, process: "fedcba98" });
+  expect(parseBytes(text)).toEqual(parseProcessNote(text));
+  expect(parseBytes(text)).not.toBeNull();
 });
 
 test.each([
