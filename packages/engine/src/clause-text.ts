@@ -44,20 +44,21 @@ function peerText(peer: Peer, place: Place, index: InventoryIndex): string {
       return `${found} is ${placeText(place)}, not the ${peer.entity}`;
     case "cidr":
       if (!peer.matchesWorkloads && place.kind !== "world") {
-        return `${found} is ${place.kind === "host" ? "the host" : "a workload"}, and this prefix means the world's addresses only`;
+        return `${found} is ${placeText(place)}, and this prefix means the world's addresses only`;
       }
       return prefixHolds({ ...peer, except: [] }, place)
         ? `${place.address} is excepted from ${peer.cidr}`
         : `${place.address} is not in ${peer.cidr}`;
     case "workloads":
-      return place.kind === "workload"
-        ? selectionText(peer, place.workload, index)
-        : `${found} is no workload`;
+      return place.workload === undefined
+        ? `${found} is no workload`
+        : selectionText(peer, place.workload, index);
   }
 }
 
 function placeText(place: Place): string {
   if (place.kind === "workload") return "a workload";
+  if (place.workload !== undefined) return `a process of the ${place.kind}`;
   return groupAt(place) ?? `the ${place.kind}`;
 }
 

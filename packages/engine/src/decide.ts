@@ -15,11 +15,13 @@ import type {
   PolicySet,
   Profile,
   Stage,
+  Workload,
 } from "@bulkhead/model";
 import { exemptionOf } from "./exemption.ts";
-import { ownersOf, type InventoryIndex, type Place } from "./inventory-index.ts";
-import { judgeStage, type DecideOptions, type View } from "./judge-stage.ts";
-import type { DirectedFlow } from "./matching.ts";
+import { endsOf, isProcess, ownersOf, type InventoryIndex, type Place } from "./inventory-index.ts";
+import { isActive, judgeStage, type DecideOptions, type View } from "./judge-stage.ts";
+import { selects, type DirectedFlow } from "./matching.ts";
+import { isLoopback } from "./socket-owners.ts";
 import { VERDICT_STRICTNESS } from "./strictness.ts";
 
 /** A connection is allowed iff the source's egress allows it and the destination's ingress allows it. */
@@ -51,7 +53,7 @@ export interface Judgement {
   readonly decision: DirectionDecision;
 }
 
-/** While several workloads claim an address, the strictest of all readings holds: nobody inherits what was another's. */
+/** While several workloads claim an address or a socket, the strictest of all readings holds: nobody inherits what was another's. */
 export function judge(
   set: PolicySet,
   index: InventoryIndex,
@@ -59,11 +61,12 @@ export function judge(
   direction: Direction,
   options: DecideOptions,
 ): Judgement {
-  const ends = [index.at(query.source), index.at(query.destination)] as const;
-  const [here, there] = direction === "egress" ? ends : [ends[1], ends[0]];
+  const { source, destination } = endsOf(index, query);
+  const [here, there] = direction === "egress" ? [source, destination] : [destination, source];
+  const isSubject = (process: Workload) => isSelected(set, index, process, options);
   const readings = readingsOf(here).flatMap((subject) =>
     readingsOf(there).map((peer): Judgement => {
-      const flow = direct(set.profile, subject, peer, query, direction);
+      const flow = direct(set.profile, subject, peer, query, direction, isSubject);
       if (typeof flow !== "string") {
         return { flow, decision: decideDirection(set, index, flow, options) };
       }
@@ -75,24 +78,46 @@ export function judge(
 }
 
 function readingsOf(place: Place): Place[] {
-  if (place.kind !== "workload") return [place];
+  if (place.workload === undefined) return [place];
   return ownersOf(place).map((workload) => ({ ...place, workload }));
+}
+
+/** Does anything active ask about the workload, in either direction? */
+function isSelected(
+  { stages }: PolicySet,
+  index: InventoryIndex,
+  workload: Workload,
+  options: DecideOptions,
+): boolean {
+  return stages
+    .flatMap(({ blocks }) => blocks)
+    .some((block) => isActive(block, options) && selects(block.subject, workload, index));
 }
 
 /** The flow as the workload at one of its ends sees it, or the exemption that takes it out of policy. */
 function direct(
   profile: Profile,
   here: Place,
-  peer: Place,
+  there: Place,
   query: FlowQuery,
   direction: Direction,
+  isSubject: (process: Workload) => boolean,
 ): DirectedFlow | Exemption {
-  if (here.kind !== "workload") return "not-a-workload";
-  const exemption = exemptionOf(profile, here, peer, query, direction);
+  const { workload: subject } = here;
+  if (subject === undefined) return "not-a-workload";
+  const peer = seenBy(subject, there);
+  const judged = { ...here, workload: subject };
+  const exemption = exemptionOf(profile, judged, peer, query, direction, isSubject);
   if (exemption !== null) return exemption;
   const { protocol, port } = query;
-  const destination = direction === "egress" ? peer.workload : here.workload;
-  return { direction, subject: here.workload, peer, destination, protocol, port };
+  const destination = direction === "egress" ? peer.workload : subject;
+  return { direction, subject, peer, destination, protocol, port };
+}
+
+/** Loopback is the machine to its own processes; whoever has a network of its own can only be lied to by it. */
+function seenBy(subject: Workload, peer: Place): Place {
+  if (isProcess(subject) || !isLoopback(peer)) return peer;
+  return { ...peer, rivals: [], sockets: [], kind: "world", workload: undefined };
 }
 
 /** Planes are ANDed, never merged: one that denies decides; else one that said something; else the default. */

@@ -9,8 +9,9 @@ import {
   type Exemption,
   type FlowQuery,
   type Profile,
+  type Workload,
 } from "@bulkhead/model";
-import type { Place } from "./inventory-index.ts";
+import { isProcess, type Place } from "./inventory-index.ts";
 
 /** RFC 2131 §4.1, RFC 8415 §7.2. */
 export const DHCP_SERVER = 67;
@@ -20,17 +21,20 @@ export const DHCP6_CLIENT = 546;
 export const ALL_ONES = "255.255.255.255";
 export const ALL_DHCP_SERVERS = "ff02::1:2";
 
-/** `here` is the end whose policy would be asked, `peer` the other one. */
+/** `here` is the end whose policy would be asked, `peer` the other one. `isSubject`: does any policy ask about this process? */
 export function exemptionOf(
   profile: Profile,
-  here: Place & { readonly kind: "workload" },
+  here: Place & { readonly workload: Workload },
   peer: Place,
   query: FlowQuery,
   direction: Direction,
+  isSubject: (process: Workload) => boolean,
 ): Exemption | null {
   const sure = here.rivals.length + peer.rivals.length === 0;
   if (profile.hairpinExempt && sure && peer.workload === here.workload) return "hairpin";
-  if (profile.nodeExempt && direction === "ingress" && peer.kind === "host") return "node";
+  // The node is who has no policy there; and the way from one of its processes to another is nobody's privilege.
+  const fromNode = direction === "ingress" && peer.kind === "host" && !isProcess(here.workload);
+  if (profile.nodeExempt && fromNode && !(peer.workload && isSubject(peer.workload))) return "node";
   if (direction === "egress" && toResolver(profile, peer, query)) return "dns";
   const served = profile.dhcp?.some((name) => here.interfaces.includes(name)) === true;
   if (served && sure && aboutLease(peer, query, direction)) return "dhcp";

@@ -1,9 +1,11 @@
 /**
  * The inventory, arranged for questions: who owns an address, which labels does a namespace have. An address is a
- * workload's, the host's, or the world's, never two of them; workloads on the host's network own no address.
+ * workload's, the host's, or the world's, never two of them; workloads on the host's network own no address, and neither
+ * do processes of the machine: who they are is told by the flow, or by the socket that it goes to.
  */
 import {
   parseIp,
+  type FlowQuery,
   type Inventory,
   type IpAddress,
   type IpFamily,
@@ -12,20 +14,36 @@ import {
   type WorkloadId,
 } from "@bulkhead/model";
 import { compare } from "./order.ts";
+import {
+  isLoopback,
+  LOOPBACK_ADDRESSES,
+  sameSockets,
+  SocketTable,
+  type SocketOwners,
+} from "./socket-owners.ts";
 
 /** An address with its owner. `kind` is what entity and CIDR peers look at. */
 export type Place = {
   readonly address: IpAddress;
   readonly family: IpFamily;
   readonly value: bigint;
-  /** Workloads that claim the same address as `workload`. Almost always nobody. */
+  /** Workloads that claim the same address as `workload`, or the same socket. Almost always nobody. */
   readonly rivals: readonly Workload[];
   /** Interfaces of this machine, bridges among them, on which its owner has this address. */
   readonly interfaces: readonly string[];
+  /** Of an address of the machine: the sockets of its processes there. */
+  readonly sockets: readonly SocketOwners[];
 } & (
   | { readonly kind: "workload"; readonly workload: Workload }
-  | { readonly kind: "host" | "world"; readonly workload?: undefined }
+  /** Here the workload, where a flow tells of one, is a process: it is at this address, which is not its own. */
+  | { readonly kind: "host" | "world"; readonly workload?: Workload | undefined }
 );
+
+/** Both ends of a flow. */
+export interface Ends {
+  readonly source: Place;
+  readonly destination: Place;
+}
 
 /** An address that several workloads claim: what any of them would be denied is denied. */
 export interface ContestedAddress {
@@ -35,13 +53,15 @@ export interface ContestedAddress {
 
 export interface InventoryIndex {
   readonly inventory: Inventory;
-  /** Workloads that have a network of their own, by id. */
+  /** Whom policies can select: workloads with a network of their own, and processes of the machine. By id. */
   readonly workloads: ReadonlyMap<WorkloadId, Workload>;
   /** Every address that a workload or the host owns: IPv4 before IPv6, then by value. */
   readonly known: readonly Place[];
   readonly contested: readonly ContestedAddress[];
-  /** `address` must be canonical text; anything else throws. */
+  /** Who owns the address; never a process. `address` must be canonical text; anything else throws. */
   at(address: IpAddress): Place;
+  /** Undefined: there is no such workload, or it has a network of its own. */
+  process(id: WorkloadId): Workload | undefined;
   namespaceLabels(name: string): Labels;
 }
 
@@ -51,15 +71,40 @@ export const NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name";
 export function indexInventory(inventory: Inventory): InventoryIndex {
   const workloads = confinedWorkloads(inventory);
   const interfaces = interfacesOf(inventory);
+  const machine = machineOf(inventory, workloads);
   const places = new Map<IpAddress, Place>();
   for (const [address, claimants] of claimsOf(workloads.values())) {
     places.set(address, ownedPlace(address, claimants, interfaces));
   }
   // A workload's claim comes before the host's: it may only lose the host's exemption by it, never gain it.
-  for (const address of inventory.hostAddresses) {
-    if (!places.has(address)) places.set(address, { ...outside(address), kind: "host" });
+  for (const address of machine.addresses) {
+    if (!places.has(address)) places.set(address, hostPlace(address, machine.sockets));
   }
-  return assemble(inventory, workloads, places, [...places.values()].toSorted(byAddress));
+  const known = [...places.values()].toSorted(byAddress);
+  return assemble(inventory, workloads, places, known, machine);
+}
+
+/** Who is at the ends: a process where the flow tells of it, or its destination's socket does; else who owns the address. */
+export function endsOf(index: InventoryIndex, query: FlowQuery): Ends {
+  const { protocol, port, sourceProcess, destinationProcess } = query;
+  const source = index.at(query.source);
+  const destination = index.at(query.destination);
+  const socket = destination.sockets.find((one) => one.protocol === protocol && one.port === port);
+  const named = (id: WorkloadId | undefined) => (id === undefined ? undefined : index.process(id));
+  const [from, to] = [named(sourceProcess), named(destinationProcess)];
+  return {
+    source: from === undefined ? source : heldBy(source, [from]),
+    destination: heldBy(destination, to === undefined ? (socket?.owners ?? NOBODY) : [to]),
+  };
+}
+
+/** What goes by address stays as it is. */
+function heldBy(place: Place, [workload, ...rivals]: readonly Workload[]): Place {
+  return workload === undefined ? place : { ...place, workload, rivals };
+}
+
+export function isProcess({ kind }: Workload): boolean {
+  return kind === "process";
 }
 
 /**
@@ -75,13 +120,14 @@ export function reindexInventory(inventory: Inventory, before: InventoryIndex): 
   const changed = [...fresh, ...gone];
   const claims = claimsOf(fresh);
   const interfaces = interfacesOf(inventory);
-  const hosts = new Set(inventory.hostAddresses);
+  const machine = machineOf(inventory, workloads);
+  const hosts = new Set(machine.addresses);
   const touched = new Set([
     ...changed.flatMap(({ id, addresses }) => [
       ...addresses,
       ...(before.workloads.get(id)?.addresses ?? []),
     ]),
-    ...before.inventory.hostAddresses,
+    ...machineOf(before.inventory, before.workloads).addresses,
     ...hosts,
     ...attachedAddresses(before.inventory),
     ...attachedAddresses(inventory),
@@ -92,7 +138,7 @@ export function reindexInventory(inventory: Inventory, before: InventoryIndex): 
   const moved: Place[] = [];
   for (const address of touched) {
     const old = places.get(address);
-    const staying = old === undefined ? [] : ownersOf(old);
+    const staying = old?.kind === "workload" ? ownersOf(old) : [];
     const claimants = [
       ...staying.filter((owner) => workloads.get(owner.id) === owner),
       ...(claims.get(address) ?? []),
@@ -100,7 +146,7 @@ export function reindexInventory(inventory: Inventory, before: InventoryIndex): 
     const place =
       claimants.length > 0
         ? ownedPlace(address, claimants, interfaces)
-        : hosts.has(address) && ({ ...outside(address), kind: "host" } as const);
+        : hosts.has(address) && hostPlace(address, machine.sockets);
     if (place === false) places.delete(address);
     else if (old === undefined || !isSamePlace(old, place)) {
       places.set(address, place);
@@ -108,10 +154,11 @@ export function reindexInventory(inventory: Inventory, before: InventoryIndex): 
     }
   }
   const kept = before.known.filter((place) => places.get(place.address) === place);
-  return assemble(inventory, workloads, places, mergePlaces(kept, moved.toSorted(byAddress)));
+  const known = mergePlaces(kept, moved.toSorted(byAddress));
+  return assemble(inventory, workloads, places, known, machine);
 }
 
-/** Those with a network of their own, by id; of several with one id the first. */
+/** All but those on the host's network, by id; of several with one id the first. */
 function confinedWorkloads(inventory: Inventory): Map<WorkloadId, Workload> {
   const workloads = new Map<WorkloadId, Workload>();
   const confined = inventory.workloads.filter((workload) => !workload.hostNetwork);
@@ -124,13 +171,38 @@ function confinedWorkloads(inventory: Inventory): Map<WorkloadId, Workload> {
 function claimsOf(workloads: Iterable<Workload>): Map<IpAddress, Workload[]> {
   const claims = new Map<IpAddress, Workload[]>();
   for (const workload of workloads) {
+    if (isProcess(workload)) continue;
     for (const address of workload.addresses) {
+      if (isLoopback(numeric(address))) continue;
       const claimants = claims.get(address);
       if (claimants === undefined) claims.set(address, [workload]);
       else if (claimants.at(-1) !== workload) claimants.push(workload);
     }
   }
   return claims;
+}
+
+/** The machine as its processes see it. */
+interface Machine {
+  /** That somebody may ask about one by one. Those of loopback only where processes are: nobody else meets it. */
+  readonly addresses: readonly IpAddress[];
+  readonly sockets: SocketTable;
+}
+
+function machineOf(
+  { hostAddresses }: Inventory,
+  workloads: ReadonlyMap<WorkloadId, Workload>,
+): Machine {
+  const processes = [...workloads.values()].filter(isProcess);
+  const sockets = new SocketTable(processes);
+  if (processes.length === 0) return { addresses: hostAddresses, sockets };
+  const bound = [...sockets.addresses].filter((address) => isLoopback(numeric(address)));
+  return { addresses: [...hostAddresses, ...LOOPBACK_ADDRESSES, ...bound], sockets };
+}
+
+function hostPlace(address: IpAddress, sockets: SocketTable): Place {
+  const place = outside(address);
+  return { ...place, sockets: sockets.at(address, place.family), kind: "host" };
 }
 
 /** `claimants` by id, at least one. */
@@ -143,6 +215,7 @@ function ownedPlace(
     ...numeric(address),
     rivals: rivals.length === 0 ? NOBODY : rivals,
     interfaces: interfaces.get(`${workload!.id} ${address}`) ?? NO_INTERFACES,
+    sockets: NO_SOCKETS,
     kind: "workload",
     workload: workload!,
   };
@@ -153,6 +226,7 @@ function assemble(
   workloads: ReadonlyMap<WorkloadId, Workload>,
   places: ReadonlyMap<IpAddress, Place>,
   known: readonly Place[],
+  { sockets }: Machine,
 ): InventoryIndex {
   const namespaces = new Map<string, Labels>();
   for (const { name, labels } of inventory.namespaces) {
@@ -168,7 +242,16 @@ function assemble(
         address: place.address,
         workloads: ownersOf(place).map(({ id }) => id),
       })),
-    at: (address) => places.get(address) ?? { ...outside(address), kind: "world" },
+    at(address) {
+      const place = places.get(address);
+      if (place !== undefined) return place;
+      const unknown = outside(address);
+      return isLoopback(unknown) ? hostPlace(address, sockets) : { ...unknown, kind: "world" };
+    },
+    process(id) {
+      const workload = workloads.get(id);
+      return workload !== undefined && isProcess(workload) ? workload : undefined;
+    },
     namespaceLabels: (name) => namespaces.get(name) ?? { [NAMESPACE_NAME_LABEL]: name },
   };
 }
@@ -182,7 +265,8 @@ function isSamePlace(a: Place, b: Place): boolean {
     a.kind === b.kind &&
     a.workload === b.workload &&
     isSameList(a.rivals, b.rivals) &&
-    isSameList(a.interfaces, b.interfaces)
+    isSameList(a.interfaces, b.interfaces) &&
+    sameSockets(a.sockets, b.sockets)
   );
 }
 
@@ -204,9 +288,15 @@ function mergePlaces(a: readonly Place[], b: readonly Place[]): Place[] {
 
 const NOBODY: readonly Workload[] = [];
 const NO_INTERFACES: readonly string[] = [];
+const NO_SOCKETS: readonly SocketOwners[] = [];
 
 function outside(address: IpAddress) {
-  return { ...numeric(address), rivals: NOBODY, interfaces: NO_INTERFACES };
+  return {
+    ...numeric(address),
+    rivals: NOBODY,
+    interfaces: NO_INTERFACES,
+    sockets: NO_SOCKETS,
+  };
 }
 
 /** By workload and address, with a space between. */
@@ -222,7 +312,7 @@ function interfacesOf({ attachments = [] }: Inventory): ReadonlyMap<string, read
   return found;
 }
 
-/** Everyone whom the address may mean. */
+/** Everyone whom the address, or the socket there, may mean. */
 export function ownersOf({ workload, rivals }: Place): readonly Workload[] {
   return workload === undefined ? rivals : [workload, ...rivals];
 }

@@ -80,7 +80,7 @@ export function peerHolds(peer: Peer, place: Place, index: InventoryIndex): bool
     case "any":
       return true;
     case "workloads":
-      return place.kind === "workload" && selects(peer, place.workload, index);
+      return place.workload !== undefined && selects(peer, place.workload, index);
     case "cidr":
       return (peer.matchesWorkloads || place.kind === "world") && prefixHolds(peer, place);
     case "entity":
@@ -91,7 +91,7 @@ export function peerHolds(peer: Peer, place: Place, index: InventoryIndex): bool
 /** All that a selector asks of the inventory besides the workload itself. */
 export type NamespaceLabels = Pick<InventoryIndex, "namespaceLabels">;
 
-/** `workload` must have a network of its own. */
+/** `workload` must not be on the host's network. */
 export function selects(
   subject: Block["subject"],
   workload: Workload,

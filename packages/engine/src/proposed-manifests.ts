@@ -64,7 +64,7 @@ function peerManifest(place: End, namespace: string): PeerManifest {
     case "workload":
       return selection(place.workload, namespace);
     case "host":
-      return { entity: "host" };
+      return place.workload ? selection(place.workload, namespace) : { entity: "host" };
     case "world":
       if (place.set !== undefined) return { networkSet: within(place.set.name, namespace) };
       return place.atLarge === true
@@ -147,7 +147,7 @@ function nameOf({ source, destination }: Ends, { protocol, port }: FlowQuery): s
 }
 
 function endName(place: End): string {
-  if (place.kind === "workload") return place.workload.name;
+  if (place.workload !== undefined) return place.workload.name;
   if (place.kind === "host") return "host";
   if (place.set !== undefined) return place.set.name.slice(place.set.name.indexOf("/") + 1);
   return place.atLarge === true ? (groupAt(place) ?? "world") : place.address;

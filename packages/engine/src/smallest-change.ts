@@ -20,7 +20,7 @@ import type {
   Workload,
 } from "@bulkhead/model";
 import { decide } from "./decide.ts";
-import type { InventoryIndex } from "./inventory-index.ts";
+import { endsOf, type InventoryIndex } from "./inventory-index.ts";
 import type { DecideOptions } from "./judge-stage.ts";
 import type { WorkloadPeer } from "./matching.ts";
 import {
@@ -70,8 +70,9 @@ export function smallestChange(
 ): SmallestChange | null {
   const denied = deniedEnds(set, index, query, options);
   if (denied.length === 0) return null;
+  const found = endsOf(index, query);
   const end = (side: "source" | "destination"): End => ({
-    ...index.at(query[side]),
+    ...found[side],
     atLarge: options.atLarge?.includes(side) === true,
     ...(options.sets?.[side] === undefined ? {} : { set: options.sets[side] }),
   });
@@ -145,7 +146,7 @@ function name(by: Determinant): string {
 /** The blocks that an Intent or an Exception between these ends stands for. */
 function endBlocks(ends: Ends, { protocol, port }: FlowQuery): Block[] {
   const block = (direction: Direction, subject: End, peer: End): Block[] => {
-    if (subject.kind !== "workload") return [];
+    if (subject.workload === undefined) return [];
     const id = `smallest-change#${direction}`;
     const source = { file: "-", line: 1, column: 1 };
     return [
@@ -211,7 +212,7 @@ function peersOf(place: End): Peer[] {
     case "workload":
       return [workloadPeer(place.workload)];
     case "host":
-      return [{ kind: "entity", entity: "host" }];
+      return [place.workload ? workloadPeer(place.workload) : { kind: "entity", entity: "host" }];
     case "world": {
       const group = groupAt(place);
       if (place.set !== undefined) return place.set.cidrs.map(cidrPeer);

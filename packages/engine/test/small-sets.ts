@@ -1,5 +1,7 @@
 /** Short ways to write down a policy set and an inventory in a test. Everything not said is the plain case. */
 import {
+  familyOf,
+  parseProtocol,
   TCP,
   type Block,
   type Cidr,
@@ -7,6 +9,7 @@ import {
   type Labels,
   type Namespace,
   type NamedPort,
+  type OwnedSocket,
   type Peer,
   type PolicySet,
   type PortMatch,
@@ -36,6 +39,31 @@ export function workload(
     namedPorts: more.namedPorts ?? [],
     hostNetwork: more.hostNetwork ?? false,
   };
+}
+
+/** Sockets: `80/tcp` on every address of both families, `[::1]:80/tcp` and `10.0.0.254:53/udp` on one. */
+export function unit(
+  id: string,
+  sockets: readonly string[] = [],
+  labels: Labels = {},
+  namedPorts: readonly NamedPort[] = [],
+): Workload {
+  const name = id.slice(id.indexOf("/") + 1);
+  return {
+    ...workload(id, [], labels, { namedPorts }),
+    kind: "process",
+    cgroup: `/system.slice/${name}.service`,
+    sockets: sockets.flatMap(socketsAt),
+  };
+}
+
+function socketsAt(text: string): OwnedSocket[] {
+  const colon = text.lastIndexOf(":");
+  const [port, protocol = ""] = text.slice(colon + 1).split("/");
+  const socket = { protocol: parseProtocol(protocol)!, port: Number(port) };
+  if (colon < 0) return ([4, 6] as const).map((family) => ({ family, ...socket }));
+  const address = text.slice(0, colon).replaceAll(/[[\]]/g, "");
+  return [{ address, family: familyOf(address), ...socket }];
 }
 
 export function inventory(

@@ -13,6 +13,7 @@ import {
   type Diagnostic,
   type Endpoint,
   type HostPolicy,
+  type LocalProcess,
   type MapSet,
   type Mode,
   type PolicySet,
@@ -36,6 +37,8 @@ export interface CompileOptions {
   readonly endpoints: readonly Endpoint[];
   /** Known ports of this machine's bridges that lead to no workload. */
   readonly ports?: readonly BridgePort[];
+  /** Processes of this machine that are workloads: subjects too. Their sockets stand in the inventory. */
+  readonly processes?: readonly LocalProcess[];
 }
 
 export interface Capacity {
