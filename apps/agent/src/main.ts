@@ -14,6 +14,7 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_GROUP } from "@bulkhead/datapath";
+import { lookup } from "@bulkhead/engine";
 import { createWall, liftingLockdown, restoreAtBoot } from "./boot/index.ts";
 import { openConnections, restoreAccounting, startCollector } from "./collector/index.ts";
 import { discover, watchEndpoints } from "./discovery/index.ts";
@@ -26,16 +27,24 @@ import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
 import { relaysHere } from "./link/relays.ts";
 import { createCapabilityWatch } from "./link/capabilities.ts";
-import { keepUnread, surroundingsOf } from "./link/surroundings.ts";
+import { keepUnread, OWN_NETNS, surroundingsOf } from "./link/surroundings.ts";
 import { createProber } from "./probe/index.ts";
 import { ensureSelfTested, SelfTestError, selfTestNow } from "./self-test/index.ts";
 import { openAgentDirectory } from "./state/agent-directory.ts";
 import { loadHostKey } from "./state/host-key.ts";
 import { leaky } from "./state/leaky-driver.ts";
 import { lockNamespace, SecondAgentError } from "./state/single-agent.ts";
-import { takeOverConnections, takingOver } from "./takeover/index.ts";
+import {
+  endUndecided,
+  takeOverConnections,
+  takingOver,
+  UndecidedConnections,
+} from "./takeover/index.ts";
 
 const CANNOT_RUN = 3;
+/** How long a connection goes on of which nobody can tell who opened it, where one direction is permitted. */
+const UNDECIDED_MS = 300_000;
+const END_EVERY_MS = 1000;
 const DEFAULT_STATE = "/var/lib/bulkhead";
 const { version: VERSION } = createRequire(import.meta.url)("../package.json") as {
   readonly version: string;
@@ -101,6 +110,14 @@ async function main(state: string): Promise<void> {
   const tested = await ensureSelfTested(proof);
   if (tested !== null) log.info({ tookMs: tested.tookMs }, "the self-test passed");
 
+  const undecided = new UndecidedConnections(now, UNDECIDED_MS);
+  const ending = setInterval(() => {
+    try {
+      endUndecided(undecided);
+    } catch (error) {
+      log.warn({ err: error }, "connections that nobody can tell the opener of could not be ended");
+    }
+  }, END_EVERY_MS);
   const prober = createProber();
   const counters = watchCounters(
     () => driver.counters(),
@@ -112,26 +129,37 @@ async function main(state: string): Promise<void> {
     driver: {
       ...takingOver(
         liftingLockdown(driver, wall, (error) => log.error({ err: error }, error.message)),
-        async ({ endpoints }) => {
+        async (policy) => {
           const { endpoints: found } = await discover();
           const paths = new Map(found.map((one) => [one.interface, one.netnsPath]));
-          return takeOverConnections(
-            endpoints.flatMap(({ interface: name, addresses }) => {
-              const netnsPath = paths.get(name);
-              return netnsPath === undefined ? [] : [{ netnsPath, addresses }];
-            }),
-          );
+          const workloads = policy.endpoints.flatMap(({ interface: name, addresses }) => {
+            const netnsPath = paths.get(name);
+            return netnsPath === undefined ? [] : [{ netnsPath, addresses }];
+          });
+          return takeOverConnections([{ netnsPath: OWN_NETNS }, ...workloads], {
+            undecided,
+            permits: ({ source, destination, protocol, destinationPort: port }) =>
+              lookup(policy, "live", { source, destination, protocol, port }, now()).verdict ===
+              "allow",
+          });
         },
         (found) =>
           found instanceof Error
             ? log.warn({ err: found }, "live connections could not be taken over")
             : log.info(found, "live connections taken over"),
+        () => undecided.list().length > 0,
       ),
       limit: () => DEFAULT_LIMITS.elements,
     },
     generation: () => driver.generation(),
     exemptions: EXEMPTIONS,
     counters: counters.latest,
+    undecided: () =>
+      undecided.list().map(({ connection: { destinationPort: port, ...ends }, until }) => ({
+        ...ends,
+        port,
+        until,
+      })),
     look: async () => {
       const found = await discover();
       for (const problem of found.problems)
@@ -203,6 +231,7 @@ async function main(state: string): Promise<void> {
   });
   log.info("ending; the kernel goes on enforcing");
   counters.stop();
+  clearInterval(ending);
   await agent.stop();
   await prober.stop();
   lock.release();

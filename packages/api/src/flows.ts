@@ -164,6 +164,18 @@ export const underWaySchema = z.object({
 });
 export type UnderWay = z.infer<typeof underWaySchema>;
 
+/** Like connections that nobody can tell the opener of: allowed in the direction that is permitted, for a while. */
+export const undecidedSchema = z.object({
+  source: flowEndSchema,
+  destination: flowEndSchema,
+  protocol: z.int(),
+  port: z.int(),
+  connections: z.int(),
+  /** They end then (the last of them). */
+  until: z.number(),
+});
+export type UndecidedView = z.infer<typeof undecidedSchema>;
+
 export const edgesAnswerSchema = z.object({
   edges: z.array(edgeSchema),
   /** Where `audit` was asked for: connections open at this moment that enforcing would cut. */

@@ -1,5 +1,6 @@
 /** How things stand: modes, coverage, revision, receipts, drift, lost events, alarms, and the settings that govern them. */
 import { z } from "zod";
+import { undecidedSchema } from "./flows.ts";
 import { canarySchema, receiptSummarySchema } from "./policies.ts";
 import { probeSummarySchema } from "./probes.ts";
 
@@ -100,6 +101,8 @@ export const statusAnswerSchema = z.object({
     unstored: z.number(),
     writable: z.boolean(),
   }),
+  /** Taken over at enforcing, and to be ended in a while. Absent when there are none. */
+  undecided: z.array(undecidedSchema).optional(),
   lostEvents: z.number(),
   alarms: z.array(alarmSchema),
   nextChangeAt: z.number().optional(),

@@ -114,6 +114,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           collector: encodeStats(message.collector),
           capacity: BigInt(message.capacity),
           counters: mapped(message.counters, BigInt),
+          undecided: message.undecided.map((one) => ({ ...one, until: BigInt(one.until) })),
           ...encodedReceipt(message.receipt),
         },
       };
@@ -232,6 +233,16 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         collector: decodeStats(present(kind.value.collector, "health.collector")),
         capacity: Number(kind.value.capacity),
         counters: mapped(kind.value.counters, Number),
+        undecided: kind.value.undecided.map(
+          ({ source, sourcePort, destination, port, protocol, until }) => ({
+            source,
+            sourcePort,
+            destination,
+            port,
+            protocol,
+            until: Number(until),
+          }),
+        ),
         ...decodedReceipt(kind.value.receipt),
       };
     case "connections":

@@ -147,6 +147,7 @@ export type AgentMessage =
       readonly capacity: number;
       /** Packets that no rule decided, or that no log message tells of, by the name of their counter. */
       readonly counters: Readonly<Record<string, number>>;
+      readonly undecided: readonly UndecidedConnection[];
     }
   | {
       readonly kind: "connections";
@@ -156,6 +157,16 @@ export type AgentMessage =
       readonly leftOut: number;
       readonly error?: string;
     };
+
+/** Allowed for a while because nobody can tell who opened it; in the direction that is permitted, the other one is not. */
+export interface UndecidedConnection {
+  readonly source: IpAddress;
+  readonly sourcePort: number;
+  readonly destination: IpAddress;
+  readonly port: number;
+  readonly protocol: number;
+  readonly until: number;
+}
 
 export type ControllerMessage =
   | { readonly kind: "welcome"; readonly publicKey: Uint8Array; readonly drift: DriftSetting }

@@ -122,6 +122,16 @@ const agentMessages: readonly AgentMessage[] = [
     receipt,
     capacity: 1_000_000,
     counters: { live_suppressed: 2 ** 40, not_syn: 0 },
+    undecided: [
+      {
+        source: "10.0.0.9",
+        sourcePort: 700,
+        destination: "10.0.0.2",
+        port: 8080,
+        protocol: 6,
+        until: 1_790_000_000_000,
+      },
+    ],
   },
   {
     kind: "connections",

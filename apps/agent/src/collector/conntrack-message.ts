@@ -48,8 +48,13 @@ const IPS_ASSURED = 4;
 const IPS_DST_NAT = 0x20;
 const TCP_CONNTRACK_LAST_ACK = 6;
 const TCP_CONNTRACK_CLOSE = 8;
-/** Set by the kernel on connections that it picked up in mid-stream: who opened them is a guess. */
-const TCP_FLAG_BE_LIBERAL = 0x08;
+/**
+ * Both are set by the kernel on connections that it picked up in mid-stream (`tcp_new` in nf_conntrack_proto_tcp.c): who
+ * opened them is a guess. Those that were entered because their sockets told bear the second alone.
+ */
+export const TCP_FLAG_SACK_PERM = 0x02;
+export const TCP_FLAG_BE_LIBERAL = 0x08;
+const GUESSED = TCP_FLAG_SACK_PERM | TCP_FLAG_BE_LIBERAL;
 
 export interface Connection {
   /** Source as the client sent it, destination and port after DNAT: what the datapath judged. */
@@ -65,7 +70,7 @@ export interface Connection {
   closed: boolean;
   /** TCP only: both sides have closed, or one has reset; a half-closed connection still lives. */
   over: boolean;
-  /** TCP only: picked up in mid-stream. */
+  /** TCP only: picked up in mid-stream, and no socket told who opened it. */
   pickedUp: boolean;
   bytes: number;
   packets: number;
@@ -274,7 +279,7 @@ function decodeProtocolState(view: DataView, from: number, to: number, out: Conn
       out.closed = state === TCP_CONNTRACK_CLOSE;
       out.over = state >= TCP_CONNTRACK_LAST_ACK && state <= TCP_CONNTRACK_CLOSE;
     } else if (type === CTA_PROTOINFO_TCP_FLAGS_ORIGINAL)
-      out.pickedUp = (view.getUint8(at + 4) & TCP_FLAG_BE_LIBERAL) !== 0;
+      out.pickedUp = (view.getUint8(at + 4) & GUESSED) === GUESSED;
     at += (length + 3) & ~3;
   }
 }

@@ -18,6 +18,7 @@ import type {
   HostSession,
   Listener,
   OpenConnections,
+  UndecidedConnection,
 } from "@bulkhead/wire";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { loadHostKey } from "../state/host-key.ts";
@@ -53,6 +54,8 @@ export interface AgentParts {
   readonly exemptions: Exemptions;
   /** Packets that no rule decided or no log message tells of, as counted lately. */
   counters(): Readonly<Record<string, number>>;
+  /** Connections that are allowed for a while, because nobody can tell who opened them. */
+  undecided(): readonly UndecidedConnection[];
   /** Everything attached now. */
   look(): Promise<Surroundings>;
   /** Calls back when a look would find something else; the result ends the watch. */
@@ -222,6 +225,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       ...(receipt === undefined ? {} : { receipt }),
       capacity: parts.driver.limit(),
       counters: parts.counters(),
+      undecided: parts.undecided(),
     });
   }
 

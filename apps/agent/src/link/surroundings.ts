@@ -31,7 +31,7 @@ export function keepUnread(now: Surroundings, before: Surroundings | undefined):
 const held = (capabilities: readonly string[] = []) =>
   capabilities.length === 0 ? {} : { capabilities };
 
-const OWN_NETNS = "/proc/self/ns/net";
+export const OWN_NETNS = "/proc/self/ns/net";
 
 export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundings {
   const listeners = new Map<string, readonly Listener[]>();

@@ -1,7 +1,8 @@
 /**
  * A driver that takes the connections of workloads over before it confines them: before the rules are written, so that
  * the kernel need not guess, and once more after, for connections that came up in between. Only when the attached
- * workloads or their modes change; a change of policy alone finds every connection tracked.
+ * workloads or their modes change, or while some connections are undecided; else a change of policy finds every
+ * connection tracked.
  */
 import type { HostPolicy } from "@bulkhead/model";
 import type { TakeOver } from "./take-over.ts";
@@ -14,6 +15,7 @@ export function takingOver<Receipt, Driver extends Applies<Receipt>>(
   driver: Driver,
   takeOver: (policy: HostPolicy) => Promise<TakeOver>,
   tell: (found: TakeOver | Error) => void,
+  unsettled: () => boolean = () => false,
 ): Driver & {
   /** As apply, after the kernel was found to hold something else: without our rules it may have stopped tracking. */
   reapply(policy: HostPolicy): Promise<Receipt>;
@@ -33,7 +35,7 @@ export function takingOver<Receipt, Driver extends Applies<Receipt>>(
       policy.canary !== undefined,
       policy.endpoints.map((one) => [one.interface, one.mode]),
     ]);
-    if (confined === known) return driver.apply(policy);
+    if (confined === known && !unsettled()) return driver.apply(policy);
     await attempt(policy);
     const receipt = await driver.apply(policy);
     await attempt(policy);

@@ -1,8 +1,9 @@
 /** What `status` prints: one line a subject, and one for each thing that is not well. */
-import type { StatusAnswer } from "@bulkhead/api";
+import type { StatusAnswer, UndecidedView } from "@bulkhead/api";
 import { formatShare } from "@bulkhead/model";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, moment, percent, thousands } from "../ui/words.ts";
+import { edgePort, endName } from "./verdicts.ts";
 
 export function statusText(answer: StatusAnswer, ui: Ui): string {
   const { style, now } = ui;
@@ -41,8 +42,17 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
   const notices = (answer.notices ?? [])
     .map((notice) => `${style.yellow("note")} ${notice}\n`)
     .join("");
-  const notes = `${problems}${notices}${alarms}`;
+  const undecided = (answer.undecided ?? [])
+    .map((one) => `${style.yellow("note")} ${undecidedText(one, ui)}\n`)
+    .join("");
+  const notes = `${problems}${notices}${undecided}${alarms}`;
   return `${body}${notes === "" ? "" : `\n${notes}`}`;
+}
+
+function undecidedText(one: UndecidedView, ui: Ui): string {
+  const { connections, source, destination, until } = one;
+  const many = connections > 1;
+  return `${endName(source, ui.wide)} → ${endName(destination, ui.wide)} ${edgePort(one)}: nobody can tell who opened ${count(connections, "connection")} there; ${many ? "they go" : "it goes"} on until ${moment(until)}, then ${many ? "they are" : "it is"} ended`;
 }
 
 function policyLine(answer: StatusAnswer, ui: Ui): string {

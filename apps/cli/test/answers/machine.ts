@@ -154,6 +154,16 @@ export const unwell: StatusAnswer = {
     },
   },
   flows: { ...status.flows, unstored: 7, writable: false },
+  undecided: [
+    {
+      source: { address: "198.51.100.7", name: "world", labels: {} },
+      destination: { address: "10.0.0.10", workload: "shop/web", name: "shop/web", labels: {} },
+      protocol: 6,
+      port: 8080,
+      connections: 2,
+      until: NOW + 4 * minute,
+    },
+  ],
   lostEvents: 3,
   alarms: [
     {

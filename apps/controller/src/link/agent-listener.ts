@@ -101,6 +101,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
         session.collector = said.collector;
         session.capacity = said.capacity;
         session.counters = said.counters;
+        session.undecided = said.undecided;
         if (said.receipt !== undefined && said.receipt.readAt !== session.receipt?.readAt) {
           takeReceipt(session, said.receipt);
           const matches = deps.matches(said.receipt);

@@ -5,7 +5,12 @@
 import { randomUUID } from "node:crypto";
 import { ApiFailure } from "@bulkhead/api";
 import type { Receipt } from "@bulkhead/model";
-import type { AgentMessage, CollectorStats, ControllerMessage } from "@bulkhead/wire";
+import type {
+  AgentMessage,
+  CollectorStats,
+  ControllerMessage,
+  UndecidedConnection,
+} from "@bulkhead/wire";
 
 export type Hello = Extract<AgentMessage, { kind: "hello" }>;
 export type Applied = Extract<AgentMessage, { kind: "applied" }>;
@@ -27,6 +32,7 @@ export class AgentSession {
   collector: CollectorStats | undefined;
   capacity = 0;
   counters: Readonly<Record<string, number>> = {};
+  undecided: readonly UndecidedConnection[] = [];
   #connected = true;
   readonly #send: (message: ControllerMessage) => void;
   readonly #waiting = new Map<string, Waiting>();

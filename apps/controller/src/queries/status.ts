@@ -1,5 +1,5 @@
 /** How things stand, in one answer: what is in force, who holds it, what was lost, and what is not well. */
-import type { AgentView, Alarm, ReceiptSummary, StatusAnswer } from "@bulkhead/api";
+import type { AgentView, Alarm, ReceiptSummary, StatusAnswer, UndecidedView } from "@bulkhead/api";
 import type { LeftOut } from "@bulkhead/engine";
 import { formatSpan, type Mode, type Profile } from "@bulkhead/model";
 import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
@@ -8,6 +8,7 @@ import type { Compiled } from "../policy/distributor.ts";
 import type { InForce } from "../policy/change.ts";
 import { canaryView, isRolledOut } from "../policy/rollout.ts";
 import type { Unread } from "../world/anchors.ts";
+import { createNamer } from "../world/naming.ts";
 import type { World } from "../world/world.ts";
 
 export interface StatusInput {
@@ -95,6 +96,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
       ...(input.drift.last === undefined ? {} : { last: driftView(input.drift.last) }),
     },
     flows: { ...input.flows },
+    ...undecidedView(input),
     lostEvents: collectorLost + input.flows.unstored,
     alarms: [...input.alarms],
     ...(nextChangeAt === null ? {} : { nextChangeAt }),
@@ -107,6 +109,26 @@ export function statusOf(input: StatusInput): StatusAnswer {
           },
         }),
   };
+}
+
+function undecidedView({ session, world, inForce }: StatusInput): Pick<StatusAnswer, "undecided"> {
+  const undecided = session?.undecided ?? [];
+  if (undecided.length === 0) return {};
+  const name = createNamer(world, inForce.reading.networkSets);
+  const found = new Map<string, UndecidedView>();
+  for (const { source, destination, protocol, port, until } of undecided) {
+    const key = `${source} ${destination} ${protocol} ${port}`;
+    const known = found.get(key);
+    found.set(key, {
+      source: name(source),
+      destination: name(destination),
+      protocol,
+      port,
+      connections: (known?.connections ?? 0) + 1,
+      until: Math.max(until, known?.until ?? 0),
+    });
+  }
+  return { undecided: [...found.values()] };
 }
 
 /** Enforced workloads that are confined only as long as they care to be. */

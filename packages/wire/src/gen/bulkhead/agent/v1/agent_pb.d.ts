@@ -700,6 +700,13 @@ export declare type Health = Message<"bulkhead.agent.v1.Health"> & {
    * @generated from field: map<string, uint64> counters = 5;
    */
   counters: { [key: string]: bigint };
+
+  /**
+   * Allowed for a while, because nobody can tell who opened them.
+   *
+   * @generated from field: repeated bulkhead.agent.v1.UndecidedConnection undecided = 6;
+   */
+  undecided: UndecidedConnection[];
 };
 
 /**
@@ -707,6 +714,49 @@ export declare type Health = Message<"bulkhead.agent.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export declare const HealthSchema: GenMessage<Health>;
+
+/**
+ * In the direction that is permitted; the other one is not.
+ *
+ * @generated from message bulkhead.agent.v1.UndecidedConnection
+ */
+export declare type UndecidedConnection = Message<"bulkhead.agent.v1.UndecidedConnection"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: uint32 source_port = 2;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: string destination = 3;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: uint32 port = 4;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 protocol = 5;
+   */
+  protocol: number;
+
+  /**
+   * @generated from field: uint64 until = 6;
+   */
+  until: bigint;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.UndecidedConnection.
+ * Use `create(UndecidedConnectionSchema)` to create a new message.
+ */
+export declare const UndecidedConnectionSchema: GenMessage<UndecidedConnection>;
 
 /**
  * A HostPolicy, signed over `bulkhead-policy`, sequence, revision and digest, one a line.
