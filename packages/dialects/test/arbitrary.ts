@@ -129,6 +129,9 @@ const inventoryWorkload = fc
       fc.record({ netns: words }),
       fc.record({ container: words }),
       fc.record({
+        unit: fc.constantFrom("nginx.service", "getty@tty1.service", "/system.slice/a\\x2db.scope"),
+      }),
+      fc.record({
         addresses: fc.array(fc.constantFrom("10.0.0.1", "2001:db8::1"), { maxLength: 2 }),
       }),
     ),
@@ -147,7 +150,12 @@ const inventoryWorkload = fc
       owner: fc.constant("Deployment/shop"),
     }),
   )
-  .map(([one, binding, rest]) => ({ name: one, ...binding, ...rest }));
+  .map(([one, binding, { kind, ...rest }]) => ({
+    name: one,
+    ...binding,
+    ...rest,
+    ...(kind === undefined || "unit" in binding ? {} : { kind }),
+  }));
 
 export const manifest: fc.Arbitrary<NativeManifest> = fc.oneof(
   { weight: 4, arbitrary: policyManifest },

@@ -81,6 +81,51 @@ spec:
   });
 });
 
+describe("units of the machine", () => {
+  const workloads = (text: string) =>
+    inventory(
+      `apiVersion: bulkhead.dev/v1\nkind: Inventory\nmetadata: {name: a, namespace: host}\nspec: {workloads: ${text}}\n`,
+    );
+
+  test("are processes, with a control group where the file says it", () => {
+    const { codes, bindings, ...found } = workloads(
+      "[{name: nginx, unit: nginx.service, labels: {app: nginx}}, {name: jobs, unit: /jobs.slice}]",
+    );
+    expect(codes).toEqual([]);
+    expect(
+      found.workloads.map(({ id, kind, cgroup, addresses }) => [id, kind, cgroup, addresses]),
+    ).toEqual([
+      ["host/nginx", "process", undefined, []],
+      ["host/jobs", "process", "/jobs.slice", []],
+    ]);
+    expect(bindings).toEqual([
+      { workload: "host/nginx", kind: "unit", name: "nginx.service" },
+      { workload: "host/jobs", kind: "unit", name: "/jobs.slice" },
+    ]);
+  });
+
+  test.each([
+    ["{name: a, unit: nginx}", "BH0107"],
+    ["{name: a, unit: /}", "BH0107"],
+    ["{name: a, unit: /system.slice/}", "BH0107"],
+    ["{name: a, unit: /system.slice/../etc}", "BH0107"],
+    [`{name: a, unit: '/x"; drop'}`, "BH0107"],
+    ["{name: a, unit: a.socket}", "BH0107"],
+    ["{name: a, unit: a.service, netns: a}", "BH0109"],
+    ["{name: a, unit: a.service, addresses: [10.0.0.1]}", "BH0109"],
+    ["{name: a, unit: a.service, kind: vm}", "BH0109"],
+    ["{name: a, unit: a.service}, {name: b, unit: a.service}", "BH0108"],
+    ["{name: a, unit: /a.slice}, {name: b, unit: /a.slice/b.service}", "BH0108"],
+    ["{name: a}", "BH0103"],
+  ])("%s is refused", (text, code) => {
+    expect(workloads(`[${text}]`).codes).toEqual([code]);
+  });
+
+  test("a name that begins with another one's is not inside it", () => {
+    expect(workloads("[{name: a, unit: /a.slice}, {name: b, unit: /a.slice2}]").codes).toEqual([]);
+  });
+});
+
 describe("the machine", () => {
   const profile = (...specs: readonly string[]) => {
     const text = specs

@@ -127,9 +127,11 @@ export type InventoryManifest = Manifest<
       readonly name: string;
       readonly namespace?: string;
       readonly labels?: Readonly<Record<string, string>>;
-      /** Exactly one of `netns`, `container`, `addresses`. */
+      /** Exactly one of `netns`, `container`, `unit`, `addresses`. */
       readonly netns?: string;
       readonly container?: string;
+      /** `nginx.service`, or the path of a control group; without `kind`. */
+      readonly unit?: string;
       readonly addresses?: readonly string[];
       readonly ports?: readonly {
         readonly name: string;

@@ -2,7 +2,7 @@
 import type { Namespace, Workload } from "@bulkhead/model";
 
 /** Where a declared workload is to be found: nothing for one that no agent sees. */
-export type Binding = { readonly kind: "netns" | "container"; readonly name: string };
+export type Binding = { readonly kind: "netns" | "container" | "unit"; readonly name: string };
 
 export interface DeclaredWorkload {
   readonly workload: Workload;

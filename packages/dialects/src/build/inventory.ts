@@ -23,7 +23,8 @@ import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
 /** `workload` is whatever the agent discovers under this name. */
 export interface Binding {
   readonly workload: WorkloadId;
-  readonly kind: "netns" | "container";
+  /** Of a unit the name may be the path of its control group. */
+  readonly kind: "netns" | "container" | "unit";
   readonly name: string;
 }
 
@@ -60,13 +61,21 @@ const addNamespace = (draft: Draft, name: string, labels: Labels, source: Source
   draft.namespaces.set(name, { labels, source });
 };
 
-const kindOf = (workload: DeclaredWorkload): WorkloadKind =>
-  workload.kind ??
-  (workload.netns !== undefined
-    ? "netns"
-    : workload.container !== undefined
-      ? "container"
-      : "external");
+const BINDINGS = ["netns", "container", "unit"] as const;
+const KINDS = { netns: "netns", container: "container", unit: "process" } as const;
+
+/** What of the machine it is bound to; undefined: no agent sees it. */
+const boundBy = (workload: DeclaredWorkload): Binding["kind"] | undefined =>
+  BINDINGS.find((kind) => workload[kind] !== undefined);
+
+const kindOf = (workload: DeclaredWorkload): WorkloadKind => {
+  const bound = boundBy(workload);
+  return workload.kind ?? (bound === undefined ? "external" : KINDS[bound]);
+};
+
+/** A path is known as it stands; where a unit runs, whoever discovers it finds out. */
+const cgroupOf = ({ unit }: DeclaredWorkload): Pick<Workload, "cgroup"> =>
+  unit?.startsWith("/") === true ? { cgroup: unit } : {};
 
 const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): void => {
   const namespace = workload.namespace ?? home;
@@ -92,12 +101,13 @@ const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): vo
       port,
     })),
     hostNetwork: false,
+    ...cgroupOf(workload),
     ...(workload.owner === undefined ? {} : { owner: workload.owner }),
     source: workload.source,
   });
-  const name = workload.netns ?? workload.container;
-  if (name === undefined) return;
-  const kind = workload.netns === undefined ? "container" : "netns";
+  const kind = boundBy(workload);
+  if (kind === undefined) return;
+  const name = workload[kind]!;
   const taken = draft.bindings.get(`${kind}/${name}`);
   if (taken !== undefined) {
     draft.diagnostics.push(
@@ -110,8 +120,25 @@ const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): vo
     );
     return;
   }
+  const nested = [...draft.bindings.values()].find(
+    (other) => kind === "unit" && other.kind === "unit" && isNested(other.name, name),
+  );
+  if (nested !== undefined) {
+    draft.diagnostics.push(
+      createDiagnostic(
+        "BH0108",
+        workload.source,
+        `\`${name}\` and \`${nested.name}\` lie in one another`,
+        `a control group covers all below it, and one of them is \`${nested.workload}\` already`,
+      ),
+    );
+    return;
+  }
   draft.bindings.set(`${kind}/${name}`, { workload: id, kind, name });
 };
+
+const isNested = (a: string, b: string): boolean =>
+  a.startsWith("/") && b.startsWith("/") && (a.startsWith(`${b}/`) || b.startsWith(`${a}/`));
 
 /** The controller that made a pod; a static pod's owner is its node, which says nothing about it. */
 const controllerOf = (

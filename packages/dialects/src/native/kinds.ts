@@ -25,6 +25,7 @@ import {
   sentence,
   serviceName,
   time,
+  unitName,
 } from "./values.ts";
 
 const mode = word("mode", "audit", "enforce");
@@ -121,6 +122,8 @@ export const networkSet = resource(
   fields("the spec of a NetworkSet", { cidrs: required(list(cidr, "prefixes")) }),
 );
 
+const BINDINGS = ["netns", "container", "unit", "addresses"] as const;
+
 const inventoryWorkload = mapped(
   fields("a workload", {
     name: required(name),
@@ -131,6 +134,7 @@ const inventoryWorkload = mapped(
       "Name of a network namespace under /run/netns that the agent discovers.",
     ),
     container: optional(sentence, "Name of a container that the agent discovers."),
+    unit: optional(unitName),
     addresses: optional(list(address, "addresses"), "For workloads that no agent sees."),
     ports: optional(
       list(
@@ -147,9 +151,9 @@ const inventoryWorkload = mapped(
     owner: optional(refinedOwner, "What made it, as `Deployment/shop`."),
   }),
   (value, node, at) => {
-    const given = (["netns", "container", "addresses"] as const).filter(
-      (key) => value[key] !== undefined,
-    );
+    const given: string[] = BINDINGS.filter((key) => value[key] !== undefined);
+    // A unit says the kind, too.
+    if (value.unit !== undefined && value.kind !== undefined) given.push("kind");
     const [first, second] = given;
     if (first !== undefined && second === undefined) return value;
     if (second !== undefined) {
@@ -158,7 +162,7 @@ const inventoryWorkload = mapped(
       at.report(
         "BH0103",
         node,
-        `workload \`${value.name}\` needs one of \`netns\`, \`container\`, \`addresses\``,
+        `workload \`${value.name}\` needs one of ${BINDINGS.map((key) => `\`${key}\``).join(", ")}`,
       );
     }
     return undefined;

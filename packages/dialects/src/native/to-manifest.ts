@@ -111,7 +111,7 @@ const inventorySpec = ({ spec }: InventoryFile) => ({
     : {
         workloads: spec.workloads.map((one) => ({
           name: one.name,
-          ...given(one, "namespace", "labels", "netns", "container", "addresses", "kind"),
+          ...given(one, "namespace", "labels", "netns", "container", "unit", "addresses", "kind"),
           ...(one.ports === undefined
             ? {}
             : {

@@ -194,6 +194,30 @@ export const sentence = refined<string>(
   { pattern: "\\S" },
 );
 
+/** Characters of unit names (systemd.unit(5)) and, in paths, those that container runtimes put into theirs. */
+const UNIT = "[A-Za-z0-9:_.@\\\\-]{1,240}\\.(?:service|scope|slice)";
+const CGROUP = "(?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9:_.@+=,~%\\\\-]+)+";
+const UNIT_OR_CGROUP = new RegExp(`^(?:${UNIT}|${CGROUP})$`);
+
+/** The name of a systemd unit, or the path of a control group. */
+export const unitName = described(
+  refined<string>(
+    "a unit",
+    (value) =>
+      UNIT_OR_CGROUP.test(value)
+        ? { value }
+        : {
+            code: "BH0107",
+            error: `\`${value}\` is neither a systemd unit nor the path of a control group`,
+            help: "as `nginx.service`, with its suffix, or as `/system.slice/nginx.service`, from the root of version 2",
+          },
+    { pattern: `^(?:${UNIT}|${CGROUP})$` },
+  ),
+  "Processes of the machine itself: a systemd unit, or the path of a control group.",
+  "nginx.service",
+  "/system.slice/nginx.service",
+);
+
 export const serviceName = refined<string>("a port name", (value) =>
   isServiceName(value)
     ? { value }
