@@ -17,10 +17,10 @@ import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_GROUP } from "@bulkhead/datapath";
 import { lookup } from "@bulkhead/engine";
 import { createWall, liftingLockdown, restoreAtBoot } from "./boot/index.ts";
 import { openConnections, restoreAccounting, startCollector } from "./collector/index.ts";
-import { discover, watchEndpoints } from "./discovery/index.ts";
+import { createUnitScout, discover, watchEndpoints } from "./discovery/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
-import { startAgent, type AgentParts, type Surroundings } from "./link/agent.ts";
+import { startAgent, type AgentParts, type Attached } from "./link/agent.ts";
 import { collectorReport } from "./link/collector-report.ts";
 import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
@@ -124,7 +124,13 @@ async function main(state: string): Promise<void> {
     (error) => log.warn({ err: error }, "the kernel's counters could not be read"),
   );
   const capabilities = createCapabilityWatch(now);
-  let seenBefore: Surroundings | undefined;
+  let seenBefore: Attached | undefined;
+  let unitsChanged = (): void => undefined;
+  const units = createUnitScout({
+    now,
+    changed: () => unitsChanged(),
+    onProblem: (problem) => log.warn(problem),
+  });
   const parts: AgentParts = {
     driver: {
       ...takingOver(
@@ -164,6 +170,7 @@ async function main(state: string): Promise<void> {
       const found = await discover();
       for (const problem of found.problems)
         log.debug({ problem }, "discovery goes on without something");
+      units.containers(found.containers);
       const seen = surroundingsOf(found, {
         listenersIn,
         relays: relaysHere,
@@ -176,6 +183,13 @@ async function main(state: string): Promise<void> {
     watch: (changed) => {
       const watch = watchEndpoints(changed, { onProblem: (problem) => log.warn(problem) });
       return () => watch.stop();
+    },
+    units: {
+      look: () => units.look(),
+      watch: (changed) => {
+        unitsChanged = changed;
+        return () => units.stop();
+      },
     },
     startCollector: (onFlows, toldUntil) => {
       const collector = startCollector({

@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { dirname, join } from "node:path";
 import { cgroup2Mount, cgroupNumber } from "../src/kernel/index.ts";
 
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
 export interface TestCgroups {
   /** Where the hierarchy is mounted. */
   readonly mount: string;
@@ -47,7 +49,8 @@ export function createCgroups(prefix: string, suffix = ""): TestCgroups {
         rmdirSync(folder);
         return;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EBUSY" || tries > 1000) throw error;
+        if ((error as NodeJS.ErrnoException).code !== "EBUSY" || tries > 2000) throw error;
+        Atomics.wait(PAUSE, 0, 0, 5);
       }
     }
   };

@@ -17,6 +17,7 @@ import type {
   Listener,
   ObservedRecord,
 } from "./messages.ts";
+import { decodeProcess, encodeProcess } from "./process-codec.ts";
 import { oneOf, optional, present, WireError } from "./parse.ts";
 
 type ProtoInit = NonNullable<Parameters<typeof create<typeof AgentMessageSchema>>[1]>;
@@ -63,6 +64,8 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
             interface: name,
             ifindex,
           })),
+          processes: message.processes.map(encodeProcess),
+          processesProblem: message.processesProblem ?? "",
         },
       };
     case "flows":
@@ -167,6 +170,8 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
           interface: name,
           ifindex,
         })),
+        processes: kind.value.processes.map(decodeProcess),
+        ...optional("processesProblem", kind.value.processesProblem),
         sessions: kind.value.sessions.map(({ source, destination, protocol, port, what }) => ({
           source,
           destination,

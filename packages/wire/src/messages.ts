@@ -4,12 +4,14 @@
  */
 import type {
   BridgePort,
+  CgroupPath,
   DriftReport,
   Endpoint,
   FlowRecord,
   HostPolicy,
   IpAddress,
   Labels,
+  OwnedSocket,
   ProtocolNumber,
   Receipt,
 } from "@bulkhead/model";
@@ -29,6 +31,41 @@ export interface DiscoveredEndpoint extends Omit<Endpoint, "workload"> {
   readonly image?: string;
   readonly listeners: readonly Listener[];
   /** Of processes inside that hold them in the machine's own user namespace: with those they reach beyond their network. */
+  readonly capabilities?: readonly string[];
+}
+
+/** What a control group is to the system that made it; `group`: nobody's that we know. */
+export const UNIT_FORMS = ["service", "scope", "user", "container", "group"] as const;
+export type UnitForm = (typeof UNIT_FORMS)[number];
+
+/**
+ * Sockets that a unit uses and another control group made, by which the kernel goes on judging them: `activated` by the
+ * system's manager for it, `accepted` at a socket of the maker's, or `moved` with a process or from one to another.
+ */
+export interface BorrowedSockets {
+  /** Path of the maker's unit or group; empty when it has gone. */
+  readonly maker: CgroupPath;
+  readonly how: "activated" | "accepted" | "moved";
+  /** Of those that wait for connections. */
+  readonly ports: readonly { readonly protocol: ProtocolNumber; readonly port: number }[];
+}
+
+/** Processes of the machine itself, as the agent finds them, before the controller knows which workload they are. */
+export interface DiscoveredProcess {
+  readonly cgroup: CgroupPath;
+  readonly form: UnitForm;
+  /** Last part of the path. */
+  readonly unit: string;
+  /** Name of the user whose slice it is. */
+  readonly user?: string;
+  /** Its name, where a container runtime has told. */
+  readonly container?: string;
+  readonly containerLabels?: Labels;
+  readonly image?: string;
+  /** Those made in it that wait for connections, sorted by port. */
+  readonly sockets: readonly OwnedSocket[];
+  readonly borrowed?: readonly BorrowedSockets[];
+  /** Held by processes of it, sorted: with those they reach past their policy. */
   readonly capabilities?: readonly string[];
 }
 
@@ -106,6 +143,9 @@ export type AgentMessage =
       readonly relays: readonly string[];
       /** Links to workloads whose other end could not be read, whether or not they are among the endpoints. */
       readonly unread: readonly BridgePort[];
+      readonly processes: readonly DiscoveredProcess[];
+      /** Why processes of the machine are not told apart, or not all. */
+      readonly processesProblem?: string;
     }
   | {
       readonly kind: "flows";

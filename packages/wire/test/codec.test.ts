@@ -62,6 +62,39 @@ const agentMessages: readonly AgentMessage[] = [
     ports: [{ interface: "eth1", ifindex: 3 }],
     relays: ["docker-proxy"],
     unread: [{ interface: "veth7", ifindex: 9 }],
+    processes: [
+      {
+        cgroup: "/system.slice/nginx.service",
+        form: "service",
+        unit: "nginx.service",
+        sockets: [
+          { family: 4, protocol: 6, port: 80 },
+          { address: "fd00::1", family: 6, protocol: 17, port: 443 },
+        ],
+        borrowed: [
+          { maker: "/init.scope", how: "activated", ports: [{ protocol: 6, port: 81 }] },
+          { maker: "", how: "moved", ports: [] },
+        ],
+        capabilities: ["CAP_NET_RAW"],
+      },
+      {
+        cgroup: "/docker/0123",
+        form: "container",
+        unit: "0123",
+        container: "web",
+        containerLabels: { app: "web" },
+        image: "nginx:1",
+        sockets: [],
+      },
+      {
+        cgroup: "/user.slice/user-1000.slice",
+        form: "user",
+        unit: "user-1000.slice",
+        user: "alice",
+        sockets: [],
+      },
+    ],
+    processesProblem: "something",
     hostListeners: [{ protocol: 17, port: 53, family: 6 }],
     hostAddresses: ["10.0.0.1"],
     sessions: [

@@ -46,6 +46,8 @@ export interface Discovery {
   readonly hostLinkLocal: readonly IpAddress[];
   /** Attached, but what is behind them was on the move while we looked. */
   readonly unread: readonly BridgePort[];
+  /** What runtimes say runs, whichever network it is in. */
+  readonly containers: readonly Container[];
   /** What could not be asked, in sentences: discovery goes on without it. */
   readonly problems: readonly string[];
 }
@@ -163,6 +165,7 @@ function scan(
       ...new Set(own.filter(({ scope }) => scope === "link").map(({ address }) => address)),
     ]),
     unread,
+    containers,
     problems,
   };
 }

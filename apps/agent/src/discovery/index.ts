@@ -6,3 +6,4 @@ export {
   type Discovery,
 } from "./discover.ts";
 export { watchEndpoints, type Watch, type WatchOptions } from "./watch.ts";
+export { createUnitScout, type UnitScout, type Units } from "./units/unit-scout.ts";

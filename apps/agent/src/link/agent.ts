@@ -20,6 +20,7 @@ import type {
   OpenConnections,
   UndecidedConnection,
 } from "@bulkhead/wire";
+import type { Units } from "../discovery/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { loadHostKey } from "../state/host-key.ts";
 import { PolicyKeeper, type Driver } from "../state/policy-keeper.ts";
@@ -33,7 +34,8 @@ import { ProbeMarks } from "./probe-marks.ts";
 export type ProbeOrder = Omit<Extract<ControllerMessage, { kind: "probe" }>, "kind" | "id">;
 export type ProbeFinding = Omit<Extract<AgentMessage, { kind: "probed" }>, "kind" | "id">;
 
-export interface Surroundings {
+/** What is attached to this machine's network, and how the machine stands in it. */
+export interface Attached {
   readonly endpoints: readonly DiscoveredEndpoint[];
   readonly ports: readonly BridgePort[];
   readonly hostAddresses: readonly IpAddress[];
@@ -42,6 +44,9 @@ export interface Surroundings {
   readonly relays: readonly string[];
   readonly unread: readonly BridgePort[];
 }
+
+/** With the processes of the machine itself. */
+type Surroundings = Attached & Units;
 
 export interface AgentParts {
   readonly driver: Driver & {
@@ -57,9 +62,14 @@ export interface AgentParts {
   /** Connections that are allowed for a while, because nobody can tell who opened them. */
   undecided(): readonly UndecidedConnection[];
   /** Everything attached now. */
-  look(): Promise<Surroundings>;
+  look(): Promise<Attached>;
   /** Calls back when a look would find something else; the result ends the watch. */
   watch(changed: () => void): () => void;
+  /** Processes of this machine: a cheap look, and a call when it would find others. */
+  readonly units: {
+    look(): Units;
+    watch(changed: () => void): () => void;
+  };
   /** Connections that began before `toldUntil` (milliseconds since the epoch) are known to the controller. */
   startCollector(
     onFlows: (records: readonly FlowRecord[]) => void,
@@ -96,6 +106,8 @@ export interface RunningAgent {
 const WATCH_EVERY_MS = 250;
 const HEALTH_EVERY_MS = 2000;
 const LOOK_EVERY_MS = 3000;
+/** Longest time that a newly opened port is nobody's. */
+const UNITS_EVERY_MS = 1000;
 /** Longest way of a connection from its first packet to the outbox. */
 const COLLECTING_MS = 5000;
 const MAX_WAITING_RECORDS = 500_000;
@@ -172,7 +184,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   async function firstLook(): Promise<Surroundings> {
     for (;;) {
       try {
-        return await parts.look();
+        return { ...(await parts.look()), ...parts.units.look() };
       } catch (error) {
         log.error({ err: error }, "the surroundings could not be discovered; trying again");
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
@@ -182,12 +194,29 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
 
   async function look(): Promise<void> {
     try {
-      surroundings = await parts.look();
+      surroundings = { ...(await parts.look()), ...parts.units.look() };
     } catch (error) {
       log.warn({ err: error }, "the surroundings could not be discovered");
       return;
     }
     collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
+    tell();
+  }
+
+  function unitsNow(): Units {
+    try {
+      return parts.units.look();
+    } catch (error) {
+      log.warn({ err: error }, "units could not be looked at");
+      return surroundings;
+    }
+  }
+
+  /** Without asking anybody what is attached: ports are opened, and units started, more often than links are laid. */
+  function lookAtUnits(): void {
+    const units = unitsNow();
+    if (units.processes === surroundings.processes) return;
+    surroundings = { ...surroundings, ...units };
     tell();
   }
 
@@ -344,9 +373,13 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     setInterval(() => background(keeper.watch()), WATCH_EVERY_MS),
     setInterval(health, HEALTH_EVERY_MS),
     setInterval(() => background(look()), LOOK_EVERY_MS),
+    setInterval(lookAtUnits, UNITS_EVERY_MS),
   ];
   const endWatch = parts.watch(() => {
     if (!stopping) background(look());
+  });
+  const endUnits = parts.units.watch(() => {
+    if (!stopping) lookAtUnits();
   });
 
   return {
@@ -357,6 +390,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       stopping = true;
       for (const timer of timers) clearInterval(timer);
       endWatch();
+      endUnits();
       // Delivers what was read; then the link says its last word.
       await collector.stop();
       await link.stop();

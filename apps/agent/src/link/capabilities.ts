@@ -11,6 +11,12 @@ const REACHING: ReadonlyMap<number, string> = new Map([
   [39, "CAP_BPF"],
 ]);
 
+/** Of processes in the machine's own network: there packet sockets, too, meet no rule of ours on their way out. */
+export const REACHING_FROM_HERE: ReadonlyMap<number, string> = new Map([
+  ...REACHING,
+  [13, "CAP_NET_RAW"],
+]);
+
 /** By the path of the network namespace: what anybody inside holds, sorted; paths of namespaces without any are left out. */
 export type CapabilitiesByPath = ReadonlyMap<string, readonly string[]>;
 
@@ -50,7 +56,9 @@ export function capabilitiesIn(netnsPaths: readonly string[]): CapabilitiesByPat
     if (known.size === REACHING.size) continue;
     if (whileItIsThere(() => readlinkSync(`/proc/${pid}/ns/user`)) !== first) continue;
     const status = whileItIsThere(() => readFileSync(`/proc/${pid}/status`, "utf8")) ?? "";
-    for (const capability of effectiveIn(status)) known.add(capability);
+    // Our own children enter workloads to probe them, and count for nobody.
+    if (Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]) === process.pid) continue;
+    for (const capability of effectiveIn(status, REACHING)) known.add(capability);
     held.set(netns, known);
   }
   return new Map(
@@ -60,11 +68,13 @@ export function capabilitiesIn(netnsPaths: readonly string[]): CapabilitiesByPat
   );
 }
 
-/** Of what /proc/PID/status tells; our own children enter workloads to probe them and count for nobody. */
-function effectiveIn(status: string): readonly string[] {
-  if (Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]) === process.pid) return [];
+/** Of what /proc/PID/status tells. */
+export function effectiveIn(
+  status: string,
+  reaching: ReadonlyMap<number, string>,
+): readonly string[] {
   const bits = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
-  return [...REACHING]
+  return [...reaching]
     .filter(([number]) => ((bits >> BigInt(number)) & 1n) === 1n)
     .map(([, name]) => name);
 }

@@ -2,7 +2,7 @@
 import { sortIps } from "@bulkhead/model";
 import type { HostSession, Listener } from "@bulkhead/wire";
 import type { Discovery } from "../discovery/index.ts";
-import type { Surroundings } from "./agent.ts";
+import type { Attached } from "./agent.ts";
 import type { CapabilitiesByPath } from "./capabilities.ts";
 
 export interface Inspectors {
@@ -19,7 +19,7 @@ export interface Inspectors {
  * What is behind a link may be moved to and fro so that no look ever catches it; as long as the link is there, it is
  * what it was.
  */
-export function keepUnread(now: Surroundings, before: Surroundings | undefined): Surroundings {
+export function keepUnread(now: Attached, before: Attached | undefined): Attached {
   const missed = (before?.endpoints ?? []).filter((endpoint) =>
     now.unread.some(
       ({ interface: name, ifindex }) => name === endpoint.interface && ifindex === endpoint.ifindex,
@@ -33,7 +33,7 @@ const held = (capabilities: readonly string[] = []) =>
 
 export const OWN_NETNS = "/proc/self/ns/net";
 
-export function surroundingsOf(found: Discovery, inspect: Inspectors): Surroundings {
+export function surroundingsOf(found: Discovery, inspect: Inspectors): Attached {
   const listeners = new Map<string, readonly Listener[]>();
   const listenersOf = (path: string): readonly Listener[] => {
     let known = listeners.get(path);

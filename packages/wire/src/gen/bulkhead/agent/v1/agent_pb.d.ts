@@ -303,6 +303,20 @@ export declare type Discovered = Message<"bulkhead.agent.v1.Discovered"> & {
    * @generated from field: repeated bulkhead.agent.v1.BridgePort unread = 7;
    */
   unread: BridgePort[];
+
+  /**
+   * Processes of the machine itself, by control group.
+   *
+   * @generated from field: repeated bulkhead.agent.v1.DiscoveredProcess processes = 8;
+   */
+  processes: DiscoveredProcess[];
+
+  /**
+   * Why they are not told apart, or not all; empty when they are.
+   *
+   * @generated from field: string processes_problem = 9;
+   */
+  processesProblem: string;
 };
 
 /**
@@ -310,6 +324,165 @@ export declare type Discovered = Message<"bulkhead.agent.v1.Discovered"> & {
  * Use `create(DiscoveredSchema)` to create a new message.
  */
 export declare const DiscoveredSchema: GenMessage<Discovered>;
+
+/**
+ * @generated from message bulkhead.agent.v1.DiscoveredProcess
+ */
+export declare type DiscoveredProcess = Message<"bulkhead.agent.v1.DiscoveredProcess"> & {
+  /**
+   * From the root of the hierarchy of version 2.
+   *
+   * @generated from field: string cgroup = 1;
+   */
+  cgroup: string;
+
+  /**
+   * `service`, `scope`, `user`, `container` or `group`.
+   *
+   * @generated from field: string form = 2;
+   */
+  form: string;
+
+  /**
+   * Last part of the path, as the system has it.
+   *
+   * @generated from field: string unit = 3;
+   */
+  unit: string;
+
+  /**
+   * Whose slice it is.
+   *
+   * @generated from field: string user = 4;
+   */
+  user: string;
+
+  /**
+   * As the container runtime calls it; empty when none told.
+   *
+   * @generated from field: string container = 5;
+   */
+  container: string;
+
+  /**
+   * @generated from field: map<string, string> container_labels = 6;
+   */
+  containerLabels: { [key: string]: string };
+
+  /**
+   * @generated from field: string image = 7;
+   */
+  image: string;
+
+  /**
+   * Made in it, and waiting for connections.
+   *
+   * @generated from field: repeated bulkhead.agent.v1.OwnedSocket sockets = 8;
+   */
+  sockets: OwnedSocket[];
+
+  /**
+   * In use, and made by another.
+   *
+   * @generated from field: repeated bulkhead.agent.v1.BorrowedSockets borrowed = 9;
+   */
+  borrowed: BorrowedSockets[];
+
+  /**
+   * @generated from field: repeated string capabilities = 10;
+   */
+  capabilities: string[];
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.DiscoveredProcess.
+ * Use `create(DiscoveredProcessSchema)` to create a new message.
+ */
+export declare const DiscoveredProcessSchema: GenMessage<DiscoveredProcess>;
+
+/**
+ * @generated from message bulkhead.agent.v1.OwnedSocket
+ */
+export declare type OwnedSocket = Message<"bulkhead.agent.v1.OwnedSocket"> & {
+  /**
+   * Empty: every address of the machine in this family.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * @generated from field: uint32 family = 2;
+   */
+  family: number;
+
+  /**
+   * @generated from field: uint32 protocol = 3;
+   */
+  protocol: number;
+
+  /**
+   * @generated from field: uint32 port = 4;
+   */
+  port: number;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.OwnedSocket.
+ * Use `create(OwnedSocketSchema)` to create a new message.
+ */
+export declare const OwnedSocketSchema: GenMessage<OwnedSocket>;
+
+/**
+ * @generated from message bulkhead.agent.v1.BorrowedSockets
+ */
+export declare type BorrowedSockets = Message<"bulkhead.agent.v1.BorrowedSockets"> & {
+  /**
+   * Path of the group that made them; empty when it has gone.
+   *
+   * @generated from field: string maker = 1;
+   */
+  maker: string;
+
+  /**
+   * `activated`, `accepted` or `moved`.
+   *
+   * @generated from field: string how = 2;
+   */
+  how: string;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.PortOfProtocol ports = 3;
+   */
+  ports: PortOfProtocol[];
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.BorrowedSockets.
+ * Use `create(BorrowedSocketsSchema)` to create a new message.
+ */
+export declare const BorrowedSocketsSchema: GenMessage<BorrowedSockets>;
+
+/**
+ * @generated from message bulkhead.agent.v1.PortOfProtocol
+ */
+export declare type PortOfProtocol = Message<"bulkhead.agent.v1.PortOfProtocol"> & {
+  /**
+   * @generated from field: uint32 protocol = 1;
+   */
+  protocol: number;
+
+  /**
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.PortOfProtocol.
+ * Use `create(PortOfProtocolSchema)` to create a new message.
+ */
+export declare const PortOfProtocolSchema: GenMessage<PortOfProtocol>;
 
 /**
  * @generated from message bulkhead.agent.v1.BridgePort

@@ -1,0 +1,146 @@
+/**
+ * The tree of control groups, cut into units: groups of processes that are told apart. What root arranged (slices, runtimes'
+ * folders) is looked into; where somebody else may make groups, all below is one unit, because names given there are worth
+ * nothing. Units never lie in one another.
+ */
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { CgroupPath } from "@bulkhead/model";
+import type { UnitForm } from "@bulkhead/wire";
+import { whileItIsThere } from "./vanishing.ts";
+
+export interface CgroupUnit {
+  readonly cgroup: CgroupPath;
+  readonly form: UnitForm;
+  /** Last part of its path. */
+  readonly unit: string;
+  /** Of its control group and of all within. */
+  readonly numbers: readonly number[];
+  /** Its processes in our process namespace, ascending. */
+  readonly pids: readonly number[];
+  /** Of a user's slice. */
+  readonly uid?: number;
+  readonly containerId?: string;
+}
+
+export interface CgroupTree {
+  /** Those with a process in our network namespace, sorted by path. */
+  readonly units: readonly CgroupUnit[];
+  /** Groups in which units come and go, by path. */
+  readonly folders: readonly CgroupPath[];
+  /** Units without a process: made a moment ago, most likely. */
+  readonly empty: readonly CgroupPath[];
+  /** Every group by its number. */
+  readonly paths: ReadonlyMap<number, CgroupPath>;
+  /** There are more groups than are looked at. */
+  readonly cutShort: boolean;
+}
+
+/** A machine with some thousand containers has fewer; whoever makes groups without end must not keep us busy. */
+const MOST_GROUPS = 20_000;
+/** Of a unit, to find one in our network. */
+const MOST_ASKED = 64;
+
+const USER_SLICE = /^user-(\d+)\.slice$/;
+/** Where runtimes put containers when systemd does not do it for them; below kubepods, groups of groups. */
+const RUNTIME_FOLDER =
+  /^\/(?:docker|libpod_parent|lxc|kubepods(?:\/(?:burstable|besteffort|guaranteed|pod[^/]*))*)$/;
+const CONTAINER = [
+  /^([0-9a-f]{64})$/,
+  /^(?:docker|libpod|cri-containerd|crio|nerdctl)-([0-9a-f]{64})(?:\.scope)?$/,
+];
+
+export const OWN_NETNS = "/proc/thread-self/ns/net";
+
+/** `mount`: where the hierarchy is mounted; `netnsPath`: of the network namespace whose processes count. */
+export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/proc"): CgroupTree {
+  const netns = `net:[${statSync(netnsPath).ino}]`;
+  const isOurs = (pid: number): boolean =>
+    whileItIsThere(() => readlinkSync(`${proc}/${pid}/ns/net`)) === netns;
+  const units: CgroupUnit[] = [];
+  const folders: CgroupPath[] = [];
+  const empty: CgroupPath[] = [];
+  const paths = new Map<number, CgroupPath>();
+
+  const note = (path: CgroupPath): boolean => {
+    const found = statSync(join(mount, path), { throwIfNoEntry: false });
+    if (found === undefined) return false;
+    paths.set(found.ino, path);
+    // Who may write here may make groups of any name here.
+    return found.uid === 0 && (found.mode & 0o022) === 0;
+  };
+
+  const gather = (path: CgroupPath, numbers: number[], pids: number[]): void => {
+    const { ino } = statSync(join(mount, path), { throwIfNoEntry: false }) ?? {};
+    if (ino === undefined || paths.size >= MOST_GROUPS) return;
+    paths.set(ino, path);
+    numbers.push(ino);
+    pids.push(...pidsIn(mount, path));
+    for (const name of groupsIn(mount, path)) gather(`${path}/${name}`, numbers, pids);
+  };
+
+  const visit = (path: CgroupPath): void => {
+    if (paths.size >= MOST_GROUPS) return;
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const kept = note(path);
+    if (kept && isFolder(path, name)) {
+      folders.push(path);
+      for (const child of groupsIn(mount, path))
+        visit(path === "/" ? `/${child}` : `${path}/${child}`);
+      return;
+    }
+    const numbers: number[] = [];
+    const pids: number[] = [];
+    gather(path, numbers, pids);
+    if (pids.length === 0) empty.push(path);
+    else if (pids.slice(0, MOST_ASKED).some(isOurs))
+      units.push({
+        cgroup: path,
+        ...formOf(path, name),
+        unit: name,
+        numbers,
+        pids: pids.toSorted((a, b) => a - b),
+      });
+  };
+  visit("/");
+  return {
+    units: units.toSorted((a, b) => (a.cgroup < b.cgroup ? -1 : 1)),
+    folders,
+    empty,
+    paths,
+    cutShort: paths.size >= MOST_GROUPS,
+  };
+}
+
+function isFolder(path: CgroupPath, name: string): boolean {
+  if (path === "/" || RUNTIME_FOLDER.test(path)) return true;
+  return name.endsWith(".slice") && !isUserSlice(path);
+}
+
+const isUserSlice = (path: CgroupPath): boolean =>
+  path.startsWith("/user.slice/") && USER_SLICE.test(path.slice("/user.slice/".length));
+
+function formOf(path: CgroupPath, name: string): Pick<CgroupUnit, "form" | "uid" | "containerId"> {
+  if (isUserSlice(path)) return { form: "user", uid: Number(USER_SLICE.exec(name)?.[1]) };
+  for (const pattern of CONTAINER) {
+    const containerId = pattern.exec(name)?.[1];
+    if (containerId !== undefined) return { form: "container", containerId };
+  }
+  if (name.endsWith(".service")) return { form: "service" };
+  return { form: name.endsWith(".scope") ? "scope" : "group" };
+}
+
+function groupsIn(mount: string, path: CgroupPath): readonly string[] {
+  const entries = whileItIsThere(() => readdirSync(join(mount, path), { withFileTypes: true }));
+  return (entries ?? []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+/** A group of threads tells no processes. */
+function pidsIn(mount: string, path: CgroupPath): readonly number[] {
+  const text = whileItIsThere(() => readFileSync(join(mount, path, "cgroup.procs"), "latin1"));
+  // Processes of other process namespaces are 0 here.
+  return (text ?? "")
+    .split("\n")
+    .map(Number)
+    .filter((pid) => pid > 0);
+}

@@ -1,0 +1,143 @@
+/**
+ * What is odd about units, by a look at each of their processes: sockets in use that were made in another control group, by
+ * which the kernel goes on judging them, and capabilities that reach past any policy. Slow, so it gives way in between.
+ */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { TCP, UDP, type CgroupPath } from "@bulkhead/model";
+import type { BorrowedSockets } from "@bulkhead/wire";
+import { insideNetns } from "../../kernel/netns.ts";
+import { effectiveIn, REACHING_FROM_HERE } from "../../link/capabilities.ts";
+import { TCP_LISTEN, UDP_UNCONNECTED } from "../../link/proc-net.ts";
+import { socketsInStates } from "../../link/sock-diag.ts";
+import { OWN_NETNS, type CgroupTree } from "./cgroup-tree.ts";
+import { whileItIsThere } from "./vanishing.ts";
+
+export interface Inspection {
+  /** By the path of the unit that uses them. */
+  readonly borrowed: ReadonlyMap<CgroupPath, readonly BorrowedSockets[]>;
+  /** Held by any process of the unit in the machine's own user namespace, sorted. */
+  readonly capabilities: ReadonlyMap<CgroupPath, readonly string[]>;
+}
+
+export const NOTHING_INSPECTED: Inspection = { borrowed: new Map(), capabilities: new Map() };
+
+/** Where systemd itself is: it makes the sockets of units that are started by their first connection. */
+export const MANAGER: CgroupPath = "/init.scope";
+
+const AT_ONCE = 32;
+/** Of one process; nobody shall keep us busy by opening files. */
+const MOST_FILES = 20_000;
+/** Kinds of borrowed sockets told of one unit, and ports of one kind. */
+const MOST_TOLD = 16;
+/** All but TIME-WAIT and NEW-SYN-RECV, which belong to no process. */
+const WITH_OWNER = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11];
+
+interface Made {
+  readonly maker: CgroupPath;
+  readonly protocol: number;
+  readonly port: number;
+  readonly waiting: boolean;
+}
+
+export async function inspectUnits(
+  tree: CgroupTree,
+  { manager = MANAGER, netns = OWN_NETNS, proc = "/proc" } = {},
+): Promise<Inspection> {
+  const unitAt = new Map(
+    tree.units.flatMap((unit) => unit.numbers.map((number) => [number, unit.cgroup] as const)),
+  );
+  const sockets = insideNetns(netns, () => socketsByInode(tree, unitAt));
+  const waitingOf = new Set(
+    [...sockets.values()]
+      .filter(({ waiting }) => waiting)
+      .map(({ maker, protocol, port }) => `${maker} ${protocol} ${port}`),
+  );
+  const howOf = ({ maker, protocol, port, waiting }: Made): BorrowedSockets["how"] => {
+    if (maker === manager) return "activated";
+    return !waiting && waitingOf.has(`${maker} ${protocol} ${port}`) ? "accepted" : "moved";
+  };
+
+  const userns = readlinkSync(`${proc}/self/ns/user`);
+  const borrowed = new Map<CgroupPath, readonly BorrowedSockets[]>();
+  const capabilities = new Map<CgroupPath, readonly string[]>();
+  let looked = 0;
+  for (const unit of tree.units) {
+    const found = new Set<Made>();
+    const held = new Set<string>();
+    for (const pid of unit.pids) {
+      looked += 1;
+      if (looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+      for (const inode of socketsHeld(proc, pid)) {
+        const made = sockets.get(inode);
+        if (made !== undefined && made.maker !== unit.cgroup) found.add(made);
+      }
+      for (const one of capabilitiesOf(proc, pid, userns)) held.add(one);
+    }
+    if (found.size > 0 && unit.cgroup !== manager)
+      borrowed.set(unit.cgroup, foldBorrowed(found, howOf));
+    if (held.size > 0) capabilities.set(unit.cgroup, [...held].toSorted());
+  }
+  return { borrowed, capabilities };
+}
+
+function socketsByInode(
+  tree: CgroupTree,
+  unitAt: ReadonlyMap<number, CgroupPath>,
+): ReadonlyMap<number, Made> {
+  const sockets = new Map<number, Made>();
+  for (const protocol of [TCP, UDP])
+    for (const family of [4, 6] as const)
+      for (const socket of socketsInStates(protocol, family, WITH_OWNER) ?? []) {
+        const { cgroup, inode, localPort: port, state } = socket;
+        if (cgroup === undefined || inode === 0) continue;
+        const maker = unitAt.get(cgroup) ?? tree.paths.get(cgroup) ?? "";
+        const waiting = state === (protocol === TCP ? TCP_LISTEN : UDP_UNCONNECTED);
+        sockets.set(inode, { maker, protocol, port, waiting });
+      }
+  return sockets;
+}
+
+function socketsHeld(proc: string, pid: number): readonly number[] {
+  const folder = `${proc}/${pid}/fd`;
+  const files = whileItIsThere(() => readdirSync(folder)) ?? [];
+  return files.slice(0, MOST_FILES).flatMap((file) => {
+    const link = whileItIsThere(() => readlinkSync(`${folder}/${file}`)) ?? "";
+    return link.startsWith("socket:[") ? [Number(link.slice(8, -1))] : [];
+  });
+}
+
+function capabilitiesOf(proc: string, pid: number, userns: string): readonly string[] {
+  if (whileItIsThere(() => readlinkSync(`${proc}/${pid}/ns/user`)) !== userns) return [];
+  const status = whileItIsThere(() => readFileSync(`${proc}/${pid}/status`, "latin1"));
+  return status === undefined ? [] : effectiveIn(status, REACHING_FROM_HERE);
+}
+
+function foldBorrowed(
+  found: ReadonlySet<Made>,
+  howOf: (made: Made) => BorrowedSockets["how"],
+): readonly BorrowedSockets[] {
+  const kinds = new Map<
+    string,
+    { maker: string; how: BorrowedSockets["how"]; ports: Set<string> }
+  >();
+  for (const made of found) {
+    const how = howOf(made);
+    const key = `${made.maker} ${how}`;
+    const kind = kinds.get(key) ?? { maker: made.maker, how, ports: new Set() };
+    kinds.set(key, kind);
+    // Ports of connections come and go; those that wait are what the unit is known by.
+    if (made.waiting) kind.ports.add(`${made.protocol} ${made.port}`);
+  }
+  return [...kinds]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .slice(0, MOST_TOLD)
+    .map(([, { maker, how, ports }]) => ({
+      maker,
+      how,
+      ports: [...ports]
+        .map((text) => text.split(" ").map(Number))
+        .map(([protocol = 0, port = 0]) => ({ protocol, port }))
+        .toSorted((a, b) => a.protocol - b.protocol || a.port - b.port)
+        .slice(0, MOST_TOLD),
+    }));
+}

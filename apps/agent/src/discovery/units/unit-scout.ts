@@ -1,0 +1,239 @@
+/**
+ * Keeps what is known of units current, each part as often as it changes and as cheaply as it can be had: the tree of control
+ * groups when something in it moved, waiting sockets at every look, and what needs a look at every process once in a while.
+ *
+ *   inotify ──► tree ──────────────┐
+ *   sock_diag ─► waiting sockets ──┼──► units, the same object for as long as nothing changed
+ *   /proc ─────► inspection ───────┘
+ */
+import type { CgroupPath, OwnedSocket } from "@bulkhead/model";
+import type { DiscoveredProcess } from "@bulkhead/wire";
+import { cgroup2Mount } from "../../kernel/cgroup2.ts";
+import { insideNetns } from "../../kernel/netns.ts";
+import type { Container } from "../docker.ts";
+import { readCgroupTree, type CgroupTree } from "./cgroup-tree.ts";
+import { watchFolders, type FolderWatch } from "./folder-watch.ts";
+import { inspectUnits, NOTHING_INSPECTED, type Inspection } from "./inspection.ts";
+import { createSocketReader, type WaitingSocket } from "./own-sockets.ts";
+import { createUsers, type UserName } from "./users.ts";
+
+export interface Units {
+  /** Sorted by control group. */
+  readonly processes: readonly DiscoveredProcess[];
+  /** Why units of this machine are not told apart, or not all. */
+  readonly processesProblem?: string;
+}
+
+export interface UnitScout {
+  /** As things are now. Cheap; the same object while nothing changed. */
+  look(): Units;
+  /** What runtimes say runs, newest last. */
+  containers(running: readonly Container[]): void;
+  stop(): void;
+}
+
+export interface ScoutOptions {
+  readonly now: () => number;
+  /** Called when a look would find other units: soon after one came or went. */
+  readonly changed: () => void;
+  readonly onProblem: (problem: string) => void;
+  /** Default: where the machine has it. Null: nowhere. */
+  readonly mount?: string | null;
+  readonly users?: UserName;
+  readonly manager?: CgroupPath;
+  /** Path of the network namespace that counts. Default: that of the calling thread. */
+  readonly netns?: string;
+}
+
+/** New groups come in bursts. */
+const GATHER_MS = 20;
+/** A group that was just made has its process a moment later. */
+const AWAIT_PROCESS_MS = [20, 40, 80, 160, 320, 640];
+const YOUNG_MS = 2_000;
+const TREE_EVERY_MS = 20_000;
+const INSPECT_EVERY_MS = 30_000;
+/** Between two inspections, however much happens. */
+const INSPECT_AFTER_MS = 5_000;
+/** So long a new container is held back until its runtime has said who it is. */
+const AWAIT_RUNTIME_MS = 3_000;
+
+/** Of one unit. Those beyond are nobody's, and so closed where the unit is enforced. */
+const MOST_SOCKETS = 512;
+
+const NO_TREE: CgroupTree = {
+  units: [],
+  folders: [],
+  empty: [],
+  paths: new Map(),
+  cutShort: false,
+};
+
+export function createUnitScout(options: ScoutOptions): UnitScout {
+  const { now, changed, onProblem, users = createUsers() } = options;
+  const mount = options.mount === undefined ? cgroup2Mount() : options.mount;
+  if (mount === null) return nothingToTell("no control groups of version 2 are mounted");
+  const where = mount;
+  const reader = createSocketReader(now);
+  const { netns } = options;
+  const readSockets = netns === undefined ? reader : () => insideNetns(netns, reader);
+  let tree = NO_TREE;
+  let treeAt = Number.NEGATIVE_INFINITY;
+  let waiting: readonly WaitingSocket[] | null = [];
+  let running: ReadonlyMap<string, Container> = new Map();
+  let inspection: Inspection = NOTHING_INSPECTED;
+  let inspectedAt = Number.NEGATIVE_INFINITY;
+  let inspecting = false;
+  let inspected = "";
+  let told = "";
+  let units: Units = { processes: [] };
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  /** When each unit, with a process or without, was first seen. */
+  let since: ReadonlyMap<CgroupPath, number> = new Map();
+  /** How often a process has been waited for. */
+  let awaited = 0;
+
+  const folders: FolderWatch = watchFolders(mount, () => soon(GATHER_MS), onProblem);
+
+  function soon(afterMs: number): void {
+    if (stopped) return;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      readTree();
+      changed();
+    }, afterMs);
+    timer.unref();
+  }
+
+  function readTree(): void {
+    const before = since;
+    tree = readCgroupTree(where, options.netns);
+    treeAt = now();
+    since = new Map(
+      [...tree.empty, ...tree.units.map(({ cgroup }) => cgroup)].map((path) => [
+        path,
+        before.get(path) ?? treeAt,
+      ]),
+    );
+    if (tree.empty.some((path) => !before.has(path))) awaited = 0;
+    // What was made in a new folder before it was followed was not heard of.
+    const fresh = folders.follow(tree.folders);
+    const young = tree.empty.some((path) => treeAt - (since.get(path) ?? 0) < YOUNG_MS);
+    const wait = fresh ? GATHER_MS : young ? AWAIT_PROCESS_MS[awaited++] : undefined;
+    if (wait !== undefined) soon(wait);
+  }
+
+  function look(): Units {
+    if (now() - treeAt >= TREE_EVERY_MS) readTree();
+    waiting = readSockets();
+    // Made in a group that we have not seen: one came, or a unit divided itself.
+    if (waiting?.some(({ cgroup }) => !tree.paths.has(cgroup)) === true && now() - treeAt > 1000)
+      readTree();
+    inspectIfDue();
+    return put();
+  }
+
+  function put(): Units {
+    const byGroup = Map.groupBy(waiting ?? [], ({ cgroup }) => cgroup);
+    const processes = tree.units.flatMap((unit): DiscoveredProcess[] => {
+      const { cgroup, form, unit: name, uid, containerId } = unit;
+      const container = containerId === undefined ? undefined : running.get(containerId);
+      const age = now() - (since.get(cgroup) ?? 0);
+      if (containerId !== undefined && container === undefined && age < AWAIT_RUNTIME_MS) return [];
+      const user = uid === undefined ? undefined : users(uid);
+      const borrowed = inspection.borrowed.get(cgroup);
+      const capabilities = inspection.capabilities.get(cgroup);
+      const sockets = unit.numbers.flatMap((number) => byGroup.get(number) ?? []);
+      return [
+        {
+          cgroup,
+          form,
+          unit: name,
+          ...(user === undefined ? {} : { user }),
+          ...(container === undefined
+            ? {}
+            : {
+                container: container.name,
+                containerLabels: container.labels,
+                image: container.image,
+              }),
+          sockets: distinct(sockets.flatMap(({ owned }) => owned)),
+          ...(borrowed === undefined ? {} : { borrowed }),
+          ...(capabilities === undefined ? {} : { capabilities }),
+        },
+      ];
+    });
+    const problem = problemOf(tree, waiting);
+    const text = JSON.stringify([processes, problem]);
+    if (text !== told) {
+      told = text;
+      units = { processes, ...(problem === undefined ? {} : { processesProblem: problem }) };
+    }
+    return units;
+  }
+
+  /** Sooner when there are other units or sockets than at the last one. */
+  function inspectIfDue(): void {
+    if (inspecting || stopped) return;
+    const age = now() - inspectedAt;
+    if (age < INSPECT_AFTER_MS) return;
+    const seen = [
+      ...tree.units.map(({ cgroup }) => cgroup),
+      ...(waiting ?? []).map(({ inode }) => inode),
+    ].join("\n");
+    if (seen === inspected && age < INSPECT_EVERY_MS) return;
+    inspecting = true;
+    inspected = seen;
+    const { manager } = options;
+    inspectUnits(tree, {
+      ...(manager === undefined ? {} : { manager }),
+      ...(netns === undefined ? {} : { netns }),
+    })
+      .then((found) => {
+        inspection = found;
+        const before = units;
+        if (!stopped && put() !== before) changed();
+      })
+      .catch((error: unknown) => onProblem(`units could not be inspected: ${String(error)}`))
+      .finally(() => {
+        inspecting = false;
+        inspectedAt = now();
+      });
+  }
+
+  return {
+    look,
+    containers(list) {
+      running = new Map(list.map((container) => [container.id, container]));
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      folders.stop();
+    },
+  };
+}
+
+const nothingToTell = (processesProblem: string): UnitScout => {
+  const units: Units = { processes: [], processesProblem };
+  return { look: () => units, containers: () => undefined, stop: () => undefined };
+};
+
+function problemOf(tree: CgroupTree, waiting: readonly WaitingSocket[] | null): string | undefined {
+  if (waiting === null) return "this kernel does not tell the control groups of sockets";
+  return tree.cutShort ? "there are more control groups than are looked at" : undefined;
+}
+
+/** Sorted by port; workers that share a port are told once. */
+function distinct(sockets: readonly OwnedSocket[]): readonly OwnedSocket[] {
+  const byText = new Map(
+    sockets.map((socket) => {
+      const { port, protocol, family, address = "" } = socket;
+      return [`${String(port).padStart(5, "0")} ${protocol} ${family} ${address}`, socket];
+    }),
+  );
+  return [...byText]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .slice(0, MOST_SOCKETS)
+    .map(([, socket]) => socket);
+}

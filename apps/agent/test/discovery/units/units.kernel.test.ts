@@ -1,0 +1,247 @@
+/** Units of a machine, found by their control groups: real groups, real processes, and sockets that wait. */
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { TCP, UDP } from "@bulkhead/model";
+import type { DiscoveredProcess } from "@bulkhead/wire";
+import { createUnitScout, type UnitScout } from "../../../src/discovery/index.ts";
+import { readCgroupTree } from "../../../src/discovery/units/cgroup-tree.ts";
+import { until } from "../../kernel/netns-lab.ts";
+import { createUnitsLab, type Program, type UnitsLab } from "./units-lab.ts";
+
+let lab: UnitsLab;
+let web: Program;
+let scout: UnitScout;
+let ahead = 0;
+beforeAll(async () => {
+  lab = createUnitsLab();
+  web = await lab.start(lab.groups.add("web.service"));
+  await web.tell("listen 8080 0.0.0.0");
+  await web.tell("listen 8081 ::");
+  await web.tell("only6 8082");
+  await web.tell("listen 8083 127.0.0.1");
+  await web.tell("udp 53 0.0.0.0");
+  await web.tell("udp 40000 0.0.0.0");
+});
+beforeEach(() => {
+  scout = scoutIn(lab.path);
+  return () => scout.stop();
+});
+afterAll(() => lab.close());
+
+function scoutIn(netns: string, manager?: string): UnitScout {
+  return createUnitScout({
+    // A clock that can be put forward.
+    now: () => Date.now() + ahead,
+    changed: () => undefined,
+    onProblem: (problem) => expect.unreachable(problem),
+    netns,
+    users: (uid) => (uid === 1000 ? "alice" : undefined),
+    ...(manager === undefined ? {} : { manager }),
+  });
+}
+
+const found = (path: string): DiscoveredProcess | undefined =>
+  scout.look().processes.find(({ cgroup }) => cgroup === path);
+
+test("a unit is a control group with a process in this network, and its sockets are those made in it", () => {
+  const path = `${lab.groups.root}/web.service`;
+  expect(found(path)).toMatchObject({
+    cgroup: path,
+    form: "service",
+    unit: "web.service",
+    sockets: [
+      { family: 4, protocol: UDP, port: 53 },
+      { family: 4, protocol: TCP, port: 8080 },
+      { family: 4, protocol: TCP, port: 8081 },
+      { family: 6, protocol: TCP, port: 8081 },
+      { family: 6, protocol: TCP, port: 8082 },
+      { address: "127.0.0.1", family: 4, protocol: TCP, port: 8083 },
+    ],
+  });
+});
+
+test("a port from the kernel's own choice counts once its socket has stayed", () => {
+  const path = `${lab.groups.root}/web.service`;
+  expect(found(path)?.sockets.map(({ port }) => port)).not.toContain(40_000);
+  ahead += 15_000;
+  expect(found(path)?.sockets.map(({ port }) => port)).toContain(40_000);
+});
+
+test("slices are looked into, whatever lies in a unit is the unit", async () => {
+  const deep = lab.groups.add("system-db.slice/db@15-main.service/workers/one");
+  const db = await lab.start(deep);
+  await db.tell("listen 5432 0.0.0.0");
+  const path = `${lab.groups.root}/system-db.slice/db@15-main.service`;
+  expect(found(path)).toMatchObject({ unit: "db@15-main.service", sockets: [{ port: 5432 }] });
+  const others = scout.look().processes.map(({ cgroup }) => cgroup);
+  for (const one of others)
+    expect(others.filter((other) => other !== one && other.startsWith(`${one}/`))).toEqual([]);
+  await db.end();
+});
+
+test("where somebody else may make groups, their names are nobody's", async () => {
+  const slice = lab.groups.add("lent.slice");
+  chmodSync(join(lab.groups.mount, slice), 0o777);
+  const child = await lab.start(lab.groups.add("lent.slice/sshd.service"));
+  expect(found(`${slice}/sshd.service`)).toBe(undefined);
+  expect(found(slice)).toMatchObject({ form: "group", unit: "lent.slice" });
+  await child.end();
+});
+
+test("processes in another network are not told, and groups without any neither", async () => {
+  const elsewhere = await lab.start(
+    lab.groups.add("elsewhere.service"),
+    lab.netns.addNetns("elsewhere"),
+  );
+  const empty = lab.groups.add("empty.service");
+  expect(found(`${lab.groups.root}/elsewhere.service`)).toBe(undefined);
+  expect(found(empty)).toBe(undefined);
+  await elsewhere.end();
+});
+
+test("what a workload says of itself changes nothing: title, environment, groups inside its own", async () => {
+  const before = await until("the inspection", () => {
+    const seen = found(`${lab.groups.root}/web.service`);
+    return seen?.capabilities === undefined ? false : seen;
+  });
+  await web.tell("title sshd:/usr/sbin/sshd");
+  lab.groups.add("web.service/docker-0.scope");
+  const after = found(`${lab.groups.root}/web.service`);
+  expect(after).toEqual(before);
+});
+
+test("a container of the runtime's is told by its name, image and labels; without it, by its group", async () => {
+  const id = "ab".repeat(32);
+  const path = lab.groups.add(`docker-${id}.scope`);
+  const child = await lab.start(path);
+  expect(found(path)).toBe(undefined);
+  scout.containers([
+    { id, name: "web", image: "nginx:1", labels: { app: "web" }, pid: child.pid, created: 1 },
+  ]);
+  expect(found(path)).toMatchObject({
+    form: "container",
+    container: "web",
+    image: "nginx:1",
+    containerLabels: { app: "web" },
+  });
+  scout.containers([]);
+  ahead += 5_000;
+  expect(found(path)).toMatchObject({ form: "container", unit: `docker-${id}.scope` });
+  await child.end();
+});
+
+test("sockets that another group made are told with their maker, and how they came", async () => {
+  const manager = lab.groups.add("manager.scope");
+  const activated = lab.groups.add("activated.service");
+  const wanderer = lab.groups.add("wanderer.service");
+  const daemon = await lab.start(manager);
+  await daemon.tell("listen 9001 127.0.0.1");
+  lab.groups.put(daemon.pid, activated);
+  const moved = await lab.start(`${lab.groups.root}/web.service`);
+  await moved.tell("listen 9002 127.0.0.1");
+  lab.groups.put(moved.pid, wanderer);
+  scout.stop();
+  scout = scoutIn(lab.path, manager);
+  const borrowed = await until("the inspection", () => {
+    const pair = [found(activated)?.borrowed, found(wanderer)?.borrowed];
+    return pair.every((one) => one !== undefined) && pair;
+  });
+  expect(borrowed).toEqual([
+    [{ maker: manager, how: "activated", ports: [{ protocol: TCP, port: 9001 }] }],
+    [
+      {
+        maker: `${lab.groups.root}/web.service`,
+        how: "moved",
+        ports: [{ protocol: TCP, port: 9002 }],
+      },
+    ],
+  ]);
+  expect(found(`${lab.groups.root}/web.service`)?.borrowed).toBe(undefined);
+  await moved.end();
+  await daemon.end();
+});
+
+test("a connection that was accepted at the maker's socket is told apart from one that moved", async () => {
+  const session = lab.groups.add("session.scope");
+  const server = await lab.start(lab.groups.add("daemon.service"));
+  await server.tell("listen 9010 127.0.0.1");
+  const handler = await lab.start(`${lab.groups.root}/daemon.service`);
+  await handler.tell("connect 9010");
+  lab.groups.put(handler.pid, session);
+  const how = await until("the inspection", () => {
+    ahead += 6_000;
+    return found(session)?.borrowed;
+  });
+  // It opened the connection itself, before it moved.
+  expect(how).toMatchObject([{ how: "moved", ports: [] }]);
+  lab.groups.put(server.pid, session);
+  lab.groups.put(handler.pid, `${lab.groups.root}/daemon.service`);
+  const accepted = await until("the next inspection", () => {
+    ahead += 6_000;
+    const told = found(session)?.borrowed ?? [];
+    return told.some((one) => one.how === "accepted") && told;
+  });
+  expect(accepted).toEqual([
+    { maker: `${lab.groups.root}/daemon.service`, how: "accepted", ports: [] },
+    {
+      maker: `${lab.groups.root}/daemon.service`,
+      how: "moved",
+      ports: [{ protocol: TCP, port: 9010 }],
+    },
+  ]);
+  await handler.end();
+  await server.end();
+});
+
+test("capabilities that reach past policy are listed, of whoever has them", async () => {
+  const plain = await lab.start(lab.groups.add("plain.service"));
+  await plain.tell("uid 65534");
+  const listed = await until("the inspection", () => {
+    ahead += 6_000;
+    return found(`${lab.groups.root}/web.service`)?.capabilities;
+  });
+  expect(listed).toContain("CAP_NET_RAW");
+  expect(found(`${lab.groups.root}/plain.service`)?.capabilities).toBe(undefined);
+  await plain.end();
+});
+
+test("a machine without the hierarchy of version 2 says so", () => {
+  const nowhere = createUnitScout({
+    now: () => 0,
+    changed: () => undefined,
+    onProblem: () => undefined,
+    mount: null,
+  });
+  expect(nowhere.look()).toEqual({
+    processes: [],
+    processesProblem: "no control groups of version 2 are mounted",
+  });
+});
+
+test("what comes and goes is heard in slices, not inside units", () => {
+  const tree = readCgroupTree(lab.groups.mount, lab.path);
+  expect(tree.folders).toContain(lab.groups.root);
+  expect(tree.folders).not.toContain(`${lab.groups.root}/web.service`);
+});
+
+test("a unit that comes or goes is told at once, without anybody looking", async () => {
+  const heard: string[][] = [];
+  const watching = createUnitScout({
+    now: Date.now,
+    changed: () => heard.push(watching.look().processes.map(({ cgroup }) => cgroup)),
+    onProblem: (problem) => expect.unreachable(problem),
+    netns: lab.path,
+  });
+  try {
+    watching.look();
+    const path = `${lab.groups.root}/new.slice/late.service`;
+    const late = await lab.start(lab.groups.add("new.slice/late.service"));
+    await until("the new unit", () => heard.some((paths) => paths.includes(path)));
+    await late.end();
+    lab.groups.remove(path);
+    await until("its end", () => heard.at(-1)?.includes(path) === false);
+  } finally {
+    watching.stop();
+  }
+});

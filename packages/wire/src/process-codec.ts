@@ -1,0 +1,61 @@
+/** Processes of the machine to protobuf and back: a part of the agent's messages. */
+import type { OwnedSocket } from "@bulkhead/model";
+import type {
+  BorrowedSockets as ProtoBorrowed,
+  DiscoveredProcess as ProtoProcess,
+  OwnedSocket as ProtoSocket,
+} from "./gen/bulkhead/agent/v1/agent_pb.js";
+import { UNIT_FORMS, type BorrowedSockets, type DiscoveredProcess } from "./messages.ts";
+import { oneOf, optional } from "./parse.ts";
+
+const HOW = ["activated", "accepted", "moved"] as const;
+
+export function encodeProcess(process: DiscoveredProcess) {
+  return {
+    ...process,
+    user: process.user ?? "",
+    container: process.container ?? "",
+    containerLabels: process.containerLabels ?? {},
+    image: process.image ?? "",
+    sockets: process.sockets.map((socket) => ({ ...socket, address: socket.address ?? "" })),
+    borrowed: (process.borrowed ?? []).map(({ maker, how, ports }) => ({
+      maker,
+      how,
+      ports: ports.map((port) => ({ ...port })),
+    })),
+    capabilities: [...(process.capabilities ?? [])],
+  };
+}
+
+export function decodeProcess(process: ProtoProcess): DiscoveredProcess {
+  const { cgroup, unit, container, borrowed, capabilities } = process;
+  return {
+    cgroup,
+    form: oneOf(UNIT_FORMS, process.form, "process.form"),
+    unit,
+    ...optional("user", process.user),
+    ...optional("container", container),
+    ...(container === "" ? {} : { containerLabels: process.containerLabels }),
+    ...optional("image", process.image),
+    sockets: process.sockets.map(decodeSocket),
+    ...(borrowed.length === 0 ? {} : { borrowed: borrowed.map(decodeBorrowed) }),
+    ...(capabilities.length === 0 ? {} : { capabilities }),
+  };
+}
+
+function decodeSocket({ address, family, protocol, port }: ProtoSocket): OwnedSocket {
+  return {
+    ...optional("address", address),
+    family: oneOf([4, 6] as const, family, "socket.family"),
+    protocol,
+    port,
+  };
+}
+
+function decodeBorrowed({ maker, how, ports }: ProtoBorrowed): BorrowedSockets {
+  return {
+    maker,
+    how: oneOf(HOW, how, "borrowed.how"),
+    ports: ports.map(({ protocol, port }) => ({ protocol, port })),
+  };
+}
