@@ -4,7 +4,7 @@
 //   this host ── namespaces of the test: "outside", a LAN with 203.0.113.1 ──── the machine, 203.0.113.10
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../apps/controller/test/lab.ts";
@@ -187,6 +187,15 @@ while :; do ${nspawn} || :; done`;
     const before = this.#leader;
     process.kill(before, "SIGKILL");
     await this.#booted(before);
+  }
+
+  /** Every file that differs from the host's, and every one that is gone: what was written since the machine's first boot. */
+  written(): readonly string[] {
+    const upper = join(`/proc/${this.#host?.pid}/root`, this.#work, "upper");
+    return readdirSync(upper, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map(({ parentPath, name }) => join(parentPath, name).slice(upper.length))
+      .toSorted();
   }
 
   async remove(): Promise<void> {

@@ -29,7 +29,7 @@ export interface Context extends Surroundings {
   readonly state: string;
   readonly format: Format;
   readonly ui: Ui;
-  /** The line a person may type next, `bulkhead` and all; where `--state` was given it is repeated. */
+  /** The line a person may type next, `bulkhead` and all, behind a leading `sudo `; where `--state` was given it is repeated. */
   hint(command: string): string;
   client(): Promise<ApiClient>;
 }
@@ -79,11 +79,13 @@ export function createContext(
     hint(command) {
       const program =
         options.state === undefined ? "bulkhead" : `bulkhead --state ${shellWord(options.state)}`;
+      const sudo = /^sudo /.exec(command)?.[0] ?? "";
       // Also behind a pipe.
-      return `bulkhead ${command}`.replaceAll(
+      const line = `bulkhead ${command.slice(sudo.length)}`.replaceAll(
         /(^|\| )bulkhead /g,
         (_, before) => `${before}${program} `,
       );
+      return sudo + line;
     },
     async client() {
       const [{ createApiClient }, { socketOf }] = await Promise.all([

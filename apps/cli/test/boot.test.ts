@@ -29,7 +29,8 @@ describe("a unit", () => {
   it.each(UNITS)("%s leaves no blank, and names this installation", (unit) => {
     const text = unitText(unit, "/srv/state");
     expect(text).not.toMatch(/@[A-Z]+@|A template/);
-    expect(setting(text, "ExecStart")).toContain(process.execPath);
+    // By the link, as packages write it; else none of theirs would ever be found to say the same.
+    expect(setting(text, "ExecStart")).toContain("/node_modules/.bin/node ");
     expect(setting(text, "ExecStart")).toMatch(/apps\/cli\/src\/main\.ts .* --state \/srv\/state$/);
     expect(setting(text, "RequiresMountsFor")).toMatch(/ \/srv\/state$/);
   });
@@ -84,6 +85,7 @@ describe("enable and disable", () => {
       folder,
       packaged: join(folder, "packaged"),
       runs: () => true,
+      isHere: () => true,
       control: async (...args) => {
         asked.push(args.join(" "));
         return "";
@@ -101,7 +103,12 @@ describe("enable and disable", () => {
     expect(asked).toEqual(["daemon-reload", `enable ${UNITS.join(" ")}`]);
     expect(await disableUnits(fake)).toEqual(UNITS);
     expect(readdirSync(folder)).toEqual([]);
-    expect(asked.slice(2)).toEqual([`disable ${UNITS.join(" ")}`, "daemon-reload"]);
+    expect(asked.slice(2)).toEqual([
+      "stop bulkhead-boot.service",
+      "reset-failed bulkhead*.service",
+      `disable ${UNITS.join(" ")}`,
+      "daemon-reload",
+    ]);
   });
 
   it("use what a package brought, unless it says something else", async () => {

@@ -17,7 +17,7 @@ import { runSteps, type Step } from "../src/install/steps.ts";
 import { layoutOf } from "../src/process/layout.ts";
 import { markOf, writeMark } from "../src/process/marks.ts";
 import { keeperOf } from "../src/verbs/restart.ts";
-import type { Systemd } from "../src/process/units.ts";
+import { isKept, unitText, type Systemd } from "../src/process/units.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -139,6 +139,7 @@ describe("who keeps it running", () => {
     folder: "/nonexistent",
     packaged: "/nonexistent",
     runs: () => pid !== undefined,
+    isHere: () => true,
     control: async () => `${pid}\n`,
   });
   const marked = () => {
@@ -156,5 +157,27 @@ describe("who keeps it running", () => {
     expect(await keeperOf(marked(), fake(process.pid))).toBe("systemd");
     expect(await keeperOf(marked(), fake(0))).toBe("elsewhere");
     expect(await keeperOf(marked(), fake(undefined))).toBe("elsewhere");
+  });
+
+  it("is still the background when the supervisor was killed there, for what it started goes on", async () => {
+    const layout = layoutOf(folder);
+    const own = markOf(process.pid);
+    if (own !== undefined) writeMark(layout.mark("agent"), own);
+    expect(await keeperOf(layout, fake(0))).toBe("background");
+  });
+
+  it("is still systemd when it was killed there, for it comes back", async () => {
+    const units = join(folder, "units");
+    mkdirSync(units);
+    writeFileSync(join(units, "bulkhead.service"), unitText("bulkhead.service", folder));
+    const on = (state: string): Systemd => ({
+      ...fake(0),
+      folder: units,
+      control: async () => `${state}\n`,
+    });
+    expect(await keeperOf(layoutOf(folder), on("activating"))).toBe("systemd");
+    expect(await keeperOf(layoutOf(folder), on("inactive"))).toBe("nothing");
+    expect(isKept(on("active"), `${folder}-2`)).toBe(false);
+    expect(isKept({ ...on("active"), isHere: () => false }, folder)).toBe(false);
   });
 });

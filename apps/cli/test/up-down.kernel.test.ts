@@ -272,7 +272,7 @@ describe("up and down", () => {
     });
     expect(pid("supervisor")).not.toBe(supervisor);
     expect(pid("agent")).not.toBe(agent);
-    expect(up.stdout).toContain("Revision 1 is in force, mode enforce");
+    expect(up.stdout).toContain("Revision 1 is in force: enforce");
   });
 
   it("takes the rules out although everything was killed, from another namespace, and keeps the data", async () => {
@@ -303,7 +303,7 @@ describe("up and down", () => {
   it("comes back with its policy, and leaves rules of others alone when it goes for good", async () => {
     await within("nft", "add table inet foreign");
     const up = await bulkheadWithin("up");
-    expect(up.stdout).toContain("Revision 1 is in force, mode enforce");
+    expect(up.stdout).toContain("Revision 1 is in force: enforce");
     await until(async () => (await tables()).includes("bulkhead"), 10_000);
     writeFileSync(join(state, "notes.txt"), "not ours");
     expect(await bulkhead("down", "--purge")).toMatchObject({

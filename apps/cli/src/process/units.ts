@@ -1,6 +1,14 @@
 /** The systemd units: templates of `packaging/systemd` with the paths of this installation, put in and taken out. */
 import { execFile } from "node:child_process";
-import { existsSync, lstatSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cannotRun } from "../failure.ts";
@@ -23,7 +31,13 @@ export function whereIs(root: string, node: string): Where {
   return { root: current, node: inside ? current + node.slice(root.length) : node };
 }
 
-export const HERE = whereIs(ROOT, process.execPath);
+/** The Node that runs this, by the link that packaged units name where it leads there. */
+function ownNode(): string {
+  const link = join(ROOT, "node_modules", ".bin", "node");
+  return existsSync(link) && realpathSync(link) === process.execPath ? link : process.execPath;
+}
+
+export const HERE = whereIs(ROOT, ownNode());
 
 /** The one for the boot first. */
 export const UNITS = ["bulkhead-boot.service", "bulkhead.service"] as const;
@@ -38,6 +52,8 @@ export interface Systemd {
   readonly packaged: string;
   /** Whether it runs here. */
   readonly runs: () => boolean;
+  /** Whether what it starts is in this process's network namespace. Only root can tell. */
+  readonly isHere: () => boolean;
   /** `systemctl`: what it printed; rejects with what it complained of. */
   readonly control: (...args: readonly string[]) => Promise<string>;
 }
@@ -46,6 +62,7 @@ export const systemd: Systemd = {
   folder: "/etc/systemd/system",
   packaged: "/usr/lib/systemd/system",
   runs: () => existsSync("/run/systemd/system"),
+  isHere: () => readlinkSync("/proc/1/ns/net") === readlinkSync("/proc/self/ns/net"),
   control: (...args) =>
     new Promise((resolve, reject) => {
       execFile("systemctl", args, (error, stdout, stderr) => {
@@ -94,6 +111,28 @@ export function installed({ folder }: Systemd): readonly Unit[] {
   );
 }
 
+const SERVICE = "bulkhead.service";
+
+/** Whether systemd keeps the programs of this state directory running, or would once they are started. */
+export function isKept(on: Systemd, state: string): boolean {
+  // What is started in another network namespace is not for it to keep.
+  if (!on.runs() || !installed(on).includes(SERVICE) || !on.isHere()) return false;
+  const text = [on.folder, on.packaged]
+    .map((folder) => join(folder, SERVICE))
+    .flatMap((path) => (existsSync(path) ? [readFileSync(path, "utf8")] : []))[0];
+  return text?.split("\n").some((line) => line.endsWith(` --state ${argument(state)}`)) ?? false;
+}
+
+/** 0 where it runs nothing. */
+export const mainPid = async (on: Systemd): Promise<number> =>
+  Number(await on.control("show", "--property=MainPID", "--value", SERVICE));
+
+/** It runs, or is about to be started again. */
+export async function isActive(on: Systemd): Promise<boolean> {
+  const state = await on.control("show", "--property=ActiveState", "--value", SERVICE);
+  return ["active", "activating", "reloading"].includes(state.trim());
+}
+
 /** A unit that a package brought is used as it is, if it says the same; one of ours is written above it otherwise. */
 export function writeUnits(on: Systemd, state: string): void {
   for (const unit of UNITS) {
@@ -115,6 +154,9 @@ export async function enableUnits(on: Systemd, state: string): Promise<void> {
 export async function disableUnits(on: Systemd): Promise<readonly Unit[]> {
   const there = installed(on);
   if (there.length === 0) return there;
+  // The one for the boot runs nothing; it counts as active, or failed, from the boot on, also when it is no more.
+  await on.control("stop", "bulkhead-boot.service");
+  await on.control("reset-failed", "bulkhead*.service");
   await on.control("disable", ...there);
   for (const unit of there) rmSync(join(on.folder, unit), { force: true });
   await on.control("daemon-reload");

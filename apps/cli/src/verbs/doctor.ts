@@ -34,7 +34,7 @@ export const doctor: Verb<CommonOptions> = async (context) => {
   return {
     value,
     text: (ui) => doctorText(value, ui),
-    next: [exitCode === 3 ? "doctor" : runs ? "status" : "up"],
+    next: [!isRoot() ? "sudo doctor" : exitCode === 3 ? "doctor" : runs ? "status" : "up"],
     exitCode,
   };
 };
@@ -88,9 +88,11 @@ const exitOf = (checks: readonly Check[]): ExitCode => {
   return failing.length > 0 ? 1 : 0;
 };
 
+const isRoot = (): boolean => process.getuid?.() === 0;
+
 const machineOf = ({ env }: Context): Machine => ({
   platform: process.platform,
-  root: process.getuid?.() === 0,
+  root: isRoot(),
   env,
   read: readOn,
   exists: existsOn,

@@ -13,7 +13,7 @@ import {
 } from "../process/daemon.ts";
 import { isStateDirectory, layoutOf, OURS, type Layout } from "../process/layout.ts";
 import { holdNamespace, removeKernelState } from "../process/remove-kernel-state.ts";
-import { installed, systemd } from "../process/units.ts";
+import { installed, isKept, systemd } from "../process/units.ts";
 import { withLock } from "../process/lock.ts";
 import type { DownAnswer } from "../schemas.ts";
 import { withProgress } from "../progress.ts";
@@ -56,7 +56,11 @@ async function end(context: Context, layout: Layout, purging: boolean): Promise<
   const guarded = guardedNamespace(layout);
   const held = guarded === undefined ? undefined : holdNamespace(guarded, found);
   try {
-    const left = await withProgress(context, "ending", () => endAll(layout));
+    const left = await withProgress(context, "ending", async () => {
+      // It would start again what was killed.
+      if (isKept(systemd, layout.root)) await systemd.control("stop", "bulkhead.service");
+      return endAll(layout);
+    });
     if (left.length > 0) {
       throw cannotRun(
         `could not end ${list(left.map((one) => `${one.name} (pid ${one.mark.pid})`))}`,

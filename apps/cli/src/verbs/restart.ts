@@ -10,11 +10,11 @@ import { endAll, findProcesses, forgetProcesses } from "../process/daemon.ts";
 import { layoutOf, type Layout } from "../process/layout.ts";
 import { withLock } from "../process/lock.ts";
 import { networkNamespace } from "../process/marks.ts";
-import { systemd, type Systemd } from "../process/units.ts";
+import { isActive, isKept, mainPid, systemd, type Systemd } from "../process/units.ts";
 import { withProgress } from "../progress.ts";
 import type { RestartAnswer } from "../schemas.ts";
 import { list } from "../ui/words.ts";
-import { requireRoot, start, waitFor } from "./up.ts";
+import { requireRoot, start, waitFor, whenNobodyElse } from "./up.ts";
 import type { Verb } from "./verb.ts";
 
 const UNIT = "bulkhead.service";
@@ -23,17 +23,19 @@ const UNIT = "bulkhead.service";
 export type Keeper = "nothing" | "systemd" | "background" | "elsewhere";
 
 export async function keeperOf(layout: Layout, on: Systemd): Promise<Keeper> {
-  const supervisor = findProcesses(layout).find(({ name }) => name === "supervisor");
-  if (supervisor === undefined) return "nothing";
+  const found = findProcesses(layout);
+  const supervisor = found.find(({ name }) => name === "supervisor");
+  if (supervisor === undefined) {
+    // What was killed, systemd starts again in a moment; what a killed one in the background left behind goes on.
+    if (isKept(on, layout.root) && (await isActive(on))) return "systemd";
+    return found.length > 0 ? "background" : "nothing";
+  }
   const { pid } = supervisor.mark;
   if (on.runs() && (await mainPid(on)) === pid) return "systemd";
   return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("supervisor.ts")
     ? "background"
     : "elsewhere";
 }
-
-const mainPid = async (on: Systemd): Promise<number> =>
-  Number(await on.control("show", "--property=MainPID", "--value", UNIT));
 
 export const restart: Verb<CommonOptions> = async (context) => {
   requireRoot("restart");
@@ -71,18 +73,18 @@ const restarted = (pid: number): string =>
   `Started anew, pid ${pid}. The kernel enforced all the while.`;
 
 async function anew(context: Context, layout: Layout): Promise<number> {
-  return withLock(layout, async () => {
+  await withLock(layout, async () => {
     const left = await withProgress(context, "ending", () => endAll(layout));
     if (left.length > 0)
       throw cannotRun(
         `could not end ${list(left.map((one) => `${one.name} (pid ${one.mark.pid})`))}`,
       );
     forgetProcesses(layout);
-    await start(context, layout);
-    const supervisor = findProcesses(layout).find(({ name }) => name === "supervisor");
-    if (supervisor === undefined) throw cannotRun("the supervisor ended");
-    return supervisor.mark.pid;
   });
+  await whenNobodyElse(layout, () => start(context, layout));
+  const supervisor = findProcesses(layout).find(({ name }) => name === "supervisor");
+  if (supervisor === undefined) throw cannotRun("the supervisor ended");
+  return supervisor.mark.pid;
 }
 
 const done = (value: RestartAnswer, text: string, next: string): Answer => ({

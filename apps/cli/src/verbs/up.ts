@@ -27,6 +27,7 @@ import { guardedByAnotherSince } from "../process/other-guard.ts";
 import { withLock } from "../process/lock.ts";
 import { networkNamespace } from "../process/marks.ts";
 import type { UpAnswer } from "../schemas.ts";
+import { isKept, mainPid, systemd } from "../process/units.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { count } from "../ui/words.ts";
@@ -45,7 +46,7 @@ const LONGEST_SOCKET = 107;
 export const up: Verb<UpOptions> = async (context, _args, options) => {
   requireRoot("up");
   const layout = prepareState(context.state);
-  if (options.foreground !== true) return withLock(layout, () => start(context, layout));
+  if (options.foreground !== true) return whenNobodyElse(layout, () => start(context, layout));
   await withLock(layout, async () => {
     const running = await supervisorOf(context, layout);
     if (running !== undefined) {
@@ -63,12 +64,12 @@ export const up: Verb<UpOptions> = async (context, _args, options) => {
   return 0;
 };
 
-/** Starts the supervisor in the background, unless one runs, and waits until it is whole. Under the lock. */
+/** Starts the supervisor in the background, unless one runs, and waits until it is whole. */
 export async function start(context: Context, layout: Layout): Promise<Answer> {
   const running = await supervisorOf(context, layout);
   if (context.signal.aborted) throw new Interrupted();
   const before = { guarded: guardedNamespace(layout), time: Date.now() };
-  const pid = running ?? startSupervisor(layout.root);
+  const pid = running ?? (await launch(layout));
   const guardedByAnother = (): boolean =>
     running === undefined && guardedByAnotherSince(before.time);
   const reporting = report(context, layout, pid, running !== undefined, guardedByAnother, () => {
@@ -80,6 +81,23 @@ export async function start(context: Context, layout: Layout): Promise<Answer> {
     reporting,
     `it goes on in the background, pid ${pid}; \`${context.hint("status")}\` tells how it is, \`${context.hint("down")}\` ends it`,
   );
+}
+
+/**
+ * Under the lock of this state directory. What systemd starts takes it itself, and systemd starts a unit only once; then it is
+ * enough that nobody held it before.
+ */
+export async function whenNobodyElse<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
+  if (!isKept(systemd, layout.root)) return withLock(layout, work);
+  await withLock(layout, async () => undefined);
+  return work();
+}
+
+/** By systemd where it is to keep them running, so that it also starts again what keeps the others. */
+async function launch({ root }: Layout): Promise<number> {
+  if (!isKept(systemd, root)) return startSupervisor(root);
+  await systemd.control("start", "bulkhead.service");
+  return mainPid(systemd);
 }
 
 /** The pid of the supervisor, if one runs; what a killed one left behind is ended. */
@@ -119,14 +137,12 @@ async function report(
   if (ready.missing !== undefined || ready.status === undefined) {
     // A start that failed leaves nothing behind; what ran before is left to its supervisor.
     if (!already) {
+      if (isKept(systemd, layout.root)) await systemd.control("stop", "bulkhead.service");
       await endAll(layout);
       forgetProcesses(layout);
       afterFailure();
     }
-    throw cannotRun(
-      `not ready: ${ready.missing ?? "no status"}`,
-      `the last words of the logs:\n${lastWords(layout)}`,
-    );
+    throw cannotRun(`not ready: ${ready.missing ?? "no status"}`, helpFrom(layout));
   }
   const workloads = await waitForWorkloads(client);
   const status = (await readiness(client)).status ?? ready.status;
@@ -164,11 +180,15 @@ export async function waitFor(context: Context, layout: Layout, pid: number): Pr
       watchForCrashes(layout, pid, () => false),
     ),
   );
-  if (ready.missing !== undefined)
-    throw cannotRun(
-      `not ready: ${ready.missing}`,
-      `the last words of the logs:\n${lastWords(layout)}`,
-    );
+  if (ready.missing !== undefined) throw cannotRun(`not ready: ${ready.missing}`, helpFrom(layout));
+}
+
+/** What a supervisor of systemd says is in the journal. */
+function helpFrom(layout: Layout): string {
+  const more = isKept(systemd, layout.root)
+    ? "\njournalctl --unit bulkhead.service tells more"
+    : "";
+  return `the last words of the logs:\n${lastWords(layout)}${more}`;
 }
 
 function foundText(status: StatusAnswer, workloads: readonly WorkloadView[]): string {
