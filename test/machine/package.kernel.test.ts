@@ -175,6 +175,7 @@ describe("running", () => {
     talker = spawn("nsenter", [`--net=${machine.netns("web")}`, process.execPath, "-e", TALK]);
     talker.stdout?.setEncoding("utf8").on("data", (text: string) => (said += text));
     await until(async () => said.includes("..."), "the database does not answer");
+    expect((await status())?.state).not.toBe("failing");
   });
 });
 
@@ -203,6 +204,7 @@ describe("through every restart the kernel enforces", () => {
       await machine.well("kill", "-KILL", String(before));
       await until(async () => ![0, before].includes(await supervisor()), "it is not back", 30_000);
       await whole("7.1.0");
+      expect(await property(UNIT, "NRestarts")).toBe("1");
       await goesOn();
     }));
 
