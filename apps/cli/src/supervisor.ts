@@ -73,7 +73,12 @@ function start(
   const child = spawn(process.execPath, [...nodeFlags, programs[part], "--state", layout.root], {
     stdio: ["ignore", log, log],
     cwd: "/",
-    env: { ...process.env, BULKHEAD_STATE: layout.root, NODE_COMPILE_CACHE: compileCache },
+    env: {
+      ...process.env,
+      BULKHEAD_STATE: layout.root,
+      BULKHEAD_SUPERVISOR: String(process.pid),
+      NODE_COMPILE_CACHE: compileCache,
+    },
   });
   closeSync(log);
   one.child = child;

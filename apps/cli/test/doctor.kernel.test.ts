@@ -79,6 +79,7 @@ it("where the kernel cannot, doctor names the feature, and up refuses with it", 
   const up = await bulkhead(["up"], without());
   expect(up.code).toBe(3);
   expect(up.stderr).toMatch(/self-test failed.*a ruleset is taken whole/);
+  expect(existsSync(state)).toBe(false);
   expect(await tables()).toBe("");
 });
 

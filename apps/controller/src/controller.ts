@@ -73,6 +73,8 @@ export interface ControllerOptions {
   readonly maxFlows?: number;
   /** Space on disk that flows must leave to the rest. */
   readonly minFreeBytes?: number;
+  /** Whether what started this has gone; absent where nothing was to look after it. */
+  readonly isOrphaned?: () => boolean;
   /** How long an agent may take to put a policy in force. */
   readonly applyTimeoutMs?: number;
 }
@@ -282,6 +284,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
         unread: gatekeeper.unread,
         alarms: alarms.list(),
+        orphaned: options.isOrphaned?.() ?? false,
         probe,
       });
     },

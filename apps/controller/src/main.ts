@@ -30,6 +30,11 @@ try {
   process.exit(CANNOT_RUN);
 }
 
+/** A supervisor tells its pid to what it starts; whoever outlives it is given another parent. */
+function isOrphaned(supervisor: string | undefined): boolean {
+  return supervisor !== undefined && process.ppid !== Number(supervisor);
+}
+
 async function main(state: string): Promise<void> {
   // Whatever is made here is its owner's alone until said otherwise.
   process.umask(0o077);
@@ -40,6 +45,7 @@ async function main(state: string): Promise<void> {
     log,
     now: Date.now,
     version: VERSION,
+    isOrphaned: () => isOrphaned(process.env["BULKHEAD_SUPERVISOR"]),
     // A fault switch for tests: a controller that gives an agent up before it could be done.
     ...(process.env["BULKHEAD_FAULT"] === "impatient" ? { applyTimeoutMs: IMPATIENT_MS } : {}),
   });

@@ -34,6 +34,7 @@ function status(
       { interface: "vweb", name: "web", since: NOW - 60_000 },
     ],
     alarms: [],
+    orphaned: false,
     probe: null,
   });
 }

@@ -1,22 +1,13 @@
 /** `bulkhead down`: ends controller and agent, takes our rules out of the kernel, and with `--purge` the data too. */
-import { lstatSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync } from "node:fs";
 import type { Answer } from "../answer.ts";
 import type { CommonOptions, Context } from "../context.ts";
-import { CliFailure, badInput, cannotRun } from "../failure.ts";
-import {
-  endAll,
-  findProcesses,
-  forgetNamespace,
-  forgetProcesses,
-  guardedNamespace,
-} from "../process/daemon.ts";
-import { isStateDirectory, layoutOf, OURS, type Layout } from "../process/layout.ts";
-import { holdNamespace, removeKernelState } from "../process/remove-kernel-state.ts";
-import { installed, isKept, systemd } from "../process/units.ts";
+import { CliFailure, badInput } from "../failure.ts";
+import { isStateDirectory, layoutOf, type Layout } from "../process/layout.ts";
+import { takeDown } from "../process/take-down.ts";
+import { installed, systemd } from "../process/units.ts";
 import { withLock } from "../process/lock.ts";
 import type { DownAnswer } from "../schemas.ts";
-import { withProgress } from "../progress.ts";
 import { list } from "../ui/words.ts";
 import { requireRoot } from "./up.ts";
 import type { Verb } from "./verb.ts";
@@ -51,41 +42,9 @@ export const down: Verb<DownOptions> = async (context, _args, options) => {
   }
 };
 
-async function end(context: Context, layout: Layout, purging: boolean): Promise<Answer> {
-  const found = findProcesses(layout);
-  const guarded = guardedNamespace(layout);
-  const held = guarded === undefined ? undefined : holdNamespace(guarded, found);
-  try {
-    const left = await withProgress(context, "ending", async () => {
-      // It would start again what was killed.
-      if (isKept(systemd, layout.root)) await systemd.control("stop", "bulkhead.service");
-      return endAll(layout);
-    });
-    if (left.length > 0) {
-      throw cannotRun(
-        `could not end ${list(left.map((one) => `${one.name} (pid ${one.mark.pid})`))}`,
-      );
-    }
-    if (held !== undefined) {
-      await withProgress(context, "removing our rules from the kernel", () =>
-        removeKernelState(layout, held),
-      );
-    }
-  } finally {
-    held?.release();
-  }
-  forgetProcesses(layout);
-  forgetNamespace(layout);
-  for (const socket of ["api.sock", "read.sock", "agent.sock"])
-    rmSync(join(layout.root, socket), { force: true });
-  const foreign = purging ? purge(layout) : [];
-  return done({
-    state: layout.root,
-    ended: found.map((one) => one.name),
-    kernel: guarded === undefined ? "nothing" : held === undefined ? "namespace gone" : "removed",
-    purged: purging,
-    foreign,
-  });
+async function end(context: Context, layout: Layout, purged: boolean): Promise<Answer> {
+  const { ended, kernel, foreign } = await takeDown(context, layout, purged);
+  return done({ state: layout.root, ended: [...ended], kernel, purged, foreign: [...foreign] });
 }
 
 function done(value: DownAnswer): Answer {
@@ -127,12 +86,4 @@ async function askBeforePurge(
     initialValue: false,
   });
   if (isCancel(answer) || !answer) throw new CliFailure(2, "nothing was done");
-}
-
-/** Only what we made, never the folder a person named by mistake. */
-function purge(layout: Layout): string[] {
-  for (const name of OURS) rmSync(join(layout.root, name), { recursive: true, force: true });
-  const foreign = readdirSync(layout.root);
-  if (foreign.length === 0) rmSync(layout.root, { recursive: true });
-  return foreign;
 }

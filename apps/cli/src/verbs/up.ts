@@ -1,4 +1,5 @@
 /** `bulkhead up`: starts controller and agent on this host, waits until they see, and says what they see. */
+import { existsSync } from "node:fs";
 import type { Answer } from "../answer.ts";
 import type { StatusAnswer, WorkloadView } from "@bulkhead/api";
 import type { CommonOptions, Context } from "../context.ts";
@@ -25,6 +26,7 @@ import {
 import { lastWords } from "../process/last-words.ts";
 import { guardedByAnotherSince } from "../process/other-guard.ts";
 import { withLock } from "../process/lock.ts";
+import { takeDown } from "../process/take-down.ts";
 import { networkNamespace } from "../process/marks.ts";
 import type { UpAnswer } from "../schemas.ts";
 import { isKept, mainPid, systemd } from "../process/units.ts";
@@ -45,8 +47,12 @@ const LONGEST_SOCKET = 107;
 
 export const up: Verb<UpOptions> = async (context, _args, options) => {
   requireRoot("up");
+  const isNew = !existsSync(layoutOf(context.state).root);
   const layout = prepareState(context.state);
-  if (options.foreground !== true) return whenNobodyElse(layout, () => start(context, layout));
+  if (options.foreground !== true)
+    return whenNobodyElse(layout, () =>
+      isNew ? startOrLeaveNothing(context, layout) : start(context, layout),
+    );
   await withLock(layout, async () => {
     const running = await supervisorOf(context, layout);
     if (running !== undefined) {
@@ -98,6 +104,16 @@ async function launch({ root }: Layout): Promise<number> {
   if (!isKept(systemd, root)) return startSupervisor(root);
   await systemd.control("start", "bulkhead.service");
   return mainPid(systemd);
+}
+
+/** What could not be started had nothing to keep; its last words are in the failure. */
+async function startOrLeaveNothing(context: Context, layout: Layout): Promise<Answer> {
+  try {
+    return await start(context, layout);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) await takeDown(context, layout, true);
+    throw error;
+  }
 }
 
 /** The pid of the supervisor, if one runs; what a killed one left behind is ended. */

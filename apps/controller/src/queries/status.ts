@@ -31,6 +31,8 @@ export interface StatusInput {
   readonly flows: FlowStats & { readonly unstored: number; readonly writable: boolean };
   readonly unread: readonly Unread[];
   readonly alarms: readonly Alarm[];
+  /** What started controller and agent, and would start them again, has gone. */
+  readonly orphaned: boolean;
   readonly probe: ProbeRun | null;
 }
 
@@ -264,6 +266,11 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
     }
   }
   if (input.problem !== undefined) add(true, input.problem);
+  if (input.orphaned)
+    add(
+      false,
+      "the supervisor was killed: what crashes now is not started again; `sudo bulkhead restart` brings it back",
+    );
   // Found while compiling for the machine as it is now: whoever attaches later may bring them.
   for (const { code, message, span } of input.wanted?.result.diagnostics ?? []) {
     const place = formatSpan(span);
