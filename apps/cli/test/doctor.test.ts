@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   boot,
   bridges,
+  controlGroups,
   firewalls,
   kernel,
   lockdown,
@@ -40,6 +41,11 @@ const BRIDGE6 = "/proc/sys/net/bridge/bridge-nf-call-ip6tables";
 const MAX = "/proc/sys/net/netfilter/nf_conntrack_max";
 const COUNT = "/proc/sys/net/netfilter/nf_conntrack_count";
 
+const MOUNTS = "/proc/self/mountinfo";
+const V1 = "32 31 0:27 / /sys/fs/cgroup/memory rw shared:5 - cgroup cgroup rw,memory";
+const V2 = "33 31 0:28 / /sys/fs/cgroup/unified rw shared:6 - cgroup2 cgroup2 rw";
+const READ_ONLY = `40 1 0:4 / /proc rw - proc proc rw\n41 40 0:4 /sys /proc/sys ro - proc proc rw`;
+
 describe("fails, and says what to do", () => {
   it.each([
     ["another system", () => kernel(machine({ platform: "darwin" })), /needs Linux/],
@@ -59,6 +65,16 @@ describe("fails, and says what to do", () => {
       "a full table",
       () => tracking(machine({ files: { [MAX]: "1000", [COUNT]: "900" } })),
       /nf_conntrack_max=2000/,
+    ],
+    [
+      "control groups of version 1",
+      () => controlGroups(machine({ files: { [MOUNTS]: V1 } })),
+      /unified_cgroup_hierarchy=1/,
+    ],
+    [
+      "settings that nobody may change",
+      () => tracking(machine({ files: { [MAX]: "1000", [COUNT]: "9", [MOUNTS]: READ_ONLY } })),
+      /nf_conntrack_acct=1/,
     ],
     [
       "a lockdown",
@@ -81,6 +97,24 @@ describe("works", () => {
       () => bridges(machine({ files: { [BRIDGE]: "0", [BRIDGE6]: "0" } })),
     ],
     ["a table with room", () => tracking(machine({ files: { [MAX]: "1000", [COUNT]: "9" } }))],
+    [
+      "counting that is there already, whoever may change it",
+      () =>
+        tracking(
+          machine({
+            files: {
+              [MAX]: "1000",
+              [MOUNTS]: READ_ONLY,
+              ...Object.fromEntries(
+                ["acct", "timestamp", "events"].map((name) => [
+                  `/proc/sys/net/netfilter/nf_conntrack_${name}`,
+                  "1",
+                ]),
+              ),
+            },
+          }),
+        ),
+    ],
     ["no lockdown", () => lockdown(machine({ tables: "table inet bulkhead" }))],
     ["a runtime", () => runtime(machine({ files: { "/run/docker.sock": "" } }))],
     [
@@ -104,6 +138,46 @@ describe("works", () => {
     expect((await firewalls(machine({ tables }))).detail).toMatch(/^ip nat, inet bulkheads: /);
     expect((await firewalls(machine({ tables: "table inet bulkhead" }))).detail).toBe("none");
   });
+});
+
+it("says which control groups there are", () => {
+  const found = (text: string): string =>
+    controlGroups(machine({ files: { [MOUNTS]: text } })).detail;
+  expect(found(`${V1}\n${V2}`)).toMatch(/^hybrid: version 2 at \/sys\/fs\/cgroup\/unified/);
+  expect(found(V2.replace("/unified", ""))).toBe("version 2 at /sys/fs/cgroup");
+  expect(found("")).toMatch(/^not mounted/);
+});
+
+it("settings are writable where a part of what is read-only is mounted anew", () => {
+  const files = {
+    [MAX]: "9",
+    [MOUNTS]: `${READ_ONLY}\n42 41 0:4 /sys/net /proc/sys/net rw - proc proc rw`,
+  };
+  expect(tracking(machine({ files })).state).toBe("works");
+});
+
+it("tells what other firewalls there are, of iptables before nftables too, and who takes ours out with theirs", async () => {
+  const files = {
+    "/proc/net/ip_tables_names": "nat\nfilter",
+    "/etc/systemd/system/sysinit.target.wants/nftables.service": "",
+  };
+  const found = await firewalls(machine({ tables: "", files }));
+  expect(found.detail).toMatch(/^ip nat \(iptables-legacy\), ip filter \(iptables-legacy\): /);
+  expect(found.help).toContain("nftables.service");
+});
+
+it("tells what is lost without a capability, and which containers have no names", () => {
+  // All but CAP_SYS_PTRACE.
+  const files = { [STATUS]: "CapEff:\t000001fffff7ffff" };
+  expect(privileges(machine({ files })).help).toBe(
+    "without CAP_SYS_PTRACE: processes of other users stay unknown",
+  );
+  const there = {
+    "/run/docker.sock": "",
+    "/usr/bin/podman": "",
+    "/run/containerd/containerd.sock": "",
+  };
+  expect(runtime(machine({ files: there })).help).toMatch(/podman\.socket.*containerd/);
 });
 
 it("what is not in use is off: no unit, no runtime, nothing tracked yet", () => {

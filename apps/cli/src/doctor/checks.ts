@@ -51,6 +51,12 @@ export function kernel({ platform }: Machine): Found {
 /** capability.h */
 const CAP_NET_ADMIN = 12n;
 const CAP_SYS_ADMIN = 21n;
+/** What is lost without them. */
+const USEFUL: readonly (readonly [bigint, string, string])[] = [
+  [13n, "CAP_NET_RAW", "no probes of ICMP"],
+  [16n, "CAP_SYS_MODULE", "kernel modules have to be loaded by somebody else"],
+  [19n, "CAP_SYS_PTRACE", "processes of other users stay unknown"],
+];
 
 export function privileges({ root, read }: Machine): Found {
   if (!root) return fails("not root", "sudo bulkhead doctor");
@@ -61,9 +67,17 @@ export function privileges({ root, read }: Machine): Found {
     ...(has(CAP_NET_ADMIN) ? [] : ["CAP_NET_ADMIN"]),
     ...(has(CAP_SYS_ADMIN) ? [] : ["CAP_SYS_ADMIN"]),
   ];
-  return missing.length === 0
-    ? works("root, with CAP_NET_ADMIN and CAP_SYS_ADMIN")
-    : fails(`root without ${missing.join(" and ")}`, "give them to this container or service");
+  if (missing.length > 0)
+    return fails(`root without ${missing.join(" and ")}`, "give them to this container or service");
+  const lost = USEFUL.filter(([capability]) => !has(capability));
+  return {
+    ...works("root, with CAP_NET_ADMIN and CAP_SYS_ADMIN"),
+    ...withHelp(
+      lost.length === 0
+        ? undefined
+        : lost.map(([, name, without]) => `without ${name}: ${without}`).join("; "),
+    ),
+  };
 }
 
 /** Debian's packages; other distributions name them alike. */
@@ -91,17 +105,70 @@ export async function programs({ env, exists, run }: Machine): Promise<Found> {
 /** New connections are dropped by the kernel when the table is full; then it is no longer policy that decides. */
 const NEARLY_FULL = 0.8;
 
-export function tracking({ read }: Machine): Found {
+export function tracking(machine: Machine): Found {
+  const { read } = machine;
   const most = Number(read("/proc/sys/net/netfilter/nf_conntrack_max") ?? Number.NaN);
   if (Number.isNaN(most)) return off("connection tracking is not loaded yet; rules load it");
   const now = Number(read("/proc/sys/net/netfilter/nf_conntrack_count") ?? 0);
-  const detail = `${now} of ${most} connections tracked`;
-  return now < NEARLY_FULL * most
-    ? works(detail)
-    : fails(
-        `${detail}: when it is full, new connections fail`,
-        `sysctl -w net.netfilter.nf_conntrack_max=${most * 2}`,
-      );
+  const table = `${now} of ${most} connections tracked`;
+  if (now >= NEARLY_FULL * most)
+    return fails(
+      `${table}: when it is full, new connections fail`,
+      `sysctl -w net.netfilter.nf_conntrack_max=${most * 2}`,
+    );
+  const counted = ["acct", "timestamp", "events"].every(
+    (name) => read(`/proc/sys/net/netfilter/nf_conntrack_${name}`) === "1",
+  );
+  if (counted) return works(`${table}; bytes, times and ends are counted`);
+  const settings = mountOf("/proc/sys/net/netfilter", mountsOf(machine));
+  return settings?.readOnly === true
+    ? fails(
+        `${table}; bytes, times and ends are not counted, and ${settings.point} is read-only`,
+        "sysctl -w net.netfilter.nf_conntrack_acct=1 (and _timestamp, _events), where that is allowed",
+      )
+    : works(`${table}; bytes, times and ends are counted while Bulkhead runs`);
+}
+
+interface Mount {
+  readonly point: string;
+  readonly type: string;
+  readonly readOnly: boolean;
+}
+
+/** proc(5), /proc/PID/mountinfo. */
+function mountsOf({ read }: Machine): readonly Mount[] {
+  return (read("/proc/self/mountinfo") ?? "").split("\n").map((line) => {
+    const [front = "", back = ""] = line.split(" - ");
+    const [, , , , point = "", options = ""] = front.split(" ");
+    const [type = ""] = back.split(" ");
+    return { point, type, readOnly: options.split(",").includes("ro") };
+  });
+}
+
+/** The one that a path is on: the innermost, and of several on one point the last. */
+const mountOf = (path: string, mounts: readonly Mount[]): Mount | undefined =>
+  mounts
+    .filter(({ point }) => point !== "" && (path === point || path.startsWith(`${point}/`)))
+    .reduce<Mount | undefined>(
+      (inner, one) => (inner === undefined || one.point.length >= inner.point.length ? one : inner),
+      undefined,
+    );
+
+/** Services of the machine itself have no address of their own: the kernel tells them apart by control groups, version 2. */
+export function controlGroups(machine: Machine): Found {
+  const mounts = mountsOf(machine);
+  const version2 = mounts.find(({ type }) => type === "cgroup2");
+  const version1 = mounts.some(({ type }) => type === "cgroup");
+  if (version2 === undefined)
+    return fails(
+      `${version1 ? "version 1 only" : "not mounted"}: services of this machine cannot be told apart, and never be enforced; workloads with an address of their own can`,
+      "start the kernel with systemd.unified_cgroup_hierarchy=1",
+    );
+  return works(
+    version1
+      ? `hybrid: version 2 at ${version2.point}, beside version 1; services are told apart by version 2`
+      : `version 2 at ${version2.point}`,
+  );
 }
 
 export function bridges({ read }: Machine): Found {
@@ -120,7 +187,10 @@ export function bridges({ read }: Machine): Found {
   );
 }
 
-export async function firewalls({ root, run }: Machine): Promise<Found> {
+/** Debian's unit: it flushes everything at each start and reload. */
+const FLUSHER = "/etc/systemd/system/sysinit.target.wants/nftables.service";
+
+export async function firewalls({ root, run, read, exists }: Machine): Promise<Found> {
   if (!root) return off("only root can list them");
   const tables = await run("nft", "list", "tables");
   if (tables === undefined) return fails("`nft list tables` fails", "see the kernel's log");
@@ -128,9 +198,22 @@ export async function firewalls({ root, run }: Machine): Promise<Found> {
     .split("\n")
     .map((line) => line.replace(/^table /, ""))
     .filter((table) => table !== "" && !/ bulkhead(?:_|$)/.test(table));
-  return others.length === 0
-    ? works("none")
-    : works(`${others.join(", ")}: left alone; a packet has to pass all of them`);
+  const legacy = (["ip", "ip6"] as const).flatMap((family) =>
+    (read(`/proc/net/${family}_tables_names`) ?? "")
+      .split("\n")
+      .flatMap((name) => (name === "" ? [] : [`${family} ${name} (iptables-legacy)`])),
+  );
+  const all = [...others, ...legacy];
+  return {
+    ...works(
+      all.length === 0 ? "none" : `${all.join(", ")}: left alone; a packet has to pass all of them`,
+    ),
+    ...withHelp(
+      exists(FLUSHER)
+        ? "nftables.service takes out all rules when it is reloaded, ours too: they are put back within seconds; `nft -f` of your own file does without"
+        : undefined,
+    ),
+  };
 }
 
 export async function lockdown({ root, run }: Machine): Promise<Found> {
@@ -146,14 +229,35 @@ const RUNTIMES: readonly (readonly [string, readonly string[]])[] = [
   ["podman", ["/run/podman/podman.sock"]],
 ];
 
+/** Those whose containers have no names here: they are known by their network namespaces. */
+const UNASKED: readonly (readonly [string, string])[] = [
+  ["containerd", "/run/containerd/containerd.sock"],
+  ["CRI-O", "/run/crio/crio.sock"],
+];
+
 export function runtime({ exists }: Machine): Found {
   const found = RUNTIMES.flatMap(([name, sockets]) => {
     const socket = sockets.find((path) => exists(path));
     return socket === undefined ? [] : [`${name} (${socket})`];
   });
+  const unasked = UNASKED.filter(([, socket]) => exists(socket)).map(([name]) => name);
+  const help = [
+    ...(exists("/usr/bin/podman") && !found.some((one) => one.startsWith("podman"))
+      ? [
+          "containers of Podman get their names once `systemctl enable --now podman.socket` was said",
+        ]
+      : []),
+    ...(unasked.length > 0
+      ? [`containers of ${unasked.join(" and ")} alone are known by their network namespaces`]
+      : []),
+  ].join("; ");
+  const more = withHelp(help === "" ? undefined : help);
   return found.length === 0
-    ? off("no socket of docker or podman: workloads are named by their network namespaces")
-    : works(found.join(", "));
+    ? {
+        ...off("no socket of docker or podman: workloads are named by their network namespaces"),
+        ...more,
+      }
+    : { ...works(found.join(", ")), ...more };
 }
 
 export function boot({ exists }: Machine): Found {

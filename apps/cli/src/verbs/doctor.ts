@@ -4,6 +4,7 @@ import type { CommonOptions, Context } from "../context.ts";
 import {
   boot,
   bridges,
+  controlGroups,
   existsOn,
   firewalls,
   kernel,
@@ -58,6 +59,7 @@ export async function examine(context: Pick<Context, "state">, machine: Machine)
   await add("programs", true, programs);
   // Without those it could only say the same again.
   if (!broken()) await add("self-test", true, () => selfTest(layoutOf(context.state).root));
+  await add("control groups", false, controlGroups);
   await add("connections", false, tracking);
   await add("bridges", false, bridges);
   await add("other firewalls", false, firewalls);
