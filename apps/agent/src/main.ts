@@ -13,15 +13,20 @@ import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
-import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_GROUP } from "@bulkhead/datapath";
+import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_DNS_GROUP, NFLOG_GROUP } from "@bulkhead/datapath";
 import { lookup } from "@bulkhead/engine";
 import { createWall, liftingLockdown, restoreAtBoot } from "./boot/index.ts";
-import { openConnections, restoreAccounting, startCollector } from "./collector/index.ts";
+import {
+  openConnections,
+  restoreAccounting,
+  startCollector,
+  type Collector,
+} from "./collector/index.ts";
 import { createUnitScout, discover, watchEndpoints } from "./discovery/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { startAgent, type AgentParts, type Attached } from "./link/agent.ts";
-import { collectorReport } from "./link/collector-report.ts";
+import { collectorReport, dnsCounters } from "./link/collector-report.ts";
 import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
@@ -131,6 +136,7 @@ async function main(state: string): Promise<void> {
     changed: () => unitsChanged(),
     onProblem: (problem) => log.warn(problem),
   });
+  let collecting: Collector | undefined;
   const parts: AgentParts = {
     driver: {
       ...takingOver(
@@ -159,7 +165,10 @@ async function main(state: string): Promise<void> {
     },
     generation: () => driver.generation(),
     exemptions: EXEMPTIONS,
-    counters: counters.latest,
+    counters: () => ({
+      ...counters.latest(),
+      ...(collecting === undefined ? {} : dnsCounters(collecting.stats())),
+    }),
     undecided: () =>
       undecided.list().map(({ connection: { destinationPort: port, ...ends }, until }) => ({
         ...ends,
@@ -191,14 +200,17 @@ async function main(state: string): Promise<void> {
         return () => units.stop();
       },
     },
-    startCollector: (onFlows, toldUntil) => {
+    startCollector: (onFlows, toldUntil, onAnswers) => {
       const collector = startCollector({
         group: NFLOG_GROUP,
+        dnsGroup: NFLOG_DNS_GROUP,
         onFlows,
+        onAnswers,
         toldUntil,
         onProblem: (problem) => log.warn(problem),
         accountingFile: directory.accounting,
       });
+      collecting = collector;
       return {
         setEndpoints: (endpoints) => collector.setEndpoints(endpoints),
         stop: () => collector.stop(),

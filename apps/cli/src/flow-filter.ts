@@ -26,9 +26,22 @@ export async function flowFilter(context: Context, options: FlowOptions): Promis
 
 /** Read here for the sake of the help, and again by the controller, which trusts nobody. */
 async function checkedTexts(options: FlowOptions): Promise<FlowFilter> {
-  const { readAddresses, readPorts, readProtocol, readSelector, readVerdict } =
+  const { readAddresses, readDomain, readPorts, readProtocol, readSelector, readVerdict } =
     await import("@bulkhead/api");
-  const { verdict, label, fromLabel, toLabel, ip, fromIp, toIp, protocol, port } = options;
+  const {
+    verdict,
+    label,
+    fromLabel,
+    toLabel,
+    ip,
+    fromIp,
+    toIp,
+    fqdn,
+    fromFqdn,
+    toFqdn,
+    protocol,
+    port,
+  } = options;
   // Commas belong to a selector.
   const selectors = (option: string, texts: readonly string[] | undefined) =>
     readAll(option, texts, readSelector)?.join(";");
@@ -40,6 +53,9 @@ async function checkedTexts(options: FlowOptions): Promise<FlowFilter> {
     ip: readAll("--ip", ip, readAddresses),
     fromIp: readAll("--from-ip", fromIp, readAddresses),
     toIp: readAll("--to-ip", toIp, readAddresses),
+    fqdn: readAll("--fqdn", fqdn, readDomain),
+    fromFqdn: readAll("--from-fqdn", fromFqdn, readDomain),
+    toFqdn: readAll("--to-fqdn", toFqdn, readDomain),
     protocol: readAll("--protocol", protocol, readProtocol),
     port: readAll("--port", port, readPorts),
   };

@@ -15,6 +15,9 @@ export interface FlowOptions {
   readonly ip?: readonly string[];
   readonly fromIp?: readonly string[];
   readonly toIp?: readonly string[];
+  readonly fqdn?: readonly string[];
+  readonly fromFqdn?: readonly string[];
+  readonly toFqdn?: readonly string[];
   readonly protocol?: readonly string[];
   readonly port?: readonly string[];
   readonly probes?: boolean;
@@ -37,6 +40,9 @@ export function withFlowOptions(command: Command): Command {
     .option("--ip <addresses>", "either end's address: 10.0.0.7, 10.0.0.0/8, fd00::/8", collect)
     .option("--from-ip <addresses>", "the source's address", collect)
     .option("--to-ip <addresses>", "the destination's address", collect)
+    .option("--fqdn <names>", "what DNS called either end: db.example.com, *.example.com", collect)
+    .option("--from-fqdn <names>", "what DNS called the source", collect)
+    .option("--to-fqdn <names>", "what DNS called the destination", collect)
     .option("--protocol <names>", "tcp, udp, sctp, icmp, icmpv6, proto-47", collect)
     .option("--port <ports>", "53, 5432/tcp, 8000-8100/tcp, icmp/echo-request", collect)
     .option("--probes", "our own probes too");

@@ -98,7 +98,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     verb(
       "observe",
       "what talks to what, and what became of it",
-      "bulkhead observe --follow --verdict dropped,audit\nbulkhead observe --from-label 'app=web,tier!=test' --to-ip 10.0.0.0/8 --since 1h\nbulkhead observe --last 20 -o jsonpb\nbulkhead observe --to db --verdict dropped --since 10m --expect-none\nbulkhead observe --top 5 --by connections",
+      "bulkhead observe --follow --verdict dropped,audit\nbulkhead observe --from-label 'app=web,tier!=test' --to-ip 10.0.0.0/8 --since 1h\nbulkhead observe --to-fqdn '*.example.com'\nbulkhead observe --last 20 -o jsonpb\nbulkhead observe --to db --verdict dropped --since 10m --expect-none\nbulkhead observe --top 5 --by connections",
       async () => (await import("./verbs/observe.ts")).observe,
       [...FORMATS, ...FLOW_FORMATS],
     ),

@@ -367,6 +367,9 @@ describe("what is sent", () => {
     ["ip", { ip: "10.0.0.1" }],
     ["from-ip", { fromIp: "10.0.0.1" }],
     ["to-ip", { toIp: "10.0.0.1" }],
+    ["fqdn", { fqdn: "10.0.0.1" }],
+    ["from-fqdn", { fromFqdn: "10.0.0.1" }],
+    ["to-fqdn", { toFqdn: "10.0.0.1" }],
   ])("observe --%s, and no other filter", async (option, request) => {
     const value = option.endsWith("label") ? "app=x" : "10.0.0.1";
     const { requests } = await asked(["observe", `--${option}`, value]);

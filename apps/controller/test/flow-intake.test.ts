@@ -50,20 +50,29 @@ function set() {
     onFlows: (flows) => void seen.push(...flows),
   });
   const take = (sequence: number, records: readonly ObservedRecord[]) =>
-    intake.take("boot", sequence, records, (number) => void acknowledged.push(number));
+    intake.take(
+      { boot: "boot", host: "n1" },
+      sequence,
+      records,
+      (number) => void acknowledged.push(number),
+    );
   return { intake, take, stored, seen, acknowledged, disk };
 }
 
 it("names both ends and the rule, and acknowledges after storing", async () => {
   const { intake, take, stored, seen, acknowledged } = set();
-  take(1, [record({ verdict: "dropped", cookie: "0badcafe", direction: "ingress" })]);
+  const denied = { verdict: "dropped", cookie: "0badcafe", direction: "ingress" } as const;
+  take(1, [record({ ...denied, destinationNames: ["db.example"] })]);
   expect([stored, acknowledged]).toEqual([[], []]);
   await intake.flush();
   expect(stored[0]?.flows[0]).toMatchObject({
+    node: "n1",
     source: { name: "shop/web", workload: "shop/web" },
-    destination: { name: "shop/db" },
+    destination: { name: "shop/db", names: ["db.example"] },
     rule: "Policy/shop/db#ingress",
   });
+  expect(stored[0]?.flows[0]?.source).not.toHaveProperty("names");
+  expect(stored[0]?.flows[0]).not.toHaveProperty("destinationNames");
   expect(acknowledged).toEqual([1]);
   expect(seen).toHaveLength(1);
 });

@@ -5,12 +5,14 @@
 import {
   FLOW_VERDICTS,
   parseCidr,
+  parseDomainPattern,
   parseIp,
   parsePort,
   parseProtocol,
   parseSelector,
   PROTOCOL_NAMES,
   PROTOCOLS_WITH_PORTS,
+  type DomainPattern,
   type FlowVerdict,
   type IpRange,
   type PortInterval,
@@ -78,6 +80,17 @@ export function readAddresses(text: string): Read<IpRange> {
     error: `\`${text}\` is an address with the length of a prefix`,
     help: `did you mean \`${parsed.cidr}\` or \`${address}\`?`,
   };
+}
+
+/** A name, or a pattern with `*` for any characters. */
+export function readDomain(text: string): Read<DomainPattern> {
+  const pattern = parseDomainPattern(text);
+  return pattern === null
+    ? {
+        error: `\`${text}\` is not a domain name or a pattern of one`,
+        help: "write it like db.example.com or *.example.com",
+      }
+    : { value: pattern };
 }
 
 export function readProtocol(text: string): Read<ProtocolNumber> {

@@ -10,6 +10,7 @@ import {
 import { directionSchema } from "./decisions.ts";
 import {
   readAddresses,
+  readDomain,
   readPorts,
   readProtocol,
   readSelector,
@@ -39,6 +40,8 @@ export const flowEndSchema: z.ZodType<FlowEnd> = z.object({
 });
 
 export const flowSchema: z.ZodType<Flow> = z.object({
+  /** The machine that saw it. */
+  node: z.string().optional(),
   start: z.number(),
   end: z.number(),
   source: flowEndSchema,
@@ -105,6 +108,7 @@ const selectors = z
   .string()
   .transform((text, context) => reading(readSelector)(text.split(";"), context));
 const addresses = listOf(readAddresses);
+const domains = listOf(readDomain);
 const count = z.coerce.number().int().nonnegative();
 
 /**
@@ -130,6 +134,10 @@ export const flowQuerySchema = z.strictObject({
   ip: addresses.optional(),
   fromIp: addresses.optional(),
   toIp: addresses.optional(),
+  /** DNS called either end such a name: `*.example.com`, comma separated. */
+  fqdn: domains.optional(),
+  fromFqdn: domains.optional(),
+  toFqdn: domains.optional(),
   /** `tcp,udp`, `proto-47` */
   protocol: listOf(readProtocol).optional(),
   /** `5432/tcp`, `53`, `8000-8100/tcp`, comma separated. */

@@ -84,6 +84,7 @@ describe("the query of flows and edges", () => {
     const query = request.parse({
       fromLabel: "app=web,tier!=test;tier in (b,a)",
       toIp: "10.0.0.0/8,fd00::1",
+      toFqdn: "*.Example.com.,db",
       protocol: "tcp,UDP",
       port: "53/udp,5432/tcp",
       verdict: "DROPPED,audit",
@@ -92,6 +93,7 @@ describe("the query of flows and edges", () => {
     expect(query.fromLabel?.map(formatSelector)).toEqual(["app=web,tier!=test", "tier in (a,b)"]);
     expect(query.toIp?.map(({ family }) => family)).toEqual([4, 6]);
     expect(query).toMatchObject({
+      toFqdn: ["*.example.com", "db"],
       protocol: [6, 17],
       port: [
         { protocol: 17, first: 53, last: 53 },
@@ -107,12 +109,13 @@ describe("the query of flows and edges", () => {
     const parsed = request.safeParse({
       label: "app in web;=",
       ip: "web",
+      fqdn: "a b",
       protocol: "tpc",
       port: "x",
       verdict: "gone",
     });
     const told = parsed.error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-    expect(told).toHaveLength(6);
+    expect(told).toHaveLength(7);
     expect(told).toContainEqual(
       expect.stringMatching(/^label: `app in web`: .*, at character 8 \(write it like/),
     );
@@ -126,6 +129,7 @@ describe("the query of flows and edges", () => {
         "toLabel",
         "label",
         "ip",
+        "toFqdn",
         "protocol",
         "first",
         "follow",

@@ -18,7 +18,8 @@ export type SpecialCounter =
   | "spoofed_suppressed"
   | "misdirected"
   | "unknown_port"
-  | "false_source";
+  | "false_source"
+  | "dns_suppressed";
 
 const SPECIAL: readonly SpecialCounter[] = [
   "not_syn",
@@ -32,6 +33,7 @@ const SPECIAL: readonly SpecialCounter[] = [
   "misdirected",
   "unknown_port",
   "false_source",
+  "dns_suppressed",
 ];
 
 export type CounterReading = { readonly packets: number; readonly bytes: number } & (

@@ -6,6 +6,7 @@
 import { NFLOG_GROUP, NO_COOKIE, formatLogPrefix } from "./log-prefix.ts";
 import type { LogPrefix } from "./log-prefix.ts";
 import type { Canary } from "@bulkhead/model";
+import { writeDnsTaps } from "./dns-taps.ts";
 import { canaryRules } from "./canary-rules.ts";
 import { BOTH, V4, V6 } from "./family.ts";
 import type { FamilyWords } from "./family.ts";
@@ -287,6 +288,7 @@ export const writeFrame = (
   ]);
   writeQuietSets(table, "live");
   writeQuietSets(table, "shadow");
+  writeDnsTaps(table, LOCAL);
   writeQuiet(table, "quiet_drop", "live", "drop");
   writeQuiet(table, "quiet_reject", "live", "goto refuse");
   writeQuiet(table, "quiet_audit", "shadow", "accept");

@@ -8,6 +8,8 @@ export type { CounterReading, SpecialCounter } from "./counters.ts";
 export { EXEMPTIONS, QUIET_SIZE } from "./frame.ts";
 export { knownPorts } from "./known-ports.ts";
 export {
+  DNS_PREFIX,
+  NFLOG_DNS_GROUP,
   NFLOG_GROUP,
   NO_COOKIE,
   formatLogPrefix,

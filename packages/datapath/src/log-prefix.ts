@@ -13,6 +13,10 @@ import type { Cookie, Direction, FlowVerdict, ProcessHandle } from "@bulkhead/mo
 /** The netfilter log group that carries our messages, and nobody else's. */
 export const NFLOG_GROUP = 1786;
 
+/** The group that carries copies of DNS answers. */
+export const NFLOG_DNS_GROUP = 1787;
+export const DNS_PREFIX = "bh1 dns";
+
 /** Nothing determined it: the default. */
 export const NO_COOKIE: Cookie = "00000000";
 

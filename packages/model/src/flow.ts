@@ -83,6 +83,8 @@ export interface FlowEnd {
 }
 
 export interface Flow extends Omit<FlowRecord, "source" | "destination"> {
+  /** The machine that saw it. */
+  readonly node?: string;
   readonly source: FlowEnd;
   readonly destination: FlowEnd;
   /** Id of the determining rule or block at that time, where known. */

@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDuckDbFlowStore, StoreFullError, type FlowStore } from "../src/index.ts";
+import { FLOW_COLUMNS } from "../src/flows/flow-row.ts";
 import { flow, flowStoreConformance } from "./flow-store-conformance.ts";
 
 let folder: string;
@@ -40,6 +42,29 @@ describe("DuckDB flow store", () => {
     store = await openDuckDbFlowStore(path());
     await store.append([batch]);
     expect(await store.flows({ probes: false })).toHaveLength(1);
+  });
+
+  it("takes over a file of an earlier version, with all that is in it", async () => {
+    await store.close();
+    rmSync(path());
+    const instance = await DuckDBInstance.create(path());
+    const connection = await instance.connect();
+    await connection.run(`CREATE TABLE flows (${FLOW_COLUMNS})`);
+    await connection.run(
+      `INSERT INTO flows VALUES (1, 2, '10.0.0.2', 'shop/web', 'shop/web', '{"app":"web"}',
+        '192.0.2.7', NULL, 'world', '{}', 6, 443, 40000, 'forwarded', NULL, NULL, NULL, false, 1, 1, 0, 10, 1)`,
+    );
+    connection.closeSync();
+    instance.closeSync();
+    store = await openDuckDbFlowStore(path());
+    const named = flow({ destination: { ...flow().destination, names: ["db.example"] } });
+    await store.append([{ boot: "b", sequence: 1, flows: [named] }]);
+    const found = await store.flows({ probes: true });
+    expect(found).toHaveLength(2);
+    expect(found[0]?.destination).toEqual({ address: "192.0.2.7", name: "world", labels: {} });
+    expect(found[1]?.destination.names).toEqual(["db.example"]);
+    const edges = await store.edges({ probes: true });
+    expect(edges.map(({ destination }) => destination.names)).toEqual([undefined, ["db.example"]]);
   });
 
   it("has every acknowledged batch after kill -9", async () => {

@@ -1,7 +1,15 @@
 /** What every flow store owes, whatever is beneath it. */
 import { expect, it } from "vitest";
 import fc from "fast-check";
-import { parseCidr, parseSelector, type Flow, type IpRange, type Selector } from "@bulkhead/model";
+import {
+  parseCidr,
+  parseDomainPattern,
+  parseSelector,
+  type DomainPattern,
+  type Flow,
+  type IpRange,
+  type Selector,
+} from "@bulkhead/model";
 import { flowFits, type FlowFilter, type FlowStore } from "../src/index.ts";
 
 export function flow(more: Partial<Flow> = {}): Flow {
@@ -42,13 +50,20 @@ function prefix(text: string): IpRange {
   return parsed.range;
 }
 
+function domain(text: string): DomainPattern {
+  const pattern = parseDomainPattern(text);
+  if (pattern === null) throw new Error(`${text} is no pattern`);
+  return pattern;
+}
+
 /** Every end to every end, by two protocols, one a second. */
 function everyKind(): readonly Flow[] {
   const ends = [
     flow().source,
     { ...flow().source, labels: { app: "web", tier: "front" } },
     flow().destination,
-    { ...world, address: "fd00::7" },
+    { ...world, address: "fd00::7", names: ["a.example.com", "b.example.org"] },
+    { ...world, names: ["www.example.com"] },
     world,
   ];
   const verdicts = ["forwarded", "dropped", "audit"] as const;
@@ -72,6 +87,7 @@ const some = <T>(...values: readonly T[]) => fc.subarray([...values], { minLengt
 const texts = ["app=web", "app in (web,db)", "!tier", "tier", "app!=web", "app=web,tier=front"];
 const selectors = () => some(...texts.map(selector));
 const prefixes = () => some(...["10.0.0.0/30", "10.0.0.2/32", "fd00::/16", "::/0"].map(prefix));
+const domains = () => some(...["*.example.com", "b.example.org", "*", "nothing"].map(domain));
 const names = () => some("shop/web", "shop/db", "world", "nobody");
 /** Most fields absent most of the time, or next to nothing would fit. */
 const rarely = <T>(values: fc.Arbitrary<T>) =>
@@ -90,6 +106,9 @@ const anyFilter: fc.Arbitrary<FlowFilter> = fc.record({
   eitherIps: rarely(prefixes()),
   fromIps: rarely(prefixes()),
   toIps: rarely(prefixes()),
+  eitherNames: rarely(domains()),
+  fromNames: rarely(domains()),
+  toNames: rarely(domains()),
   protocols: rarely(some(6, 17, 1)),
   ports: rarely(
     some({ protocol: 6, first: 5000, last: 6000 }, { protocol: 17, first: 53, last: 53 }),
@@ -110,11 +129,29 @@ export function flowStoreConformance(
       cookie: "0badcafe",
       direction: "ingress",
       rule: "Policy/shop/db#ingress",
-      destination: world,
+      destination: { ...world, names: ["a.example", "b.example"] },
+      node: "n1",
     });
-    const early = flow({ probe: true });
+    const process = { name: "nginx", pid: 7, uid: 33, user: "www-data", unit: "nginx.service" };
+    const early = flow({ probe: true, source: { ...flow().source, process } });
     await open().append([{ boot: "b", sequence: 1, flows: [late, early] }]);
     expect(await (await reopen()).flows(every)).toEqual([early, late]);
+  });
+
+  it("tells of an edge every name that its ends ever had, and no process", async () => {
+    const called = (start: number, names?: readonly string[]) =>
+      flow({
+        start,
+        source: { ...flow().source, process: { uid: 0 } },
+        destination: { ...world, ...(names === undefined ? {} : { names }) },
+      });
+    const flows = [called(1, ["b.example"]), called(2), called(3, ["a.example", "b.example"])];
+    await open().append([{ boot: "b", sequence: 1, flows }]);
+    const edges = await open().edges(every);
+    expect(edges.map(({ destination }) => destination.names)).toEqual([["a.example", "b.example"]]);
+    expect(edges[0]?.source).not.toHaveProperty("process");
+    const pattern = domain("a.*");
+    expect((await open().edges({ ...every, toNames: [pattern] }))[0]?.connections).toBe(1);
   });
 
   it("ignores a batch it has, also after reopening and within one call", async () => {

@@ -294,6 +294,8 @@ function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unk
     packets: BigInt(record.packets),
     probe: record.probe ?? false,
     translated: record.translated ?? false,
+    sourceNames: [...(record.sourceNames ?? [])],
+    destinationNames: [...(record.destinationNames ?? [])],
   };
 }
 
@@ -318,6 +320,8 @@ function decodeFlow(flow: ProtoFlow): ObservedRecord {
     packets: Number(flow.packets),
     ...(flow.probe ? { probe: true } : {}),
     ...(flow.translated ? { translated: true as const } : {}),
+    ...(flow.sourceNames.length === 0 ? {} : { sourceNames: flow.sourceNames }),
+    ...(flow.destinationNames.length === 0 ? {} : { destinationNames: flow.destinationNames }),
   };
 }
 

@@ -96,9 +96,13 @@ export interface CollectorStats {
   readonly lastEventAt?: number;
 }
 
-/** A record that may stem from one of our own probes. */
+/** A record with what the agent knows beyond the packets. */
 export interface ObservedRecord extends FlowRecord {
+  /** It stems from one of our own probes. */
   readonly probe?: boolean;
+  /** What DNS told each end that the other is called, when the flow was seen. */
+  readonly sourceNames?: readonly string[];
+  readonly destinationNames?: readonly string[];
 }
 
 export type DriftSetting = "repair" | "report";

@@ -124,6 +124,8 @@ const agentMessages: readonly AgentMessage[] = [
         packets: 2,
         probe: true,
         translated: true,
+        sourceNames: ["web.example"],
+        destinationNames: ["a.example", "b.example"],
       },
     ],
   },

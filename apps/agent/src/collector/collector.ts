@@ -5,6 +5,7 @@
  */
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import type { FlowRecord, IpAddress } from "@bulkhead/model";
+import { openDnsLog, type DnsAnswer } from "../dns/index.ts";
 import { monotonicMs } from "../kernel/clock.ts";
 import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../kernel/netlink-socket.ts";
 import { insideNetns } from "../kernel/netns.ts";
@@ -22,6 +23,10 @@ export interface CollectorOptions {
   readonly group: number;
   /** Gets each window's records, in order. Must not throw; when it returns a promise, the next windows wait behind a bound. */
   readonly onFlows: (records: FlowRecord[]) => void | Promise<void>;
+  /** The log group of copied DNS answers. Absent: none are read. */
+  readonly dnsGroup?: number;
+  /** Gets what DNS said, before the records of the connections that came of it. Must not throw. */
+  readonly onAnswers?: (answers: readonly DnsAnswer[]) => void;
   /** Path of the network namespace to collect in. Default: that of the calling thread. */
   readonly netns?: string;
   /** Told once per occurrence, in a sentence: a reader that died, a setting the kernel refused. */
@@ -75,6 +80,7 @@ class RunningCollector implements Collector {
   readonly #texts = createAddressTexts();
   readonly #fault: string | null;
   readonly #log: NetlinkSocket;
+  readonly #dns: NetlinkSocket | null;
   readonly #events: NetlinkSocket | null;
   readonly #dump: NetlinkSocket | null;
   readonly #accounting: Accounting | null;
@@ -98,6 +104,7 @@ class RunningCollector implements Collector {
     this.#endpoints = endpointAddresses(options.endpoints ?? []);
     this.#log = this.#inside(() => openNflog(options.group));
     this.#log.growReceiveBuffer(options.logBufferBytes ?? 32 * MEBIBYTE);
+    this.#dns = this.#openDns(options.dnsGroup);
     const tracking = this.#inside(() =>
       this.#openTracking(options.eventBufferBytes ?? 64 * MEBIBYTE),
     );
@@ -114,6 +121,17 @@ class RunningCollector implements Collector {
   #inside<T>(work: () => T): T {
     const { netns } = this.#options;
     return netns === undefined ? work() : insideNetns(netns, work);
+  }
+
+  /** Names are worth having, but no reason not to collect flows. */
+  #openDns(group: number | undefined): NetlinkSocket | null {
+    if (group === undefined) return null;
+    try {
+      return this.#inside(() => openDnsLog(group));
+    } catch (error) {
+      this.#problem(`flows come without names: ${String(error)}`);
+      return null;
+    }
   }
 
   /** Connection tracking is worth having, but a kernel without it is no reason not to collect flows. */
@@ -151,6 +169,7 @@ class RunningCollector implements Collector {
       logFd: this.#log.fd,
       eventsFd: this.#events?.fd ?? null,
       dumpFd: this.#dump?.fd ?? null,
+      dnsFd: this.#dns?.fd ?? null,
       control: channel.port2,
       endpoints: this.#endpoints,
       windowMs: Math.min(windowMs, 1000),
@@ -193,7 +212,8 @@ class RunningCollector implements Collector {
     const records = recordsOf(window, this.#texts);
     this.#delivery = this.#delivery.then(async () => {
       try {
-        await this.#options.onFlows(records);
+        if (window.answers.length > 0) this.#options.onAnswers?.(window.answers);
+        if (records.length > 0) await this.#options.onFlows(records);
         this.#stats.add("delivered", window.logged);
       } catch (error) {
         this.#abandoned += window.logged;
@@ -267,6 +287,13 @@ class RunningCollector implements Collector {
         monotonicMs() - read("heartbeat") < HEARTBEAT_LIMIT_MS,
       restarts: this.#restarts,
       fault: this.#fault,
+      dns: {
+        available: this.#dns !== null,
+        read: read("dnsRead"),
+        answers: read("dnsAnswers"),
+        malformed: read("dnsMalformed"),
+        lost: read("dnsLost"),
+      },
       connections: {
         available: this.#events !== null,
         events: read("connectionEvents"),
@@ -297,6 +324,7 @@ class RunningCollector implements Collector {
     await this.#exited;
     await this.#delivery;
     this.#log.close();
+    this.#dns?.close();
     this.#events?.close();
     this.#dump?.close();
     this.#inside(() => this.#accounting?.restore());

@@ -102,21 +102,24 @@ export interface LogMessage {
   sequence: number;
 }
 
-/**
- * Decodes the message whose netlink header starts at `start`. Result: `ours`, `foreign` (another prefix),
- * `malformed` (our prefix, but no readable packet), or `none` (no packet message; the kernel ends each datagram with one).
- */
-export function decodeLogMessage(
-  view: DataView,
-  start: number,
-  end: number,
-  out: LogMessage,
-): "ours" | "foreign" | "malformed" | "none" {
-  if (view.getUint16(start + 4, true) !== NFLOG_PACKET_MESSAGE) return "none";
-  let payloadStart = 0;
-  let payloadEnd = 0;
-  let prefixStart = 0;
-  let prefixEnd = 0;
+/** Where the parts of a log message lie in the view; reused for every message. */
+export interface LogParts {
+  payloadStart: number;
+  payloadEnd: number;
+  prefixStart: number;
+  prefixEnd: number;
+  /** The kernel's running number of the message in its group, or -1. */
+  sequence: number;
+}
+
+export function emptyLogParts(): LogParts {
+  return { payloadStart: 0, payloadEnd: 0, prefixStart: 0, prefixEnd: 0, sequence: -1 };
+}
+
+/** False when it is no packet message: the kernel ends each datagram with one of another kind. */
+export function findLogParts(view: DataView, start: number, end: number, out: LogParts): boolean {
+  if (view.getUint16(start + 4, true) !== NFLOG_PACKET_MESSAGE) return false;
+  out.payloadStart = out.payloadEnd = out.prefixStart = out.prefixEnd = 0;
   out.sequence = -1;
   let at = start + NLMSG_HEADER + 4;
   while (at + 4 <= end) {
@@ -124,12 +127,12 @@ export function decodeLogMessage(
     if (length < 4 || at + length > end) break;
     switch (view.getUint16(at + 2, true)) {
       case NFULA_PAYLOAD:
-        payloadStart = at + 4;
-        payloadEnd = at + length;
+        out.payloadStart = at + 4;
+        out.payloadEnd = at + length;
         break;
       case NFULA_PREFIX:
-        prefixStart = at + 4;
-        prefixEnd = at + length;
+        out.prefixStart = at + 4;
+        out.prefixEnd = at + length;
         break;
       case NFULA_SEQ:
         out.sequence = view.getUint32(at + 4);
@@ -137,9 +140,26 @@ export function decodeLogMessage(
     }
     at += (length + 3) & ~3;
   }
-  if (!parsePrefixBytes(view, prefixStart, prefixEnd, out.prefix)) return "foreign";
+  return true;
+}
+
+const parts = emptyLogParts();
+
+/**
+ * Decodes the message whose netlink header starts at `start`. Result: `ours`, `foreign` (another prefix),
+ * `malformed` (our prefix, but no readable packet), or `none` (no packet message).
+ */
+export function decodeLogMessage(
+  view: DataView,
+  start: number,
+  end: number,
+  out: LogMessage,
+): "ours" | "foreign" | "malformed" | "none" {
+  if (!findLogParts(view, start, end, parts)) return "none";
+  out.sequence = parts.sequence;
+  if (!parsePrefixBytes(view, parts.prefixStart, parts.prefixEnd, out.prefix)) return "foreign";
   const packet = out.packet;
-  if (!decodePacket(view, payloadStart, payloadEnd, packet)) return "malformed";
+  if (!decodePacket(view, parts.payloadStart, parts.payloadEnd, packet)) return "malformed";
   if (out.prefix.reply) swapEnds(packet);
   else if (
     packet.protocol === TCP &&

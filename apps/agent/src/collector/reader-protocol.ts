@@ -1,5 +1,6 @@
 /** What the agent's main thread and the reader thread say to each other, besides the shared counters. */
 import type { MessagePort } from "node:worker_threads";
+import type { DnsAnswer } from "../dns/index.ts";
 
 export interface ReaderSetup {
   readonly stats: SharedArrayBuffer;
@@ -9,6 +10,8 @@ export interface ReaderSetup {
   readonly eventsFd: number | null;
   /** For dumps of live connections. */
   readonly dumpFd: number | null;
+  /** Bound to the group of copied DNS answers; null when it could not be. */
+  readonly dnsFd: number | null;
   readonly control: MessagePort;
   readonly endpoints: EndpointAddresses;
   readonly windowMs: number;
@@ -34,12 +37,16 @@ export interface EndpointAddresses {
 
 export const ENDPOINT_WORDS = 6;
 
-/** One finished window. `logged` is the number of log messages in it. */
+/**
+ * One finished window. `logged` is the number of log messages in it; `answers` is what DNS said until its end, so that
+ * who looks up a name and connects at once has both in one window at the latest.
+ */
 export interface WindowMessage {
   readonly count: number;
   readonly keys: Uint32Array;
   readonly values: Float64Array;
   readonly logged: number;
+  readonly answers: readonly DnsAnswer[];
 }
 
 /** How many windows may be under way to the main thread before the reader holds back. */

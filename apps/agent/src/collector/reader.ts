@@ -5,11 +5,13 @@
  *
  * ```
  *  packet log ──────► log intake ─────────────────► flow table ──window──► main thread
+ *  DNS answers ─────► DNS intake ────────────────────────────────────┘
  *  endings ─────────► connection intake ──news──────────┘
  *  dumps ──────────────────┘    └► connection table
  * ```
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { createDnsIntake } from "../dns/index.ts";
 import { monotonicMs } from "../kernel/clock.ts";
 import { libc, POLLIN, POLLNVAL, type PollEntry } from "../kernel/libc.ts";
 import { createAddressIndex, type AddressIndex } from "./address-index.ts";
@@ -49,6 +51,7 @@ function read(): void {
   const { maxKeys, maxOtherSources, maxConnections, since, toldUntil, windowMs } = setup;
   const flows = new FlowTable({ maxKeys, maxOtherSources, seed });
   const log = createLogIntake(setup.logFd, flows, stats);
+  const dns = setup.dnsFd === null ? null : createDnsIntake(setup.dnsFd, stats);
   const connections = openConnections(
     flows,
     new ConnectionTable(maxConnections, since, seed, toldUntil),
@@ -61,9 +64,10 @@ function read(): void {
     connections?.setEndpoints(index);
   };
   const sendWindow = (): void => {
-    if (flows.size === 0) return;
+    const answers = dns?.take() ?? [];
+    if (flows.size === 0 && answers.length === 0) return;
     const batch = flows.take();
-    const window: WindowMessage = { ...batch, logged: log.takeLogged() };
+    const window: WindowMessage = { ...batch, logged: log.takeLogged(), answers };
     stats.add("windowsSent", 1);
     port!.postMessage(window, [
       batch.keys.buffer as ArrayBuffer,
@@ -72,8 +76,8 @@ function read(): void {
   };
 
   takeEndpoints(setup.endpoints);
-  const entries: PollEntry[] = [setup.logFd, setup.eventsFd, setup.dumpFd].flatMap((fd) =>
-    fd === null ? [] : [{ fd, events: POLLIN, revents: 0 }],
+  const entries: PollEntry[] = [setup.logFd, setup.eventsFd, setup.dumpFd, setup.dnsFd].flatMap(
+    (fd) => (fd === null ? [] : [{ fd, events: POLLIN, revents: 0 }]),
   );
   // Times in records are the wall clock's; intervals are not, because it may be set while we run.
   let windowEnd = monotonicMs() + windowMs;
@@ -86,6 +90,8 @@ function read(): void {
     const tick = monotonicMs();
     stats.set("heartbeat", tick);
     for (let round = 0; round < ROUNDS && log.read(now); round++);
+    // After the log: the answer to a look-up was copied before the connection that came of it.
+    for (let round = 0; round < ROUNDS && dns?.read(now) === true; round++);
     if (connections !== null) {
       for (let round = 0; round < ROUNDS && connections.readEvents(now); round++);
       for (let round = 0; round < ROUNDS && connections.readDump(now, tick); round++);
@@ -102,6 +108,7 @@ function read(): void {
     if (news !== undefined) takeEndpoints(news.message);
   }
   for (let round = 0; round < LAST_ROUNDS && log.read(Date.now()); round++);
+  for (let round = 0; round < LAST_ROUNDS && dns?.read(Date.now()) === true; round++);
   sendWindow();
 }
 

@@ -34,6 +34,13 @@ const NAMES = [
   "connectionsTracked",
   "dumps",
   "dumpMs",
+  /** Copies of DNS answers that were read, that held addresses for a name, that were no DNS messages. */
+  "dnsRead",
+  "dnsAnswers",
+  "dnsMalformed",
+  /** Copies lost in the kernel, by gaps in their numbers; and the number after the last, -1 before the first. */
+  "dnsLost",
+  "dnsNextSequence",
   "stop",
 ] as const;
 
@@ -63,6 +70,8 @@ export function sharedStats(memory: SharedArrayBuffer = newMemory()): SharedStat
 
 function newMemory(): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(NAMES.length * 8);
-  new BigInt64Array(memory)[NAMES.indexOf("nextSequence")] = -1n;
+  const numbers = new BigInt64Array(memory);
+  numbers[NAMES.indexOf("nextSequence")] = -1n;
+  numbers[NAMES.indexOf("dnsNextSequence")] = -1n;
   return memory;
 }

@@ -26,6 +26,15 @@ export interface CollectorStats {
   readonly restarts: number;
   /** The fault switch in force, for the alarm list; null in normal operation. */
   readonly fault: string | null;
+  /** Copies of DNS answers: all that were read, those with addresses for a name, those that are no DNS, and what was lost. */
+  readonly dns: {
+    /** False when the copies cannot be read: flows then come without names. */
+    readonly available: boolean;
+    readonly read: number;
+    readonly answers: number;
+    readonly malformed: number;
+    readonly lost: number;
+  };
   readonly connections: {
     /** False when the kernel offers no connection events: flows then come without bytes and outcomes. */
     readonly available: boolean;

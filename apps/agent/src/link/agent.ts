@@ -2,7 +2,7 @@
  * The agent's wiring. Everything that touches the kernel is handed in, so that this can be run with other parts.
  *
  *   discovery ──► endpoints ─────────────► link ──► controller
- *   collector ──► probe marks ──► outbox ──► │  ◄── policies, requests
+ *   collector ──► probe marks ──► names ──► outbox ──► │  ◄── policies, requests
  *                                            ▼
  *   disk ──► policy keeper ──► driver ──► the kernel ──► read-back ──► receipts, drift
  */
@@ -22,12 +22,14 @@ import type {
 } from "@bulkhead/wire";
 import type { Units } from "../discovery/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
+import { NameTable, type DnsAnswer } from "../dns/index.ts";
 import { loadHostKey } from "../state/host-key.ts";
 import { PolicyKeeper, type Driver } from "../state/policy-keeper.ts";
 import { openToldUntil } from "../state/told-until.ts";
 import { PolicyTrust } from "../state/trusted-policy.ts";
 import { FlowOutbox } from "./flow-outbox.ts";
 import { startLinkClient, type LinkClient } from "./link-client.ts";
+import { nameClients, withNames } from "./named-records.ts";
 import { createPolicyIntake } from "./policy-intake.ts";
 import { ProbeMarks } from "./probe-marks.ts";
 
@@ -74,6 +76,7 @@ export interface AgentParts {
   startCollector(
     onFlows: (records: readonly FlowRecord[]) => void,
     toldUntil: number,
+    onAnswers: (answers: readonly DnsAnswer[]) => void,
   ): {
     stats(): CollectorStats;
     setEndpoints(endpoints: readonly (readonly IpAddress[])[]): void;
@@ -120,6 +123,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   const trust = new PolicyTrust(directory);
   const outbox = new FlowOutbox(MAX_WAITING_RECORDS);
   const marks = new ProbeMarks(now);
+  const names = new NameTable();
   let link: LinkClient | undefined = undefined;
   let told = "";
   let stopping = false;
@@ -145,8 +149,18 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
 
   let surroundings = await firstLook();
   const toldUntil = openToldUntil(directory.told);
-  const collector = parts.startCollector((records) => collect(records), toldUntil.before);
-  collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
+  const collector = parts.startCollector(
+    (records) => collect(records),
+    toldUntil.before,
+    (answers) => answers.forEach((answer) => names.learn(answer)),
+  );
+  attend();
+
+  /** Tells those that must know who is there. */
+  function attend(): void {
+    names.setClients(nameClients(surroundings));
+    collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
+  }
 
   function stats(): CollectorStats {
     const found = collector.stats();
@@ -158,7 +172,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   }
 
   function collect(records: readonly FlowRecord[]): void {
-    const marked = marks.apply(records);
+    const marked = marks.apply(records).map((record) => withNames(record, names));
     for (let at = 0; at < marked.length; at += MAX_BATCH) {
       outbox.add(marked.slice(at, at + MAX_BATCH));
     }
@@ -199,7 +213,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       log.warn({ err: error }, "the surroundings could not be discovered");
       return;
     }
-    collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
+    attend();
     tell();
   }
 

@@ -43,7 +43,7 @@ describe("folding", () => {
     put(table, { source: 1, destination: 2, port: 80 }, 1000);
     put(table, { source: 1, destination: 2, port: 80 }, 1200);
     put(table, { source: 1, destination: 2, port: 81 }, 1300);
-    const records = recordsOf({ ...table.take(), logged: 3 }, createAddressTexts());
+    const records = recordsOf({ ...table.take(), logged: 3, answers: [] }, createAddressTexts());
     expect(records).toEqual([
       {
         start: 1000,

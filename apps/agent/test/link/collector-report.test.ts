@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CollectorStats } from "../../src/collector/index.ts";
-import { collectorReport } from "../../src/link/collector-report.ts";
+import { collectorReport, dnsCounters } from "../../src/link/collector-report.ts";
 
 const QUIET: CollectorStats = {
   received: 10,
@@ -15,6 +15,7 @@ const QUIET: CollectorStats = {
   alive: true,
   restarts: 0,
   fault: null,
+  dns: { available: true, read: 5, answers: 4, malformed: 1, lost: 2 },
   connections: {
     available: true,
     events: 9,
@@ -40,6 +41,16 @@ describe("what the controller is told of the collector", () => {
       queueDepth: 2,
     });
     expect(collectorReport({ ...QUIET, lastEventAt: 5 }).lastEventAt).toBe(5);
+  });
+
+  it("is what became of copies of DNS answers, apart from the flows", () => {
+    expect(dnsCounters(QUIET)).toEqual({
+      dns_read: 5,
+      dns_answers: 4,
+      dns_malformed: 1,
+      dns_lost: 2,
+    });
+    expect(dnsCounters({ ...QUIET, dns: { ...QUIET.dns, available: false } })).toEqual({});
   });
 
   it.each(["lost", "overflowed", "malformed", "abandoned"] as const)(

@@ -1,6 +1,6 @@
 /** What `observe` prints: edges as a table, flows as lines of a stream. */
 import type { EdgesAnswer } from "@bulkhead/api";
-import type { Edge, Flow } from "@bulkhead/model";
+import type { Edge, Flow, FlowEnd } from "@bulkhead/model";
 import { foldAddresses } from "./fold.ts";
 import { widthOf } from "../ui/style.ts";
 import { renderTable, type Column } from "../ui/table.ts";
@@ -117,11 +117,11 @@ export function flowsTable(): (flow: Flow, ui: Ui) => string {
 
 /** Everything that is known of one flow, a fact a line. */
 export function flowBlock(flow: Flow, ui: Ui): string {
-  const end = ({ name, address, labels }: Flow["source"], port: number): string => {
+  const end = ({ name, address, labels, names }: FlowEnd, port: number): string => {
     const at =
       port === 0 ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
     const texts = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-    return [name === address ? undefined : name, at, texts.toSorted().join(",")]
+    return [name === address ? undefined : name, at, names?.join(","), texts.toSorted().join(",")]
       .filter((part) => part !== undefined && part !== "")
       .join("  ");
   };
@@ -135,6 +135,7 @@ export function flowBlock(flow: Flow, ui: Ui): string {
     ["RULE", flow.rule ?? flow.cutBy],
     ["CONNECTIONS", connectionsText(flow)],
     ["TRAFFIC", `${bytes(flow.bytes)} in ${count(flow.packets, "packet")}`],
+    ["NODE", flow.node],
     ["PROBE", flow.probe === true ? "of our own" : undefined],
   ];
   const told = facts.filter(([, value]) => value !== undefined);

@@ -129,6 +129,8 @@ function agentLines(agent: StatusAnswer["agents"][number], ui: Ui): [string, str
   const exempt = ui.wide ? list.join("; ") : `${count(list.length, "kind")} of packets (-o wide)`;
   lines.push(["not judged", `${exempt}, list version ${version}`]);
   lines.push(["not logged", unloggedLine(agent.counters, ui)]);
+  const named = namesLine(agent.counters);
+  if (named !== undefined) lines.push(["DNS", named]);
   const strange = agent.counters["unknown_port"] ?? 0;
   if (strange > 0)
     lines.push(["held back", `${thousands(strange)} packets by links that were not known yet`]);
@@ -144,6 +146,14 @@ function unloggedLine(counters: Readonly<Record<string, number>>, ui: Ui): strin
   const strays = sum("not_syn", "no_connection", "false_source", "misdirected");
   const over = `${thousands(overflowed)} beyond what is remembered`;
   return `${thousands(repeated)} told once for many, ${overflowed === 0 ? over : ui.style.yellow(over)}, ${thousands(strays)} strays`;
+}
+
+/** What was read of DNS, by which flows get their names. */
+function namesLine(counters: Readonly<Record<string, number>>): string | undefined {
+  const { dns_read: read, dns_malformed: malformed = 0, dns_lost: lost = 0 } = counters;
+  if (read === undefined) return undefined;
+  const unread = lost + (counters["dns_suppressed"] ?? 0);
+  return `${thousands(read)} answers read, ${thousands(malformed)} unreadable, ${thousands(unread)} not copied or lost`;
 }
 
 function driftLine(answer: StatusAnswer, ui: Ui): string {

@@ -1,5 +1,5 @@
 /** One way to write verdicts, modes, ports and ends, in one colour each. */
-import { formatPort, type Edge, type FlowVerdict, type Mode } from "@bulkhead/model";
+import { formatPort, type FlowEnd, type FlowVerdict, type Mode } from "@bulkhead/model";
 import type { Style } from "../ui/style.ts";
 
 const FLOW_VERDICTS: Readonly<Record<FlowVerdict, keyof Style>> = {
@@ -29,10 +29,18 @@ export function mode(value: Mode, style: Style): string {
 }
 
 /** The name people know; an address only where there is no name, or where the name says nothing. */
-export function endName(end: Pick<Edge["source"], "name" | "address">, wide = false): string {
-  if (end.name === end.address) return end.address;
-  if (end.name === "world" || end.name === "multicast") return `${end.name} (${end.address})`;
-  return wide ? `${end.name} (${end.address})` : end.name;
+export function endName(
+  { name, address, names = [] }: Pick<FlowEnd, "name" | "address" | "names">,
+  wide = false,
+): string {
+  const [first, ...others] = names;
+  const called =
+    first === undefined ? undefined : `${first}${others.length === 0 ? "" : ` +${others.length}`}`;
+  if (name === "world" || name === address)
+    return called === undefined && name === address ? address : `${called ?? name} (${address})`;
+  if (name === "multicast") return `${name} (${address})`;
+  const at = called === undefined ? address : `${called}, ${address}`;
+  return wide ? `${name} (${at})` : name;
 }
 
 export function edgePort(edge: { readonly protocol: number; readonly port: number }): string {

@@ -85,7 +85,16 @@ export const status: StatusAnswer = {
       driver: "nftables",
       endpoints: 11,
       exemptions: { version: 1, list: ["neighbour discovery", "ICMP errors"] },
-      counters: { live_suppressed: 1200, shadow_suppressed: 4, live_overflowed: 0, not_syn: 2 },
+      counters: {
+        live_suppressed: 1200,
+        shadow_suppressed: 4,
+        live_overflowed: 0,
+        not_syn: 2,
+        dns_read: 1530,
+        dns_malformed: 2,
+        dns_lost: 1,
+        dns_suppressed: 40,
+      },
       receipt: { ...receipt, ageMs: 1200, signed: true },
       collector: {
         alive: true,

@@ -77,6 +77,13 @@ export const flows: readonly Flow[] = [
     failed: 3,
   },
   { ...flowOf(), start: NOW - 500, verdict: "forwarded", established: 0, failed: 1 },
+  {
+    ...flowOf(),
+    node: "server-1",
+    start: NOW - 100,
+    destination: { ...world, names: ["cdn.example.com", "www.example.com"] },
+    port: 443,
+  },
 ];
 
 export const suggestion: SuggestAnswer = {

@@ -4,7 +4,7 @@
  * go: enforcement must not wait for history.
  */
 import type { Logger } from "pino";
-import type { Flow } from "@bulkhead/model";
+import type { Flow, FlowEnd } from "@bulkhead/model";
 import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
 import type { Namer } from "../world/naming.ts";
@@ -22,10 +22,16 @@ export interface IntakeDeps {
   readonly onFlows: (flows: readonly Flow[]) => void;
 }
 
+export interface Sender {
+  readonly boot: string;
+  /** Its machine's name. */
+  readonly host: string;
+}
+
 export interface FlowIntake {
   /** `stored` is called with the batch's number when the agent may forget it. */
   take(
-    boot: string,
+    sender: Sender,
     sequence: number,
     records: readonly ObservedRecord[],
     stored: (sequence: number) => void,
@@ -39,6 +45,9 @@ export interface FlowIntake {
   follow(signal: AbortSignal): AsyncGenerator<Flow>;
   stop(): Promise<void>;
 }
+
+const called = (end: FlowEnd, names: readonly string[] | undefined): FlowEnd =>
+  names === undefined ? end : { ...end, names };
 
 /** Half of what a crash may cost. */
 const GATHER_MS = 300;
@@ -88,13 +97,15 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
     }, GATHER_MS);
   }
 
-  function named(record: ObservedRecord): Flow {
+  function named(record: ObservedRecord, node: string): Flow {
     const name = deps.namer();
     const rule = record.cookie === undefined ? undefined : deps.ruleOf(record.cookie);
+    const { sourceNames, destinationNames, ...seen } = record;
     const flow: Flow = {
-      ...record,
-      source: name(record.source),
-      destination: name(record.destination),
+      ...seen,
+      node,
+      source: called(name(record.source), sourceNames),
+      destination: called(name(record.destination), destinationNames),
       ...(rule === undefined ? {} : { rule }),
     };
     const denial = deps.denial(flow);
@@ -102,9 +113,10 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   }
 
   return {
-    take(boot, sequence, records, stored) {
+    take({ boot, host }, sequence, records, stored) {
       // Sent again after a broken connection, while the first copy is still being written.
-      const flows = sequence <= (seen.get(boot) ?? 0) ? [] : records.map(named);
+      const flows =
+        sequence <= (seen.get(boot) ?? 0) ? [] : records.map((record) => named(record, host));
       seen.set(boot, Math.max(sequence, seen.get(boot) ?? 0));
       if (flows.length > 0) {
         deps.onFlows(flows);

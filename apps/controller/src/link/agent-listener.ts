@@ -79,7 +79,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
       }
       case "flows":
         session.collector = said.collector;
-        deps.intake().take(boot, said.sequence, said.records, (stored) => {
+        deps.intake().take({ boot, host }, said.sequence, said.records, (stored) => {
           if (session.connected) session.send({ kind: "flows-stored", sequence: stored });
         });
         break;

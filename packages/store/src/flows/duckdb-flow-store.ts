@@ -15,7 +15,14 @@ import {
   matchesNothing,
   type Condition,
 } from "./flow-query.ts";
-import { appendFlow, edgeOf, FLOW_COLUMNS, flowOf, type ResultRow } from "./flow-row.ts";
+import {
+  appendFlow,
+  edgeOf,
+  FLOW_COLUMNS,
+  flowOf,
+  LATER_COLUMNS,
+  type ResultRow,
+} from "./flow-row.ts";
 import type { FlowBatch, FlowFilter, FlowStore } from "./flow-store.ts";
 
 export interface DuckDbFlowOptions {
@@ -153,6 +160,8 @@ async function openFile(path: string, options: DuckDbFlowOptions): Promise<Open>
   });
   const connection = await instance.connect();
   await connection.run(`CREATE TABLE IF NOT EXISTS flows (${FLOW_COLUMNS})`);
+  for (const column of LATER_COLUMNS)
+    await connection.run(`ALTER TABLE flows ADD COLUMN IF NOT EXISTS ${column}`);
   await connection.run(
     "CREATE TABLE IF NOT EXISTS intake (boot VARCHAR NOT NULL, sequence BIGINT NOT NULL)",
   );

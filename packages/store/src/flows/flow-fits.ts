@@ -3,9 +3,11 @@
  * one by one as they come. Limits are not a question to a single flow and are left to the store.
  */
 import {
+  domainMatches,
   matches,
   parseIp,
   rangeContains,
+  type DomainPattern,
   type Flow,
   type IpRange,
   type Labels,
@@ -29,6 +31,7 @@ export function endsFit(
   one: Pick<Flow, "source" | "destination" | "protocol" | "port">,
 ): boolean {
   const { source, destination, protocol, port } = one;
+  const { fromNames, toNames, eitherNames } = filter;
   const { from, to, either, fromLabels, toLabels, eitherLabels, fromIps, toIps, eitherIps } =
     filter;
   return (
@@ -45,6 +48,11 @@ export function endsFit(
     (eitherIps === undefined ||
       inside(eitherIps, source.address) ||
       inside(eitherIps, destination.address)) &&
+    (fromNames === undefined || called(fromNames, source.names)) &&
+    (toNames === undefined || called(toNames, destination.names)) &&
+    (eitherNames === undefined ||
+      called(eitherNames, source.names) ||
+      called(eitherNames, destination.names)) &&
     (filter.protocols === undefined || filter.protocols.includes(protocol)) &&
     (filter.ports === undefined ||
       filter.ports.some(
@@ -55,6 +63,13 @@ export function endsFit(
 
 export function labelled(selectors: readonly Selector[], labels: Labels): boolean {
   return selectors.some((selector) => matches(selector, labels));
+}
+
+export function called(
+  patterns: readonly DomainPattern[],
+  names: readonly string[] | undefined,
+): boolean {
+  return (names ?? []).some((name) => patterns.some((pattern) => domainMatches(pattern, name)));
 }
 
 export function inside(ranges: readonly IpRange[], address: string): boolean {

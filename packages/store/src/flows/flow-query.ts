@@ -1,11 +1,11 @@
 /**
- * A flow filter as SQL with parameters; user input never becomes part of the text. Labels and addresses are tested by
+ * A flow filter as SQL with parameters; user input never becomes part of the text. Labels, addresses and names are tested by
  * `flowFits`' own words on the few distinct values there are, and the query looks those up: there is no second meaning of
  * a selector or a prefix in SQL.
  */
 import { listValue, type DuckDBValue } from "@duckdb/node-api";
 import type { Labels } from "@bulkhead/model";
-import { inside, labelled } from "./flow-fits.ts";
+import { called, inside, labelled } from "./flow-fits.ts";
 import type { FlowFilter } from "./flow-store.ts";
 
 export interface Condition {
@@ -80,12 +80,23 @@ function testsOf(filter: FlowFilter): readonly Test[] {
     if (selectors === undefined) continue;
     tests.push({ columns, holds: (text) => labelled(selectors, JSON.parse(text) as Labels) });
   }
+  for (const [patterns, ...columns] of [
+    [filter.fromNames, "src_names"],
+    [filter.toNames, "dst_names"],
+    [filter.eitherNames, "src_names", "dst_names"],
+  ] as const) {
+    if (patterns === undefined) continue;
+    tests.push({ columns, holds: (text) => called(patterns, JSON.parse(text) as string[]) });
+  }
   return tests;
 }
 
 export const DISTINCT_SQL = (columns: readonly string[], where: string): string =>
   columns
-    .map((column) => `SELECT DISTINCT ${column} AS value FROM flows WHERE ${where}`)
+    .map(
+      (column) =>
+        `SELECT DISTINCT ${column} AS value FROM flows WHERE ${column} IS NOT NULL AND (${where})`,
+    )
     .join(" UNION ");
 
 /** Empty lists match nothing; DuckDB refuses `IN ()`, so they are answered without asking it. */
@@ -115,6 +126,7 @@ const IN_ORDER = "first_seen, src_address, dst_address, protocol, port, verdict"
 export const EDGES_SQL = (where: string, { limit = 0, first = 0 }: Share): string => {
   const all = `
   SELECT ${KEY}, arg_max(src_labels, start_ms) AS src_labels, arg_max(dst_labels, start_ms) AS dst_labels,
+    string_agg(DISTINCT src_names, '\n') AS src_names, string_agg(DISTINCT dst_names, '\n') AS dst_names,
     sum(connections)::BIGINT AS connections, sum(established)::BIGINT AS established, sum(failed)::BIGINT AS failed,
     sum(bytes)::BIGINT AS bytes, sum(packets)::BIGINT AS packets,
     min(start_ms) AS first_seen, max(end_ms) AS last_seen,

@@ -1,6 +1,14 @@
 /** One flow as a row of the flows table: the columns, how they are appended, and how they are read back. */
 import type { DuckDBAppender } from "@duckdb/node-api";
-import type { Direction, Edge, Flow, FlowEnd, FlowVerdict, Labels } from "@bulkhead/model";
+import type {
+  Direction,
+  Edge,
+  Flow,
+  FlowEnd,
+  FlowProcess,
+  FlowVerdict,
+  Labels,
+} from "@bulkhead/model";
 
 export const FLOW_COLUMNS = `
   start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL,
@@ -10,6 +18,18 @@ export const FLOW_COLUMNS = `
   verdict VARCHAR NOT NULL, cookie VARCHAR, direction VARCHAR, rule VARCHAR, probe BOOLEAN NOT NULL,
   connections BIGINT NOT NULL, established BIGINT NOT NULL, failed BIGINT NOT NULL,
   bytes BIGINT NOT NULL, packets BIGINT NOT NULL`;
+
+/**
+ * Columns that files of earlier versions lack: added where they are missing, behind all others, in this order. Names and
+ * processes are JSON.
+ */
+export const LATER_COLUMNS = [
+  "src_names VARCHAR",
+  "dst_names VARCHAR",
+  "node VARCHAR",
+  "src_process VARCHAR",
+  "dst_process VARCHAR",
+] as const;
 
 /** Labels of a workload are one object for as long as they do not change: serialise them once. */
 const labelTexts = new WeakMap<Labels, string>();
@@ -25,6 +45,10 @@ function labelText(labels: Labels): string {
 function appendOptional(appender: DuckDBAppender, value: string | undefined): void {
   if (value === undefined) appender.appendNull();
   else appender.appendVarchar(value);
+}
+
+function appendJson(appender: DuckDBAppender, value: object | undefined): void {
+  appendOptional(appender, value === undefined ? undefined : JSON.stringify(value));
 }
 
 function appendEnd(appender: DuckDBAppender, end: FlowEnd): void {
@@ -52,6 +76,11 @@ export function appendFlow(appender: DuckDBAppender, flow: Flow): void {
   appender.appendBigInt(BigInt(flow.failed));
   appender.appendBigInt(BigInt(flow.bytes));
   appender.appendBigInt(BigInt(flow.packets));
+  appendJson(appender, flow.source.names);
+  appendJson(appender, flow.destination.names);
+  appendOptional(appender, flow.node);
+  appendJson(appender, flow.source.process);
+  appendJson(appender, flow.destination.process);
   appender.endRow();
 }
 
@@ -87,12 +116,28 @@ function endOf(row: ResultRow, side: "src" | "dst"): FlowEnd {
     ...optionalText(row, `${side}_workload`, "workload"),
     name: text(row, `${side}_name`),
     labels: JSON.parse(text(row, `${side}_labels`)) as Labels,
+    ...namesOf(row, side),
+    ...processOf(row, side),
   };
+}
+
+/** One list of names, or the distinct lists of several flows, a line each. */
+function namesOf(row: ResultRow, side: "src" | "dst"): Pick<FlowEnd, "names"> {
+  const lists = row[`${side}_names`];
+  if (typeof lists !== "string") return {};
+  const names = lists.split("\n").flatMap((list) => JSON.parse(list) as string[]);
+  return { names: [...new Set(names)].toSorted() };
+}
+
+function processOf(row: ResultRow, side: "src" | "dst"): Pick<FlowEnd, "process"> {
+  const process = row[`${side}_process`];
+  return typeof process === "string" ? { process: JSON.parse(process) as FlowProcess } : {};
 }
 
 export function flowOf(row: ResultRow): Flow {
   const direction = row["direction"];
   return {
+    ...optionalText(row, "node", "node"),
     start: number(row, "start_ms"),
     end: number(row, "end_ms"),
     source: endOf(row, "src"),

@@ -3,6 +3,7 @@
  * disk when its promise resolves, and one that is sent again changes nothing.
  */
 import type {
+  DomainPattern,
   Edge,
   Flow,
   FlowVerdict,
@@ -36,6 +37,10 @@ export interface FlowFilter {
   readonly eitherIps?: readonly IpRange[];
   readonly fromIps?: readonly IpRange[];
   readonly toIps?: readonly IpRange[];
+  /** Of the names that DNS had for the end. */
+  readonly eitherNames?: readonly DomainPattern[];
+  readonly fromNames?: readonly DomainPattern[];
+  readonly toNames?: readonly DomainPattern[];
   readonly protocols?: readonly ProtocolNumber[];
   readonly ports?: readonly PortRange[];
   /** Bulkhead's own probes too. */

@@ -1,6 +1,6 @@
 /**
  * A flow as Hubble writes it (`observe -o jsonpb`): a GetFlowsResponse with the field names of Cilium's public flow.proto,
- * for tools that read those. What we do not know (identity numbers, pods, nodes, TCP flags) is absent, not made up.
+ * for tools that read those. What we do not know (identity numbers, pods, TCP flags) is absent, not made up.
  */
 import {
   familyOf,
@@ -16,6 +16,7 @@ import {
 
 export interface HubbleResponse {
   readonly flow: HubbleFlow;
+  readonly node_name?: string;
   readonly time: string;
 }
 
@@ -33,6 +34,10 @@ export interface HubbleFlow {
   readonly source: HubbleEndpoint;
   readonly destination: HubbleEndpoint;
   readonly Type: "L3_L4";
+  readonly node_name?: string;
+  /** What DNS called the ends, as the other one had it. */
+  readonly source_names?: readonly string[];
+  readonly destination_names?: readonly string[];
   readonly traffic_direction?: "INGRESS" | "EGRESS";
   readonly drop_reason_desc?: "INVALID_SOURCE_IP" | "POLICY_DENIED";
   /** A flow of ours is told from the side that began it. */
@@ -81,6 +86,7 @@ const VERDICTS: Readonly<Record<FlowVerdict, HubbleFlow["verdict"]>> = {
 
 export function hubbleFlow(flow: Flow): HubbleResponse {
   const { source, destination, direction } = flow;
+  const node = flow.node === undefined ? {} : { node_name: flow.node };
   const time = new Date(flow.start).toISOString();
   const l4 = layer4(flow);
   return {
@@ -97,12 +103,16 @@ export function hubbleFlow(flow: Flow): HubbleResponse {
       source: endpoint(source),
       destination: endpoint(destination),
       Type: "L3_L4",
+      ...node,
+      ...(source.names === undefined ? {} : { source_names: source.names }),
+      ...(destination.names === undefined ? {} : { destination_names: destination.names }),
       ...(direction === undefined
         ? {}
         : { traffic_direction: direction === "ingress" ? "INGRESS" : "EGRESS" }),
       is_reply: false,
       ...deniedBy(flow),
     },
+    ...node,
     time,
   };
 }

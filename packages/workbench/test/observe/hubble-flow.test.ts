@@ -36,6 +36,19 @@ it("says what a denied connection was", () => {
   });
 });
 
+it("tells names of DNS and the node where Hubble does", () => {
+  const { flow: told, node_name } = hubbleFlow(
+    flow({
+      node: "n1",
+      source: { ...web, names: ["web.example"] },
+      destination: { ...world, names: ["a.example", "b.example"] },
+    }),
+  );
+  expect([told.node_name, node_name]).toEqual(["n1", "n1"]);
+  expect(told.source_names).toEqual(["web.example"]);
+  expect(told.destination_names).toEqual(["a.example", "b.example"]);
+});
+
 describe("every flow", () => {
   const flows = [
     denied,
@@ -45,6 +58,7 @@ describe("every flow", () => {
     flow({ verdict: "error" }),
     flow({ verdict: "dropped" }),
     flow({ protocol: UDP, port: 53, sourcePort: 0 }),
+    flow({ node: "n1", destination: { ...world, names: ["a.example"] } }),
     flow({ protocol: SCTP, port: 2905 }),
     flow({ protocol: ICMP, port: 0x0301 }),
     flow({ protocol: ICMPV6, port: 128 << 8, source: cron, destination: cron }),

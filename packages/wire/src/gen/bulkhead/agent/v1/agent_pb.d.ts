@@ -742,6 +742,18 @@ export declare type FlowRecord = Message<"bulkhead.agent.v1.FlowRecord"> & {
    * @generated from field: bool translated = 17;
    */
   translated: boolean;
+
+  /**
+   * What DNS told each end that the other is called, when the flow was seen.
+   *
+   * @generated from field: repeated string source_names = 18;
+   */
+  sourceNames: string[];
+
+  /**
+   * @generated from field: repeated string destination_names = 19;
+   */
+  destinationNames: string[];
 };
 
 /**
