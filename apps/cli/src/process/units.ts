@@ -134,14 +134,28 @@ export async function isActive(on: Systemd): Promise<boolean> {
 }
 
 /** A unit that a package brought is used as it is, if it says the same; one of ours is written above it otherwise. */
-export function writeUnits(on: Systemd, state: string): void {
+export function writeUnits(on: Systemd, state: string, where: Where = HERE): void {
   for (const unit of UNITS) {
-    const text = unitText(unit, state);
+    const text = unitText(unit, state, where);
     const brought = join(on.packaged, unit);
     if (existsSync(brought) && readFileSync(brought, "utf8") === text)
       rmSync(join(on.folder, unit), { force: true });
     else writeFileSync(join(on.folder, unit), text);
   }
+}
+
+/** What this machine's administrator has in place of them now, to be put back. */
+export function keepUnits({ folder }: Systemd): () => void {
+  const kept = UNITS.map((unit) => {
+    const path = join(folder, unit);
+    return { path, text: existsSync(path) ? readFileSync(path, "utf8") : undefined };
+  });
+  return () => {
+    for (const { path, text } of kept) {
+      if (text === undefined) rmSync(path, { force: true });
+      else writeFileSync(path, text);
+    }
+  };
 }
 
 export async function enableUnits(on: Systemd, state: string): Promise<void> {

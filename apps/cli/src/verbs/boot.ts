@@ -102,6 +102,7 @@ async function restore(context: Context): Promise<Answer> {
 const restored = (value: BootAnswer, exitCode: 0 | 3): Answer => ({
   value,
   text: () => `${value.message}\n`,
-  next: ["up"],
+  // Nobody sits before it.
+  next: [],
   exitCode,
 });

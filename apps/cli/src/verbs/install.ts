@@ -16,7 +16,7 @@ import { copyIn, dropOthers, hasGroup, linkUp, switchTo, takeOut } from "../inst
 import { runSteps, type Step } from "../install/steps.ts";
 import { findProcesses, guardedNamespace } from "../process/daemon.ts";
 import { layoutOf, nodeFlags } from "../process/layout.ts";
-import { disableUnits, installed, systemd, writeUnits } from "../process/units.ts";
+import { disableUnits, installed, keepUnits, systemd, writeUnits } from "../process/units.ts";
 import type { InstallAnswer } from "../schemas.ts";
 import { keeperOf } from "./restart.ts";
 import { requireRoot } from "./up.ts";
@@ -91,6 +91,15 @@ export const uninstall: Verb<InstallOptions> = async (context, _args, options) =
         ]
       : []),
     ...takeOut(place),
+    // Policies and flows that stay are the group's to read.
+    ...(place.staged || existsSync(layout.root) || !hasGroup(GROUP)
+      ? []
+      : [
+          {
+            what: `remove the system group ${GROUP}`,
+            run: async () => void (await run("groupdel", [GROUP])),
+          },
+        ]),
   ];
   // What prints the answer is loaded while it is still there.
   await import("yaml");
@@ -167,10 +176,17 @@ async function takeOver(context: Context, place: Place, version: string): Promis
     },
   ];
   if (!place.staged && installed(systemd).length > 0 && systemd.runs()) {
+    const putBack = keepUnits(systemd);
     steps.push({
       what: "write the units anew",
       async run() {
-        writeUnits(systemd, layout.root);
+        // Not with the paths of what is called here: that is an unpacked tarball, which does not stay.
+        const node = join(place.current, "node_modules", ".bin", "node");
+        writeUnits(systemd, layout.root, { root: place.current, node });
+        await systemd.control("daemon-reload");
+      },
+      async undo() {
+        putBack();
         await systemd.control("daemon-reload");
       },
     });
