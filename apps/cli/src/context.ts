@@ -47,6 +47,9 @@ export const FLOW_FORMATS = ["compact", "dict", "jsonpb"] as const;
 /** Of `map`. */
 export const MAP_FORMATS = ["text", "dot", "svg", "mermaid"] as const;
 
+/** Of `suggest`: the text of a pull request. */
+export const SUGGEST_FORMATS = ["markdown"] as const;
+
 const KINDS: Readonly<Record<string, Format>> = {
   json: "json",
   jsonpb: "json",

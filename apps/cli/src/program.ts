@@ -3,13 +3,14 @@
  * so that `bulkhead --help` and completion stay quick.
  */
 import { Command, Option } from "commander";
-import { collect } from "./arguments.ts";
+import { collect, gather } from "./arguments.ts";
 import { printAnswer } from "./answer.ts";
 import {
   createContext,
   FLOW_FORMATS,
   FORMATS,
   MAP_FORMATS,
+  SUGGEST_FORMATS,
   type CommonOptions,
   type Surroundings,
 } from "./context.ts";
@@ -32,7 +33,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .enablePositionalOptions()
     .addOption(
       new Option("-o, --output <format>")
-        .choices([...FORMATS, ...FLOW_FORMATS, ...MAP_FORMATS])
+        .choices([...FORMATS, ...FLOW_FORMATS, ...MAP_FORMATS, ...SUGGEST_FORMATS])
         .hideHelp(),
     )
     .addOption(new Option("--state <dir>").hideHelp())
@@ -133,14 +134,20 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "suggest",
     "least privilege for what was seen, with evidence",
-    "bulkhead suggest -f policy.yaml",
+    "bulkhead suggest -f policy.yaml\nbulkhead suggest --directory policies/ --overwrite\nbulkhead suggest -o markdown > pull-request.md\nbulkhead suggest --flows hubble.jsonl --range 203.0.113.0/24",
     async () => (await import("./verbs/suggest.ts")).suggest,
+    [...FORMATS, ...SUGGEST_FORMATS],
   )
     .option("-f, --file <file>", "write the policy there and print a summary")
-    .option("--overwrite", "even if the file exists")
+    .option("-d, --directory <dir>", "write one file an application there")
+    .option("--overwrite", "even if files exist")
     .option("--since <time>", since)
     .option("--until <time>", since)
-    .option("-n, --namespace <names>", "only for these namespaces", collect);
+    .option("-n, --namespace <names>", "only for these namespaces", collect)
+    .option("--range <prefixes>", "these outside prefixes are allowed whole", collect)
+    .option("--exclude-window <from..to>", "learn nothing from this time (3h..1h)", gather)
+    .option("--since-last", "only what is new since you last looked")
+    .option("--flows <file>", "from an export (Hubble's JSON or ours), - for standard input");
   const judging = (command: Command): Command =>
     command
       .option("--since <time>", since)

@@ -22,11 +22,13 @@ import {
 import type { DriftSetting } from "@bulkhead/wire";
 import { createAlarms } from "./alarms.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
+import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
 import type { AgentSession } from "./link/agent-session.ts";
 import { createAgentListener } from "./link/agent-listener.ts";
 import { startLinkServer } from "./link/link-server.ts";
 import { Distributor, type Compiled } from "./policy/distributor.ts";
+import { domainSetsOf } from "./policy/domain-sets.ts";
 import { watchChain } from "./policy/chain-watch.ts";
 import { Governor } from "./policy/governor.ts";
 import type { Reading } from "./policy/reading.ts";
@@ -96,6 +98,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   let rules: ReadonlyMap<string, string> = new Map();
   const chain = watchChain(state, now);
   const referee = new Referee();
+  const nameWatch = createNameWatch();
   const gatekeeper = createGatekeeper({
     now,
     log,
@@ -115,13 +118,18 @@ export async function startController(options: ControllerOptions): Promise<Contr
     render,
     capacity: () => link.session()?.capacity ?? 0,
     underWay,
-    onChange: ({ reading }) => keeper.adopt(reading),
+    onChange: ({ reading, held }) => {
+      keeper.adopt(reading);
+      nameWatch.adopt(domainSetsOf(held));
+    },
   });
 
   const keeper = new WorldKeeper(governor.inForce.reading, {
     gatekeeper,
     confined: () => distributor.wanted?.result.policy.endpoints,
   });
+
+  nameWatch.adopt(domainSetsOf(governor.inForce.held));
 
   const distributor: Distributor = new Distributor(
     { revision: governor.inForce.revision, set: governor.inForce.reading.set },
@@ -159,6 +167,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   function examine(seen: readonly Flow[]): void {
     const time = now();
+    nameWatch.see(seen);
     for (const flow of seen) {
       if (flow.verdict === "spoofed") {
         alarms.raise(
@@ -283,6 +292,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         drift: { setting: drift, total: drifts.total, last: drifts.reports[0] },
         flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
         unread: gatekeeper.unread,
+        names: nameWatch.notices(),
         alarms: alarms.list(),
         orphaned: options.isOrphaned?.() ?? false,
         probe,

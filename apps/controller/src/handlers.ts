@@ -1,9 +1,8 @@
 /** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
 import { ApiFailure, type ProbeEvent, type ProbeResultView } from "@bulkhead/api";
-import { suggest } from "@bulkhead/learn";
 import { compareDiagnostics, countEntries, type Flow } from "@bulkhead/model";
 import { endsFit, flowFits } from "@bulkhead/store";
-import { runPolicyTests, suggestionReport } from "@bulkhead/workbench";
+import { runPolicyTests } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { Controller } from "./controller.ts";
 import { filterOf } from "./flows/flow-filter.ts";
@@ -11,9 +10,11 @@ import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
 import { explainFlow } from "./queries/explain.ts";
+import { domainSetsOf } from "./policy/domain-sets.ts";
 import { canaryView } from "./policy/rollout.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { replayAnswer } from "./queries/replay.ts";
+import { suggestion } from "./queries/suggestion.ts";
 import { driftView } from "./queries/status.ts";
 import { listWorkloads } from "./queries/workloads.ts";
 import { historyOf, revisionDetail } from "./queries/history.ts";
@@ -105,16 +106,12 @@ export function handlersOf(controller: Controller): Handlers {
       return { edges, ...(await audited(query)) };
     },
 
-    async suggest({ since, until, namespaces }) {
-      const edges = await edgesIn(since, until);
-      const { inventory } = controller.world();
-      const suggestion = suggest(edges, inventory, namespaces === undefined ? {} : { namespaces });
-      return {
-        ...suggestionReport(suggestion),
-        ...(since === undefined ? {} : { since }),
-        ...(until === undefined ? {} : { until }),
-      };
-    },
+    suggest: (request) =>
+      suggestion(request, {
+        edgesIn,
+        inventory: () => controller.world().inventory,
+        domainSets: () => domainSetsOf(governor.inForce.held),
+      }),
 
     replay: async (request) => (await replayed(request)).replay,
 

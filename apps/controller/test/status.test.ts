@@ -29,6 +29,7 @@ function status(
     chain: { intact: true },
     drift: { setting: "repair", total: 0, last: undefined },
     flows: { stored: 0, unstored: 0, writable: true },
+    names: [],
     unread: [
       { interface: "vnew", since: NOW - 4000 },
       { interface: "vweb", name: "web", since: NOW - 60_000 },

@@ -1,5 +1,6 @@
 /** Sending policy in: files as given, suggestions, replay, plan, apply, confirm, rollback, and the history of it all. */
 import { z } from "zod";
+import type { NetworkSetBasis } from "@bulkhead/model";
 import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
 import { edgeSchema, underWaySchema } from "./flows.ts";
@@ -18,6 +19,10 @@ export const suggestRequestSchema = z.strictObject({
   until: z.int().optional(),
   /** Only for workloads of these namespaces. */
   namespaces: z.array(z.string()).optional(),
+  /** Prefixes that a person says are one: what was seen of them is allowed as the whole. */
+  ranges: z.array(z.string()).optional(),
+  /** Spans of time that are not to be learned from: an incident, a test. Milliseconds since the epoch; inclusive, exclusive. */
+  exclude: z.array(z.strictObject({ from: z.int(), to: z.int() })).optional(),
 });
 export type SuggestRequest = z.input<typeof suggestRequestSchema>;
 
@@ -25,16 +30,40 @@ export const setAsideSchema = z.object({
   edge: edgeSchema,
   reason: z.string(),
   detail: z.string().optional(),
+  /** What it is, where everybody knows it by name: `dns`, `ssh`. */
+  purpose: z.string().optional(),
 });
+
+const applicationSchema = z.object({
+  /** `shop`, or `shop/payments` where a label says so. */
+  id: z.string(),
+  namespace: z.string(),
+  label: z.object({ key: z.string(), value: z.string() }).optional(),
+  owner: z.string().optional(),
+  workloads: z.int(),
+});
+
+const networkSetBasisSchema: z.ZodType<NetworkSetBasis> = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("addresses") }),
+  z.object({ kind: z.literal("dns"), name: z.string(), also: z.array(z.string()) }),
+  z.object({ kind: z.literal("said"), cidr: z.templateLiteral([z.string(), "/", z.number()]) }),
+]);
 
 export const suggestAnswerSchema = z.object({
   since: z.number().optional(),
   until: z.number().optional(),
   /** Ready to be saved and applied; evidence stands in comments. */
   files: z.array(policyFileSchema),
+  /** The same resources, one file an application. */
+  perApplication: z
+    .array(z.object({ name: z.string(), application: z.string(), text: z.string() }))
+    .optional(),
+  applications: z.array(applicationSchema).optional(),
   rules: z.array(
     z.object({
       resource: z.string(),
+      application: z.string().optional(),
+      purpose: z.string().optional(),
       rule: z.string(),
       ports: z.string(),
       connections: z.number(),
@@ -45,6 +74,24 @@ export const suggestAnswerSchema = z.object({
       rare: z.boolean().optional(),
     }),
   ),
+  networkSets: z
+    .array(
+      z.object({
+        resource: z.string(),
+        application: z.string(),
+        basis: networkSetBasisSchema,
+        cidrs: z.array(z.string()),
+        /** Distinct addresses that were seen. */
+        addresses: z.int(),
+        firstSeen: z.number(),
+        lastSeen: z.number(),
+      }),
+    )
+    .optional(),
+  /** What rules stand on, by ends and port: `shop/web → shop/db 5432/tcp`. The same words from run to run. */
+  links: z
+    .array(z.object({ text: z.string(), resource: z.string(), firstSeen: z.number() }))
+    .optional(),
   setAside: z.array(setAsideSchema),
   /** Workloads without a label to go by: no rule can name them. */
   unlabelled: z.array(z.string()).optional(),

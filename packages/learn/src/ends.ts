@@ -69,7 +69,7 @@ function ownersOf(inventory: Inventory): ReadonlyMap<string, Workload> {
   const owners = new Map<string, Workload>();
   const shared = new Set(inventory.hostAddresses);
   for (const workload of inventory.workloads) {
-    if (workload.hostNetwork) continue;
+    if (workload.hostNetwork || workload.kind === "process") continue;
     for (const address of workload.addresses) {
       if (owners.has(address)) shared.add(address);
       owners.set(address, workload);

@@ -4,5 +4,7 @@ export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
 export { recogniseEnds } from "./ends.ts";
 export { groupWorkloads, type Group, type Grouping, type Member } from "./groups.ts";
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
+export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-edges.ts";
+export { readRange } from "./ranges.ts";
 export { summarise } from "./summary.ts";
 export { suggest, type SuggestOptions } from "./suggest.ts";

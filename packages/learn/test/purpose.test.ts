@@ -96,6 +96,7 @@ describe("ports that are agreed upon", () => {
 describe("a process of the host", () => {
   const unit = (name: string) => ({
     ...workload(name, 1, { "bulkhead.dev/unit": name }, "host"),
+    kind: "process" as const,
     addresses: ["10.0.0.1"],
   });
   const units = [unit("nginx.service"), unit("postgresql.service"), unit("cron.service")];

@@ -1,22 +1,58 @@
-/** A suggestion as data: the file to save, one line a rule with its evidence, and what was set aside. */
+/** A suggestion as data: the files to save, one line a rule with its evidence, and what was set aside. */
 import { manifestsOf } from "@bulkhead/learn";
-import { formatPort, type SetAside, type Suggestion } from "@bulkhead/model";
+import {
+  formatPort,
+  type Application,
+  type NetworkSetBasis,
+  type SetAside,
+  type Suggestion,
+  type TrafficPurpose,
+} from "@bulkhead/model";
+import { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
 import { suggestionText } from "./suggestion-text.ts";
+
+export interface ReportedRule {
+  /** `Intent/shop/storefront-to-checkout` */
+  readonly resource: string;
+  readonly application: string;
+  readonly purpose?: TrafficPurpose;
+  /** `storefront → checkout` */
+  readonly rule: string;
+  readonly ports: string;
+  readonly connections: number;
+  readonly edges: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly rare: boolean;
+}
+
+export interface ReportedSet {
+  /** `NetworkSet/shop/api.example.com` */
+  readonly resource: string;
+  readonly application: string;
+  readonly basis: NetworkSetBasis;
+  readonly cidrs: string[];
+  /** Distinct addresses that were seen, and over which time. */
+  readonly addresses: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
+
+/** Two ends and a port that a rule stands on: what a person has seen or not. */
+export interface ReportedLink {
+  readonly text: string;
+  readonly resource: string;
+  readonly firstSeen: number;
+}
 
 export interface SuggestionReport {
   readonly files: { readonly name: string; readonly text: string }[];
-  readonly rules: {
-    /** `Intent/shop/storefront-to-checkout` */
-    readonly resource: string;
-    /** `storefront → checkout` */
-    readonly rule: string;
-    readonly ports: string;
-    readonly connections: number;
-    readonly edges: number;
-    readonly firstSeen: number;
-    readonly lastSeen: number;
-    readonly rare: boolean;
-  }[];
+  /** The same, one file an application. */
+  readonly perApplication: SuggestedFile[];
+  readonly applications: Application[];
+  readonly rules: ReportedRule[];
+  readonly networkSets: ReportedSet[];
+  readonly links: ReportedLink[];
   readonly setAside: SetAside[];
   /** Workloads that no label tells apart: no rule can name them, and they stay unjudged. */
   readonly unlabelled: string[];
@@ -29,13 +65,17 @@ export const SUGGESTION_FILE = "suggested.yaml";
 export function suggestionReport(suggestion: Suggestion): SuggestionReport {
   return {
     files: [{ name: SUGGESTION_FILE, text: suggestionText(suggestion) }],
+    perApplication: [...suggestionFiles(suggestion)],
+    applications: [...suggestion.applications],
     rules: manifestsOf(suggestion).flatMap((item) => {
       if (item.of !== "rule") return [];
-      const { namespace, name, from, to, ports, evidence, rare } = item.from;
+      const { namespace, name, from, to, ports, evidence, rare, application, purpose } = item.from;
       const end = (peer: typeof from): string => (peer.kind === "host" ? "host" : peer.name);
       return [
         {
           resource: `Intent/${namespace}/${name}`,
+          application,
+          ...(purpose === undefined ? {} : { purpose }),
           rule: `${end(from)} → ${end(to)}`,
           ports: ports.map((port) => formatPort(port.protocol, port.port)).join(", "),
           connections: evidence.connections,
@@ -46,6 +86,20 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
         },
       ];
     }),
+    networkSets: suggestion.networkSets.map((set) => ({
+      resource: `NetworkSet/${set.namespace}/${set.name}`,
+      application: set.application,
+      basis: set.basis,
+      cidrs: [...set.cidrs],
+      addresses: set.addresses,
+      firstSeen: set.evidence.firstSeen,
+      lastSeen: set.evidence.lastSeen,
+    })),
+    links: suggestion.links.map(({ text, rule, firstSeen }) => ({
+      text,
+      resource: `Intent/${rule}`,
+      firstSeen,
+    })),
     setAside: [...suggestion.setAside],
     unlabelled: [...suggestion.unlabelled],
     edges: suggestion.accepted.length,

@@ -1,40 +1,189 @@
-/** `bulkhead suggest`: the least policy for what was seen. Without `-f` it is the policy text itself, ready for a pipe. */
+/**
+ * `bulkhead suggest`: the least policy for what was seen, from the running controller or from an export. Without a file to
+ * write to it is the policy text itself, ready for a pipe.
+ */
 import type { SuggestAnswer } from "@bulkhead/api";
+import type { SetAside, TrafficPurpose } from "@bulkhead/model";
+import type { PullRequest, ReplayCounts } from "@bulkhead/workbench";
+import type { Answer } from "../answer.ts";
 import { parseSpan } from "../arguments.ts";
-import type { CommonOptions } from "../context.ts";
-import { save, targetOf } from "../save.ts";
+import type { CommonOptions, Context } from "../context.ts";
+import { badInput, cannotRun } from "../failure.ts";
 import { withProgress } from "../progress.ts";
+import { save, targetOf } from "../save.ts";
+import { saveFiles, targetsOf } from "../suggest/directory.ts";
+import { lookedAt, newsFor, type News } from "../suggest/news.ts";
+import { parseWindow } from "../suggest/time-window.ts";
+import { shellWord } from "../ui/shell.ts";
 import type { Verb } from "./verb.ts";
 
 export interface SuggestOptions extends CommonOptions {
   readonly file?: string;
+  readonly directory?: string;
   readonly overwrite?: boolean;
   readonly since?: string;
   readonly until?: string;
   readonly namespace?: readonly string[];
+  readonly range?: readonly string[];
+  readonly excludeWindow?: readonly string[];
+  readonly sinceLast?: boolean;
+  readonly flows?: string;
+}
+
+/** What was asked for, whoever answers. */
+interface Asked {
+  readonly span: { readonly since?: number; readonly until?: number };
+  readonly exclude: readonly { readonly from: number; readonly to: number }[];
+  readonly ranges: readonly string[];
+  readonly namespaces: readonly string[] | undefined;
+}
+
+interface Found {
+  readonly answer: SuggestAnswer;
+  readonly replay?: ReplayCounts;
+  /** To stderr: what could not be read of an export. */
+  readonly remarks: readonly string[];
 }
 
 export const suggest: Verb<SuggestOptions> = async (context, _args, options) => {
-  const { file } = options;
-  const target =
-    file === undefined || file === "-"
-      ? undefined
-      : await targetOf(file, options.overwrite === true);
-  const client = await context.client();
+  const asked = askedFor(context, options);
+  const file = options.file === "-" ? undefined : options.file;
+  if (options.directory !== undefined && options.file !== undefined) {
+    throw badInput("`--file` and `--directory` are both given", "give one of them");
+  }
+  if (options.flows !== undefined && options.sinceLast === true) {
+    throw badInput("`--since-last` is about the running system", "leave out `--flows`");
+  }
+  const overwrite = options.overwrite === true;
+  const target = file === undefined ? undefined : await targetOf(file, overwrite);
+  const markdown = options.output === "markdown";
+  const found =
+    options.flows === undefined
+      ? await ask(context, asked, markdown)
+      : await fromFlows(context, options.flows, asked);
+  const { answer } = found;
+  for (const remark of found.remarks) context.stderr.write(`${remark}\n`);
+  const news = options.flows === undefined ? await newsFor(context, answer) : undefined;
+  if (news === undefined && options.sinceLast === true) {
+    throw cannotRun(
+      "nothing says where to remember what you were shown",
+      "set HOME or XDG_STATE_HOME",
+    );
+  }
+
+  const text = answer.files.map((one) => one.text).join("---\n");
+  // A file without a rule would only be in the way of the next suggestion.
+  const worth = answer.rules.length > 0;
+  if (target !== undefined && worth) await save(target, text);
+  if (options.directory !== undefined && worth) {
+    const targets = await targetsOf(options.directory, answer.perApplication ?? [], overwrite);
+    await saveFiles(targets);
+  }
+  const written = file ?? options.directory;
+  const answered: Answer = markdown
+    ? await pullRequest(found, asked, options.sinceLast === true ? news : undefined)
+    : await summary(context, found, options, { text, written, news });
+  await lookedAt(context, news, {
+    asked: options.sinceLast === true,
+    whole: isWhole(asked),
+  });
+  return answered;
+};
+
+function askedFor(context: Context, options: SuggestOptions): Asked {
   const now = context.now();
+  return {
+    span: parseSpan(options, now),
+    exclude: (options.excludeWindow ?? []).map((text) => parseWindow(text, now)),
+    ranges: options.range ?? [],
+    namespaces: options.namespace,
+  };
+}
+
+/** Nothing was left out: whatever it does not hold is no more. */
+function isWhole({ span, exclude, namespaces }: Asked): boolean {
+  return Object.keys(span).length === 0 && exclude.length === 0 && namespaces === undefined;
+}
+
+async function ask(
+  context: Context,
+  { span, exclude, ranges, namespaces }: Asked,
+  replaying: boolean,
+): Promise<Found> {
+  const client = await context.client();
   const answer = await withProgress(context, "studying what was seen", () =>
     client.call("suggest", {
-      ...parseSpan(options, now),
-      ...(options.namespace === undefined ? {} : { namespaces: [...options.namespace] }),
+      ...span,
+      ...(namespaces === undefined ? {} : { namespaces: [...namespaces] }),
+      ...(ranges.length === 0 ? {} : { ranges: [...ranges] }),
+      ...(exclude.length === 0 ? {} : { exclude: [...exclude] }),
     }),
   );
-  const text = textOf(answer);
-  // A file without a rule would only be in the way of the next suggestion.
-  if (target !== undefined && answer.rules.length > 0) await save(target, text);
-  const { INVENTORY_NEXT, suggestText } = await import("../views/suggest.ts");
-  const next = nextOf(answer, file, INVENTORY_NEXT);
+  if (!replaying || answer.rules.length === 0) return { answer, remarks: [] };
+  const { newlyDenied, newlyAllowed, unchanged, edges } = await withProgress(
+    context,
+    "replaying recorded traffic",
+    () => client.call("replay", { files: answer.files, ...span, mode: "enforce" }),
+  );
+  const edgesOf = (rows: typeof newlyDenied) => rows.map(({ edge }) => edge);
+  return {
+    answer,
+    remarks: [],
+    replay: {
+      edges,
+      newlyDenied: edgesOf(newlyDenied),
+      newlyAllowed: edgesOf(newlyAllowed),
+      unchanged,
+    },
+  };
+}
+
+async function fromFlows(context: Context, file: string, asked: Asked): Promise<Found> {
+  const [{ suggestOffline }, { importRemarks }, { readRange }] = await Promise.all([
+    import("../suggest/offline.ts"),
+    import("../views/import.ts"),
+    import("@bulkhead/learn"),
+  ]);
+  const ranges = asked.ranges.map((text) => {
+    const read = readRange(text);
+    if ("cidr" in read) return read.cidr;
+    throw badInput(`\`--range\`: ${read.error}`, read.help);
+  });
+  const offline = await withProgress(context, "reading flows", () =>
+    suggestOffline(context, file, {
+      ...asked.span,
+      exclude: asked.exclude,
+      ranges,
+      ...(asked.namespaces === undefined ? {} : { namespaces: asked.namespaces }),
+    }),
+  );
+  const { answer, replay } = offline;
+  return { answer, replay, remarks: importRemarks(offline, context.ui) };
+}
+
+async function summary(
+  context: Context,
+  { answer }: Found,
+  options: SuggestOptions,
+  made: {
+    readonly text: string;
+    readonly written: string | undefined;
+    readonly news: News | undefined;
+  },
+): Promise<Answer> {
+  const { INVENTORY_NEXT, newsText, sinceLastText, suggestText } =
+    await import("../views/suggest.ts");
+  const { text, written, news } = made;
+  const next = nextOf(answer, options, written, INVENTORY_NEXT);
+  if (options.sinceLast === true && news !== undefined) {
+    const value = { ...answer, news: { ...news.told } };
+    return { value, text: (ui) => sinceLastText(answer, news.told, ui), next: [next], exitCode: 0 };
+  }
   const listed = options.output === "table" || context.format === "wide";
-  if ((file === undefined || file === "-") && !listed) {
+  if (written === undefined && !listed) {
+    if (news !== undefined && context.format === "human") {
+      context.stderr.write(newsText(news.told, context.ui));
+    }
     return {
       value: answer,
       text: () => `${text}# next: ${context.hint(next)}\n`,
@@ -44,18 +193,53 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   }
   return {
     value: answer,
-    text: (ui) => suggestText(answer, file === "-" ? undefined : file, ui),
+    text: (ui) =>
+      `${suggestText(answer, written, ui)}${news === undefined ? "" : newsText(news.told, ui)}`,
     next: [next],
     exitCode: 0,
   };
-};
-
-function nextOf(answer: SuggestAnswer, file: string | undefined, inventory: string): string {
-  if ((answer.unlabelled ?? []).length > 0) return inventory;
-  if (answer.rules.length === 0) return "observe --follow";
-  return file === undefined || file === "-" ? "suggest -f policy.yaml" : `replay ${file}`;
 }
 
-function textOf(answer: SuggestAnswer): string {
-  return answer.files.map((file) => file.text).join("---\n");
+async function pullRequest(
+  { answer, replay }: Found,
+  { exclude }: Asked,
+  news: News | undefined,
+): Promise<Answer> {
+  const { suggestionMarkdown } = await import("@bulkhead/workbench");
+  const request: PullRequest = {
+    report: {
+      ...answer,
+      perApplication: answer.perApplication ?? [],
+      applications: answer.applications ?? [],
+      networkSets: answer.networkSets ?? [],
+      links: answer.links ?? [],
+      unlabelled: answer.unlabelled ?? [],
+      rules: answer.rules.map(({ purpose, application = "", rare = false, ...rule }) => ({
+        ...rule,
+        application,
+        rare,
+        ...(purpose === undefined ? {} : { purpose: purpose as TrafficPurpose }),
+      })),
+      setAside: answer.setAside as SetAside[],
+    },
+    excluded: exclude,
+    ...(replay === undefined ? {} : { replay }),
+    ...(news === undefined ? {} : { news: news.told }),
+  };
+  const text = suggestionMarkdown(request);
+  return { value: { text }, text: () => text, next: [], exitCode: 0 };
+}
+
+function nextOf(
+  answer: SuggestAnswer,
+  options: SuggestOptions,
+  written: string | undefined,
+  inventory: string,
+): string {
+  if ((answer.unlabelled ?? []).length > 0) return inventory;
+  if (answer.rules.length === 0) return "observe --follow";
+  if (written !== undefined) return `replay ${shellWord(written)}`;
+  return options.flows === undefined
+    ? "suggest -f policy.yaml"
+    : `suggest --flows ${shellWord(options.flows)} -f policy.yaml`;
 }

@@ -3,6 +3,7 @@ import type { SuggestAnswer } from "@bulkhead/api";
 import { summarise } from "@bulkhead/learn";
 import type { SetAside } from "@bulkhead/model";
 import { REASONS } from "@bulkhead/workbench";
+import type { News } from "../suggest/news.ts";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, list, thousands } from "../ui/words.ts";
@@ -25,6 +26,41 @@ function unlabelledText(answer: SuggestAnswer, ui: Ui): string {
   const who = `${count(names.length, "workload")} without labels: ${list(names, 5)}`;
   return `\n${ui.style.yellow(who)}\n  No rule can name ${names.length === 1 ? "it" : "them"}. Give labels in an Inventory and apply it.\n`;
 }
+
+/** At most so many new links are named where something else is printed. */
+const NAMED = 10;
+
+/** Empty when this person looks for the first time, or nothing is new. */
+export function newsText({ since, links }: News["told"], ui: Ui): string {
+  if (since === undefined || links.length === 0) return "";
+  const rest = links.length - NAMED;
+  const shown = links.slice(0, NAMED).map((link) => `  ${link}\n`);
+  const more = rest > 0 ? `  and ${rest} more\n` : "";
+  return `\n${ui.style.bold(count(links.length, "new edge"))} since you last looked, ${ago(since, ui.now)}:\n${shown.join("")}${more}`;
+}
+
+/** `--since-last`: only what is new, each with the rule that would allow it. */
+export function sinceLastText(
+  answer: SuggestAnswer,
+  { since, links }: News["told"],
+  ui: Ui,
+): string {
+  const when = since === undefined ? "" : ` since you last looked, ${ago(since, ui.now)}`;
+  if (links.length === 0) return `Nothing new${when}.\n`;
+  const fresh = new Set(links);
+  const rows = (answer.links ?? []).filter(({ text }) => fresh.has(text));
+  const head =
+    since === undefined
+      ? `You have not looked before: all of it is new (${count(links.length, "edge")}).\n\n`
+      : `${count(links.length, "new edge")}${when}.\n\n`;
+  return `${head}${renderTable(rows, LINK_COLUMNS, ui)}`;
+}
+
+const LINK_COLUMNS: readonly Column<NonNullable<SuggestAnswer["links"]>[number]>[] = [
+  { title: "EDGE", cell: (row) => row.text, shrink: true },
+  { title: "RULE", cell: (row) => row.resource, shrink: true },
+  { title: "FIRST SEEN", cell: (row, ui) => ago(row.firstSeen, ui.now) },
+];
 
 export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, ui: Ui): string {
   if (answer.rules.length === 0) {

@@ -96,6 +96,7 @@ export const suggestion: SuggestAnswer = {
   rules: [
     {
       resource: "Intent/shop/web-to-db",
+      application: "shop",
       rule: "web → db",
       ports: "5432/tcp",
       connections: 1204,
@@ -106,6 +107,8 @@ export const suggestion: SuggestAnswer = {
     },
     {
       resource: "Intent/shop/report-to-db",
+      application: "shop",
+      purpose: "monitoring",
       rule: "report → db",
       ports: "5432/tcp",
       connections: 2,
@@ -126,5 +129,33 @@ export const suggestion: SuggestAnswer = {
     reason: "scan",
     detail: "`shop/intruder` tried 42 targets, 36 of which never answered",
   })),
+  links: [
+    {
+      text: "shop/report → shop/db 5432/tcp",
+      resource: "Intent/shop/report-to-db",
+      firstSeen: NOW - 90 * minute,
+    },
+    {
+      text: "shop/web → shop/db 5432/tcp",
+      resource: "Intent/shop/web-to-db",
+      firstSeen: NOW - 80 * minute,
+    },
+  ],
+  applications: [{ id: "shop", namespace: "shop", owner: "red", workloads: 4 }],
+  perApplication: [
+    { name: "shop.yaml", application: "shop", text: "# shop\n---\nkind: Intent\n" },
+    { name: "shop.till.yaml", application: "shop/till", text: "# till\n---\nkind: Policy\n" },
+  ],
+  networkSets: [
+    {
+      resource: "NetworkSet/shop/api.example.com",
+      application: "shop",
+      basis: { kind: "dns", name: "api.example.com", also: [] },
+      cidrs: ["203.0.113.7/32", "203.0.113.8/32"],
+      addresses: 2,
+      firstSeen: NOW - 90 * minute,
+      lastSeen: NOW - minute,
+    },
+  ],
   edges: 3,
 };

@@ -30,6 +30,8 @@ export interface StatusInput {
   };
   readonly flows: FlowStats & { readonly unstored: number; readonly writable: boolean };
   readonly unread: readonly Unread[];
+  /** Domain names that left the sets that stand for them, a sentence each. */
+  readonly names: readonly string[];
   readonly alarms: readonly Alarm[];
   /** What started controller and agent, and would start them again, has gone. */
   readonly orphaned: boolean;
@@ -55,7 +57,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
   const underPolicy = counts.audit + counts.enforce;
   const agents = input.session === undefined ? [] : [agentView(input.session, wanted, now, world)];
   const problems = problemsOf(input, agents);
-  const notices = noticesOf(input);
+  const notices = [...noticesOf(input), ...input.names];
   const nextChangeAt = wanted?.result.nextChangeAt ?? null;
   const collectorLost = agents.reduce((sum, agent) => sum + agent.collector.lost, 0);
   return {

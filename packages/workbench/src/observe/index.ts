@@ -1,5 +1,11 @@
 /** What was observed, for people and for other tools: who talks most, the service map, and flows in Hubble's words. */
 export {
+  createFlowImport,
+  type FlowImport,
+  type ImportedFlows,
+  type Malformed,
+} from "./flow-import.ts";
+export {
   hubbleFlow,
   type HubbleEndpoint,
   type HubbleFlow,

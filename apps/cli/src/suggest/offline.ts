@@ -1,0 +1,131 @@
+/**
+ * `suggest --flows`: a suggestion from an export, with no daemon and no root. Hubble's JSON Lines, our own flows as JSON
+ * Lines (`observe --follow -o json`), or our own edges (`observe -o json`); which it is, each line tells itself.
+ */
+import { createReadStream } from "node:fs";
+import { edgesAnswerSchema, flowSchema, type SuggestAnswer } from "@bulkhead/api";
+import { mergeEdges, suggest, type SuggestOptions, type TimeWindow } from "@bulkhead/learn";
+import type { Edge, Flow } from "@bulkhead/model";
+import { replaySuggestion, suggestionReport, type ReplayCounts } from "@bulkhead/workbench";
+import { createFlowImport, type ImportedFlows } from "@bulkhead/workbench/observe";
+import type { Context } from "../context.ts";
+import { badInput } from "../failure.ts";
+
+export interface OfflineOptions extends SuggestOptions {
+  readonly since?: number;
+  readonly until?: number;
+  readonly exclude: readonly TimeWindow[];
+}
+
+export interface Offline {
+  readonly answer: SuggestAnswer;
+  readonly imported: ImportedFlows;
+  /** Edges that were summed up before, partly within a window that is excluded. */
+  readonly blurred: number;
+  readonly replay: ReplayCounts;
+}
+
+export async function suggestOffline(
+  context: Pick<Context, "stdin" | "now">,
+  file: string,
+  { since, until, exclude, ...options }: OfflineOptions,
+): Promise<Offline> {
+  const within = (time: number): boolean =>
+    (since === undefined || time >= since) && (until === undefined || time < until);
+  const wanted = (time: number): boolean =>
+    within(time) && !exclude.some(({ from, to }) => time >= from && time < to);
+  const flows = createFlowImport(wanted);
+  const own: Edge[] = [];
+  let whole: string[] | undefined;
+  let first = true;
+  for await (const line of linesOf(file === "-" ? context.stdin : readable(file))) {
+    // Pretty-printed JSON begins with a line that is nothing by itself.
+    if (first && line.trim() === "{") whole = [];
+    first = false;
+    if (whole !== undefined) whole.push(line);
+    else if (line.startsWith('{"start":')) own.push(...ownFlow(line, flows));
+    else flows.line(line);
+  }
+  const summed = whole === undefined ? [] : ownEdges(whole.join("\n"), file);
+  const ours = [...own, ...summed].filter(({ probe }) => probe !== true);
+  const kept = ours.filter((edge) => within(edge.lastSeen) && !isWithin(edge, exclude));
+  const imported = flows.result();
+  const edges = mergeEdges([...imported.edges, ...kept]);
+  const inventory = imported.inventory;
+  const report = suggestionReport(suggest(edges, inventory, options));
+  return {
+    answer: {
+      ...report,
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+    },
+    imported: { ...imported, outside: imported.outside + ours.length - kept.length },
+    blurred: kept.filter((edge) => touches(edge, exclude)).length,
+    replay: replaySuggestion(report.files, edges, inventory, context.now()),
+  };
+}
+
+function isWithin({ firstSeen, lastSeen }: Edge, windows: readonly TimeWindow[]): boolean {
+  return windows.some(({ from, to }) => firstSeen >= from && lastSeen < to);
+}
+
+function touches({ firstSeen, lastSeen }: Edge, windows: readonly TimeWindow[]): boolean {
+  return windows.some(({ from, to }) => lastSeen >= from && firstSeen < to);
+}
+
+function ownFlow(line: string, flows: { line(text: string): void }): readonly Edge[] {
+  const parsed = flowSchema.safeParse(orNull(line));
+  if (parsed.success) return [edgeOf(parsed.data)];
+  flows.line(line); // counted and quoted there, like every line that cannot be read
+  return [];
+}
+
+function edgeOf({ start, end, sourcePort: _port, cookie: _cookie, ...flow }: Flow): Edge {
+  const { direction: _direction, translated: _translated, ...edge } = flow;
+  return { ...edge, firstSeen: start, lastSeen: end, windows: edge.connections > 0 ? 1 : 0 };
+}
+
+function ownEdges(text: string, file: string): readonly Edge[] {
+  const parsed = edgesAnswerSchema.safeParse(orNull(text));
+  if (parsed.success) return parsed.data.edges;
+  throw badInput(
+    `\`${file}\` holds neither flows, one a line, nor the edges of \`observe -o json\``,
+    "`hubble observe -o jsonpb`, `bulkhead observe -o json` and `bulkhead observe --follow -o json` write what can be read",
+  );
+}
+
+function orNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // what is no JSON fits no schema, and is told as that
+  }
+}
+
+function readable(file: string): AsyncIterable<Uint8Array> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        yield* createReadStream(file);
+      } catch (error) {
+        const code = error instanceof Error && "code" in error ? error.code : undefined;
+        if (typeof code !== "string") throw error;
+        const reason = code === "ENOENT" ? "no such file" : code;
+        throw badInput(`cannot read \`${file}\`: ${reason}`);
+      }
+    },
+  };
+}
+
+async function* linesOf(source: AsyncIterable<Uint8Array | string>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of source) {
+    rest += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
+    const lines = rest.split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  rest += decoder.decode();
+  if (rest !== "") yield rest;
+}

@@ -1,0 +1,38 @@
+/** What could not be read of an export of flows, or could not be learned from: told on stderr, never fatal. */
+import type { Offline } from "../suggest/offline.ts";
+import type { Ui } from "../ui/ui.ts";
+import { count, thousands } from "../ui/words.ts";
+
+export function importRemarks({ imported, blurred }: Offline, { style }: Ui): readonly string[] {
+  const { malformed, lost, outside, others } = imported;
+  const remarks: string[] = [];
+  if (malformed.count > 0) {
+    const lines = malformed.quoted.map(
+      ({ line, problem, quote }) => `  line ${line}: ${problem}: ${style.dim(quote)}`,
+    );
+    const rest = malformed.count - malformed.quoted.length;
+    const more = rest > 0 ? [`  and ${thousands(rest)} more`] : [];
+    const head = style.yellow(`${count(malformed.count, "line")} could not be read:`);
+    remarks.push([head, ...lines, ...more].join("\n"));
+  }
+  const told = Object.entries(others).map(([what, times]) => `${what} (${thousands(times)})`);
+  if (told.length > 0) remarks.push(`Not learned from: ${told.join(", ")}.`);
+  if (outside > 0) {
+    remarks.push(`Outside the time that was asked for: ${thousands(outside)}.`);
+  }
+  if (lost > 0) {
+    remarks.push(
+      style.yellow(
+        `The exporter had lost ${count(lost, "event")}: what it did not tell is missing here too.`,
+      ),
+    );
+  }
+  if (blurred > 0) {
+    remarks.push(
+      style.yellow(
+        `${count(blurred, "edge")} lie partly in a window that is excluded and count whole, being summed up already: export single flows to cut them.`,
+      ),
+    );
+  }
+  return remarks;
+}

@@ -1,0 +1,266 @@
+/** `suggest` beyond its text: from exports, into folders, as a pull request, and what is new since this person last looked. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { SuggestAnswer } from "@bulkhead/api";
+import { answers } from "./answers.ts";
+import { call, NOW } from "./call.ts";
+import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
+
+let folder = "";
+let controller: FakeController | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bhi-suggest-"));
+});
+
+afterEach(async () => {
+  await controller?.stop();
+  controller = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(over: Answers = {}): Promise<string> {
+  await controller?.stop();
+  controller = await startFakeController({ ...answers, ...over });
+  return controller.state;
+}
+
+function pod(name: string, ip: string) {
+  return { ip, end: { namespace: "shop", pod_name: `${name}-1`, labels: [`k8s:app=${name}`] } };
+}
+
+const web = pod("web", "10.1.0.5");
+const db = pod("db", "10.1.0.6");
+
+/** A connection that was answered. */
+function hubble(
+  from: typeof web,
+  to: typeof web | string,
+  port: number,
+  minute: number,
+  names: readonly string[] = [],
+): string {
+  const [ip, end] = typeof to === "string" ? [to, { labels: ["reserved:world"] }] : [to.ip, to.end];
+  const time = new Date(NOW - minute * 60_000).toISOString();
+  const packet = (reply: boolean) => ({
+    time,
+    verdict: "FORWARDED",
+    IP: reply ? { source: ip, destination: from.ip } : { source: from.ip, destination: ip },
+    l4: {
+      TCP: reply
+        ? { source_port: port, destination_port: 40_000 + minute, flags: { SYN: true, ACK: true } }
+        : { source_port: 40_000 + minute, destination_port: port, flags: { SYN: true } },
+    },
+    source: reply ? end : from.end,
+    destination: reply ? from.end : end,
+    Type: "L3_L4",
+    is_reply: reply,
+    ...(reply ? {} : { destination_names: names }),
+  });
+  return `${JSON.stringify({ flow: packet(false), time })}\n${JSON.stringify(packet(true))}\n`;
+}
+
+const EXPORT = [
+  ...[1, 2, 3, 4, 5, 6].map((minute) => hubble(web, db, 5432, minute)),
+  hubble(web, "203.0.113.7", 443, 90, ["api.example.com"]),
+].join("");
+
+describe("suggest --flows", () => {
+  it("needs no controller: Hubble's lines from a file or standard input give the policy", async () => {
+    const file = join(folder, "hubble.jsonl");
+    writeFileSync(file, EXPORT);
+    const nowhere = join(folder, "no-state");
+    const fromFile = await call(["suggest", "--flows", file], { state: nowhere });
+    expect(fromFile.stderr).toBe("");
+    expect(fromFile.code).toBe(0);
+    expect(fromFile.stdout).toContain("name: web-to-db\n");
+    expect(fromFile.stdout).toContain("bulkhead.dev/dns-name: api.example.com");
+    expect(fromFile.stdout).toContain(
+      `# next: bulkhead --state ${nowhere} suggest --flows`.replace(` --state ${nowhere}`, ""),
+    );
+    const piped = await call(["suggest", "--flows", "-"], { state: nowhere, stdin: EXPORT });
+    const policy = (text: string): string => text.replace(/^# next.*\n/m, "");
+    expect(policy(piped.stdout)).toBe(policy(fromFile.stdout));
+  });
+
+  it("counts and quotes what it cannot read, and goes on", async () => {
+    const { stdout, stderr, code } = await call(["suggest", "--flows", "-", "-o", "table"], {
+      stdin: `oops\n${EXPORT}{"lost_events":{"num_events_lost":"3"}}\n{"node_status":{}}\n`,
+    });
+    expect(code).toBe(0);
+    expect(stderr).toContain("1 line could not be read:\n  line 1: not JSON: oops\n");
+    expect(stderr).toContain("The exporter had lost 3 events");
+    expect(stderr).toContain("Not learned from: node_status (1).");
+    expect(stdout).toContain("web → db");
+  });
+
+  it("learns nothing from a window that is excluded, nor beyond the span", async () => {
+    const seen = async (...more: string[]) => {
+      const args = ["suggest", "--flows", "-", "-o", "json", ...more];
+      const { stdout, stderr } = await call(args, { stdin: EXPORT });
+      const { rules } = JSON.parse(stdout) as { rules: { rule: string; connections: number }[] };
+      return [rules.map(({ rule, connections }) => `${rule} ${connections}`), stderr] as const;
+    };
+    const all = ["web → db 6", "web → shop/api.example.com 1"];
+    expect((await seen())[0]).toEqual(all);
+    expect((await seen("--exclude-window", "2h..1h"))[0]).toEqual(["web → db 6"]);
+    const [cut, told] = await seen("--exclude-window", "2h..1h", "--exclude-window", "3m..90s");
+    expect(cut).toEqual(["web → db 4"]);
+    expect(told).toContain("Outside the time that was asked for: 6.");
+    expect((await seen("--since", "10m"))[0]).toEqual(["web → db 6"]);
+  });
+
+  it("reads our own edges and flows, too", async () => {
+    const edges = await call(["suggest", "--flows", "-", "-o", "table"], {
+      stdin: JSON.stringify(answers.edges, null, 2),
+    });
+    expect(edges.stderr).toBe("");
+    expect(edges.stdout).toContain("shop/web");
+    const flows = await call(["suggest", "--flows", "-", "-o", "table"], {
+      stdin: answers.flows.map((flow) => `${JSON.stringify(flow)}\n`).join(""),
+    });
+    expect(flows.stderr).toBe("");
+    expect(flows.stdout).toContain("db");
+    const neither = await call(["suggest", "--flows", "-"], { stdin: "{\n}\n" });
+    expect(neither.code).toBe(2);
+    expect(neither.stderr).toContain("holds neither flows, one a line, nor the edges");
+  });
+
+  it("is a pull request with the replay of those very flows", async () => {
+    const { stdout } = await call(["suggest", "--flows", "-", "-o", "markdown"], {
+      stdin: EXPORT + hubble(db, web, 9999, 3).split("\n")[0],
+    });
+    await expect(stdout).toMatchFileSnapshot("golden/suggest-flows-markdown.txt");
+  });
+
+  it.each([
+    [["--flows", "/nowhere.jsonl"], "cannot read `/nowhere.jsonl`: no such file"],
+    [["--flows", "-", "--range", "0.0.0.0/0"], "is nearly everybody"],
+    [["--flows", "-", "--since-last"], "`--since-last` is about the running system"],
+    [["--exclude-window", "1h"], "`--exclude-window 1h` is not a span of time"],
+    [["--exclude-window", "1h..2h"], "ends before it begins"],
+    [["-f", "x.yaml", "-d", "y"], "`--file` and `--directory` are both given"],
+  ])("%j is refused in words", async (args, words) => {
+    const { code, stderr } = await call(["suggest", ...args]);
+    expect(stderr).toContain(words);
+    expect(code).toBe(2);
+  });
+});
+
+describe("suggest of the running system", () => {
+  it("asks for what was said: windows, prefixes, namespaces", async () => {
+    const state = await start();
+    await call(
+      ["suggest", "--exclude-window", "3h..1h", "--range", "203.0.113.0/24", "-n", "shop"],
+      { state },
+    );
+    expect(controller?.requests[0]?.request).toEqual({
+      namespaces: ["shop"],
+      ranges: ["203.0.113.0/24"],
+      exclude: [{ from: NOW - 3 * 3_600_000, to: NOW - 3_600_000 }],
+    });
+  });
+
+  it("writes one file an application, all or none", async () => {
+    const state = await start();
+    const target = join(folder, "policies");
+    const { stdout, code } = await call(["suggest", "-d", target], { state });
+    expect(code).toBe(0);
+    expect(stdout).toContain(`written to ${target}`);
+    expect(readdirSync(target).toSorted()).toEqual(["shop.till.yaml", "shop.yaml"]);
+    expect(readFileSync(join(target, "shop.till.yaml"), "utf8")).toContain("# till");
+    rmSync(join(target, "shop.yaml"));
+    const again = await call(["suggest", "-d", target], { state });
+    expect(again.stderr).toContain("exists already");
+    expect(readdirSync(target)).toEqual(["shop.till.yaml"]);
+    await call(["suggest", "-d", target, "--overwrite"], { state });
+    expect(readdirSync(target)).toHaveLength(2);
+  });
+
+  it("is a pull request with the replay of everything on record", async () => {
+    const state = await start();
+    const args = ["suggest", "-o", "markdown", "--exclude-window", "3h..1h"];
+    const { stdout } = await call(args, { state });
+    await expect(stdout).toMatchFileSnapshot("golden/suggest-markdown.txt");
+  });
+});
+
+describe("suggest --since-last", () => {
+  const links = answers.suggest.links ?? [];
+  const third = {
+    text: "shop/web → shop/cache 6379/tcp",
+    resource: "Intent/shop/web-to-cache",
+    firstSeen: NOW - 60_000,
+  };
+
+  it("tells each person what is new to them, whatever others have seen", async () => {
+    const given: { suggest: SuggestAnswer } = { suggest: answers.suggest };
+    controller = await startFakeController(given);
+    const { state } = controller;
+    const ann = { HOME: join(folder, "ann") };
+    const bob = { HOME: join(folder, "bob") };
+    const look = async (env: Record<string, string>) =>
+      (await call(["suggest", "--since-last"], { state, env })).stdout;
+    expect(await look(ann)).toContain("You have not looked before: all of it is new (2 edges).");
+    expect(await look(ann)).toContain("Nothing new since you last looked");
+    expect(await look(bob)).toContain("all of it is new (2 edges)");
+    given.suggest = { ...answers.suggest, links: [...links, third] };
+    expect(await look(ann)).toContain("1 new edge since you last looked");
+    expect(await look(ann)).toContain("Nothing new");
+    const bobs = await look(bob);
+    expect(bobs).toContain("shop/web → shop/cache 6379/tcp");
+    expect(bobs).not.toContain("shop/report → shop/db");
+  });
+
+  it("is told beside the policy at a terminal, and a script takes nobody's news away", async () => {
+    const env = { HOME: join(folder, "home") };
+    const state = await start();
+    const script = await call(["suggest", "-o", "json"], { state, env });
+    expect(JSON.parse(script.stdout)).not.toHaveProperty("news");
+    await call(["suggest"], { state, env });
+    expect(() => readdirSync(join(folder, "home"))).toThrow("ENOENT");
+    const first = await call(["suggest"], { state, env, tty: true });
+    expect(first.stderr).not.toContain("new edge");
+    const again = await call(["suggest", "--since-last", "-o", "json"], { state, env });
+    expect(JSON.parse(again.stdout)).toMatchObject({ news: { since: NOW, links: [] } });
+  });
+
+  it("keeps what a part of the picture does not show", async () => {
+    const env = { HOME: join(folder, "home") };
+    const state = await start({ suggest: { ...answers.suggest, links: links.slice(0, 1) } });
+    await call(["suggest", "--since-last"], { state, env });
+    const file = join(folder, "home", ".local", "state", "bulkhead");
+    const [name = ""] = readdirSync(file);
+    const kept = (): number =>
+      (JSON.parse(readFileSync(join(file, name), "utf8")) as { links: string[] }).links.length;
+    writeFileSync(
+      join(file, name),
+      JSON.stringify({ at: 1, links: ["0123456789abcdef", "fedcba9876543210"] }),
+    );
+    await call(["suggest", "--since-last", "-n", "shop"], { state, env });
+    expect(kept()).toBe(3);
+    await call(["suggest", "--since-last"], { state, env });
+    expect(kept()).toBe(1);
+    writeFileSync(join(file, name), "garbage");
+    const anew = await call(["suggest", "--since-last"], { state, env });
+    expect(anew.stdout).toContain("You have not looked before");
+  });
+
+  it("says so where it cannot remember, and goes on", async () => {
+    const state = await start();
+    const home = join(folder, "home");
+    mkdirSync(home);
+    writeFileSync(join(home, ".local"), "a file, where a folder should be");
+    const { stdout, stderr, code } = await call(["suggest", "--since-last"], {
+      state,
+      env: { HOME: home },
+    });
+    expect(code).not.toBe(2);
+    expect(`${stdout}${stderr}`).toMatch(/could not be remembered|ENOTDIR/);
+    const without = await call(["suggest", "--since-last"], { state });
+    expect(without.stderr).toContain("nothing says where to remember");
+    expect(without.code).toBe(3);
+  });
+});

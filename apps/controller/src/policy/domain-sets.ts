@@ -1,0 +1,22 @@
+/** NetworkSets in force that hold the addresses of a domain name, as their annotation says. */
+import { DNS_NAME_ANNOTATION, type Cidr } from "@bulkhead/model";
+import { DEFAULT_NAMESPACE } from "@bulkhead/dialects";
+import type { HeldResource } from "./candidate.ts";
+
+export interface DomainSet {
+  /** As policies name it: `shop/api.example.com`. */
+  readonly name: string;
+  readonly domain: string;
+  readonly cidrs: readonly Cidr[];
+}
+
+export function domainSetsOf(held: readonly HeldResource[]): readonly DomainSet[] {
+  return held.flatMap(({ resource }): readonly DomainSet[] => {
+    if (resource.dialect !== "native" || resource.object.kind !== "NetworkSet") return [];
+    const { metadata, spec } = resource.object;
+    const domain = metadata.annotations?.[DNS_NAME_ANNOTATION];
+    if (domain === undefined) return [];
+    const name = `${metadata.namespace ?? DEFAULT_NAMESPACE}/${metadata.name}`;
+    return [{ name, domain: domain.toLowerCase(), cidrs: spec.cidrs }];
+  });
+}

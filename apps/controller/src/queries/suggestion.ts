@@ -1,0 +1,48 @@
+/** A suggestion from everything on record: which spans of time count, which prefixes were said, what is in force already. */
+import { ApiFailure, type SuggestAnswer, type SuggestRequest } from "@bulkhead/api";
+import { mergeEdges, readRange, spansOutside, suggest } from "@bulkhead/learn";
+import type { Cidr, Edge, Inventory } from "@bulkhead/model";
+import { suggestionReport } from "@bulkhead/workbench";
+import type { DomainSet } from "../policy/domain-sets.ts";
+
+export interface SuggestionContext {
+  readonly edgesIn: (
+    since: number | undefined,
+    until: number | undefined,
+  ) => Promise<readonly Edge[]>;
+  /** Asked for after the edges: who came meanwhile is known. */
+  readonly inventory: () => Inventory;
+  readonly domainSets: () => readonly DomainSet[];
+}
+
+export async function suggestion(
+  { since, until, namespaces, ranges = [], exclude = [] }: SuggestRequest,
+  context: SuggestionContext,
+): Promise<SuggestAnswer> {
+  const said = ranges.map(rangeOf);
+  const backwards = exclude.find(({ from, to }) => from >= to);
+  if (backwards !== undefined) {
+    throw new ApiFailure("bad-request", "a window that is excluded ends before it begins");
+  }
+  const span = {
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+  };
+  const edges: Edge[] = [];
+  // One after the other: the store takes one question at a time.
+  for (const part of spansOutside(span, exclude)) {
+    edges.push(...(await context.edgesIn(part.since, part.until)));
+  }
+  const found = suggest(mergeEdges(edges), context.inventory(), {
+    ...(namespaces === undefined ? {} : { namespaces }),
+    ranges: said,
+    namedSets: new Map(context.domainSets().map(({ name, domain }) => [name, domain])),
+  });
+  return { ...suggestionReport(found), ...span };
+}
+
+function rangeOf(text: string): Cidr {
+  const read = readRange(text);
+  if ("cidr" in read) return read.cidr;
+  throw new ApiFailure("bad-request", read.error, { help: read.help });
+}
