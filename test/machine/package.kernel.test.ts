@@ -1,7 +1,7 @@
 // The Debian package in the hands of the real dpkg and the real systemd: installed, kept running, upgraded, restarted with
 // the machine, removed. What is forbidden must not pass at any moment of it, and at the end nothing may be left.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,11 +25,14 @@ let folder = "";
 let clean: readonly string[] = [];
 let talker: ChildProcess | undefined;
 let said = "";
-const packages = { one: "", two: "" };
+const packages = { one: "", broken: "", two: "" };
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "bhm-packages-"));
   packages.one = debianPackage(folder, "7.1.0");
+  packages.broken = debianPackage(folder, "7.1.5", (payload) =>
+    writeFileSync(join(payload, "apps/agent/src/main.ts"), 'throw new Error("not today");\n'),
+  );
   packages.two = debianPackage(folder, "7.2.0");
   machine = await Machine.boot({
     services: ["nginx.service", "redis-server.service", "cron.service", ...SHOP.services],
@@ -136,6 +139,13 @@ describe("installing", () => {
     expect(await bulkhead("version")).toContain("bulkhead 7.1.0");
   });
 
+  it("and again over itself, while nothing runs, neither", async () => {
+    const said = await machine.well("dpkg", "--install", packages.one);
+    expect(said).toContain("Nothing was running.");
+    expect(await property(UNIT, "ActiveState")).toBe("inactive");
+    expect(await tables()).toBe("");
+  });
+
   it("brings units that systemd has no complaint of", async () => {
     const units = ["bulkhead.service", "bulkhead-boot.service"].map(
       (unit) => `/usr/lib/systemd/system/${unit}`,
@@ -208,8 +218,13 @@ describe("through every restart the kernel enforces", () => {
       await goesOn();
     }));
 
-  it("when dpkg puts a newer version over it", () =>
+  it("when dpkg puts a newer version over it, one that does not come up first", () =>
     underFlood(async () => {
+      const { code, stderr } = await machine.run("dpkg", "--install", packages.broken);
+      expect(stderr).toContain("the agent ends again and again");
+      expect(stderr).toContain("the kernel goes on with what it holds");
+      expect(code).toBe(0);
+      await goesOn();
       await machine.well("dpkg", "--install", packages.two);
       await whole("7.2.0");
       expect(await bulkhead("version")).toContain("bulkhead 7.2.0");
