@@ -12,7 +12,7 @@
  */
 import type { Logger } from "pino";
 import { ApiFailure, type StatusAnswer, type UnderWay } from "@bulkhead/api";
-import type { Flow, Mode } from "@bulkhead/model";
+import type { Flow, Mode, WorkloadId } from "@bulkhead/model";
 import {
   openDuckDbFlowStore,
   openStateStore,
@@ -21,6 +21,7 @@ import {
 } from "@bulkhead/store";
 import type { DriftSetting } from "@bulkhead/wire";
 import { createAlarms } from "./alarms.ts";
+import { createAcquaintances } from "./flows/acquaintances.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
@@ -37,6 +38,7 @@ import { askUnderWay, type WhatCuts } from "./queries/under-way.ts";
 import { loadSigningKey } from "./signing-key.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { createGatekeeper } from "./world/gatekeeper.ts";
+import { createUnitMemory } from "./world/unit-memory.ts";
 import { createNamer } from "./world/naming.ts";
 import { WorldKeeper } from "./world/world-keeper.ts";
 import type { World } from "./world/world.ts";
@@ -52,6 +54,8 @@ export interface Controller {
   /** How the world looks under a reading: the same surroundings, other names. */
   worldUnder(reading: Reading): World;
   modes(): Readonly<Record<string, Mode>>;
+  /** Workloads at an end of a recorded flow. */
+  seen(): Promise<ReadonlySet<WorkloadId>>;
   session(): AgentSession | undefined;
   requireSession(): AgentSession;
   driftSetting(): DriftSetting;
@@ -124,8 +128,13 @@ export async function startController(options: ControllerOptions): Promise<Contr
     },
   });
 
+  const units = createUnitMemory({
+    stored: await state.setting("units"),
+    save: (text) => background(state.saveSetting("units", text)),
+  });
   const keeper = new WorldKeeper(governor.inForce.reading, {
     gatekeeper,
+    units,
     confined: () => distributor.wanted?.result.policy.endpoints,
   });
 
@@ -156,6 +165,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     },
   );
 
+  const met = createAcquaintances(flows, now);
+
   const intake = startFlowIntake({
     store: flows,
     log,
@@ -169,6 +180,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     const time = now();
     nameWatch.see(seen);
     for (const flow of seen) {
+      met.note(flow);
       if (flow.verdict === "spoofed") {
         alarms.raise(
           "spoofing",
@@ -258,6 +270,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     world: () => keeper.world,
     worldUnder: (reading) => keeper.under(reading),
     modes,
+    seen: () => met.all(),
     session: () => link.session(),
     requireSession,
     driftSetting: () => drift,

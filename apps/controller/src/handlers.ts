@@ -77,7 +77,13 @@ export function handlersOf(controller: Controller): Handlers {
   return {
     status: () => controller.status(),
 
-    workloads: async () => listWorkloads(controller.world(), governor.inForce, controller.modes()),
+    workloads: async () =>
+      listWorkloads(
+        controller.world(),
+        governor.inForce,
+        controller.modes(),
+        await controller.seen(),
+      ),
 
     async *flows({ follow, ...query }, signal) {
       const filter = filterOf(query);

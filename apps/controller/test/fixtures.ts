@@ -1,7 +1,7 @@
 /** Small worlds and sets for unit tests, made the way the controller makes them. */
 import type { Canary } from "@bulkhead/model";
 import type { StoredFile } from "@bulkhead/store";
-import type { DiscoveredEndpoint } from "@bulkhead/wire";
+import type { DiscoveredEndpoint, DiscoveredProcess } from "@bulkhead/wire";
 import { mergeGiven, readGiven, type HeldResource } from "../src/policy/candidate.ts";
 import { readPolicy, type Reading } from "../src/policy/reading.ts";
 import { buildWorld, NO_SURROUNDINGS, type Surroundings, type World } from "../src/world/world.ts";
@@ -19,6 +19,16 @@ export function endpoint(name: string, more: Partial<DiscoveredEndpoint> = {}): 
     addresses: [],
     netnsPath: `/run/netns/${name}`,
     listeners: [],
+    ...more,
+  };
+}
+
+export function service(cgroup: string, more: Partial<DiscoveredProcess> = {}): DiscoveredProcess {
+  return {
+    cgroup,
+    form: "service",
+    unit: cgroup.slice(cgroup.lastIndexOf("/") + 1),
+    sockets: [],
     ...more,
   };
 }

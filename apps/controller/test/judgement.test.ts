@@ -4,14 +4,23 @@ import { ApiFailure } from "@bulkhead/api";
 import { compileIndexed } from "@bulkhead/engine";
 import { countEntries, takesPart } from "@bulkhead/model";
 import type { ChangeSummary, Revision } from "@bulkhead/store";
-import type { HostSession } from "@bulkhead/wire";
+import type { BorrowedSockets, HostSession } from "@bulkhead/wire";
 import { mergeGiven, readGiven } from "../src/policy/candidate.ts";
 import type { Change, InForce } from "../src/policy/change.ts";
 import { judge } from "../src/policy/judgement.ts";
 import type { Reading } from "../src/policy/reading.ts";
 import { buildWorld, type Surroundings } from "../src/world/world.ts";
 import { POLICY } from "./lab.ts";
-import { endpoint, held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
+import {
+  endpoint,
+  held,
+  INVENTORY,
+  NOW,
+  reading,
+  service,
+  SHOP,
+  surroundings,
+} from "./fixtures.ts";
 
 const NO_CHANGES: ChangeSummary = { added: [], changed: [], removed: [], unchanged: [], kept: [] };
 
@@ -51,6 +60,7 @@ function judged(
           now: NOW,
           revision: 2,
           endpoints: world.endpoints,
+          processes: world.processes,
         }),
       }),
       capacity,
@@ -96,6 +106,63 @@ describe("policy tests", () => {
     const nobody = surroundings([]);
     expect(judged(HOLDS, {}, nobody)).toMatchObject({ tests: [{ passed: true }] });
     expect(judged(FAILS, {}, nobody)).toMatchObject({ code: "tests-failed" });
+  });
+});
+
+describe("units whose sockets are judged as others'", () => {
+  const unit = (how: BorrowedSockets["how"]) =>
+    service("/system.slice/cups.service", {
+      borrowed: [{ maker: "/init.scope", how, ports: [{ protocol: 6, port: 631 }] }],
+    });
+  const around = (how: BorrowedSockets["how"]) =>
+    surroundings([], { processes: [unit(how), service("/init.scope", { form: "scope" })] });
+  const policy = (mode = "") => `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: cups, namespace: host }
+spec: { ${mode} subject: bulkhead.dev/unit=cups.service, ingress: [] }
+`;
+  const ACCEPTED = `${policy()}---
+apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: units, namespace: host }
+spec:
+  workloads:
+    - { name: cups, unit: cups.service, borrowedSockets: accepted, labels: { bulkhead.dev/unit: cups.service } }
+`;
+
+  it("are not enforced, whether systemd made the sockets or they were moved", () => {
+    expect(judged(policy(), {}, around("activated"))).toMatchObject({
+      code: "bad-policy",
+      diagnostics: [
+        {
+          code: "BH0605",
+          span: { file: "p.yaml", line: 4 },
+          message: expect.stringMatching(/host\/cups.service.*631\/tcp.*host\/init.scope/),
+          help: expect.stringMatching(/cups\.socket.*borrowedSockets: accepted/),
+        },
+      ],
+    });
+    expect(judged(policy(), {}, around("moved"))).toMatchObject({ code: "bad-policy" });
+  });
+
+  it("are, where an Inventory says that it is known", () => {
+    expect(judged(ACCEPTED, {}, around("activated"))).toMatchObject({ notices: [] });
+  });
+
+  it("are audited, with a word of warning", () => {
+    expect(judged(policy("mode: audit,"), {}, around("activated"))).toMatchObject({
+      notices: [expect.stringMatching(/cups.service .*enforcing its policy would be refused/)],
+    });
+  });
+
+  it("are enforced while only connections came to them that another accepted", () => {
+    expect(judged(policy(), {}, around("accepted"))).toMatchObject({ notices: [] });
+  });
+
+  it("do not stand in the way of what is in force already", () => {
+    const before = [INVENTORY, { name: "p.yaml", text: policy() }];
+    const now = { held: held(before), reading: reading(before) };
+    expect(judged(policy(), {}, around("moved"), 0, now)).toMatchObject({ notices: [] });
   });
 });
 

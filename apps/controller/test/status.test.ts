@@ -4,7 +4,16 @@ import type { StatusAnswer } from "@bulkhead/api";
 import { compileIndexed } from "@bulkhead/engine";
 import { statusOf } from "../src/queries/status.ts";
 import { buildWorld } from "../src/world/world.ts";
-import { endpoint, held, INVENTORY, NOW, reading, SHOP, surroundings } from "./fixtures.ts";
+import {
+  endpoint,
+  held,
+  INVENTORY,
+  NOW,
+  reading,
+  service,
+  SHOP,
+  surroundings,
+} from "./fixtures.ts";
 
 function status(
   around: typeof SHOP,
@@ -128,4 +137,37 @@ spec: { subject: app=db, ingress: [] }
   ]);
   expect(status(SHOP, shut).notices).toBeUndefined();
   expect(problems(able, shut)).toEqual(problems(SHOP, shut));
+});
+
+it("tells of enforced units that reach past their policy, and of those whose sockets it misses", () => {
+  const unit = service("/system.slice/cups.service", {
+    capabilities: ["CAP_NET_RAW"],
+    borrowed: [{ maker: "", how: "moved", ports: [] }],
+  });
+  const around = surroundings([], { processes: [unit], processesProblem: "something" });
+  const shut = {
+    name: "policy.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: cups, namespace: host }
+spec: { subject: bulkhead.dev/unit=cups.service, ingress: [] }
+`,
+  };
+  expect(status(around, shut).notices).toEqual([
+    "services of this machine are not told apart: something",
+    expect.stringMatching(/^host\/cups.service has processes with CAP_NET_RAW: /),
+  ]);
+  const missed = (all: readonly string[]) => all.filter((one) => one.includes("not judged as"));
+  expect(missed(problems(around, shut))).toEqual([
+    expect.stringMatching(/^host\/cups.service is enforced, and uses connections .* has gone/),
+  ]);
+  expect(missed(problems(around))).toEqual([]);
+});
+
+it("does not count units that ran once among the workloads", () => {
+  const gone = { ...service("/system.slice/backup.service"), gone: true } as const;
+  const here = service("/system.slice/nginx.service");
+  expect(status(surroundings([], { processes: [gone, here] })).coverage.workloads).toBe(
+    status(surroundings([])).coverage.workloads + 1,
+  );
 });

@@ -19,6 +19,36 @@ export const workloadSchema = z.object({
   interface: z.string().optional(),
   netnsPath: z.string().optional(),
   owner: z.object({ kind: z.string(), name: z.string() }).optional(),
+  /** Of kind `process`: where its processes are. */
+  cgroup: z.string().optional(),
+  /** Of kind `process`: its sockets that wait for connections. */
+  sockets: z
+    .array(
+      z.object({
+        /** Absent: every address of the machine in this family. */
+        address: z.string().optional(),
+        family: z.union([z.literal(4), z.literal(6)]),
+        protocol: z.int(),
+        port: z.int(),
+      }),
+    )
+    .optional(),
+  /** Sockets in use that another control group made, by which the kernel goes on judging them. */
+  borrowed: z
+    .array(
+      z.object({
+        /** Name of the workload that made them, or the path of its group; absent when that has gone. */
+        maker: z.string().optional(),
+        how: z.enum(["activated", "accepted", "moved"]),
+        ports: z.array(z.object({ protocol: z.int(), port: z.int() })),
+      }),
+    )
+    .optional(),
+  /** Held by processes of it: with those they reach past policy. */
+  capabilities: z.array(z.string()).optional(),
+  image: z.string().optional(),
+  /** Of kind `process`: it waits for nobody, is in no recorded flow, and nothing selects or declares it. */
+  idle: z.boolean().optional(),
   /** Resources that select it: `Policy/shop/db`. */
   policies: z.array(z.string()),
 });
@@ -28,5 +58,7 @@ export const workloadsAnswerSchema = z.object({
   revision: z.int(),
   workloads: z.array(workloadSchema),
   hostAddresses: z.array(z.string()),
+  /** Why processes of the machine are not told apart, or not all. */
+  processesProblem: z.string().optional(),
 });
 export type WorkloadsAnswer = z.infer<typeof workloadsAnswerSchema>;

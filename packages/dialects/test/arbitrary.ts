@@ -147,13 +147,27 @@ const inventoryWorkload = fc
         { maxLength: 2 },
       ),
       kind: fc.constantFrom("vm" as const, "external" as const),
+      sockets: fc.array(
+        optional({
+          protocol: fc.constantFrom("tcp" as const, "udp" as const),
+          address: fc.constantFrom("127.0.0.1", "::1"),
+        }).map((rest) => ({ port: 80, ...rest })),
+        { maxLength: 2 },
+      ),
+      borrowedSockets: fc.constant("accepted" as const),
       owner: fc.constant("Deployment/shop"),
     }),
   )
-  .map(([one, binding, { kind, ...rest }]) => ({
+  .map(([one, binding, { kind, sockets, borrowedSockets, ...rest }]) => ({
     name: one,
     ...binding,
     ...rest,
+    ...("unit" in binding
+      ? {
+          ...(sockets === undefined ? {} : { sockets }),
+          ...(borrowedSockets === undefined ? {} : { borrowedSockets }),
+        }
+      : {}),
     ...(kind === undefined || "unit" in binding ? {} : { kind }),
   }));
 
@@ -184,6 +198,7 @@ export const manifest: fc.Arbitrary<NativeManifest> = fc.oneof(
       machine: optional({
         nodeExempt: fc.boolean(),
         hairpinExempt: fc.boolean(),
+        addresses: fc.subarray(["10.0.0.1", "2001:db8::1"]),
         dhcp: fc.subarray(["br0", "veth-web", "enp3s0.12"]),
         dns: fc.subarray(["10.0.0.1", "10.0.0.1:5353", "fd00::1", "[fd00::1]:5353"]),
       }),

@@ -132,6 +132,13 @@ export type InventoryManifest = Manifest<
       readonly container?: string;
       /** `nginx.service`, or the path of a control group; without `kind`. */
       readonly unit?: string;
+      /** Of units, and of containers on the machine's network: where they wait. */
+      readonly sockets?: readonly {
+        readonly port: number;
+        readonly protocol?: "tcp" | "udp" | "sctp";
+        readonly address?: string;
+      }[];
+      readonly borrowedSockets?: "accepted";
       readonly addresses?: readonly string[];
       readonly ports?: readonly {
         readonly name: string;
@@ -146,6 +153,7 @@ export type InventoryManifest = Manifest<
     readonly machine?: {
       readonly nodeExempt?: boolean;
       readonly hairpinExempt?: boolean;
+      readonly addresses?: readonly string[];
       /** Names of interfaces. */
       readonly dhcp?: readonly string[];
       /** `10.0.0.1`, `10.0.0.1:5353`, `[fd00::1]:5353`. */

@@ -105,7 +105,10 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
       ...seen,
       node,
       source: called(name(record.source), sourceNames),
-      destination: called(name(record.destination), destinationNames),
+      destination: called(
+        name(record.destination, { socket: { protocol: record.protocol, port: record.port } }),
+        destinationNames,
+      ),
       ...(rule === undefined ? {} : { rule }),
     };
     const denial = deps.denial(flow);

@@ -3,13 +3,12 @@
  * reported. What connection tracking counts of a connection that is cut by now gets its true verdict here. Each distinct
  * flow is decided once for a given policy and inventory, so this costs a map look-up per record.
  */
-import { decide, type InventoryIndex } from "@bulkhead/engine";
+import { decide, queryOf, type InventoryIndex } from "@bulkhead/engine";
 import {
   formatPort,
   ICMPV6,
   type Block,
   type Flow,
-  type FlowQuery,
   type FlowVerdict,
   type PolicySet,
 } from "@bulkhead/model";
@@ -104,11 +103,8 @@ export class Referee {
 }
 
 function keyOf({ source, destination, protocol, port, translated }: Flow): string {
-  return `${source.address} ${destination.address} ${protocol} ${port} ${translated ?? false}`;
-}
-
-function queryOf({ source, destination, protocol, port }: Flow): FlowQuery {
-  return { source: source.address, destination: destination.address, protocol, port };
+  const ends = [source, destination].map(({ address, workload = "" }) => `${address} ${workload}`);
+  return `${ends.join(" ")} ${protocol} ${port} ${translated ?? false}`;
 }
 
 /**
@@ -137,7 +133,7 @@ function denialUnder(
   flow: Flow,
   now: number,
 ): Denial | null {
-  const { egress, ingress } = decide(set, index, queryOf(flow), { now, view: "live" });
+  const { egress, ingress } = decide(set, index, queryOf(flow, index), { now, view: "live" });
   // A packet meets the egress verdict first.
   const denied = [egress, ingress].find(({ verdict }) => verdict !== "allow");
   if (denied === undefined) return null;
@@ -161,7 +157,7 @@ function finding(
   flow: Flow,
   now: number,
 ): string | null {
-  const query = queryOf(flow);
+  const query = queryOf(flow, index);
   const live = decide(set, index, query, { now, view: "live" }).verdict;
   const shadow = decide(whole, index, query, { now, view: "shadow" }).verdict;
   const expected: readonly FlowVerdict[] =

@@ -95,6 +95,7 @@ export class Distributor {
       revision: intent.revision,
       endpoints: world.endpoints,
       ports: world.ports,
+      processes: world.processes,
     });
     const digest = createHash("sha256").update(canonicalHostPolicy(result.policy)).digest("hex");
     return { intent, world, result, digest: `sha256:${digest}` };

@@ -12,6 +12,7 @@ import type { Compiled } from "./distributor.ts";
 import { sessionsCut } from "./lockout.ts";
 import { readPolicy, type Reading } from "./reading.ts";
 import { testIndex } from "./test-index.ts";
+import { unitsMissed } from "./units-missed.ts";
 
 export interface JudgementContext {
   readonly inForce: InForce;
@@ -50,7 +51,18 @@ export function judge(change: Change, context: JudgementContext): Judged {
   if (tests.some(({ passed }) => !passed)) {
     throw testsFailed(tests, diagnostics, inventoryGone(change, inForce));
   }
-  const notices = [...cuts(change, reading, world, context), ...aboutNobody(reading.set, world)];
+  const missed = unitsMissed(inForce, reading, world);
+  if (missed.refused.length > 0)
+    throw new ApiFailure(
+      "bad-policy",
+      `${missed.refused.length === 1 ? "a unit uses" : "units use"} sockets that its policy would miss: nothing was changed`,
+      { diagnostics: [...diagnostics, ...missed.refused].toSorted(compareDiagnostics) },
+    );
+  const notices = [
+    ...missed.notices,
+    ...cuts(change, reading, world, context),
+    ...aboutNobody(reading.set, world),
+  ];
   const compiled = context.compile(reading, world);
   assertFits(compiled, context.capacity);
   const found = [...diagnostics, ...compiled.result.diagnostics].toSorted(compareDiagnostics);

@@ -85,7 +85,7 @@ function ownerOf({ policy: { kind, namespace, name } }: Block): string {
 }
 
 function declaredOf({ workloads, namespaces, bindings }: DeclaredInventory): Declared {
-  const bound = new Map(bindings.map(({ workload, kind, name }) => [workload, { kind, name }]));
+  const bound = new Map(bindings.map(({ workload, ...binding }) => [workload, binding]));
   return {
     namespaces,
     workloads: workloads.map((workload) => {

@@ -10,6 +10,7 @@ import { canaryView, isRolledOut } from "../policy/rollout.ts";
 import type { Unread } from "../world/anchors.ts";
 import { createNamer } from "../world/naming.ts";
 import type { World } from "../world/world.ts";
+import { enforcedBorrowers, isGone, reaching } from "./unit-notices.ts";
 
 export interface StatusInput {
   readonly version: string;
@@ -49,11 +50,12 @@ const UNREAD_MS = 5000;
 export function statusOf(input: StatusInput): StatusAnswer {
   const { inForce, world, wanted, modes, now } = input;
   const counts = { observe: 0, audit: 0, enforce: 0 };
-  for (const { id } of world.inventory.workloads) counts[modes[id] ?? "observe"] += 1;
+  const present = world.inventory.workloads.filter((one) => !isGone(one.id, input));
+  for (const { id } of present) counts[modes[id] ?? "observe"] += 1;
   const resources = { enforce: 0, audit: 0 };
   for (const { stored, resource } of inForce.held)
     if (isRolledOut(resource)) resources[stored.mode] += 1;
-  const workloads = world.inventory.workloads.length;
+  const workloads = present.length;
   const underPolicy = counts.audit + counts.enforce;
   const agents = input.session === undefined ? [] : [agentView(input.session, wanted, now, world)];
   const problems = problemsOf(input, agents);
@@ -135,19 +137,15 @@ function undecidedView({ session, world, inForce }: StatusInput): Pick<StatusAns
   return { undecided: [...found.values()] };
 }
 
-/** Enforced workloads that are confined only as long as they care to be. */
-function noticesOf({ world, modes }: StatusInput): string[] {
-  return [...world.attachments]
-    .filter(([workload]) => modes[workload] === "enforce")
-    .flatMap(([workload, attachments]) => {
-      const held = attachments.flatMap(({ discovered }) => discovered.capabilities ?? []);
-      return held.length === 0
-        ? []
-        : [
-            `${workload} has processes with ${[...new Set(held)].toSorted().join(", ")} in this machine's own user namespace: they reach beyond their network, where no policy confines them`,
-          ];
-    })
-    .toSorted();
+/** Enforced workloads that are confined only as long as they care to be, and what of the machine is not seen. */
+function noticesOf(input: StatusInput): string[] {
+  const { processesProblem } = input.world;
+  return [
+    ...(processesProblem === undefined
+      ? []
+      : [`services of this machine are not told apart: ${processesProblem}`]),
+    ...reaching(input),
+  ];
 }
 
 function profileView({ dhcp, dns, ...rest }: Profile): StatusAnswer["profile"] {
@@ -280,6 +278,7 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
   }
   for (const link of input.wanted?.result.leftOut ?? [])
     add(link.mode === "enforce", leftOutText(link));
+  for (const text of enforcedBorrowers(input)) add(true, text);
   for (const { interface: link, name, since } of input.unread) {
     if (input.now - since < UNREAD_MS) continue;
     add(

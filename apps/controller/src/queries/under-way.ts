@@ -63,7 +63,7 @@ export function cutUnderWay(input: UnderWayInput): UnderWay[] {
       return [
         {
           source: name(source),
-          destination: name(destination),
+          destination: name(destination, { socket: { protocol, port } }),
           protocol,
           port,
           connections,

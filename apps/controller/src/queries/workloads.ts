@@ -1,22 +1,29 @@
 /** The workloads as the API shows them: who, where, how far policy goes, and which resources select them. */
 import type { WorkloadView, WorkloadsAnswer } from "@bulkhead/api";
-import { matches, type Block, type Mode, type Workload } from "@bulkhead/model";
+import { matches, type Block, type Mode, type Workload, type WorkloadId } from "@bulkhead/model";
 import type { InForce } from "../policy/change.ts";
+import { makerName } from "../world/borrowed.ts";
 import type { World } from "../world/world.ts";
 
 export function listWorkloads(
   world: World,
   inForce: InForce,
   modes: Readonly<Record<string, Mode>>,
+  /** Whoever is in a recorded flow. */
+  seen: ReadonlySet<WorkloadId>,
 ): WorkloadsAnswer {
   const blocks = inForce.reading.set.stages.flatMap((stage) => stage.blocks);
   return {
     revision: inForce.revision,
     hostAddresses: [...world.inventory.hostAddresses],
+    ...(world.processesProblem === undefined ? {} : { processesProblem: world.processesProblem }),
     workloads: world.inventory.workloads.map((workload): WorkloadView => {
       const attached = world.attachments.get(workload.id)?.[0];
+      const units = (world.units.get(workload.id) ?? []).filter(({ gone }) => gone !== true);
       const selecting = blocks.filter((block) => selects(block, workload, world));
-      return {
+      const declared = world.declared.has(workload.id);
+      const image = attached?.discovered.image ?? units.find((unit) => unit.image)?.image;
+      const view: WorkloadView = {
         id: workload.id,
         namespace: workload.namespace,
         name: workload.name,
@@ -24,11 +31,12 @@ export function listWorkloads(
         labels: { ...workload.labels },
         addresses: [...workload.addresses],
         mode: modes[workload.id] ?? "observe",
-        declared: world.declared.has(workload.id),
-        attached: attached !== undefined,
+        declared,
+        attached: attached !== undefined || units.length > 0,
         ...(attached === undefined
           ? {}
           : { interface: attached.discovered.interface, netnsPath: attached.discovered.netnsPath }),
+        ...(image === undefined ? {} : { image }),
         ...(workload.owner === undefined ? {} : { owner: { ...workload.owner } }),
         policies: [
           ...new Set(
@@ -36,7 +44,37 @@ export function listWorkloads(
           ),
         ],
       };
+      if (workload.kind !== "process") return view;
+      return {
+        ...view,
+        ...processView(workload, world),
+        idle:
+          !declared &&
+          selecting.length === 0 &&
+          (workload.sockets ?? []).length === 0 &&
+          !seen.has(workload.id),
+      };
     }),
+  };
+}
+
+function processView(workload: Workload, world: World): Partial<WorkloadView> {
+  const units = world.units.get(workload.id) ?? [];
+  const capabilities = [...new Set(units.flatMap((unit) => unit.capabilities ?? []))].toSorted();
+  const borrowed = units.flatMap((unit) => unit.borrowed ?? []);
+  return {
+    ...(workload.cgroup === undefined ? {} : { cgroup: workload.cgroup }),
+    sockets: (workload.sockets ?? []).map((socket) => ({ ...socket })),
+    ...(borrowed.length === 0
+      ? {}
+      : {
+          borrowed: borrowed.map(({ maker, how, ports }) => ({
+            ...(maker === "" ? {} : { maker: makerName(maker, world) }),
+            how,
+            ports: ports.map((port) => ({ ...port })),
+          })),
+        }),
+    ...(capabilities.length === 0 ? {} : { capabilities }),
   };
 }
 

@@ -2,7 +2,12 @@
 import type { Namespace, Workload } from "@bulkhead/model";
 
 /** Where a declared workload is to be found: nothing for one that no agent sees. */
-export type Binding = { readonly kind: "netns" | "container" | "unit"; readonly name: string };
+export type Binding = {
+  readonly kind: "netns" | "container" | "unit";
+  readonly name: string;
+  /** Sockets that others made for it are known: it may be enforced without them. */
+  readonly borrowedSockets?: "accepted";
+};
 
 export interface DeclaredWorkload {
   readonly workload: Workload;

@@ -7,9 +7,11 @@ import type { Reading } from "../policy/reading.ts";
 import type { Declared } from "./declared.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
 import { createNamer, type Namer } from "./naming.ts";
+import type { UnitMemory } from "./unit-memory.ts";
 import { buildWorld, NO_SURROUNDINGS, type Surroundings, type World } from "./world.ts";
 
 export interface WorldKeeperDeps {
+  readonly units: UnitMemory;
   readonly gatekeeper: Gatekeeper;
   /** Who is confined at present, as last compiled. */
   readonly confined: () => HostPolicy["endpoints"] | undefined;
@@ -61,7 +63,8 @@ export class WorldKeeper {
     const confined = this.#deps.confined();
     const modeOf = (name: Endpoint["interface"]) =>
       confined?.find((one) => one.interface === name)?.mode;
-    this.#believed = this.#deps.gatekeeper.admit(found, {
+    const known = { ...found, processes: this.#deps.units.recall(found.processes) };
+    this.#believed = this.#deps.gatekeeper.admit(known, {
       declared: this.#reading.declared,
       enforced: (name) => {
         const mode = modeOf(name);

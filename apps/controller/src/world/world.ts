@@ -9,12 +9,15 @@ import {
   type Endpoint,
   type Inventory,
   type IpAddress,
-  type Labels,
+  type LocalProcess,
   type Workload,
   type WorkloadId,
 } from "@bulkhead/model";
 import type { DiscoveredEndpoint, HostSession, Listener } from "@bulkhead/wire";
 import type { Declared } from "./declared.ts";
+import { composeProject, nameFrom, runtimeLabels } from "./runtime-labels.ts";
+import type { KnownProcess } from "./unit-memory.ts";
+import { joinUnits } from "./units.ts";
 
 export interface Surroundings {
   readonly endpoints: readonly DiscoveredEndpoint[];
@@ -26,6 +29,10 @@ export interface Surroundings {
   readonly relays: readonly string[];
   /** Links whose other end the agent could not read. */
   readonly unread: readonly BridgePort[];
+  /** Units of this machine, also those that do not run now. */
+  readonly processes: readonly KnownProcess[];
+  /** Why they are not told apart, or not all. */
+  readonly processesProblem?: string;
 }
 
 export const NO_SURROUNDINGS: Surroundings = {
@@ -36,6 +43,7 @@ export const NO_SURROUNDINGS: Surroundings = {
   hostListeners: [],
   relays: [],
   unread: [],
+  processes: [],
 };
 
 export interface Attachment {
@@ -50,6 +58,11 @@ export interface World {
   /** Ports of bridges that lead to no workload of this machine. */
   readonly ports: readonly BridgePort[];
   readonly attachments: ReadonlyMap<WorkloadId, readonly Attachment[]>;
+  /** Process workloads of this machine, sorted by workload. */
+  readonly processes: readonly LocalProcess[];
+  /** What was discovered of each; nothing of one that was only declared. */
+  readonly units: ReadonlyMap<WorkloadId, readonly KnownProcess[]>;
+  readonly processesProblem?: string;
   readonly declared: ReadonlySet<WorkloadId>;
   readonly sessions: readonly HostSession[];
   readonly hostListeners: readonly Listener[];
@@ -58,8 +71,6 @@ export interface World {
 
 /** Namespace of attachments that nobody declared and whose runtime names none. */
 const UNDECLARED_NAMESPACE = "default";
-const COMPOSE_PROJECT = "com.docker.compose.project";
-const COMPOSE_SERVICE = "com.docker.compose.service";
 
 /** `before`, any other world, makes it cheaper and changes nothing. */
 export function buildWorld(declared: Declared, surroundings: Surroundings, before?: World): World {
@@ -99,6 +110,7 @@ export function buildWorld(declared: Declared, surroundings: Surroundings, befor
       netnsPath,
     });
   }
+  const { processes, units } = joinUnits(declared, surroundings.processes, workloads);
   const inventory: Inventory = {
     workloads: [...workloads.values()].toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
     namespaces: withEveryNamespace(declared, workloads.values()),
@@ -112,6 +124,11 @@ export function buildWorld(declared: Declared, surroundings: Surroundings, befor
     endpoints,
     ports: surroundings.ports,
     attachments,
+    processes,
+    units,
+    ...(surroundings.processesProblem === undefined
+      ? {}
+      : { processesProblem: surroundings.processesProblem }),
     declared: new Set(declared.workloads.map(({ workload }) => workload.id)),
     sessions: surroundings.sessions,
     hostListeners: surroundings.hostListeners,
@@ -145,7 +162,7 @@ function undeclared(
   taken: ReadonlyMap<WorkloadId, Workload>,
 ): Workload {
   const { containerLabels } = discovered;
-  const namespace = nameFrom(containerLabels[COMPOSE_PROJECT] ?? "") || UNDECLARED_NAMESPACE;
+  const namespace = composeProject(containerLabels) || UNDECLARED_NAMESPACE;
   const base = nameFrom(discovered.name) || nameFrom(discovered.interface);
   // Somebody declared that name for something else; several interfaces of one namespace share theirs.
   const name =
@@ -165,22 +182,6 @@ function undeclared(
     namedPorts: [],
     hostNetwork: false,
   };
-}
-
-/** A runtime's labels are given by whoever runs the container, not by what runs in it. */
-function runtimeLabels(labels: Labels): Labels {
-  const service = labels[COMPOSE_SERVICE];
-  const usable = Object.entries(labels).filter(
-    ([key]) => !key.startsWith("com.docker.") && !key.startsWith("org.opencontainers."),
-  );
-  return { ...(service === undefined ? {} : { app: service }), ...Object.fromEntries(usable) };
-}
-
-function nameFrom(text: string): string {
-  return text
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9.-]+/g, "-")
-    .replaceAll(/^[-.]+|[-.]+$/g, "");
 }
 
 function withEveryNamespace(

@@ -9,8 +9,10 @@ import {
   parseProtocol,
   TCP,
   type Diagnostic,
+  type IpAddress,
   type Labels,
   type Namespace,
+  type OwnedSocket,
   type SourceSpan,
   type Workload,
   type WorkloadId,
@@ -26,12 +28,16 @@ export interface Binding {
   /** Of a unit the name may be the path of its control group. */
   readonly kind: "netns" | "container" | "unit";
   readonly name: string;
+  /** Sockets that others made for it are known: it may be enforced without them. */
+  readonly borrowedSockets?: "accepted";
 }
 
 export interface DeclaredInventory {
   readonly workloads: readonly Workload[];
   readonly namespaces: readonly Namespace[];
   readonly bindings: readonly Binding[];
+  /** Of the machine, sorted: for deciding without it. */
+  readonly hostAddresses: readonly IpAddress[];
 }
 
 type DeclaredWorkload = NonNullable<InventoryFile["spec"]["workloads"]>[number];
@@ -77,6 +83,22 @@ const kindOf = (workload: DeclaredWorkload): WorkloadKind => {
 const cgroupOf = ({ unit }: DeclaredWorkload): Pick<Workload, "cgroup"> =>
   unit?.startsWith("/") === true ? { cgroup: unit } : {};
 
+const protocolOf = (word = "tcp") => parseProtocol(word) ?? TCP;
+
+const socketsOf = ({ sockets }: DeclaredWorkload): Pick<Workload, "sockets"> => {
+  if (sockets === undefined) return {};
+  const owned = sockets.flatMap(({ port, protocol, address }): OwnedSocket[] => {
+    const socket = { protocol: protocolOf(protocol), port };
+    if (address !== undefined)
+      return [{ address, family: address.includes(":") ? 6 : 4, ...socket }];
+    return [
+      { family: 4, ...socket },
+      { family: 6, ...socket },
+    ];
+  });
+  return { sockets: owned.toSorted((a, b) => a.port - b.port) };
+};
+
 const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): void => {
   const namespace = workload.namespace ?? home;
   const id = `${namespace}/${workload.name}`;
@@ -97,11 +119,12 @@ const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): vo
     addresses: sortIps(workload.addresses ?? []),
     namedPorts: (workload.ports ?? []).map(({ name, port, protocol }) => ({
       name,
-      protocol: parseProtocol(protocol ?? "tcp") ?? TCP,
+      protocol: protocolOf(protocol),
       port,
     })),
     hostNetwork: false,
     ...cgroupOf(workload),
+    ...socketsOf(workload),
     ...(workload.owner === undefined ? {} : { owner: workload.owner }),
     source: workload.source,
   });
@@ -134,7 +157,13 @@ const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): vo
     );
     return;
   }
-  draft.bindings.set(`${kind}/${name}`, { workload: id, kind, name });
+  const { borrowedSockets } = workload;
+  draft.bindings.set(`${kind}/${name}`, {
+    workload: id,
+    kind,
+    name,
+    ...(borrowedSockets === undefined ? {} : { borrowedSockets }),
+  });
 };
 
 const isNested = (a: string, b: string): boolean =>
@@ -195,6 +224,7 @@ export const buildInventory = (
     diagnostics,
   };
   const pods: PodMaker[] = [];
+  const hostAddresses = new Set<IpAddress>();
   for (const resource of resources) {
     if (resource.dialect === "native") {
       if (resource.object.kind !== "Inventory") continue;
@@ -202,6 +232,7 @@ export const buildInventory = (
       for (const { name, labels, source } of spec.namespaces ?? []) {
         addNamespace(draft, name, labels ?? {}, source);
       }
+      for (const address of spec.machine?.addresses ?? []) hostAddresses.add(address);
       for (const workload of spec.workloads ?? []) {
         addDeclared(draft, workload, metadata.namespace ?? DEFAULT_NAMESPACE);
       }
@@ -223,5 +254,6 @@ export const buildInventory = (
       labels: { ...labels, [NAME_LABEL]: name },
     })),
     bindings: [...draft.bindings.values()],
+    hostAddresses: sortIps([...hostAddresses]),
   };
 };

@@ -135,6 +135,21 @@ const inventoryWorkload = mapped(
     ),
     container: optional(sentence, "Name of a container that the agent discovers."),
     unit: optional(unitName),
+    sockets: optional(
+      list(
+        fields("a socket", {
+          port: required(integer(1, 65535)),
+          protocol: optional(word("protocol", "tcp", "udp", "sctp"), "`tcp` when absent."),
+          address: optional(address, "Absent = all addresses of the machine, in both families."),
+        }),
+        "sockets",
+      ),
+      "With `unit`: where it waits for connections. What the agent sees of a unit that runs goes before it.",
+    ),
+    borrowedSockets: optional(
+      word("what to do with borrowed sockets", "accepted"),
+      "With `unit`: sockets that systemd or another unit made for it are known, and judged as their maker's. Without it, a policy that would enforce such a unit is refused.",
+    ),
     addresses: optional(list(address, "addresses"), "For workloads that no agent sees."),
     ports: optional(
       list(
@@ -154,6 +169,15 @@ const inventoryWorkload = mapped(
     const given: string[] = BINDINGS.filter((key) => value[key] !== undefined);
     // A unit says the kind, too.
     if (value.unit !== undefined && value.kind !== undefined) given.push("kind");
+    const ofUnits = (["sockets", "borrowedSockets"] as const).find(
+      (key) => value[key] !== undefined,
+    );
+    if (ofUnits !== undefined && value.unit === undefined && value.container === undefined)
+      at.report(
+        "BH0109",
+        node,
+        `\`${ofUnits}\` is said of processes of the machine: it needs \`unit\``,
+      );
     const [first, second] = given;
     if (first !== undefined && second === undefined) return value;
     if (second !== undefined) {

@@ -1,5 +1,6 @@
 /** What an Inventory says of the machine itself: how it stands to its workloads, and what it does for them. */
 import { canonicalIp, type Resolver } from "@bulkhead/model";
+import { address } from "./networks.ts";
 import { fields, optional } from "../text/fields.ts";
 import { described, flag, list, mapped, refined } from "../text/shape.ts";
 
@@ -53,6 +54,10 @@ export const machine = fields("what is said about the machine", {
   hairpinExempt: optional(
     placedFlag,
     "`true` (the default): what a workload sends to its own addresses is not judged.",
+  ),
+  addresses: optional(
+    list(address, "addresses"),
+    "Addresses of the machine, for deciding without it. What the agent sees goes before it.",
   ),
   dhcp: optional(
     list(interfaceName, "interfaces"),

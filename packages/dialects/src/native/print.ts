@@ -33,7 +33,7 @@ const KEY_ORDER = `
   owner reason tier priority mode expires subject ingress egress
   action from to ports port expect description
   networkSet cidr except entity any
-  namespaces workloads netns container unit addresses protocol cidrs tests`
+  namespaces workloads netns container unit addresses sockets borrowedSockets protocol cidrs tests`
   .trim()
   .split(/\s+/);
 const RANK = new Map(KEY_ORDER.map((key, i) => [key, i]));

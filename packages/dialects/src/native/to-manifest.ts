@@ -88,11 +88,13 @@ const policySpec = ({ spec }: Policy): PolicyManifest["spec"] => ({
 const machine = ({
   nodeExempt,
   hairpinExempt,
+  addresses,
   dhcp,
   dns,
 }: NonNullable<InventoryFile["spec"]["machine"]>) => ({
   ...(nodeExempt === undefined ? {} : { nodeExempt: nodeExempt.value }),
   ...(hairpinExempt === undefined ? {} : { hairpinExempt: hairpinExempt.value }),
+  ...(addresses === undefined ? {} : { addresses }),
   ...(dhcp === undefined ? {} : { dhcp }),
   ...(dns === undefined ? {} : { dns: dns.map(formatResolver) }),
 });
@@ -121,6 +123,15 @@ const inventorySpec = ({ spec }: InventoryFile) => ({
                   ...(protocol === undefined ? {} : { protocol }),
                 })),
               }),
+          ...(one.sockets === undefined
+            ? {}
+            : {
+                sockets: one.sockets.map(({ port, ...rest }) => ({
+                  port,
+                  ...given(rest, "protocol", "address"),
+                })),
+              }),
+          ...given(one, "borrowedSockets"),
           ...(one.owner === undefined ? {} : { owner: `${one.owner.kind}/${one.owner.name}` }),
         })),
       }),
