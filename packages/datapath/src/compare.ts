@@ -77,20 +77,24 @@ const near = (a: number | undefined, b: number | undefined): boolean =>
 const seconds = (deadline: number, now: number): string =>
   `${Math.round((deadline - now) / 1000)} s`;
 
+/** Control groups have a path; whoever reads of their numbers learns nothing. */
+const nameOf = ({ key, written }: Element): string => written ?? key;
+
 const elementDifference = (
   where: string,
   element: Element,
   wanted: Element,
   now: number,
 ): string | null => {
+  const name = nameOf(wanted);
   if (element.value !== wanted.value)
-    return `element ${wanted.key} of ${where} says \`${element.value}\` instead of \`${wanted.value}\``;
+    return `element ${name} of ${where} says \`${element.value}\` instead of \`${wanted.value}\``;
   if (element.comment !== wanted.comment)
-    return `element ${wanted.key} of ${where} is noted \`${element.comment ?? ""}\` instead of \`${wanted.comment ?? ""}\``;
+    return `element ${name} of ${where} is noted \`${element.comment ?? ""}\` instead of \`${wanted.comment ?? ""}\``;
   if (near(element.deadline, wanted.deadline)) return null;
   const left = (deadline: number | undefined): string =>
     deadline === undefined ? "never" : `in ${seconds(deadline, now)}`;
-  return `element ${wanted.key} of ${where} ends ${left(element.deadline)} instead of ${left(wanted.deadline)}`;
+  return `element ${name} of ${where} ends ${left(element.deadline)} instead of ${left(wanted.deadline)}`;
 };
 
 const elementDifferences = (
@@ -105,7 +109,7 @@ const elementDifferences = (
     if (element === undefined) {
       // The kernel may have forgotten it a moment before its time, by its own clock.
       if (!isExpired(wanted, now + DEADLINE_TOLERANCE))
-        found.push(`element ${wanted.key} missing from ${where}`);
+        found.push(`element ${nameOf(wanted)} missing from ${where}`);
       continue;
     }
     const difference = elementDifference(where, element, wanted, now);

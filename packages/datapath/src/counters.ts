@@ -19,7 +19,9 @@ export type SpecialCounter =
   | "misdirected"
   | "unknown_port"
   | "false_source"
-  | "dns_suppressed";
+  | "dns_suppressed"
+  | "unknown_process"
+  | "untold_socket";
 
 const SPECIAL: readonly SpecialCounter[] = [
   "not_syn",
@@ -34,6 +36,8 @@ const SPECIAL: readonly SpecialCounter[] = [
   "unknown_port",
   "false_source",
   "dns_suppressed",
+  "unknown_process",
+  "untold_socket",
 ];
 
 export type CounterReading = { readonly packets: number; readonly bytes: number } & (

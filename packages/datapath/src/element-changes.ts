@@ -2,8 +2,9 @@
  * How the elements of one set or map become others: what goes, what comes, in commands of a bearable length, and in which step
  * of an update new ones take part.
  */
-import { CLAIMING, OPENING } from "./known-ports.ts";
+import { CLAIMING, isOpening } from "./known-ports.ts";
 import { isExpired, printElement, printKey } from "./print.ts";
+import { isOfCgroups } from "./ruleset.ts";
 import type { Element, ElementSet, Table } from "./ruleset.ts";
 
 /** Elements a command: long enough for speed, short enough for readable errors. */
@@ -79,7 +80,10 @@ export const changeElements = (
   const { gone, changed, fresh } = change;
   const wanted = alive(desired, now);
   // Elements with timeouts may go by themselves between our look and our command: they are replaced as a whole.
-  if (desired.flags.length > 0 || gone.length + changed.length > wanted.length)
+  // Control groups that are gone cannot be named any more.
+  const whole =
+    desired.flags.length > 0 || (isOfCgroups(desired) && gone.length + changed.length > 0);
+  if (whole || gone.length + changed.length > wanted.length)
     return [
       `flush ${desired.kind} ${place(table)} ${desired.name}`,
       ...elementCommands("add", table, desired, wanted, now),
@@ -94,7 +98,7 @@ export const changeElements = (
 export const stepOf = ({ family }: Table, { name }: ElementSet): "switch" | "open" | "cleanup" => {
   // In `table netdev` such sets concern only those who have a guard already.
   if (family === "netdev") return "switch";
-  if (OPENING.has(name)) return "open";
+  if (isOpening(name)) return "open";
   return CLAIMING.has(name) ? "cleanup" : "switch";
 };
 
@@ -106,6 +110,16 @@ export const changeInSteps = (
   now: number,
 ): { readonly gone: string[]; readonly fresh: string[] } => {
   const { gone, changed, fresh } = elementChange(actual, desired, now);
+  if (isOfCgroups(desired) && gone.length > 0) {
+    const kept = alive(desired, now).filter((element) => !fresh.includes(element));
+    return {
+      gone: [
+        `flush ${desired.kind} ${place(table)} ${desired.name}`,
+        ...elementCommands("add", table, desired, kept, now),
+      ],
+      fresh: elementCommands("add", table, desired, fresh, now),
+    };
+  }
   return {
     gone: elementCommands("delete", table, desired, [...gone, ...changed], now),
     fresh: elementCommands("add", table, desired, [...changed, ...fresh], now),

@@ -14,8 +14,19 @@ const PORTS = "bridge_ports";
 const chunkName = (index: number): string => `names${index}`;
 
 /** ASCII without quotes or backslashes, whatever the workload is called. */
-const encodeName = (name: string): string =>
+export const encodeName = (name: string): string =>
   encodeURIComponent(name).replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%40", "@");
+
+/** Null when the text is none of those. */
+export const decodeName = (encoded: string): string | null => {
+  if (encoded === "") return null;
+  try {
+    return decodeURIComponent(encoded);
+  } catch (error) {
+    if (error instanceof URIError) return null;
+    throw error;
+  }
+};
 
 export const writeEndpoints = (
   table: TableBuilder,
@@ -95,9 +106,10 @@ export const readEndpoints = (table: Table): ConfinedEndpoint[] | null => {
       encoded += chunk;
     }
     if (mac === undefined || mode === undefined || !Number.isInteger(ifindex)) return null;
-    if (!/^(?:[^%]|%[0-9A-F]{2})+$/.test(encoded)) return null;
+    const workload = decodeName(encoded);
+    if (workload === null) return null;
     found.push({
-      workload: decodeURIComponent(encoded),
+      workload,
       interface: key,
       ifindex,
       mac,

@@ -12,17 +12,19 @@ import { BOTH, V4, V6 } from "./family.ts";
 import type { FamilyWords } from "./family.ts";
 import { judgedName, subjectsName } from "./names.ts";
 import type { Tree } from "./names.ts";
+import { writeQuiet, writeQuietSets } from "./quiet.ts";
 import type { TableBuilder } from "./ruleset.ts";
 
 /** What passes without being judged. Printed by `status`; a change of this list is a change of version. */
 export const EXEMPTIONS = {
-  version: 3,
+  version: 4,
   list: [
     "neighbour discovery (ICMPv6 types 133-136) with hop limit 255",
     "multicast listener discovery (ICMPv6 types 130-132, 143) to groups, from link-local addresses or none, with hop limit 1",
     "ICMP errors about a connection that is allowed",
     "ICMP errors and TCP resets that this machine itself sends about a connection",
-    "this machine's own loopback interface",
+    "loopback between processes that no policy names",
+    "packets of this machine that have no socket of their own: the end of a handshake, and what follows a connection's end",
     "the machine's own resolver, at the addresses and ports that are declared",
     "DHCP and DHCPv6 between the machine and workloads on interfaces where it is declared to serve them",
   ],
@@ -38,11 +40,6 @@ const SHADOW_EGRESS: Tree = { plane: "shadow", direction: "egress" };
 const SHADOW_INGRESS: Tree = { plane: "shadow", direction: "ingress" };
 const CANARY_EGRESS: Tree = { plane: "canary", direction: "egress" };
 const CANARY_INGRESS: Tree = { plane: "canary", direction: "ingress" };
-
-/** Distinct keys that a quieting set remembers; what does not fit is counted, not logged. */
-export const QUIET_SIZE = 65_535;
-/** A key is logged once in this time. */
-export const QUIET_INTERVAL = "2s";
 
 const each = (write: (words: FamilyWords) => string): readonly string[] => BOTH.map(write);
 
@@ -70,69 +67,16 @@ export const logRules = (
   `${match}${logRule(formatLogPrefix(prefix))} ${end}`.trimEnd(),
 ];
 
-const FORWARDED: LogPrefix = { verdict: "forwarded", cookie: NO_COOKIE, reply: false };
+export const FORWARDED: LogPrefix = { verdict: "forwarded", cookie: NO_COOKIE, reply: false };
 
 /** Nodes' own traffic is exempt where the machine is certainly its source: never in `forward`. */
 export const NODE_EXEMPT_RULES: readonly string[] = each(
   ({ source, family }) => `${source} @${HOST[family]} goto from_host`,
 );
 
-const base = (hook: string): string => `type filter hook ${hook} priority 0; policy accept;`;
+export const base = (hook: string): string => `type filter hook ${hook} priority 0; policy accept;`;
 
 const stray = (counter: string): string => `counter name "${counter}" drop`;
-
-export type QuietName = "quiet_drop" | "quiet_reject" | "quiet_audit";
-
-/** `ip saddr . ip daddr . …` of both families, for the sets that remember what was logged. */
-const packetKey = ({ packetSource, packetDestination }: FamilyWords, rest: string): string =>
-  `${packetSource} . ${packetDestination} . meta l4proto${rest}`;
-
-const PORTED = "meta l4proto { 6, 17, 132 }";
-
-/** Returns to the caller for the first packet of a key in an interval, and ends every other one with `verdict`. */
-const writeQuiet = (
-  table: TableBuilder,
-  name: QuietName,
-  plane: "live" | "shadow",
-  verdict: string,
-): void => {
-  const set = (kind: string, { family }: FamilyWords): string => `${plane}_${kind}${family}`;
-  const seen = table.counter(`${plane}_suppressed`);
-  const full = table.counter(`${plane}_overflowed`);
-  const look = (words: FamilyWords, kind: string, rest: string): string =>
-    `${packetKey(words, rest)} @${set(kind, words)} counter name "${seen}" ${verdict}`;
-  const add = (words: FamilyWords, kind: string, rest: string): string =>
-    `add @${set(kind, words)} { ${packetKey(words, rest)} } return`;
-  const port = " . th dport";
-  table.chain(name, [
-    // An error about a denied connection is denied with it, and is no news of its own.
-    ...(plane === "live" ? ["meta l4proto { 1, 58 } ct state related drop"] : []),
-    ...each((words) => `${PORTED} ${look(words, "seen", port)}`),
-    ...each((words) => `${PORTED} ${add(words, "seen", port)}`),
-    `${PORTED} counter name "${full}" ${verdict}`,
-    ...each((words) => look(words, "seenbare", "")),
-    ...each((words) => add(words, "seenbare", "")),
-    `counter name "${full}" ${verdict}`,
-  ]);
-};
-
-const writeQuietSets = (table: TableBuilder, plane: "live" | "shadow"): void => {
-  for (const { family, type } of BOTH) {
-    for (const [kind, rest] of [
-      ["seen", " . inet_service"],
-      ["seenbare", ""],
-    ] as const) {
-      table.set({
-        name: `${plane}_${kind}${family}`,
-        kind: "set",
-        type: `${type} . ${type} . inet_proto${rest}`,
-        flags: ["dynamic", "timeout"],
-        size: QUIET_SIZE,
-        timeout: QUIET_INTERVAL,
-      });
-    }
-  }
-};
 
 const FALSE_SOURCE = "false_source";
 
@@ -140,7 +84,7 @@ const FALSE_SOURCE = "false_source";
  * A workload's address on a packet from where the workload is not: the network, say. Ports of bridges have their own
  * guards, and a bridge need not have a route to what hangs on it.
  */
-const falseSources = (table: TableBuilder): readonly string[] => {
+export const falseSources = (table: TableBuilder): readonly string[] => {
   table.counter(FALSE_SOURCE);
   return each(
     ({ packetSource, packetDestination, family }) =>
@@ -208,32 +152,51 @@ export interface FrameOptions {
   readonly canary: Canary | undefined;
   /** Rules for links that nobody knows. */
   readonly newLinks: readonly string[];
+  /** The machine's processes are known: `process-hooks.ts` writes `input` and `output`. */
+  readonly processes: boolean;
 }
+
+/** Later packets of a connection are no news. */
+export const FIRST_ONLY = "ct original packets > 1 return";
+/** What this machine sends by itself: our own refusals and the stack's errors travel as related, and their flow may be denied. */
+export const OWN_ERRORS: readonly string[] = [
+  "meta l4proto { 1, 58 } ct state related return",
+  "ct state related tcp flags rst / fin,syn,rst return",
+];
+
+/** `input` and `output` where nothing is known of the machine's own processes. */
+const writeLocalHooks = (
+  table: TableBuilder,
+  nodeExempt: boolean,
+  canary: Canary | undefined,
+): void => {
+  const between = nodeExempt ? NODE_EXEMPT_RULES : [];
+  writeHook(table, "input", [`iifname "lo" return`], between, "new_local", canary);
+  writeHook(table, "output", [`oifname "lo" return`, ...OWN_ERRORS], between, "new_local", canary);
+};
+
+const writeNewLocal = (table: TableBuilder, nodeExempt: boolean): void => {
+  const between = nodeExempt ? NODE_EXEMPT_RULES : [];
+  table.chain("new_local", [
+    FIRST_ONLY,
+    ...judge(SHADOW_EGRESS, SHADOW_INGRESS, between),
+    "goto note_local",
+  ]);
+  if (!nodeExempt) return;
+  table.chain("from_host", ["ct state new goto note_new"]);
+  table.chain("note_new", [FIRST_ONLY, "goto note_local"]);
+};
 
 /** Writes all chains that do not depend on the policy's content. */
 export const writeFrame = (
   table: TableBuilder,
-  { nodeExempt, canary, newLinks }: FrameOptions,
+  { nodeExempt, canary, newLinks, processes }: FrameOptions,
 ): void => {
-  const between = nodeExempt ? NODE_EXEMPT_RULES : [];
   // hook ─┬─ established ─ egress of the source, ingress of the destination: jump class → row → leaf → return
   //       │  while a rollout is under way: its bucket first, and who takes part goes through look-ups of its own
   //       └─ else: exemptions and strays, the same look-ups, then the shadow trees and one log message
   writeHook(table, "forward", newLinks, [], "new_forward", canary);
-  writeHook(table, "input", [`iifname "lo" return`], between, "new_local", canary);
-  writeHook(
-    table,
-    "output",
-    [
-      `oifname "lo" return`,
-      // Our own refusals and the stack's errors travel as related; the flow they speak of may well be denied.
-      "meta l4proto { 1, 58 } ct state related return",
-      "ct state related tcp flags rst / fin,syn,rst return",
-    ],
-    between,
-    "new_local",
-    canary,
-  );
+  if (!processes) writeLocalHooks(table, nodeExempt, canary);
   table.chain("unusual", [
     "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
     // A hop limit of 1 is what is left of 2 where a packet is routed; who may speak on one link only is not routed.
@@ -263,18 +226,11 @@ export const writeFrame = (
         `${packetDestination} @${judgedName(LIVE_INGRESS, family)} ${stray(none)}`,
     ),
   ]);
-  const firstOnly = "ct original packets > 1 return";
   const shadows = judge(SHADOW_EGRESS, SHADOW_INGRESS, []);
   const telling = canary !== undefined;
   const note = telling ? logRules(FORWARDED, true, "return") : logRules(FORWARDED, false, "");
-  table.chain("new_forward", [firstOnly, ...shadows, ...note]);
-  table.chain("new_local", [
-    firstOnly,
-    ...judge(SHADOW_EGRESS, SHADOW_INGRESS, between),
-    "goto note_local",
-  ]);
-  if (nodeExempt) table.chain("from_host", ["ct state new goto note_new"]);
-  if (nodeExempt) table.chain("note_new", [firstOnly, "goto note_local"]);
+  table.chain("new_forward", [FIRST_ONLY, ...shadows, ...note]);
+  if (!processes) writeNewLocal(table, nodeExempt);
   // The machine's own traffic is observed where a workload is at the other end.
   table.chain("note_local", [
     ...each(({ source, family }) => `${source} @${LOCAL[family]} goto note`),

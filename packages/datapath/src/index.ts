@@ -1,17 +1,28 @@
 /** HostPolicy → nftables text, and the kernel's listing → HostPolicy. Text only; pure and browser-safe. */
 export { bindDevices, boundDevices, withoutDevices } from "./absent-devices.ts";
+export {
+  bindProcesses,
+  hasProcesses,
+  judgesProcesses,
+  namedCgroups,
+  rebindProcesses,
+  sameBindings,
+} from "./bindings.ts";
+export type { Bindings } from "./bindings.ts";
 export { DEFAULT_LIMITS, checkCapacity, usageOf } from "./capacity.ts";
 export type { Limits, Usage } from "./capacity.ts";
 export { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
 export { parseCounters, sumCounters } from "./counters.ts";
 export type { CounterReading, SpecialCounter } from "./counters.ts";
-export { EXEMPTIONS, QUIET_SIZE } from "./frame.ts";
+export { EXEMPTIONS } from "./frame.ts";
 export { knownPorts } from "./known-ports.ts";
 export {
   DNS_PREFIX,
   NFLOG_DNS_GROUP,
   NFLOG_GROUP,
   NO_COOKIE,
+  UNKNOWN_PROCESS,
+  UNTOLD_SOCKET,
   formatLogPrefix,
   formatProcessNote,
   parseLogPrefix,
@@ -25,6 +36,7 @@ export type { Before, Marker } from "./owner.ts";
 export type { Links } from "./parse-listing.ts";
 export { parseListing } from "./parse-listing.ts";
 export { printRuleset } from "./print.ts";
+export { QUIET_SIZE } from "./quiet.ts";
 export { effectiveAt, readRuleset } from "./read-back.ts";
 export type { ReadBack } from "./read-back.ts";
 export { renderRuleset } from "./render.ts";
@@ -33,4 +45,6 @@ export { TABLE_FAMILIES, TABLE_NAME, withComment } from "./ruleset.ts";
 export type { Ruleset, Table, TableFamily } from "./ruleset.ts";
 export { planUpdate } from "./update.ts";
 export type { Update } from "./update.ts";
+export { currentVersions } from "./versions.ts";
+export type { Versions } from "./versions.ts";
 export { checkHostPolicy } from "./validate.ts";

@@ -18,6 +18,9 @@ export const CONFINED = "confined";
 
 /** Sets by which a port is let in, and sets by which what others say is not believed: to be widened in this order. */
 export const OPENING: ReadonlySet<string> = new Set([KNOWN, CONFINED, "links", "homes4", "homes6"]);
+/** By whose sets what comes over loopback is let in, once whoever sends it asks their owner's ingress (`process-sets.ts`). */
+export const isOpening = (name: string): boolean =>
+  OPENING.has(name) || /^owned(?:at)?\d/.test(name);
 export const CLAIMING: ReadonlySet<string> = new Set([
   "macs",
   "held4",

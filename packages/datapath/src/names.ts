@@ -52,6 +52,43 @@ export const overlayName = (
   id: ClassId,
   shape: OverlayShape,
 ): string => `${treeTag(tree)}_${shape}${family}_${id}`;
+
+/** Processes by the level of their control group, to their classes; and all of them by handle, bound or not. */
+export const processesName = (tree: Tree, level: number): string =>
+  `${treeTag(tree)}_process${level}`;
+export const processRecord = (tree: Tree): string => `${treeTag(tree)}_processes`;
+/** The same control groups as a plain set, to ask about packets that have no conntrack entry. */
+export const boundName = (tree: Tree, level: number): string => `${treeTag(tree)}_bound${level}`;
+/** Subjects whose class tells processes apart, for packets from sockets of this machine. */
+export const nearName = (tree: Tree, family: IpFamily): string => `${treeTag(tree)}_near${family}`;
+/** Sockets on one address, and on all: to the class of their owner. */
+export const ownersName = (tree: Tree, family: IpFamily): string =>
+  `${treeTag(tree)}_owner${family}`;
+export const openPortsName = (tree: Tree, family: IpFamily): string =>
+  `${treeTag(tree)}_open${family}`;
+
+/** All known processes by the level of their control group, judged or not. */
+export const knownName = (level: number): string => `known${level}`;
+/** First-level control groups: those where the unknown are denied, and all others that there are. */
+export const MANAGED = "managed";
+export const ELSEWHERE = "elsewhere";
+/** Sockets that belong to processes of one level: on all addresses of a family, and on one. */
+export const ownedName = (level: number, family: IpFamily): string => `owned${level}_${family}`;
+export const ownedAtName = (level: number, family: IpFamily): string => `ownedat${level}_${family}`;
+
+/** The class as it judges peers that the kernel knows by their control group. */
+export const nearChain = (tree: Tree, id: ClassId): string => `${treeTag(tree)}_near_${id}`;
+/** Rows by process: of one level of control groups, or, without a level, all by handle. */
+export const peersName = (tree: Tree, id: ClassId, level: number | ""): string =>
+  `${treeTag(tree)}_peer${level}_${id}`;
+/** Time-bound decisions by process: of one port, of several, of a whole protocol. */
+export type PeerShape = "pone" | "pwide" | "pbare";
+export const peerOverlayName = (
+  tree: Tree,
+  id: ClassId,
+  shape: PeerShape,
+  level: number | "",
+): string => `${treeTag(tree)}_${shape}${level}_${id}`;
 export const rowChain = (tree: Tree, id: RowId): string => `${treeTag(tree)}_row_${id}`;
 export const portsName = (tree: Tree, id: RowId): string => `${treeTag(tree)}_ports_${id}`;
 export const portRangesName = (tree: Tree, id: RowId, protocol: number): string =>

@@ -2,7 +2,7 @@
  * Ruleset → nft text: the declarative form for people and first loads, and the pieces that a transaction is made of.
  * Deadlines become timeouts relative to `now`; elements already past theirs are left out.
  */
-import { TABLE_FAMILIES } from "./ruleset.ts";
+import { TABLE_FAMILIES, isOfCgroups } from "./ruleset.ts";
 import type { Element, ElementSet, Ruleset, Table } from "./ruleset.ts";
 
 /** `5500` → `5s500ms`, as nft reads and prints it; at least one millisecond. */
@@ -16,8 +16,14 @@ const formatTimeout = (milliseconds: number): string => {
 export const isExpired = ({ deadline }: Element, now: number): boolean =>
   deadline !== undefined && deadline <= now;
 
-export const printKey = ({ key }: Element, { type }: ElementSet): string =>
-  type === "ifname" ? `"${key}"` : key;
+export const printKey = ({ key, cgroup, written }: Element, { type }: ElementSet): string => {
+  if (written !== undefined) return written;
+  if (cgroup !== undefined) return spellCgroup(cgroup, key.slice(cgroup.length));
+  return type === "ifname" ? `"${key}"` : key;
+};
+
+/** nft takes the path from where it looks for control groups, without a slash in front. */
+export const spellCgroup = (path: string, rest: string): string => `"${path.slice(1)}"${rest}`;
 
 export const printElement = (element: Element, set: ElementSet, now: number): string => {
   const { deadline, comment, value } = element;
@@ -54,6 +60,7 @@ const forPeople = (rule: string): string =>
 const keyForPeople = (element: Element, set: ElementSet): Element => {
   const at = set.type.split(" : ")[0]?.split(" . ").indexOf("inet_proto") ?? -1;
   if (at < 0) return element;
+  if (isOfCgroups(set)) return element;
   const parts = element.key.split(" . ");
   parts[at] = NFT_NAMES.get(Number(parts[at])) ?? `${parts[at]}`;
   return { ...element, key: parts.join(" . ") };

@@ -12,6 +12,7 @@ import type {
   RowDecision,
   RowId,
 } from "@bulkhead/model";
+import { hasProcesses } from "./bindings.ts";
 import { renderBridge } from "./bridge-guard.ts";
 import { writeClass } from "./class-chain.ts";
 import { writeEndpoints, writePorts } from "./endpoints.ts";
@@ -21,8 +22,11 @@ import { groupRules } from "./group-guard.ts";
 import { HOST, writeFrame } from "./frame.ts";
 import { writeLeaf } from "./leaf-chain.ts";
 import { writeNewLinks } from "./link-guard.ts";
-import { TREES, classChain, judgedName, subjectsName } from "./names.ts";
+import { TREES, classChain, judgedName, nearChain, nearName, subjectsName } from "./names.ts";
 import type { Tree } from "./names.ts";
+import { writeProcessHooks } from "./process-hooks.ts";
+import { nearClasses, writeNear } from "./process-peers.ts";
+import { processesOf, writeJudged, writeOwners, writeProcesses } from "./process-sets.ts";
 import { writeRow } from "./row-chain.ts";
 import { LOCAL_ADDRESSES, TableBuilder } from "./ruleset.ts";
 import type { Ruleset } from "./ruleset.ts";
@@ -59,16 +63,19 @@ const writeSubjects = (
 
 const writeTree = (
   table: TableBuilder,
-  { subjects, maps, overlay }: MapSet,
+  set: MapSet,
   tree: Tree,
   leaf: (decision: RowDecision) => string,
   rows: ReadonlyMap<RowId, Row>,
+  policy: HostPolicy,
 ): void => {
+  const { subjects, maps, overlay } = set;
   const own = maps.filter(({ direction }) => direction === tree.direction);
   const needed = new Set<RowId>();
   for (const map of own) {
     for (const [, id] of map.exact) needed.add(id);
     for (const [, , id] of map.ranges) needed.add(id);
+    for (const [, id] of map.processes ?? []) needed.add(id);
     needed.add(map.defaultRow);
   }
   for (const id of needed) {
@@ -83,13 +90,48 @@ const writeTree = (
     writeClass(table, tree, map, entries, leaf);
   }
   writeSubjects(table, tree, subjects[tree.direction]);
+  writeProcessTree(table, set, tree, leaf, policy);
+};
+
+/** What of a tree asks for processes: how they are led to their classes, and how classes tell them apart. */
+const writeProcessTree = (
+  table: TableBuilder,
+  { subjects, maps, processes: judged, processOverlay = [] }: MapSet,
+  tree: Tree,
+  leaf: (decision: RowDecision) => string,
+  policy: HostPolicy,
+): void => {
+  const known = processesOf(policy);
+  const own = judged?.[tree.direction] ?? [];
+  writeJudged(table, tree, own, known);
+  if (tree.direction === "egress") return;
+  const near = nearClasses({ maps, processOverlay }, tree);
+  for (const map of maps) {
+    if (map.direction !== tree.direction || !near.has(map.classId)) continue;
+    const entries = processOverlay.filter(({ classId }) => classId === map.classId);
+    writeNear(table, tree, map, entries, leaf, known);
+  }
+  if (near.size > 0)
+    for (const { family, type } of BOTH)
+      table.set(
+        { name: nearName(tree, family), kind: "map", type: `${type} : verdict`, flags: [] },
+        subjects.ingress
+          .filter(([address, id]) => familyOf(address) === family && near.has(id))
+          .map(([key, id]) => ({ key, value: `goto ${nearChain(tree, id)}` })),
+      );
+  if (own.length > 0) writeOwners(table, tree, own, policy.sockets ?? [], near);
 };
 
 /** The desired ruleset. `comment` marks the tables as ours (see `owner.ts`). */
 export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
   const table = new TableBuilder("inet", comment);
   const newLinks = writeNewLinks(table, policy.endpoints, policy.ports ?? []);
-  writeFrame(table, { ...policy.profile, canary: policy.canary, newLinks });
+  const processes = hasProcesses(policy);
+  writeFrame(table, { ...policy.profile, canary: policy.canary, newLinks, processes });
+  if (processes) {
+    writeProcessHooks(table, policy);
+    writeProcesses(table, policy);
+  }
   writeEndpoints(table, policy.endpoints);
   writePorts(table, policy.ports ?? []);
   for (const { family, type } of BOTH)
@@ -105,7 +147,7 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
     const exemptions = exemptJumps(policy, tree.direction);
     const leaf = (decision: RowDecision): string =>
       writeLeaf(table, tree, decision, exemptions, policy.canary !== undefined);
-    writeTree(table, set, tree, leaf, rows);
+    writeTree(table, set, tree, leaf, rows, policy);
   }
   const netdev = renderGuard(
     policy.endpoints,

@@ -3,7 +3,52 @@
  * the old generation and set elements of the new one (decision 0031): were both to change at once, one that takes part could
  * pass by rules that do not yet lead it aside and elements that no longer hold it. So the rules come first.
  */
-import type { HostPolicy } from "@bulkhead/model";
+import type { ConfinedProcess, HostPolicy, MapSet, WorkloadId } from "@bulkhead/model";
+
+/** By control group a process is the same also where another policy has it under another name. */
+const known = (before: HostPolicy, after: HostPolicy) => {
+  const { processes = [], sockets = [], managed = [] } = after;
+  const byCgroup = new Map(processes.map((process) => [process.cgroup, process]));
+  const names = new Set(processes.map(({ workload }) => workload));
+  const more: ConfinedProcess[] = [];
+  const renamed = new Map<WorkloadId, WorkloadId>();
+  for (const process of before.processes ?? []) {
+    const same = byCgroup.get(process.cgroup);
+    if (same !== undefined) renamed.set(process.workload, same.workload);
+    else if (!names.has(process.workload)) more.push(process);
+  }
+  const nameOf = (workload: WorkloadId): WorkloadId => renamed.get(workload) ?? workload;
+  const placeOf = ({ address, family, protocol, port }: (typeof sockets)[number]): string =>
+    `${address ?? ""} ${family} ${protocol} ${port}`;
+  const taken = new Set(sockets.map(placeOf));
+  const old = (before.sockets ?? []).filter((socket) => !taken.has(placeOf(socket)));
+  return {
+    nameOf,
+    lists: {
+      processes: [...processes, ...more],
+      sockets: [...sockets, ...old.map((s) => ({ ...s, workload: nameOf(s.workload) }))],
+      managed: [...new Set([...managed, ...(before.managed ?? [])])],
+    },
+  };
+};
+
+const renameProcesses = (set: MapSet, nameOf: (workload: WorkloadId) => WorkloadId): MapSet => {
+  const rename = <T>(list: readonly (readonly [WorkloadId, T])[]) =>
+    list.map(([workload, rest]) => [nameOf(workload), rest] as const);
+  const { processes, processOverlay } = set;
+  return {
+    ...set,
+    maps: set.maps.map((map) =>
+      map.processes === undefined ? map : { ...map, processes: rename(map.processes) },
+    ),
+    ...(processes && {
+      processes: { egress: rename(processes.egress), ingress: rename(processes.ingress) },
+    }),
+    ...(processOverlay && {
+      processOverlay: processOverlay.map((entry) => ({ ...entry, process: nameOf(entry.process) })),
+    }),
+  };
+};
 
 /** What to bring into force between the two; null where nothing lies between them. */
 export const beforeLettingGo = (
@@ -13,5 +58,11 @@ export const beforeLettingGo = (
   if (before === null || before.canary !== undefined || after.canary === undefined) return null;
   if (before.live.maps.length === 0) return null;
   const rows = new Map([...before.rows, ...after.rows].map((row) => [row.id, row]));
-  return { ...after, live: before.live, rows: [...rows.values()] };
+  const { nameOf, lists } = known(before, after);
+  return {
+    ...after,
+    ...lists,
+    live: renameProcesses(before.live, nameOf),
+    rows: [...rows.values()],
+  };
 };

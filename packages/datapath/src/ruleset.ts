@@ -4,9 +4,15 @@
  * are numeric text in canonical form (`10.0.0.5`, `10.0.0.0-10.0.0.255 . 6 . 80-90`).
  */
 
+import type { CgroupPath } from "@bulkhead/model";
+
 /** One element of a set or map. */
 export interface Element {
   readonly key: string;
+  /** Keys that begin with a control group: its path. The kernel's number stands in the key once it is bound (`bindings.ts`). */
+  readonly cgroup?: CgroupPath;
+  /** How nft wants the key where it does not take what it prints. */
+  readonly written?: string;
   /** Verdict of a map element: `goto le_row_1f`, `jump …`; absent in sets. */
   readonly value?: string;
   readonly comment?: string;
@@ -34,6 +40,9 @@ export interface Chain {
   readonly base?: string;
   readonly rules: readonly string[];
 }
+
+/** Numbers of control groups, which nft can neither read nor delete one by one. */
+export const isOfCgroups = ({ type }: ElementSet): boolean => type.startsWith("cgroupsv2");
 
 export const TABLE_FAMILIES = ["inet", "netdev", "bridge"] as const;
 export type TableFamily = (typeof TABLE_FAMILIES)[number];

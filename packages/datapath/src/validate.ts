@@ -16,9 +16,11 @@ import type {
   MapSet,
   OverlayEntry,
   PolicyMap,
+  ProcessOverlayEntry,
   Row,
   RowDecision,
 } from "@bulkhead/model";
+import { checkProcesses } from "./validate-processes.ts";
 
 const ID = /^[0-9a-f]{8,16}$/;
 const COOKIE = /^[0-9a-f]{8}$/;
@@ -81,13 +83,18 @@ const checkMap = (map: PolicyMap, rows: ReadonlySet<string>, report: Report): vo
     previous = last;
     row(id);
   }
+  for (const [, id] of map.processes ?? []) row(id);
 };
 
-const checkOverlay = (entry: OverlayEntry, classes: ReadonlySet<string>, report: Report): void => {
+const checkOverlay = (
+  entry: OverlayEntry | ProcessOverlayEntry,
+  classes: ReadonlySet<string>,
+  report: Report,
+): void => {
   const where = `overlay of ${entry.direction} class ${entry.classId}`;
   if (!classes.has(`${entry.direction} ${entry.classId}`))
     report(`${where}: the class is not given`);
-  checkRange(entry.peer[0], entry.peer[1], where, report);
+  if ("peer" in entry) checkRange(entry.peer[0], entry.peer[1], where, report);
   checkDecision(entry.decision, where, report);
   const [first, last] = entry.ports;
   if (!(first >= 0 && first <= last && last <= MAX_PORT))
@@ -121,6 +128,7 @@ const checkSet = (set: MapSet, rows: ReadonlySet<string>, report: Report): void 
     }
   }
   for (const entry of set.overlay) checkOverlay(entry, classes, report);
+  for (const entry of set.processOverlay ?? []) checkOverlay(entry, classes, report);
 };
 
 const isWhole = (value: number, last: number): boolean =>
@@ -168,5 +176,6 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
     checkNumber(ifindex, numbers, where, report);
   }
   for (const address of policy.hostAddresses) checkAddress(address, "host", report);
+  checkProcesses(policy, report);
   return problems;
 };

@@ -6,7 +6,7 @@
  *
  * Version 0 is written `le_row_…`, version 1 `le1_row_…`. Counters have no version: they go on counting.
  */
-import { FAMILIES, TREES, subjectsName, treeTag } from "./names.ts";
+import { FAMILIES, TREES, processRecord, subjectsName, treeTag } from "./names.ts";
 import type { Tree } from "./names.ts";
 import type { Chain, Element, ElementSet, Ruleset, Table } from "./ruleset.ts";
 
@@ -16,7 +16,7 @@ export type Versions = Readonly<Record<string, Version>>;
 
 /** Names of chains and sets that belong to one version of a tree. Counter names stand in quotes and stay. */
 const VERSIONED =
-  /(?<!["\w])([lsc][ei])(1?)_(?=(?:class|row|ports|portr|allow|drop|reject|(?:exact|range|one|wide|bare|widebare)[46])_)/g;
+  /(?<!["\w])([lsc][ei])(1?)_(?=(?:class|row|ports|portr|allow|drop|reject|near|(?:exact|range|one|wide|bare|widebare)[46]|(?:peer|pone|pwide|pbare)\d*)_)/g;
 
 type Rename = (tag: string, version: Version) => string;
 
@@ -70,9 +70,10 @@ export const versionOf = (name: string): { tag: string; version: Version } | nul
 
 const currentVersion = (table: Table | undefined, tree: Tree): Version => {
   const tag = treeTag(tree);
-  const jumps = FAMILIES.flatMap((family) => [
-    ...(table?.sets.get(subjectsName(tree, family))?.elements.values() ?? []),
-  ]);
+  const jumps = [
+    ...FAMILIES.map((family) => subjectsName(tree, family)),
+    processRecord(tree),
+  ].flatMap((name) => [...(table?.sets.get(name)?.elements.values() ?? [])]);
   const first = jumps[0]?.value?.slice("jump ".length);
   if (first !== undefined) return versionOf(first)?.version ?? 0;
   const names = [...(table?.chains.keys() ?? [])].map(versionOf);
@@ -94,6 +95,10 @@ export const toVersions = (ruleset: Ruleset, versions: Versions): Ruleset => {
     inet: renameTable(ruleset.inet, (tag) => prefixOf(tag, versions[tag] ?? 0)),
   };
 };
+
+/** One set under the names of the given versions. */
+export const setInVersions = (set: ElementSet, versions: Versions): ElementSet =>
+  renameSet(set, (tag) => prefixOf(tag, versions[tag] ?? 0));
 
 /** From names as found to those that the renderer writes; what is left over of another version keeps a strange name. */
 export const toRendered = (ruleset: Ruleset): Ruleset => {

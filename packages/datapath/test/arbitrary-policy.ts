@@ -8,6 +8,7 @@ import type {
   BridgePort,
   CanaryMaps,
   ConfinedEndpoint,
+  ConfinedProcess,
   Direction,
   HostPolicy,
   IpAddress,
@@ -15,6 +16,8 @@ import type {
   MapSet,
   OverlayEntry,
   PolicyMap,
+  ProcessOverlayEntry,
+  ProcessSocket,
   Row,
   RowDecision,
   RowInterval,
@@ -44,9 +47,10 @@ const addressValue = (family: IpFamily): fc.Arbitrary<bigint> =>
 
 const family: fc.Arbitrary<IpFamily> = fc.constantFrom(4, 6);
 
-const address: fc.Arbitrary<IpAddress> = family.chain((f) =>
-  addressValue(f).map((value) => formatIp(f, value)),
-);
+const addressOf = (f: IpFamily): fc.Arbitrary<IpAddress> =>
+  addressValue(f).map((value) => formatIp(f, value));
+
+const address: fc.Arbitrary<IpAddress> = family.chain(addressOf);
 
 /** Disjoint closed ranges of one family from a list of cut points. */
 const ranges = (f: IpFamily): fc.Arbitrary<(readonly [IpAddress, IpAddress])[]> =>
@@ -107,7 +111,97 @@ const rowBody: fc.Arbitrary<Omit<Row, "id">> = fc
 interface Shape {
   readonly rows: readonly Row[];
   readonly now: number;
+  readonly processes: readonly ConfinedProcess[];
 }
+
+/** Of several levels, with names such as systemd, containers and mischief make them. */
+const processes: fc.Arbitrary<ConfinedProcess[]> = fc
+  .uniqueArray(
+    fc.record({
+      cgroup: fc.constantFrom(
+        "/init.scope",
+        "/system.slice/nginx.service",
+        "/system.slice/dev-disk-by\\x2duuid.service",
+        "/system.slice/odd . name, {x} : y #",
+        "/user.slice/user-1000.slice/session-1.scope",
+        `/machine.slice/${"m".repeat(200)}`,
+      ),
+      mode: fc.constantFrom("observe" as const, "audit" as const, "enforce" as const),
+    }),
+    { selector: ({ cgroup }) => cgroup, maxLength: 4 },
+  )
+  .map((list) =>
+    list.map(({ cgroup, mode }, index) => ({
+      workload: `host/u${index} %"`,
+      cgroup,
+      handle: `a000000${index}`,
+      mode,
+    })),
+  );
+
+const someOf = <T>(list: readonly T[]): fc.Arbitrary<T[]> => fc.subarray([...list]);
+
+const socketsOf = (list: readonly ConfinedProcess[]): fc.Arbitrary<ProcessSocket[]> =>
+  list.length === 0
+    ? fc.constant([])
+    : fc.uniqueArray(
+        fc
+          .record({
+            workload: fc.constantFrom(...list.map(({ workload }) => workload)),
+            at: fc.option(
+              family.chain((f) => fc.tuple(fc.constant(f), addressOf(f))),
+              {
+                nil: undefined,
+              },
+            ),
+            open: family,
+            protocol: fc.constantFrom(6, 17, 132),
+            port: fc.constantFrom(1, 53, 65_535),
+          })
+          .map(({ workload, at, open, protocol, port }) => ({
+            workload,
+            ...(at === undefined ? {} : { address: at[1] }),
+            family: at === undefined ? open : at[0],
+            protocol,
+            port,
+          })),
+        {
+          selector: (one) => `${one.address} ${one.family} ${one.protocol} ${one.port}`,
+          maxLength: 6,
+        },
+      );
+
+const peerOverlayOf = (
+  classId: string,
+  { processes: list, now }: Shape,
+): fc.Arbitrary<ProcessOverlayEntry[]> =>
+  list.length === 0
+    ? fc.constant([])
+    : fc
+        .uniqueArray(
+          fc.record({
+            process: fc.constantFrom(...list.map(({ workload }) => workload)),
+            protocol: fc.constantFrom(...PROTOCOLS),
+            ports: fc.constantFrom(
+              [80, 80] as const,
+              [1000, 2000] as const,
+              [0, 65_535] as const,
+              [0, 0] as const,
+            ),
+            decision,
+            life: fc.integer({ min: 3_600_000, max: 7_200_000 }),
+          }),
+          { selector: ({ process, protocol }) => `${process} ${protocol}`, maxLength: 3 },
+        )
+        .map((entries) =>
+          entries.map(({ life, decision: chosen, ...entry }) => ({
+            classId,
+            direction: "ingress" as const,
+            ...entry,
+            decision: chosen,
+            deadline: now + life,
+          })),
+        );
 
 const overlayOf = (
   classId: string,
@@ -149,8 +243,9 @@ const overlayOf = (
       })),
     );
 
-const mapOf = (classId: string, direction: Direction, { rows }: Shape): fc.Arbitrary<PolicyMap> => {
-  const rowId = fc.constantFrom(...rows.map(({ id }) => id));
+const mapOf = (classId: string, direction: Direction, shape: Shape): fc.Arbitrary<PolicyMap> => {
+  const rowId = fc.constantFrom(...shape.rows.map(({ id }) => id));
+  const peers = shape.processes.map(({ workload }) => workload);
   return fc
     .record({
       exact: fc.uniqueArray(fc.tuple(address, rowId), { selector: ([a]) => a, maxLength: 12 }),
@@ -158,8 +253,10 @@ const mapOf = (classId: string, direction: Direction, { rows }: Shape): fc.Arbit
       ranges6: ranges(6),
       rangeRows: fc.array(rowId, { minLength: 12, maxLength: 12 }),
       defaultRow: rowId,
+      peers: someOf(direction === "egress" ? [] : peers),
+      peerRows: fc.array(rowId, { minLength: 4, maxLength: 4 }),
     })
-    .map(({ exact, ranges4, ranges6, rangeRows, defaultRow }) => ({
+    .map(({ exact, ranges4, ranges6, rangeRows, defaultRow, peers: told, peerRows }) => ({
       classId,
       direction,
       exact: exact.toSorted((a, b) => compareIp(a[0], b[0])),
@@ -167,6 +264,9 @@ const mapOf = (classId: string, direction: Direction, { rows }: Shape): fc.Arbit
         ([first, last], index) => [first, last, rangeRows[index] as string] as const,
       ),
       defaultRow,
+      ...(told.length === 0
+        ? {}
+        : { processes: told.map((name, index) => [name, peerRows[index] as string] as const) }),
     }));
 };
 
@@ -200,8 +300,32 @@ const mapSet = (shape: Shape): fc.Arbitrary<MapSet> =>
         overlay: fc
           .tuple(...classes.map(([id, direction]) => overlayOf(id, direction, shape.now)))
           .map((lists) => lists.flat()),
+        judged: fc.record({
+          egress: judgedBy(shape.processes, ids.egress),
+          ingress: judgedBy(shape.processes, ids.ingress),
+        }),
+        processOverlay: fc
+          .tuple(...ids.ingress.map((id) => peerOverlayOf(id, shape)))
+          .map((lists) => lists.flat()),
       });
-    });
+    })
+    .map(({ judged, processOverlay, ...set }) => ({
+      ...set,
+      ...(judged.egress.length + judged.ingress.length === 0 ? {} : { processes: judged }),
+      ...(processOverlay.length === 0 ? {} : { processOverlay }),
+    }));
+
+const judgedBy = (
+  list: readonly ConfinedProcess[],
+  ids: readonly string[],
+): fc.Arbitrary<(readonly [string, string])[]> =>
+  ids.length === 0
+    ? fc.constant([])
+    : fc
+        .tuple(someOf(list), fc.array(fc.constantFrom(...ids), { minLength: 4, maxLength: 4 }))
+        .map(([some, classes]) =>
+          some.map(({ workload }, index) => [workload, classes[index] as string] as const),
+        );
 
 /** No two links of a machine have one number. */
 const numbered = <T extends BridgePort>(list: readonly T[], from: number): T[] =>
@@ -250,6 +374,7 @@ const usedRows = (sets: readonly MapSet[]): ReadonlySet<string> =>
       maps.flatMap((map) => [
         ...map.exact.map(([, id]) => id),
         ...map.ranges.map(([, , id]) => id),
+        ...(map.processes ?? []).map(([, id]) => id),
         map.defaultRow,
       ]),
     ),
@@ -267,16 +392,19 @@ export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
   fc
     .array(rowBody, { minLength: 1, maxLength: 5 })
     .map((bodies) => bodies.map((body, index) => ({ id: `0000000${index}`, ...body })))
-    .chain((rows) =>
+    .chain((rows) => fc.tuple(fc.constant(rows), fc.oneof(fc.constant([]), processes)))
+    .chain(([rows, known]) =>
       fc
         .record({
           revision: fc.nat(),
           endpoints,
           ports,
           hostAddresses: fc.uniqueArray(address, { maxLength: 4 }).map(sortIps),
-          live: mapSet({ rows, now }),
-          shadow: mapSet({ rows, now }),
-          canary: fc.option(canary({ rows, now }), { nil: undefined }),
+          managed: known.length === 0 ? fc.constant([]) : someOf(["/system.slice", "/x y"]),
+          sockets: socketsOf(known),
+          live: mapSet({ rows, now, processes: known }),
+          shadow: mapSet({ rows, now, processes: known }),
+          canary: fc.option(canary({ rows, now, processes: known }), { nil: undefined }),
           profile: fc.record({
             nodeExempt: fc.boolean(),
             hairpinExempt: fc.boolean(),
@@ -294,6 +422,11 @@ export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
         .map(({ canary: rollout, ...policy }) => {
           const part = rollout === undefined ? {} : { canary: rollout };
           const used = usedRows([policy.live, policy.shadow, ...(rollout ? [rollout.maps] : [])]);
-          return { ...policy, ...part, rows: rows.filter(({ id }) => used.has(id)) };
+          return {
+            ...policy,
+            ...part,
+            processes: known,
+            rows: rows.filter(({ id }) => used.has(id)),
+          };
         }),
     );

@@ -32,6 +32,16 @@ export type WorkloadKind =
 /** From the root of the control groups that the agent sees: `/system.slice/nginx.service`. Version 2 of the hierarchy only. */
 export type CgroupPath = string;
 
+// oxlint-disable-next-line no-control-regex
+const PLAIN_CGROUP = /^(?:\/(?!\.{1,2}(?:\/|$))[^/"\u0000-\u001f\u007f\ud800-\udfff\ufffd]+)+$/u;
+
+/** Can rules name this control group? Whoever may make one below their own may give it nearly any bytes for a name. */
+export const isPlainCgroup = (path: CgroupPath): boolean =>
+  path.length <= 2048 && PLAIN_CGROUP.test(path);
+
+/** Whose level is 1 lies below the root. */
+export const cgroupLevel = (path: CgroupPath): number => path.split("/").length - 1;
+
 /** A socket that waits for connections on the machine's addresses, and so tells whose a shared address is at that port. */
 export interface OwnedSocket {
   /** Absent: every address of the machine in this family, loopback included. */

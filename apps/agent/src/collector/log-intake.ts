@@ -41,8 +41,9 @@ export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats
       notes.note(packet, prefix.direction, prefix.cookie);
       return false;
     }
-    if (prefix.verdict === AUDIT) notes.markTold(packet);
-    return !(prefix.arrival && notes.takeTold(packet));
+    if (prefix.arrival) return !notes.takeTold(packet);
+    if (prefix.verdict === AUDIT || prefix.verdict === FORWARDED) notes.markTold(packet);
+    return true;
   };
 
   /** Adds the decoded message to the window. False when it has no room. */

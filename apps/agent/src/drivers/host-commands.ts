@@ -16,6 +16,11 @@ export interface CommandResult {
 
 export interface HostCommands {
   nft(args: readonly string[], input?: string): Promise<CommandResult>;
+  /**
+   * As `nft`, where it finds no control groups: it lists them as numbers then. Of each number that it prints it would else
+   * look for the path in the whole tree: 12.6 s for 500 of them, and 0.01 s without.
+   */
+  nftBlind(args: readonly string[]): Promise<CommandResult>;
   /** The setting's text without the newline, or null where this kernel has no such setting. */
   readSetting(name: string): string | null;
   writeSetting(name: string, value: string): void;
@@ -64,6 +69,16 @@ const run = (
     child.stdin.end(input ?? "");
   });
 
+/** An empty folder in front of the control groups, for this one command. */
+const BLIND = [
+  "unshare",
+  "--mount",
+  "sh",
+  "-c",
+  'mount -t tmpfs -o size=4k none /sys/fs/cgroup && exec nft "$@"',
+  "nft",
+];
+
 const settingPath = (name: string): string => `/proc/sys/${name.replaceAll(".", "/")}`;
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
@@ -92,17 +107,18 @@ const interfaces = (): ReadonlyMap<string, number> => {
  * `netns`: path of a network namespace; absent = the agent's own. What lies under /proc/sys/net belongs to the namespace of
  * the thread that opens it, hence synchronous reads and writes.
  */
-export const createHostCommands = (netns?: string, patienceMs = PATIENCE_MS): HostCommands =>
-  netns === undefined
-    ? {
-        nft: (args, input) => run("nft", args, input, patienceMs),
-        readSetting,
-        writeSetting,
-        interfaces,
-      }
-    : {
-        nft: (args, input) => run("nsenter", [`--net=${netns}`, "nft", ...args], input, patienceMs),
-        readSetting: (name) => insideNetns(netns, () => readSetting(name)),
-        writeSetting: (name, value) => insideNetns(netns, () => writeSetting(name, value)),
-        interfaces: () => insideNetns(netns, interfaces),
-      };
+export const createHostCommands = (netns?: string, patienceMs = PATIENCE_MS): HostCommands => {
+  const start = (words: readonly string[], input?: string): Promise<CommandResult> => {
+    const [command = "nft", ...args] =
+      netns === undefined ? words : ["nsenter", `--net=${netns}`, ...words];
+    return run(command, args, input, patienceMs);
+  };
+  const inside = <T>(work: () => T): T => (netns === undefined ? work() : insideNetns(netns, work));
+  return {
+    nft: (args, input) => start(["nft", ...args], input),
+    nftBlind: (args) => start([...BLIND, ...args]),
+    readSetting: (name) => inside(() => readSetting(name)),
+    writeSetting: (name, value) => inside(() => writeSetting(name, value)),
+    interfaces: () => inside(interfaces),
+  };
+};

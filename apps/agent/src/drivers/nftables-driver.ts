@@ -9,10 +9,13 @@ import {
   DEFAULT_LIMITS,
   TABLE_FAMILIES,
   beforeLettingGo,
+  bindProcesses,
   checkCapacity,
   checkHostPolicy,
+  currentVersions,
   effectiveAt,
   formatMarker,
+  hasProcesses,
   isOwner,
   knownPorts,
   parseCounters,
@@ -21,13 +24,16 @@ import {
   planUpdate,
   printRuleset,
   readRuleset,
+  rebindProcesses,
   renderRuleset,
+  sameBindings,
   sumCounters,
   usageOf,
   withComment,
 } from "@bulkhead/datapath";
 import type {
   Before,
+  Bindings,
   CounterReading,
   Limits,
   Links,
@@ -35,12 +41,15 @@ import type {
   Ruleset,
   TableFamily,
   Usage,
+  Versions,
 } from "@bulkhead/datapath";
 import { canonicalHostPolicy, countEntries, createInTurn } from "@bulkhead/model";
 import type { HostPolicy, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
 import { insideNetns } from "../kernel/netns.ts";
 import { createAbsentGuards } from "./absent-guards.ts";
+import { createControlGroups } from "./control-groups.ts";
+import type { ControlGroups } from "./control-groups.ts";
 import { DriverError, fromNft } from "./driver-error.ts";
 import { gracePeriod } from "./grace.ts";
 import { createHostCommands } from "./host-commands.ts";
@@ -56,6 +65,8 @@ export interface NftablesDriverDeps {
   readonly limits?: Limits;
   /** How long one run of nft may take. */
   readonly patienceMs?: number;
+  /** Where processes of this machine are; absent = its own hierarchy. */
+  readonly controlGroups?: ControlGroups;
 }
 
 export type UnsignedReceipt = Omit<Receipt, "signature">;
@@ -84,13 +95,18 @@ export interface NftablesDriver {
   /** The exact text for a machine that holds nothing of ours yet. */
   render(policy: HostPolicy): string;
   counters(): Promise<CounterReading[]>;
+  /**
+   * Tells the kernel which control groups of known processes there are now; true when that was news. To be called whenever one
+   * comes or goes: until then, who is in a new one is unknown. Neither a change of policy nor drift, and cheap when nothing moved.
+   */
+  bindProcesses(): Promise<boolean>;
   /** Deletes our tables and puts the kernel's settings back. */
   remove(): Promise<void>;
   /** What a policy would need and what the limits are. Problems are empty iff it fits. */
   capacity(policy: HostPolicy): { usage: Usage; limits: Limits; problems: readonly string[] };
   /**
    * A number that moves whenever anybody commits a change of rules, when a kernel setting that enforcement rests on is
-   * turned off, and when an interface appears whose guard is still to be bound. Cheap: while it stands still, there is no
+   * turned off, and when an interface appears whose guard, or a process whose control group is still to be bound. Cheap: while it stands still, there is no
    * need to read back.
    */
   generation(): number;
@@ -121,6 +137,12 @@ const isMissing = (family: TableFamily, said: string): boolean =>
 /** Protocols and priorities as numbers, whatever /etc/protocols says. */
 const LIST = ["-p", "-y", "list"];
 
+/** So often a change is tried that the kernel refuses because what it names has gone meanwhile. */
+const ATTEMPTS = 5;
+
+const isRefused = (error: unknown): boolean =>
+  error instanceof DriverError && error.reason === "refused";
+
 interface Found {
   readonly ruleset: Ruleset;
   readonly marker: Marker | null;
@@ -141,9 +163,20 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   let rendered: { readonly policy: HostPolicy; readonly ruleset: Ruleset } | null = null;
   let seen: { readonly found: Found; readonly generation: number } | null = null;
   const inTurn = createInTurn();
+  const groups = deps.controlGroups ?? createControlGroups();
+  /** The control groups that the kernel was told of, and the names under which it holds look-ups. */
+  let bound: Bindings = { numbers: new Map(), firstLevel: new Map(), prefix: "" };
+  let versions: Versions = {};
+
+  /** May the table name control groups? */
+  const mayNameGroups = (family: TableFamily): boolean =>
+    family === "inet" && groups.exist && (applied === null || hasProcesses(applied));
 
   const list = async (family: TableFamily): Promise<string> => {
-    const { code, stdout, stderr } = await host.nft([...LIST, "table", family, "bulkhead"]);
+    const asked = [...LIST, "table", family, "bulkhead"];
+    const { code, stdout, stderr } = await (mayNameGroups(family)
+      ? host.nftBlind(asked)
+      : host.nft(asked));
     if (code === 0) return stdout;
     if (isMissing(family, stderr)) return "";
     throw fromNft(stderr);
@@ -162,6 +195,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   const find = async (): Promise<Found> => {
     const before = generation();
     const found = await read();
+    versions = currentVersions(found.ruleset);
     seen = before === generation() ? { found, generation: before } : null;
     return found;
   };
@@ -193,8 +227,16 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   const settle = (found: Found, settings: readonly string[]): ReadBackResult => {
     const { ruleset, readAt } = found;
     const expected =
-      applied === null ? undefined : knownPorts(guards.expected(render(applied)), links);
-    const { policy, differences: tables } = readRuleset(ruleset, applied, readAt, expected);
+      applied === null
+        ? undefined
+        : bindProcesses(knownPorts(guards.expected(render(applied)), links), bound);
+    const { policy, differences: tables } = readRuleset(
+      ruleset,
+      applied,
+      readAt,
+      expected,
+      (wanted, of) => bindProcesses(wanted, groups.look(of)),
+    );
     const differences = [...tables, ...settings];
     const body = policy === null ? "unreadable" : canonicalHostPolicy(policy);
     const digest = sha256([body, ...differences].join("\n"));
@@ -219,7 +261,31 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
 
   const look = async (): Promise<ReadBackResult> => {
     if (applied !== null) await guards.bindArrivals(render(applied), load);
-    return settle(await find(), settingDifferences(readSettings(host)));
+    let found = await find();
+    try {
+      if (await bind()) found = await find();
+    } catch (error) {
+      // Somebody took away what was to be changed, and that is what the reader is about to be told.
+      if (!isRefused(error)) throw error;
+    }
+    return settle(found, settingDifferences(readSettings(host)));
+  };
+
+  /** Units come and go while the kernel is told of them: each time they are looked at again. */
+  const bind = async (): Promise<boolean> => {
+    if (applied === null || !hasProcesses(applied)) return false;
+    for (let attempt = 1; ; attempt += 1) {
+      const there = groups.look(applied);
+      if (sameBindings(bound, there)) return attempt > 1;
+      if (attempt > ATTEMPTS) return true;
+      const script = rebindProcesses(render(applied), versions, bound, there, now());
+      try {
+        await load(script);
+        bound = there;
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isRefused(error)) throw error;
+      }
+    }
   };
 
   const load = async (script: string): Promise<void> => {
@@ -239,11 +305,14 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const before = found.marker?.before ?? remembered ?? settings;
     remembered = before;
     const there = host.interfaces();
-    const desired = knownPorts(withComment(render(policy), formatMarker({ owner, before })), there);
+    const running = groups.look(policy);
+    const marked = withComment(render(policy), formatMarker({ owner, before }));
+    const desired = bindProcesses(knownPorts(marked, there), running);
     turnOn(host, settings);
     try {
       await guards.write(desired, (ruleset) => reconcile(found, ruleset));
       links = there;
+      bound = running;
     } catch (error) {
       if (found.marker === null) putBack(host, before);
       throw error;
@@ -275,13 +344,15 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   };
 
   const insist = async (policy: HostPolicy): Promise<void> => {
-    try {
-      await change(policy);
-    } catch (error) {
-      // Elements may expire, and strangers may interfere, between reading and writing: look again, once.
-      if (!(error instanceof DriverError) || error.reason !== "refused") throw error;
-      seen = null;
-      await change(policy);
+    // Elements may expire, units may stop, and strangers may interfere, between reading and writing: look again.
+    const attempts = hasProcesses(policy) ? ATTEMPTS : 2;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await change(policy);
+      } catch (error) {
+        if (attempt === attempts || !isRefused(error)) throw error;
+        seen = null;
+      }
     }
   };
 
@@ -289,6 +360,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const problems = checkHostPolicy(policy);
     if (problems.length > 0)
       throw new DriverError("invalid-policy", "the compiled policy is not sound", problems);
+    groups.check(policy);
     const fit = capacity(policy);
     if (fit.problems.length > 0)
       throw new DriverError(
@@ -316,7 +388,8 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     repair: () => inTurn(async () => (applied === null ? null : await apply(applied))),
     render: (policy) => {
       const before = { bridgeIptables: "-", bridgeIp6tables: "-", accounting: "-" };
-      return printRuleset(withComment(render(policy), formatMarker({ owner, before })), now());
+      const marked = withComment(render(policy), formatMarker({ owner, before }));
+      return printRuleset(bindProcesses(marked, groups.look(policy)), now());
     },
     counters: () =>
       inTurn(async () => {
@@ -343,11 +416,13 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
         applied = null;
         remembered = null;
       }),
+    bindProcesses: () => inTurn(bind),
     capacity,
     generation: () => {
       const id = generation();
       const moved = settingDifferences(readSettings(host)).length === 0 ? id : -1 - id;
-      return guards.hasArrivals() ? moved + 0.5 : moved;
+      const isUnbound = applied !== null && !sameBindings(bound, groups.look(applied));
+      return moved + (guards.hasArrivals() ? 0.5 : 0) + (isUnbound ? 0.25 : 0);
     },
   };
 };

@@ -5,14 +5,19 @@
 import { canonicalIp, compareIp } from "@bulkhead/model";
 import type {
   Canary,
+  CgroupPath,
   ConfinedEndpoint,
+  ConfinedProcess,
   Direction,
   HostPolicy,
   IpAddress,
   MapSet,
   OverlayEntry,
+  ProcessOverlayEntry,
+  ProcessSocket,
   Row,
   RowDecision,
+  WorkloadId,
 } from "@bulkhead/model";
 import type { Lab, LabWorkload } from "./lab.ts";
 
@@ -53,6 +58,10 @@ export interface ClassText {
   readonly ranges?: readonly (readonly [IpAddress, IpAddress, Row])[];
   readonly defaultRow: Row;
   readonly overlay?: readonly Omit<OverlayEntry, "classId" | "direction">[];
+  /** Processes that the class judges, and rows for those that it tells apart as peers. */
+  readonly processes?: readonly WorkloadId[];
+  readonly peers?: readonly (readonly [WorkloadId, Row])[];
+  readonly peerOverlay?: readonly Omit<ProcessOverlayEntry, "classId" | "direction">[];
 }
 
 export const canonical = (address: string): IpAddress => {
@@ -69,11 +78,17 @@ const mapSetOf = (classes: readonly ClassText[], rows: Map<string, Row>): MapSet
     egress: [],
     ingress: [],
   };
+  const judged: { egress: [WorkloadId, string][]; ingress: [WorkloadId, string][] } = {
+    egress: [],
+    ingress: [],
+  };
   const maps = classes.map((text, index) => {
     const classId = (0xc0000000 + index).toString(16);
     for (const address of text.subjects)
       subjects[text.direction].push([canonical(address), classId]);
+    for (const process of text.processes ?? []) judged[text.direction].push([process, classId]);
     for (const row of [
+      ...(text.peers ?? []).map(([, row]) => row),
       ...(text.exact ?? []).map(([, row]) => row),
       ...(text.ranges ?? []).map(([, , row]) => row),
       text.defaultRow,
@@ -87,9 +102,21 @@ const mapSetOf = (classes: readonly ClassText[], rows: Map<string, Row>): MapSet
         (text.ranges ?? []).map(([a, b, row]) => [canonical(a), canonical(b), row.id] as const),
       ),
       defaultRow: text.defaultRow.id,
+      ...(text.peers === undefined
+        ? {}
+        : { processes: text.peers.map(([process, row]) => [process, row.id] as const) }),
     };
   });
+  const processOverlay = classes.flatMap((text, index) =>
+    (text.peerOverlay ?? []).map((entry) => ({
+      ...entry,
+      classId: (0xc0000000 + index).toString(16),
+      direction: text.direction,
+    })),
+  );
   return {
+    ...(judged.egress.length + judged.ingress.length === 0 ? {} : { processes: judged }),
+    ...(processOverlay.length === 0 ? {} : { processOverlay }),
     subjects: { egress: sorted(subjects.egress), ingress: sorted(subjects.ingress) },
     maps,
     overlay: classes.flatMap((text, index) =>
@@ -125,6 +152,9 @@ export const policyOf = (
     readonly nodeExempt?: boolean;
     readonly hairpinExempt?: boolean;
     readonly revision?: number;
+    readonly processes?: readonly ConfinedProcess[];
+    readonly managed?: readonly CgroupPath[];
+    readonly sockets?: readonly ProcessSocket[];
   },
 ): HostPolicy => {
   const rows = new Map<string, Row>();
@@ -140,6 +170,9 @@ export const policyOf = (
       endpointOf(workload, options.mode ?? "enforce"),
     ),
     hostAddresses: lab.hostAddresses.map(canonical),
+    ...(options.processes && { processes: options.processes }),
+    ...(options.managed && { managed: options.managed }),
+    ...(options.sockets && { sockets: options.sockets }),
     live,
     ...(canary && { canary }),
     shadow,

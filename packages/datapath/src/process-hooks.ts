@@ -1,0 +1,312 @@
+/**
+ * The machine's own hooks where it has processes that are known. Who has the socket of a packet is asked where that is certain:
+ *
+ *   output, original direction ┐ the socket is the source's: its egress, and the destination's ingress, which may tell
+ *   input, replies             ┘ processes apart. Over loopback this is all there is to judge
+ *   input, original direction  ┐ the socket is the destination's: its ingress, by the source's address
+ *   output, replies            ┘
+ *
+ * What has no full socket (a handshake's last two packets, those of TIME-WAIT) falls through. Nothing here may be reached
+ * from `forward`, where the kernel refuses to ask for sockets.
+ */
+import { cgroupLevel } from "@bulkhead/model";
+import type { HostPolicy, MapSet } from "@bulkhead/model";
+import { canaryRules } from "./canary-rules.ts";
+import { BOTH } from "./family.ts";
+import type { FamilyWords } from "./family.ts";
+import {
+  FIRST_ONLY,
+  FORWARDED,
+  HOST,
+  OWN_ERRORS,
+  base,
+  falseSources,
+  logRule,
+  logRules,
+} from "./frame.ts";
+import { UNKNOWN_PROCESS, UNTOLD_SOCKET, formatProcessNote } from "./log-prefix.ts";
+import type { LogPrefix } from "./log-prefix.ts";
+import {
+  ELSEWHERE,
+  MANAGED,
+  boundName,
+  knownName,
+  nearName,
+  openPortsName,
+  ownedAtName,
+  ownedName,
+  ownersName,
+  processesName,
+  subjectsName,
+} from "./names.ts";
+import type { Plane, Tree } from "./names.ts";
+import { nearClasses } from "./process-peers.ts";
+import { PORTED, packetKey } from "./quiet.ts";
+import { portLookups } from "./port-lookups.ts";
+import { cgroupElement, judgedLevels, knownLevels, processesOf } from "./process-sets.ts";
+import type { TableBuilder } from "./ruleset.ts";
+
+const each = (write: (words: FamilyWords) => string): readonly string[] => BOTH.map(write);
+const socketAt = (level: number): string => `socket cgroupv2 level ${level}`;
+
+interface Judges {
+  /** Egress of the socket's process, and ingress of whoever it speaks to by way of the network. */
+  readonly source: readonly string[];
+  readonly destination: readonly string[];
+  /** As `source`, to a socket of this machine. */
+  readonly loopback: readonly string[];
+}
+
+const setOf = ({ live, shadow, canary }: HostPolicy, plane: Plane): MapSet | undefined =>
+  ({ live, shadow, canary: canary?.maps })[plane];
+
+const levelsIn = (policy: HostPolicy, { plane, direction }: Tree): readonly number[] =>
+  judgedLevels(setOf(policy, plane)?.processes?.[direction] ?? [], processesOf(policy));
+
+/** Writes what the plane's look-ups of processes need, and returns their rules. */
+const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges => {
+  const egress: Tree = { plane, direction: "egress" };
+  const ingress: Tree = { plane, direction: "ingress" };
+  const set = setOf(policy, plane);
+  const byProcess = (tree: Tree): readonly string[] =>
+    levelsIn(policy, tree).map((level) => `${socketAt(level)} vmap @${processesName(tree, level)}`);
+  const toAddress = each(
+    ({ destination, family }) => `${destination} vmap @${subjectsName(ingress, family)}`,
+  );
+  const near = set !== undefined && nearClasses(set, ingress).size > 0;
+  if (near)
+    table.chain(`${plane}_to`, [
+      ...each(({ destination, family }) => `${destination} vmap @${nearName(ingress, family)}`),
+      ...toAddress,
+    ]);
+  const owned = (set?.processes?.ingress.length ?? 0) > 0 && (policy.sockets ?? []).length > 0;
+  if (owned) table.chain(`${plane}_owner`, ownerRules(policy, ingress));
+  // In the shadow trees nothing is exempt from being told of.
+  const exempt = plane === "shadow" ? "goto note_process" : "goto from_host";
+  const node = policy.profile.nodeExempt
+    ? each(({ source, family }) => `${source} @${HOST[family]} ${exempt}`)
+    : [];
+  const fromAddress = each(
+    ({ source, family }) => `${source} vmap @${subjectsName(egress, family)}`,
+  );
+  return {
+    source: [
+      ...byProcess(egress),
+      ...fromAddress,
+      ...node,
+      ...(near ? [`jump ${plane}_to`] : toAddress),
+    ],
+    destination: [...fromAddress, ...byProcess(ingress), ...toAddress],
+    loopback: [...byProcess(egress), ...(owned ? [`jump ${plane}_owner`] : [])],
+  };
+};
+
+const ownerRules = ({ sockets = [] }: HostPolicy, tree: Tree): readonly string[] => {
+  const protocols = sockets.map(({ protocol }) => protocol);
+  return BOTH.flatMap(({ family, destination }) => [
+    ...portLookups(
+      protocols,
+      (port) => `${destination} . ct protocol . ${port}`,
+      `vmap @${ownersName(tree, family)}`,
+    ),
+    ...portLookups(
+      protocols,
+      (port) => `meta nfproto ipv${family} ct protocol . ${port}`,
+      `vmap @${openPortsName(tree, family)}`,
+    ),
+  ]);
+};
+
+/** For packets at a socket that is its process's own, as discovery told: `port` and `address` of that end in the packet. */
+const ownSocket = (
+  policy: HostPolicy,
+  end: "source" | "destination",
+  verdict: string,
+): readonly string[] =>
+  BOTH.flatMap(({ family, packetSource, packetDestination }) => {
+    const port = end === "source" ? "th sport" : "th dport";
+    const address = end === "source" ? packetSource : packetDestination;
+    return knownLevels(policy).flatMap((level) => [
+      `meta nfproto ipv${family} ${socketAt(level)} . meta l4proto . ${port} @${ownedName(level, family)} ${verdict}`,
+      `${socketAt(level)} . ${address} . meta l4proto . ${port} @${ownedAtName(level, family)} ${verdict}`,
+    ]);
+  });
+
+/** Counts, logs the first of a kind, and drops. */
+const writeDenial = (table: TableBuilder, name: string, cookie: string, telling: boolean): void => {
+  const prefix: LogPrefix = { verdict: "dropped", cookie, reply: false };
+  table.chain(name, [
+    `counter name "${table.counter(name)}"`,
+    "jump quiet_drop",
+    ...logRules({ ...prefix, reply: true }, telling, "drop", "ct direction reply "),
+    ...logRules(prefix, telling, "drop"),
+  ]);
+};
+
+const writeManaged = (table: TableBuilder, policy: HostPolicy, telling: boolean): void => {
+  writeDenial(table, "unknown_process", UNKNOWN_PROCESS, telling);
+  table.chain("managed", [
+    ...knownLevels(policy).map((level) => `${socketAt(level)} @${knownName(level)} return`),
+    `${socketAt(1)} @${MANAGED} goto unknown_process`,
+    // A control group made again at the first level is nobody's until it has been looked at.
+    `${socketAt(1)} != @${ELSEWHERE} goto unknown_process`,
+  ]);
+};
+
+/** Packets of judged processes that no look-up by connection can decide. */
+const writeStrays = (table: TableBuilder, policy: HostPolicy): void => {
+  const rules = (["egress", "ingress"] as const).flatMap((direction) => {
+    const tree: Tree = { plane: "live", direction };
+    return levelsIn(policy, tree).flatMap((level) => [
+      `ct state related,new tcp flags != syn / fin,syn,rst,ack ${socketAt(level)} @${boundName(tree, level)} counter name "not_syn" drop`,
+      `ct state invalid,untracked ${socketAt(level)} @${boundName(tree, level)} counter name "no_connection" drop`,
+    ]);
+  });
+  table.chain("process_strays", rules);
+};
+
+/** Says who is at an end before it is said what happened; what will not be told of is not announced. */
+const writeNotes = (table: TableBuilder, policy: HostPolicy): void => {
+  const levels = knownLevels(policy);
+  const quiet = (["live", "shadow"] as const).flatMap((plane) =>
+    BOTH.flatMap((words) => [
+      `${PORTED} ${packetKey(words, " . th dport")} @${plane}_seen${words.family} return`,
+      `meta l4proto != ${PORTED.slice("meta l4proto ".length)} ${packetKey(words, "")} @${plane}_seenbare${words.family} return`,
+    ]),
+  );
+  for (const direction of ["egress", "ingress"] as const) {
+    const tag = direction === "egress" ? "e" : "i";
+    for (const { handle } of policy.processes ?? [])
+      table.chain(`note_${tag}_${handle}`, [
+        logRule(formatProcessNote({ direction, process: handle })),
+      ]);
+    for (const level of levels)
+      table.set(
+        { name: `notes_${tag}${level}`, kind: "map", type: "cgroupsv2 : verdict", flags: [] },
+        (policy.processes ?? [])
+          .filter(({ cgroup }) => cgroupLevel(cgroup) === level)
+          .map(({ cgroup, handle }) => cgroupElement(cgroup, "", `goto note_${tag}_${handle}`)),
+      );
+    table.chain(`tell_${tag}`, [
+      FIRST_ONLY,
+      ...quiet,
+      ...levels.map((level) => `${socketAt(level)} vmap @notes_${tag}${level}`),
+    ]);
+  }
+};
+
+/** Replaces `input` and `output`, and what they alone lead to. */
+export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void => {
+  const { canary, managed = [], profile } = policy;
+  const telling = canary !== undefined;
+  const live = judgesOf(table, policy, "live");
+  const shadow = judgesOf(table, policy, "shadow");
+  const rollout = telling ? judgesOf(table, policy, "canary") : undefined;
+  const known = managed.length === 0 ? [] : ["jump managed"];
+  const part = (taking: string): readonly string[] =>
+    telling ? BOTH.flatMap((words) => canaryRules(canary, words, taking)) : [];
+  const judge = (name: keyof Judges): void => {
+    const end = `ct state new goto new_${name}`;
+    table.chain(name, [...part(`${name}_canary`), ...live[name], end]);
+    if (rollout !== undefined) table.chain(`${name}_canary`, [...rollout[name], end]);
+  };
+  if (managed.length > 0) writeManaged(table, policy, telling);
+  writeStrays(table, policy);
+  writeNotes(table, policy);
+  table.chain(
+    "output",
+    [
+      `oifname "lo" goto output_loopback`,
+      ...OWN_ERRORS,
+      ...known,
+      "ct state != established jump output_fresh",
+      "ct direction original goto source",
+      "ct direction reply goto destination",
+    ],
+    base("output"),
+  );
+  table.chain("output_fresh", ["jump unusual", "jump process_strays", "ct state new jump tell_e"]);
+  table.chain(
+    "input",
+    [
+      `iifname "lo" goto input_loopback`,
+      ...known,
+      "ct state != established jump input_fresh",
+      "ct direction reply goto source",
+      "ct direction original goto destination",
+    ],
+    base("input"),
+  );
+  table.chain("input_fresh", [
+    ...falseSources(table),
+    "jump unusual",
+    "jump process_strays",
+    "ct state new jump tell_i",
+  ]);
+  judge("source");
+  judge("destination");
+  judge("loopback");
+  writeLoopback(table, policy, known);
+  table.chain("new_source", [FIRST_ONLY, ...shadow.source, "goto note_process"]);
+  table.chain("new_destination", [FIRST_ONLY, ...shadow.destination, "goto note_process"]);
+  table.chain("new_loopback", [FIRST_ONLY, ...shadow.loopback]);
+  if (profile.nodeExempt) {
+    const egress: Tree = { plane: "shadow", direction: "egress" };
+    table.chain("from_host", ["ct state new goto new_from_host"]);
+    table.chain("new_from_host", [
+      FIRST_ONLY,
+      ...levelsIn(policy, egress).map(
+        (level) => `${socketAt(level)} vmap @${processesName(egress, level)}`,
+      ),
+      "goto note_process",
+    ]);
+  }
+  table.chain("note_process", [
+    ...knownLevels(policy).map((level) => `${socketAt(level)} @${knownName(level)} goto note`),
+    "goto note_local",
+  ]);
+};
+
+const writeLoopback = (table: TableBuilder, policy: HostPolicy, known: readonly string[]): void => {
+  const telling = policy.canary !== undefined;
+  const own = (end: "source" | "destination"): readonly string[] =>
+    policy.profile.hairpinExempt ? ownSocket(policy, end, "accept") : [];
+  table.chain("output_loopback", [
+    ...OWN_ERRORS,
+    ...known,
+    "ct direction reply return",
+    "ct state != established jump loopback_fresh",
+    // A process to itself: where it sends, the socket that is asked for is the one it sends to.
+    ...own("destination"),
+    "goto loopback",
+  ]);
+  table.chain("loopback_fresh", ["jump process_strays", "ct state new jump tell_e"]);
+  const ingress: Tree = { plane: "live", direction: "ingress" };
+  const judged = levelsIn(policy, ingress);
+  table.chain("input_loopback", [
+    // Refusals of what was sent from here come back by loopback, wherever it was sent to.
+    ...OWN_ERRORS,
+    ...known,
+    "ct direction reply goto replies_loopback",
+    "ct state new jump tell_i",
+    ...judged.map(
+      (level) => `${socketAt(level)} @${boundName(ingress, level)} goto judged_arrival`,
+    ),
+    "goto arrival",
+  ]);
+  if (judged.length > 0) {
+    table.chain("judged_arrival", [
+      ...ownSocket(policy, "destination", "goto arrival"),
+      "goto untold_socket",
+    ]);
+    writeDenial(table, "untold_socket", UNTOLD_SOCKET, telling);
+  }
+  table.chain("replies_loopback", [...own("source"), "goto loopback"]);
+  table.chain("arrival", [
+    "ct state != new return",
+    FIRST_ONLY,
+    ...(telling
+      ? logRules({ ...FORWARDED, arrival: true }, true, "return")
+      : logRules({ ...FORWARDED, arrival: true }, false, "")),
+  ]);
+};
