@@ -5,7 +5,7 @@ NODE := node_modules/.bin/node
 export KEEP SABOTAGE ONLY JSON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench mutate lint format setup package
+.PHONY: help demo test bench mutate lint format setup package trial
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ format: ## rewrite sources in the house format
 package: ## a Debian package and a tarball in dist/, with the pinned Node inside
 	@scripts/setup.sh node
 	@$(NODE) --disable-warning=ExperimentalWarning scripts/package/main.ts
+
+trial: ## the whole loop on a server booted for it; writes docs/second-page.md (three minutes)
+	@scripts/setup.sh test
+	@$(NODE) --disable-warning=ExperimentalWarning scripts/trial/main.ts
 
 setup: ## install what is missing, and check the kernel
 	@scripts/setup.sh test

@@ -175,6 +175,17 @@ while :; do ${nspawn} || :; done`;
     return execute("nsenter", [`--net=/proc/${pid}/ns/net`, ...command]);
   }
 
+  /** The same for what goes on until it is killed, at the latest with the machine. */
+  keepOutside(script: string): ChildProcess {
+    const pid = this.#host?.pid;
+    if (pid === undefined) throw new Error("the machine is not there");
+    const into = ["nsenter", `--net=/proc/${pid}/ns/net`, "sh", "-c", script];
+    return spawn("setpriv", ["--pdeathsig=KILL", ...into], {
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+  }
+
   /** In good order: services are ended, file systems are left. */
   async reboot(): Promise<void> {
     const before = this.#leader;

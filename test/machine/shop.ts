@@ -42,6 +42,7 @@ After=shop-network.service
 Before=bulkhead.service
 [Service]
 NetworkNamespacePath=/run/netns/db
+DynamicUser=yes
 ExecStart=/usr/bin/redis-server --port ${DATABASE} --bind 0.0.0.0 --protected-mode no --save "" --dir /tmp
 [Install]
 WantedBy=multi-user.target

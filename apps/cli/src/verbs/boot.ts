@@ -58,7 +58,7 @@ async function enable(context: Context, on: Systemd): Promise<Answer> {
   return {
     value,
     text: () =>
-      `From the next boot on, the last policy is in force before the network comes up, and controller and agent start by themselves.\nNothing was started now. Units: ${list(UNITS)} in ${on.folder}.\n`,
+      `From the next boot on, the last policy is in force before the network comes up, and controller and agent start by themselves.\nNothing was started now. Units: ${list(UNITS)}.\n`,
     next: ["up", "doctor"],
     exitCode: 0,
   };
