@@ -77,6 +77,7 @@ it("one that does not come up leaves the version before, kept by systemd as befo
 });
 
 it("comes back after a restart of the machine", async () => {
+  rmSync(trees.two, { recursive: true });
   await machine.reboot();
   expect(await machine.well("nft", "list", "tables")).toContain("table inet bulkhead");
   expect(await machine.well("systemctl", "is-active", "bulkhead-boot.service")).toBe("active\n");
