@@ -94,7 +94,9 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/workloads.ts")).workloads,
   )
     .option("-n, --namespace <names>", "only of these namespaces", collect)
-    .option("--inventory", "draft an Inventory for those that none names, as YAML");
+    .option("--all", "also idle units of this machine")
+    .option("--inventory", "draft an Inventory for those that none names, as YAML")
+    .option("--export", "everybody as an Inventory, for deciding elsewhere");
   withFlowOptions(
     verb(
       "observe",
@@ -194,6 +196,16 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--mode <mode>", "audit or enforce for what stays; as it is, by default")
     .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
     .option("--dry-run", "print the exact ruleset and change nothing")
+    .option("--force", "even if it cuts the agent's own path or an SSH session")
+    .option("--reason <text>", "why, for the history");
+  verb(
+    "label <workload> <labels...>",
+    "give labels to a workload (key=value), or take them back (key-)",
+    "bulkhead label host/nginx.service role=front tier-\nbulkhead label shop/db backup=yes --dry-run",
+    async () => (await import("./verbs/label.ts")).label,
+  )
+    .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
+    .option("--dry-run", "tell what it would permit and forbid, and change nothing")
     .option("--force", "even if it cuts the agent's own path or an SSH session")
     .option("--reason <text>", "why, for the history");
   verb(

@@ -16,6 +16,7 @@ export const answers = {
   plan,
   apply: applied,
   delete: deleted,
+  label: { ...applied, confirmBy: undefined, notices: [], permitted: deleted.permitted },
   resources: {
     revision: 3,
     resources: [

@@ -31,6 +31,7 @@ const PROMISED = [
   "plan",
   "apply",
   "delete",
+  "label",
   "confirm",
   "history",
   "rollback",

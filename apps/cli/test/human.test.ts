@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { barred, permitted, spared } from "./answers/decisions.ts";
-import { drifted, servesLeasesAndNames, unwell } from "./answers/machine.ts";
+import { drifted, servesLeasesAndNames, units, unwell } from "./answers/machine.ts";
 import { deleted, rollout } from "./answers/policies.ts";
 import { provenProbes, untriedProbes } from "./answers/probes.ts";
 import { answers } from "./answers.ts";
@@ -45,6 +45,16 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["status-machine", () => ["status"], 0, { status: servesLeasesAndNames }],
   ["workloads", () => ["workloads"], 0, {}],
   ["workloads-wide", () => ["workloads", "-o", "wide"], 0, {}],
+  ["workloads-units", () => ["workloads"], 0, { workloads: units }],
+  ["workloads-units-all", () => ["workloads", "--all", "-o", "wide"], 0, { workloads: units }],
+  ["workloads-export", () => ["workloads", "--export"], 0, { workloads: units }],
+  ["label", () => ["label", "shop/web", "tier=front", "role-"], 0, {}],
+  [
+    "label-dry-run",
+    () => ["label", "db", "tier=back", "--dry-run"],
+    0,
+    { label: { ...answers.label, dryRun: true } },
+  ],
   ["workloads-none", () => ["workloads", "-n", "nowhere"], 0, {}],
   ["observe", () => ["observe"], 0, {}],
   ["observe-wide", () => ["observe", "-o", "wide"], 0, {}],
@@ -195,6 +205,7 @@ const MADE_FOR_A_PIPE: Readonly<Record<string, RegExp>> = {
   "explain-change": /^spec: /,
   "observe-jsonpb": /^\{"flow":/,
   "map-mermaid": /^ {2}n1 -->/,
+  "workloads-export": /^ {4}hairpinExempt: /,
 };
 
 describe("human output", () => {

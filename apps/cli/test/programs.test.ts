@@ -48,6 +48,7 @@ const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["plan", () => ["plan", policy()]],
   ["apply", () => ["apply", policy()]],
   ["delete", () => ["delete", "Policy/shop/default-deny"]],
+  ["label", () => ["label", "shop/web", "tier=front"]],
   ["confirm", () => ["confirm"]],
   ["drift", () => ["drift"]],
   ["history", () => ["history"]],
@@ -134,6 +135,7 @@ describe("-o json", () => {
       ["completion", ["completion", "zsh"]],
       ["schema", ["schema"]],
       ["inventory", ["workloads", "--inventory"]],
+      ["inventory", ["workloads", "--export"]],
       ["change", ["explain", "web", "db:5432", "--change"]],
     ] as const) {
       check(name, JSON.parse((await asked([...args, "-o", "json"])).stdout));

@@ -166,6 +166,7 @@ export function handlersOf(controller: Controller): Handlers {
 
     apply: (request) => governor.apply(request),
     delete: (request) => governor.delete(request),
+    label: (request) => governor.label(request),
     resources: async () => ({
       revision: governor.inForce.revision,
       resources: governor.inForce.held.map(({ stored: { key, mode, fileName } }) => ({

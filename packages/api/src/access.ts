@@ -23,6 +23,7 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   // Also a dry run: it is one field away from the change itself.
   apply: "change",
   delete: "change",
+  label: "change",
   confirm: "change",
   rollback: "change",
   settings: "change",

@@ -205,6 +205,21 @@ export const applyRequestSchema = z.strictObject({
 });
 export type ApplyRequest = z.input<typeof applyRequestSchema>;
 
+export const labelRequestSchema = z.strictObject({
+  /** `namespace/name` */
+  workload: z.string().min(1),
+  set: z.record(z.string(), z.string()).default({}),
+  /** Keys of labels given this way before. */
+  remove: z.array(z.string()).default([]),
+  confirmSeconds: z.int().positive().max(86_400).optional(),
+  dryRun: z.boolean().default(false),
+  /** Go on although the agent's own path or an SSH session would be cut. Needs `reason`. */
+  force: z.boolean().default(false),
+  reason: z.string().default(""),
+  author: z.string().default(""),
+});
+export type LabelRequest = z.input<typeof labelRequestSchema>;
+
 export const receiptSummarySchema = z.object({
   host: z.string(),
   revision: z.int(),

@@ -12,6 +12,7 @@ import {
   confirmAnswerSchema,
   deleteRequestSchema,
   historyAnswerSchema,
+  labelRequestSchema,
   planAnswerSchema,
   replayAnswerSchema,
   replayRequestSchema,
@@ -74,6 +75,12 @@ export const routes = {
     method: "POST",
     path: "/v1/delete",
     request: deleteRequestSchema,
+    answer: applyAnswerSchema,
+  },
+  label: {
+    method: "POST",
+    path: "/v1/label",
+    request: labelRequestSchema,
     answer: applyAnswerSchema,
   },
   resources: {

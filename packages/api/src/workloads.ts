@@ -11,6 +11,8 @@ export const workloadSchema = z.object({
   kind: z.enum(["netns", "container", "pod", "vm", "host", "external", "process"]),
   labels: z.record(z.string(), z.string()),
   addresses: z.array(z.string()),
+  /** Names that policies may use instead of numbers. */
+  namedPorts: z.array(z.object({ name: z.string(), protocol: z.int(), port: z.int() })).optional(),
   mode: modeSchema,
   /** An Inventory file names it. */
   declared: z.boolean(),
@@ -58,6 +60,10 @@ export const workloadsAnswerSchema = z.object({
   revision: z.int(),
   workloads: z.array(workloadSchema),
   hostAddresses: z.array(z.string()),
+  /** Those with labels of their own. */
+  namespaces: z
+    .array(z.object({ name: z.string(), labels: z.record(z.string(), z.string()) }))
+    .optional(),
   /** Why processes of the machine are not told apart, or not all. */
   processesProblem: z.string().optional(),
 });

@@ -18,5 +18,6 @@ export {
 } from "./resource.ts";
 export type { SourceFile } from "./text/document.ts";
 export { printResources, type Comment, type CommentedResource } from "./native/print.ts";
+export { formatResolver } from "./native/machine.ts";
 export { toManifest } from "./native/to-manifest.ts";
 export { nativeSchemas } from "./native/json-schema.ts";

@@ -1,5 +1,6 @@
 /** What a person does with policies at a desk: suggestions as text, inventories drafted, a policy's own tests. Pure; runs in a browser. */
 export { inventoryDraft, type DiscoveredWorkload } from "./inventory-draft.ts";
+export { inventoryExport, type ExportedWorkload, type ExportInput } from "./inventory-export.ts";
 export { runPolicyTests, type TestResult } from "./policy-tests.ts";
 export { suggestionMarkdown, type PullRequest } from "./suggestion-markdown.ts";
 export { replaySuggestion, type ReplayCounts } from "./suggestion-replay.ts";

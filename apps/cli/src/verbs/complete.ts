@@ -165,6 +165,14 @@ async function completeArgument(
         given.length === 0 ? names : names.map((name) => ({ ...name, word: `${name.word}:` }));
       return print(shown, current);
     }
+    case "label": {
+      if (given.length === 0) return print(await workloadNames(before, around), current);
+      const pairs = await workloadLabels(before, around, (key, value) => `${key}=${value}`);
+      return print(
+        pairs.filter(({ word }) => !word.startsWith("bulkhead.dev/")),
+        current,
+      );
+    }
     case "delete": {
       const names = await resourceNames(before, around);
       return print(

@@ -1,5 +1,5 @@
 /** `bulkhead workloads`: who is there, with which labels and in which mode. */
-import type { WorkloadView } from "@bulkhead/api";
+import type { WorkloadsAnswer, WorkloadView } from "@bulkhead/api";
 import type { Answer } from "../answer.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { workloadsText } from "../views/workloads.ts";
@@ -10,6 +10,8 @@ import type { Verb } from "./verb.ts";
 export interface WorkloadsOptions extends CommonOptions {
   readonly namespace?: readonly string[];
   readonly inventory?: boolean;
+  readonly all?: boolean;
+  readonly export?: boolean;
 }
 
 export const workloads: Verb<WorkloadsOptions> = async (context, _args, options) => {
@@ -18,20 +20,21 @@ export const workloads: Verb<WorkloadsOptions> = async (context, _args, options)
     client.call("workloads", {}),
   );
   const wanted = options.namespace;
-  const value = {
-    ...answer,
-    workloads: answer.workloads.filter(
-      (workload) => wanted === undefined || wanted.includes(workload.namespace),
-    ),
-  };
-  const undeclared = value.workloads.filter((workload) => !workload.declared);
+  const named = answer.workloads.filter(
+    (workload) => wanted === undefined || wanted.includes(workload.namespace),
+  );
+  if (options.export === true) return exported(context, { ...answer, workloads: named });
+  const shown = options.all === true ? named : named.filter(({ idle }) => idle !== true);
+  const value = { ...answer, workloads: shown };
+  // Units have labels of the system's; what is drafted is for those without any.
+  const undeclared = shown.filter(({ declared, kind }) => !declared && kind !== "process");
   if (options.inventory === true) return draft(context, undeclared);
   return {
     value,
     text: (ui) =>
-      wanted !== undefined && value.workloads.length === 0 && answer.workloads.length > 0
+      wanted !== undefined && named.length === 0 && answer.workloads.length > 0
         ? noneIn(wanted, answer.workloads)
-        : workloadsText(value, ui),
+        : workloadsText(value, ui, named.length - shown.length),
     next:
       value.workloads.length === 0
         ? ["status"]
@@ -45,6 +48,15 @@ export const workloads: Verb<WorkloadsOptions> = async (context, _args, options)
 function noneIn(wanted: readonly string[], all: readonly WorkloadView[]): string {
   const namespaces = [...new Set(all.map((workload) => workload.namespace))].toSorted();
   return `No workload is in namespace ${wanted.join(" or ")}. Namespaces there are: ${list(namespaces, 10)}.\n`;
+}
+
+/** Made for a file: what is known here, for deciding elsewhere. */
+async function exported(context: Context, answer: WorkloadsAnswer): Promise<Answer> {
+  const { inventoryExport } = await import("@bulkhead/workbench");
+  const client = await context.client();
+  const { profile } = await client.call("status", {});
+  const text = inventoryExport({ ...answer, namespaces: answer.namespaces ?? [], profile });
+  return { value: { text }, text: () => text, next: [], exitCode: 0 };
 }
 
 /** Made for a file: people correct it and apply it. */

@@ -1,15 +1,16 @@
 /** The table of `bulkhead workloads`. */
 import type { WorkloadsAnswer, WorkloadView } from "@bulkhead/api";
+import { formatPort } from "@bulkhead/model";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
-import { count } from "../ui/words.ts";
+import { count, list } from "../ui/words.ts";
 import { mode } from "./verdicts.ts";
 
 const COLUMNS: readonly Column<WorkloadView>[] = [
   { title: "WORKLOAD", cell: (row) => row.id },
   { title: "MODE", cell: (row, ui) => mode(row.mode, ui.style) },
   { title: "KIND", cell: (row) => row.kind },
-  { title: "LABELS", cell: (row) => labels(row), shrink: true },
+  { title: "LABELS", cell: (row, ui) => labels(row, ui.wide), shrink: true },
   { title: "POLICIES", cell: (row) => String(row.policies.length), align: "right" },
   { title: "HERE", cell: (row) => (row.attached ? "yes" : "no") },
   { title: "ADDRESSES", cell: (row) => row.addresses.join(", "), wide: true },
@@ -17,22 +18,79 @@ const COLUMNS: readonly Column<WorkloadView>[] = [
   { title: "SELECTED BY", cell: (row) => row.policies.join(", ") || "-", wide: true },
 ];
 
-function labels(row: WorkloadView): string {
+/** Only where there are processes of the machine. */
+const PROCESS_COLUMNS: readonly Column<WorkloadView>[] = [
+  { title: "LISTENS", cell: (row) => listens(row), shrink: true },
+  { title: "CONTROL GROUP", cell: (row) => row.cgroup ?? "-", wide: true },
+];
+
+/** What the system says of a unit stands in its name already. */
+const OF_THE_SYSTEM = "bulkhead.dev/";
+
+function labels(row: WorkloadView, wide: boolean): string {
   const text = Object.entries(row.labels)
+    .filter(([key]) => wide || row.kind !== "process" || !key.startsWith(OF_THE_SYSTEM))
     .map(([key, value]) => `${key}=${value}`)
     .toSorted()
     .join(",");
   return text || "-";
 }
 
-export function workloadsText(answer: Pick<WorkloadsAnswer, "workloads">, ui: Ui): string {
-  const { workloads } = answer;
+/** `80/tcp, 127.0.0.1:631/tcp`: each once, whatever the family. */
+function listens({ sockets = [] }: WorkloadView): string {
+  const texts = sockets.map(({ address, protocol, port }) => {
+    const at = address === undefined ? "" : address.includes(":") ? `[${address}]:` : `${address}:`;
+    return `${at}${formatPort(protocol, port)}`;
+  });
+  return [...new Set(texts)].join(", ") || "-";
+}
+
+export function workloadsText(
+  answer: Pick<WorkloadsAnswer, "workloads" | "processesProblem">,
+  ui: Ui,
+  hidden = 0,
+): string {
+  const { workloads, processesProblem } = answer;
+  const notes = notesOf(workloads, hidden);
+  if (processesProblem !== undefined)
+    notes.push(`Services of this machine are not told apart: ${processesProblem}.`);
+  const after = notes.map((note) => `\n${note}\n`).join("");
   if (workloads.length === 0)
-    return "No workloads: nothing is attached to a bridge of this machine, and no Inventory names any.\n";
-  const undeclared = workloads.filter((workload) => !workload.declared).length;
-  const note =
-    undeclared === 0
-      ? ""
-      : `\n${count(undeclared, "workload")} in no Inventory: ${undeclared === 1 ? "its labels come" : "their labels come"} from discovery alone.\n`;
-  return `${renderTable(workloads, COLUMNS, ui)}${note}`;
+    return `No workloads: nothing is attached to a bridge of this machine, and no Inventory names any.\n${after}`;
+  const isThere = workloads.some(({ kind }) => kind === "process");
+  const columns = isThere
+    ? [...COLUMNS.slice(0, 4), ...PROCESS_COLUMNS, ...COLUMNS.slice(4)]
+    : COLUMNS;
+  return `${renderTable(workloads, columns, ui)}${after}`;
+}
+
+function notesOf(workloads: readonly WorkloadView[], hidden: number): string[] {
+  const notes: string[] = [];
+  const undeclared = workloads.filter(
+    ({ declared, kind }) => !declared && kind !== "process",
+  ).length;
+  if (undeclared > 0)
+    notes.push(
+      `${count(undeclared, "workload")} in no Inventory: ${undeclared === 1 ? "its labels come" : "their labels come"} from discovery alone.`,
+    );
+  const borrowing = workloads.flatMap(({ id, borrowed = [] }) =>
+    borrowed
+      .filter(({ how }) => how !== "accepted")
+      .map(({ maker = "a control group that has gone", how, ports }) => {
+        const sockets = list(
+          ports.map(({ protocol, port }) => formatPort(protocol, port)),
+          5,
+        );
+        return `${id} uses sockets${sockets === "" ? "" : ` (${sockets})`} made by ${maker}${how === "activated" ? " for it" : ""}`;
+      }),
+  );
+  if (borrowing.length > 0)
+    notes.push(
+      `Judged by who made the socket, so not to be enforced as they are:\n${borrowing.map((text) => `  ${text}`).join("\n")}`,
+    );
+  if (hidden > 0)
+    notes.push(
+      `${count(hidden, "idle unit")} of this machine ${hidden === 1 ? "is" : "are"} not shown (--all): no socket that waits, no flow seen, no policy.`,
+    );
+  return notes;
 }

@@ -53,6 +53,72 @@ export const workloads: WorkloadsAnswer = {
   hostAddresses: ["10.0.0.1"],
 };
 
+const unit = {
+  ...workload,
+  namespace: "host",
+  kind: "process",
+  addresses: [],
+  declared: false,
+  mode: "observe",
+  interface: undefined,
+  netnsPath: undefined,
+  policies: [],
+} as const;
+
+/** A machine with services of its own. */
+export const units: WorkloadsAnswer = {
+  ...workloads,
+  workloads: [
+    ...workloads.workloads.slice(0, 1),
+    {
+      ...unit,
+      addresses: [],
+      policies: [],
+      id: "host/nginx.service",
+      name: "nginx.service",
+      labels: {
+        "bulkhead.dev/unit": "nginx.service",
+        "bulkhead.dev/slice": "system.slice",
+        app: "nginx",
+      },
+      cgroup: "/system.slice/nginx.service",
+      sockets: [
+        { family: 4, protocol: 6, port: 80 },
+        { family: 6, protocol: 6, port: 80 },
+        { family: 4, protocol: 6, port: 8081, address: "127.0.0.1" },
+      ],
+      capabilities: ["CAP_NET_RAW"],
+      idle: false,
+    },
+    {
+      ...unit,
+      addresses: [],
+      policies: [],
+      id: "host/cups.service",
+      name: "cups.service",
+      labels: { "bulkhead.dev/unit": "cups.service", app: "cups" },
+      cgroup: "/system.slice/cups.service",
+      sockets: [],
+      borrowed: [
+        { maker: "host/init.scope", how: "activated", ports: [{ protocol: 6, port: 631 }] },
+      ],
+      idle: false,
+    },
+    {
+      ...unit,
+      addresses: [],
+      policies: [],
+      id: "host/cron.service",
+      name: "cron.service",
+      labels: { "bulkhead.dev/unit": "cron.service", app: "cron" },
+      cgroup: "/system.slice/cron.service",
+      sockets: [],
+      idle: true,
+    },
+  ],
+  namespaces: [{ name: "shop", labels: { team: "shop" } }],
+};
+
 export const receipt = {
   host: "edge-1",
   revision: 3,

@@ -37,6 +37,8 @@ export interface Change {
   readonly strict: boolean;
   readonly confirmSeconds?: number;
   readonly restores?: number;
+  /** Only who is who changes: what that permits and forbids is told along. */
+  readonly relabels?: true;
   /** What it opens, and was told to open. */
   readonly notices?: readonly string[];
   /** Found while its files were read. */

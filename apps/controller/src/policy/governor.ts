@@ -11,6 +11,7 @@ import {
   type ApplyAnswer,
   type ApplyRequest,
   type DeleteRequest,
+  type LabelRequest,
   type RollbackRequest,
   type UnderWay,
 } from "@bulkhead/api";
@@ -42,6 +43,7 @@ import {
 import type { ChainWatch } from "./chain-watch.ts";
 import type { Compiled, Distributor, InKernel } from "./distributor.ts";
 import { judge, readSound } from "./judgement.ts";
+import { labelled, LABELS_KEY, reasonOf } from "./labelling.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
 import { canaryOf, canaryView, openedBy, unusedShare } from "./rollout.ts";
@@ -124,6 +126,38 @@ export class Governor {
         files: [],
         diagnostics: [],
         mode: mode ?? record?.mode ?? "audit",
+        strict: false,
+      });
+    });
+  }
+
+  label(request: Filled<LabelRequest, "confirmSeconds">): Promise<ApplyAnswer> {
+    return this.#inTurn(async () => {
+      const { confirmSeconds, dryRun, force, author } = request;
+      const { held: current, record } = this.#inForce;
+      const { now, worldUnder } = this.#deps;
+      const without = current.filter(({ stored }) => stored.key !== LABELS_KEY);
+      const plain = worldUnder(readPolicy(without, { now: now(), strict: false }));
+      const file = labelled(request, current, plain);
+      const mode = record?.mode ?? "audit";
+      const given = readGiven(file === undefined ? [] : [file]);
+      const { held } = mergeGiven(file === undefined ? without : current, given, {
+        mode,
+        prune: false,
+      });
+      return this.#make({
+        confirmSeconds,
+        dryRun,
+        force,
+        author,
+        kind: "apply",
+        relabels: true,
+        held,
+        changes: compareHeld(current, held),
+        files: given.files,
+        diagnostics: given.diagnostics,
+        reason: request.reason === "" ? reasonOf(request) : request.reason,
+        mode,
         strict: false,
       });
     });
@@ -219,7 +253,7 @@ export class Governor {
     const enforced = stayEnforced(change);
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
-      ...(change.kind === "delete" || change.kind === "rollback"
+      ...(change.kind === "delete" || change.kind === "rollback" || change.relabels === true
         ? { permitted: permittedDiff(before.reading, reading, { was, world }, startedAt) }
         : {}),
       mode: change.mode,

@@ -1,5 +1,6 @@
 /** The workloads as the API shows them: who, where, how far policy goes, and which resources select them. */
 import type { WorkloadView, WorkloadsAnswer } from "@bulkhead/api";
+import { NAMESPACE_NAME_LABEL } from "@bulkhead/engine";
 import { matches, type Block, type Mode, type Workload, type WorkloadId } from "@bulkhead/model";
 import type { InForce } from "../policy/change.ts";
 import { makerName } from "../world/borrowed.ts";
@@ -16,6 +17,7 @@ export function listWorkloads(
   return {
     revision: inForce.revision,
     hostAddresses: [...world.inventory.hostAddresses],
+    ...namespacesOf(world),
     ...(world.processesProblem === undefined ? {} : { processesProblem: world.processesProblem }),
     workloads: world.inventory.workloads.map((workload): WorkloadView => {
       const attached = world.attachments.get(workload.id)?.[0];
@@ -30,6 +32,9 @@ export function listWorkloads(
         kind: workload.kind,
         labels: { ...workload.labels },
         addresses: [...workload.addresses],
+        ...(workload.namedPorts.length === 0
+          ? {}
+          : { namedPorts: workload.namedPorts.map((port) => ({ ...port })) }),
         mode: modes[workload.id] ?? "observe",
         declared,
         attached: attached !== undefined || units.length > 0,
@@ -56,6 +61,15 @@ export function listWorkloads(
       };
     }),
   };
+}
+
+/** Every namespace has its name for a label; that says nothing. */
+function namespacesOf({ inventory }: World): Pick<WorkloadsAnswer, "namespaces"> {
+  const namespaces = inventory.namespaces.flatMap(({ name, labels }) => {
+    const { [NAMESPACE_NAME_LABEL]: _, ...own } = labels;
+    return Object.keys(own).length === 0 ? [] : [{ name, labels: own }];
+  });
+  return namespaces.length === 0 ? {} : { namespaces };
 }
 
 function processView(workload: Workload, world: World): Partial<WorkloadView> {

@@ -49,6 +49,11 @@ export function joinUnits(
     if (before === undefined) continue;
     workloads.set(id, {
       ...before,
+      // What the system itself says goes without saying; what an operator says goes before it.
+      labels: {
+        ...here.map(({ cgroup: at }) => names.get(at)?.labels).findLast(isThere),
+        ...before.labels,
+      },
       kind: "process",
       addresses: [],
       cgroup,
@@ -69,6 +74,8 @@ export function joinUnits(
     units,
   };
 }
+
+const isThere = <T>(value: T | undefined): value is T => value !== undefined;
 
 const liesIn = (inner: CgroupPath, outer: CgroupPath): boolean => inner.startsWith(`${outer}/`);
 

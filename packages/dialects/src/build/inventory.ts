@@ -89,6 +89,8 @@ const socketsOf = ({ sockets }: DeclaredWorkload): Pick<Workload, "sockets"> => 
   if (sockets === undefined) return {};
   const owned = sockets.flatMap(({ port, protocol, address }): OwnedSocket[] => {
     const socket = { protocol: protocolOf(protocol), port };
+    if (address === "0.0.0.0") return [{ family: 4, ...socket }];
+    if (address === "::") return [{ family: 6, ...socket }];
     if (address !== undefined)
       return [{ address, family: address.includes(":") ? 6 : 4, ...socket }];
     return [

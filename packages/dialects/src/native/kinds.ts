@@ -140,7 +140,10 @@ const inventoryWorkload = mapped(
         fields("a socket", {
           port: required(integer(1, 65535)),
           protocol: optional(word("protocol", "tcp", "udp", "sctp"), "`tcp` when absent."),
-          address: optional(address, "Absent = all addresses of the machine, in both families."),
+          address: optional(
+            address,
+            "`0.0.0.0` or `::` = all addresses of the machine in that family; absent = in both.",
+          ),
         }),
         "sockets",
       ),
