@@ -55,6 +55,7 @@ requirements() {
 		echo 'tcpdump tcpdump'
 		echo 'python3 python3'
 		echo 'curl curl'
+		echo 'git git'
 		echo 'systemd-nspawn systemd-container'
 		echo 'cron cron'
 		echo 'dockerd docker.io'

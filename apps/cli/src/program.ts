@@ -239,6 +239,12 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--shadow", "as if audit and staged policies were enforced")
     .option("--change", "only the smallest change that allows it, as YAML");
   verb(
+    "why [from] [to:port] [port]",
+    "why a connection failed: the rule, its owner and commit, and what to propose",
+    "bulkhead why\nbulkhead why web db:5432/tcp\nbulkhead why web db:5432 --draft | bulkhead plan -",
+    async () => (await import("./verbs/why.ts")).why,
+  ).option("--draft", "only what to propose, as YAML");
+  verb(
     "probe [workloads...]",
     "prove it: a connection for every rule and every boundary, both ends watched",
     "bulkhead probe",

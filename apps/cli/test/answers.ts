@@ -5,6 +5,7 @@ import { status, workloads } from "./answers/machine.ts";
 import { applied, deleted, history, plan, replay } from "./answers/policies.ts";
 import { probes } from "./answers/probes.ts";
 import { edges, flows, suggestion } from "./answers/traffic.ts";
+import { whyDenied } from "./answers/why.ts";
 
 export const answers = {
   status,
@@ -43,6 +44,7 @@ export const answers = {
     permitted: deleted.permitted,
   },
   explain: explained,
+  why: whyDenied,
   probe: [...probes],
   drift: { setting: "repair", reports: [] },
   settings: { drift: "report" },

@@ -8,6 +8,7 @@ import "../src/process/socket.ts";
 import "../src/verbs/history.ts";
 import "../src/verbs/policies.ts";
 import "../src/verbs/status.ts";
+import "../src/verbs/why.ts";
 import "../src/views/diagnostics.ts";
 import { runCli } from "../src/run.ts";
 

@@ -72,6 +72,7 @@ describe("candidates", () => {
   it("workloads, with a colon where a port must follow", async () => {
     expect(await words("explain", "")).toEqual(["shop/web", "shop/db", "lab/web"]);
     expect(await words("explain", "shop/web", "shop/")).toEqual(["shop/web:", "shop/db:"]);
+    expect(await words("why", "shop/web", "shop/d")).toEqual(["shop/db:"]);
     expect(await words("observe", "--to", "lab")).toEqual(["lab/web"]);
     expect(await words("workloads", "-n", "")).toEqual(["shop", "lab"]);
     expect(await words("probe", "shop/d")).toEqual(["shop/db"]);
@@ -106,6 +107,9 @@ describe("candidates", () => {
   it("files for policies", async () => {
     expect(await words("apply", "")).toEqual([":files"]);
     expect(await words("suggest", "-f", "")).toEqual([":files"]);
+    expect(await words("suggest", "--directory", "")).toEqual([":files"]);
+    expect(await words("suggest", "--flows", "")).toEqual([":files"]);
+    expect(await words("suggest", "-o", "mark")).toEqual(["markdown"]);
   });
 
   it("nothing, and no error, without a controller", async () => {

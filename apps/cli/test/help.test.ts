@@ -36,6 +36,7 @@ const PROMISED = [
   "history",
   "rollback",
   "explain",
+  "why",
   "probe",
   "drift",
   "boot",

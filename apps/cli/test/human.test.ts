@@ -7,6 +7,7 @@ import { barred, permitted, spared } from "./answers/decisions.ts";
 import { drifted, servesLeasesAndNames, units, unwell } from "./answers/machine.ts";
 import { deleted, rollout } from "./answers/policies.ts";
 import { provenProbes, untriedProbes } from "./answers/probes.ts";
+import { whyAllowedNow, whyBarred, whyGone } from "./answers/why.ts";
 import { answers } from "./answers.ts";
 import { call, type CallOptions, type Called } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
@@ -75,6 +76,12 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["map-wide", () => ["map", "-o", "wide", "--group-by", "role"], 0, {}],
   ["map-mermaid", () => ["map", "-o", "mermaid"], 0, {}],
   ["map-nothing", () => ["map"], 0, { edges: { edges: [] } }],
+  ["why", () => ["why"], 1, {}],
+  ["why-draft", () => ["why", "web", "db:5432", "--draft"], 1, {}],
+  ["why-allowed-now", () => ["why", "web", "db:5432"], 0, { why: whyAllowedNow }],
+  ["why-barred", () => ["why", "web", "db:5432"], 1, { why: whyBarred }],
+  ["why-gone", () => ["why"], 0, { why: whyGone }],
+  ["why-nothing", () => ["why", "web", "db"], 0, { why: { revision: 3, rules: [] } }],
   ["suggest-text", () => ["suggest"], 0, {}],
   ["suggest-table", () => ["suggest", "-o", "table"], 0, {}],
   ["suggest-file", () => ["suggest", "-f", join(folder, "out.yaml")], 0, {}],
@@ -202,6 +209,7 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
 
 /** How the last line of what needs no word after it begins. */
 const MADE_FOR_A_PIPE: Readonly<Record<string, RegExp>> = {
+  "why-draft": /^  name: allow-web-to-db$/,
   "explain-change": /^spec: /,
   "observe-jsonpb": /^\{"flow":/,
   "map-mermaid": /^ {2}n1 -->/,

@@ -128,6 +128,7 @@ describe("a mistake", () => {
     [["--state", "/x", "obsrve"], "unknown command `obsrve`", "did you mean `observe`?"],
     [["observe", "--follow", "--until", "1h"], "`--follow` has no end", "leave out one"],
     [["explain", ""], "missing required argument", "bulkhead explain --help"],
+    [["why", "", "db:5432"], "an end or the port is empty", "why web db:5432/tcp"],
     [["explain", "", "db:5432"], "an end or the port is empty", "explain web db:5432/tcp"],
     [["apply", "-", "--confirm", "5"], "`--confirm 5` has no unit", "5s for seconds"],
     [["apply", "-", "--confirm", "100d"], "longer than a day", "at most 24h"],

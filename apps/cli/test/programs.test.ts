@@ -55,6 +55,7 @@ const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["revision", () => ["history", "1"]],
   ["rollback", () => ["rollback", "1"]],
   ["explain", () => ["explain", "web", "db:5432"]],
+  ["why", () => ["why", "web", "db:5432"]],
 ];
 
 describe("-o json", () => {
@@ -415,6 +416,25 @@ describe("what is sent", () => {
   it("rollback: to the revision before the one in force", async () => {
     const { requests } = await asked(["rollback"]);
     expect(requests.at(-1)?.request).toMatchObject({ revision: 2 });
+  });
+
+  it("why: nothing, one end, two, with a port and without; and who asks", async () => {
+    const cases: readonly (readonly [readonly string[], object])[] = [
+      [[], {}],
+      [["web"], { from: "web" }],
+      [["web", "db"], { from: "web", to: "db" }],
+      [["web", "db:5432/tcp"], { from: "web", to: "db", port: "5432/tcp" }],
+      [["web", "db", "53/udp"], { from: "web", to: "db", port: "53/udp" }],
+      [["web", "[fd00::1]:80"], { from: "web", to: "fd00::1", port: "80" }],
+      [["web", "[fd00::1]"], { from: "web", to: "fd00::1" }],
+    ];
+    for (const [args, expected] of cases) {
+      const { requests } = await asked(["why", ...args]);
+      const request: unknown = requests[0]?.request;
+      const { uid, ...rest } = request as Record<string, unknown>;
+      expect(rest).toEqual(expected);
+      expect(uid).toBe(String(process.getuid?.()));
+    }
   });
 
   it("explain: addresses in brackets, ports apart or together", async () => {

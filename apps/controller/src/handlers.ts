@@ -16,6 +16,7 @@ import { permittedDiff } from "./queries/permitted.ts";
 import { replayAnswer } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
 import { driftView } from "./queries/status.ts";
+import { whyDenied } from "./queries/why.ts";
 import { listWorkloads } from "./queries/workloads.ts";
 import { historyOf, revisionDetail } from "./queries/history.ts";
 import { testIndex } from "./policy/test-index.ts";
@@ -193,6 +194,20 @@ export function handlersOf(controller: Controller): Handlers {
             to: [to],
             ports: [{ protocol, first: port, last: port }],
           }),
+      }),
+
+    why: (query) =>
+      whyDenied(query, {
+        inForce: governor.inForce,
+        world: controller.world(),
+        modes: controller.modes(),
+        now: now(),
+        async flows(filter) {
+          await intake.flush();
+          return flows.flows({ ...NO_PROBES, ...filter });
+        },
+        edges: (filter) => flows.edges({ ...NO_PROBES, ...filter }),
+        revisions: () => state.revisions(),
       }),
 
     async *probe({ workloads, maxBoundaries }, signal) {

@@ -39,6 +39,8 @@ let proof: string | undefined;
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** The controller finds a group `bulkhead` of this number, whose members may read. */
+  readonly readers?: number;
 }
 
 export class TestLab {
@@ -166,11 +168,20 @@ export class TestLab {
   }
 
   startController(options: StartOptions = {}): void {
+    const program = this.#app("controller");
+    const { readers } = options;
     this.controller = this.#start(
-      this.#app("controller"),
+      readers === undefined ? program : [...this.#amongReaders(readers), ...program],
       options.env,
       (text) => (this.controllerLog += text),
     );
+  }
+
+  /** In a mount namespace of its own, with another list of groups. */
+  #amongReaders(group: number): string[] {
+    const groups = join(this.state, "groups");
+    writeFileSync(groups, `root:x:0:\nbulkhead:x:${group}:\n`);
+    return ["unshare", "--mount", "sh", "-ec", 'mount --bind "$0" /etc/group; exec "$@"', groups];
   }
 
   startAgent(options: StartOptions = {}): void {

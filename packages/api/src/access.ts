@@ -18,6 +18,7 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   history: "read",
   revision: "read",
   explain: "read",
+  why: "read",
   drift: "read",
   ruleset: "read",
   // Also a dry run: it is one field away from the change itself.

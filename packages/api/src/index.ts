@@ -10,4 +10,5 @@ export * from "./policies.ts";
 export * from "./probes.ts";
 export * from "./routes.ts";
 export * from "./status.ts";
+export * from "./why.ts";
 export * from "./workloads.ts";

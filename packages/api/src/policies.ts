@@ -5,10 +5,24 @@ import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
 import { edgeSchema, underWaySchema } from "./flows.ts";
 
+/** No control characters: it is printed for people. */
+const printable = z.string().regex(/^[^\p{Cc}]{1,4096}$/u);
+
+export const fileOriginSchema = z.strictObject({
+  /** The last commit that touched the file. */
+  commit: z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/),
+  /** From the root of its repository. */
+  path: printable,
+  /** The text is not the one of that commit. */
+  changed: z.boolean(),
+});
+
 export const policyFileSchema = z.strictObject({
   /** As the person named it; spans in answers repeat it. `-` for standard input. */
   name: z.string().min(1),
   text: z.string(),
+  /** Where it came from, when that is a git work tree: said by whoever applies it. */
+  origin: fileOriginSchema.optional(),
 });
 export type PolicyFileInput = z.infer<typeof policyFileSchema>;
 

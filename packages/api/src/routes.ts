@@ -25,6 +25,7 @@ import {
 } from "./policies.ts";
 import { probeEventSchema, probeRequestSchema } from "./probes.ts";
 import { driftAnswerSchema, settingsSchema, statusAnswerSchema } from "./status.ts";
+import { whyAnswerSchema, whyQuerySchema } from "./why.ts";
 import { workloadsAnswerSchema } from "./workloads.ts";
 
 /** Unknown fields are refused everywhere: a mistyped `prune` must not be taken for its absence. */
@@ -109,6 +110,7 @@ export const routes = {
     request: explainQuerySchema,
     answer: explainAnswerSchema,
   },
+  why: { method: "GET", path: "/v1/why", request: whyQuerySchema, answer: whyAnswerSchema },
   probe: {
     method: "POST",
     path: "/v1/probe",

@@ -53,6 +53,8 @@ export type SmallestChange =
 export interface ExplainOptions extends DecideOptions {
   /** Ends of the query that stand for the world at large: what is proposed then speaks of all of it. */
   readonly atLarge?: readonly ("source" | "destination")[];
+  /** Speak of both ends in one Intent, also where only one denies, unless that would isolate somebody whom nothing isolates yet. */
+  readonly preferIntent?: boolean;
   /** Ends that were named by a NetworkSet: what is proposed names it too, and so holds for all of it. */
   readonly sets?: Readonly<Partial<Record<"source" | "destination", NamedAddresses>>>;
 }
@@ -91,7 +93,11 @@ export function smallestChange(
 
   const needed = blocks.filter(({ direction }) => denied.includes(direction));
   if (allowedWith(APPLICATION, needed)) {
-    const manifest = denied.length === 2 ? intent(ends, query) : oneEnd(ends, query, denied[0]!);
+    const both =
+      denied.length === 2 ||
+      (options.preferIntent === true &&
+        !isolatesAnew(ends, denied[0]!, set, index, query, options));
+    const manifest = both ? intent(ends, query) : oneEnd(ends, query, denied[0]!);
     return { kind: "add", manifest, fillIn: [] };
   }
   if (allowedWith(EXCEPTION, blocks)) {
@@ -104,6 +110,22 @@ export function smallestChange(
     by,
     reason: `cannot be allowed from below: ${by.map(name).join(", ")}`,
   };
+}
+
+/** An Intent isolates both of its ends. Is the one that allows the flow already judged by what its own policies list? */
+function isolatesAnew(
+  ends: Ends,
+  denied: Direction,
+  set: PolicySet,
+  index: InventoryIndex,
+  query: FlowQuery,
+  options: DecideOptions,
+): boolean {
+  const other = denied === "egress" ? ends.destination : ends.source;
+  if (other.workload === undefined) return false;
+  const { egress, ingress } = decide(set, index, query, options);
+  const { determinedBy } = denied === "egress" ? ingress : egress;
+  return !(determinedBy.kind === "rule" && determinedBy.stage === APPLICATION);
 }
 
 function deniedEnds(

@@ -4,6 +4,7 @@ export * from "./cidr.ts";
 export * from "./decision.ts";
 export * from "./diagnostic.ts";
 export * from "./domain-pattern.ts";
+export * from "./file-origin.ts";
 export * from "./flow.ts";
 export * from "./in-turn.ts";
 export * from "./group-address.ts";

@@ -132,8 +132,12 @@ async function completeValue(
       const namespaces = new Set(names.map(({ word }) => word.slice(0, word.indexOf("/"))));
       return print(lists([...namespaces], current), current);
     }
+    case "excludeWindow":
+      return print(words(["3h..1h", "2d..1d"]), current);
     case "state":
     case "file":
+    case "directory":
+    case "flows":
       return FILES;
     default:
       return "";
@@ -158,7 +162,8 @@ async function completeArgument(
     case "plan":
     case "apply":
       return FILES;
-    case "explain": {
+    case "explain":
+    case "why": {
       if (given.length > 1) return "";
       const names = await workloadNames(before, around);
       const shown =

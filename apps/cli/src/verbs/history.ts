@@ -7,6 +7,7 @@ import { withProgress } from "../progress.ts";
 import { deletionText } from "../views/deletion.ts";
 import { historyText } from "../views/policies.ts";
 import { authorOf, changeGoesOn, modeOf } from "./policies.ts";
+import { originText } from "../views/origin.ts";
 import type { Verb } from "./verb.ts";
 
 export interface RollbackOptions extends CommonOptions {
@@ -23,7 +24,9 @@ export const history: Verb<CommonOptions> = async (context, [wanted]) => {
     return {
       value: revision,
       text: () =>
-        revision.texts.map((file) => `# ${file.name}\n${file.text.trimEnd()}\n`).join("---\n"),
+        revision.texts
+          .map((file) => `# ${file.name}${originText(file.origin)}\n${file.text.trimEnd()}\n`)
+          .join("---\n"),
       next: [`rollback ${revision.revision}`],
       exitCode: 0,
     };

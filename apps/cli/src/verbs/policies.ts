@@ -6,6 +6,7 @@ import type { Answer } from "../answer.ts";
 import { parseConfirm, parseSpan } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
+import { withOrigins } from "../git-origin.ts";
 import { readPolicyFiles } from "../input.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
@@ -99,12 +100,13 @@ export const apply: Verb<ApplyOptions> = async (context, args, options) => {
       "add `--mode enforce`; audit drops nothing in any case",
     );
   }
-  const files = await readPolicyFiles(context, args);
+  const { files, problems } = await withOrigins(await readPolicyFiles(context, args));
+  for (const problem of problems) context.stderr.write(`${context.ui.style.dim(problem)}\n`);
   const client = await context.client();
   const applying = withProgress(context, "applying", () =>
     withFiles(files, () =>
       client.call("apply", {
-        files,
+        files: [...files],
         mode,
         prune: options.prune === true,
         strict: options.strict === true,

@@ -4,7 +4,7 @@
  */
 import { ApiFailure } from "@bulkhead/api";
 import { formatResourceName, parseFiles, resourceName, type Resource } from "@bulkhead/dialects";
-import type { Canary, Diagnostic } from "@bulkhead/model";
+import { sameOrigin, type Canary, type Diagnostic } from "@bulkhead/model";
 import {
   hashText,
   type ApplyMode,
@@ -62,6 +62,7 @@ export function mergeGiven(
 ): Candidate {
   const before = new Map(current.map((held) => [held.stored.key, held]));
   const hashes = new Map(given.files.map((file) => [file.name, hashText(file.text)]));
+  const origins = new Map(given.files.map((file) => [file.name, file.origin]));
   const changes = { added: [], changed: [], removed: [], unchanged: [], kept: [] } as Record<
     keyof ChangeSummary,
     string[]
@@ -72,6 +73,7 @@ export function mergeGiven(
     const old = before.get(key);
     const saysSame = old !== undefined && says(old.resource) === says(resource);
     const settled = saysSame && isSettled(old.stored);
+    const origin = origins.get(fileName);
     const canary = settled || !isRolledOut(resource) ? undefined : options.canary;
     const stored: StoredResource = {
       key,
@@ -79,6 +81,7 @@ export function mergeGiven(
       fileHash: hashes.get(fileName) ?? "",
       mode: options.mode,
       ...(canary && { canary }),
+      ...(origin && { origin }),
     };
     const same = saysSame && sameForce(old.stored, stored);
     // Where even the text is the same, the very object stays, and all that was derived from it.
@@ -131,7 +134,7 @@ export function withoutNamed(
 }
 
 function sameText(a: StoredResource, b: StoredResource): boolean {
-  return a.fileHash === b.fileHash && a.fileName === b.fileName;
+  return a.fileHash === b.fileHash && a.fileName === b.fileName && sameOrigin(a.origin, b.origin);
 }
 
 /** From one set to another as a whole, for rollback. */

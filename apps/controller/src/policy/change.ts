@@ -1,7 +1,7 @@
 /** One change of policy on its way: what it holds, how it is recorded, and what a person may not expect of it. */
 import { ApiFailure, type ApplyAnswer, type ReceiptSummary } from "@bulkhead/api";
 import type { Resource } from "@bulkhead/dialects";
-import type { Diagnostic } from "@bulkhead/model";
+import { sameOrigin, type Diagnostic } from "@bulkhead/model";
 import {
   hashText,
   StoreFullError,
@@ -56,7 +56,11 @@ export function recordOf(change: Change, time: number): NewRevision {
     mode: change.mode,
     forced: change.force,
     changes: change.changes,
-    given: change.files.map(({ name, text }) => ({ name, hash: hashText(text) })),
+    given: change.files.map(({ name, text, origin }) => ({
+      name,
+      hash: hashText(text),
+      ...(origin && { origin }),
+    })),
     resources: change.held.map(({ stored }) => stored),
     ...(change.restores === undefined ? {} : { restores: change.restores }),
   };
@@ -98,6 +102,7 @@ export function sameEntries(
           stored.fileName === other.fileName &&
           stored.fileHash === other.fileHash &&
           stored.mode === other.mode &&
+          sameOrigin(stored.origin, other.origin) &&
           sameCanary(stored.canary, other.canary))
       );
     })

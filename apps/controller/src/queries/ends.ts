@@ -46,7 +46,9 @@ export function resolveEnd(text: string, world: World, sets: readonly NamedSet[]
     return { name: text, atLarge: true, addresses: GROUPS[text].map(lastOf) };
   const workload = findWorkload(text, world);
   if (workload !== undefined) {
-    const addresses = usable(workload.addresses);
+    // A process has no address of its own: it is at those of its machine.
+    const own = workload.kind === "process" ? world.inventory.hostAddresses : workload.addresses;
+    const addresses = usable(own);
     if (addresses.length === 0) {
       throw new ApiFailure(
         "unknown-workload",

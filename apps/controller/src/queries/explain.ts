@@ -9,6 +9,7 @@ import {
   parsePort,
   type Decision,
   type Edge,
+  type IpAddress,
   type Mode,
 } from "@bulkhead/model";
 import type { InForce } from "../policy/change.ts";
@@ -28,16 +29,38 @@ export interface ExplainContext {
   ) => Promise<readonly Edge[]>;
 }
 
-export async function explainFlow(
-  query: ExplainQuery,
-  context: ExplainContext,
-): Promise<ExplainAnswer> {
-  const { inForce, world, now } = context;
-  const view = query.view ?? "live";
+/** Both ends as they were named, and what the reference says of every pair of their addresses. */
+export interface Explained {
+  readonly from: NamedEnd;
+  readonly to: NamedEnd;
+  readonly protocol: number;
+  readonly port: number;
+  readonly verdict: ExplainAnswer["verdict"];
+  readonly paths: readonly {
+    readonly source: IpAddress;
+    readonly destination: IpAddress;
+    readonly explanation: Explanation;
+    readonly shadow: Decision;
+  }[];
+}
+
+export interface Question {
+  readonly from: string;
+  readonly to: string;
+  readonly port: string;
+  readonly view?: "live" | "shadow";
+  /** See the engine's `ExplainOptions`. */
+  readonly preferIntent?: boolean;
+}
+
+export function explainPaths(
+  { view = "live", preferIntent = false, ...question }: Question,
+  { inForce, world, now }: Pick<ExplainContext, "inForce" | "world" | "now">,
+): Explained {
   const sets = inForce.reading.networkSets;
-  const from = resolveEnd(query.from, world, sets);
-  const to = resolveEnd(query.to, world, sets);
-  const { protocol, port } = portOf(query.port, to);
+  const from = resolveEnd(question.from, world, sets);
+  const to = resolveEnd(question.to, world, sets);
+  const { protocol, port } = portOf(question.port, to);
   const { set } = inForce.reading;
   const atLarge = [
     ...(from.atLarge ? ["source" as const] : []),
@@ -47,24 +70,41 @@ export async function explainFlow(
     ...(from.set === undefined ? {} : { source: from.set }),
     ...(to.set === undefined ? {} : { destination: to.set }),
   };
-  const explained = pairs(from, to).map(([source, destination]) => {
-    const flow = { source, destination, protocol, port };
+  const processes = {
+    ...(from.workload?.kind === "process" ? { sourceProcess: from.workload.id } : {}),
+    ...(to.workload?.kind === "process" ? { destinationProcess: to.workload.id } : {}),
+  };
+  const paths = pairs(from, to).map(([source, destination]) => {
+    const flow = { source, destination, protocol, port, ...processes };
+    const options = { now, view, atLarge, sets: named, preferIntent };
     return {
       source,
       destination,
-      explanation: explain(set, world.index, flow, { now, view, atLarge, sets: named }),
+      explanation: explain(set, world.index, flow, options),
       shadow: decide(set, world.index, flow, { now, view: "shadow" }),
     };
   });
-  if (explained.length === 0) {
+  if (paths.length === 0) {
     throw new ApiFailure(
       "bad-request",
       `\`${from.name}\` and \`${to.name}\` have no address family in common`,
     );
   }
-  const verdicts = new Set(explained.map(({ explanation }) => explanation.decision.verdict));
-  const [verdict] = verdicts;
-  const denied = explained.find(({ explanation }) => explanation.decision.verdict !== "allow");
+  const verdicts = new Set(paths.map(({ explanation }) => explanation.decision.verdict));
+  const [first] = verdicts;
+  const verdict = verdicts.size === 1 && first !== undefined ? first : "mixed";
+  return { from, to, protocol, port, verdict, paths };
+}
+
+export async function explainFlow(
+  query: ExplainQuery,
+  context: ExplainContext,
+): Promise<ExplainAnswer> {
+  const { inForce } = context;
+  const view = query.view ?? "live";
+  const { set } = inForce.reading;
+  const { from, to, protocol, port, verdict, paths } = explainPaths(query, context);
+  const denied = paths.find(({ explanation }) => explanation.decision.verdict !== "allow");
   const edges = await context.edges(from.name, to.name, protocol, port);
   const lastSeen = Math.max(0, ...edges.map((edge) => edge.lastSeen));
   const change = denied?.explanation.smallestChange ?? null;
@@ -73,7 +113,7 @@ export async function explainFlow(
     to: to.name,
     port: query.port,
     view,
-    verdict: verdicts.size === 1 && verdict !== undefined ? verdict : "mixed",
+    verdict,
     revision: inForce.revision,
     ...(set.canary === undefined ? {} : { canaryShare: set.canary.share }),
     modes: {
@@ -82,7 +122,7 @@ export async function explainFlow(
         : { from: context.modes[from.workload.id] ?? "observe" }),
       ...(to.workload === undefined ? {} : { to: context.modes[to.workload.id] ?? "observe" }),
     },
-    paths: explained.map(({ source, destination, explanation }) => ({
+    paths: paths.map(({ source, destination, explanation }) => ({
       source: { name: from.name, address: source },
       destination: { name: to.name, address: destination },
       protocol,
@@ -90,9 +130,7 @@ export async function explainFlow(
       decision: explanation.decision,
       trace: [...stepsOf(explanation.egress), ...stepsOf(explanation.ingress)],
     })),
-    ...(verdict === "allow" && verdicts.size === 1 && view === "live"
-      ? auditOf(explained.map(({ shadow }) => shadow))
-      : {}),
+    ...(verdict === "allow" && view === "live" ? auditOf(paths.map(({ shadow }) => shadow)) : {}),
     ...changeOf(change),
     seen: {
       connections: edges.reduce((sum, edge) => sum + edge.connections, 0),

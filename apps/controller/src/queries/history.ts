@@ -29,10 +29,10 @@ export async function revisionDetail(store: StateStore, number: number): Promise
       help: "`bulkhead history` lists them",
     });
   }
-  const texts: { name: string; text: string }[] = [];
-  for (const { name, hash } of revision.given) {
+  const texts: RevisionDetail["texts"] = [];
+  for (const { name, hash, origin } of revision.given) {
     const text = await store.fileText(hash);
-    if (text !== null) texts.push({ name, text });
+    if (text !== null) texts.push({ name, text, ...(origin && { origin }) });
   }
   return { ...viewOf(revision, await confirmations(store)), texts };
 }

@@ -3,7 +3,7 @@
  * fields, the texts of its files (by their hashes) and the hash of the revision before.
  */
 import { createHash } from "node:crypto";
-import type { Canary } from "@bulkhead/model";
+import type { Canary, FileOrigin } from "@bulkhead/model";
 
 export type ApplyMode = "audit" | "enforce";
 
@@ -18,11 +18,14 @@ export interface StoredResource {
   readonly mode: ApplyMode;
   /** Enforced for a share of flows only. One rollout runs at a time: all that belongs to it says the same here. */
   readonly canary?: Canary;
+  /** Of its file, as whoever applied it said. */
+  readonly origin?: FileOrigin;
 }
 
 export interface StoredFile {
   readonly name: string;
   readonly text: string;
+  readonly origin?: FileOrigin | undefined;
 }
 
 export interface ChangeSummary {
@@ -42,7 +45,11 @@ export interface NewRevision {
   readonly forced: boolean;
   readonly changes: ChangeSummary;
   /** Files as given with this change. */
-  readonly given: readonly { readonly name: string; readonly hash: string }[];
+  readonly given: readonly {
+    readonly name: string;
+    readonly hash: string;
+    readonly origin?: FileOrigin;
+  }[];
   /** The whole set in force from this revision on, sorted by key. */
   readonly resources: readonly StoredResource[];
   readonly restores?: number;
@@ -78,7 +85,7 @@ export function revisionHash(revision: Omit<Revision, "hash">): string {
         revision.changes.unchanged,
         revision.changes.kept,
       ],
-      revision.given.map((file) => [file.name, file.hash]),
+      revision.given.map((file) => [file.name, file.hash, ...originFields(file.origin)]),
       revision.resources.map((resource) => [
         resource.key,
         resource.fileName,
@@ -86,9 +93,15 @@ export function revisionHash(revision: Omit<Revision, "hash">): string {
         resource.mode,
         // What was written before there were rollouts hashes as it did.
         ...(resource.canary === undefined ? [] : [resource.canary.seed, resource.canary.share]),
+        ...originFields(resource.origin),
       ]),
       revision.restores ?? null,
       revision.prevHash,
     ]),
   );
+}
+
+/** One field or none, told from a canary's by its form. What was written before there were origins hashes as it did. */
+function originFields(origin: FileOrigin | undefined): readonly unknown[] {
+  return origin === undefined ? [] : [["git", origin.commit, origin.path, origin.changed]];
 }
