@@ -18,7 +18,8 @@ import type {
   Workload,
 } from "@bulkhead/model";
 import { exemptionOf } from "./exemption.ts";
-import { endsOf, isProcess, ownersOf, type InventoryIndex, type Place } from "./inventory-index.ts";
+import { endsOf } from "./flow-ends.ts";
+import { isProcess, ownersOf, type InventoryIndex, type Place } from "./inventory-index.ts";
 import { isActive, judgeStage, type DecideOptions, type View } from "./judge-stage.ts";
 import { selects, type DirectedFlow } from "./matching.ts";
 import { isLoopback } from "./socket-owners.ts";

@@ -1,6 +1,7 @@
 /** What policies mean and what follows from them: decide, compile, look up, explain, replay, diff, reach. Pure. */
 export * from "./decide.ts";
 export * from "./inventory-index.ts";
+export * from "./flow-ends.ts";
 export type { SocketOwners } from "./socket-owners.ts";
 export { isActive, type DecideOptions, type View } from "./judge-stage.ts";
 export type { Capacity, CompileOptions, CompileResult, LeftOut } from "./compile/compile-result.ts";

@@ -5,7 +5,6 @@
  */
 import {
   parseIp,
-  type FlowQuery,
   type Inventory,
   type IpAddress,
   type IpFamily,
@@ -39,12 +38,6 @@ export type Place = {
   | { readonly kind: "host" | "world"; readonly workload?: Workload | undefined }
 );
 
-/** Both ends of a flow. */
-export interface Ends {
-  readonly source: Place;
-  readonly destination: Place;
-}
-
 /** An address that several workloads claim: what any of them would be denied is denied. */
 export interface ContestedAddress {
   readonly address: IpAddress;
@@ -58,6 +51,11 @@ export interface InventoryIndex {
   /** Every address that a workload or the host owns: IPv4 before IPv6, then by value. */
   readonly known: readonly Place[];
   readonly contested: readonly ContestedAddress[];
+  /**
+   * Sockets at the addresses of 127.0.0.0/8 that are not among the known ones; undefined where there are no processes, and
+   * nobody meets loopback.
+   */
+  readonly loopback: readonly SocketOwners[] | undefined;
   /** Who owns the address; never a process. `address` must be canonical text; anything else throws. */
   at(address: IpAddress): Place;
   /** Undefined: there is no such workload, or it has a network of its own. */
@@ -82,25 +80,6 @@ export function indexInventory(inventory: Inventory): InventoryIndex {
   }
   const known = [...places.values()].toSorted(byAddress);
   return assemble(inventory, workloads, places, known, machine);
-}
-
-/** Who is at the ends: a process where the flow tells of it, or its destination's socket does; else who owns the address. */
-export function endsOf(index: InventoryIndex, query: FlowQuery): Ends {
-  const { protocol, port, sourceProcess, destinationProcess } = query;
-  const source = index.at(query.source);
-  const destination = index.at(query.destination);
-  const socket = destination.sockets.find((one) => one.protocol === protocol && one.port === port);
-  const named = (id: WorkloadId | undefined) => (id === undefined ? undefined : index.process(id));
-  const [from, to] = [named(sourceProcess), named(destinationProcess)];
-  return {
-    source: from === undefined ? source : heldBy(source, [from]),
-    destination: heldBy(destination, to === undefined ? (socket?.owners ?? NOBODY) : [to]),
-  };
-}
-
-/** What goes by address stays as it is. */
-function heldBy(place: Place, [workload, ...rivals]: readonly Workload[]): Place {
-  return workload === undefined ? place : { ...place, workload, rivals };
 }
 
 export function isProcess({ kind }: Workload): boolean {
@@ -183,8 +162,8 @@ function claimsOf(workloads: Iterable<Workload>): Map<IpAddress, Workload[]> {
 }
 
 /** The machine as its processes see it. */
-interface Machine {
-  /** That somebody may ask about one by one. Those of loopback only where processes are: nobody else meets it. */
+interface Machine extends Pick<InventoryIndex, "loopback"> {
+  /** That somebody may ask about one by one. */
   readonly addresses: readonly IpAddress[];
   readonly sockets: SocketTable;
 }
@@ -195,9 +174,13 @@ function machineOf(
 ): Machine {
   const processes = [...workloads.values()].filter(isProcess);
   const sockets = new SocketTable(processes);
-  if (processes.length === 0) return { addresses: hostAddresses, sockets };
+  if (processes.length === 0) return { addresses: hostAddresses, sockets, loopback: undefined };
   const bound = [...sockets.addresses].filter((address) => isLoopback(numeric(address)));
-  return { addresses: [...hostAddresses, ...LOOPBACK_ADDRESSES, ...bound], sockets };
+  return {
+    addresses: [...hostAddresses, ...LOOPBACK_ADDRESSES, ...bound],
+    sockets,
+    loopback: sockets.unbound(4),
+  };
 }
 
 function hostPlace(address: IpAddress, sockets: SocketTable): Place {
@@ -226,7 +209,7 @@ function assemble(
   workloads: ReadonlyMap<WorkloadId, Workload>,
   places: ReadonlyMap<IpAddress, Place>,
   known: readonly Place[],
-  { sockets }: Machine,
+  { sockets, loopback }: Machine,
 ): InventoryIndex {
   const namespaces = new Map<string, Labels>();
   for (const { name, labels } of inventory.namespaces) {
@@ -236,6 +219,7 @@ function assemble(
     inventory,
     workloads,
     known,
+    loopback,
     contested: known
       .filter(({ rivals }) => rivals.length > 0)
       .map((place) => ({

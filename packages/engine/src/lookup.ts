@@ -5,6 +5,7 @@
 import {
   parseIp,
   takesPart,
+  type ClassId,
   type Cookie,
   type DecisionVerdict,
   type Direction,
@@ -15,13 +16,18 @@ import {
   type MapSet,
   type OverlayEntry,
   type PolicyMap,
+  type ProcessOverlayEntry,
   type Row,
   type RowDecision,
   type RowId,
+  type WorkloadId,
 } from "@bulkhead/model";
 import { compiledExemptions, type CompiledExemptions } from "./compiled-exemptions.ts";
-import type { Slot } from "./compile/map-sets.ts";
+import { compiledEnds, type CompiledEnds } from "./compiled-sockets.ts";
+import { DEFAULT_COOKIE } from "./compile/decision-table.ts";
+import type { Slot } from "./compile/judges.ts";
 import type { View } from "./judge-stage.ts";
+import { VERDICT_STRICTNESS } from "./strictness.ts";
 
 export interface LookedUp {
   readonly verdict: DecisionVerdict;
@@ -31,20 +37,35 @@ export interface LookedUp {
 }
 
 export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: number): LookedUp {
-  const tables = tablesOf(policy);
+  const { ends, exempt, classOf } = tablesOf(policy);
   const { canary } = policy;
   const inForce = view === "live" && canary && takesPart(query, canary) ? "canary" : "live";
   const slot = view === "shadow" ? view : inForce;
-  const { exempt } = tables;
-  if (exempt.hairpin(query)) return { verdict: "allow" };
+  const { source, destination, toItself, untold } = ends(query);
+  const byAddress = source === undefined && destination.length === 0;
+  if (toItself || (byAddress && exempt.hairpin(query))) return { verdict: "allow" };
+
+  const fromLease = source === undefined && exempt.dhcpRequest(query);
+  const toLease = destination.length === 0 && exempt.dhcpAnswer(query);
+  const speaks = classOf(slot, "egress", source ?? query.source);
   const egress =
-    exempt.dns(query) || exempt.dhcpRequest(query)
+    exempt.dns(query) || fromLease
       ? undefined
-      : tables.judge(slot, "egress", query.source, query.destination, query, now);
+      : speaks?.decide({ address: query.destination }, query, now);
+  const from = { address: query.source, process: source };
+  const hears = (subject: Subject): RowDecision | undefined => {
+    const found = classOf(slot, "ingress", subject);
+    if (found === undefined || untold) return found && UNTOLD;
+    return found.decide(from, query, now);
+  };
+  const asNode = () =>
+    exempt.node(query) && !classOf(slot, "ingress", query.destination)?.knows(source);
   const ingress =
-    exempt.node(query) || exempt.dhcpAnswer(query)
-      ? undefined
-      : tables.judge(slot, "ingress", query.destination, query.source, query, now);
+    destination.length > 0
+      ? strictest(destination.map(hears))
+      : toLease || asNode()
+        ? undefined
+        : hears(query.destination);
   const denies = [egress, ingress].find((one) => one !== undefined && one.verdict !== "allow");
   return {
     verdict: denies?.verdict ?? "allow",
@@ -53,16 +74,38 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
   };
 }
 
+/** Nobody has told of the socket, so nobody who speaks to it could be asked about it. */
+const UNTOLD: RowDecision = { verdict: "drop", cookie: DEFAULT_COOKIE };
+
+/** Of all that claim a socket; who is not judged has nothing against it. */
+function strictest(found: readonly (RowDecision | undefined)[]): RowDecision | undefined {
+  if (found.every((one) => one === undefined)) return undefined;
+  const rank = ({ verdict }: RowDecision) => VERDICT_STRICTNESS[verdict];
+  return found
+    .map((one = { verdict: "allow", cookie: DEFAULT_COOKIE }) => one)
+    .reduce((a, b) => (rank(b) < rank(a) ? b : a));
+}
+
+/** A local address, or a process of this machine: no address has a slash. */
+type Subject = IpAddress | WorkloadId;
+
+interface Peer {
+  readonly address: IpAddress;
+  readonly process?: WorkloadId | undefined;
+}
+
+/** The maps of one class in one direction. */
+interface ClassLookUp {
+  /** Is there a row for this process, whatever its address? */
+  knows(process: WorkloadId | undefined): boolean;
+  decide(peer: Peer, flow: Pick<FlowQuery, "protocol" | "port">, now: number): RowDecision;
+}
+
 interface Tables {
+  readonly ends: (query: FlowQuery) => CompiledEnds;
   readonly exempt: CompiledExemptions;
-  judge(
-    slot: Slot,
-    direction: Direction,
-    subject: IpAddress,
-    peer: IpAddress,
-    flow: Pick<FlowQuery, "protocol" | "port">,
-    now: number,
-  ): RowDecision | undefined;
+  /** Undefined: it is not judged. */
+  readonly classOf: (slot: Slot, direction: Direction, subject: Subject) => ClassLookUp | undefined;
 }
 
 const tablesByPolicy = new WeakMap<HostPolicy, Tables>();
@@ -84,63 +127,94 @@ function buildTables(policy: HostPolicy): Tables {
     canary: mapTables(policy.canary?.maps ?? policy.live, rows),
   };
   return {
+    ends: compiledEnds(policy),
     exempt: compiledExemptions(policy),
-    judge(slot, direction, subject, peer, flow, now) {
+    classOf(slot, direction, subject) {
       const silent = slot === "shadow" && !sets.shadow.subjects[direction].has(subject);
       const { subjects, classes } = sets[silent ? "live" : slot];
       const classId = subjects[direction].get(subject);
-      return classId === undefined
-        ? undefined
-        : classes.get(`${direction} ${classId}`)!(peer, flow, now);
+      return classId === undefined ? undefined : classes.get(`${direction} ${classId}`);
     },
   };
 }
 
-type Judge = (
-  peer: IpAddress,
-  flow: Pick<FlowQuery, "protocol" | "port">,
-  now: number,
-) => RowDecision;
-
 function mapTables(set: MapSet, rows: ReadonlyMap<RowId, Row>) {
-  const overlays = Map.groupBy(set.overlay, (entry) => `${entry.direction} ${entry.classId}`);
+  const { subjects, processes, processOverlay = [] } = set;
+  const keyOf = ({ direction, classId }: Pick<PolicyMap, "direction" | "classId">) =>
+    `${direction} ${classId}`;
+  const overlays = Map.groupBy(set.overlay, keyOf);
+  const processOverlays = Map.groupBy(processOverlay, keyOf);
+  const judged = (direction: Direction): ReadonlyMap<Subject, ClassId> =>
+    new Map([...subjects[direction], ...(processes?.[direction] ?? [])]);
   return {
-    subjects: { egress: new Map(set.subjects.egress), ingress: new Map(set.subjects.ingress) },
+    subjects: { egress: judged("egress"), ingress: judged("ingress") },
     classes: new Map(
-      set.maps.map((map) => {
-        const key = `${map.direction} ${map.classId}`;
-        return [key, classJudge(map, overlays.get(key) ?? [], rows)];
+      set.maps.map((map): [string, ClassLookUp] => {
+        const key = keyOf(map);
+        const byAddress = addressLookUp(map, overlays.get(key) ?? [], rows);
+        const byProcess = processLookUp(map, processOverlays.get(key) ?? [], rows);
+        return [
+          key,
+          {
+            knows: (process) => process !== undefined && byProcess.has(process),
+            decide: ({ address, process = "" }, flow, now) =>
+              byProcess.get(process)?.(flow, now) ?? byAddress(address, flow, now),
+          },
+        ];
       }),
     ),
   };
 }
 
-function classJudge(
+function processLookUp(
+  { processes = [] }: PolicyMap,
+  overlay: readonly ProcessOverlayEntry[],
+  rows: ReadonlyMap<RowId, Row>,
+) {
+  const timed = Map.groupBy(overlay, ({ process }) => process);
+  return new Map(
+    processes.map(([process, row]) => [
+      process,
+      (flow: Pick<FlowQuery, "protocol" | "port">, now: number): RowDecision =>
+        timed.get(process)?.find((entry) => holds(entry, flow, now))?.decision ??
+        decisionIn(rows.get(row)!, flow),
+    ]),
+  );
+}
+
+function addressLookUp(
   map: PolicyMap,
   overlay: readonly OverlayEntry[],
   rows: ReadonlyMap<RowId, Row>,
-): Judge {
+) {
   const exact = new Map(map.exact);
   const ranges = map.ranges.map(([first, last, row]) => ({ ...rangeOf(first, last), row }));
   const timed = Map.groupBy(
     overlay.map((entry) => ({ ...entry, range: rangeOf(...entry.peer) })),
     ({ protocol }) => protocol,
   );
-  return (peer, flow, now) => {
+  return (
+    peer: IpAddress,
+    flow: Pick<FlowQuery, "protocol" | "port">,
+    now: number,
+  ): RowDecision => {
     const address = numeric(peer);
     const entry = timed
       .get(flow.protocol)
-      ?.find(
-        ({ range, ports, deadline }) =>
-          deadline > now &&
-          ports[0] <= flow.port &&
-          flow.port <= ports[1] &&
-          within(range, address),
-      );
+      ?.find((one) => holds(one, flow, now) && within(one.range, address));
     if (entry !== undefined) return entry.decision;
     const row = exact.get(peer) ?? ranges.find((range) => within(range, address))?.row;
     return decisionIn(rows.get(row ?? map.defaultRow)!, flow);
   };
+}
+
+function holds(
+  { protocol, ports, deadline }: Omit<OverlayEntry, "peer">,
+  flow: Pick<FlowQuery, "protocol" | "port">,
+  now: number,
+): boolean {
+  const [first, last] = ports;
+  return protocol === flow.protocol && deadline > now && first <= flow.port && flow.port <= last;
 }
 
 export function decisionIn(

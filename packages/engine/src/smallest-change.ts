@@ -20,7 +20,8 @@ import type {
   Workload,
 } from "@bulkhead/model";
 import { decide } from "./decide.ts";
-import { endsOf, type InventoryIndex } from "./inventory-index.ts";
+import { endsOf } from "./flow-ends.ts";
+import type { InventoryIndex } from "./inventory-index.ts";
 import type { DecideOptions } from "./judge-stage.ts";
 import type { WorkloadPeer } from "./matching.ts";
 import {

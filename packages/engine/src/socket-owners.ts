@@ -60,11 +60,12 @@ export class SocketTable {
   at(address: IpAddress, family: IpFamily): readonly SocketOwners[] {
     const bound = this.#bound.get(address);
     return bound === undefined
-      ? this.#unboundIn(family)
+      ? this.unbound(family)
       : sorted(new Map([...this.#unbound[family], ...bound]));
   }
 
-  #unboundIn(family: IpFamily): readonly SocketOwners[] {
+  /** At addresses that no socket is bound to. */
+  unbound(family: IpFamily): readonly SocketOwners[] {
     let found = this.#everywhere.get(family);
     if (found === undefined) {
       found = this.#unbound[family].size === 0 ? NOTHING : sorted(this.#unbound[family]);

@@ -23,7 +23,7 @@ function tables(...prefixes: readonly Cidr[]) {
   const move = (workloads: readonly Workload[], all = false): Moves => {
     index = reindexInventory(inventory(workloads), index);
     const renamed = identities.adopt(index);
-    return atoms.update(index.known, identities, all || renamed);
+    return atoms.update(index, identities, all || renamed);
   };
   return { atoms, identities, cut, move };
 }
@@ -137,13 +137,13 @@ describe("atoms", () => {
     const other = new IdentityTable({ labelKeys: [], namespaceKeys: [], portNames: [] });
     const index = indexInventory(inventory([web, web2]));
     other.adopt(index);
-    expect(told(atoms.update(index.known, other, false))).toEqual([
+    expect(told(atoms.update(index, other, false))).toEqual([
       "10.0.0.1 10.0.0.9: 0 > 2",
       "10.0.0.254: 1 > 3",
     ]);
     const finer = new IdentityTable({ labelKeys: ["app"], namespaceKeys: [], portNames: [] });
     finer.adopt(index);
-    expect(told(atoms.update(atoms.places, finer, false))).toEqual([
+    expect(told(atoms.update(index, finer, false))).toEqual([
       "10.0.0.1 10.0.0.9: 2 > 4",
       "10.0.0.254: 3 > 5",
     ]);

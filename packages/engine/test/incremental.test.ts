@@ -2,11 +2,12 @@
 import fc from "fast-check";
 import { inspect, isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import type { Block, Inventory, MapSet, PolicySet } from "@bulkhead/model";
+import type { Block, Inventory, MapSet, PolicySet, Workload } from "@bulkhead/model";
 import {
   compileIndexed,
   createCompiler,
   indexInventory,
+  isProcess,
   ownersOf,
   reindexInventory,
   type CompileOptions,
@@ -14,10 +15,19 @@ import {
   type InventoryIndex,
 } from "../src/index.ts";
 import { claim, enough, failureOf } from "./check.ts";
-import { ADDRESSES, contestedWorldArbitrary, endpointOf, MOMENTS, type World } from "./worlds.ts";
+import {
+  ADDRESSES,
+  contestedWorldArbitrary,
+  endpointOf,
+  localProcess,
+  LOOPBACKS,
+  MOMENTS,
+  processWorldArbitrary,
+  type World,
+} from "./worlds.ts";
 
 interface State extends World {
-  readonly options: Omit<CompileOptions, "endpoints">;
+  readonly options: Omit<CompileOptions, "endpoints" | "processes">;
 }
 
 /** One thing is taken over from another world; which, and where to, the numbers say. */
@@ -43,6 +53,19 @@ function inBlocks(
     );
     return { ...state, set: { ...set, stages } };
   };
+}
+
+/** A process of each side, if both have one. */
+function inProcesses(change: (process: Workload, other: Workload) => Workload): Step {
+  return inInventory((inventory, from, n) => {
+    const [old] = at(inventory.workloads.filter(isProcess), n);
+    const [other] = at(from.workloads.filter(isProcess), n);
+    if (old === undefined || other === undefined) return inventory;
+    return {
+      ...inventory,
+      workloads: [...without(inventory.workloads, old), change(old, other)],
+    };
+  });
 }
 
 const at = <T>(list: readonly T[], n: number): T[] =>
@@ -77,6 +100,20 @@ const STEPS: Readonly<Record<string, Step>> = {
     );
     return { ...inventory, workloads: [...without(inventory.workloads, old), ...moved] };
   }),
+  "a process is relabelled": inProcesses((process, { labels, namedPorts }) => ({
+    ...process,
+    labels,
+    namedPorts,
+  })),
+  "a process has other sockets": inProcesses((process, { sockets }) => ({ ...process, sockets })),
+  "all processes go": inInventory((inventory) => ({
+    ...inventory,
+    workloads: inventory.workloads.filter((workload) => !isProcess(workload)),
+  })),
+  "processes are found": (state) => ({
+    ...state,
+    processes: state.inventory.workloads.flatMap(localProcess),
+  }),
   "namespaces are relabelled": inInventory((inventory, { namespaces }) => ({
     ...inventory,
     namespaces,
@@ -92,7 +129,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   }),
   "everybody is attached": (state) => ({
     ...state,
-    endpoints: state.inventory.workloads.map(endpointOf),
+    endpoints: state.inventory.workloads.filter((workload) => !isProcess(workload)).map(endpointOf),
   }),
   "a block comes, or says something else": inBlocks((blocks, donors, n) => {
     const taken = at(donors, n);
@@ -143,14 +180,14 @@ const STEPS: Readonly<Record<string, Step>> = {
 const steps = fc.array(
   fc.record({
     what: fc.constantFrom(...Object.keys(STEPS)),
-    from: contestedWorldArbitrary,
+    from: fc.oneof(contestedWorldArbitrary, processWorldArbitrary),
     n: fc.nat(1000),
     m: fc.nat(1000),
   }),
   { minLength: 2, maxLength: 12 },
 );
 
-const start = contestedWorldArbitrary.map((world): State => ({
+const start = fc.oneof(contestedWorldArbitrary, processWorldArbitrary).map((world): State => ({
   ...world,
   options: { now: MOMENTS[1], revision: 1 },
 }));
@@ -164,11 +201,19 @@ function mapSets({ policy }: CompileResult): [string, MapSet][] {
 }
 
 function holdIndex(got: InventoryIndex, wanted: InventoryIndex): void {
-  const parts = ({ workloads, known, contested, at, namespaceLabels }: InventoryIndex) => ({
+  const parts = ({
+    workloads,
+    known,
+    loopback,
+    contested,
+    at,
+    namespaceLabels,
+  }: InventoryIndex) => ({
     workloads: [...workloads],
     known,
+    loopback,
     contested,
-    places: ADDRESSES.map(at),
+    places: [...ADDRESSES, ...LOOPBACKS].map(at),
     namespaces: ["a", "b", "c", "d"].map(namespaceLabels),
   });
   const [one, other] = [parts(got), parts(wanted)];
@@ -179,12 +224,18 @@ function holdIndex(got: InventoryIndex, wanted: InventoryIndex): void {
 function holdPlaces(before: InventoryIndex, after: InventoryIndex): void {
   for (const place of after.known) {
     const old = before.at(place.address);
-    const owners = [ownersOf(old), ownersOf(place)] as const;
-    const alike = old.kind !== "world" && owners[0].every((owner, i) => owner === owners[1][i]);
+    const owners = [old, place].map((one) => [
+      ...ownersOf(one),
+      ...one.sockets.flatMap((socket) => socket.owners),
+    ]) as [Workload[], Workload[]];
+    const alike =
+      before.known.includes(old) && owners[0].every((owner, i) => owner === owners[1][i]);
     const same = alike && isDeepStrictEqual(old, place);
     claim(!same || old === place, "an equal place is another object", place.address);
   }
 }
+
+let processTables = 0;
 
 /** Whatever is equal is the same object; how much of it there was. */
 function sharedParts(before: CompileResult, after: CompileResult): number {
@@ -198,6 +249,7 @@ function sharedParts(before: CompileResult, after: CompileResult): number {
     const old = sets.get(name);
     hold("set of maps", old, maps);
     hold("table of subjects", old?.subjects.ingress, maps.subjects.ingress);
+    if (maps.processes !== undefined) processTables++;
     for (const map of maps.maps) {
       const was = old?.maps.find(({ classId }) => classId === map.classId);
       if (was !== undefined) hold("map", was, map);
@@ -228,8 +280,8 @@ describe("an update", () => {
           holdPlaces(indexBefore, reindexed);
         }
         state = next;
-        const { set, options, endpoints } = state;
-        const all = { ...options, endpoints };
+        const { set, options, endpoints, processes } = state;
+        const all = { ...options, endpoints, processes };
         const got = compiler.update(set, index, all);
         const wanted = compileIndexed(set, index, all);
         claim(isDeepStrictEqual(got, wanted), `after ${what}`, { got, wanted });
@@ -241,5 +293,6 @@ describe("an update", () => {
     expect(failureOf(same, 200)).toBe("");
     expect(Object.keys(STEPS).filter((what) => (happened.get(what) ?? 0) < enough(30))).toEqual([]);
     expect(shared).toBeGreaterThan(enough(1500));
+    expect(processTables).toBeGreaterThan(enough(300));
   });
 });

@@ -161,7 +161,7 @@ describe("laws", () => {
       fc.infiniteStream(fc.nat()),
       (world, samples, random) => {
         const shuffle = <T>(list: readonly T[]) => shuffled(list, random);
-        const { set, inventory, endpoints } = world;
+        const { set, inventory, endpoints, processes } = world;
         const stages = set.stages.map((stage) => ({ ...stage, blocks: shuffle(stage.blocks) }));
         const other: World = {
           set: { ...set, stages },
@@ -171,6 +171,7 @@ describe("laws", () => {
             hostAddresses: shuffle(inventory.hostAddresses),
           },
           endpoints: shuffle(endpoints),
+          processes: shuffle(processes),
         };
         for (const flow of aimed(world.inventory, samples)) {
           for (const view of ["live", "shadow"] as const) {

@@ -10,12 +10,14 @@ import {
   type IpAddress,
   type PolicySet,
   type Workload,
+  type WorkloadId,
 } from "@bulkhead/model";
 import {
   decide,
   diffSets,
   expandConnections,
   indexInventory,
+  isProcess,
   reach,
   type InventoryIndex,
   type PairConnection,
@@ -28,6 +30,7 @@ import {
   inventoryArbitrary,
   NOW,
   policySetArbitrary,
+  quietWorldArbitrary,
   worldArbitrary,
 } from "./worlds.ts";
 
@@ -37,10 +40,19 @@ const samples: fc.Arbitrary<Ports[]> = fc.array(
   flowArbitrary.map(({ protocol, port }) => ({ protocol, port })),
   { minLength: 4, maxLength: 4 },
 );
+/** Also of a machine with processes, whose sockets nobody knows. */
+const worlds = fc.oneof(worldArbitrary, quietWorldArbitrary);
 const family = (address: IpAddress) => parseIp(address)!.family;
 
-/** The ends that policies speak of: workloads with all their addresses, the host, single addresses of the world. */
-function endsOf(index: InventoryIndex): { end: ReachEnd | IpAddress; addresses: IpAddress[] }[] {
+interface Asked {
+  readonly end: ReachEnd | IpAddress;
+  readonly addresses: IpAddress[];
+  readonly process?: WorkloadId;
+}
+
+/** The ends that policies speak of: workloads with all their addresses, the host and its processes, addresses of the world. */
+function endsOf(index: InventoryIndex): Asked[] {
+  const host = ADDRESSES.filter((address) => index.at(address).kind === "host");
   const owned = (workload: Workload) =>
     workload.addresses.filter((address) => index.at(address).workload === workload);
   return [
@@ -50,10 +62,12 @@ function endsOf(index: InventoryIndex): { end: ReachEnd | IpAddress; addresses: 
         end: { kind: "workload" as const, workload: workload.id },
         addresses: owned(workload),
       })),
-    {
-      end: { kind: "host" },
-      addresses: ADDRESSES.filter((address) => index.at(address).kind === "host"),
-    },
+    ...[...index.workloads.values()].filter(isProcess).map(({ id }) => ({
+      end: { kind: "workload" as const, workload: id },
+      addresses: host,
+      process: id,
+    })),
+    { end: { kind: "host" }, addresses: host },
     ...ADDRESSES.filter((address) => index.at(address).kind === "world").map((address) => ({
       end: address,
       addresses: [address],
@@ -73,15 +87,19 @@ function isEnd(end: ReachEnd, wanted: ReachEnd | IpAddress): boolean {
 function allows(
   set: PolicySet,
   index: InventoryIndex,
-  from: readonly IpAddress[],
-  to: readonly IpAddress[],
+  from: Asked,
+  to: Asked,
   ports: Ports,
 ): boolean {
-  return from.some((source) =>
-    to.some(
+  const who = {
+    ...(from.process === undefined ? {} : { sourceProcess: from.process }),
+    ...(to.process === undefined ? {} : { destinationProcess: to.process }),
+  };
+  return from.addresses.some((source) =>
+    to.addresses.some(
       (destination) =>
         family(source) === family(destination) &&
-        decide(set, index, { source, destination, ...ports }, { now: NOW, view: "live" })
+        decide(set, index, { source, destination, ...ports, ...who }, { now: NOW, view: "live" })
           .verdict === "allow",
     ),
   );
@@ -117,12 +135,12 @@ function withOneAddress(workload: Workload, position: number): Workload {
 describe("reach", () => {
   it("lists exactly the connections that decide allows", () => {
     let permitted = 0;
-    const agrees = fc.property(worldArbitrary, samples, ({ set, inventory }, flows) => {
+    const agrees = fc.property(worlds, samples, ({ set, inventory }, flows) => {
       const index = indexInventory(inventory);
       const pairs = expandConnections(reach(set, index, NOW));
       for (const { from, to } of askable(index)) {
         for (const ports of flows) {
-          const expected = allows(set, index, from.addresses, to.addresses, ports);
+          const expected = allows(set, index, from, to, ports);
           const got = lists(pairs, from.end, to.end, ports);
           claim(got === expected, `decide ${expected}, reach ${got}`, { from, to, ports });
           if (got) permitted++;
@@ -184,7 +202,7 @@ describe("diffSets", () => {
   it("lists what one set permits and the other does not", () => {
     let changed = 0;
     const agrees = fc.property(
-      worldArbitrary,
+      worlds,
       policySetArbitrary,
       samples,
       ({ set, inventory }, other, flows) => {
@@ -193,8 +211,8 @@ describe("diffSets", () => {
         const [plus, minus] = [expandConnections(added), expandConnections(removed)];
         for (const { from, to } of askable(index)) {
           for (const ports of flows) {
-            const was = allows(set, index, from.addresses, to.addresses, ports);
-            const is = allows(other, index, from.addresses, to.addresses, ports);
+            const was = allows(set, index, from, to, ports);
+            const is = allows(other, index, from, to, ports);
             const about = { from, to, ports };
             claim(lists(plus, from.end, to.end, ports) === (is && !was), "added", about);
             claim(lists(minus, from.end, to.end, ports) === (was && !is), "removed", about);
@@ -209,7 +227,7 @@ describe("diffSets", () => {
 
   it("judges each side by the labels of its own", () => {
     let changed = 0;
-    const agrees = fc.property(worldArbitrary, samples, ({ set, inventory }, flows) => {
+    const agrees = fc.property(worlds, samples, ({ set, inventory }, flows) => {
       const last = inventory.workloads.at(-1);
       // Everybody has the labels and the namespace of the one before him.
       const workloads = inventory.workloads.map((workload, at) => {
@@ -221,8 +239,8 @@ describe("diffSets", () => {
       const [plus, minus] = [expandConnections(added), expandConnections(removed)];
       for (const { from, to } of askable(index!)) {
         for (const ports of flows) {
-          const was = allows(set, old!, from.addresses, to.addresses, ports);
-          const is = allows(set, index!, from.addresses, to.addresses, ports);
+          const was = allows(set, old!, from, to, ports);
+          const is = allows(set, index!, from, to, ports);
           const about = { from, to, ports };
           claim(lists(plus, from.end, to.end, ports) === (is && !was), "added", about);
           claim(lists(minus, from.end, to.end, ports) === (was && !is), "removed", about);

@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import {
+  familyOf,
   ICMP,
   SCTP,
   TCP,
@@ -15,7 +16,9 @@ import {
   type Inventory,
   type IpAddress,
   type Labels,
+  type LocalProcess,
   type NamespaceScope,
+  type OwnedSocket,
   type Peer,
   type PolicySet,
   type PortMatch,
@@ -78,6 +81,10 @@ const PREFIXES: readonly Cidr[] = [
   "fd00::/64",
   "fd00::4/126",
   "fd00::fe/128",
+  "127.0.0.0/8",
+  "127.0.0.0/30",
+  "127.0.0.53/32",
+  "::1/128",
 ];
 
 export interface World {
@@ -85,6 +92,8 @@ export interface World {
   readonly inventory: Inventory;
   /** Workloads attached to the machine that is compiled for. */
   readonly endpoints: readonly Endpoint[];
+  /** Those that are its own processes. */
+  readonly processes: readonly LocalProcess[];
 }
 
 const pick = <T>(values: readonly T[]) => fc.constantFrom(...values);
@@ -328,6 +337,56 @@ const anyInventory: fc.Arbitrary<Inventory> = fc
     })),
   }));
 
+/** Loopback as processes meet it: in every stretch that the prefixes here cut it into. */
+export const LOOPBACKS: readonly IpAddress[] = [
+  "127.0.0.1",
+  "127.0.0.2",
+  "127.0.0.53",
+  "127.9.9.9",
+  "::1",
+];
+
+const socket: fc.Arbitrary<OwnedSocket> = fc
+  .record({
+    bound: fc.option(pick([...HOST, "127.0.0.1", "127.0.0.53", "::1"]), { nil: undefined }),
+    otherwise: pick([4, 6] as const),
+    protocol: pick([TCP, TCP, UDP]),
+    port: pick([80, 80, 53, 443, 8080]),
+  })
+  .map(({ bound, otherwise, protocol, port: number }) => ({
+    ...(bound === undefined ? { family: otherwise } : { address: bound, family: familyOf(bound) }),
+    protocol,
+    port: number,
+  }));
+
+/** Processes claim each other's sockets. Whoever comes after has other names. */
+const processes: fc.Arbitrary<Workload[]> = fc
+  .array(
+    fc.record({
+      // Fewer policies speak of the last one.
+      namespace: pick(["a", "b", "d", "d"]),
+      labels,
+      namedPorts,
+      sockets: fc.array(socket, { maxLength: 4 }),
+    }),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((drafts) =>
+    drafts.map((draft, i) => ({
+      ...draft,
+      id: `${draft.namespace}/p${i}`,
+      name: `p${i}`,
+      kind: "process" as const,
+      addresses: [],
+      hostNetwork: false,
+      cgroup: `/${draft.namespace}.slice/p${i}.service`,
+    })),
+  );
+
+export function localProcess({ id, cgroup }: Workload): LocalProcess[] {
+  return cgroup === undefined ? [] : [{ workload: id, cgroup }];
+}
+
 /** Every address has one owner. */
 export const inventoryArbitrary = anyInventory.map((inventory) => ({
   ...inventory,
@@ -362,14 +421,37 @@ const worldOf = (inventories: fc.Arbitrary<Inventory>): fc.Arbitrary<World> =>
     .tuple(policySetArbitrary, inventories, fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }))
     .map(([set, inventory, local]): World => {
       const endpoints = inventory.workloads
-        .filter((workload, i) => local[i] && !workload.hostNetwork)
+        .filter((workload, i) => local[i] && !workload.hostNetwork && workload.kind !== "process")
         .map(endpointOf);
-      return { set, inventory: { ...inventory, attachments: endpoints }, endpoints };
+      return {
+        set,
+        inventory: { ...inventory, attachments: endpoints },
+        endpoints,
+        processes: inventory.workloads.flatMap(localProcess),
+      };
     });
 
 export const worldArbitrary = worldOf(inventoryArbitrary);
 /** Addresses may have several claimants. */
 export const contestedWorldArbitrary = worldOf(anyInventory);
+/** The machine has processes; a workload may claim one of its addresses. */
+export const processWorldArbitrary: fc.Arbitrary<World> = worldOf(
+  fc
+    .tuple(anyInventory, processes, fc.option(pick(HOST), { nil: undefined, freq: 4 }))
+    .map(([inventory, own, claimed]) => {
+      const [first, ...others] = inventory.workloads;
+      const greedy = { ...first!, addresses: [...first!.addresses, ...(claimed ? [claimed] : [])] };
+      return { ...inventory, workloads: [greedy, ...others, ...own] };
+    }),
+);
+
+/** Every address has one owner, and the processes wait nowhere. */
+export const quietWorldArbitrary = worldOf(
+  fc.tuple(inventoryArbitrary, processes).map(([inventory, own]) => ({
+    ...inventory,
+    workloads: [...inventory.workloads, ...own.map((process) => ({ ...process, sockets: [] }))],
+  })),
+);
 
 export const flowArbitrary: fc.Arbitrary<FlowQuery> = fc.record({
   source: pick(ADDRESSES),

@@ -3,9 +3,10 @@
  * same prefixes hold them. Who joins or leaves an atom changes nothing but its members; only these moves, and atoms never
  * met before, are work for the classes (ENFORCEMENT 1 and 3).
  */
-import { GROUP_RANGES } from "@bulkhead/model";
-import { byAddress, ownersOf, type Place } from "../inventory-index.ts";
+import { GROUP_RANGES, type IpRange } from "@bulkhead/model";
+import { byAddress, ownersOf, type InventoryIndex, type Place } from "../inventory-index.ts";
 import { prefixRanges, type CidrPeer } from "../matching.ts";
+import { isLoopback, LOOPBACK, type SocketOwners } from "../socket-owners.ts";
 import {
   segmentAt,
   subtractRanges,
@@ -25,8 +26,23 @@ export interface Atom {
   /** Of everyone who claims the address; almost always one. */
   readonly identities: readonly Identity[];
   readonly isHost: boolean;
+  /** Of the host's addresses: processes of the machine wait there. Each port once. */
+  readonly sockets: readonly AtomSockets[];
+  readonly isLoopback: boolean;
   /** Numbers of the prefixes that hold it, whomever they are meant for; GROUP among them. */
   readonly prefixes: readonly number[];
+}
+
+/** Ports whose owners policies cannot tell apart. */
+export interface AtomSockets {
+  /** Of everyone who claims the sockets; almost always one. */
+  readonly identities: readonly Identity[];
+  readonly ports: readonly Pick<SocketOwners, "protocol" | "port">[];
+}
+
+/** Addresses that nobody asks about one by one, and that still are the machine's. */
+export interface RangeAtom extends IpRange {
+  readonly atom: Atom;
 }
 
 /** Undefined: it was, or is now, an address of the world. */
@@ -54,6 +70,7 @@ export class AtomTable {
   #segments: readonly Segment[] = sweepRanges(GROUPS);
   #places: readonly Place[] = [];
   #atoms: readonly Atom[] = [];
+  #loopback: readonly RangeAtom[] = [];
   #whole: Moves | undefined;
 
   constructor(peers: PeerTable) {
@@ -67,6 +84,11 @@ export class AtomTable {
 
   get atoms(): readonly Atom[] {
     return this.#atoms;
+  }
+
+  /** What of 127.0.0.0/8 is not among the places; sorted. The same list as before where it says the same. */
+  get loopback(): readonly RangeAtom[] {
+    return this.#loopback;
   }
 
   /** How many atoms there have been. */
@@ -88,10 +110,14 @@ export class AtomTable {
   }
 
   /**
-   * `known`: sorted. `all`: places that are the same objects as before may belong elsewhere, too; so they may when the
-   * identities are others than before.
+   * `all`: places that are the same objects as before may belong elsewhere, too; so they may when the identities are others
+   * than before.
    */
-  update(known: readonly Place[], identities: IdentityTable, all: boolean): Moves {
+  update(
+    { known, loopback }: Pick<InventoryIndex, "known" | "loopback">,
+    identities: IdentityTable,
+    all: boolean,
+  ): Moves {
     const anew = all || identities !== this.#identities;
     if (identities !== this.#identities) this.#byText.clear();
     this.#identities = identities;
@@ -115,6 +141,8 @@ export class AtomTable {
     this.#places = known;
     this.#atoms = atoms;
     this.#whole = undefined;
+    const ranges = loopback === undefined ? [] : [...this.#loopbackRanges(loopback, identities)];
+    if (!isSameRanges(this.#loopback, ranges)) this.#loopback = ranges;
     return moves;
   }
 
@@ -130,7 +158,7 @@ export class AtomTable {
 
   /** The atom of addresses of this identity that no prefix holds. */
   bare(identity: Identity): Atom {
-    return this.#atom([identity], false, []);
+    return this.#atom({ identities: [identity], isHost: false, ...BARE }, []);
   }
 
   #atomAt(place: Place, table: IdentityTable): Atom {
@@ -138,18 +166,72 @@ export class AtomTable {
     const identities = isHost
       ? [table.host]
       : ownersOf(place).map((workload) => table.of(workload));
-    return this.#atom(identities, isHost, segmentAt(this.#segments, place)?.owners ?? []);
+    const sockets = place.sockets.length === 0 ? BARE.sockets : grouped(place.sockets, table);
+    return this.#atom(
+      { identities, isHost, sockets, isLoopback: isLoopback(place) },
+      segmentAt(this.#segments, place)?.owners ?? [],
+    );
   }
 
-  #atom(identities: readonly Identity[], isHost: boolean, prefixes: readonly number[]): Atom {
-    const text = `${identities.map(({ number }) => number).join("+")} ${prefixes.join()}`;
+  *#loopbackRanges(owners: readonly SocketOwners[], table: IdentityTable): Iterable<RangeAtom> {
+    const whole = LOOPBACK[4];
+    const sockets = grouped(owners, table);
+    const said = { identities: [table.host], isHost: true, sockets, isLoopback: true };
+    let from = whole.first;
+    for (const segment of this.#segments) {
+      if (segment.family !== 4 || segment.last < from || segment.first > whole.last) continue;
+      const first = segment.first < from ? from : segment.first;
+      const last = segment.last > whole.last ? whole.last : segment.last;
+      if (from < first)
+        yield { family: 4, first: from, last: first - 1n, atom: this.#atom(said, []) };
+      yield { family: 4, first, last, atom: this.#atom(said, segment.owners) };
+      from = last + 1n;
+    }
+    if (from <= whole.last) yield { ...whole, first: from, atom: this.#atom(said, []) };
+  }
+
+  #atom(said: Omit<Atom, "number" | "prefixes">, prefixes: readonly number[]): Atom {
+    const sockets = said.sockets.map(({ identities, ports }) =>
+      [numbersOf(identities), ...ports.map(({ protocol, port }) => `${protocol}/${port}`)].join(),
+    );
+    const text = [
+      numbersOf(said.identities),
+      prefixes.join(),
+      said.isLoopback ? "loopback" : "",
+      ...sockets,
+    ].join(" ");
     let atom = this.#byText.get(text);
     if (atom === undefined) {
-      atom = { number: this.#given++, identities, isHost, prefixes };
+      atom = { number: this.#given++, ...said, prefixes };
       this.#byText.set(text, atom);
     }
     return atom;
   }
+}
+
+const BARE: Pick<Atom, "sockets" | "isLoopback"> = { sockets: [], isLoopback: false };
+
+function numbersOf(identities: readonly Identity[]): string {
+  return identities.map(({ number }) => number).join("+");
+}
+
+function grouped(sockets: readonly SocketOwners[], table: IdentityTable): AtomSockets[] {
+  const groups = new Map<string, AtomSockets & { readonly ports: SocketOwners[] }>();
+  for (const socket of sockets) {
+    const identities = socket.owners.map((owner) => table.atHost(owner));
+    const text = numbersOf(identities);
+    const group = groups.get(text);
+    if (group === undefined) groups.set(text, { identities, ports: [socket] });
+    else group.ports.push(socket);
+  }
+  return [...groups.values()];
+}
+
+function isSameRanges(a: readonly RangeAtom[], b: readonly RangeAtom[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ atom, first }, i) => atom === b[i]!.atom && first === b[i]!.first)
+  );
 }
 
 /** Collects moves; to be filled in the order of addresses. */

@@ -3,7 +3,7 @@
  * there. An address belongs to one atom and an atom to one row, so nothing about precedence is left to look up. Rows are
  * found when they are first asked for, and kept by the rules that hold: atoms that these rules treat alike share one.
  */
-import { GROUP_RANGES, type Peer } from "@bulkhead/model";
+import { GROUP_RANGES, type Direction, type Peer } from "@bulkhead/model";
 import { sweepRanges, type Segment } from "./address-sweep.ts";
 import { GROUP, ownedRanges, type Atom } from "./atom-table.ts";
 import type { Coverage, Program, ProgramRule } from "./class-program.ts";
@@ -11,7 +11,13 @@ import type { DecisionTable } from "./decision-table.ts";
 import type { Identity, OwnerPeer } from "./identity-table.ts";
 import type { Interned, PeerTable } from "./peer-table.ts";
 import type { RowTable } from "./row-table.ts";
-import { timedRow, type Claimant, type Reading, type TimedRow } from "./timed-row.ts";
+import {
+  timedRow,
+  type Claimant,
+  type Reading,
+  type ReadingPorts,
+  type TimedRow,
+} from "./timed-row.ts";
 
 export interface ClassContext {
   readonly peers: PeerTable;
@@ -34,6 +40,7 @@ export class ClassMap {
   readonly elsewhere: TimedRow;
   /** One policy; several only where several workloads claim the subject's address. */
   readonly #programs: readonly Program[];
+  readonly #direction: Direction;
   readonly #context: ClassContext;
   /** By rule: the peers that ask who owns the address. */
   readonly #owners: readonly (readonly Interned<OwnerPeer>[])[];
@@ -52,6 +59,7 @@ export class ClassMap {
 
   constructor(programs: readonly Program[], context: ClassContext) {
     this.#programs = programs;
+    this.#direction = programs[0]!.direction;
     this.#context = context;
     const rules = programs.flatMap((program) => program.rules);
     this.#owners = rules.map(({ rule }) =>
@@ -103,16 +111,42 @@ export class ClassMap {
     ));
   }
 
-  #inPrefixes({ prefixes }: Atom, whose: "world" | "known"): RuleNumber[] {
+  #inPrefixes({ prefixes }: Pick<Atom, "prefixes">, whose: "world" | "known"): RuleNumber[] {
     if (this.#inPrefix.size === 0) return [];
     return ascending(prefixes.flatMap((prefix) => this.#inPrefix.get(prefix)?.[whose] ?? []));
   }
 
+  /** The row for whoever speaks from any of these addresses, with the identity that it has there. */
+  rowFrom(met: readonly Pick<Atom, "identities" | "prefixes">[]): TimedRow {
+    const readings = met.flatMap((atom) => {
+      const byPrefix = this.#inPrefixes(atom, "known");
+      return atom.identities.map((identity) => ({ identity, byPrefix }));
+    });
+    return this.#row((program, offset) =>
+      readings.map(({ identity, byPrefix }) => ({
+        claimants: this.#claimants(program, offset, identity, byPrefix),
+      })),
+    );
+  }
+
   #knownRow(atom: Atom): TimedRow {
     const byPrefix = this.#inPrefixes(atom, "known");
-    return this.#row((program, offset) =>
-      atom.identities.map((identity) => this.#claimants(program, offset, identity, byPrefix)),
-    );
+    const owned = this.#direction === "egress" ? atom.sockets : [];
+    return this.#row((program, offset) => {
+      const claimants = (identity: Identity) =>
+        this.#claimants(program, offset, identity, byPrefix);
+      if (owned.length === 0) return atom.identities.map((one) => ({ claimants: claimants(one) }));
+      const but = { kind: "but", ports: owned.flatMap(({ ports }) => ports) } as const;
+      return [
+        ...atom.identities.map((one) => ({ claimants: claimants(one), ports: but })),
+        ...owned.flatMap(({ identities, ports }) =>
+          identities.map((one) => ({
+            claimants: claimants(one),
+            ports: { kind: "only", ports } as const,
+          })),
+        ),
+      ];
+    });
   }
 
   #claimants(
@@ -138,37 +172,44 @@ export class ClassMap {
     const worldly = inGroup ? [] : this.#worldly;
     const numbers = ascending([...this.#always, ...worldly, ...inPrefix]);
     return this.#row(({ rules }, offset) => [
-      numbers.flatMap((number) => {
-        const rule = rules[number - offset];
-        return rule === undefined ? [] : claimant(number - offset, rule.coverage);
-      }),
+      {
+        claimants: numbers.flatMap((number) => {
+          const rule = rules[number - offset];
+          return rule === undefined ? [] : claimant(number - offset, rule.coverage);
+        }),
+      },
     ]);
   }
 
-  #row(claimants: (program: Program, offset: RuleNumber) => Claimant[][]): TimedRow {
+  #row(read: (program: Program, offset: RuleNumber) => Omit<Reading, "program">[]): TimedRow {
     let offset = 0;
-    let text = "";
-    const readings: Reading[] = [];
-    for (const program of this.#programs) {
-      for (const held of claimants(program, offset)) {
-        readings.push({ program, claimants: held });
-        text += `|${offset}:`;
-        for (const { rank, coverage } of held) {
+    const readings = new Map<string, Reading>();
+    for (const [number, program] of this.#programs.entries()) {
+      for (const reading of read(program, offset)) {
+        let text = `${number}:`;
+        for (const { rank, coverage } of reading.claimants) {
           text += `${rank},`;
           if (coverage !== program.rules[rank]!.coverage) text += JSON.stringify(coverage);
         }
+        if (reading.ports !== undefined) text += portsText(reading.ports);
+        if (!readings.has(text)) readings.set(text, { program, ...reading });
       }
       offset += program.rules.length;
     }
+    const text = [...readings.keys()].join("|");
     let row = this.#rowsByText.get(text);
     if (row === undefined) {
       const { now, decisions, rows } = this.#context;
-      row = timedRow(readings, now, decisions, rows);
+      row = timedRow([...readings.values()], now, decisions, rows);
       this.#disagrees ||= row.conflicts.length > 0;
       this.#rowsByText.set(text, row);
     }
     return row;
   }
+}
+
+function portsText({ kind, ports }: ReadingPorts): string {
+  return `${kind} ${ports.map(({ protocol, port }) => `${protocol}/${port}`).join()}`;
 }
 
 function resolve(named: ProgramRule["named"], identity: Identity): Coverage[] {

@@ -28,6 +28,7 @@ import type { Identity, IdentityTable } from "./identity-table.ts";
 import type { MapSets } from "./map-sets.ts";
 import type { Conflict } from "./paint.ts";
 import type { PolicyReading } from "./policy-reading.ts";
+import { diagnoseProcesses, processFacts } from "./process-facts.ts";
 import { compare } from "../order.ts";
 
 export interface CompileOptions {
@@ -42,11 +43,12 @@ export interface CompileOptions {
 }
 
 export interface Capacity {
-  /** Local addresses that are judged, both directions and views counted apart. */
+  /** Local addresses and processes that are judged, both directions and views counted apart. */
   readonly subjects: number;
   /** PolicyMaps: one chain each. */
   readonly classes: number;
   readonly rows: number;
+  /** By address, and by process. */
   readonly exactEntries: number;
   readonly rangeEntries: number;
   readonly overlayEntries: number;
@@ -86,13 +88,14 @@ export interface Compiled {
 export function compileResult(
   set: PolicySet,
   index: InventoryIndex,
-  { revision, endpoints, ports = [] }: CompileOptions,
+  { revision, endpoints, ports = [], processes = [] }: CompileOptions,
   { reading, identities, modeOf: find, sets }: Compiled,
 ): CompileResult {
   const { live, shadow, canary, rows } = sets;
   const modes = modesOf(index, identities, find, false);
   // What cuts whatever the flow, such as guards against spoofing, waits until the whole rollout is settled.
   const confined = set.canary === undefined ? modes : modesOf(index, identities, find, true);
+  const maps = canary ? [live, shadow, canary] : [live, shadow];
   const resolvers = ownResolvers(set.profile, index);
   const contested = contestedAddresses(index, endpoints);
   return {
@@ -115,6 +118,7 @@ export function compileResult(
       hostAddresses: sortIps(
         index.inventory.hostAddresses.filter((address) => index.at(address).kind === "host"),
       ),
+      ...processFacts(index, processes, confined, maps),
       live,
       shadow,
       rows,
@@ -130,6 +134,7 @@ export function compileResult(
     modes,
     diagnostics: [
       ...diagnose(index, endpoints),
+      ...diagnoseProcesses(index, processes),
       ...diagnoseMachine(set.profile, index, endpoints),
       ...diagnoseConflicts(sets.conflicts, set),
     ],
@@ -145,7 +150,7 @@ export function compileResult(
         .filter((one) => !isNameable(one))
         .map(({ interface: name }) => ({ interface: name })),
     ].toSorted((a, b) => compare(a.interface, b.interface)),
-    capacity: capacityOf(canary ? [live, shadow, canary] : [live, shadow], rows),
+    capacity: capacityOf(maps, rows),
     nextChangeAt: reading.nextChangeAt,
   };
 }
@@ -229,17 +234,25 @@ function diagnoseConflicts(conflicts: readonly Conflict[], set: PolicySet): Diag
 function capacityOf(sets: readonly MapSet[], rows: HostPolicy["rows"]): Capacity {
   const maps = sets.flatMap((set) => set.maps);
   return {
-    subjects: sum(sets.map(({ subjects }) => subjects.egress.length + subjects.ingress.length)),
+    subjects: sum(
+      sets
+        .flatMap(({ subjects, processes }) => [subjects, processes ?? NO_PROCESSES])
+        .map(({ egress, ingress }) => egress.length + ingress.length),
+    ),
     classes: maps.length,
     rows: rows.length,
-    exactEntries: sum(maps.map(({ exact }) => exact.length)),
+    exactEntries: sum(maps.map(({ exact, processes = [] }) => exact.length + processes.length)),
     rangeEntries: sum(maps.map(({ ranges }) => ranges.length)),
-    overlayEntries: sum(sets.map(({ overlay }) => overlay.length)),
+    overlayEntries: sum(
+      sets.map(({ overlay, processOverlay = [] }) => overlay.length + processOverlay.length),
+    ),
     intervals: sum(
       rows.map((row) => sum(row.protocols.map(({ intervals }) => intervals.length)) + 1),
     ),
   };
 }
+
+const NO_PROCESSES = { egress: [], ingress: [] };
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0);

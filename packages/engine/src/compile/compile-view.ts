@@ -10,6 +10,8 @@ import type { ActiveBlock, ViewReading } from "./policy-reading.ts";
 
 export interface CompiledClass {
   readonly direction: Direction;
+  /** It judges processes of the machine, who meet loopback and are not exempt from one another; else addresses. */
+  readonly ofProcesses: boolean;
   /** What makes it this class: direction, block ids, and the named ports its rules look up on it. */
   readonly key: string;
   readonly blocks: readonly Block[];
@@ -22,6 +24,10 @@ export interface ViewCompiler {
    * would be denied is denied. Asked again with the same list, it gives the same answer without a search.
    */
   classOf(owners: readonly Identity[], direction: Direction): CompiledClass | null;
+  /** As `classOf`, for processes of the machine. */
+  classOfProcess(process: Identity, direction: Direction): CompiledClass | null;
+  /** Does any block ask about them, in either direction? */
+  isSubject(identity: Identity): boolean;
 }
 
 /** Classes by everything that they say. */
@@ -110,6 +116,7 @@ export function createViewCompiler(
       const { key, content, blocks, program } = first;
       return shelf.take(content, () => ({
         direction,
+        ofProcesses: false,
         key,
         blocks,
         map: new ClassMap([program], context),
@@ -118,6 +125,7 @@ export function createViewCompiler(
     const content = JSON.stringify([direction, parts.map((part) => part?.content ?? null)]);
     return shelf.take(content, () => ({
       direction,
+      ofProcesses: false,
       key: JSON.stringify([direction, parts.map((part) => part?.key ?? null)]),
       blocks: [...new Set(parts.flatMap((part) => part?.blocks ?? []))],
       map: new ClassMap(
@@ -137,6 +145,22 @@ export function createViewCompiler(
       if (found === undefined) known[direction].set(owners, (found = find(owners, direction)));
       return found;
     },
+    classOfProcess(process, direction) {
+      const part = partOf(process, direction);
+      if (part === null) return null;
+      const { key, content, blocks, program } = part;
+      return shelf.take(`process ${content}`, () => ({
+        direction,
+        ofProcesses: true,
+        key: `process ${key}`,
+        blocks,
+        map: new ClassMap([program], context),
+      }));
+    },
+    isSubject: (identity) =>
+      (["egress", "ingress"] as const).some((direction) =>
+        candidatesOf[direction].some(({ subject }) => identity.hit(subject)),
+      ),
   };
 }
 

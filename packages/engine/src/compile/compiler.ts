@@ -26,8 +26,10 @@ import {
 import { ClassShelf, createViewCompiler } from "./compile-view.ts";
 import { DecisionTable } from "./decision-table.ts";
 import { IdentityTable } from "./identity-table.ts";
-import { createMapSets, type MapSets, type Views } from "./map-sets.ts";
+import type { Views } from "./judges.ts";
+import { createMapSets, type MapSets } from "./map-sets.ts";
 import { PeerTable } from "./peer-table.ts";
+import { localProcesses } from "./process-peers.ts";
 import { readPolicySet, stillHolds, type PolicyReading } from "./policy-reading.ts";
 import { RowTable } from "./row-table.ts";
 import { isSame } from "./same.ts";
@@ -96,7 +98,7 @@ function advance(
   last: Compilation | undefined,
   set: PolicySet,
   index: InventoryIndex,
-  { now, endpoints }: CompileOptions,
+  { now, endpoints, processes: known = [] }: CompileOptions,
   mostNewNumbers: number,
 ): Compilation {
   const holds = last !== undefined && stillHolds(last.reading, set, now);
@@ -110,14 +112,16 @@ function advance(
   const identities = sameWords ? before.identities : new IdentityTable(reading.vocabulary);
   const renamed = identities.adopt(index);
   const recut = !same && atoms.adoptPrefixes(reading.prefixes);
-  const moves = atoms.update(index.known, identities, renamed || recut);
+  const moves = atoms.update(index, identities, renamed || recut);
 
   const shelf = same ? before.shelf : new ClassShelf(before?.shelf);
   const views = same ? before.views : createViews(reading, { peers, now, decisions, rows }, shelf);
   const modeOf = same ? before.modeOf : modesBy(reading);
   const local = localAddresses(index, endpoints);
   // Also where all numbers are new: what it comes to may be the same.
-  const input = { set, views, atoms, moves, decisions, rowTable: rows, local };
+  const ids = known.map(({ workload }) => workload);
+  const processes = localProcesses(index, ids, identities, atoms);
+  const input = { set, views, atoms, moves, decisions, rowTable: rows, local, processes };
   const sets = createMapSets(input, last?.sets);
 
   const numbers = peers.size + rows.size + atoms.given;

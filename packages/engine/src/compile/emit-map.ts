@@ -5,7 +5,10 @@
  */
 import { wholeRange, type IpFamily } from "@bulkhead/model";
 import { byAddress, type Place } from "../inventory-index.ts";
-import type { Atom, AtomTable, Moves } from "./atom-table.ts";
+import { compare } from "../order.ts";
+import { LOOPBACK } from "../socket-owners.ts";
+import { subtractRanges } from "./address-sweep.ts";
+import type { Atom, AtomTable, Moves, RangeAtom } from "./atom-table.ts";
 import type { ClassMap, WorldSegment } from "./class-map.ts";
 import type { Piece, TimedRow } from "./timed-row.ts";
 
@@ -38,32 +41,54 @@ export interface EmittedMap {
   readonly overlay: readonly EmittedOverlay[];
   /** Each row once. */
   readonly rows: readonly number[];
+  /** Stretches of addresses that are the machine's, and not the world's. */
+  readonly loopback: readonly RangeAtom[];
 }
 
 /** Known addresses that are never looked up in this class. */
 type Skip = (atom: Atom) => boolean;
 
-/** `moves`: since `before` was emitted. */
+/** `moves`: since `before` was emitted. `meetsLoopback`: the class judges processes of the machine. */
 export function emitMap(
   map: ClassMap,
   atoms: AtomTable,
   skip: Skip,
+  meetsLoopback: boolean,
   before?: { readonly emitted: EmittedMap; readonly moves: Moves },
 ): EmittedMap {
-  if (before === undefined) {
+  const loopback = meetsLoopback ? atoms.loopback : NO_RANGES;
+  if (before === undefined || before.emitted.loopback !== loopback) {
     const moves = atoms.whole();
+    const stretches = stretchesOf(map, loopback);
     return withRows({
       exact: patch([], moves, (atom) => entryOf(map, atom, skip)),
-      ranges: worldRanges(map),
+      ranges: worldRanges(map, stretches),
       defaultRow: map.elsewhere.base,
-      overlay: isTimed(map, moves) ? emitOverlay(map, atoms, skip) : [],
+      overlay: isTimed(map, stretches, moves) ? emitOverlay(map, stretches, atoms, skip) : [],
+      loopback,
     });
   }
   const { emitted, moves } = before;
   const exact = patch(emitted.exact, moves, (atom) => entryOf(map, atom, skip));
-  const overlay = movesUnderOverlay(map, moves) ? emitOverlay(map, atoms, skip) : emitted.overlay;
+  const overlay = movesUnderOverlay(map, moves)
+    ? emitOverlay(map, stretchesOf(map, loopback), atoms, skip)
+    : emitted.overlay;
   const same = exact === emitted.exact && overlay === emitted.overlay;
   return same ? emitted : withRows({ ...emitted, exact, overlay });
+}
+
+const NO_RANGES: readonly RangeAtom[] = [];
+
+/** Where prefixes or loopback make something else of an address than of the rest of the world. Sorted, disjoint. */
+function stretchesOf(map: ClassMap, loopback: readonly RangeAtom[]): readonly WorldSegment[] {
+  if (loopback.length === 0) return map.world;
+  const outside = map.world.flatMap(({ row, ...range }) =>
+    subtractRanges(range, [LOOPBACK[4]]).map((piece) => ({ ...piece, row })),
+  );
+  const inside = loopback.map(({ atom, ...range }) => ({ ...range, row: map.rowOf(atom) }));
+  return [...outside, ...inside].toSorted(
+    (a, b) => compare(a.family, b.family) || compare(a.first, b.first),
+  );
 }
 
 function withRows(map: Omit<EmittedMap, "rows">): EmittedMap {
@@ -77,6 +102,8 @@ function withRows(map: Omit<EmittedMap, "rows">): EmittedMap {
 function entryOf(map: ClassMap, atom: Atom, skip: Skip): number | undefined {
   if (skip(atom)) return undefined;
   const { base } = map.rowOf(atom);
+  // What lies beneath is loopback's range, not the world.
+  if (atom.isLoopback) return base;
   return base === map.beneath(atom).base ? undefined : base;
 }
 
@@ -110,9 +137,9 @@ function patch(
   return patched;
 }
 
-function worldRanges(map: ClassMap): EmittedRange[] {
+function worldRanges(map: ClassMap, stretches: readonly WorldSegment[]): EmittedRange[] {
   const ranges: EmittedRange[] = [];
-  for (const { family, first, last, row } of map.world) {
+  for (const { family, first, last, row } of stretches) {
     const previous = ranges.at(-1);
     if (row.base === map.elsewhere.base) continue;
     if (previous?.family === family && previous.last + 1n === first && previous.row === row.base) {
@@ -124,10 +151,10 @@ function worldRanges(map: ClassMap): EmittedRange[] {
   return ranges;
 }
 
-function isTimed(map: ClassMap, moves: Moves): boolean {
+function isTimed(map: ClassMap, stretches: readonly WorldSegment[], moves: Moves): boolean {
   return (
     map.elsewhere.pieces.length > 0 ||
-    map.world.some(({ row }) => row.pieces.length > 0) ||
+    stretches.some(({ row }) => row.pieces.length > 0) ||
     movesUnderOverlay(map, moves)
   );
 }
@@ -139,7 +166,12 @@ function movesUnderOverlay(map: ClassMap, { groups }: Moves): boolean {
   return groups.some(({ before, after }) => timed(before) || timed(after));
 }
 
-function emitOverlay(map: ClassMap, { places, atoms }: AtomTable, skip: Skip): EmittedOverlay[] {
+function emitOverlay(
+  map: ClassMap,
+  stretches: readonly WorldSegment[],
+  { places, atoms }: AtomTable,
+  skip: Skip,
+): EmittedOverlay[] {
   const out: (EmittedOverlay & { readonly single: boolean; readonly key: string })[] = [];
   const add = (
     family: IpFamily,
@@ -165,7 +197,7 @@ function emitOverlay(map: ClassMap, { places, atoms }: AtomTable, skip: Skip): E
   };
 
   let at = 0;
-  for (const { family, first, last, row } of worldWhole(map)) {
+  for (const { family, first, last, row } of worldWhole(map, stretches)) {
     let from = first;
     for (; at < places.length; at++) {
       const place = places[at]!;
@@ -181,11 +213,11 @@ function emitOverlay(map: ClassMap, { places, atoms }: AtomTable, skip: Skip): E
 }
 
 /** Every address of both families, as stretches with the row that holds there for the world. */
-function* worldWhole(map: ClassMap): Iterable<WorldSegment> {
+function* worldWhole(map: ClassMap, stretches: readonly WorldSegment[]): Iterable<WorldSegment> {
   for (const family of [4, 6] as const) {
     const whole = wholeRange(family);
     let from = whole.first;
-    for (const segment of map.world) {
+    for (const segment of stretches) {
       if (segment.family !== family) continue;
       if (from < segment.first) {
         yield { family, first: from, last: segment.first - 1n, row: map.elsewhere };

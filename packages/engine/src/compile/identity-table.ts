@@ -25,12 +25,20 @@ export class Identity {
   readonly number: number;
   /** Somebody who has it; undefined: the host. */
   readonly workload: Workload | undefined;
+  readonly #isHost: boolean;
   readonly #namespaceLabels: Labels;
   readonly #hits: boolean[] = [];
 
-  constructor(number: number, workload: Workload | undefined, namespaceLabels: Labels) {
+  /** `isHost`: met at an address of the machine. */
+  constructor(
+    number: number,
+    workload: Workload | undefined,
+    isHost: boolean,
+    namespaceLabels: Labels,
+  ) {
     this.number = number;
     this.workload = workload;
+    this.#isHost = isHost;
     this.#namespaceLabels = namespaceLabels;
   }
 
@@ -44,7 +52,7 @@ export class Identity {
       case "any":
         return true;
       case "entity":
-        return peer.entity === "host" && this.workload === undefined;
+        return peer.entity === "host" && this.#isHost;
       case "workloads":
       case "all-workloads":
         return this.workload !== undefined && selects(peer, this.workload, this);
@@ -73,10 +81,11 @@ export interface Vocabulary {
 
 export class IdentityTable {
   readonly vocabulary: Vocabulary;
-  readonly host = new Identity(0, undefined, {});
+  readonly host = new Identity(0, undefined, true, {});
   readonly #portNames: ReadonlySet<string>;
   readonly #byText = new Map<string, Identity>();
   #ofWorkload = new WeakMap<Workload, Identity>();
+  #ofProcess = new WeakMap<Workload, Identity>();
   #index: InventoryIndex | undefined;
   #namespaceTexts = new Map<string, string>();
 
@@ -91,6 +100,7 @@ export class IdentityTable {
     this.#index = index;
     if (before !== undefined && sameNamespaces(before, index)) return false;
     this.#ofWorkload = new WeakMap();
+    this.#ofProcess = new WeakMap();
     this.#namespaceTexts = new Map();
     return true;
   }
@@ -98,14 +108,28 @@ export class IdentityTable {
   of(workload: Workload): Identity {
     let identity = this.#ofWorkload.get(workload);
     if (identity === undefined) {
-      const text = this.#text(workload);
-      identity = this.#byText.get(text);
-      if (identity === undefined) {
-        const labels = this.#labelsOf(workload.namespace);
-        identity = new Identity(this.#byText.size + 1, workload, labels);
-        this.#byText.set(text, identity);
-      }
+      identity = this.#intern(this.#text(workload), workload, false);
       this.#ofWorkload.set(workload, identity);
+    }
+    return identity;
+  }
+
+  /** Of a process that is met at an address of the machine. */
+  atHost(process: Workload): Identity {
+    let identity = this.#ofProcess.get(process);
+    if (identity === undefined) {
+      identity = this.#intern(`host ${this.#text(process)}`, process, true);
+      this.#ofProcess.set(process, identity);
+    }
+    return identity;
+  }
+
+  #intern(text: string, workload: Workload, isHost: boolean): Identity {
+    let identity = this.#byText.get(text);
+    if (identity === undefined) {
+      const labels = this.#labelsOf(workload.namespace);
+      identity = new Identity(this.#byText.size + 1, workload, isHost, labels);
+      this.#byText.set(text, identity);
     }
     return identity;
   }

@@ -37,16 +37,30 @@ export interface Claimant {
 export interface Reading {
   readonly program: Program;
   readonly claimants: readonly Claimant[];
+  /** Absent: it may be read so at any port. */
+  readonly ports?: ReadingPorts;
 }
 
-/** Of several readings (an address that several workloads claim) the strictest holds, the first on a tie. */
+/** Of these ports, or of all others. */
+export interface ReadingPorts {
+  readonly kind: "only" | "but";
+  readonly ports: readonly { readonly protocol: number; readonly port: number }[];
+}
+
+/**
+ * Of several readings (an address that several workloads claim) the strictest holds, the first on a tie. There must be one at
+ * least for every port.
+ */
 export function timedRow(
   readings: readonly Reading[],
   now: number,
   decisions: DecisionTable,
   rows: RowTable,
 ): TimedRow {
-  const coverages = readings.flatMap(({ claimants }) => claimants.map(({ coverage }) => coverage));
+  const coverages = readings.flatMap(({ claimants, ports }) => [
+    ...claimants.map(({ coverage }) => coverage),
+    ...(ports === undefined ? [] : [coverageOf(ports)]),
+  ]);
   const cells = cutCells(coverages);
   const changes = changesAhead(readings);
   const found: Conflicts = new Map();
@@ -136,17 +150,28 @@ function paintAll(
     }));
     return paint(program, matched, cells.count, time, decisions, conflicts);
   });
-  return strictest(painted, decisions);
+  if (painted.length === 1) return painted[0]!;
+  const asked = readings.map(({ ports }) => ports && cellsAsked(ports, cells));
+  return Int32Array.from({ length: cells.count }, (_, cell) =>
+    painted
+      .flatMap((decided, i) => (asked[i] === undefined || asked[i][cell] ? [decided[cell]!] : []))
+      .reduce((a, b) => (decisions.strictness(b) < decisions.strictness(a) ? b : a)),
+  );
 }
 
-function strictest(painted: readonly Int32Array[], decisions: DecisionTable): Int32Array {
-  const [first, ...others] = painted;
-  if (others.length === 0) return first!;
-  const stricter = (a: number, b: number) =>
-    decisions.strictness(b) < decisions.strictness(a) ? b : a;
-  return first!.map((decision, cell) =>
-    others.reduce((found, other) => stricter(found, other[cell]!), decision),
-  );
+function coverageOf({ ports }: ReadingPorts): Coverage[] {
+  return ports.map(({ protocol, port }) => ({ protocol, first: port, last: port }));
+}
+
+/** By cell: is the reading asked there? */
+function cellsAsked(ports: ReadingPorts, cells: PortCells): boolean[] {
+  const only = ports.kind === "only";
+  const asked = Array.from({ length: cells.count }, () => !only);
+  for (const range of coverageOf(ports)) {
+    const { first, last } = cellsOf(cells, range);
+    asked.fill(only, first, last + 1);
+  }
+  return asked;
 }
 
 /** The moments at which something that bears on these readings expires, ascending. */

@@ -12,7 +12,8 @@ import {
 import { sweepRanges } from "../compile/address-sweep.ts";
 import type { CompiledClass } from "../compile/compile-view.ts";
 import type { TimedRow } from "../compile/timed-row.ts";
-import { ownersOf, type InventoryIndex } from "../inventory-index.ts";
+import { isProcess, ownersOf, type InventoryIndex } from "../inventory-index.ts";
+import { isLoopback } from "../socket-owners.ts";
 import type { Universe } from "./reach-universe.ts";
 
 /** A set of ends that all policies at hand treat alike. */
@@ -37,6 +38,9 @@ export interface Judges {
 
 export interface GroupedEnd {
   readonly group: ReachGroup;
+  readonly isProcess: boolean;
+  /** In each universe: is it the node, whose way into workloads may be exempt? */
+  readonly isNode: readonly boolean[];
   readonly facets: readonly Facet[];
   /** One for each universe. */
   readonly judges: readonly Judges[];
@@ -70,35 +74,54 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
     );
 
   const positions = new Map(index.known.map(({ address }, position) => [address, position]));
+  const host = index.known.flatMap((place, position) =>
+    place.kind === "host" && !isLoopback(place) ? [position] : [],
+  );
   const facetAt = (position: number): Facet => ({
     family: index.known[position]!.family,
     rows: rowsBy(({ map }, { atoms }) => map.rowOf(atoms[position]!)),
   });
-  const groups = new Grouping(universes.length);
+  /** Of the machine, or of a process as if every port there were its own. */
+  const facetOfMachine = (position: number, process?: Workload): Facet => ({
+    family: index.known[position]!.family,
+    rows: rowsBy(({ map }, universe) => {
+      const { identities, prefixes } = universe.atoms[position]!;
+      if (process === undefined) return map.rowFrom([{ identities, prefixes }]);
+      const own = universe.bareAtom(inside(universe, process)).identities;
+      return map.rowFrom([{ identities: own, prefixes }]);
+    }),
+  });
+  const nobody = universes.map(() => NOBODY);
+  const groups = new Grouping();
   for (const [workload, judges] of judgesOf) {
+    const ofMachine = isProcess(workload);
     const owned = workload.addresses.filter((address) =>
       ownersOf(index.at(address)).includes(workload),
     );
-    const facets =
-      owned.length > 0
-        ? owned.map((address) => facetAt(positions.get(address)!))
-        : [
-            {
-              family: null,
-              rows: rowsBy(({ map }, universe) =>
-                map.rowOf(universe.bareAtom(inside(universe, workload))),
-              ),
-            },
-          ];
-    groups.addWorkload(workload.id, facets, judges);
+    const known = ofMachine
+      ? host.map((position) => facetOfMachine(position, workload))
+      : owned.map((address) => facetAt(positions.get(address)!));
+    const bare = (): Facet => ({
+      family: null,
+      rows: rowsBy(({ map }, universe) => map.rowOf(universe.bareAtom(inside(universe, workload)))),
+    });
+    const facets = known.length > 0 ? known : [bare()];
+    const isNode = universes.map(
+      (universe) => ofMachine && !universe.isSubject(inside(universe, workload)),
+    );
+    groups.addWorkload(workload.id, { facets, judges, isProcess: ofMachine, isNode });
   }
-  const host = index.known.flatMap(({ kind }, position) => (kind === "host" ? [position] : []));
-  if (host.length > 0) groups.addHost(host.map(facetAt));
+  if (host.length > 0) {
+    const facets = host.map((position) => facetOfMachine(position));
+    groups.addHost({ facets, judges: nobody, isProcess: false, isNode: universes.map(() => true) });
+  }
   for (const { range, segments } of worldAtoms(classes.flat())) {
-    groups.addWorld(range, {
+    const facet = {
       family: range.family,
       rows: rowsBy((judge) => segments.get(judge) ?? judge.map.elsewhere),
-    });
+    };
+    const isNode = universes.map(() => false);
+    groups.addWorld(range, { facets: [facet], judges: nobody, isProcess: false, isNode });
   }
   return groups.all();
 }
@@ -134,6 +157,8 @@ function* worldAtoms(
   }
 }
 
+type Ungrouped = Omit<GroupedEnd, "group">;
+
 /** Collects ends by the text of everything that tells them apart. */
 class Grouping {
   readonly #ends = new Map<
@@ -141,30 +166,19 @@ class Grouping {
     { end: GroupedEnd; workloads: WorkloadId[]; ranges: IpRange[] }
   >();
   readonly #classNumbers = new Map<CompiledClass, number>();
-  readonly #nobody: readonly Judges[];
 
-  constructor(universes: number) {
-    this.#nobody = Array.from({ length: universes }, () => NOBODY);
-  }
-
-  addWorkload(id: WorkloadId, facets: readonly Facet[], judges: readonly Judges[]): void {
+  addWorkload(id: WorkloadId, end: Ungrouped): void {
     const workloads: WorkloadId[] = [];
-    this.#join({ kind: "workloads", workloads }, facets, judges, workloads, []).workloads.push(id);
+    this.#join({ kind: "workloads", workloads }, end, workloads, []).workloads.push(id);
   }
 
-  addHost(facets: readonly Facet[]): void {
-    this.#join({ kind: "host" }, facets, this.#nobody, [], []);
+  addHost(end: Ungrouped): void {
+    this.#join({ kind: "host" }, end, [], []);
   }
 
-  addWorld(range: IpRange, facet: Facet): void {
+  addWorld(range: IpRange, end: Ungrouped): void {
     const fresh: IpRange[] = [];
-    const { ranges } = this.#join(
-      { kind: "world", ranges: fresh },
-      [facet],
-      this.#nobody,
-      [],
-      fresh,
-    );
+    const { ranges } = this.#join({ kind: "world", ranges: fresh }, end, [], fresh);
     const previous = ranges.at(-1);
     if (previous !== undefined && previous.last + 1n === range.first) {
       ranges[ranges.length - 1] = { ...previous, last: range.last };
@@ -179,8 +193,7 @@ class Grouping {
 
   #join(
     group: ReachGroup,
-    facets: readonly Facet[],
-    judges: readonly Judges[],
+    { facets, judges, isProcess: ofMachine, isNode }: Ungrouped,
     workloads: WorkloadId[],
     ranges: IpRange[],
   ) {
@@ -189,10 +202,12 @@ class Grouping {
       this.#number(egress),
       this.#number(ingress),
     ]);
-    const key = [group.kind, judgeText.join(), ...[...texts.keys()].toSorted()].join("|");
+    const kind = [group.kind, ofMachine, isNode.join()].join(" ");
+    const key = [kind, judgeText.join(), ...[...texts.keys()].toSorted()].join("|");
     let found = this.#ends.get(key);
     if (found === undefined) {
-      found = { end: { group, facets: [...texts.values()], judges }, workloads, ranges };
+      const end = { group, facets: [...texts.values()], judges, isProcess: ofMachine, isNode };
+      found = { end, workloads, ranges };
       this.#ends.set(key, found);
     }
     return found;

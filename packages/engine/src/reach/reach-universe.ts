@@ -18,7 +18,7 @@ import { IdentityTable } from "../compile/identity-table.ts";
 import { PeerTable } from "../compile/peer-table.ts";
 import { readPolicySet } from "../compile/policy-reading.ts";
 import { RowTable } from "../compile/row-table.ts";
-import type { InventoryIndex } from "../inventory-index.ts";
+import { isProcess, type InventoryIndex } from "../inventory-index.ts";
 import { isActive, type DecideOptions } from "../judge-stage.ts";
 
 export interface Universe {
@@ -28,6 +28,8 @@ export interface Universe {
   readonly atoms: readonly Atom[];
   /** As if the workload had an address that no prefix holds. */
   bareAtom(workload: Workload): Atom;
+  /** Does any policy ask about it, in either direction? */
+  isSubject(workload: Workload): boolean;
   /** Null: nothing asks about it. */
   classOf(workload: Workload, direction: Direction): CompiledClass | null;
   /** The ports that row number `row` permits. */
@@ -48,7 +50,7 @@ export function createUniverse(
   identities.adopt(index);
   const atoms = new AtomTable(peers);
   atoms.adoptPrefixes(reading.prefixes);
-  atoms.update(index.known, identities, true);
+  atoms.update(index, identities, true);
   const context = { peers, now: options.now, decisions, rows };
   const compiler = createViewCompiler(reading.views.live, context, new ClassShelf());
   const ports = new Map<number, PortSet>();
@@ -56,9 +58,13 @@ export function createUniverse(
     set: frozen,
     index,
     atoms: atoms.atoms,
-    bareAtom: (workload) => atoms.bare(identities.of(workload)),
+    bareAtom: (workload) =>
+      atoms.bare(isProcess(workload) ? identities.atHost(workload) : identities.of(workload)),
+    isSubject: (workload) => compiler.isSubject(identities.of(workload)),
     classOf: (workload, direction) =>
-      compiler.classOf(atoms.bare(identities.of(workload)).identities, direction),
+      isProcess(workload)
+        ? compiler.classOfProcess(identities.of(workload), direction)
+        : compiler.classOf(atoms.bare(identities.of(workload)).identities, direction),
     permitted(row) {
       let found = ports.get(row);
       if (found === undefined) ports.set(row, (found = permittedPorts(rows.at(row))));

@@ -96,7 +96,7 @@ function connection({ group: from }: GroupedEnd, { group: to }: GroupedEnd, port
 /** Over all pairs of addresses that can meet: what egress permits there and ingress permits from there. */
 function permitted(universe: Universe, number: number, from: GroupedEnd, to: GroupedEnd): PortSet {
   const judgeOut = from.judges[number]!.egress;
-  const exempt = universe.set.profile.nodeExempt && from.group.kind === "host";
+  const exempt = universe.set.profile.nodeExempt && from.isNode[number]! && !to.isProcess;
   const judgeIn = exempt ? null : to.judges[number]!.ingress;
   const seenBy = (judge: typeof judgeOut, facet: Facet) =>
     judge === null ? allPorts : universe.permitted(facet.rows.get(judge)!);
@@ -104,16 +104,18 @@ function permitted(universe: Universe, number: number, from: GroupedEnd, to: Gro
   for (const source of from.facets) {
     for (const destination of to.facets) {
       if (!canMeet(source, destination)) continue;
-      ports = union(ports, intersect(seenBy(judgeOut, destination), seenBy(judgeIn, source)));
+      const out = seenBy(judgeOut, destination);
+      const exempted = to.isProcess ? union(out, resolverPorts(universe, [source])) : out;
+      ports = union(ports, intersect(exempted, seenBy(judgeIn, source)));
     }
   }
-  return to.group.kind === "host" ? union(ports, resolverPorts(universe, from)) : ports;
+  return to.group.kind === "host" ? union(ports, resolverPorts(universe, from.facets)) : ports;
 }
 
 /** What is exempt from egress policy towards the machine itself. Leases (`dhcp`) connect nothing and are left out. */
-function resolverPorts({ set, index }: Universe, from: GroupedEnd): PortSet {
+function resolverPorts({ set, index }: Universe, from: readonly Facet[]): PortSet {
   const open = ownResolvers(set.profile, index).filter(({ address }) =>
-    from.facets.some(({ family }) => family === null || family === familyOf(address)),
+    from.some(({ family }) => family === null || family === familyOf(address)),
   );
   const matches = open.flatMap(({ port }) =>
     [UDP, TCP].map((protocol) => ({ kind: "range" as const, protocol, first: port, last: port })),
