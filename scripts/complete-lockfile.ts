@@ -3,7 +3,8 @@
 // npm drops an optional dependency from the lockfile when the registry in use does not carry it (a
 // mirror that holds only what its own platform needs), and `npm ci` then calls the lockfile
 // incomplete. The exact versions are known from the packages that ask for them; an entry made here
-// has no integrity hash and a system it is for, so it is never installed on Linux x64 or arm64.
+// has no integrity hash and a system it is for, so it is never installed on Linux x64. On Linux arm64 one of them is: the
+// binding of DuckDB, which the registry in use had not.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -43,6 +43,9 @@ const SOURCES = [
   "{apps,packages}/*/src/**/*",
 ];
 
+/** Packages with compiled code, from where they are used. */
+const PARTS = ["koffi", "@duckdb/node-api"];
+
 /** Of the pinned Node only the program: headers are for compiling, and we compile nothing. */
 const NOT_OF_NODE = ["include", "share", "CHANGELOG.md", "README.md"];
 
@@ -91,6 +94,7 @@ export function installModules(folder: string): void {
     { cwd: folder, encoding: "utf8" },
   );
   if (status !== 0) throw new Error(`npm ci failed: ${error?.message ?? stderr}`);
+  tryParts(folder);
   // npm wants them to agree with the lockfile; they are nothing to install.
   for (const path of [".npmrc", "examples", "node_modules/.package-lock.json"])
     rmSync(join(folder, path), { recursive: true, force: true });
@@ -98,6 +102,18 @@ export function installModules(folder: string): void {
     for (const name of NOT_OF_NODE)
       rmSync(join(folder, node, name), { recursive: true, force: true });
   markSetUp(folder);
+}
+
+/** What is compiled is optional to npm, which leaves out without a word what the registry has not for this machine. */
+export function tryParts(folder: string): void {
+  const node = join(folder, "node_modules", ".bin", "node");
+  const program = PARTS.map((name) => `await import(${JSON.stringify(name)});`).join("\n");
+  const script = ["--input-type=module", "--eval", program];
+  const { status, stderr, error } = spawnSync(node, script, { cwd: folder, encoding: "utf8" });
+  if (status !== 0)
+    throw new Error(
+      `a package for ${process.arch} would lack a part, or have one that does not load here: ${error?.message ?? stderr}`,
+    );
 }
 
 /** Tells the launcher and scripts/setup.sh that the packages are those of this lockfile, so that npm is never asked for. */

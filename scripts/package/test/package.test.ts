@@ -20,7 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createProgram } from "../../../apps/cli/src/program.ts";
 import { makeDebian, makeTarball, type Made } from "../archives.ts";
 import { manualPage } from "../man.ts";
-import { project, version, writeSources } from "../payload.ts";
+import { project, tryParts, version, writeSources } from "../payload.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bpk-package-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -132,6 +132,13 @@ describe("the archives", () => {
     for (const script of ["postinst", "prerm", "postrm"])
       run("sh", "-n", join(tree, "DEBIAN", script));
   });
+});
+
+it("a payload without its compiled parts is not packed: npm leaves them out silently where there are none", () => {
+  const bin = join(folder, "bare", "node_modules", ".bin");
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(process.execPath, join(bin, "node"));
+  expect(() => tryParts(join(folder, "bare"))).toThrow(/would lack a part.*koffi/s);
 });
 
 describe("the manual page", () => {
