@@ -74,7 +74,8 @@ export const NODE_EXEMPT_RULES: readonly string[] = each(
   ({ source, family }) => `${source} @${HOST[family]} goto from_host`,
 );
 
-export const base = (hook: string): string => `type filter hook ${hook} priority 0; policy accept;`;
+export const base = (hook: string, priority = 0): string =>
+  `type filter hook ${hook} priority ${priority}; policy accept;`;
 
 const stray = (counter: string): string => `counter name "${counter}" drop`;
 

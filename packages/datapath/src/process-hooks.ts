@@ -243,6 +243,17 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
     "jump process_strays",
     "ct state new jump tell_i",
   ]);
+  // A reply's translated source is put right behind `input`, and its socket cannot be found before that.
+  table.chain(
+    "input_translated",
+    ["ct status dnat ct direction reply goto replies_translated"],
+    base("input", 110),
+  );
+  table.chain("replies_translated", [
+    ...known,
+    `iifname "lo" goto replies_loopback`,
+    "goto source",
+  ]);
   judge("source");
   judge("destination");
   judge("loopback");

@@ -44,7 +44,7 @@ import type {
   Versions,
 } from "@bulkhead/datapath";
 import { canonicalHostPolicy, countEntries, createInTurn } from "@bulkhead/model";
-import type { HostPolicy, Receipt } from "@bulkhead/model";
+import type { HostPolicy, MapSet, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
 import { insideNetns } from "../kernel/netns.ts";
 import { createAbsentGuards } from "./absent-guards.ts";
@@ -118,10 +118,13 @@ const sha256 = (text: string): string =>
 /** Of policies without an end, so that each is digested once. */
 const digests = new WeakMap<HostPolicy, string>();
 
+const isTimed = ({ overlay, processOverlay = [] }: MapSet): boolean =>
+  overlay.length + processOverlay.length > 0;
+
 /** The digest of a policy in force at `now`. */
 export const digestOf = (policy: HostPolicy, now: number): string => {
   const sets = [policy.live, policy.shadow, policy.canary?.maps];
-  if (sets.some((set) => set !== undefined && set.overlay.length > 0))
+  if (sets.some((set) => set !== undefined && isTimed(set)))
     return sha256(canonicalHostPolicy(effectiveAt(policy, now)));
   const digest = digests.get(policy) ?? sha256(canonicalHostPolicy(policy));
   digests.set(policy, digest);

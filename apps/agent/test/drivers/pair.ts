@@ -75,14 +75,19 @@ export const openPair = async (options: {
   readonly port: number;
   readonly at?: { readonly address: string; readonly port: number };
   readonly size?: number;
+  /** Where each end's sockets are made, for those who look at that: in a control group, say. */
+  readonly clientIn?: (make: () => number) => number;
+  readonly serverIn?: (make: () => number) => number;
 }): Promise<Pair | null> => {
   const { protocol, client: clientPath, server: serverPath, address, port } = options;
   const at = options.at ?? { address, port };
   const family = familyOf(address);
-  const listener = openSocket(serverPath, protocol, family);
+  const here = (make: () => number): number => make();
+  const { clientIn = here, serverIn = here } = options;
+  const listener = serverIn(() => openSocket(serverPath, protocol, family));
   libc().setsockopt(listener, SOL_SOCKET, 2, one);
   libc().bind(listener, socketAddress(at.address, at.port));
-  const client = openSocket(clientPath, protocol, family);
+  const client = clientIn(() => openSocket(clientPath, protocol, family));
   const fds = [listener, client];
   const close = (): void => {
     for (const fd of fds.splice(0)) libc().close(fd);

@@ -141,6 +141,22 @@ export const endpointOf = (
   mode,
 });
 
+/** Handles go by the name: no two of one test may have one hash. */
+export const processOf = (
+  name: string,
+  cgroup: CgroupPath,
+  mode: ConfinedProcess["mode"] = "enforce",
+): ConfinedProcess => {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return {
+    workload: `host/${name}`,
+    cgroup,
+    handle: hash.toString(16).padStart(8, "0"),
+    mode,
+  };
+};
+
 export const policyOf = (
   lab: Lab,
   options: {

@@ -3,68 +3,16 @@
  * their sockets were made in.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ConfinedProcess, HostPolicy, Mode, ProcessSocket } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
-import { createControlGroupsLab } from "./control-groups-lab.ts";
-import type { ControlGroupsLab } from "./control-groups-lab.ts";
-import { createLab } from "./lab.ts";
-import type { Lab } from "./lab.ts";
 import { ALLOW, DROP, REJECT, policyOf, rowOf } from "./policies.ts";
-import { createTraffic } from "./traffic.ts";
-import type { Flow, Outcome, ProtocolName, Traffic } from "./traffic.ts";
+import { OPEN, PASSED, REFUSED, SHUT, createProcessesLab, told } from "./processes-lab.ts";
+import type { ProcessesLab } from "./processes-lab.ts";
+import type { Outcome, ProtocolName } from "./traffic.ts";
 
-let lab: Lab;
-let groups: ControlGroupsLab;
-let driver: NftablesDriver;
-let traffic: Traffic;
-let client = "";
-let server = "";
-let other = "";
-
-const OPEN = 7000;
-const SHUT = 7001;
-const REFUSED = 7002;
-
-const processOf = (name: string, cgroup: string, mode: Mode = "enforce"): ConfinedProcess => ({
-  workload: `host/${name}`,
-  cgroup,
-  handle: `a0000${name.length.toString(16).padStart(3, "0")}`,
-  mode,
-});
-
+let host: ProcessesLab;
 beforeAll(() => {
-  lab = createLab(["box"]);
-  groups = createControlGroupsLab();
-  client = groups.add("client.service");
-  server = groups.add("server.service");
-  other = groups.add("unrelated.service");
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
-  traffic = createTraffic();
-  for (const protocol of ["tcp", "udp"] as const)
-    for (const port of [OPEN, SHUT, REFUSED]) {
-      traffic.serve(lab.workload("box").path, protocol, port);
-      groups.inside(server, () => traffic.serve(lab.hostPath, protocol, port));
-    }
+  host = createProcessesLab();
 });
-afterAll(() => {
-  traffic?.close();
-  groups?.close();
-  lab?.close();
-});
-
-const known = (): ConfinedProcess[] => [
-  processOf("client", client),
-  processOf("server1", server),
-  processOf("unrelated", other, "observe"),
-];
-
-const sockets = (): ProcessSocket[] =>
-  ([4, 6] as const).flatMap((family) =>
-    [6, 17].flatMap((protocol) =>
-      [OPEN, SHUT, REFUSED].map((port) => ({ workload: "host/server1", family, protocol, port })),
-    ),
-  );
+afterAll(() => host?.close());
 
 const byPort = (protocol: number) => {
   const intervals = [
@@ -78,9 +26,6 @@ const byPort = (protocol: number) => {
 };
 const rowByPort = () => ({ ...rowOf(DROP), protocols: [byPort(6), byPort(17)] });
 
-const from = (cgroup: string, flow: Omit<Flow, "from">): Promise<Outcome> =>
-  groups.inside(cgroup, () => traffic.attempt({ ...flow, from: lab.hostPath }));
-
 const CASES = (["tcp", "udp"] as const).flatMap((protocol) =>
   ([4, 6] as const).map((family) => ({ protocol, family })),
 );
@@ -90,7 +35,7 @@ const expectByPort = async (
   protocol: ProtocolName,
 ): Promise<void> => {
   const [open, shut, refused] = await Promise.all([attempt(OPEN), attempt(SHUT), attempt(REFUSED)]);
-  expect(open).toEqual({ answer: "passed", arrived: true });
+  expect(open).toEqual(PASSED);
   // Where it is sent from, the kernel tells whoever sends a datagram that it was dropped.
   expect(shut).toEqual({
     answer: protocol === "tcp" ? "silent" : { refused: "EPERM" },
@@ -102,40 +47,246 @@ const expectByPort = async (
   });
 };
 
-const egressOnly = (): HostPolicy =>
-  policyOf(lab, {
-    processes: known(),
-    sockets: sockets(),
-    live: [
-      { direction: "egress", subjects: [], processes: ["host/client"], defaultRow: rowByPort() },
-    ],
-  });
+/** Every connection from the host or a container to the server's ports, as its source sees it. */
+const toServer = (family: 4 | 6, own: boolean): string => {
+  if (!own) return family === 4 ? "127.0.0.1" : "::1";
+  return host.lab.hostAddresses[family === 4 ? 0 : 1] as string;
+};
 
 describe("egress of a process", () => {
   beforeAll(async () => {
-    await driver.apply(egressOnly());
+    await host.driver.apply(
+      policyOf(host.lab, {
+        processes: host.known(),
+        sockets: told(OPEN, SHUT, REFUSED),
+        live: [
+          {
+            direction: "egress",
+            subjects: [],
+            processes: ["host/client"],
+            defaultRow: rowByPort(),
+          },
+        ],
+      }),
+    );
   });
 
   test("reads back as what was applied", async () => {
-    const found = await driver.readBack();
+    const found = await host.driver.readBack();
     expect(found.differences).toEqual([]);
     expect(found.digest).toBe(found.desiredDigest);
   });
 
   test.each(CASES)("to a container by $protocol over IPv$family", async ({ protocol, family }) => {
-    const { v4, v6 } = lab.workload("box");
+    const { v4, v6 } = host.lab.workload("box");
     const destination = family === 4 ? v4 : v6;
-    await expectByPort((port) => from(client, { destination, protocol, port }), protocol);
-    const free = await from(other, { destination, protocol, port: SHUT });
-    expect(free).toEqual({ answer: "passed", arrived: true });
+    await expectByPort(
+      (port) => host.attempt(host.client, { destination, protocol, port }),
+      protocol,
+    );
+    expect(await host.attempt(host.other, { destination, protocol, port: SHUT })).toEqual(PASSED);
   });
 
   test.each(CASES)("over loopback by $protocol over IPv$family", async ({ protocol, family }) => {
-    const destination = family === 4 ? "127.0.0.1" : "::1";
-    await expectByPort((port) => from(client, { destination, protocol, port }), protocol);
-    expect(await from(other, { destination, protocol, port: SHUT })).toEqual({
-      answer: "passed",
-      arrived: true,
+    const destination = toServer(family, false);
+    await expectByPort(
+      (port) => host.attempt(host.client, { destination, protocol, port }),
+      protocol,
+    );
+    expect(await host.attempt(host.other, { destination, protocol, port: SHUT })).toEqual(PASSED);
+  });
+});
+
+describe("ingress of a process", () => {
+  beforeAll(async () => {
+    await host.driver.apply(
+      policyOf(host.lab, {
+        nodeExempt: true,
+        processes: host.known(),
+        sockets: told(OPEN, SHUT, REFUSED),
+        live: [
+          {
+            direction: "ingress",
+            subjects: [],
+            processes: ["host/server"],
+            peers: [["host/client", rowByPort()]],
+            exact: (["v4", "v6"] as const).map((f) => [host.lab.workload("box")[f], rowByPort()]),
+            defaultRow: rowOf(DROP),
+          },
+        ],
+      }),
+    );
+  });
+
+  test.each(CASES)(
+    "from a container by $protocol over IPv$family",
+    async ({ protocol, family }) => {
+      const destination = toServer(family, true);
+      const attempt = (port: number): Promise<Outcome> =>
+        host.traffic.attempt({
+          from: host.lab.workload("box").path,
+          destination,
+          protocol,
+          port,
+        });
+      const [open, shut, refused] = await Promise.all([OPEN, SHUT, REFUSED].map(attempt));
+      expect(open).toEqual(PASSED);
+      expect(shut).toEqual({ answer: "silent", arrived: false });
+      expect(refused?.arrived).toBe(false);
+      expect(refused?.answer).toEqual({ refused: expect.stringMatching(/^E/) });
+    },
+  );
+
+  test.each(CASES.flatMap((one) => [true, false].map((own) => ({ ...one, own }))))(
+    "from a process by $protocol over IPv$family, over the machine's address: $own",
+    async ({ protocol, family, own }) => {
+      const destination = toServer(family, own);
+      await expectByPort(
+        (port) => host.attempt(host.client, { destination, protocol, port }),
+        protocol,
+      );
+      // Whoever is not told apart is judged by address, and the machine's are not let in; nor are those without a group of their own.
+      for (const outcome of await Promise.all([
+        host.attempt(host.other, { destination, protocol, port: OPEN }),
+        host.traffic.attempt({
+          from: host.lab.hostPath,
+          destination,
+          protocol,
+          port: OPEN,
+        }),
+      ]))
+        expect(outcome.arrived).toBe(false);
+    },
+  );
+
+  test("a process to itself is exempt", async () => {
+    const outcomes = await Promise.all(
+      CASES.map(({ protocol, family }) =>
+        host.attempt(host.server, {
+          destination: toServer(family, true),
+          protocol,
+          port: SHUT,
+        }),
+      ),
+    );
+    expect(outcomes).toEqual(CASES.map(() => PASSED));
+  });
+});
+
+describe("a container tells processes of the machine apart", () => {
+  test.each([true, false])("unless the machine is exempt: %s", async (nodeExempt) => {
+    const { v4, v6 } = host.lab.workload("box");
+    await host.driver.apply(
+      policyOf(host.lab, {
+        nodeExempt,
+        processes: host.known(),
+        live: [
+          {
+            direction: "ingress",
+            subjects: [v4, v6],
+            peers: [["host/client", rowByPort()]],
+            defaultRow: rowOf(DROP),
+          },
+        ],
+      }),
+    );
+    for (const { protocol, family } of CASES) {
+      const destination = family === 4 ? v4 : v6;
+      const [told, stranger] = await Promise.all([
+        host.attempt(host.client, { destination, protocol, port: OPEN }),
+        host.attempt(host.other, { destination, protocol, port: OPEN }),
+      ]);
+      expect(told).toEqual(PASSED);
+      expect(stranger?.arrived).toBe(nodeExempt);
+    }
+    const shut = await host.attempt(host.client, {
+      destination: v4,
+      protocol: "tcp",
+      port: SHUT,
     });
+    expect(shut.arrived).toBe(nodeExempt);
+  });
+
+  test("for as long as an exception lasts", async () => {
+    const { v4 } = host.lab.workload("box");
+    const attempt = (): Promise<Outcome> =>
+      host.attempt(host.client, { destination: v4, protocol: "udp", port: OPEN });
+    await host.driver.apply(
+      policyOf(host.lab, {
+        processes: host.known(),
+        live: [
+          {
+            direction: "ingress",
+            subjects: [v4],
+            peerOverlay: [
+              {
+                process: "host/client",
+                protocol: 17,
+                ports: [OPEN, OPEN],
+                decision: ALLOW,
+                deadline: Date.now() + 1500,
+              },
+              {
+                process: "host/unrelated",
+                protocol: 17,
+                ports: [0, 65_535],
+                decision: ALLOW,
+                deadline: Date.now() + 3_600_000,
+              },
+            ],
+            defaultRow: rowOf(DROP),
+          },
+        ],
+      }),
+    );
+    expect((await host.driver.readBack()).differences).toEqual([]);
+    await expect.poll(async () => (await attempt()).arrived, { timeout: 20_000 }).toBe(false);
+    expect(
+      await host.attempt(host.other, { destination: v4, protocol: "udp", port: OPEN }),
+    ).toEqual(PASSED);
+    const found = await host.driver.readBack();
+    expect(found.digest).toBe(found.desiredDigest);
+  });
+});
+
+describe("audit", () => {
+  test("nothing of a process is cut, and what would be is counted", async () => {
+    const cookie = "0a0d1700";
+    const denied = rowOf({ verdict: "drop", cookie });
+    const judged = { subjects: [], defaultRow: denied } as const;
+    await host.driver.apply(
+      policyOf(host.lab, {
+        processes: host.known(),
+        sockets: told(OPEN, SHUT, REFUSED),
+        shadow: [
+          { direction: "egress", processes: ["host/client"], ...judged },
+          { direction: "ingress", processes: ["host/server"], ...judged },
+        ],
+      }),
+    );
+    const { v4 } = host.lab.workload("box");
+    const outcomes = await Promise.all([
+      host.attempt(host.client, { destination: v4, protocol: "tcp", port: SHUT }),
+      host.attempt(host.client, {
+        destination: "127.0.0.1",
+        protocol: "tcp",
+        port: SHUT,
+      }),
+      host.attempt(host.other, { destination: "::1", protocol: "udp", port: SHUT }),
+      host.traffic.attempt({
+        from: host.lab.workload("box").path,
+        destination: toServer(4, true),
+        protocol: "tcp",
+        port: SHUT,
+      }),
+    ]);
+    expect(outcomes).toEqual(outcomes.map(() => PASSED));
+    const counters = await host.driver.counters();
+    const counted = (direction: string): number | undefined =>
+      counters.find(
+        (one) => one.kind === "leaf" && one.cookie === cookie && one.direction === direction,
+      )?.packets;
+    expect(counted("egress")).toBe(2);
+    expect(counted("ingress")).toBe(2);
   });
 });

@@ -217,7 +217,9 @@ export function receiptMatches(
   if (wanted === undefined) return false;
   if (digest === wanted.digest && revision === wanted.intent.revision) return true;
   const { live, shadow, canary } = wanted.result.policy;
-  const timed = [...live.overlay, ...shadow.overlay, ...(canary?.maps.overlay ?? [])];
+  const timed = [live, shadow, ...(canary === undefined ? [] : [canary.maps])].flatMap(
+    ({ overlay, processOverlay = [] }) => [...overlay, ...processOverlay],
+  );
   const near = timed.some(({ deadline }) => Math.abs(deadline - now) < CLOCK_TOLERANCE_MS);
   return near && revision === wanted.intent.revision;
 }

@@ -1,0 +1,168 @@
+/**
+ * Control groups come and go, and the kernel knows them by number only: what is bound, what reads back, what names they may bear,
+ * and what strangers do to all that.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { HostPolicy } from "@bulkhead/model";
+import { createControlGroups } from "../../src/drivers/control-groups.ts";
+import { createNftablesDriver } from "../../src/drivers/index.ts";
+import { DROP, policyOf, processOf, rowOf } from "./policies.ts";
+import { OPEN, SHUT, confined, createProcessesLab } from "./processes-lab.ts";
+import type { ProcessesLab } from "./processes-lab.ts";
+
+let host: ProcessesLab;
+beforeAll(() => {
+  host = createProcessesLab();
+});
+afterAll(() => host?.close());
+
+describe("bindings", () => {
+  test("what is read back is the same whether units run or not", async () => {
+    const wanted = host.policy([confined()], {
+      managed: [host.groups.root],
+      processes: [...host.known(), processOf("late", `${host.groups.root}/late.service`)],
+    });
+    const { digest } = await host.driver.apply(wanted);
+    expect((await host.driver.readBack()).differences).toEqual([]);
+    const generation = host.driver.generation();
+    const late = host.groups.add("late.service");
+    expect(host.driver.generation()).not.toBe(generation);
+    expect(await host.driver.bindProcesses()).toBe(true);
+    expect(await host.driver.bindProcesses()).toBe(false);
+    const present = await host.driver.readBack();
+    expect([present.digest, ...present.differences]).toEqual([digest]);
+    host.groups.remove(late);
+    const absent = await host.driver.readBack();
+    expect([absent.digest, ...absent.differences]).toEqual([digest]);
+    // Another agent of the same installation finds what this one left.
+    const heir = createNftablesDriver({
+      owner: "test",
+      now: () => Date.now(),
+      netns: host.lab.hostPath,
+    });
+    expect((await heir.readBack()).digest).toBe(digest);
+  });
+
+  test("five hundred units, and one more: one transaction each", async () => {
+    const names = Array.from({ length: 500 }, (_, index) => `unit-${index}.service`);
+    const processes = names.map((name) => processOf(name, `${host.groups.root}/${name}`));
+    const wanted = policyOf(host.lab, {
+      processes,
+      managed: [host.groups.root],
+      live: [
+        {
+          direction: "egress",
+          subjects: [],
+          processes: processes.map(({ workload }) => workload),
+          defaultRow: rowOf(DROP),
+        },
+      ],
+    });
+    const { digest } = await host.driver.apply(wanted);
+    const listed = (): number =>
+      host.lab
+        .run(host.lab.host, ["unshare", "--mount", "sh", "-c", BLIND])
+        .split("\n")
+        .filter((line) => /jump le1?_class/.test(line)).length;
+    expect(listed()).toBe(0);
+    const made = names.map((name) => host.groups.add(name));
+    const transactions = async (work: () => unknown): Promise<number> => {
+      await work();
+      const before = Math.floor(host.driver.generation());
+      await host.driver.bindProcesses();
+      return host.driver.generation() - before;
+    };
+    expect(await transactions(() => undefined)).toBe(1);
+    expect(listed()).toBe(500);
+    expect(await transactions(() => host.groups.remove(made.pop() as string))).toBe(1);
+    expect(listed()).toBe(499);
+    expect(await transactions(() => host.groups.add("unit-499.service"))).toBe(1);
+    expect(listed()).toBe(500);
+    expect(await transactions(() => undefined)).toBe(0);
+    const found = await host.driver.readBack();
+    expect([found.digest, ...found.differences]).toEqual([digest]);
+    for (const name of names) host.groups.remove(`${host.groups.root}/${name}`);
+  });
+
+  test.each(["dev-disk-by\\x2duuid.service", "odd . name; drop } #'$x", "*", "ünit, 2"])(
+    "%s is a name like any other",
+    async (name) => {
+      const odd = host.groups.add(name);
+      const wanted = host.policy([{ ...confined(), processes: ["host/odd"] }], {
+        processes: [...host.known(), processOf("odd", odd)],
+      });
+      const { digest } = await host.driver.apply(wanted);
+      const found = await host.driver.readBack();
+      expect([found.digest, ...found.differences]).toEqual([digest]);
+      expect(await host.passes(odd, host.lab.workload("box").v4, OPEN)).toBe(true);
+      expect(host.send(odd, host.lab.workload("box").v4, SHUT)).toBe(false);
+      host.groups.remove(odd);
+    },
+  );
+
+  test("a name that ends a string of nft's is refused whole", async () => {
+    const { digest } = await host.driver.apply(host.policy([confined()]));
+    const processes = [
+      ...host.known(),
+      processOf("odd", `${host.groups.root}/a" } ; flush ruleset #`),
+    ];
+    await expect(host.driver.apply(host.policy([confined()], { processes }))).rejects.toMatchObject(
+      {
+        reason: "invalid-policy",
+      },
+    );
+    expect((await host.driver.readBack()).digest).toBe(digest);
+  });
+});
+
+const BLIND = "mount -t tmpfs none /sys/fs/cgroup && exec nft list map inet bulkhead le_process2";
+
+describe("what strangers do to bindings is found, named and repaired", () => {
+  let wanted: HostPolicy;
+  beforeEach(async () => {
+    wanted = host.policy([confined()], { managed: [host.groups.root] });
+    await host.driver.apply(wanted);
+  });
+  const spelled = (path: string): string =>
+    host.groups.folder(path).slice("/sys/fs/cgroup/".length);
+
+  test.each([
+    ["flush map inet bulkhead le_process2", /"\S*client\.service" missing from map le_process2/],
+    ["delete element inet bulkhead le_process2 { CLIENT }", /missing from map le_process2/],
+    ["add element inet bulkhead known2 { OTHER }", /element added to set known2/],
+    ["flush chain inet bulkhead managed", /chain managed was emptied/],
+    ["flush set inet bulkhead processes", /missing from set processes/],
+    ["delete rule", /rule missing from chain output/],
+  ])("%s", async (text, sentence) => {
+    const stranger = host.groups.add("stranger.service");
+    const script =
+      text === "delete rule"
+        ? "flush chain inet bulkhead output\nadd rule inet bulkhead output oifname lo return"
+        : text
+            .replace("CLIENT", `"${spelled(host.client)}"`)
+            .replace("OTHER", `"${spelled(stranger)}"`);
+    host.lab.run(host.lab.host, ["nft", "-f", "-"], script);
+    const drifted = await host.driver.readBack();
+    expect(drifted.differences.join("\n")).toMatch(sentence);
+    expect(drifted.digest).not.toBe(drifted.desiredDigest);
+    await host.driver.repair();
+    expect((await host.driver.readBack()).differences).toEqual([]);
+    expect(host.send(host.client, host.lab.workload("box").v4, SHUT)).toBe(false);
+    host.groups.remove(stranger);
+  });
+});
+
+test("without control host.groups of version 2, processes are not judged, and that is said", async () => {
+  const old = createNftablesDriver({
+    owner: "test",
+    now: () => Date.now(),
+    netns: host.lab.hostPath,
+    controlGroups: createControlGroups(null),
+  });
+  const { digest } = await host.driver.apply(host.policy([confined()]));
+  await expect(old.apply(host.policy([confined()]))).rejects.toMatchObject({
+    reason: "unsupported",
+  });
+  expect((await host.driver.readBack()).digest).toBe(digest);
+  await old.apply(policyOf(host.lab, { processes: host.known() }));
+});
