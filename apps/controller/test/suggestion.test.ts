@@ -1,0 +1,95 @@
+/** What `suggest` asks of the record: spans without the windows that are excluded, prefixes that were said, sets in force. */
+import { describe, expect, it } from "vitest";
+import { suggestAnswerSchema, type SuggestRequest } from "@bulkhead/api";
+import type { Edge } from "@bulkhead/model";
+import { suggestion } from "../src/queries/suggestion.ts";
+import { reading, INVENTORY, SHOP } from "./fixtures.ts";
+import { buildWorld } from "../src/world/world.ts";
+
+const { inventory } = buildWorld(reading([INVENTORY]).declared, SHOP);
+
+function edge(address: string, over: Partial<Edge> = {}): Edge {
+  return {
+    source: {
+      address: "10.9.0.10",
+      workload: "shop/web",
+      name: "shop/web",
+      labels: { app: "web" },
+    },
+    destination: { address, name: "world", labels: {} },
+    protocol: 6,
+    port: 443,
+    verdict: "forwarded",
+    connections: 10,
+    established: 10,
+    failed: 0,
+    bytes: 10_000,
+    packets: 100,
+    firstSeen: 100,
+    lastSeen: 200,
+    windows: 10,
+    ...over,
+  };
+}
+
+async function suggested(
+  request: SuggestRequest,
+  seen: (since?: number, until?: number) => Edge[],
+) {
+  const asked: (readonly [number | undefined, number | undefined])[] = [];
+  const answer = await suggestion(request, {
+    edgesIn: async (since, until) => {
+      asked.push([since, until]);
+      return seen(since, until);
+    },
+    inventory: () => inventory,
+    domainSets: () => [
+      { name: "shop/api.example.com", domain: "api.example.com", cidrs: ["203.0.113.1/32"] },
+    ],
+  });
+  return { asked, answer: suggestAnswerSchema.parse(answer) };
+}
+
+describe("a suggestion", () => {
+  it("asks for what is outside of the windows, and counts an edge on both sides of one once", async () => {
+    const { asked, answer } = await suggested(
+      { since: 50, until: 900, exclude: [{ from: 300, to: 400 }] },
+      (since = 0) => [edge("203.0.113.9", { firstSeen: since, lastSeen: since + 10 })],
+    );
+    expect(asked).toEqual([
+      [50, 300],
+      [400, 900],
+    ]);
+    expect(answer.rules).toMatchObject([
+      { connections: 20, edges: 1, firstSeen: 50, lastSeen: 410 },
+    ]);
+    expect(answer.since).toBe(50);
+  });
+
+  it("allows a prefix that was said, and refuses one that is nearly everybody", async () => {
+    const many = Array.from({ length: 20 }, (_, at) => edge(`203.0.113.${at + 1}`));
+    const { answer } = await suggested({ ranges: ["203.0.113.0/24"] }, () => many);
+    expect(answer.networkSets).toMatchObject([{ cidrs: ["203.0.113.0/24"], addresses: 20 }]);
+    expect((await suggested({}, () => many)).answer.rules).toEqual([]);
+    for (const request of [
+      { ranges: ["0.0.0.0/0"] },
+      { ranges: ["nonsense"] },
+      { exclude: [{ from: 5, to: 5 }] },
+    ]) {
+      await expect(suggested(request, () => many)).rejects.toMatchObject({ code: "bad-request" });
+    }
+  });
+
+  it("makes the sets of names in force again, whatever their flows are called by now", async () => {
+    const named = edge("203.0.113.1");
+    const destination = { ...named.destination, name: "shop/api.example.com" };
+    const { answer } = await suggested({}, () => [{ ...named, destination }]);
+    expect(answer.networkSets).toMatchObject([
+      { resource: "NetworkSet/shop/api.example.com", cidrs: ["203.0.113.1/32"] },
+    ]);
+    expect(answer.links?.map(({ text }) => text)).toEqual([
+      "shop/web → shop/api.example.com 443/tcp",
+    ]);
+    expect(answer.perApplication?.map(({ name }) => name)).toEqual(["shop.yaml"]);
+  });
+});
