@@ -31,6 +31,7 @@ import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
 import { relaysHere } from "./link/relays.ts";
+import { bindSoon } from "./link/bind-soon.ts";
 import { createCapabilityWatch } from "./link/capabilities.ts";
 import { keepUnread, OWN_NETNS, surroundingsOf } from "./link/surroundings.ts";
 import { createProber } from "./probe/index.ts";
@@ -134,6 +135,10 @@ async function main(state: string): Promise<void> {
   const units = createUnitScout({
     now,
     changed: () => unitsChanged(),
+    stirred: bindSoon(
+      () => honest.bindProcesses(),
+      (error) => log.warn({ err: error }, "control groups could not be bound"),
+    ),
     onProblem: (problem) => log.warn(problem),
   });
   let collecting: Collector | undefined;
@@ -195,6 +200,7 @@ async function main(state: string): Promise<void> {
     },
     units: {
       look: () => units.look(),
+      facts: () => units.facts(),
       watch: (changed) => {
         unitsChanged = changed;
         return () => units.stop();

@@ -4,6 +4,8 @@ import { compareDiagnostics, countEntries, type Flow } from "@bulkhead/model";
 import { endsFit, flowFits } from "@bulkhead/store";
 import { runPolicyTests } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
+import type { AgentSession } from "./link/agent-session.ts";
+import type { UnitFacts } from "@bulkhead/wire";
 import type { Controller } from "./controller.ts";
 import { filterOf } from "./flows/flow-filter.ts";
 import { planProbes } from "./probes/probe-plan.ts";
@@ -78,13 +80,13 @@ export function handlersOf(controller: Controller): Handlers {
   return {
     status: () => controller.status(),
 
-    workloads: async () =>
-      listWorkloads(
-        controller.world(),
-        governor.inForce,
-        controller.modes(),
-        await controller.seen(),
-      ),
+    async workloads({ running }) {
+      const [seen, facts] = await Promise.all([
+        controller.seen(),
+        running === "true" ? factsFrom(controller.session()) : [],
+      ]);
+      return listWorkloads(controller.world(), governor.inForce, controller.modes(), seen, facts);
+    },
 
     async *flows({ follow, ...query }, signal) {
       const filter = filterOf(query);
@@ -268,6 +270,18 @@ export function handlersOf(controller: Controller): Handlers {
       };
     },
   };
+}
+
+const FACTS_TIMEOUT_MS = 3000;
+
+/** Nothing is lost without them. */
+async function factsFrom(session: AgentSession | undefined): Promise<readonly UnitFacts[]> {
+  try {
+    return (await session?.units(FACTS_TIMEOUT_MS))?.units ?? [];
+  } catch (error) {
+    if (error instanceof ApiFailure) return [];
+    throw error;
+  }
 }
 
 /** Outside addresses are somebody else's: a few are enough to see whether the way out is shut. */

@@ -26,7 +26,7 @@ import {
 import { probeEventSchema, probeRequestSchema } from "./probes.ts";
 import { driftAnswerSchema, settingsSchema, statusAnswerSchema } from "./status.ts";
 import { whyAnswerSchema, whyQuerySchema } from "./why.ts";
-import { workloadsAnswerSchema } from "./workloads.ts";
+import { workloadsAnswerSchema, workloadsRequestSchema } from "./workloads.ts";
 
 /** Unknown fields are refused everywhere: a mistyped `prune` must not be taken for its absence. */
 const empty = z.strictObject({});
@@ -37,7 +37,7 @@ export const routes = {
   workloads: {
     method: "GET",
     path: "/v1/workloads",
-    request: empty,
+    request: workloadsRequestSchema,
     answer: workloadsAnswerSchema,
   },
   flows: {

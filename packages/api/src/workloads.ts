@@ -49,12 +49,36 @@ export const workloadSchema = z.object({
   /** Held by processes of it: with those they reach past policy. */
   capabilities: z.array(z.string()).optional(),
   image: z.string().optional(),
+  /** What runs in it, when that was asked for. For people to read: nothing goes by it. */
+  running: z
+    .object({
+      /** Processes; `processes` may hold fewer. */
+      count: z.int(),
+      processes: z.array(z.object({ pid: z.int(), name: z.string(), user: z.string() })),
+      users: z.array(z.string()),
+      /** The file that its main process runs. */
+      executable: z
+        .object({
+          path: z.string(),
+          size: z.number(),
+          /** `sha256:…`; absent while it is being read. */
+          digest: z.string().optional(),
+          package: z.string().optional(),
+        })
+        .optional(),
+    })
+    .optional(),
   /** Of kind `process`: it waits for nobody, is in no recorded flow, and nothing selects or declares it. */
   idle: z.boolean().optional(),
   /** Resources that select it: `Policy/shop/db`. */
   policies: z.array(z.string()),
 });
 export type WorkloadView = z.infer<typeof workloadSchema>;
+
+export const workloadsRequestSchema = z.strictObject({
+  /** `true`: also what runs in units of the machine. Waits for the agent. */
+  running: z.enum(["true", "false"]).optional(),
+});
 
 export const workloadsAnswerSchema = z.object({
   revision: z.int(),

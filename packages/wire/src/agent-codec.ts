@@ -17,7 +17,7 @@ import type {
   Listener,
   ObservedRecord,
 } from "./messages.ts";
-import { decodeProcess, encodeProcess } from "./process-codec.ts";
+import { decodeFacts, decodeProcess, encodeFacts, encodeProcess } from "./process-codec.ts";
 import { oneOf, optional, present, WireError } from "./parse.ts";
 
 type ProtoInit = NonNullable<Parameters<typeof create<typeof AgentMessageSchema>>[1]>;
@@ -119,6 +119,15 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           counters: mapped(message.counters, BigInt),
           undecided: message.undecided.map((one) => ({ ...one, until: BigInt(one.until) })),
           ...encodedReceipt(message.receipt),
+        },
+      };
+    case "units":
+      return {
+        case: "units",
+        value: {
+          id: message.id,
+          units: message.units.map(encodeFacts),
+          error: message.error ?? "",
         },
       };
     case "connections":
@@ -249,6 +258,13 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
           }),
         ),
         ...decodedReceipt(kind.value.receipt),
+      };
+    case "units":
+      return {
+        kind: "units",
+        id: kind.value.id,
+        units: kind.value.units.map(decodeFacts),
+        ...optional("error", kind.value.error),
       };
     case "connections":
       return {

@@ -60,6 +60,8 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
       return { case: "flowsStored", value: { sequence: BigInt(message.sequence) } };
     case "connections":
       return { case: "connections", value: { id: message.id } };
+    case "units":
+      return { case: "units", value: { id: message.id } };
   }
 }
 
@@ -107,6 +109,8 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
       return { kind: "flows-stored", sequence: Number(kind.value.sequence) };
     case "connections":
       return { kind: "connections", id: kind.value.id };
+    case "units":
+      return { kind: "units", id: kind.value.id };
     case undefined:
       throw new WireError("a controller message of an unknown kind");
   }

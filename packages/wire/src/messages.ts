@@ -69,6 +69,31 @@ export interface DiscoveredProcess {
   readonly capabilities?: readonly string[];
 }
 
+export interface ExecutableFacts {
+  readonly path: string;
+  readonly size: number;
+  /** `sha256:…`; absent while it is being read, and of files too large for that. */
+  readonly digest?: string;
+  /** The package that the file is from. */
+  readonly package?: string;
+}
+
+/** What runs in a unit. For people to read: a process chooses its own name. */
+export interface UnitFacts {
+  readonly cgroup: CgroupPath;
+  /** Of its processes, which are told as far as there is room. */
+  readonly count: number;
+  readonly processes: readonly {
+    readonly pid: number;
+    readonly name: string;
+    readonly user: string;
+  }[];
+  /** Names, or numbers without one, of those who run them. */
+  readonly users: readonly string[];
+  /** Of its main process. */
+  readonly executable?: ExecutableFacts;
+}
+
 /** An established connection of the host itself that a change must not cut (an SSH session), original direction. */
 export interface HostSession {
   readonly source: IpAddress;
@@ -200,6 +225,12 @@ export type AgentMessage =
       /** So many kinds found no room in the answer. */
       readonly leftOut: number;
       readonly error?: string;
+    }
+  | {
+      readonly kind: "units";
+      readonly id: string;
+      readonly units: readonly UnitFacts[];
+      readonly error?: string;
     };
 
 /** Allowed for a while because nobody can tell who opened it; in the direction that is permitted, the other one is not. */
@@ -213,6 +244,8 @@ export interface UndecidedConnection {
 }
 
 export type ControllerMessage =
+  /** What runs in each unit? */
+  | { readonly kind: "units"; readonly id: string }
   | { readonly kind: "welcome"; readonly publicKey: Uint8Array; readonly drift: DriftSetting }
   | ({ readonly kind: "policy" } & SignedPolicy)
   | { readonly kind: "render"; readonly id: string; readonly policy: HostPolicy }

@@ -4,8 +4,14 @@ import type {
   BorrowedSockets as ProtoBorrowed,
   DiscoveredProcess as ProtoProcess,
   OwnedSocket as ProtoSocket,
+  UnitFacts as ProtoFacts,
 } from "./gen/bulkhead/agent/v1/agent_pb.js";
-import { UNIT_FORMS, type BorrowedSockets, type DiscoveredProcess } from "./messages.ts";
+import {
+  UNIT_FORMS,
+  type BorrowedSockets,
+  type DiscoveredProcess,
+  type UnitFacts,
+} from "./messages.ts";
 import { oneOf, optional } from "./parse.ts";
 
 const HOW = ["activated", "accepted", "moved"] as const;
@@ -40,6 +46,50 @@ export function decodeProcess(process: ProtoProcess): DiscoveredProcess {
     sockets: process.sockets.map(decodeSocket),
     ...(borrowed.length === 0 ? {} : { borrowed: borrowed.map(decodeBorrowed) }),
     ...(capabilities.length === 0 ? {} : { capabilities }),
+  };
+}
+
+export function encodeFacts({ cgroup, count, processes, users, executable }: UnitFacts) {
+  return {
+    cgroup,
+    count,
+    processes: processes.map((process) => ({ ...process })),
+    users: [...users],
+    ...(executable === undefined
+      ? {}
+      : {
+          executable: {
+            path: executable.path,
+            size: BigInt(executable.size),
+            digest: executable.digest ?? "",
+            package: executable.package ?? "",
+          },
+        }),
+  };
+}
+
+export function decodeFacts({
+  cgroup,
+  count,
+  processes,
+  users,
+  executable,
+}: ProtoFacts): UnitFacts {
+  return {
+    cgroup,
+    count,
+    processes: processes.map(({ pid, name, user }) => ({ pid, name, user })),
+    users,
+    ...(executable === undefined
+      ? {}
+      : {
+          executable: {
+            path: executable.path,
+            size: Number(executable.size),
+            ...optional("digest", executable.digest),
+            ...optional("package", executable.package),
+          },
+        }),
   };
 }
 

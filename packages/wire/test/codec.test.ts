@@ -176,6 +176,22 @@ const agentMessages: readonly AgentMessage[] = [
     ],
     leftOut: 2,
   },
+  {
+    kind: "units",
+    id: "u",
+    units: [
+      {
+        cgroup: "/system.slice/nginx.service",
+        count: 2,
+        processes: [{ pid: 7, name: "nginx", user: "www-data" }],
+        users: ["root", "www-data"],
+        executable: { path: "/usr/sbin/nginx", size: 12, digest: "sha256:00", package: "nginx" },
+      },
+      { cgroup: "/a", count: 0, processes: [], users: [] },
+      { cgroup: "/b", count: 1, processes: [], users: [], executable: { path: "/x", size: 0 } },
+    ],
+    error: "none",
+  },
   { kind: "connections", id: "c2", connections: [], leftOut: 0, error: "no table" },
 ];
 
@@ -202,6 +218,7 @@ const controllerMessages: readonly ControllerMessage[] = [
   { kind: "settings", drift: "repair" },
   { kind: "flows-stored", sequence: 8 },
   { kind: "connections", id: "c" },
+  { kind: "units", id: "u" },
 ];
 
 describe("codec", () => {

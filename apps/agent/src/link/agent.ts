@@ -18,6 +18,7 @@ import type {
   HostSession,
   Listener,
   OpenConnections,
+  UnitFacts,
   UndecidedConnection,
 } from "@bulkhead/wire";
 import type { Units } from "../discovery/index.ts";
@@ -70,6 +71,7 @@ export interface AgentParts {
   /** Processes of this machine: a cheap look, and a call when it would find others. */
   readonly units: {
     look(): Units;
+    facts(): readonly UnitFacts[];
     watch(changed: () => void): () => void;
   };
   /** Connections that began before `toldUntil` (milliseconds since the epoch) are known to the controller. */
@@ -317,6 +319,15 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     }
   }
 
+  function answerUnits(id: string): void {
+    try {
+      link?.send({ kind: "units", id, units: parts.units.facts() });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      link?.send({ kind: "units", id, units: [], error: reason });
+    }
+  }
+
   function handle(message: ControllerMessage): void {
     switch (message.kind) {
       case "welcome":
@@ -342,6 +353,9 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         break;
       case "connections":
         answerConnections(message.id);
+        break;
+      case "units":
+        answerUnits(message.id);
         break;
       case "flows-stored":
         outbox.stored(message.sequence);

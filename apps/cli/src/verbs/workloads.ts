@@ -17,7 +17,7 @@ export interface WorkloadsOptions extends CommonOptions {
 export const workloads: Verb<WorkloadsOptions> = async (context, _args, options) => {
   const client = await context.client();
   const answer = await withProgress(context, "reading workloads", () =>
-    client.call("workloads", {}),
+    client.call("workloads", context.format === "human" ? {} : { running: "true" }),
   );
   const wanted = options.namespace;
   const named = answer.workloads.filter(

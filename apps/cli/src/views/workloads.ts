@@ -21,6 +21,9 @@ const COLUMNS: readonly Column<WorkloadView>[] = [
 /** Only where there are processes of the machine. */
 const PROCESS_COLUMNS: readonly Column<WorkloadView>[] = [
   { title: "LISTENS", cell: (row) => listens(row), shrink: true },
+  { title: "USERS", cell: (row) => row.running?.users.join(", ") || "-", wide: true },
+  { title: "RUNS", cell: (row) => runs(row), wide: true },
+  { title: "PACKAGE", cell: (row) => row.running?.executable?.package ?? "-", wide: true },
   { title: "CONTROL GROUP", cell: (row) => row.cgroup ?? "-", wide: true },
 ];
 
@@ -34,6 +37,17 @@ function labels(row: WorkloadView, wide: boolean): string {
     .toSorted()
     .join(",");
   return text || "-";
+}
+
+/** `nginx ×3` */
+function runs({ running }: WorkloadView): string {
+  if (running === undefined) return "-";
+  const names = Map.groupBy(running.processes, ({ name }) => name);
+  const told = [...names].map(([name, all]) =>
+    all.length === 1 ? name : `${name} ×${all.length}`,
+  );
+  const more = running.count - running.processes.length;
+  return [...told, ...(more > 0 ? [`${more} more`] : [])].join(", ") || "-";
 }
 
 /** `80/tcp, 127.0.0.1:631/tcp`: each once, whatever the family. */

@@ -88,6 +88,20 @@ export const units: WorkloadsAnswer = {
         { family: 4, protocol: 6, port: 8081, address: "127.0.0.1" },
       ],
       capabilities: ["CAP_NET_RAW"],
+      running: {
+        count: 3,
+        processes: [
+          { pid: 700, name: "nginx", user: "root" },
+          { pid: 701, name: "nginx", user: "www-data" },
+        ],
+        users: ["root", "www-data"],
+        executable: {
+          path: "/usr/sbin/nginx",
+          size: 1_250_000,
+          digest: DIGEST,
+          package: "nginx",
+        },
+      },
       idle: false,
     },
     {

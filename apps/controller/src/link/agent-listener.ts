@@ -87,6 +87,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
       case "rendered":
       case "probed":
       case "connections":
+      case "units":
         if (!session.settle(said))
           log.debug({ kind: said.kind }, "an answer that nobody waits for");
         break;

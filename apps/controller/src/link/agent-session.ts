@@ -16,6 +16,7 @@ export type Hello = Extract<AgentMessage, { kind: "hello" }>;
 export type Applied = Extract<AgentMessage, { kind: "applied" }>;
 export type Rendered = Extract<AgentMessage, { kind: "rendered" }>;
 export type Probed = Extract<AgentMessage, { kind: "probed" }>;
+export type Units = Extract<AgentMessage, { kind: "units" }>;
 export type Connections = Extract<AgentMessage, { kind: "connections" }>;
 
 interface Waiting {
@@ -71,6 +72,11 @@ export class AgentSession {
     return this.#ask((id) => ({ kind: "connections", id }), timeoutMs) as Promise<Connections>;
   }
 
+  /** What runs in each unit at this moment. */
+  units(timeoutMs: number): Promise<Units> {
+    return this.#ask((id) => ({ kind: "units", id }), timeoutMs) as Promise<Units>;
+  }
+
   /** Sends a policy and waits for what the kernel holds afterwards. */
   async apply(
     policy: Extract<ControllerMessage, { kind: "policy" }>,
@@ -82,7 +88,7 @@ export class AgentSession {
   }
 
   /** Answers go to whoever asked; false when nobody did. */
-  settle(message: Applied | Rendered | Probed | Connections): boolean {
+  settle(message: Applied | Rendered | Probed | Connections | Units): boolean {
     const key = message.kind === "applied" ? `policy ${message.sequence}` : message.id;
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return false;

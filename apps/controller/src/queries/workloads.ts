@@ -1,9 +1,11 @@
 /** The workloads as the API shows them: who, where, how far policy goes, and which resources select them. */
 import type { WorkloadView, WorkloadsAnswer } from "@bulkhead/api";
 import { NAMESPACE_NAME_LABEL } from "@bulkhead/engine";
+import type { UnitFacts } from "@bulkhead/wire";
 import { matches, type Block, type Mode, type Workload, type WorkloadId } from "@bulkhead/model";
 import type { InForce } from "../policy/change.ts";
 import { makerName } from "../world/borrowed.ts";
+import type { KnownProcess } from "../world/unit-memory.ts";
 import type { World } from "../world/world.ts";
 
 export function listWorkloads(
@@ -12,6 +14,7 @@ export function listWorkloads(
   modes: Readonly<Record<string, Mode>>,
   /** Whoever is in a recorded flow. */
   seen: ReadonlySet<WorkloadId>,
+  facts: readonly UnitFacts[] = [],
 ): WorkloadsAnswer {
   const blocks = inForce.reading.set.stages.flatMap((stage) => stage.blocks);
   return {
@@ -53,6 +56,7 @@ export function listWorkloads(
       return {
         ...view,
         ...processView(workload, world),
+        ...runningIn(units, facts),
         idle:
           !declared &&
           selecting.length === 0 &&
@@ -60,6 +64,25 @@ export function listWorkloads(
           !seen.has(workload.id),
       };
     }),
+  };
+}
+
+/** Of several units that are one workload, all of it together, and the file of the first. */
+function runningIn(
+  units: readonly KnownProcess[],
+  facts: readonly UnitFacts[],
+): Pick<WorkloadView, "running"> {
+  const paths = new Set(units.map(({ cgroup }) => cgroup));
+  const found = facts.filter(({ cgroup }) => paths.has(cgroup));
+  const executable = found.find((one) => one.executable !== undefined)?.executable;
+  if (found.length === 0) return {};
+  return {
+    running: {
+      count: found.reduce((sum, { count }) => sum + count, 0),
+      processes: found.flatMap(({ processes }) => processes.map((process) => ({ ...process }))),
+      users: [...new Set(found.flatMap(({ users }) => users))].toSorted(),
+      ...(executable === undefined ? {} : { executable: { ...executable } }),
+    },
   };
 }
 

@@ -7,14 +7,16 @@
  *   /proc ─────► inspection ───────┘
  */
 import type { CgroupPath, OwnedSocket } from "@bulkhead/model";
-import type { DiscoveredProcess } from "@bulkhead/wire";
+import type { DiscoveredProcess, UnitFacts } from "@bulkhead/wire";
 import { cgroup2Mount } from "../../kernel/cgroup2.ts";
 import { insideNetns } from "../../kernel/netns.ts";
 import type { Container } from "../docker.ts";
 import { readCgroupTree, type CgroupTree } from "./cgroup-tree.ts";
+import { createExecutables, type Executables } from "./executables.ts";
 import { watchFolders, type FolderWatch } from "./folder-watch.ts";
 import { inspectUnits, NOTHING_INSPECTED, type Inspection } from "./inspection.ts";
 import { createSocketReader, type WaitingSocket } from "./own-sockets.ts";
+import { factsOf } from "./unit-facts.ts";
 import { createUsers, type UserName } from "./users.ts";
 
 export interface Units {
@@ -29,6 +31,8 @@ export interface UnitScout {
   look(): Units;
   /** What runtimes say runs, newest last. */
   containers(running: readonly Container[]): void;
+  /** What runs in each unit, sorted by control group. Some milliseconds. */
+  facts(): readonly UnitFacts[];
   stop(): void;
 }
 
@@ -36,7 +40,10 @@ export interface ScoutOptions {
   readonly now: () => number;
   /** Called when a look would find other units: soon after one came or went. */
   readonly changed: () => void;
+  /** Called at once when control groups come or go, before anybody has looked at them. */
+  readonly stirred?: () => void;
   readonly onProblem: (problem: string) => void;
+  readonly executables?: Executables;
   /** Default: where the machine has it. Null: nowhere. */
   readonly mount?: string | null;
   readonly users?: UserName;
@@ -70,6 +77,7 @@ const NO_TREE: CgroupTree = {
 
 export function createUnitScout(options: ScoutOptions): UnitScout {
   const { now, changed, onProblem, users = createUsers() } = options;
+  const { executables = createExecutables() } = options;
   const mount = options.mount === undefined ? cgroup2Mount() : options.mount;
   if (mount === null) return nothingToTell("no control groups of version 2 are mounted");
   const where = mount;
@@ -93,7 +101,14 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   /** How often a process has been waited for. */
   let awaited = 0;
 
-  const folders: FolderWatch = watchFolders(mount, () => soon(GATHER_MS), onProblem);
+  const folders: FolderWatch = watchFolders(
+    mount,
+    () => {
+      options.stirred?.();
+      soon(GATHER_MS);
+    },
+    onProblem,
+  );
 
   function soon(afterMs: number): void {
     if (stopped) return;
@@ -206,8 +221,10 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
     containers(list) {
       running = new Map(list.map((container) => [container.id, container]));
     },
+    facts: () => tree.units.map((unit) => factsOf(unit, users, executables)),
     stop() {
       stopped = true;
+      executables.stop();
       clearTimeout(timer);
       folders.stop();
     },
@@ -216,7 +233,7 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
 
 const nothingToTell = (processesProblem: string): UnitScout => {
   const units: Units = { processes: [], processesProblem };
-  return { look: () => units, containers: () => undefined, stop: () => undefined };
+  return { look: () => units, containers: () => undefined, facts: () => [], stop: () => undefined };
 };
 
 function problemOf(tree: CgroupTree, waiting: readonly WaitingSocket[] | null): string | undefined {

@@ -1,10 +1,14 @@
 /** Units of a machine, found by their control groups: real groups, real processes, and sockets that wait. */
-import { chmodSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { TCP, UDP } from "@bulkhead/model";
 import type { DiscoveredProcess } from "@bulkhead/wire";
 import { createUnitScout, type UnitScout } from "../../../src/discovery/index.ts";
+import { createExecutables } from "../../../src/discovery/units/executables.ts";
+import { factsOf } from "../../../src/discovery/units/unit-facts.ts";
 import { readCgroupTree } from "../../../src/discovery/units/cgroup-tree.ts";
 import { until } from "../../kernel/netns-lab.ts";
 import { createUnitsLab, type Program, type UnitsLab } from "./units-lab.ts";
@@ -204,6 +208,44 @@ test("capabilities that reach past policy are listed, of whoever has them", asyn
   expect(listed).toContain("CAP_NET_RAW");
   expect(found(`${lab.groups.root}/plain.service`)?.capabilities).toBe(undefined);
   await plain.end();
+});
+
+test("what runs is told to who asks: processes, users, and where the file is from", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bhc-"));
+  try {
+    const real = "/usr/bin/sleep";
+    const copy = join(folder, "sshd");
+    copyFileSync(real, copy);
+    chmodSync(copy, 0o755);
+    const executables = createExecutables({ pauseMs: 0 });
+    const facts = (pid: number) =>
+      factsOf(
+        { cgroup: "/a", form: "service", unit: "a", numbers: [], pids: [pid] },
+        (uid) => (uid === 0 ? "root" : undefined),
+        executables,
+      );
+    const [genuine, forged] = [real, copy].map((file) =>
+      lab.netns.start(lab.netns.router, file, "1000"),
+    );
+    // nsenter becomes the program.
+    const name = async (pid: number, wanted: string) =>
+      until(`${wanted} runs`, () => facts(pid).processes[0]?.name === wanted);
+    await name(genuine!.pid!, "sleep");
+    await name(forged!.pid!, "sshd");
+    await executables.settled();
+    const digest = `sha256:${createHash("sha256").update(readFileSync(real)).digest("hex")}`;
+    expect(facts(genuine!.pid!)).toMatchObject({
+      count: 1,
+      processes: [{ pid: genuine!.pid, name: "sleep", user: "root" }],
+      users: ["root"],
+      executable: { path: real, digest, package: "coreutils" },
+    });
+    const { executable } = facts(forged!.pid!);
+    expect(executable).toMatchObject({ path: copy, digest });
+    expect(executable?.package).toBe(undefined);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a machine without the hierarchy of version 2 says so", () => {

@@ -74,6 +74,12 @@ export declare type AgentMessage = Message<"bulkhead.agent.v1.AgentMessage"> & {
      */
     value: ConnectionsResult;
     case: "connections";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.UnitsResult units = 10;
+     */
+    value: UnitsResult;
+    case: "units";
   } | { case: undefined; value?: undefined };
 };
 
@@ -132,6 +138,12 @@ export declare type ControllerMessage = Message<"bulkhead.agent.v1.ControllerMes
      */
     value: ConnectionsRequest;
     case: "connections";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.UnitsRequest units = 8;
+     */
+    value: UnitsRequest;
+    case: "units";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1347,6 +1359,151 @@ export declare type OpenConnections = Message<"bulkhead.agent.v1.OpenConnections
  * Use `create(OpenConnectionsSchema)` to create a new message.
  */
 export declare const OpenConnectionsSchema: GenMessage<OpenConnections>;
+
+/**
+ * What runs in each unit of the machine?
+ *
+ * @generated from message bulkhead.agent.v1.UnitsRequest
+ */
+export declare type UnitsRequest = Message<"bulkhead.agent.v1.UnitsRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.UnitsRequest.
+ * Use `create(UnitsRequestSchema)` to create a new message.
+ */
+export declare const UnitsRequestSchema: GenMessage<UnitsRequest>;
+
+/**
+ * @generated from message bulkhead.agent.v1.UnitsResult
+ */
+export declare type UnitsResult = Message<"bulkhead.agent.v1.UnitsResult"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.UnitFacts units = 2;
+   */
+  units: UnitFacts[];
+
+  /**
+   * @generated from field: string error = 3;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.UnitsResult.
+ * Use `create(UnitsResultSchema)` to create a new message.
+ */
+export declare const UnitsResultSchema: GenMessage<UnitsResult>;
+
+/**
+ * For people to read: nothing goes by it.
+ *
+ * @generated from message bulkhead.agent.v1.UnitFacts
+ */
+export declare type UnitFacts = Message<"bulkhead.agent.v1.UnitFacts"> & {
+  /**
+   * @generated from field: string cgroup = 1;
+   */
+  cgroup: string;
+
+  /**
+   * Of all its processes; `processes` may hold fewer.
+   *
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.RunningProcess processes = 3;
+   */
+  processes: RunningProcess[];
+
+  /**
+   * @generated from field: repeated string users = 4;
+   */
+  users: string[];
+
+  /**
+   * Of its main process.
+   *
+   * @generated from field: bulkhead.agent.v1.Executable executable = 5;
+   */
+  executable?: Executable | undefined;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.UnitFacts.
+ * Use `create(UnitFactsSchema)` to create a new message.
+ */
+export declare const UnitFactsSchema: GenMessage<UnitFacts>;
+
+/**
+ * @generated from message bulkhead.agent.v1.RunningProcess
+ */
+export declare type RunningProcess = Message<"bulkhead.agent.v1.RunningProcess"> & {
+  /**
+   * @generated from field: uint32 pid = 1;
+   */
+  pid: number;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string user = 3;
+   */
+  user: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.RunningProcess.
+ * Use `create(RunningProcessSchema)` to create a new message.
+ */
+export declare const RunningProcessSchema: GenMessage<RunningProcess>;
+
+/**
+ * @generated from message bulkhead.agent.v1.Executable
+ */
+export declare type Executable = Message<"bulkhead.agent.v1.Executable"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: uint64 size = 2;
+   */
+  size: bigint;
+
+  /**
+   * `sha256:…`; empty while it is being read, and of files too large for that.
+   *
+   * @generated from field: string digest = 3;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: string package = 4;
+   */
+  package: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.Executable.
+ * Use `create(ExecutableSchema)` to create a new message.
+ */
+export declare const ExecutableSchema: GenMessage<Executable>;
 
 /**
  * @generated from message bulkhead.agent.v1.Settings
