@@ -13,20 +13,20 @@ import type {
   Edge,
   Inventory,
   SetAside,
-  SuggestedIsolation,
   SuggestedLink,
   SuggestedRule,
   Suggestion,
 } from "@bulkhead/model";
+import { administrationOf } from "./administration.ts";
 import { applicationsOf } from "./applications.ts";
 import { DEFAULT_BEHAVIOUR, judgeSources, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
 import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
 import { groupWorkloads, type Grouping } from "./groups.ts";
 import { pairKey } from "./ephemeral.ts";
+import { isolationsOf } from "./isolations.ts";
 import { dissolveSets } from "./former-sets.ts";
 import { DEFAULT_JUDGE, judgeRelation, type JudgeOptions } from "./judge.ts";
-import { fitting, nameOf } from "./names.ts";
 import { by, groupBy, inEdgeOrder } from "./order.ts";
 import { purposeOf } from "./purpose.ts";
 import { rulesOf } from "./rules.ts";
@@ -71,7 +71,12 @@ export function suggest(
   const relations = relationsOf(placed);
   const byPair = groupBy(relations, pairKey);
   const raw: RawNeed[] = [];
+  const isAdministration = administrationOf(inventory);
   for (const relation of relations) {
+    if (isAdministration(relation)) {
+      setAside.push(...relation.edges.map(left));
+      continue;
+    }
     const judgement = judgeRelation(relation, byPair, flagged, judge);
     setAside.push(...judgement.refused);
     const [edge] = judgement.kind === "needed" ? judgement.edges : [];
@@ -102,7 +107,13 @@ export function suggest(
   );
   return {
     applications: applicationsOf(members),
-    isolations: isolationsOf(ordered, grouping, options.namespaces),
+    isolations: isolationsOf({
+      edges: ordered,
+      needs: world.needs,
+      grouping,
+      inventory,
+      namespaces: options.namespaces,
+    }),
     networkSets: world.networkSets,
     rules,
     links: linksOf(rules),
@@ -121,6 +132,11 @@ export function suggest(
       ),
     ),
   };
+}
+
+function left(edge: Edge): SetAside {
+  const detail = `people come in by it to administer the machine, and it is left open: confine \`${edge.destination.name}\` by hand, with every address they may come from`;
+  return { edge, reason: "administration", detail };
 }
 
 function withPurpose(item: SetAside): SetAside {
@@ -150,53 +166,4 @@ function withinNamespaces(
   const inside = (id: string | undefined): boolean =>
     id !== undefined && namespaces.some((namespace) => id.startsWith(`${namespace}/`));
   return edges.filter((edge) => inside(edge.source.workload) || inside(edge.destination.workload));
-}
-
-/** Default deny for every namespace with traffic: whole, unless some of it has no label to go by. */
-function isolationsOf(
-  edges: readonly Edge[],
-  grouping: Grouping,
-  namespaces: readonly string[] | undefined,
-): readonly SuggestedIsolation[] {
-  const seen = new Set(
-    edges
-      .flatMap((edge) => [edge.source.workload, edge.destination.workload])
-      .flatMap((id) => id?.slice(0, id.indexOf("/")) ?? []),
-  );
-  const isolations: SuggestedIsolation[] = [];
-  for (const [namespace, groups] of groupBy(grouping.groups, (group) => group.namespace)) {
-    if (!seen.has(namespace) || (namespaces !== undefined && !namespaces.includes(namespace)))
-      continue;
-    const workloads = groups.reduce((sum, group) => sum + group.members.length, 0);
-    if (!grouping.ungrouped.some((member) => member.namespace === namespace)) {
-      isolations.push({
-        name: "default-deny",
-        namespace,
-        selector: { requirements: [] },
-        workloads,
-      });
-      continue;
-    }
-    for (const family of groupBy(groups, (group) => JSON.stringify(group.family)).values()) {
-      const selector = family[0]?.family ?? { requirements: [] };
-      const key =
-        selector.requirements.find((requirement) => requirement.operator === "Exists")?.key ?? "";
-      const scope = family[0]?.scope;
-      const words = [...(scope === undefined ? [] : [scope.value]), key].filter(
-        (word) => word !== "",
-      );
-      isolations.push({
-        name: fitting(["default-deny", ...words.map(nameOf)].join("-")),
-        namespace,
-        selector,
-        workloads: family.reduce((sum, group) => sum + group.members.length, 0),
-      });
-    }
-  }
-  return isolations.toSorted(
-    by(
-      (isolation) => isolation.namespace,
-      (isolation) => isolation.name,
-    ),
-  );
 }

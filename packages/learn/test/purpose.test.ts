@@ -1,4 +1,5 @@
 /** What everybody's network carries is told by its name, and what is agreed upon as it goes is no service. */
+import { formatSelector } from "@bulkhead/model";
 import { describe, expect, it } from "vitest";
 import { suggest } from "../src/index.ts";
 import { edge, inventoryOf, SHOP, silent, workload } from "./shop.ts";
@@ -118,6 +119,38 @@ describe("a process of the host", () => {
       "host/shop-users-to-nginx: shop: app=users → host: bulkhead.dev/unit=nginx.service 80/tcp",
       "shop/host-cron-to-db-5432 (rare): host: bulkhead.dev/unit=cron.service → shop: app=db 5432/tcp",
     ]);
+  });
+
+  it("denies what no rule allows only where its needs were seen", () => {
+    const { isolations } = suggest(
+      [edge("host/nginx.service", "db", "5432/tcp", {}, 4, all)],
+      known,
+    );
+    expect(
+      isolations.map(({ namespace, name, selector }) => [
+        namespace,
+        name,
+        formatSelector(selector),
+      ]),
+    ).toEqual([
+      ["host", "default-deny-nginx", "bulkhead.dev/unit=nginx.service"],
+      ["shop", "default-deny", ""],
+    ]);
+  });
+
+  it("that people administer the machine by is left open, on whatever port it listens", () => {
+    const more = [...all, unit("ssh.service")];
+    const edges = [
+      edge("203.0.113.9", "host/ssh.service", "2222/tcp", {}, 4, more),
+      edge("users", "host/cron.service", "22/tcp", {}, 4, more),
+    ];
+    const { rules, isolations, setAside } = suggest(edges, inventoryOf(more));
+    expect(rules).toEqual([]);
+    expect(isolations.filter(({ namespace }) => namespace === "host")).toEqual([]);
+    expect(setAside.map(({ reason }) => reason)).toEqual(["administration", "administration"]);
+    expect(setAside[0]?.detail).toContain("it is left open");
+    // Of a workload with a network of its own it is a service like any other.
+    expect(rulesOf([edge("users", "web", "22/tcp")])).toHaveLength(1);
   });
 
   it("is not taken for the owner of the machine's address", () => {

@@ -123,6 +123,7 @@ export type SetAsideReason =
   | "multicast"
   | "unlabelled"
   | "host-network"
+  | "administration"
   | "error";
 
 export interface SetAside {

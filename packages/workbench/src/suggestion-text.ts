@@ -32,6 +32,7 @@ export const REASONS: Readonly<Record<SetAsideReason, string>> = {
   multicast: "broadcast or multicast",
   unlabelled: "an end without labels",
   "host-network": "a workload on its machine's address",
+  administration: "administration of the machine, left open",
   error: "could not be judged",
 };
 
