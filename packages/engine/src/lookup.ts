@@ -27,7 +27,6 @@ import { compiledEnds, type CompiledEnds } from "./compiled-sockets.ts";
 import { DEFAULT_COOKIE } from "./compile/decision-table.ts";
 import type { Slot } from "./compile/judges.ts";
 import type { View } from "./judge-stage.ts";
-import { VERDICT_STRICTNESS } from "./strictness.ts";
 
 export interface LookedUp {
   readonly verdict: DecisionVerdict;
@@ -42,11 +41,11 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
   const inForce = view === "live" && canary && takesPart(query, canary) ? "canary" : "live";
   const slot = view === "shadow" ? view : inForce;
   const { source, destination, toItself, untold } = ends(query);
-  const byAddress = source === undefined && destination.length === 0;
+  const byAddress = source === undefined && destination === undefined;
   if (toItself || (byAddress && exempt.hairpin(query))) return { verdict: "allow" };
 
   const fromLease = source === undefined && exempt.dhcpRequest(query);
-  const toLease = destination.length === 0 && exempt.dhcpAnswer(query);
+  const toLease = destination === undefined && exempt.dhcpAnswer(query);
   const speaks = classOf(slot, "egress", source ?? query.source);
   const egress =
     exempt.dns(query) || fromLease
@@ -60,12 +59,8 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
   };
   const asNode = () =>
     exempt.node(query) && !classOf(slot, "ingress", query.destination)?.knows(source);
-  const ingress =
-    destination.length > 0
-      ? strictest(destination.map(hears))
-      : toLease || asNode()
-        ? undefined
-        : hears(query.destination);
+  const isExempt = destination === undefined && (toLease || asNode());
+  const ingress = isExempt ? undefined : hears(destination ?? query.destination);
   const denies = [egress, ingress].find((one) => one !== undefined && one.verdict !== "allow");
   return {
     verdict: denies?.verdict ?? "allow",
@@ -76,15 +71,6 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
 
 /** Nobody has told of the socket, so nobody who speaks to it could be asked about it. */
 const UNTOLD: RowDecision = { verdict: "drop", cookie: DEFAULT_COOKIE };
-
-/** Of all that claim a socket; who is not judged has nothing against it. */
-function strictest(found: readonly (RowDecision | undefined)[]): RowDecision | undefined {
-  if (found.every((one) => one === undefined)) return undefined;
-  const rank = ({ verdict }: RowDecision) => VERDICT_STRICTNESS[verdict];
-  return found
-    .map((one = { verdict: "allow", cookie: DEFAULT_COOKIE }) => one)
-    .reduce((a, b) => (rank(b) < rank(a) ? b : a));
-}
 
 /** A local address, or a process of this machine: no address has a slash. */
 type Subject = IpAddress | WorkloadId;

@@ -4,6 +4,7 @@
  */
 import {
   createDiagnostic,
+  formatPort,
   NOWHERE,
   type CgroupPath,
   type ConfinedProcess,
@@ -56,7 +57,10 @@ function managedAbove(processes: readonly ConfinedProcess[]): CgroupPath[] {
   return [...new Set(parents)].toSorted();
 }
 
-/** Also of those that nobody judges, where they share a port with one that is: it is not the other's alone. */
+/**
+ * Also of those that nobody judges, where they share a port with one that is: it is not the other's alone. What two claim is
+ * nobody's: who listens there is seen when something arrives, and until then nobody is believed.
+ */
 function toldSockets(
   index: InventoryIndex,
   known: readonly LocalProcess[],
@@ -72,7 +76,12 @@ function toldSockets(
   );
   const portOf = ({ family, protocol, port }: ProcessSocket) => `${family} ${protocol} ${port}`;
   const ports = new Set(all.filter(({ workload }) => judged.has(workload)).map(portOf));
-  return all.filter((socket) => ports.has(portOf(socket))).toSorted(bySocket);
+  const shared = all.filter((socket) => ports.has(portOf(socket)));
+  return [...Map.groupBy(shared, (socket) => `${socket.address ?? ""} ${portOf(socket)}`).values()]
+    .flatMap((claims) =>
+      new Set(claims.map(({ workload }) => workload)).size === 1 ? claims.slice(0, 1) : [],
+    )
+    .toSorted(bySocket);
 }
 
 function bySocket(a: ProcessSocket, b: ProcessSocket): number {
@@ -85,12 +94,29 @@ function bySocket(a: ProcessSocket, b: ProcessSocket): number {
   );
 }
 
-/** Whom the inventory does not know as a process of the machine. */
 export function diagnoseProcesses(
   index: InventoryIndex,
   known: readonly LocalProcess[],
 ): Diagnostic[] {
-  return known
+  const contested = new Map<string, Diagnostic>();
+  for (const { address, kind, sockets } of index.known) {
+    for (const { protocol, port, owners } of kind === "host" ? sockets : []) {
+      if (owners.length === 1) continue;
+      const ids = owners.map(({ id }) => `\`${id}\``).join(", ");
+      const socket = `${formatPort(protocol, port)} ${ids}`;
+      if (contested.has(socket)) continue;
+      contested.set(
+        socket,
+        createDiagnostic(
+          "BH0602",
+          owners[0]!.source ?? NOWHERE,
+          `port ${formatPort(protocol, port)} of \`${address}\` is claimed by ${ids}`,
+          "until one of them gives it up, what comes from this machine is denied at those that have a policy",
+        ),
+      );
+    }
+  }
+  const unknown = known
     .filter(({ workload }) => index.process(workload) === undefined)
     .map(({ workload, cgroup }) =>
       createDiagnostic(
@@ -100,4 +126,5 @@ export function diagnoseProcesses(
         "no policy can select it; its traffic is judged at the other end only",
       ),
     );
+  return [...unknown, ...contested.values()];
 }
