@@ -19,7 +19,7 @@ import type {
 } from "@bulkhead/model";
 import { administrationOf } from "./administration.ts";
 import { applicationsOf } from "./applications.ts";
-import { DEFAULT_BEHAVIOUR, judgeSources, type BehaviourOptions } from "./behaviour.ts";
+import { DEFAULT_BEHAVIOUR, judgeSources, sourceKey, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
 import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
 import { groupWorkloads, type Grouping } from "./groups.ts";
@@ -31,7 +31,7 @@ import { by, groupBy, inEdgeOrder } from "./order.ts";
 import { purposeOf } from "./purpose.ts";
 import { rulesOf } from "./rules.ts";
 import { summarise } from "./summary.ts";
-import { nameWorld, type RawNeed } from "./world.ts";
+import { nameWorld, type Denied, type RawNeed } from "./world.ts";
 
 export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">> {
   readonly behaviour?: Partial<BehaviourOptions>;
@@ -95,12 +95,17 @@ export function suggest(
     maxWorldAddresses: options.maxWorldAddresses ?? 8,
     maxNamedAddresses: options.maxNamedAddresses ?? 64,
     ranges: options.ranges ?? [],
+    denied: deniedOf(setAside, grouping, flagged),
   });
   setAside.push(...world.refused);
+  const followed = new Set(world.followed);
   const rules = rulesOf(world.needs, grouping);
   const byId = new Map(members.map((member) => [member.id, member]));
   const split = splitCovered(
-    [...setAside].toSorted((a, b) => inEdgeOrder(a.edge, b.edge)).map(withPurpose),
+    setAside
+      .filter(({ edge }) => !followed.has(edge))
+      .toSorted((a, b) => inEdgeOrder(a.edge, b.edge))
+      .map(withPurpose),
     rules,
     world.networkSets,
     byId,
@@ -132,6 +137,22 @@ export function suggest(
       ),
     ),
   };
+}
+
+/** A need that is denied may yet be recognised by the name of where it goes. */
+function deniedOf(
+  setAside: readonly SetAside[],
+  grouping: Grouping,
+  flagged: ReadonlyMap<string, unknown>,
+): readonly Denied[] {
+  return setAside.flatMap(({ edge, reason }): readonly Denied[] => {
+    const { source, destination } = edge;
+    const group = source.workload === undefined ? undefined : grouping.groupOf.get(source.workload);
+    const outward = destination.workload === undefined && destination.name !== "host";
+    if (reason !== "denied" || !outward || group === undefined) return [];
+    if (flagged.has(sourceKey(edge))) return [];
+    return [{ edge, inside: { kind: "group", key: `group ${group.id}`, group } }];
+  });
 }
 
 function left(edge: Edge): SetAside {

@@ -31,15 +31,24 @@ export interface WorldOptions {
   readonly maxNamedAddresses: number;
   /** Prefixes that a person said, none of which holds everybody. */
   readonly ranges: readonly Cidr[];
+  /** What was denied, by sources that give no cause for suspicion. */
+  readonly denied: readonly Denied[];
+}
+
+export interface Denied {
+  readonly edge: Edge;
+  readonly inside: GroupEnd;
 }
 
 export interface WorldResult {
   readonly needs: readonly Need[];
   readonly networkSets: readonly SuggestedNetworkSet[];
   readonly refused: readonly Refused[];
+  /** Of what was denied: to addresses that a needed name stands for by now. */
+  readonly followed: readonly Edge[];
 }
 
-type GroupEnd = Extract<End, { kind: "group" }>;
+export type GroupEnd = Extract<End, { kind: "group" }>;
 
 /** What one group has to do with one address on one port. */
 interface Wanted {
@@ -65,6 +74,8 @@ export function nameWorld(raw: readonly RawNeed[], options: WorldOptions): World
       wanted.push(toWanted(need, options.ranges));
     } else inner.push({ ...need, source, destination });
   }
+  const followed = followNames(wanted, options.denied);
+  wanted.push(...followed);
   const refused: Refused[] = [];
   const proposed: Proposed[] = [];
   const named = groupBy(
@@ -102,7 +113,36 @@ export function nameWorld(raw: readonly RawNeed[], options: WorldOptions): World
       };
     }),
   );
-  return { needs: merged([...inner, ...outer]), networkSets: sets, refused };
+  return {
+    needs: merged([...inner, ...outer]),
+    networkSets: sets,
+    refused,
+    followed: followed.flatMap(({ need }) => need.edges),
+  };
+}
+
+/**
+ * A name that is needed stands for other addresses by now, and the set in force lacks them: what was denied is the same need,
+ * of the same client on the same port.
+ */
+function followNames(wanted: readonly Wanted[], denied: readonly Denied[]): readonly Wanted[] {
+  const keyOf = (inside: GroupEnd, { protocol, port }: Edge | RawNeed, name: string): string =>
+    [inside.key, protocol, port, name].join("\n");
+  const needed = new Set(
+    wanted.flatMap(({ inside, outward, outside, need }) =>
+      outward && outside.kind === "dns" ? [keyOf(inside, need, outside.name)] : [],
+    ),
+  );
+  return denied.flatMap(({ edge, inside }): readonly Wanted[] => {
+    const { address, names = [] } = edge.destination;
+    const name = names.find((one) => needed.has(keyOf(inside, edge, one)));
+    if (name === undefined) return [];
+    const { protocol, port } = edge;
+    const also = names.filter((one) => one !== name);
+    const destination: End = { kind: "address", key: `address ${address}`, address };
+    const need = { source: inside, destination, protocol, port, rare: true, edges: [edge] };
+    return [{ inside, outward: true, address, outside: { kind: "dns", name, also }, need }];
+  });
 }
 
 function toWanted(need: RawNeed, ranges: readonly Cidr[]): Wanted {

@@ -94,6 +94,49 @@ describe("an outside end with a name", () => {
   });
 });
 
+describe("a name that stands for another address by now", () => {
+  const before = named("checkout", "203.0.113.20", "443/tcp", "api.example.com");
+  const denied = (address: string, port = "443/tcp", name = "api.example.com"): Edge => ({
+    ...named("checkout", address, port, name),
+    verdict: "dropped",
+    established: 0,
+    failed: 40,
+    bytes: 2400,
+  });
+
+  it("is followed, though the set in force denies it", () => {
+    const { networkSets, accepted, setAside } = suggest(
+      [before, denied("203.0.113.21")],
+      inventory,
+    );
+    expect(networkSets.map(({ cidrs }) => cidrs)).toEqual([["203.0.113.20/32", "203.0.113.21/32"]]);
+    expect(accepted).toHaveLength(2);
+    expect(setAside).toEqual([]);
+  });
+
+  it("is not followed to another port, another name, or by another client", () => {
+    const other = denied("203.0.113.21");
+    const web = { ...other, source: edge("web", "db", "1/tcp").source };
+    for (const one of [
+      denied("203.0.113.21", "22/tcp"),
+      denied("203.0.113.21", "443/tcp", "www.example.com"),
+      web,
+    ]) {
+      const { networkSets, setAside } = suggest([before, one], inventory);
+      expect(networkSets.map(({ cidrs }) => cidrs)).toEqual([["203.0.113.20/32"]]);
+      expect(setAside.map(({ reason }) => reason)).toEqual(["denied"]);
+    }
+  });
+
+  it("is not followed by who looks for something: a scanner may ask for any name", () => {
+    const scan = Array.from({ length: 60 }, (_, at) =>
+      denied(`203.0.113.${at + 100}`, `${at + 1}/tcp`),
+    );
+    const { networkSets } = suggest([before, denied("203.0.113.21"), ...scan], inventory);
+    expect(networkSets.flatMap(({ cidrs }) => cidrs)).not.toContain("203.0.113.21/32");
+  });
+});
+
 describe("a range", () => {
   const many = Array.from({ length: 9 }, (_, at) =>
     edge("checkout", `203.0.113.${at + 1}`, "443/tcp"),
