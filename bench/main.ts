@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, follow, idle
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
@@ -11,8 +11,10 @@ import { cpus, loadavg, release } from "node:os";
 import { benchCollector } from "./collector.ts";
 import { benchCompile } from "./compile.ts";
 import { benchDatapath } from "./datapath.ts";
-import { absolute, formatFigure, header } from "./figure.ts";
+import { absolute, compared, formatFigure, header } from "./figure.ts";
 import type { Figure } from "./figure.ts";
+import { benchFollow } from "./follow.ts";
+import { benchIdle, type IdleCost } from "./idle.ts";
 
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
@@ -30,10 +32,56 @@ const collector = async (): Promise<Figure[]> => {
   ];
 };
 
+const share = (values: readonly number[], part: number): number =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(part * values.length))] ??
+  Number.NaN;
+
+const follow = async (): Promise<Figure[]> => {
+  const { ours, raw, missing } = await benchFollow();
+  const lag = (name: string, part: number): Figure =>
+    absolute(`follow/lag ${name}`, "ms", [share(ours, part)], { atMost: 250 });
+  return [
+    compared("follow/lag", "ms", ours, "tcpdump", raw),
+    lag("p95", 0.95),
+    lag("longest", 1),
+    absolute("follow/connections not told", "connections", [missing], { atMost: 0 }),
+  ];
+};
+
+const idle = async (): Promise<Figure[]> => {
+  const { controller, agent, waiting } = await benchIdle();
+  const ours = { controller, agent };
+  const each = Object.entries(ours).flatMap(([name, { ownMiB, residentMiB, corePercent }]) => [
+    compared(`idle/${name}, memory`, "MiB", [ownMiB], "waiting Node", [waiting.ownMiB]),
+    absolute(`idle/${name}, resident`, "MiB", [residentMiB]),
+    absolute(`idle/${name}, processor`, "% of a core", [corePercent]),
+  ]);
+  const both = (of: (cost: IdleCost) => number): number[] => [of(controller) + of(agent)];
+  return [
+    ...each,
+    absolute(
+      "idle/both, memory",
+      "MiB",
+      both(({ ownMiB }) => ownMiB),
+      { atMost: 150 },
+    ),
+    absolute(
+      "idle/both, processor",
+      "% of a core",
+      both(({ corePercent }) => corePercent),
+      {
+        atMost: 0.5,
+      },
+    ),
+  ];
+};
+
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   datapath: () => benchDatapath({ say }),
   collector,
   compile: async () => benchCompile(),
+  follow,
+  idle,
 };
 
 const only = process.env["ONLY"] ?? "";

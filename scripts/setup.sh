@@ -64,7 +64,8 @@ requirements() {
 		echo '/usr/bin/docker docker.io'
 		;;
 	bench)
-		requirements runtime
+		requirements demo
+		echo 'tcpdump tcpdump'
 		echo 'iptables iptables'
 		echo 'ufw ufw'
 		echo 'iperf3 iperf3'

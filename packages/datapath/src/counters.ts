@@ -4,6 +4,7 @@
  */
 import type { Cookie, DecisionVerdict, Direction } from "@bulkhead/model";
 import { parseLeaf } from "./names.ts";
+import { TABLE_NAME } from "./ruleset.ts";
 import type { Plane } from "./names.ts";
 
 /** Packets that no rule decided, or that no log message tells of. */
@@ -52,6 +53,13 @@ export type CounterReading = { readonly packets: number; readonly bytes: number 
 );
 
 const COUNTER = /\tcounter (\S+) \{\s*packets (\d+) bytes (\d+)/g;
+
+/** Of the listing of all tables' counters, those of ours. */
+export const ownCounters = (listing: string): string =>
+  listing
+    .split(/^(?=table )/m)
+    .filter((table) => new RegExp(`^table \\S+ ${TABLE_NAME} `).test(table))
+    .join("");
 
 /** Counters of other names are not ours and left out. */
 export const parseCounters = (listing: string): CounterReading[] => {

@@ -12,7 +12,7 @@ export type { Bindings } from "./bindings.ts";
 export { DEFAULT_LIMITS, checkCapacity, usageOf } from "./capacity.ts";
 export type { Limits, Usage } from "./capacity.ts";
 export { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
-export { parseCounters, sumCounters } from "./counters.ts";
+export { ownCounters, parseCounters, sumCounters } from "./counters.ts";
 export type { CounterReading, SpecialCounter } from "./counters.ts";
 export { EXEMPTIONS } from "./frame.ts";
 export { knownPorts } from "./known-ports.ts";

@@ -158,7 +158,7 @@ class RunningCollector implements Collector {
   #start(first: boolean): void {
     const channel = new MessageChannel();
     const {
-      windowMs = 300,
+      windowMs = 150,
       maxKeys = 65_536,
       maxConnections = 131_072,
       dumpEveryMs = 1000,

@@ -42,8 +42,17 @@ export interface ConnectionIntake {
 
 const EVENTS_AT_ONCE = 256;
 const EVENT_BYTES = 4096;
-/** Dumps may use at most this share of the time: the pause after one is its duration times this. */
+/**
+ * Dumps may use at most this share of the time: the pause after one is its duration times this. The kernel walks the table of
+ * all connections of all namespaces, whose size is the machine's, however few there are.
+ */
 const DUMP_PAUSE_FACTOR = 20;
+/** While nothing begins, only the bytes of what is open change: a smaller share is enough … */
+const CALM_PAUSE_FACTOR = 1000;
+/** … but they are told so often at least. */
+const CALM_PAUSE_MS = 10_000;
+/** So long after the last log message its outcome may be waited for. */
+const CALM_AFTER_MS = 12_000;
 
 export function createConnectionIntake(
   parts: ConnectionIntakeParts,
@@ -60,7 +69,7 @@ export function createConnectionIntake(
   let dumping = false;
   let dumpSequence = 0;
   let dumpBusyMs = 0;
-  let nextDumpAt = 0;
+  let lastDumpAt = Number.NEGATIVE_INFINITY;
 
   /** Reports what is new about the decoded connection, if it concerns an endpoint. */
   const tell = (now: number): void => {
@@ -99,7 +108,15 @@ export function createConnectionIntake(
     stats.set("connectionOrphaned", connections.orphaned);
   };
 
+  /** How long the table may rest after a dump; what begins in the meantime ends a long rest. */
+  const pause = (now: number): number => {
+    const busy = Math.max(parts.dumpEveryMs, dumpBusyMs * DUMP_PAUSE_FACTOR);
+    if (now - stats.get("lastEventAt") < CALM_AFTER_MS) return busy;
+    return Math.max(busy, Math.min(CALM_PAUSE_MS, dumpBusyMs * CALM_PAUSE_FACTOR));
+  };
+
   const startDump = (): void => {
+    const begun = performance.now();
     const kernel = Buffer.alloc(12);
     kernel.writeUInt16LE(AF_NETLINK);
     const request = encodeMessage(
@@ -110,7 +127,8 @@ export function createConnectionIntake(
     );
     libc().sendto(dumpFd, request, 0, kernel);
     dumping = true;
-    dumpBusyMs = 0;
+    // The kernel fills the first piece within this call.
+    dumpBusyMs = performance.now() - begun;
   };
 
   return {
@@ -142,7 +160,7 @@ export function createConnectionIntake(
     },
     readDump(now, tick) {
       if (!dumping) {
-        if (tick < nextDumpAt || endpoints.size === 0) return false;
+        if (endpoints.size === 0 || tick < lastDumpAt + pause(now)) return false;
         startDump();
       }
       const begun = performance.now();
@@ -164,7 +182,7 @@ export function createConnectionIntake(
       publish();
       dumpBusyMs += performance.now() - begun;
       if (!dumping) {
-        nextDumpAt = tick + Math.max(parts.dumpEveryMs, dumpBusyMs * DUMP_PAUSE_FACTOR);
+        lastDumpAt = tick;
         stats.add("dumps", 1);
         stats.set("dumpMs", dumpBusyMs);
       }

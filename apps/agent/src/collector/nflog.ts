@@ -49,7 +49,7 @@ export interface NflogTuning {
 export const NFLOG_TUNING: NflogTuning = {
   copyRange: 128,
   threshold: 100,
-  flushMs: 50,
+  flushMs: 20,
   datagramBytes: 65_536,
 };
 

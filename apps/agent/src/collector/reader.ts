@@ -28,8 +28,10 @@ import {
 } from "./reader-protocol.ts";
 import { sharedStats } from "./shared-stats.ts";
 
-/** How long the reader may sleep in the kernel at most. */
-const WAIT_MS = 50;
+/** How long the reader may sleep in the kernel at most: the kernel wakes it, but nobody wakes it to stop. */
+const WAIT_MS = 200;
+/** What comes after a silence does not wait for a whole window: people who follow flows look at it. */
+const PROMPT_MS = 50;
 /** Batches taken from one socket before the others get their turn. */
 const ROUNDS = 8;
 /** Batches still taken when told to stop: what the kernel had handed over by then. */
@@ -65,7 +67,6 @@ function read(): void {
   };
   const sendWindow = (): void => {
     const answers = dns?.take() ?? [];
-    if (flows.size === 0 && answers.length === 0) return;
     const batch = flows.take();
     const window: WindowMessage = { ...batch, logged: log.takeLogged(), answers };
     stats.add("windowsSent", 1);
@@ -80,9 +81,12 @@ function read(): void {
     (fd) => (fd === null ? [] : [{ fd, events: POLLIN, revents: 0 }]),
   );
   // Times in records are the wall clock's; intervals are not, because it may be set while we run.
-  let windowEnd = monotonicMs() + windowMs;
+  let lastWindow = 0;
+  /** Of the window that has begun; null while nothing has come. */
+  let windowEnd: number | null = null;
+  const isEmpty = (): boolean => flows.size === 0 && (dns?.size ?? 0) === 0;
   while (stats.get("stop") === 0) {
-    libc().poll(entries, Math.max(0, Math.min(WAIT_MS, windowEnd - monotonicMs())));
+    libc().poll(entries, Math.max(0, Math.min(WAIT_MS, (windowEnd ?? Infinity) - monotonicMs())));
     for (const { fd, revents } of entries)
       if ((revents & POLLNVAL) !== 0)
         throw new Error(`descriptor ${fd} was closed under the reader`);
@@ -96,6 +100,10 @@ function read(): void {
       for (let round = 0; round < ROUNDS && connections.readEvents(now); round++);
       for (let round = 0; round < ROUNDS && connections.readDump(now, tick); round++);
     }
+    const news = receiveMessageOnPort(setup.control) as { message: EndpointAddresses } | undefined;
+    if (news !== undefined) takeEndpoints(news.message);
+    if (isEmpty()) continue;
+    windowEnd ??= Math.max(lastWindow + windowMs, tick + PROMPT_MS);
     // A main thread that lags holds windows back: the current one then grows longer, not more numerous.
     if (
       tick < windowEnd ||
@@ -103,13 +111,12 @@ function read(): void {
     )
       continue;
     sendWindow();
-    windowEnd = tick + windowMs;
-    const news = receiveMessageOnPort(setup.control) as { message: EndpointAddresses } | undefined;
-    if (news !== undefined) takeEndpoints(news.message);
+    lastWindow = tick;
+    windowEnd = null;
   }
   for (let round = 0; round < LAST_ROUNDS && log.read(Date.now()); round++);
   for (let round = 0; round < LAST_ROUNDS && dns?.read(Date.now()) === true; round++);
-  sendWindow();
+  if (!isEmpty()) sendWindow();
 }
 
 function openConnections(

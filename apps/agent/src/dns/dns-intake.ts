@@ -20,6 +20,8 @@ export interface DnsAnswer {
 }
 
 export interface DnsIntake {
+  /** Answers that wait to be taken. */
+  readonly size: number;
   /** Takes one batch; true when the socket may hold more. */
   read(now: number): boolean;
   /** Answers since the last call. */
@@ -78,6 +80,9 @@ export function createDnsIntake(fd: number, stats: SharedStats): DnsIntake {
   }
 
   return {
+    get size() {
+      return answers.length;
+    },
     read(now) {
       const datagrams = batch.receive(fd);
       // What was dropped shows as a gap in the numbers.

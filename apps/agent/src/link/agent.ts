@@ -110,6 +110,8 @@ export interface RunningAgent {
 /** A look at the generation number costs a tenth of a millisecond. */
 const WATCH_EVERY_MS = 250;
 const HEALTH_EVERY_MS = 2000;
+/** A file written anew: an agent that is killed tells again what began since, and is still open. */
+const NOTE_EVERY_MS = 6000;
 const LOOK_EVERY_MS = 3000;
 /** Longest time that a newly opened port is nobody's. */
 const UNITS_EVERY_MS = 1000;
@@ -261,7 +263,6 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   }
 
   function health(): void {
-    noteTold();
     const receipt = receipts(keeper.receipt);
     link?.send({
       kind: "health",
@@ -400,6 +401,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   const timers = [
     setInterval(() => background(keeper.watch()), WATCH_EVERY_MS),
     setInterval(health, HEALTH_EVERY_MS),
+    setInterval(noteTold, NOTE_EVERY_MS),
     setInterval(() => background(look()), LOOK_EVERY_MS),
     setInterval(lookAtUnits, UNITS_EVERY_MS),
   ];

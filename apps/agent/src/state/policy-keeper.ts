@@ -46,7 +46,7 @@ export type ApplyOutcome =
   | { readonly kind: "superseded" };
 
 /** How long a read-back is believed when the kernel's generation number has not moved; longer where reading takes long. */
-const FULL_READ_EVERY_MS = 10_000;
+const FULL_READ_EVERY_MS = 20_000;
 const FULL_READ_AT_LEAST_EVERY_MS = 25_000;
 const READING_SHARE = 50;
 /** After an apply, which reads back itself, somebody may still have written in between: look again, but not at once. */

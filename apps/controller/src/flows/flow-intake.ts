@@ -49,8 +49,13 @@ export interface FlowIntake {
 const called = (end: FlowEnd, names: readonly string[] | undefined): FlowEnd =>
   names === undefined ? end : { ...end, names };
 
-/** Half of what a crash may cost. */
-const GATHER_MS = 300;
+/**
+ * Each append costs some milliseconds, whatever is in it. Nothing is lost while it waits, for the agent keeps what is not
+ * stored; whoever asks has it stored first; and its window of batches under way is wider than this.
+ */
+const GATHER_MS = 2000;
+/** So many records do not wait any longer. */
+const GATHERED = 2000;
 const MAX_FOLLOWED = 10_000;
 
 interface Waiting {
@@ -62,6 +67,7 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   const followers = new Set<(flows: readonly Flow[]) => void>();
   const seen = new Map<string, number>();
   let waiting: Waiting[] = [];
+  let gathered = 0;
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
   let unstored = 0;
@@ -70,6 +76,7 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   async function flush(): Promise<void> {
     const taken = waiting;
     waiting = [];
+    gathered = 0;
     if (taken.length === 0) return;
     try {
       await deps.store.append(taken.map(({ batch }) => batch));
@@ -91,10 +98,14 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   }
 
   function flushSoon(): void {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      writing = writing.then(flush);
-    }, GATHER_MS);
+    if (gathered >= GATHERED) flushNow();
+    else timer ??= setTimeout(flushNow, GATHER_MS);
+  }
+
+  function flushNow(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    writing = writing.then(flush);
   }
 
   function named(record: ObservedRecord, node: string): Flow {
@@ -126,6 +137,7 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
         for (const follower of followers) follower(flows);
       }
       waiting.push({ batch: { boot, sequence, flows }, stored });
+      gathered += flows.length;
       flushSoon();
     },
 
