@@ -112,6 +112,30 @@ describe("revisions", () => {
     }
   });
 
+  it("finds a commit or a path that was altered", async () => {
+    const [resource] = change().resources;
+    const origin = { commit: "a".repeat(40), path: "shop.yaml", changed: false };
+    const given = change().given.map((file) => ({ ...file, origin }));
+    const fromGit = change({ given, resources: [{ ...resource!, origin }] });
+    for (const column of ["given", "resources"]) {
+      for (const [then, now] of [
+        ["aaaa", "bbbb"],
+        ['"path":"shop.yaml"', '"path":"mine.yaml"'],
+        ['"changed":false', '"changed":true'],
+      ]) {
+        await store.append(fromGit, files);
+        expect((await store.current())?.resources[0]?.origin).toEqual(origin);
+        expect((await store.current())?.given[0]?.origin).toEqual(origin);
+        expect(await store.verifyChain()).toEqual({ intact: true });
+        tamper(`UPDATE revisions SET ${column} = replace(${column}, '${then}', '${now}')`);
+        expect(await store.verifyChain()).toEqual({ intact: false, brokenAt: 1 });
+        await store.close();
+        rmSync(path());
+        store = await openStateStore(path());
+      }
+    }
+  });
+
   it.each([
     ["an author", "UPDATE revisions SET author = 'eve' WHERE revision = 2", 2],
     [

@@ -4,7 +4,13 @@
  */
 import { groupWorkloads, manifestsOf, suggest } from "@bulkhead/learn";
 import { printResources } from "@bulkhead/dialects";
-import type { Edge, FlowEnd, Inventory, Suggestion } from "@bulkhead/model";
+import {
+  formatPort,
+  type Edge,
+  type FlowEnd,
+  type Inventory,
+  type Suggestion,
+} from "@bulkhead/model";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { suggestionFiles, suggestionText } from "../src/index.ts";
@@ -20,6 +26,35 @@ function touchedBy(edges: readonly Edge[], inventory: Inventory): ReadonlySet<st
       return group === undefined ? [] : [`${group.namespace}/${group.name}`];
     }),
   );
+}
+
+/**
+ * Does one of these edges bear on a link, `shop/web → shop/db 5432/tcp`? Whatever its source does, since a source is judged by all
+ * it does; the same port of the same service, whose clients are said together; and the way back between the two.
+ */
+function concernedBy(edges: readonly Edge[], inventory: Inventory): (link: string) => boolean {
+  const { groupOf } = groupWorkloads(inventory.workloads);
+  const nameOf = ({ workload }: FlowEnd): string | undefined => {
+    const group = workload === undefined ? undefined : groupOf.get(workload);
+    return group && `${group.namespace}/${group.name}`;
+  };
+  const extra = edges.map(({ source, destination, protocol, port }) => ({
+    from: nameOf(source),
+    to: nameOf(destination),
+    port: formatPort(protocol, port),
+  }));
+  return (link) => {
+    const [ends = "", port] = [link.slice(0, link.lastIndexOf(" ")), link.split(" ").at(-1)];
+    const [from = "", to = ""] = ends.split(" → ");
+    // Sets of callers are named by all ports that the same addresses use.
+    const called = /\/(callers-of|net)-/.test(from);
+    return extra.some(
+      (one) =>
+        one.from === from ||
+        (one.to === to && (called || one.port === port)) ||
+        (one.from === to && one.to === from),
+    );
+  };
 }
 
 /** Each resource with its evidence, by what it is called. */
@@ -42,12 +77,8 @@ it("of a few more flows changes what they concern and nothing else", () => {
       ({ inventory, edges }, more) => {
         const before = suggest(edges.slice(more), inventory);
         const after = printed(suggest(edges, inventory));
-        const touched = touchedBy(edges.slice(0, more), inventory);
-        const isTouched = (text: string): boolean =>
-          text.split(/ → | /).some((word) => touched.has(word));
-        const stays = before.rules.filter(
-          (rule) => !rule.links.some(({ text }) => isTouched(text)),
-        );
+        const concerns = concernedBy(edges.slice(0, more), inventory);
+        const stays = before.rules.filter((rule) => !rule.links.some(({ text }) => concerns(text)));
         const was = printed(before);
         for (const { namespace, name } of stays) {
           compared += 1;

@@ -127,6 +127,11 @@ describe("an export of Hubble", () => {
       ...connection(WEB, "203.0.113.8", 443, 42_000, { names: ["b.example.com"] }),
       ...connection(WEB, "203.0.113.8", 443, 42_001, { names: ["a.example.com"] }),
       packet(DB, WEB, 9999, { verdict: "DROPPED" }),
+      // Relabelled at that very moment, and once more later.
+      packet({ ...DB, app: "database" }, WEB, 9999, { verdict: "DROPPED" }),
+      packet({ ...DB, app: "db" }, WEB, 9998, { time: "2026-03-31T17:00:09Z" }),
+      packet({ ...DB, app: "sql" }, WEB, 9998, { time: "2026-03-31T17:00:08Z" }),
+      packet({ ...DB, app: "old" }, WEB, 9998, { time: "2026-03-31T17:00:08Z" }),
     ].map((flow) => line(flow));
     const text = (some: readonly string[]): string => {
       const { edges, inventory } = imported(some);
