@@ -135,7 +135,8 @@ describe("an export of Hubble", () => {
     ].map((flow) => line(flow));
     const text = (some: readonly string[]): string => {
       const { edges, inventory } = imported(some);
-      return suggestionText(suggest(edges, inventory));
+      const sorted = edges.map((edge) => JSON.stringify(edge)).toSorted();
+      return `${suggestionText(suggest(edges, inventory))}${sorted.join("\n")}`;
     };
     const first = text(lines);
     expect(first).toContain("name: web-to-db");
