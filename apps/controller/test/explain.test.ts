@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { explainAnswerSchema } from "@bulkhead/api";
 import { explainFlow } from "../src/queries/explain.ts";
-import { buildWorld } from "../src/world/world.ts";
-import { held, INVENTORY, NOW, reading, SHOP } from "./fixtures.ts";
+import { buildWorld, type Surroundings } from "../src/world/world.ts";
+import { held, INVENTORY, NOW, reading, service, SHOP } from "./fixtures.ts";
 import { POLICY } from "./lab.ts";
 
 type File = typeof POLICY;
@@ -31,11 +31,12 @@ async function explained(
   [from, to, port]: readonly [string, string, string],
   mode: "audit" | "enforce" = "enforce",
   view: "live" | "shadow" = "live",
+  around: Surroundings = SHOP,
 ) {
   const all = [INVENTORY, ...files];
   const read = reading(all, mode);
   const inForce = { revision: 1, record: null, held: held(all, mode), reading: read };
-  const world = buildWorld(read.declared, SHOP);
+  const world = buildWorld(read.declared, around);
   const edges = () => Promise.resolve([]);
   const context = { inForce, world, modes: {}, now: NOW, edges };
   return explainAnswerSchema.parse(await explainFlow({ from, to, port, view }, context));
@@ -134,6 +135,50 @@ spec: { cidrs: [203.0.113.20/32, 203.0.113.64/26, "2001:db8:113::20/128"] }
     const answer = await explained(files, ["web", "bank", "80/tcp"]);
     expect(answer.smallestChange).toBeUndefined();
     expect(answer.inTheWay).toContain("metadata");
+  });
+});
+
+describe("processes of the machine", () => {
+  const NGINX = "host/nginx.service";
+  const around = {
+    ...SHOP,
+    processes: [
+      service("/system.slice/nginx.service", {
+        sockets: [{ family: 4, protocol: 6, port: 80 }],
+      }),
+    ],
+  };
+  const one = (spec: string): File => ({
+    name: "unit.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: nginx, namespace: host }
+spec: ${spec}
+`,
+  });
+
+  it("are named like everybody else, and proposed by their labels", async () => {
+    const shut = one("{ subject: app=nginx, egress: [] }");
+    const asked = [NGINX, "shop/db", "5432/tcp"] as const;
+    const before = await explained([shut, POLICY], asked, "enforce", "live", around);
+    expect(before).toMatchObject({ verdict: "drop", from: NGINX, to: "shop/db" });
+    expect(before.smallestChange?.text).toContain("selector: app=nginx");
+    const change = { name: "change.yaml", text: before.smallestChange?.text ?? "" };
+    const after = await explained([shut, POLICY, change], asked, "enforce", "live", around);
+    expect(after.verdict).toBe("allow");
+  });
+
+  it("speak to one another over loopback, too", async () => {
+    const shut = one("{ subject: app=nginx, ingress: [] }");
+    const answer = await explained([shut], ["host", NGINX, "80/tcp"], "enforce", "live", around);
+    expect(answer.verdict).toBe("drop");
+    const addresses = answer.paths.map((path) => [path.source.address, path.destination.address]);
+    expect(addresses).toEqual([
+      ["127.0.0.1", "127.0.0.1"],
+      ["::1", "::1"],
+      ["10.9.0.1", "10.9.0.1"],
+      ["fd99::1", "fd99::1"],
+    ]);
   });
 });
 

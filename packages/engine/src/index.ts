@@ -2,6 +2,7 @@
 export * from "./decide.ts";
 export * from "./inventory-index.ts";
 export * from "./flow-ends.ts";
+export * from "./address-pairs.ts";
 export type { SocketOwners } from "./socket-owners.ts";
 export { isActive, type DecideOptions, type View } from "./judge-stage.ts";
 export type { Capacity, CompileOptions, CompileResult, LeftOut } from "./compile/compile-result.ts";

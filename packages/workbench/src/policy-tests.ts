@@ -1,12 +1,18 @@
 /** Runs the expectations that stand in a policy itself, over every pair of addresses of the two ends. */
 import type { PolicyTest, TestEnd } from "@bulkhead/dialects";
-import { decide, type InventoryIndex } from "@bulkhead/engine";
+import {
+  addressPairs,
+  decide,
+  isProcess,
+  type AddressedEnd,
+  type InventoryIndex,
+} from "@bulkhead/engine";
 import {
   formatPort,
-  parseIp,
   type IpAddress,
   type PolicySet,
   type SourceSpan,
+  type WorkloadId,
 } from "@bulkhead/model";
 
 export interface TestResult {
@@ -34,17 +40,22 @@ function runTest(test: PolicyTest, set: PolicySet, index: InventoryIndex, now: n
     message,
     source,
   });
-  const [from, to] = [addressesOf(test.from, index), addressesOf(test.to, index)];
-  if (from.length === 0) return result(false, `\`${endText(test.from)}\` has no address`);
-  if (to.length === 0) return result(false, `\`${endText(test.to)}\` has no address`);
-  const pairs = from.flatMap((one) =>
-    to.flatMap((other) =>
-      parseIp(one)?.family === parseIp(other)?.family ? [[one, other] as const] : [],
-    ),
-  );
+  const [from, to] = [endOf(test.from, index), endOf(test.to, index)];
+  if (from.addresses.length === 0) {
+    return result(false, `\`${endText(test.from)}\` has no address`);
+  }
+  if (to.addresses.length === 0) return result(false, `\`${endText(test.to)}\` has no address`);
+  const pairs = addressPairs(index, from, to);
   if (pairs.length === 0) return result(false, "the two ends have no address family in common");
   for (const [one, other] of pairs) {
-    const query = { source: one, destination: other, protocol, port };
+    const query = {
+      source: one,
+      destination: other,
+      protocol,
+      port,
+      ...(from.process === undefined ? {} : { sourceProcess: from.process }),
+      ...(to.process === undefined ? {} : { destinationProcess: to.process }),
+    };
     const { verdict } = decide(set, index, query, { now, view: "shadow" });
     if ((verdict === "allow") === (expect === "allow")) continue;
     const flow = `${endText(test.from)} (${one}) → ${endText(test.to)} (${other}) ${formatPort(protocol, port)}`;
@@ -53,9 +64,23 @@ function runTest(test: PolicyTest, set: PolicySet, index: InventoryIndex, now: n
   return result(true, expect);
 }
 
-function addressesOf(end: TestEnd, index: InventoryIndex): readonly IpAddress[] {
-  if (end.kind === "address") return [end.address];
-  return index.workloads.get(end.workload)?.addresses ?? [];
+interface NamedEnd extends AddressedEnd {
+  readonly process?: WorkloadId;
+}
+
+/** Where nobody has told of the machine's addresses, these stand for them: reserved (RFC 1112 §4), and discard-only (RFC 6666). */
+const SOMEWHERE_HERE: readonly IpAddress[] = ["240.0.0.0", "100::"];
+
+function endOf(end: TestEnd, index: InventoryIndex): NamedEnd {
+  if (end.kind === "address") return { addresses: [end.address], isProcess: false };
+  const workload = index.workloads.get(end.workload);
+  if (workload === undefined || !isProcess(workload)) {
+    return { addresses: workload?.addresses ?? [], isProcess: false };
+  }
+  const { hostAddresses } = index.inventory;
+  const own = hostAddresses.filter((address) => index.at(address).kind === "host");
+  const addresses = own.length > 0 ? own : SOMEWHERE_HERE;
+  return { addresses, isProcess: true, process: workload.id };
 }
 
 function endText(end: TestEnd): string {

@@ -2,7 +2,7 @@
  * The inventory as policy tests see it. A workload that is declared but not attached has no address, yet what its
  * labels allow is known; so that a test of it still says something, it stands in with addresses that nobody can have.
  */
-import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
+import { indexInventory, isProcess, type InventoryIndex } from "@bulkhead/engine";
 import { formatIp, type Workload } from "@bulkhead/model";
 import type { World } from "../world/world.ts";
 
@@ -11,7 +11,8 @@ const RESERVED_4 = 240n << 24n;
 const RESERVED_6 = 0x0100n << 112n;
 
 export function testIndex({ index, inventory }: World): InventoryIndex {
-  const homeless = (workload: Workload) => workload.addresses.length === 0 && !workload.hostNetwork;
+  const homeless = (workload: Workload) =>
+    workload.addresses.length === 0 && !workload.hostNetwork && !isProcess(workload);
   if (!inventory.workloads.some(homeless)) return index;
   const workloads = inventory.workloads.map((workload, at) => {
     if (!homeless(workload)) return workload;

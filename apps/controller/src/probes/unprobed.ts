@@ -3,6 +3,7 @@
  * ever sent in the name of somebody else, for his answers would go to him. Such a rule counts as not proven.
  */
 import type { ProbeView } from "@bulkhead/api";
+import { isProcess } from "@bulkhead/engine";
 import { formatPortMatch, type Peer } from "@bulkhead/model";
 import { selects } from "../queries/workloads.ts";
 import type { World } from "../world/world.ts";
@@ -28,10 +29,11 @@ export function unprobed(active: ActiveRule, world: World): SkippedProbe {
 }
 
 function reasonOf({ block, rule }: ActiveRule, world: World): string {
-  const attached = world.inventory.workloads.some(
-    (workload) => world.attachments.has(workload.id) && selects(block, workload, world),
-  );
-  if (!attached) {
+  const subjects = world.inventory.workloads.filter((workload) => selects(block, workload, world));
+  if (!subjects.some(({ id }) => world.attachments.has(id))) {
+    if (subjects.some(isProcess)) {
+      return "it is about processes of this machine, and nothing is sent in their name: a probe would be somebody else's socket";
+    }
     return "none of the workloads it is about is attached here: start one, and probe again";
   }
   const outside = rule.peers.length > 0 && rule.peers.every(isOutside);

@@ -3,7 +3,7 @@
  * every packet a look-up. So for what was forwarded under the policy in force the reference says which rule allows it; or
  * which one has cut it, where the last news tells of the time before and after together.
  */
-import { decide, type InventoryIndex } from "@bulkhead/engine";
+import { decide, queryOf, type InventoryIndex } from "@bulkhead/engine";
 import type { Decision, Edge, Flow, PolicySet } from "@bulkhead/model";
 import { NEWS_MS } from "../flows/referee.ts";
 
@@ -24,9 +24,7 @@ export function withAllowingRule<Seen extends Edge | Flow>(
   { set, index, since, now, held = now }: InForceSince,
 ): Seen {
   if (seen.verdict !== "forwarded" || seen.rule !== undefined || lastSeen < since) return seen;
-  const { source, destination, protocol, port } = seen;
-  const query = { source: source.address, destination: destination.address, protocol, port };
-  const decision = decide(set, index, query, { now, view: "live" });
+  const decision = decide(set, index, queryOf(seen, index), { now, view: "live" });
   if (decision.verdict === "allow") {
     const { egress, ingress } = decision;
     const found = [ingress.determinedBy, egress.determinedBy].find((by) => by.kind === "rule");

@@ -1,11 +1,16 @@
 /** Why a connection is allowed or denied, for every pair of addresses its ends have, and what would allow it. */
 import { ApiFailure, type ExplainAnswer, type ExplainQuery, type TraceStep } from "@bulkhead/api";
-import { decide, explain, type DirectionTrace, type Explanation } from "@bulkhead/engine";
+import {
+  addressPairs,
+  decide,
+  explain,
+  type DirectionTrace,
+  type Explanation,
+} from "@bulkhead/engine";
 import { printResources } from "@bulkhead/dialects";
 import {
   ICMP,
   ICMPV6,
-  parseIp,
   parsePort,
   type Decision,
   type Edge,
@@ -74,7 +79,12 @@ export function explainPaths(
     ...(from.workload?.kind === "process" ? { sourceProcess: from.workload.id } : {}),
     ...(to.workload?.kind === "process" ? { destinationProcess: to.workload.id } : {}),
   };
-  const paths = pairs(from, to).map(([source, destination]) => {
+  const onMachine = ({ addresses, workload }: NamedEnd) => ({
+    addresses,
+    isProcess: workload?.kind === "process",
+  });
+  const pairs = addressPairs(world.index, onMachine(from), onMachine(to));
+  const paths = pairs.map(([source, destination]) => {
     const flow = { source, destination, protocol, port, ...processes };
     const options = { now, view, atLarge, sets: named, preferIntent };
     return {
@@ -138,16 +148,6 @@ export async function explainFlow(
       verdicts: [...new Set(edges.map((edge) => edge.verdict))],
     },
   };
-}
-
-function pairs(from: NamedEnd, to: NamedEnd): readonly (readonly [string, string])[] {
-  return from.addresses.flatMap((source) =>
-    to.addresses.flatMap((destination) =>
-      parseIp(source)?.family === parseIp(destination)?.family
-        ? [[source, destination] as const]
-        : [],
-    ),
-  );
 }
 
 /** One protocol and port; a name is looked up at the destination. */

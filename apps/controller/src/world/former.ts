@@ -2,7 +2,7 @@
  * Who everybody was before a change, for questions about what the change means: an Inventory in the change renames and
  * relabels workloads, and both policies judge the same machine, each with the names and labels of its own side.
  */
-import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
+import { indexInventory, isProcess, type InventoryIndex } from "@bulkhead/engine";
 import type { Edge, FlowEnd, Workload, WorkloadId } from "@bulkhead/model";
 import type { World } from "./world.ts";
 
@@ -17,12 +17,12 @@ export function formerOf(before: World, after: World): Former {
   if (before === after) return { index: after.index, renamed: (edges) => edges };
   const heirs = new Map<WorkloadId, Workload>();
   const workloads = after.inventory.workloads.map((workload): Workload => {
-    const former = sameOne(before, workload);
+    const former = isProcess(workload) ? sameProcess(before, workload) : sameOne(before, workload);
     // Nobody's before: declared by this change, and judged as what it is from now on.
     if (former === undefined) return workload;
     if (former.id !== workload.id) heirs.set(former.id, workload);
-    const { addresses, hostNetwork, id } = workload;
-    return { ...former, id, addresses, hostNetwork };
+    const { labels, namespace, namedPorts } = former;
+    return { ...workload, labels, namespace, namedPorts };
   });
   const { namespaces } = before.inventory;
   const index = indexInventory({ ...after.inventory, workloads, namespaces });
@@ -38,6 +38,12 @@ export function formerOf(before: World, after: World): Former {
     destination: rename(edge.destination),
   });
   return { index, renamed: (edges) => (heirs.size === 0 ? edges : edges.map(renamed)) };
+}
+
+/** The same control group says more than the same name. */
+function sameProcess({ index, processes }: World, { id, cgroup }: Workload): Workload | undefined {
+  const found = processes.find((process) => process.cgroup === cgroup);
+  return index.process(found?.workload ?? id);
 }
 
 /** Names may be exchanged, so an address says more than a name. */

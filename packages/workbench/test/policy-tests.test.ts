@@ -1,0 +1,59 @@
+/** Expectations about processes of the machine, which have no address of their own. */
+import { buildPolicySet, parseFiles } from "@bulkhead/dialects";
+import { indexInventory } from "@bulkhead/engine";
+import { TCP } from "@bulkhead/model";
+import { expect, it } from "vitest";
+import { runPolicyTests } from "../src/index.ts";
+
+const FILE = `
+apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: lab, namespace: host }
+spec:
+  workloads:
+    - { name: nginx, labels: { app: nginx }, unit: nginx.service }
+    - { name: cron, labels: { app: cron }, unit: cron.service }
+    - { name: db, namespace: shop, labels: { app: db }, addresses: [10.0.0.3] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: nginx-to-db, namespace: shop }
+spec: { from: { selector: app=nginx, namespace: host }, to: app=db, ports: [5432/tcp] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: nginx, namespace: host }
+spec: { subject: app=nginx, ingress: [{ from: [app=cron], ports: [80/tcp] }] }
+---
+apiVersion: bulkhead.dev/v1
+kind: PolicyTest
+metadata: { name: lab, namespace: host }
+spec:
+  tests:
+    - { from: nginx, to: shop/db, port: 5432/tcp, expect: allow }
+    - { from: nginx, to: shop/db, port: 22/tcp, expect: deny }
+    - { from: nginx, to: cron, port: 22/tcp, expect: deny }
+    - { from: cron, to: nginx, port: 80/tcp, expect: allow }
+    - { from: shop/db, to: nginx, port: 80/tcp, expect: deny }
+    - { from: nginx, to: 198.51.100.7, port: 80/tcp, expect: deny }
+    - { from: cron, to: nginx, port: 81/tcp, expect: allow }
+`;
+
+/** What else listens there, and whether the machine's addresses are known, says nothing about who was named. */
+it.each([[[]], [["10.0.0.254", "fd00::fe"]]])(
+  "names processes at both ends, on a machine with addresses %j",
+  (hostAddresses) => {
+    const { resources } = parseFiles([{ name: "lab.yaml", text: FILE }]);
+    const built = buildPolicySet(resources, { now: 0, strict: true, mode: "enforce" });
+    const sockets = [{ family: 4 as const, protocol: TCP, port: 80 }];
+    const workloads = built.inventory.workloads.map((workload) =>
+      workload.name === "cron" ? { ...workload, sockets } : workload,
+    );
+    const index = indexInventory({ ...built.inventory, workloads, hostAddresses });
+    const results = runPolicyTests(built.tests, built.set, index, 0);
+    expect(results.map(({ passed }) => passed)).toEqual([...Array<boolean>(6).fill(true), false]);
+    expect(results.at(-1)?.message).toBe(
+      "host/cron (127.0.0.1) → host/nginx (127.0.0.1) 81/tcp: `drop`, expected `allow`",
+    );
+  },
+);
