@@ -165,15 +165,17 @@ const writeStrays = (table: TableBuilder, policy: HostPolicy): void => {
   table.chain("process_strays", rules);
 };
 
+/** Of what has been denied a moment ago, the next denial is not told. */
+const toldLately = (plane: "live" | "shadow"): readonly string[] =>
+  BOTH.flatMap((words) => [
+    `${PORTED} ${packetKey(words, " . th dport")} @${plane}_seen${words.family} return`,
+    `meta l4proto != ${PORTED.slice("meta l4proto ".length)} ${packetKey(words, "")} @${plane}_seenbare${words.family} return`,
+  ]);
+
 /** Says who is at an end before it is said what happened; what will not be told of is not announced. */
 const writeNotes = (table: TableBuilder, policy: HostPolicy): void => {
   const levels = knownLevels(policy);
-  const quiet = (["live", "shadow"] as const).flatMap((plane) =>
-    BOTH.flatMap((words) => [
-      `${PORTED} ${packetKey(words, " . th dport")} @${plane}_seen${words.family} return`,
-      `meta l4proto != ${PORTED.slice("meta l4proto ".length)} ${packetKey(words, "")} @${plane}_seenbare${words.family} return`,
-    ]),
-  );
+  const quiet = [...toldLately("live"), ...toldLately("shadow")];
   for (const direction of ["egress", "ingress"] as const) {
     const tag = direction === "egress" ? "e" : "i";
     for (const { handle } of policy.processes ?? [])
@@ -316,6 +318,8 @@ const writeLoopback = (table: TableBuilder, policy: HostPolicy, known: readonly 
   table.chain("arrival", [
     "ct state != new return",
     FIRST_ONLY,
+    // Its departure was told as one that enforcing would deny.
+    ...toldLately("shadow"),
     ...(telling
       ? logRules({ ...FORWARDED, arrival: true }, true, "return")
       : logRules({ ...FORWARDED, arrival: true }, false, "")),

@@ -1,6 +1,6 @@
 /**
  * What the kernel tells of: one message for each new connection, the first packet of each kind that is denied, and
- * nothing twice. Read by tcpdump, so that neither our reader nor our writer vouches for itself.
+ * nothing twice.
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { parseLogPrefix } from "@bulkhead/datapath";
@@ -10,47 +10,17 @@ import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { ALLOW, DROP, REJECT, policyOf, portRow, rowOf } from "./policies.ts";
 import { openPair } from "./pair.ts";
-import { until } from "../kernel/netns-lab.ts";
+import { readLog } from "./log-reader.ts";
+import type { LogReader } from "./log-reader.ts";
 import { createTraffic, sleep } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 
 let lab: Lab;
 let driver: NftablesDriver;
 let traffic: Traffic;
-const messages: string[] = [];
+let log: LogReader;
 
 const workload = (name: string): LabWorkload => lab.workload(name);
-
-/** Prefixes out of a pcap stream of link type NFLOG: records of TLVs behind a header of four bytes. */
-const reader = (): ((chunk: Buffer) => void) => {
-  let rest: Buffer = Buffer.alloc(0);
-  let started = false;
-  return (chunk) => {
-    rest = Buffer.concat([rest, chunk]);
-    if (!started) {
-      if (rest.length < 24) return;
-      rest = rest.subarray(24);
-      started = true;
-    }
-    while (rest.length >= 16) {
-      const size = rest.readUInt32LE(8);
-      if (rest.length < 16 + size) return;
-      const packet = rest.subarray(16, 16 + size);
-      rest = rest.subarray(16 + size);
-      for (let at = 4; at + 4 <= packet.length;) {
-        const length = packet.readUInt16LE(at);
-        if (packet.readUInt16LE(at + 2) === 10)
-          messages.push(
-            packet
-              .subarray(at + 4, at + length)
-              .toString("latin1")
-              .replace(/\0.*$/s, ""),
-          );
-        at += Math.max(4, Math.ceil(length / 4) * 4);
-      }
-    }
-  };
-};
 
 beforeAll(async () => {
   lab = createLab(["near", "same"]);
@@ -58,22 +28,7 @@ beforeAll(async () => {
   traffic = createTraffic();
   for (const protocol of ["tcp", "udp", "icmp"] as const)
     traffic.serve(workload("same").path, protocol, 5000);
-  const dump = lab.start(lab.host, [
-    "tcpdump",
-    "-i",
-    "nflog:1786",
-    "--immediate-mode",
-    "-U",
-    "-w",
-    "-",
-  ]);
-  dump.stdout.on("data", reader());
-  lab.run(lab.host, ["nft", "-f", "-"], LAST_RULE);
-  await new Promise<void>((resolve) => {
-    dump.stderr.on("data", (text: Buffer) => {
-      if (text.includes("listening")) resolve();
-    });
-  });
+  log = await readLog(lab);
 });
 afterAll(() => {
   traffic?.close();
@@ -82,28 +37,11 @@ afterAll(() => {
 beforeEach(async () => {
   lab.run(lab.host, ["conntrack", "-F"]);
   await sleep(50);
-  messages.length = 0;
+  log.clear();
 });
 
-/**
- * The kernel gathers messages for up to a second; one with a threshold of 1 takes along what waits. Each workload sends
- * one after all else it has sent, so when both are here, so is everything before them.
- */
-const LAST = "the last";
-const LAST_RULE = `table ip last {
-  chain pre {
-    type filter hook prerouting priority -500
-    ip daddr 10.86.0.1 udp dport 9 log prefix "${LAST}" group 1786 queue-threshold 1 drop
-  }
-}
-`;
-
 const seen = async (): Promise<readonly string[]> => {
-  const senders = Object.values(lab.workloads);
-  for (const { netns } of senders) lab.run(netns, ["bash", "-c", "echo > /dev/udp/10.86.0.1/9"]);
-  const last = () => messages.filter((message) => message === LAST).length;
-  await until("the last message", () => last() === senders.length);
-  const told = messages.filter((message) => message !== LAST);
+  const told = await log.seen();
   for (const message of told) expect(parseLogPrefix(message), message).not.toBeNull();
   return told.toSorted();
 };
@@ -122,7 +60,7 @@ test("each new connection once, whatever its number of packets", async () => {
   for (const protocol of ["tcp", "udp", "icmp"] as const)
     expect(await traffic.attempt(to(protocol))).toMatchObject({ answer: "passed" });
   expect(await seen()).toEqual([FORWARDED, FORWARDED, FORWARDED]);
-  messages.length = 0;
+  log.clear();
   // Nobody answers at this port: every datagram finds the connection still new, and only the first is told.
   const flow = { ...to("udp", 4321), sourcePort: 33_333 };
   lab.run(workload("same").netns, [
@@ -183,7 +121,7 @@ test("a reply that a revocation stops says that it is one", async () => {
   expect(await pair?.toClient()).toBe(true);
   await driver.apply(policyOf(lab, { live: [{ ...ingress, defaultRow: rowOf(DROP) }] }));
   expect(await seen()).toEqual([FORWARDED]);
-  messages.length = 0;
+  log.clear();
   expect(await pair?.toClient(100)).toBe(false);
   pair?.close();
   expect(await seen()).toEqual(["bh1 D i 0d200000 r"]);

@@ -152,7 +152,7 @@ describe("what strangers do to bindings is found, named and repaired", () => {
   });
 });
 
-test("without control host.groups of version 2, processes are not judged, and that is said", async () => {
+test("without control groups of version 2, processes are not judged, and that is said", async () => {
   const old = createNftablesDriver({
     owner: "test",
     now: () => Date.now(),

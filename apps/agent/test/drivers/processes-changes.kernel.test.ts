@@ -110,7 +110,7 @@ describe("revocation ends what is under way, both ways", () => {
   });
 });
 
-describe("unknown control host.groups below a managed one", () => {
+describe("unknown control groups below a managed one", () => {
   beforeAll(async () => {
     await host.driver.apply(host.policy([confined()], { managed: [host.groups.root] }));
   });
