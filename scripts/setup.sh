@@ -40,6 +40,7 @@ requirements() {
 		echo 'conntrack conntrack'
 		echo 'nsenter util-linux'
 		echo 'sysctl procps'
+		echo 'mount mount'
 		;;
 	demo)
 		requirements runtime

@@ -9,22 +9,12 @@
  * What has no full socket (a handshake's last two packets, those of TIME-WAIT) falls through. Nothing here may be reached
  * from `forward`, where the kernel refuses to ask for sockets.
  */
-import { cgroupLevel } from "@bulkhead/model";
 import type { HostPolicy, MapSet } from "@bulkhead/model";
 import { canaryRules } from "./canary-rules.ts";
 import { BOTH } from "./family.ts";
 import type { FamilyWords } from "./family.ts";
-import {
-  FIRST_ONLY,
-  FORWARDED,
-  HOST,
-  OWN_ERRORS,
-  base,
-  falseSources,
-  logRule,
-  logRules,
-} from "./frame.ts";
-import { UNKNOWN_PROCESS, UNTOLD_SOCKET, formatProcessNote } from "./log-prefix.ts";
+import { FIRST_ONLY, FORWARDED, HOST, OWN_ERRORS, base, falseSources, logRules } from "./frame.ts";
+import { UNKNOWN_PROCESS, UNTOLD_SOCKET } from "./log-prefix.ts";
 import type { LogPrefix } from "./log-prefix.ts";
 import {
   ELSEWHERE,
@@ -40,10 +30,10 @@ import {
   subjectsName,
 } from "./names.ts";
 import type { Plane, Tree } from "./names.ts";
+import { toldLately, writeNotes } from "./process-notes.ts";
 import { nearClasses } from "./process-peers.ts";
-import { PORTED, packetKey } from "./quiet.ts";
 import { portLookups } from "./port-lookups.ts";
-import { cgroupElement, judgedLevels, knownLevels, processesOf } from "./process-sets.ts";
+import { judgedLevels, knownLevels, processesOf } from "./process-sets.ts";
 import type { TableBuilder } from "./ruleset.ts";
 
 const each = (write: (words: FamilyWords) => string): readonly string[] => BOTH.map(write);
@@ -163,38 +153,6 @@ const writeStrays = (table: TableBuilder, policy: HostPolicy): void => {
     ]);
   });
   table.chain("process_strays", rules);
-};
-
-/** Of what has been denied a moment ago, the next denial is not told. */
-const toldLately = (plane: "live" | "shadow"): readonly string[] =>
-  BOTH.flatMap((words) => [
-    `${PORTED} ${packetKey(words, " . th dport")} @${plane}_seen${words.family} return`,
-    `meta l4proto != ${PORTED.slice("meta l4proto ".length)} ${packetKey(words, "")} @${plane}_seenbare${words.family} return`,
-  ]);
-
-/** Says who is at an end before it is said what happened; what will not be told of is not announced. */
-const writeNotes = (table: TableBuilder, policy: HostPolicy): void => {
-  const levels = knownLevels(policy);
-  const quiet = [...toldLately("live"), ...toldLately("shadow")];
-  for (const direction of ["egress", "ingress"] as const) {
-    const tag = direction === "egress" ? "e" : "i";
-    for (const { handle } of policy.processes ?? [])
-      table.chain(`note_${tag}_${handle}`, [
-        logRule(formatProcessNote({ direction, process: handle })),
-      ]);
-    for (const level of levels)
-      table.set(
-        { name: `notes_${tag}${level}`, kind: "map", type: "cgroupsv2 : verdict", flags: [] },
-        (policy.processes ?? [])
-          .filter(({ cgroup }) => cgroupLevel(cgroup) === level)
-          .map(({ cgroup, handle }) => cgroupElement(cgroup, "", `goto note_${tag}_${handle}`)),
-      );
-    table.chain(`tell_${tag}`, [
-      FIRST_ONLY,
-      ...quiet,
-      ...levels.map((level) => `${socketAt(level)} vmap @notes_${tag}${level}`),
-    ]);
-  }
 };
 
 /** Replaces `input` and `output`, and what they alone lead to. */

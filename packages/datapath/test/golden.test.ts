@@ -6,12 +6,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { renderNft } from "../src/index.ts";
-import { SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
+import { PROCESSES, SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
 
 const MARKER = "bulkhead/1 owner=golden was=1,1,0";
 
 describe("golden rulesets", () => {
-  test.each(Object.entries(SAMPLE_POLICIES))("%s", (name, policy) => {
+  test.each(Object.entries({ ...SAMPLE_POLICIES, processes: PROCESSES }))("%s", (name, policy) => {
     const file = fileURLToPath(new URL(`golden/${name}.nft`, import.meta.url));
     const text = renderNft(policy, { now: SAMPLE_NOW, comment: MARKER });
     if (process.env["BULKHEAD_GOLDEN"] === "write") writeFileSync(file, text);

@@ -273,3 +273,51 @@ export const SAMPLE_POLICIES = {
   served,
   mixed,
 } as const satisfies Record<string, HostPolicy>;
+
+const nginx = { workload: "host/nginx", cgroup: "/system.slice/nginx.service", handle: "0a0b0c01" };
+const redis = { workload: "host/redis", cgroup: "/system.slice/redis.service", handle: "0a0b0c02" };
+const cron = { workload: "host/cron", cgroup: "/system.slice/cron.service", handle: "0a0b0c03" };
+
+/** The machine's own processes: its golden text names control groups that no kernel of ours has. */
+export const PROCESSES: HostPolicy = {
+  ...SAMPLE_POLICIES.enforce,
+  processes: [
+    { ...cron, mode: "observe" },
+    { ...nginx, mode: "enforce" },
+    { ...redis, mode: "enforce" },
+  ],
+  managed: ["/system.slice"],
+  sockets: [
+    { workload: redis.workload, address: "127.0.0.1", family: 4, protocol: 6, port: 6379 },
+    { workload: nginx.workload, family: 4, protocol: 6, port: 443 },
+  ],
+  live: {
+    ...SAMPLE_POLICIES.enforce.live,
+    processes: {
+      egress: [[nginx.workload, "0000000b"]],
+      ingress: [[redis.workload, "0000000d"]],
+    },
+    maps: [
+      ...SAMPLE_POLICIES.enforce.live.maps,
+      {
+        classId: "0000000d",
+        direction: "ingress",
+        exact: [],
+        ranges: [],
+        defaultRow: "00000001",
+        processes: [[nginx.workload, "00000002"]],
+      },
+    ],
+    processOverlay: [
+      {
+        classId: "0000000d",
+        direction: "ingress",
+        process: cron.workload,
+        protocol: 6,
+        ports: [6379, 6379],
+        decision: ADMIN,
+        deadline: SAMPLE_NOW + 3_600_000,
+      },
+    ],
+  },
+};

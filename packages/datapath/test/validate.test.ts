@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { HostPolicy, MapSet, PolicyMap } from "@bulkhead/model";
 import { checkHostPolicy } from "../src/index.ts";
-import { SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
+import { PROCESSES, SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
 
 const good: HostPolicy = SAMPLE_POLICIES.enforce;
 const [egress, ingress] = good.live.maps as readonly [PolicyMap, PolicyMap];
@@ -27,9 +27,12 @@ const rowWith = (
 });
 const allow = { verdict: "allow", cookie: "a0000001" } as const;
 
-test.each(Object.entries(SAMPLE_POLICIES))("the sample `%s` is sound", (_, policy) => {
-  expect(checkHostPolicy(policy)).toEqual([]);
-});
+test.each(Object.entries({ ...SAMPLE_POLICIES, PROCESSES }))(
+  "the sample `%s` is sound",
+  (_, policy) => {
+    expect(checkHostPolicy(policy)).toEqual([]);
+  },
+);
 
 describe("is refused:", () => {
   const cases: readonly (readonly [string, HostPolicy, RegExp])[] = [
@@ -205,6 +208,73 @@ describe("is refused:", () => {
     ],
   ];
   test.each(cases)("%s", (_, policy, sentence) => {
+    expect(checkHostPolicy(policy).join("\n")).toMatch(sentence);
+  });
+
+  const [first, second, third] = PROCESSES.processes ?? [];
+  const process = (change: object): HostPolicy => ({
+    ...PROCESSES,
+    processes: [{ ...first, ...change }, second, third] as NonNullable<HostPolicy["processes"]>,
+  });
+  const processMaps = (change: Partial<MapSet>): HostPolicy => ({
+    ...PROCESSES,
+    live: { ...PROCESSES.live, ...change },
+  });
+  const sockets = (...list: NonNullable<HostPolicy["sockets"]>): HostPolicy => ({
+    ...PROCESSES,
+    sockets: list,
+  });
+  const socket = { workload: "host/nginx", family: 4, protocol: 6, port: 80 } as const;
+  test.each([
+    ["a control group with a quote", process({ cgroup: '/a" } drop' }), /no rule can name/],
+    ["one with a line's end", process({ cgroup: "/a\nflush ruleset" }), /no rule can name/],
+    ["one above itself", process({ cgroup: "/a/../b" }), /no rule can name/],
+    ["a control group of two", process({ cgroup: second?.cgroup }), /another process has control/],
+    ["a handle of two", process({ handle: second?.handle }), /another process has handle/],
+    ["the handle of nobody", process({ handle: "00000000" }), /is no handle/],
+    ["a process twice", process({ workload: second?.workload }), /is given twice/],
+    ["a managed one deeper down", { ...PROCESSES, managed: ["/a/b"] }, /of the first level/],
+    ["a socket of a stranger", sockets({ ...socket, workload: "x" }), /the process is not given/],
+    [
+      "a socket with two owners",
+      sockets(socket, { ...socket, workload: "host/redis" }),
+      /two owners/,
+    ],
+    ["an address of the other family", sockets({ ...socket, address: "::1" }), /of its family/],
+    ["a port of ICMP", sockets({ ...socket, protocol: 47 }), /80 is no port of protocol 47/],
+    [
+      "a judged stranger",
+      processMaps({ processes: { egress: [["x", "0000000b"]], ingress: [] } }),
+      /egress process x is not given/,
+    ],
+    [
+      "a class that is not given, of a process",
+      processMaps({ processes: { egress: [["host/cron", "0000000e"]], ingress: [] } }),
+      /class 0000000e is not given/,
+    ],
+    [
+      "processes as peers of egress",
+      processMaps({
+        maps: PROCESSES.live.maps.map((one) =>
+          one.direction === "egress"
+            ? { ...one, processes: [["host/cron", "00000001"] as const] }
+            : one,
+        ),
+      }),
+      /only ingress asks for processes/,
+    ],
+    [
+      "a strange row for a peer",
+      processMaps({
+        maps: PROCESSES.live.maps.map((one) =>
+          one.classId === "0000000d"
+            ? { ...one, processes: [["host/cron", "0000000f"] as const] }
+            : one,
+        ),
+      }),
+      /row 0000000f is not given/,
+    ],
+  ] satisfies (readonly [string, HostPolicy, RegExp])[])("%s", (_, policy, sentence) => {
     expect(checkHostPolicy(policy).join("\n")).toMatch(sentence);
   });
 

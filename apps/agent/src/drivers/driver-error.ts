@@ -25,6 +25,9 @@ export class DriverError extends Error {
   }
 }
 
+export const isRefused = (error: unknown): boolean =>
+  error instanceof DriverError && error.reason === "refused";
+
 /** The kernel's ways to say "full": ENFILE for a set's size, ENOMEM, ENOBUFS, ENOSPC. */
 const FULL =
   /Too many open files in system|Cannot allocate memory|No buffer space available|No space left on device|Message too long|File too large/;

@@ -8,7 +8,6 @@ import {
   DEADLINE_TOLERANCE,
   DEFAULT_LIMITS,
   beforeLettingGo,
-  bindProcesses,
   checkCapacity,
   checkHostPolicy,
   currentVersions,
@@ -24,16 +23,13 @@ import {
   planUpdate,
   printRuleset,
   readRuleset,
-  rebindProcesses,
   renderRuleset,
-  sameBindings,
   sumCounters,
   usageOf,
   withComment,
 } from "@bulkhead/datapath";
 import type {
   Before,
-  Bindings,
   CounterReading,
   Limits,
   Links,
@@ -48,9 +44,10 @@ import type { HostPolicy, MapSet, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
 import { insideNetns } from "../kernel/netns.ts";
 import { createAbsentGuards } from "./absent-guards.ts";
+import { ATTEMPTS, createBoundProcesses } from "./bound-processes.ts";
 import { createControlGroups } from "./control-groups.ts";
 import type { ControlGroups } from "./control-groups.ts";
-import { DriverError, fromNft } from "./driver-error.ts";
+import { DriverError, fromNft, isRefused } from "./driver-error.ts";
 import { gracePeriod } from "./grace.ts";
 import { createHostCommands } from "./host-commands.ts";
 import { putBack, readSettings, settingDifferences, turnOn } from "./kernel-settings.ts";
@@ -140,12 +137,6 @@ const isMissing = (family: TableFamily, said: string): boolean =>
 /** Protocols and priorities as numbers, whatever /etc/protocols says. */
 const LIST = ["-p", "-y", "list"];
 
-/** So often a change is tried that the kernel refuses because what it names has gone meanwhile. */
-const ATTEMPTS = 5;
-
-const isRefused = (error: unknown): boolean =>
-  error instanceof DriverError && error.reason === "refused";
-
 interface Found {
   readonly ruleset: Ruleset;
   readonly marker: Marker | null;
@@ -167,8 +158,8 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   let seen: { readonly found: Found; readonly generation: number } | null = null;
   const inTurn = createInTurn();
   const groups = deps.controlGroups ?? createControlGroups();
-  /** The control groups that the kernel was told of, and the names under which it holds look-ups. */
-  let bound: Bindings = { numbers: new Map(), firstLevel: new Map(), prefix: "" };
+  const processes = createBoundProcesses(groups);
+  /** The names under which the kernel holds look-ups. */
   let versions: Versions = {};
 
   /** May the table name control groups? */
@@ -232,13 +223,13 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const expected =
       applied === null
         ? undefined
-        : bindProcesses(knownPorts(guards.expected(render(applied)), links), bound);
+        : processes.expected(knownPorts(guards.expected(render(applied)), links));
     const { policy, differences: tables } = readRuleset(
       ruleset,
       applied,
       readAt,
       expected,
-      (wanted, of) => bindProcesses(wanted, groups.look(of)),
+      (wanted, of) => processes.desired(wanted, of).ruleset,
     );
     const differences = [...tables, ...settings];
     const body = policy === null ? "unreadable" : canonicalHostPolicy(policy);
@@ -274,22 +265,8 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     return settle(found, settingDifferences(readSettings(host)));
   };
 
-  /** Units come and go while the kernel is told of them: each time they are looked at again. */
-  const bind = async (): Promise<boolean> => {
-    if (applied === null || !hasProcesses(applied)) return false;
-    for (let attempt = 1; ; attempt += 1) {
-      const there = groups.look(applied);
-      if (sameBindings(bound, there)) return attempt > 1;
-      if (attempt > ATTEMPTS) return true;
-      const script = rebindProcesses(render(applied), versions, bound, there, now());
-      try {
-        await load(script);
-        bound = there;
-      } catch (error) {
-        if (attempt === ATTEMPTS || !isRefused(error)) throw error;
-      }
-    }
-  };
+  const bind = async (): Promise<boolean> =>
+    applied !== null && (await processes.bind(applied, render(applied), versions, load, now));
 
   const load = async (script: string): Promise<void> => {
     if (script === "") return;
@@ -308,14 +285,13 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const before = found.marker?.before ?? remembered ?? settings;
     remembered = before;
     const there = host.interfaces();
-    const running = groups.look(policy);
     const marked = withComment(render(policy), formatMarker({ owner, before }));
-    const desired = bindProcesses(knownPorts(marked, there), running);
+    const desired = processes.desired(knownPorts(marked, there), policy);
     turnOn(host, settings);
     try {
-      await guards.write(desired, (ruleset) => reconcile(found, ruleset));
+      await guards.write(desired.ruleset, (ruleset) => reconcile(found, ruleset));
       links = there;
-      bound = running;
+      desired.told();
     } catch (error) {
       if (found.marker === null) putBack(host, before);
       throw error;
@@ -392,7 +368,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     render: (policy) => {
       const before = { bridgeIptables: "-", bridgeIp6tables: "-", accounting: "-" };
       const marked = withComment(render(policy), formatMarker({ owner, before }));
-      return printRuleset(bindProcesses(marked, groups.look(policy)), now());
+      return printRuleset(processes.desired(marked, policy).ruleset, now());
     },
     counters: () =>
       inTurn(async () => {
@@ -415,7 +391,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     generation: () => {
       const id = generation();
       const moved = settingDifferences(readSettings(host)).length === 0 ? id : -1 - id;
-      const isUnbound = applied !== null && !sameBindings(bound, groups.look(applied));
+      const isUnbound = applied !== null && processes.isBehind(applied);
       return moved + (guards.hasArrivals() ? 0.5 : 0) + (isUnbound ? 0.25 : 0);
     },
   };

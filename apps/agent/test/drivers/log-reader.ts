@@ -50,10 +50,8 @@ const prefixes = (found: (prefix: string) => void): ((chunk: Buffer) => void) =>
 /** Once it is read; ends with the lab. */
 export const readLog = async (lab: Lab): Promise<LogReader> => {
   const messages: string[] = [];
-  const dump = lab.start(lab.host, [
-    "tcpdump",
-    ...["-i", "nflog:1786", "--immediate-mode", "-U", "-w", "-"],
-  ]);
+  const tcpdump = "tcpdump -i nflog:1786 --immediate-mode -U -w -";
+  const dump = lab.start(lab.host, tcpdump.split(" "));
   dump.stdout.on(
     "data",
     prefixes((prefix) => messages.push(prefix)),

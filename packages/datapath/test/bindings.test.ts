@@ -1,0 +1,94 @@
+/** What the kernel is told of control groups: those that exist, by number, and no more than what changed. */
+import { expect, test } from "vitest";
+import {
+  bindProcesses,
+  currentVersions,
+  planUpdate,
+  rebindProcesses,
+  renderRuleset,
+} from "../src/index.ts";
+import type { Bindings } from "../src/index.ts";
+import { PROCESSES, SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
+
+const MARKER = "bulkhead/1 owner=test was=-,-,-";
+const rendered = renderRuleset(PROCESSES, MARKER);
+const versions = currentVersions(rendered);
+
+const there = (groups: Readonly<Record<string, string>>): Bindings => ({
+  numbers: new Map(Object.entries(groups)),
+  firstLevel: new Map(Object.entries(groups).filter(([path]) => path.split("/").length === 2)),
+  prefix: "unified/",
+});
+const nobody = there({});
+const slice = { "/system.slice": "10", "/other.slice": "11" };
+const nginx = { "/system.slice/nginx.service": "21" };
+const redis = { "/system.slice/redis.service": "22" };
+
+const elements = (bindings: Bindings, name: string): readonly string[] => [
+  ...(bindProcesses(rendered, bindings).inet?.sets.get(name)?.elements.keys() ?? []),
+];
+const lines = (before: Bindings, after: Bindings): readonly string[] =>
+  rebindProcesses(rendered, versions, before, after, SAMPLE_NOW).trim().split("\n");
+
+test("only what exists is bound, under its number", () => {
+  expect(elements(nobody, "known2")).toEqual([]);
+  expect(elements(there({ ...slice, ...nginx }), "known2")).toEqual(["21"]);
+  expect(elements(there({ ...slice, ...nginx }), "owned2_4")).toEqual(["21 . 6 . 443"]);
+  expect(elements(there({ ...slice, ...redis }), "ownedat2_4")).toEqual([
+    "22 . 127.0.0.1 . 6 . 6379",
+  ]);
+});
+
+test("at the first level, who is managed and who is elsewhere", () => {
+  expect(elements(there(slice), "managed")).toEqual(["10"]);
+  expect(elements(there(slice), "elsewhere")).toEqual(["11"]);
+});
+
+test("the record of all does not depend on who is there", () => {
+  const record = (bindings: Bindings) =>
+    bindProcesses(rendered, bindings).inet?.sets.get("process_path0");
+  expect(record(nobody)).toEqual(record(there({ ...slice, ...nginx, ...redis })));
+  expect([...(record(nobody)?.elements.values() ?? [])].map(({ comment }) => comment)).toContain(
+    "/system.slice/redis.service",
+  );
+});
+
+test("who comes is added where it is asked for, and nothing else is touched", () => {
+  const added = lines(there(slice), there({ ...slice, ...nginx }));
+  expect(added.filter((line) => !line.startsWith("add element inet bulkhead "))).toEqual([]);
+  expect(added).toContain(
+    'add element inet bulkhead le_process2 { "unified/system.slice/nginx.service" : jump le_class_0000000b }',
+  );
+  expect(added.join("\n")).not.toContain("redis");
+});
+
+test("who comes again under another number replaces what was there", () => {
+  const again = lines(
+    there({ ...slice, ...nginx, ...redis }),
+    there({ ...slice, ...nginx, "/system.slice/redis.service": "99" }),
+  );
+  expect(again).toContain("flush set inet bulkhead known2");
+  expect(again).toContain(
+    'add element inet bulkhead known2 { "unified/system.slice/nginx.service", "unified/system.slice/redis.service" }',
+  );
+  // Redis is judged where others come to it, nginx where it goes.
+  expect(again.join("\n")).not.toContain("le_process2");
+});
+
+test("nothing to tell is no transaction", () => {
+  expect(rebindProcesses(rendered, versions, there(slice), there(slice), SAMPLE_NOW)).toBe("");
+});
+
+test("groups that are gone cannot be named: their set is filled again", () => {
+  const before = bindProcesses(rendered, there({ ...slice, ...nginx, ...redis }));
+  const after = bindProcesses(rendered, there({ ...slice, ...nginx }));
+  const update = planUpdate(before, after, SAMPLE_NOW);
+  const script = Object.values(update).join("");
+  expect(script).not.toContain("delete element");
+  expect(script).toContain("flush set inet bulkhead known2");
+});
+
+test("without processes there is nothing to bind", () => {
+  const ruleset = renderRuleset(SAMPLE_POLICIES.enforce, MARKER);
+  expect(bindProcesses(ruleset, there({ ...slice, ...nginx }))).toBe(ruleset);
+});
