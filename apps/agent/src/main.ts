@@ -25,6 +25,7 @@ import {
 import { createUnitScout, discover, watchEndpoints } from "./discovery/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
+import { checkInvariants } from "./invariants/index.ts";
 import { startAgent, type AgentParts, type Attached } from "./link/agent.ts";
 import { collectorReport, dnsCounters } from "./link/collector-report.ts";
 import { watchCounters } from "./link/counter-watch.ts";
@@ -224,6 +225,7 @@ async function main(state: string): Promise<void> {
       };
     },
     openConnections,
+    check: (order) => checkInvariants(order, () => sshSessions([OWN_NETNS])),
     probe: async ({
       sourceNetns,
       destinationNetns,

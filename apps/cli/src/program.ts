@@ -185,7 +185,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--prune", "remove what is in force but not in the files")
     .option("--dry-run", "print the exact ruleset and change nothing")
     .option("--strict", "warnings count as errors")
-    .option("--force", "even if it cuts the agent's own path or an SSH session")
+    .option("--force", "even if it cuts an SSH session or breaks an invariant; needs --reason")
     .option("--reason <text>", "why, for the history");
   verb(
     "delete <resources...>",
@@ -196,7 +196,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--mode <mode>", "audit or enforce for what stays; as it is, by default")
     .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
     .option("--dry-run", "print the exact ruleset and change nothing")
-    .option("--force", "even if it cuts the agent's own path or an SSH session")
+    .option("--force", "even if it cuts an SSH session or breaks an invariant; needs --reason")
     .option("--reason <text>", "why, for the history");
   verb(
     "label <workload> <labels...>",
@@ -228,7 +228,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   )
     .option("--mode <mode>", "audit or enforce; as it was, by default")
     .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
-    .option("--force", "even if it cuts the agent's own path or an SSH session")
+    .option("--force", "even if it cuts an SSH session or breaks an invariant; needs --reason")
     .option("--reason <text>", "why, for the history");
   verb(
     "explain <from> <to:port> [port]",

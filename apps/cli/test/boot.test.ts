@@ -50,6 +50,7 @@ describe("a unit", () => {
     expect(setting(text, "Before")).toContain("network-pre.target");
     expect(setting(text, "Wants")).toContain("network-pre.target");
     expect(setting(text, "After")).toContain("nftables.service");
+    expect(setting(text, "After")).toContain("local-fs.target");
     expect(setting(text, "DefaultDependencies")).toBe("DefaultDependencies=no");
   });
 });

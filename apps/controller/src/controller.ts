@@ -33,6 +33,7 @@ import { domainSetsOf } from "./policy/domain-sets.ts";
 import { watchChain } from "./policy/chain-watch.ts";
 import { Governor } from "./policy/governor.ts";
 import type { Reading } from "./policy/reading.ts";
+import { AFTER_DEADLINE_MS, TRIAL_MS, TRIAL_NOTE } from "./policy/trial.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
 import { askUnderWay, type WhatCuts } from "./queries/under-way.ts";
 import { loadSigningKey } from "./signing-key.ts";
@@ -88,6 +89,8 @@ export interface ControllerOptions {
 const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 600_000;
 const RENDER_TIMEOUT_MS = 30_000;
+/** An agent needs less than half of it, unless it hangs. */
+const CHECK_TIMEOUT_MS = 5000;
 
 export async function startController(options: ControllerOptions): Promise<Controller> {
   const { directory, log, now } = options;
@@ -122,6 +125,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     render,
     capacity: () => link.session()?.capacity ?? 0,
     underWay,
+    check: (invariants, found) => requireSession().check(invariants, found, CHECK_TIMEOUT_MS),
     onChange: ({ reading, held }) => {
       keeper.adopt(reading);
       nameWatch.adopt(domainSetsOf(held));
@@ -163,6 +167,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         if (keeper.reconsider()) distributor.refresh();
       },
     },
+    await leftOnTrial(state, now()),
   );
 
   const met = createAcquaintances(flows, now);
@@ -203,6 +208,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     publicKey: key.publicKey,
     drift: () => drift,
     matches: (receipt) => receiptMatches(receipt, distributor.wanted, now()),
+    onWentBack: ({ revision }) => background(governor.wentBack(revision)),
     onDiscovered: (found, first) => {
       keeper.discovered(found);
       // Only now is it known who is attached; a policy for nobody would confine nobody.
@@ -307,6 +313,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         unread: gatekeeper.unread,
         names: nameWatch.notices(),
         alarms: alarms.list(),
+        lastLook: governor.lastLook,
         orphaned: options.isOrphaned?.() ?? false,
         probe,
       });
@@ -321,6 +328,13 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await state.close();
     },
   };
+}
+
+/** Until when what a former run left unconfirmed, or untried, is on trial. */
+async function leftOnTrial(state: StateStore, now: number): Promise<number | undefined> {
+  const pending = await state.pendingConfirm();
+  if (pending !== null) return pending.deadline + AFTER_DEADLINE_MS;
+  return (await state.setting(TRIAL_NOTE)) ? now + TRIAL_MS : undefined;
 }
 
 async function openFlows(

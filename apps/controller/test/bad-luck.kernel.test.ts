@@ -223,7 +223,7 @@ describe("with a running lab", () => {
       const failure = await failing(enforce());
       expect(failure.code).toBe("lockout");
       expect(failure.message).toContain("ssh session");
-      expect((await failing(enforce({ force: true }))).code).toBe("lockout");
+      expect((await failing(enforce({ force: true }))).code).toBe("bad-request");
       expect((await enforce({ force: true, reason: "I know" })).notices.join()).toContain("forced");
     } finally {
       for (const child of children) child.kill("SIGKILL");

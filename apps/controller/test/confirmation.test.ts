@@ -44,7 +44,8 @@ beforeEach(async () => {
             receipt: { revision: intent.revision, digest: "sha256:0", driver: "-", readAt: NOW },
             host: "host",
           }),
-  } as Pick<Distributor, "compile" | "adopt" | "change"> as Distributor;
+    keep: () => Promise.resolve(),
+  } as Pick<Distributor, "compile" | "adopt" | "change" | "keep"> as Distributor;
   governor = await Governor.load({
     store,
     chain: watchChain(store, now),
@@ -56,6 +57,7 @@ beforeEach(async () => {
     render: () => Promise.resolve("ruleset"),
     capacity: () => 0,
     underWay: () => Promise.resolve(undefined),
+    check: () => Promise.resolve([]),
     onChange: () => undefined,
   });
   await apply([INVENTORY]);
@@ -89,7 +91,7 @@ it("refuses another apply, and a rollback to elsewhere, and goes on waiting", as
     help: expect.stringMatching(/`bulkhead confirm` .*`bulkhead rollback`/),
   };
   await expect(apply([INVENTORY])).rejects.toMatchObject(refused);
-  await expect(apply([INVENTORY], { force: true })).rejects.toMatchObject(refused);
+  await expect(apply([INVENTORY], { force: true })).rejects.toMatchObject({ code: "bad-request" });
   await expect(rollback(0)).rejects.toMatchObject(refused);
   await expect(rollback(1, { confirmSeconds: 60 })).rejects.toMatchObject({ code: "bad-request" });
   expect([governor.inForce.revision, await store.pendingConfirm()]).toEqual([2, waiting]);

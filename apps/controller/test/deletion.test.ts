@@ -34,6 +34,7 @@ beforeEach(async () => {
   const distributor = {
     compile,
     adopt: () => undefined,
+    keep: () => Promise.resolve(),
     change: (_intent: Intent, compiled: Compiled) =>
       Promise.resolve({ compiled, receipt: { readAt: NOW }, host: "host" }),
   } as unknown as Distributor;
@@ -48,6 +49,7 @@ beforeEach(async () => {
     render: () => Promise.resolve("ruleset"),
     capacity: () => 0,
     underWay: () => Promise.resolve(undefined),
+    check: () => Promise.resolve([]),
     onChange: () => undefined,
   });
   await governor.apply({ files: [INVENTORY, POLICY], mode: "enforce", prune: false, ...common });

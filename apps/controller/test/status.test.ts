@@ -44,6 +44,7 @@ function status(
       { interface: "vweb", name: "web", since: NOW - 60_000 },
     ],
     alarms: [],
+    lastLook: undefined,
     orphaned: false,
     probe: null,
   });

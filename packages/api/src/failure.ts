@@ -17,7 +17,10 @@ const CODES = {
   "nothing-to-confirm": { status: 409, exit: 2 },
   /** Another apply or an unconfirmed change is under way. */
   busy: { status: 409, exit: 2 },
-  /** The change would cut the agent's own path or an SSH session; needs `force` and a reason. */
+  /**
+   * The change would cut an SSH session or break what this machine must be able to do, or did and was taken back; needs
+   * `force` and a reason.
+   */
   lockout: { status: 409, exit: 2 },
   "tests-failed": { status: 422, exit: 1 },
   /** The compiled set does not fit; the old one stays. */

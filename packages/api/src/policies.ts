@@ -1,5 +1,6 @@
 /** Sending policy in: files as given, suggestions, replay, plan, apply, confirm, rollback, and the history of it all. */
 import { z } from "zod";
+import { INVARIANT_KINDS } from "@bulkhead/model";
 import type { NetworkSetBasis } from "@bulkhead/model";
 import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
@@ -212,7 +213,7 @@ export const applyRequestSchema = z.strictObject({
   /** Revert by itself after so many seconds unless confirmed. */
   confirmSeconds: z.int().positive().max(86_400).optional(),
   dryRun: z.boolean().default(false),
-  /** Go on although the agent's own path or an SSH session would be cut. Needs `reason`. */
+  /** Go on although an SSH session, or what this machine must be able to do, would be broken. Needs `reason`. */
   force: z.boolean().default(false),
   reason: z.string().default(""),
   author: z.string().default(""),
@@ -246,6 +247,20 @@ export const receiptSummarySchema = z.object({
 });
 export type ReceiptSummary = z.infer<typeof receiptSummarySchema>;
 
+/** Something this machine must be able to do, as it was before a change and once that was in force. */
+export const invariantSchema = z.object({
+  /** `dns 10.0.0.1`, `ssh from 192.0.2.7`. */
+  name: z.string(),
+  kind: z.enum(INVARIANT_KINDS),
+  address: z.string(),
+  port: z.int(),
+  before: z.enum(["held", "failed", "untold"]),
+  /** Absent where it did not hold before: then it is not held against the change. */
+  after: z.enum(["held", "failed", "untold"]).optional(),
+  detail: z.string().optional(),
+});
+export type InvariantView = z.infer<typeof invariantSchema>;
+
 export const applyAnswerSchema = z.object({
   revision: z.int(),
   mode: applyModeSchema,
@@ -263,6 +278,8 @@ export const applyAnswerSchema = z.object({
   notices: z.array(z.string()),
   /** Connections that were open and are cut; in audit, those that enforcing would cut. Absent when no agent tells. */
   underWay: z.array(underWaySchema).optional(),
+  /** What this machine must be able to do. Absent when nothing was put in force. */
+  invariants: z.array(invariantSchema).optional(),
   /** In audit: resources that may deny and stay enforced all the same. */
   stayEnforced: z.array(z.string()).optional(),
   /** Of a deletion or a rollback: what becomes newly allowed by it, and what no longer is. */

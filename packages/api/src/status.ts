@@ -1,7 +1,7 @@
 /** How things stand: modes, coverage, revision, receipts, drift, lost events, alarms, and the settings that govern them. */
 import { z } from "zod";
 import { undecidedSchema } from "./flows.ts";
-import { canarySchema, receiptSummarySchema } from "./policies.ts";
+import { canarySchema, invariantSchema, receiptSummarySchema } from "./policies.ts";
 import { probeSummarySchema } from "./probes.ts";
 
 export const driftSchema = z.object({
@@ -101,6 +101,10 @@ export const statusAnswerSchema = z.object({
     unstored: z.number(),
     writable: z.boolean(),
   }),
+  /** What this machine must be able to do, as the last change left it. */
+  invariants: z
+    .object({ at: z.number(), revision: z.int(), checks: z.array(invariantSchema) })
+    .optional(),
   /** Taken over at enforcing, and to be ended in a while. Absent when there are none. */
   undecided: z.array(undecidedSchema).optional(),
   lostEvents: z.number(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { DEFAULT_PROFILE } from "@bulkhead/model";
+import { DEFAULT_PROFILE, formatInvariant } from "@bulkhead/model";
 import { buildPolicySet, parseFiles } from "../src/index.ts";
 
 const inventory = (text: string) => {
@@ -167,6 +167,52 @@ describe("the machine", () => {
       ],
       said: [],
     });
+  });
+
+  test("what the machine must be able to do adds up, with its place and the usual ports", () => {
+    const declared = (...specs: readonly string[]) => {
+      const text = specs
+        .map(
+          (spec, index) =>
+            `apiVersion: bulkhead.dev/v1\nkind: Inventory\nmetadata: {name: m${index}}\nspec: {machine: {invariants: ${spec}}}\n`,
+        )
+        .join("---\n");
+      const { resources, diagnostics } = parseFiles([{ name: "x.yaml", text }]);
+      const built = buildPolicySet(resources, { now: 0, strict: false, mode: "audit" });
+      return {
+        found: built.invariants.map((one) => `${formatInvariant(one)} at ${one.source.line}`),
+        said: diagnostics.map(({ code, message, help }) => [code, message, help]),
+      };
+    };
+    expect(
+      declared(
+        '{dns: [10.0.0.1, "[FD00::1]:5353"], connect: ["10.0.0.9:443"]}',
+        "{dns: ['10.0.0.1:53'], ssh: ['192.0.2.7:2222'], ntp: [10.0.0.2], dhcp: [10.0.0.3], metadata: [169.254.169.254]}",
+      ),
+    ).toEqual({
+      found: [
+        "connect 10.0.0.9 443/tcp at 4",
+        "dhcp 10.0.0.3 at 9",
+        "dns 10.0.0.1 at 4",
+        "dns fd00::1 5353/udp at 4",
+        "metadata 169.254.169.254 at 9",
+        "ntp 10.0.0.2 at 9",
+        "ssh from 192.0.2.7 2222/tcp at 9",
+      ],
+      said: [],
+    });
+    expect(declared("{connect: [10.0.0.9], dns: [nine]}").said).toEqual([
+      [
+        "BH0209",
+        "`10.0.0.9` is not an address with a port",
+        "for example `10.0.0.9:443` or `[fd00::9]:443`",
+      ],
+      [
+        "BH0209",
+        "`nine` is not an address",
+        "for example `10.0.0.1` or `10.0.0.1:1053` or `[fd00::1]:1053`",
+      ],
+    ]);
   });
 
   test("a contradiction names both places; a misspelt field, the right one", () => {

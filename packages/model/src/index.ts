@@ -8,6 +8,7 @@ export * from "./file-origin.ts";
 export * from "./flow.ts";
 export * from "./in-turn.ts";
 export * from "./group-address.ts";
+export * from "./invariant.ts";
 export * from "./ip.ts";
 export * from "./labels.ts";
 export * from "./manifest.ts";

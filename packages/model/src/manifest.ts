@@ -2,6 +2,7 @@
  * Native resources as people write them: the plain shape of the YAML, before it is read. Whoever proposes policy
  * builds these; `printResources` in dialects writes them, and `parseFiles` reads them back.
  */
+import type { InvariantKind } from "./invariant.ts";
 
 export const API_VERSION = "bulkhead.dev/v1";
 
@@ -158,6 +159,8 @@ export type InventoryManifest = Manifest<
       readonly dhcp?: readonly string[];
       /** `10.0.0.1`, `10.0.0.1:5353`, `[fd00::1]:5353`. */
       readonly dns?: readonly string[];
+      /** What it must be able to do: addresses of the other ends, by kind; `10.0.0.1`, `10.0.0.1:5353`. */
+      readonly invariants?: { readonly [K in InvariantKind]?: readonly string[] };
     };
   }
 >;

@@ -1,6 +1,6 @@
 /** Agent's messages to protobuf and back. A message that does not decode to the model's nouns is a `WireError`. */
 import { create } from "@bufbuild/protobuf";
-import { FLOW_VERDICTS, type Receipt } from "@bulkhead/model";
+import { FLOW_VERDICTS, INVARIANT_KINDS, type Invariant, type Receipt } from "@bulkhead/model";
 import {
   AgentMessageSchema,
   type AgentMessage as ProtoMessage,
@@ -143,7 +143,40 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           error: message.error ?? "",
         },
       };
+    case "checked":
+      return {
+        case: "checked",
+        value: {
+          id: message.id,
+          checks: message.checks.map(({ kind, address, port, outcome, detail, local }) => ({
+            invariant: { kind, address, port },
+            outcome,
+            detail: detail ?? "",
+            local: local ?? "",
+          })),
+          error: message.error ?? "",
+        },
+      };
+    case "kept":
+      return { case: "kept", value: { sequence: BigInt(message.sequence) } };
+    case "went-back":
+      return {
+        case: "wentBack",
+        value: {
+          sequence: BigInt(message.sequence),
+          revision: BigInt(message.revision),
+          toRevision: BigInt(message.toRevision),
+        },
+      };
   }
+}
+
+export function decodeInvariant({
+  kind,
+  address,
+  port,
+}: Omit<Invariant, "kind"> & { readonly kind: string }): Invariant {
+  return { kind: oneOf(INVARIANT_KINDS, kind, "invariant.kind"), address, port };
 }
 
 export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
@@ -281,6 +314,27 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         ),
         leftOut: Number(kind.value.leftOut),
         ...optional("error", kind.value.error),
+      };
+    case "checked":
+      return {
+        kind: "checked",
+        id: kind.value.id,
+        checks: kind.value.checks.map(({ invariant, outcome, detail, local }) => ({
+          ...decodeInvariant(present(invariant, "check.invariant")),
+          outcome: oneOf(["held", "failed", "untold"] as const, outcome, "check.outcome"),
+          ...optional("detail", detail),
+          ...optional("local", local),
+        })),
+        ...optional("error", kind.value.error),
+      };
+    case "kept":
+      return { kind: "kept", sequence: Number(kind.value.sequence) };
+    case "wentBack":
+      return {
+        kind: "went-back",
+        sequence: Number(kind.value.sequence),
+        revision: Number(kind.value.revision),
+        toRevision: Number(kind.value.toRevision),
       };
     case undefined:
       throw new WireError("an agent message of an unknown kind");

@@ -5,6 +5,7 @@ import {
   ControllerMessageSchema,
   type ControllerMessage as ProtoMessage,
 } from "./gen/bulkhead/agent/v1/agent_pb.js";
+import { decodeInvariant } from "./agent-codec.ts";
 import type { ControllerMessage } from "./messages.ts";
 import { oneOf, optional, present, WireError } from "./parse.ts";
 
@@ -42,8 +43,22 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
           digest,
           policy,
           signature,
+          holdMs: BigInt(message.holdMs ?? 0),
         },
       };
+    }
+    case "keep":
+      return {
+        case: "keep",
+        value: { sequence: BigInt(message.sequence), holdMs: BigInt(message.holdMs ?? 0) },
+      };
+    case "check": {
+      const invariants = message.invariants.map(({ kind, address, port }) => ({
+        kind,
+        address,
+        port,
+      }));
+      return { case: "check", value: { id: message.id, invariants, found: message.found } };
     }
     case "render":
       return {
@@ -65,6 +80,10 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
   }
 }
 
+function holding(holdMs: bigint): { readonly holdMs?: number } {
+  return holdMs === 0n ? {} : { holdMs: Number(holdMs) };
+}
+
 export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessage {
   switch (kind.case) {
     case "welcome": {
@@ -76,7 +95,7 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
       };
     }
     case "policy": {
-      const { sequence, revision, digest, policy, signature } = kind.value;
+      const { sequence, revision, digest, policy, signature, holdMs } = kind.value;
       return {
         kind: "policy",
         sequence: Number(sequence),
@@ -84,8 +103,22 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
         digest,
         policy,
         signature,
+        ...holding(holdMs),
       };
     }
+    case "keep":
+      return {
+        kind: "keep",
+        sequence: Number(kind.value.sequence),
+        ...holding(kind.value.holdMs),
+      };
+    case "check":
+      return {
+        kind: "check",
+        id: kind.value.id,
+        invariants: kind.value.invariants.map(decodeInvariant),
+        found: kind.value.found,
+      };
     case "render":
       return { kind: "render", id: kind.value.id, policy: decodeHostPolicy(kind.value.policy) };
     case "probe": {

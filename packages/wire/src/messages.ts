@@ -9,6 +9,8 @@ import type {
   Endpoint,
   FlowRecord,
   HostPolicy,
+  Invariant,
+  InvariantCheck,
   IpAddress,
   Labels,
   OwnedSocket,
@@ -231,6 +233,22 @@ export type AgentMessage =
       readonly id: string;
       readonly units: readonly UnitFacts[];
       readonly error?: string;
+    }
+  | {
+      readonly kind: "checked";
+      readonly id: string;
+      readonly checks: readonly InvariantCheck[];
+      readonly error?: string;
+    }
+  /** Answers `keep`, once it is on disk. */
+  | { readonly kind: "kept"; readonly sequence: number }
+  /** A policy was on trial and nobody kept it in time. */
+  | {
+      readonly kind: "went-back";
+      readonly sequence: number;
+      readonly revision: number;
+      /** In force now. */
+      readonly toRevision: number;
     };
 
 /** Allowed for a while because nobody can tell who opened it; in the direction that is permitted, the other one is not. */
@@ -247,7 +265,19 @@ export type ControllerMessage =
   /** What runs in each unit? */
   | { readonly kind: "units"; readonly id: string }
   | { readonly kind: "welcome"; readonly publicKey: Uint8Array; readonly drift: DriftSetting }
-  | ({ readonly kind: "policy" } & SignedPolicy)
+  /**
+   * `holdMs`: on trial. Unless `keep` names it in time, the agent goes back by itself to the policy that it kept last.
+   */
+  | ({ readonly kind: "policy"; readonly holdMs?: number } & SignedPolicy)
+  /** For good, or for so much longer. */
+  | { readonly kind: "keep"; readonly sequence: number; readonly holdMs?: number }
+  /** `found`: also what the machine itself tells of. */
+  | {
+      readonly kind: "check";
+      readonly id: string;
+      readonly invariants: readonly Invariant[];
+      readonly found: boolean;
+    }
   | { readonly kind: "render"; readonly id: string; readonly policy: HostPolicy }
   | {
       readonly kind: "probe";

@@ -193,6 +193,17 @@ const agentMessages: readonly AgentMessage[] = [
     error: "none",
   },
   { kind: "connections", id: "c2", connections: [], leftOut: 0, error: "no table" },
+  {
+    kind: "checked",
+    id: "i1",
+    checks: [
+      { kind: "dns", address: "10.0.0.1", port: 53, outcome: "held", local: "10.0.0.2" },
+      { kind: "ssh", address: "fd00::7", port: 22, outcome: "failed", detail: "no answer" },
+    ],
+  },
+  { kind: "checked", id: "i2", checks: [], error: "no sockets left" },
+  { kind: "kept", sequence: 7 },
+  { kind: "went-back", sequence: 7, revision: 5, toRevision: 4 },
 ];
 
 const controllerMessages: readonly ControllerMessage[] = [
@@ -214,6 +225,23 @@ const controllerMessages: readonly ControllerMessage[] = [
     protocol: 17,
     port: 53,
     expectPass: false,
+  },
+  {
+    kind: "policy",
+    sequence: 7,
+    revision: 5,
+    digest: "sha256:a",
+    policy: new Uint8Array([123, 125]),
+    signature: new Uint8Array([9]),
+    holdMs: 20_000,
+  },
+  { kind: "keep", sequence: 7 },
+  { kind: "keep", sequence: 7, holdMs: 60_000 },
+  {
+    kind: "check",
+    id: "i1",
+    found: true,
+    invariants: [{ kind: "dns", address: "10.0.0.1", port: 53 }],
   },
   { kind: "settings", drift: "repair" },
   { kind: "flows-stored", sequence: 8 },

@@ -8,7 +8,14 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { BridgePort, FlowRecord, HostPolicy, IpAddress, Receipt } from "@bulkhead/model";
+import type {
+  BridgePort,
+  FlowRecord,
+  HostPolicy,
+  InvariantCheck,
+  IpAddress,
+  Receipt,
+} from "@bulkhead/model";
 import type {
   AgentMessage,
   CollectorStats,
@@ -25,9 +32,10 @@ import type { Units } from "../discovery/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { NameTable, type DnsAnswer } from "../dns/index.ts";
 import { loadHostKey } from "../state/host-key.ts";
-import { PolicyKeeper, type Driver } from "../state/policy-keeper.ts";
+import { PolicyKeeper, type Driver, type WentBack } from "../state/policy-keeper.ts";
 import { openToldUntil } from "../state/told-until.ts";
 import { PolicyTrust } from "../state/trusted-policy.ts";
+import type { CheckOrder } from "../invariants/index.ts";
 import { FlowOutbox } from "./flow-outbox.ts";
 import { startLinkClient, type LinkClient } from "./link-client.ts";
 import { nameClients, withNames } from "./named-records.ts";
@@ -85,6 +93,8 @@ export interface AgentParts {
     stop(): Promise<void>;
   };
   probe(order: ProbeOrder): Promise<ProbeFinding>;
+  /** What the machine must be able to do, tried from the machine itself. */
+  check(order: CheckOrder): Promise<readonly InvariantCheck[]>;
   /** Connections under way with one of these addresses at an end. */
   openConnections(addresses: ReadonlySet<IpAddress>): {
     readonly connections: readonly OpenConnections[];
@@ -131,6 +141,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   let link: LinkClient | undefined = undefined;
   let told = "";
   let stopping = false;
+  let wentBack: WentBack | undefined;
 
   const keeper = new PolicyKeeper({
     driver: parts.driver,
@@ -143,6 +154,14 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       link?.send({ kind: "drift", ...report });
     },
     onProblem: (problem) => log.warn(problem),
+    onWentBack: (report) => {
+      log.warn(
+        { ...report },
+        "a policy on trial was not kept: the one before it is in force again",
+      );
+      wentBack = report;
+      tellWentBack();
+    },
   });
 
   const receipts =
@@ -244,6 +263,12 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     if (link?.send({ kind: "discovered", ...surroundings }) === true) told = text;
   }
 
+  /** Nobody may be there to hear it: that is what trials are for. */
+  function tellWentBack(): void {
+    if (wentBack === undefined) return;
+    if (link?.send({ kind: "went-back", ...wentBack }) === true) wentBack = undefined;
+  }
+
   const startedAt = now();
   let unnoted = "";
 
@@ -329,6 +354,18 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     }
   }
 
+  async function answerCheck(
+    message: Extract<ControllerMessage, { kind: "check" }>,
+  ): Promise<void> {
+    const { id, invariants, found } = message;
+    try {
+      link?.send({ kind: "checked", id, checks: await parts.check({ invariants, found }) });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      link?.send({ kind: "checked", id, checks: [], error: reason });
+    }
+  }
+
   function handle(message: ControllerMessage): void {
     switch (message.kind) {
       case "welcome":
@@ -357,6 +394,12 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         break;
       case "units":
         answerUnits(message.id);
+        break;
+      case "check":
+        background(answerCheck(message));
+        break;
+      case "keep":
+        background(policies.keep(message).then((kept) => void link?.send(kept)));
         break;
       case "flows-stored":
         outbox.stored(message.sequence);
@@ -387,6 +430,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       connected() {
         log.info("connected to the controller");
         told = "";
+        tellWentBack();
         tell();
         health();
         outbox.rewind();

@@ -11,6 +11,10 @@ export interface PolicyIntake {
   /** The last policy that took effect, so that the agent enforces before, and without, its controller. */
   fromDisk(): Promise<void>;
   fromController(message: Extract<ControllerMessage, { kind: "policy" }>): Promise<Applied>;
+  /** A policy on trial stays. */
+  keep(
+    message: Extract<ControllerMessage, { kind: "keep" }>,
+  ): Promise<Extract<AgentMessage, { kind: "kept" }>>;
 }
 
 export interface PolicyIntakeDeps {
@@ -40,6 +44,11 @@ export function createPolicyIntake({ keeper, trust, log, told }: PolicyIntakeDep
       } else log.info({ revision: stored.signed.revision }, "the policy on disk is in force");
     },
 
+    async keep({ sequence, holdMs }) {
+      await keeper.keep(sequence, holdMs);
+      return { kind: "kept", sequence };
+    },
+
     async fromController(message) {
       const answer = {
         kind: "applied",
@@ -62,7 +71,7 @@ export function createPolicyIntake({ keeper, trust, log, told }: PolicyIntakeDep
       } catch (error) {
         return refuse(error instanceof Error ? error.message : String(error));
       }
-      const outcome = await keeper.apply(trusted);
+      const outcome = await keeper.apply(trusted, message.holdMs);
       switch (outcome.kind) {
         case "superseded":
           return refuse("a newer policy came before this one was begun");

@@ -16,6 +16,9 @@ const AF_INET6 = 10;
 const REQUEST = 56;
 const ANSWER = 72;
 
+/** `idiag_timer` while a segment waits to be heard (inet_diag.c). */
+const RETRANSMISSION_TIMER = 1;
+
 /** Attributes of an answer (linux/inet_diag.h). */
 const INET_DIAG_SKV6ONLY = 11;
 const INET_DIAG_CGROUP_ID = 21;
@@ -27,6 +30,8 @@ export interface DiagSocket extends ProcSocket {
   readonly cgroup?: number;
   /** Of IPv6 sockets that wait: takes no IPv4. */
   readonly v6Only?: boolean;
+  /** How often the same was sent again without being heard, while something waits to be; absent at 0. */
+  readonly retransmits?: number;
   /** The interface it is bound to, 0 for none. */
   readonly ifindex: number;
 }
@@ -139,6 +144,8 @@ function socketAt(buffer: Buffer, start: number, end: number, family: 4 | 6): Di
   const v6Only = attributes.get(INET_DIAG_SKV6ONLY)?.readUInt8();
   // Ids are the inodes of control groups' folders: past 2^53 only after two million rounds of 32 bits.
   const cgroup = attributes.get(INET_DIAG_CGROUP_ID)?.readBigUInt64LE();
+  const resending = buffer.readUInt8(start + 2) === RETRANSMISSION_TIMER;
+  const retransmits = resending ? buffer.readUInt8(start + 3) : 0;
   return {
     state: buffer.readUInt8(start + 1),
     localPort: buffer.readUInt16BE(start + 4),
@@ -148,6 +155,7 @@ function socketAt(buffer: Buffer, start: number, end: number, family: 4 | 6): Di
     ifindex: buffer.readUInt32LE(start + 40),
     uid: buffer.readUInt32LE(start + 64),
     inode: buffer.readUInt32LE(start + 68),
+    ...(retransmits === 0 ? {} : { retransmits }),
     ...(cgroup === undefined ? {} : { cgroup: Number(cgroup) }),
     ...(v6Only === undefined ? {} : { v6Only: v6Only !== 0 }),
   };

@@ -5,9 +5,12 @@
  *   wanted ──► apply ──► read-back ──► receipt ──► (saved, reported)
  *                ▲            │ differs
  *                └── repair ──┴──► drift report
+ *
+ * A policy on trial is not saved until it is kept; if nobody keeps it in time, the one that was kept last comes back,
+ * whether or not there is a controller.
  */
 import { createInTurn, type DriftReport, type HostPolicy, type Receipt } from "@bulkhead/model";
-import type { DriftSetting } from "@bulkhead/wire";
+import type { AgentMessage, DriftSetting } from "@bulkhead/wire";
 import type { TrustedPolicy } from "./trusted-policy.ts";
 
 export type UnsignedReceipt = Omit<Receipt, "signature">;
@@ -37,7 +40,12 @@ export interface KeeperDeps {
   readonly now: () => number;
   readonly onDrift: (report: DriftReport) => void;
   readonly onProblem: (problem: string) => void;
+  readonly onWentBack: (report: WentBack) => void;
+  /** Milliseconds that only go forward, whatever is done to the clock. */
+  readonly ticks?: () => number;
 }
+
+export type WentBack = Omit<Extract<AgentMessage, { kind: "went-back" }>, "kind">;
 
 export type ApplyOutcome =
   | { readonly kind: "applied"; readonly receipt: Receipt }
@@ -52,6 +60,7 @@ const READING_SHARE = 50;
 /** After an apply, which reads back itself, somebody may still have written in between: look again, but not at once. */
 const LOOK_AFTER_APPLY_MS = 1500;
 const MAX_DIFFERENCES = 50;
+const GO_BACK_AGAIN_MS = 1000;
 
 export class PolicyKeeper {
   readonly #deps: KeeperDeps;
@@ -64,9 +73,14 @@ export class PolicyKeeper {
   #lookAgainAt = 0;
   #reported: string | undefined;
   #setting: DriftSetting = "repair";
+  #kept: TrustedPolicy | null = null;
+  /** Until when the wanted policy is on trial. */
+  #trialUntil: number | undefined;
+  readonly #ticks: () => number;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
+    this.#ticks = deps.ticks ?? (() => performance.now());
   }
 
   get wanted(): TrustedPolicy | null {
@@ -86,8 +100,11 @@ export class PolicyKeeper {
     this.#reported = undefined;
   }
 
-  /** One at a time; of several that wait only the newest is applied. */
-  apply(policy: TrustedPolicy): Promise<ApplyOutcome> {
+  /**
+   * One at a time; of several that wait only the newest is applied. `holdMs`: it is on trial for so long, where there is
+   * one to go back to.
+   */
+  apply(policy: TrustedPolicy, holdMs?: number): Promise<ApplyOutcome> {
     const { sequence } = policy.signed;
     if (sequence < this.#newest) return Promise.resolve({ kind: "superseded" });
     this.#newest = sequence;
@@ -95,22 +112,52 @@ export class PolicyKeeper {
       // A process that was frozen finds several at once: the last of them is to be heard before the first is begun.
       await new Promise((resolve) => setImmediate(resolve));
       if (sequence < this.#newest) return { kind: "superseded" };
+      const onTrial = holdMs !== undefined && this.#kept !== null;
       let unsigned: UnsignedReceipt;
       try {
         unsigned = await this.#deps.driver.apply(policy.policy);
-        // Before the report: what was reported as applied must come back after a crash.
-        this.#deps.save(policy);
+        // Before the report: what was reported as applied must come back after a crash, unless it is on trial.
+        if (!onTrial) this.#keep(policy);
       } catch (error) {
         this.#checkedGeneration = undefined;
         return { kind: "refused", error: error instanceof Error ? error.message : String(error) };
       }
-      this.#wanted = policy;
-      this.#reported = undefined;
-      this.#checkedGeneration = undefined;
-      this.#lookAgainAt = this.#deps.now() + LOOK_AFTER_APPLY_MS;
-      this.#receipt = this.#deps.sign(unsigned);
-      return { kind: "applied", receipt: this.#receipt };
+      if (onTrial) this.#trialUntil = this.#ticks() + holdMs;
+      return { kind: "applied", receipt: this.#took(policy, unsigned) };
     });
+  }
+
+  /** The policy of this sequence stays: for good, or for so much longer. */
+  keep(sequence: number, holdMs?: number): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#trialUntil === undefined || this.#wanted?.signed.sequence !== sequence) return;
+      if (holdMs === undefined) this.#keep(this.#wanted);
+      else this.#trialUntil = this.#ticks() + holdMs;
+    });
+  }
+
+  #keep(policy: TrustedPolicy): void {
+    this.#deps.save(policy);
+    this.#kept = policy;
+    this.#trialUntil = undefined;
+  }
+
+  #took(policy: TrustedPolicy, unsigned: UnsignedReceipt): Receipt {
+    this.#wanted = policy;
+    this.#reported = undefined;
+    this.#checkedGeneration = undefined;
+    this.#lookAgainAt = this.#deps.now() + LOOK_AFTER_APPLY_MS;
+    this.#receipt = this.#deps.sign(unsigned);
+    return this.#receipt;
+  }
+
+  async #goBack(failed: TrustedPolicy, kept: TrustedPolicy): Promise<void> {
+    // Tried again in a while, should the kernel refuse it.
+    this.#trialUntil = this.#ticks() + GO_BACK_AGAIN_MS;
+    this.#took(kept, await this.#deps.driver.apply(kept.policy));
+    this.#trialUntil = undefined;
+    const { sequence, revision } = failed.signed;
+    this.#deps.onWentBack({ sequence, revision, toRevision: kept.signed.revision });
   }
 
   /** To be called often. Reads the kernel back only when its generation moved, or the last look is old. */
@@ -119,6 +166,10 @@ export class PolicyKeeper {
       const wanted = this.#wanted;
       if (wanted === null) return;
       try {
+        if (this.#trialUntil !== undefined && this.#ticks() >= this.#trialUntil && this.#kept) {
+          await this.#goBack(wanted, this.#kept);
+          return;
+        }
         const startedAt = this.#deps.now();
         const generation = this.#deps.generation();
         if (generation === this.#checkedGeneration && startedAt < this.#readAgainAt) return;

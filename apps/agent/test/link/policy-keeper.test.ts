@@ -1,7 +1,7 @@
 /** The keeper against a driver that does as it is told: order, drift, repair, and what happens when it refuses. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { DriftReport, HostPolicy } from "@bulkhead/model";
-import { PolicyKeeper, type Driver } from "../../src/state/policy-keeper.ts";
+import { PolicyKeeper, type Driver, type WentBack } from "../../src/state/policy-keeper.ts";
 import { digestOf, type TrustedPolicy } from "../../src/state/trusted-policy.ts";
 
 const EMPTY: HostPolicy = {
@@ -74,12 +74,16 @@ let now: number;
 let drifts: DriftReport[];
 let saved: number[];
 let problems: string[];
+let wentBack: WentBack[];
+let ticks: number;
 let keeper: PolicyKeeper;
 
 beforeEach(() => {
   kernel = new FakeKernel();
   generation = 1;
   now = 0;
+  ticks = 0;
+  wentBack = [];
   drifts = [];
   saved = [];
   problems = [];
@@ -91,6 +95,8 @@ beforeEach(() => {
     now: () => now,
     onDrift: (report) => void drifts.push(report),
     onProblem: (problem) => void problems.push(problem),
+    onWentBack: (report) => void wentBack.push(report),
+    ticks: () => ticks,
   });
 });
 
@@ -200,4 +206,80 @@ describe("watch", () => {
     await keeper.watch();
     expect(drifts).toMatchObject([{ repaired: true }]);
   });
+});
+
+describe("a policy on trial", () => {
+  const inForce = () => [kernel.held?.revision, keeper.wanted?.signed.sequence, saved.at(-1)];
+  beforeEach(async () => {
+    await keeper.apply(policy(1));
+    await keeper.apply(policy(2), 1000);
+    ticks = 999;
+    await keeper.watch();
+  });
+
+  it("is not saved, and goes back by itself when nobody keeps it in time", async () => {
+    expect(inForce()).toEqual([2, 2, 1]);
+    ticks = 1000;
+    await keeper.watch();
+    expect(inForce()).toEqual([1, 1, 1]);
+    expect(wentBack).toEqual([{ sequence: 2, revision: 2, toRevision: 1 }]);
+    expect(keeper.receipt).toMatchObject({ revision: 1 });
+    ticks = 5000;
+    await keeper.watch();
+    expect(wentBack).toHaveLength(1);
+    // What comes later is newer than what failed.
+    expect(await keeper.apply(policy(3))).toMatchObject({ kind: "applied" });
+    expect(await keeper.apply(policy(2))).toMatchObject({ kind: "superseded" });
+  });
+
+  it("stays once it is kept, and only then is the one to go back to", async () => {
+    await keeper.keep(2);
+    expect(inForce()).toEqual([2, 2, 2]);
+    await keeper.apply(policy(3), 1000);
+    ticks = 10_000;
+    await keeper.watch();
+    expect(inForce()).toEqual([2, 2, 2]);
+    expect(wentBack).toEqual([{ sequence: 3, revision: 3, toRevision: 2 }]);
+  });
+
+  it("stays longer when told, and another one's keeping is not its own", async () => {
+    await keeper.keep(2, 5000);
+    await keeper.keep(1);
+    ticks = 5998;
+    await keeper.watch();
+    expect(inForce()).toEqual([2, 2, 1]);
+    ticks = 5999;
+    await keeper.watch();
+    expect(inForce()).toEqual([1, 1, 1]);
+  });
+
+  it("is tried to be taken back until the kernel takes the former", async () => {
+    ticks = 1000;
+    kernel.refuse = "no memory";
+    await keeper.watch();
+    expect(problems).toEqual(["the kernel could not be checked: no memory"]);
+    expect(keeper.wanted?.signed.sequence).toBe(2);
+    kernel.refuse = null;
+    ticks = 1999;
+    await keeper.watch();
+    expect(keeper.wanted?.signed.sequence).toBe(2);
+    ticks = 2000;
+    await keeper.watch();
+    expect(inForce()).toEqual([1, 1, 1]);
+  });
+
+  it("is replaced by one that is none", async () => {
+    await keeper.apply(policy(3));
+    ticks = 10_000;
+    await keeper.watch();
+    expect(inForce()).toEqual([3, 3, 3]);
+    expect(wentBack).toEqual([]);
+  });
+});
+
+it("keeps what is on trial when there is nothing to go back to", async () => {
+  await keeper.apply(policy(1), 1000);
+  ticks = 10_000;
+  await keeper.watch();
+  expect([keeper.wanted?.signed.sequence, saved, wentBack]).toEqual([1, [1], []]);
 });

@@ -11,6 +11,7 @@ import { formatShare, type Decision, type Determinant } from "@bulkhead/model";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, list, moment, thousands } from "../ui/words.ts";
+import { invariantsLine } from "./invariants.ts";
 import { foldAddresses } from "./fold.ts";
 import { IS_CUT, ONCE_ENFORCED, underWayText, WOULD_BE_CUT } from "./under-way.ts";
 import { decisionVerdict, edgePort, endName } from "./verdicts.ts";
@@ -192,7 +193,9 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
   // What is kept stands, by name, among the resources.
   const others = answer.notices.filter((notice) => !notice.includes("`--prune`"));
   const notices = others.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
-  return `${head}${receipts}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${confirm}`;
+  const looked = invariantsLine(answer.invariants ?? [], ui);
+  const able = looked === "" ? "" : `Invariants ${looked}.\n`;
+  return `${head}${receipts}${able}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${confirm}`;
 }
 
 /** Of the change, and how far a rollout was then. */

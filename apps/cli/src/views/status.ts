@@ -3,6 +3,7 @@ import type { StatusAnswer, UndecidedView } from "@bulkhead/api";
 import { formatShare } from "@bulkhead/model";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, moment, percent, thousands } from "../ui/words.ts";
+import { invariantsLine } from "./invariants.ts";
 import { edgePort, endName } from "./verdicts.ts";
 
 export function statusText(answer: StatusAnswer, ui: Ui): string {
@@ -22,6 +23,7 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
     ["coverage", coverageLine(answer)],
     ["profile", profileLine(answer)],
     ...answer.agents.flatMap((agent): [string, string][] => agentLines(agent, ui)),
+    ...invariantLines(answer, ui),
     ["drift", driftLine(answer, ui)],
     ["flows", flowsLine(answer, ui)],
     ["lost events", answer.lostEvents === 0 ? "0" : style.red(thousands(answer.lostEvents))],
@@ -47,6 +49,11 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
     .join("");
   const notes = `${problems}${notices}${undecided}${alarms}`;
   return `${body}${notes === "" ? "" : `\n${notes}`}`;
+}
+
+function invariantLines({ invariants }: StatusAnswer, ui: Ui): [string, string][] {
+  const looked = invariantsLine(invariants?.checks ?? [], ui);
+  return looked === "" ? [] : [["invariants", `${looked} (${ago(invariants?.at, ui.now)})`]];
 }
 
 function undecidedText(one: UndecidedView, ui: Ui): string {

@@ -209,8 +209,49 @@ export const status: StatusAnswer = {
   },
 };
 
+export const invariants: StatusAnswer["invariants"] & object = {
+  at: NOW - minute,
+  revision: 3,
+  checks: [
+    {
+      name: "dns 10.0.0.1",
+      kind: "dns",
+      address: "10.0.0.1",
+      port: 53,
+      before: "held",
+      after: "held",
+    },
+    {
+      name: "ssh from 192.0.2.7",
+      kind: "ssh",
+      address: "192.0.2.7",
+      port: 22,
+      before: "held",
+      after: "held",
+    },
+    {
+      name: "ntp 10.0.0.2",
+      kind: "ntp",
+      address: "10.0.0.2",
+      port: 123,
+      before: "held",
+      after: "failed",
+      detail: "no answer within 1.5 s",
+    },
+    {
+      name: "dns 10.0.0.9",
+      kind: "dns",
+      address: "10.0.0.9",
+      port: 53,
+      before: "failed",
+      detail: "connect ECONNREFUSED",
+    },
+  ],
+};
+
 export const unwell: StatusAnswer = {
   ...status,
+  invariants,
   state: "failing",
   resources: { enforce: 3, audit: 2 },
   problems: [

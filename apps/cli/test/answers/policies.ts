@@ -68,11 +68,30 @@ export const applied: ApplyAnswer = {
   tests: [],
   diagnostics: [],
   notices: ["shop/db has connections that the policy would not allow: they end"],
+  invariants: [
+    {
+      name: "dns 10.0.0.1",
+      kind: "dns",
+      address: "10.0.0.1",
+      port: 53,
+      before: "held",
+      after: "held",
+    },
+    {
+      name: "metadata 169.254.169.254",
+      kind: "metadata",
+      address: "169.254.169.254",
+      port: 80,
+      before: "failed",
+      detail: "no answer within 1.5 s",
+    },
+  ],
   tookMs: 187.4,
 };
 
 export const deleted: ApplyAnswer = {
   ...applied,
+  invariants: undefined,
   revision: 4,
   resources: {
     ...resources,

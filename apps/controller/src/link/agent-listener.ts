@@ -18,6 +18,8 @@ export interface AgentListenerDeps {
   readonly publicKey: Uint8Array;
   readonly drift: () => DriftSetting;
   readonly matches: (receipt: Receipt) => boolean;
+  /** A policy was on trial there and nobody kept it in time. */
+  readonly onWentBack: (told: Extract<AgentMessage, { kind: "went-back" }>) => void;
   /** `first`: nothing is known yet of what this agent holds. */
   readonly onDiscovered: (found: Surroundings, first: boolean) => void;
 }
@@ -88,8 +90,14 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
       case "probed":
       case "connections":
       case "units":
+      case "checked":
+      case "kept":
         if (!session.settle(said))
           log.debug({ kind: said.kind }, "an answer that nobody waits for");
+        break;
+      case "went-back":
+        log.warn({ ...said }, "the agent went back by itself");
+        deps.onWentBack(said);
         break;
       case "drift": {
         const { kind: _kind, ...report } = said;

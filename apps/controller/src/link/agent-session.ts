@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { ApiFailure } from "@bulkhead/api";
-import type { Receipt } from "@bulkhead/model";
+import type { Invariant, InvariantCheck, Receipt } from "@bulkhead/model";
 import type {
   AgentMessage,
   CollectorStats,
@@ -17,6 +17,8 @@ export type Applied = Extract<AgentMessage, { kind: "applied" }>;
 export type Rendered = Extract<AgentMessage, { kind: "rendered" }>;
 export type Probed = Extract<AgentMessage, { kind: "probed" }>;
 export type Units = Extract<AgentMessage, { kind: "units" }>;
+export type Checked = Extract<AgentMessage, { kind: "checked" }>;
+export type Kept = Extract<AgentMessage, { kind: "kept" }>;
 export type Connections = Extract<AgentMessage, { kind: "connections" }>;
 
 interface Waiting {
@@ -77,6 +79,18 @@ export class AgentSession {
     return this.#ask((id) => ({ kind: "units", id }), timeoutMs) as Promise<Units>;
   }
 
+  /** What the machine must be able to do, tried from there. Throws what kept it from looking. */
+  async check(
+    invariants: readonly Invariant[],
+    found: boolean,
+    timeoutMs: number,
+  ): Promise<readonly InvariantCheck[]> {
+    const answer = await this.#ask((id) => ({ kind: "check", id, invariants, found }), timeoutMs);
+    const { checks, error } = answer as Checked;
+    if (error !== undefined) throw new Error(error);
+    return checks;
+  }
+
   /** Sends a policy and waits for what the kernel holds afterwards. */
   async apply(
     policy: Extract<ControllerMessage, { kind: "policy" }>,
@@ -87,9 +101,17 @@ export class AgentSession {
     ) as Promise<Applied>;
   }
 
+  /** A policy on trial stays: for good, or for so much longer. Resolves once that is on the agent's disk. */
+  async keep(sequence: number, holdMs: number | undefined, timeoutMs: number): Promise<void> {
+    const hold = holdMs === undefined ? {} : { holdMs };
+    await this.#wait(`keep ${sequence}`, timeoutMs, () =>
+      this.send({ kind: "keep", sequence, ...hold }),
+    );
+  }
+
   /** Answers go to whoever asked; false when nobody did. */
-  settle(message: Applied | Rendered | Probed | Connections | Units): boolean {
-    const key = message.kind === "applied" ? `policy ${message.sequence}` : message.id;
+  settle(message: Applied | Rendered | Probed | Connections | Checked | Kept | Units): boolean {
+    const key = keyOf(message);
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return false;
     this.#waiting.delete(key);
@@ -130,4 +152,11 @@ export class AgentSession {
       }
     });
   }
+}
+
+function keyOf(
+  message: Applied | Rendered | Probed | Connections | Checked | Kept | Units,
+): string {
+  if (message.kind === "applied") return `policy ${message.sequence}`;
+  return message.kind === "kept" ? `keep ${message.sequence}` : message.id;
 }

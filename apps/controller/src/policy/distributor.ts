@@ -53,6 +53,7 @@ export interface DistributorDeps {
 
 /** Most of it is the kernel's: 100k entries take seconds. */
 const APPLY_TIMEOUT_MS = 30_000;
+const KEEP_TIMEOUT_MS = 5000;
 const COALESCE_MS = 20;
 const RETRY_MS = 1000;
 /** What does not work will most likely not work a second later either, and compiling costs the machine. */
@@ -73,9 +74,13 @@ export class Distributor {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
   #stopped = false;
+  /** Until when what is wanted is on trial: an agent that hears no more goes back then by itself. */
+  #trialUntil: number | undefined;
+  #sequence = 0;
 
-  constructor(intent: Intent, deps: DistributorDeps) {
+  constructor(intent: Intent, deps: DistributorDeps, trialUntil?: number) {
     this.#intent = intent;
+    this.#trialUntil = trialUntil;
     this.#deps = deps;
   }
 
@@ -103,23 +108,47 @@ export class Distributor {
 
   /**
    * Resolves when the kernel's receipt has the digest of `intent`; else throws, and the intent before stays. `compiled`
-   * is used if it still fits the world.
+   * is used if it still fits the world. `trialMs`: it is on trial for so long, unless it is kept.
    */
-  async change(intent: Intent, compiled?: Compiled): Promise<InKernel> {
+  async change(intent: Intent, compiled?: Compiled, trialMs?: number): Promise<InKernel> {
     return this.#inTurn(async () => {
       const before = this.#intent;
+      const trialBefore = this.#trialUntil;
       this.#intent = intent;
+      this.#trialUntil = trialMs === undefined ? undefined : this.#deps.now() + trialMs;
       try {
         return await this.#send(compiled);
       } catch (error) {
         this.#intent = before;
+        this.#trialUntil = trialBefore;
         throw error;
       }
     });
   }
 
+  /** What is on trial stays: for good, or until then. Resolves once the agent has it on disk; one that is away is told later. */
+  async keep(until?: number): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#trialUntil = until;
+      const session = this.#deps.session();
+      if (session === undefined || this.#sequence === 0) return;
+      try {
+        await session.keep(this.#sequence, this.#hold().holdMs, KEEP_TIMEOUT_MS);
+      } catch (error) {
+        // It goes back by itself, says so, and is told again.
+        this.#deps.log.warn({ err: error }, "the agent was not told that the policy stays");
+      }
+    });
+  }
+
+  #hold(): { readonly holdMs?: number } {
+    if (this.#trialUntil === undefined) return {};
+    return { holdMs: Math.max(1, this.#trialUntil - this.#deps.now()) };
+  }
+
   /** The policy is this one from now on, whether or not an agent is there to hear it. */
   adopt(intent: Intent): void {
+    this.#trialUntil = undefined;
     this.#intent = intent;
     this.refresh();
   }
@@ -228,12 +257,15 @@ export class Distributor {
         digest,
         policy: encodeHostPolicy(compiled.result.policy),
         signature: this.#deps.key.sign(policySigningText({ sequence, revision, digest })),
+        ...this.#hold(),
       },
       this.#deps.applyTimeoutMs ?? APPLY_TIMEOUT_MS,
     );
     if (applied.error !== undefined) return applied.error;
     if (applied.receipt === undefined) return "the agent gave no receipt";
-    return receiptFault(applied.receipt, { revision, digest, sentAt }) ?? applied.receipt;
+    const fault = receiptFault(applied.receipt, { revision, digest, sentAt });
+    if (fault === undefined) this.#sequence = sequence;
+    return fault ?? applied.receipt;
   }
 
   #watchClock(compiled: Compiled): void {

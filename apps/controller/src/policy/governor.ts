@@ -13,6 +13,7 @@ import {
   type DeleteRequest,
   type LabelRequest,
   type RollbackRequest,
+  type StatusAnswer,
   type UnderWay,
 } from "@bulkhead/api";
 import { createInTurn, type Diagnostic } from "@bulkhead/model";
@@ -42,10 +43,12 @@ import {
 } from "./change.ts";
 import type { ChainWatch } from "./chain-watch.ts";
 import type { Compiled, Distributor, InKernel } from "./distributor.ts";
-import { judge, readSound } from "./judgement.ts";
+import { brokenByPolicy, brokenLines, invariantViews } from "./invariants.ts";
+import { assertHolds, assertReasoned, judge, readSound } from "./judgement.ts";
 import { labelled, LABELS_KEY, reasonOf } from "./labelling.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
+import { AFTER_DEADLINE_MS, TRIAL_MS, Trials, type TrialDeps } from "./trial.ts";
 import { canaryOf, canaryView, openedBy, unusedShare } from "./rollout.ts";
 
 export interface GovernorDeps {
@@ -61,6 +64,8 @@ export interface GovernorDeps {
   readonly render: (compiled: Compiled) => Promise<string>;
   /** Most entries the driver takes; 0 when not known. */
   readonly capacity: () => number;
+  /** What the machine must be able to do, tried from there. Rejects when nobody looks, or not in time. */
+  readonly check: TrialDeps["check"];
   /** Connections open now that `after` cuts; undefined when nobody can tell. */
   readonly underWay: (after: WhatCuts) => Promise<UnderWay[] | undefined>;
   readonly onChange: (inForce: InForce) => void;
@@ -75,11 +80,14 @@ export class Governor {
   readonly #deps: GovernorDeps;
   #inForce: InForce;
   readonly #inTurn = createInTurn();
+  readonly #trials: Trials;
+  #lastLook: StatusAnswer["invariants"];
   #deadline: NodeJS.Timeout | undefined;
 
   private constructor(deps: GovernorDeps, inForce: InForce) {
     this.#deps = deps;
     this.#inForce = inForce;
+    this.#trials = new Trials(deps);
   }
 
   static async load(deps: GovernorDeps): Promise<Governor> {
@@ -91,6 +99,11 @@ export class Governor {
 
   get inForce(): InForce {
     return this.#inForce;
+  }
+
+  /** What the machine must be able to do, as the last change left it. */
+  get lastLook(): StatusAnswer["invariants"] {
+    return this.#lastLook;
   }
 
   apply(request: Filled<ApplyRequest, "confirmSeconds" | "canary">): Promise<ApplyAnswer> {
@@ -133,6 +146,7 @@ export class Governor {
 
   label(request: Filled<LabelRequest, "confirmSeconds">): Promise<ApplyAnswer> {
     return this.#inTurn(async () => {
+      assertReasoned(request);
       const { confirmSeconds, dryRun, force, author } = request;
       const { held: current, record } = this.#inForce;
       const { now, worldUnder } = this.#deps;
@@ -165,6 +179,8 @@ export class Governor {
 
   rollback(request: Filled<RollbackRequest, "confirmSeconds" | "mode">): Promise<ApplyAnswer> {
     return this.#inTurn(async () => {
+      // Before a reason is made up for it.
+      assertReasoned(request);
       const { revision, mode, ...options } = request;
       const found = await readRevision(this.#deps.store, revision);
       if (found === null) {
@@ -199,14 +215,37 @@ export class Governor {
         });
       }
       clearTimeout(this.#deadline);
+      await this.#deps.distributor().keep();
       return pending.revision;
     });
   }
 
-  /** Takes up what a former run left to be confirmed; to be called once everything else is running. */
+  /** Takes up what a former run left to be tried or confirmed; to be called once everything else is running. */
   async resume(): Promise<void> {
-    const pending = await this.#deps.store.pendingConfirm();
+    const { store } = this.#deps;
+    const unfinished = await this.#trials.unfinished();
+    if (unfinished?.revision === this.#inForce.revision) {
+      const { revision, revertsTo } = unfinished;
+      const reason = `the controller ended before it was seen what revision ${revision} breaks`;
+      await this.#inTurn(() => this.#revertTo(revertsTo, reason));
+    }
+    if (unfinished !== null) await this.#trials.end();
+    const pending = await store.pendingConfirm();
     if (pending !== null) this.#awaitConfirmation(pending.deadline);
+  }
+
+  /** An agent had a revision on trial, and nobody kept it in time. */
+  wentBack(revision: number): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#inForce.revision !== revision) return;
+      const pending = await this.#deps.store.pendingConfirm();
+      // What is wanted for good it only has not been told of.
+      if (pending?.revision !== revision) this.#deps.distributor().agentConnected();
+      else {
+        const reason = `the agent heard nothing more of revision ${revision} and went back by itself`;
+        await this.#revertTo(pending.revertsTo, reason);
+      }
+    });
   }
 
   async stop(): Promise<void> {
@@ -236,6 +275,7 @@ export class Governor {
 
   async #make(change: Change): Promise<ApplyAnswer> {
     const { store, now, distributor, worldUnder } = this.#deps;
+    assertReasoned(change);
     const startedAt = now();
     const before = this.#inForce;
     const was = worldUnder(before.reading);
@@ -249,7 +289,16 @@ export class Governor {
         distributor().compile({ revision: before.revision + 1, set }, world),
       capacity: this.#deps.capacity(),
     });
-    const underWay = await this.#deps.underWay({ reading, world, mode: change.mode });
+    const [underWay, look] = await Promise.all([
+      this.#deps.underWay({ reading, world, mode: change.mode }),
+      this.#trials.lookBefore(reading.invariants),
+    ]);
+    const broken = brokenByPolicy(look.checks, reading.invariants, {
+      before: { set: before.reading.set, world: was },
+      after: { set: { ...reading.set, canary: undefined }, world },
+      now: now(),
+    });
+    assertHolds(change, broken);
     const enforced = stayEnforced(change);
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
@@ -261,7 +310,15 @@ export class Governor {
       resources: listsOf(change.changes),
       tests: tests.map((test) => ({ ...test })),
       diagnostics: [...diagnostics],
-      notices: [...notices, ...settled, ...noticesOf(before.held, change)],
+      notices: [
+        ...notices,
+        ...broken.map(({ message }) => `forced: ${message}`),
+        ...(look.problem === undefined
+          ? []
+          : [`what this machine must be able to do could not be tried: ${look.problem}`]),
+        ...settled,
+        ...noticesOf(before.held, change),
+      ],
       ...canaryView(change.held),
       ...(enforced.length > 0 ? { stayEnforced: [...enforced] } : {}),
     };
@@ -284,24 +341,68 @@ export class Governor {
     const { confirmSeconds } = change;
     const confirm =
       confirmSeconds === undefined ? {} : { confirmBy: startedAt + confirmSeconds * 1000 };
-    const record = await orDiskFull(() =>
-      store.append(recordOf(change, startedAt), change.files, { ...confirm, settles }),
-    );
+    const record = await orDiskFull(async () => {
+      await this.#trials.begin(before.revision + 1, before.revision);
+      return store.append(recordOf(change, startedAt), change.files, { ...confirm, settles });
+    });
     const { revision } = record;
     this.#adopt({ revision, record, held: change.held, reading });
     let inKernel: InKernel;
     try {
-      inKernel = await distributor().change({ revision, set: reading.set }, compiled);
+      inKernel = await distributor().change({ revision, set: reading.set }, compiled, TRIAL_MS);
     } catch (error) {
       // What waited to be confirmed is in force again, and waits again: nothing came of what settled it.
       await this.#takeBack(before, `the kernel did not take revision ${revision}`, pending);
+      await this.#trials.end();
       throw error;
     }
+    const after = await this.#trials.lookAfter(look);
+    const broke = after.problem === undefined ? brokenLines(after.checks) : [after.problem];
+    if (broke.length > 0 && !change.force) {
+      const reason = `revision ${revision} broke ${broke.join(", ")}`;
+      await this.#takeBack(before, reason, pending);
+      await this.#trials.end();
+      throw await this.#takenBack(before, reason, after.problem === undefined);
+    }
+    const { confirmBy } = confirm;
+    await distributor().keep(confirmBy === undefined ? undefined : confirmBy + AFTER_DEADLINE_MS);
+    await this.#trials.end();
+    const invariants = invariantViews(look.checks, after.checks);
+    this.#lastLook = { at: now(), revision, checks: invariants };
     clearTimeout(this.#deadline);
     if (confirm.confirmBy !== undefined) this.#awaitConfirmation(confirm.confirmBy);
     const { digest } = inKernel.compiled;
     const receipts = receiptsOf(inKernel);
-    return { ...answer, revision, changed: true, digest, receipts, ...confirm, ...took() };
+    const told = [...answer.notices, ...broke.map((line) => `forced: it broke ${line}`)];
+    return {
+      ...answer,
+      notices: told,
+      invariants,
+      revision,
+      changed: true,
+      digest,
+      receipts,
+      ...confirm,
+      ...took(),
+    };
+  }
+
+  /** Waits for the kernel, where there is hope that an agent answers; else that goes back by itself. */
+  async #takenBack(before: InForce, reason: string, answers: boolean): Promise<ApiFailure> {
+    const { distributor, log } = this.#deps;
+    const back = { revision: this.#inForce.revision, set: before.reading.set };
+    log.warn(reason);
+    try {
+      if (answers) await distributor().change(back);
+    } catch (error) {
+      log.error({ err: error }, "the former policy is not in force yet; trying again");
+      distributor().adopt(back);
+    }
+    return new ApiFailure(
+      "lockout",
+      `${reason}: it was taken back, and what was in force before is again, as revision ${back.revision}`,
+      { help: "allow it first, or, if it is meant, say `--force --reason '…'`" },
+    );
   }
 
   async #assertIntact(change: Change): Promise<void> {
@@ -346,23 +447,31 @@ export class Governor {
   }
 
   async #revertUnconfirmed(): Promise<void> {
-    const { store, now, log, distributor } = this.#deps;
+    const { store, now } = this.#deps;
     const pending = await store.pendingConfirm();
     if (pending === null) return;
     if (pending.deadline > now()) {
       this.#awaitConfirmation(pending.deadline);
       return;
     }
-    const found = await readRevision(store, pending.revertsTo);
-    if (found === null) throw new Error(`revision ${pending.revertsTo} is gone`);
+    await this.#revertTo(
+      pending.revertsTo,
+      `revision ${pending.revision} was not confirmed in time`,
+    );
+  }
+
+  /** By the controller's own decision. */
+  async #revertTo(revision: number, reason: string): Promise<void> {
+    const { store, now, log, distributor } = this.#deps;
+    const found = await readRevision(store, revision);
+    if (found === null) throw new Error(`revision ${revision} is gone`);
     const { held, revision: restored } = found;
     const reading = readPolicy(held, { now: now(), strict: false });
-    const to = { held, record: restored, revision: pending.revertsTo };
-    const reason = `revision ${pending.revision} was not confirmed in time`;
+    const to = { held, record: restored, revision };
     const record = await store.append(revertOf(this.#inForce, to, reason, now()), [], {
       settles: "reverted",
     });
-    log.warn({ restores: pending.revertsTo }, reason);
+    log.warn({ restores: revision }, reason);
     this.#adopt({ revision: record.revision, record, held, reading });
     // Also when the agent is away: it is told as soon as it is back.
     distributor().adopt({ revision: record.revision, set: reading.set });

@@ -126,6 +126,25 @@ function cuts(
   });
 }
 
+/** Throws ApiFailure `bad-request`: whoever forces a change says why, for the log. */
+export function assertReasoned({ force, reason }: Pick<Change, "force" | "reason">): void {
+  if (!force || reason.trim() !== "") return;
+  throw new ApiFailure("bad-request", "forcing a change needs a reason: nothing was changed", {
+    help: "`--force --reason '…'`; the reason stands in the history",
+  });
+}
+
+/** Throws ApiFailure `lockout` with a diagnostic for each thing that the machine could no longer do, unless it is forced. */
+export function assertHolds({ force }: Pick<Change, "force">, broken: readonly Diagnostic[]): void {
+  if (force || broken.length === 0) return;
+  const what = broken.length === 1 ? "one thing" : `${broken.length} things`;
+  throw new ApiFailure(
+    "lockout",
+    `${what} that this machine must be able to do would be broken: nothing was changed`,
+    { diagnostics: broken, help: "allow it first, or, if it is meant, say `--force --reason '…'`" },
+  );
+}
+
 function assertFits(compiled: Compiled, limit: number): void {
   const entries = countEntries(compiled.result.policy);
   if (limit > 0 && entries > limit) {

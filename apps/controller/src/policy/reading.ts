@@ -8,7 +8,7 @@ import {
   type PolicyTest,
   type Resource,
 } from "@bulkhead/dialects";
-import type { Block, Diagnostic, PolicySet } from "@bulkhead/model";
+import type { Block, DeclaredInvariant, Diagnostic, PolicySet } from "@bulkhead/model";
 import type { Declared } from "../world/declared.ts";
 import type { NamedSet } from "../world/naming.ts";
 import type { HeldResource } from "./candidate.ts";
@@ -19,6 +19,7 @@ export interface Reading {
   readonly declared: Declared;
   readonly networkSets: readonly NamedSet[];
   readonly tests: readonly PolicyTest[];
+  readonly invariants: readonly DeclaredInvariant[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -51,6 +52,7 @@ export function readPolicy(
       cidrs,
     })),
     tests: built.tests,
+    invariants: built.invariants,
     diagnostics: built.diagnostics,
   };
 }

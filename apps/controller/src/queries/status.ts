@@ -34,6 +34,8 @@ export interface StatusInput {
   /** Domain names that left the sets that stand for them, a sentence each. */
   readonly names: readonly string[];
   readonly alarms: readonly Alarm[];
+  /** What the machine must be able to do. */
+  readonly lastLook: StatusAnswer["invariants"];
   /** What started controller and agent, and would start them again, has gone. */
   readonly orphaned: boolean;
   readonly probe: ProbeRun | null;
@@ -102,6 +104,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
       ...(input.drift.last === undefined ? {} : { last: driftView(input.drift.last) }),
     },
     flows: { ...input.flows },
+    ...(input.lastLook === undefined ? {} : { invariants: input.lastLook }),
     ...undecidedView(input),
     lostEvents: collectorLost + input.flows.unstored,
     alarms: [...input.alarms],
@@ -137,10 +140,14 @@ function undecidedView({ session, world, inForce }: StatusInput): Pick<StatusAns
   return { undecided: [...found.values()] };
 }
 
-/** Enforced workloads that are confined only as long as they care to be, and what of the machine is not seen. */
+/** What somebody should know although nothing is wrong: what came back, what reaches too far, what is not seen. */
 function noticesOf(input: StatusInput): string[] {
+  const { record, revision } = input.inForce;
   const { processesProblem } = input.world;
   return [
+    ...(record?.kind === "revert"
+      ? [`revision ${revision} holds what was in force before: ${record.reason}`]
+      : []),
     ...(processesProblem === undefined
       ? []
       : [`services of this machine are not told apart: ${processesProblem}`]),
@@ -305,6 +312,12 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
   if (input.flows.unstored > 0) add(false, `${input.flows.unstored} flows could not be stored`);
   const lost = agent?.collector.lost ?? 0;
   if (lost > 0) add(false, `${lost} events were lost before they could be recorded`);
+  for (const { name, after, detail } of input.lastLook?.checks ?? [])
+    if (after === "failed")
+      add(
+        false,
+        `${name} worked before revision ${input.lastLook?.revision}, which was forced, and no longer did after it: ${detail ?? "no answer"}`,
+      );
   if (input.pending !== null) {
     const seconds = Math.max(0, Math.round((input.pending.deadline - input.now) / 1000));
     add(false, `revision ${input.pending.revision} reverts in ${seconds} s unless confirmed`);

@@ -7,7 +7,15 @@
  * Native tiers keep their names; Intents and Kubernetes NetworkPolicies live in `application` beside native Policies,
  * where isolation is the union over all of them.
  */
-import { compareDiagnostics, type Diagnostic, type PolicySet, type Stage } from "@bulkhead/model";
+import {
+  compareDiagnostics,
+  INVARIANT_KINDS,
+  invariantKey,
+  type DeclaredInvariant,
+  type Diagnostic,
+  type PolicySet,
+  type Stage,
+} from "@bulkhead/model";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
 import {
   createContext,
@@ -28,6 +36,8 @@ export interface BuiltPolicy {
   readonly inventory: DeclaredInventory;
   readonly tests: readonly PolicyTest[];
   readonly networkSets: readonly NamedNetworks[];
+  /** What the machine must be able to do; sorted, each once. */
+  readonly invariants: readonly DeclaredInvariant[];
   /** Sorted by place. With an error among them the set must not be applied. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -87,6 +97,17 @@ const networkSetsOf = (resources: readonly Resource[]): ReadonlyMap<string, Name
   return sets;
 };
 
+const declaredInvariants = (resources: readonly Resource[]): readonly DeclaredInvariant[] => {
+  const found = new Map<string, DeclaredInvariant>();
+  for (const { dialect, object } of resources) {
+    if (dialect !== "native" || object.kind !== "Inventory") continue;
+    const given = object.spec.machine?.invariants;
+    for (const one of INVARIANT_KINDS.flatMap((kind) => given?.[kind] ?? []))
+      if (!found.has(invariantKey(one))) found.set(invariantKey(one), one);
+  }
+  return [...found.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+};
+
 const byOrder = (a: StagedBlock, b: StagedBlock): number =>
   (a.block.order[0] ?? 0) - (b.block.order[0] ?? 0) || (a.block.id < b.block.id ? -1 : 1);
 
@@ -115,6 +136,7 @@ export const buildPolicySet = (
     inventory,
     tests,
     networkSets: [...networkSets.values()],
+    invariants: declaredInvariants(resources),
     diagnostics: diagnostics.toSorted(compareDiagnostics),
   };
 };

@@ -1,8 +1,10 @@
 /** What an Inventory says of the machine itself: how it stands to its workloads, and what it does for them. */
-import { canonicalIp, type Resolver } from "@bulkhead/model";
+import type { Resolver } from "@bulkhead/model";
 import { address } from "./networks.ts";
 import { fields, optional } from "../text/fields.ts";
 import { described, flag, list, mapped, refined } from "../text/shape.ts";
+import { invariants } from "./invariants.ts";
+import { formatSocketText, parseSocketText } from "./socket-text.ts";
 
 /** As the kernel takes it (`dev_valid_name`), and nft between quotes. */
 const interfaceName = refined<string>(
@@ -19,24 +21,20 @@ const interfaceName = refined<string>(
 );
 
 const DNS_PORT = 53;
-const WITH_PORT = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/;
 
 /** `10.0.0.1`, or with another port than 53: `10.0.0.1:5353`, `[fd00::1]:5353`. */
-export const formatResolver = ({ address: at, port: number }: Resolver): string =>
-  number === DNS_PORT ? at : at.includes(":") ? `[${at}]:${number}` : `${at}:${number}`;
+export const formatResolver = (one: Resolver): string => formatSocketText(one, DNS_PORT);
 
 const resolver = described(
   refined<Resolver>("a resolver", (value) => {
-    const parts = WITH_PORT.exec(value);
-    const found = canonicalIp(parts?.[1] ?? parts?.[2] ?? value);
-    const number = parts === null ? DNS_PORT : Number(parts[3]);
-    return found === null || number < 1 || number > 65_535
+    const found = parseSocketText(value, DNS_PORT);
+    return found === null
       ? {
           code: "BH0209",
           error: `\`${value}\` is not an address of a resolver`,
           help: "for example `10.0.0.1`, `10.0.0.1:5353` or `[fd00::1]:5353`",
         }
-      : { value: { address: found, port: number } };
+      : { value: found };
   }),
   "Address, and a port when it is not 53.",
   "10.0.0.1",
@@ -66,5 +64,9 @@ export const machine = fields("what is said about the machine", {
   dns: optional(
     list(resolver, "resolvers"),
     "Addresses of this machine at which workloads reach its resolver without a rule, over UDP and TCP.",
+  ),
+  invariants: optional(
+    invariants,
+    "What this machine must be able to do. A change of policy that would break it is refused, one that does is taken back.",
   ),
 });

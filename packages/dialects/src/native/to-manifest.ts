@@ -14,6 +14,7 @@ import {
 } from "@bulkhead/model";
 import type { InventoryFile, NativeResource, Policy, PolicyTestFile } from "./kinds.ts";
 import type { NativePeer, NativeWorkloads } from "./peer.ts";
+import { invariantsToManifest } from "./invariants.ts";
 import { formatResolver } from "./machine.ts";
 
 const timeText = (at: number): string => new Date(at).toISOString().replace(".000Z", "Z");
@@ -91,12 +92,14 @@ const machine = ({
   addresses,
   dhcp,
   dns,
+  invariants,
 }: NonNullable<InventoryFile["spec"]["machine"]>) => ({
   ...(nodeExempt === undefined ? {} : { nodeExempt: nodeExempt.value }),
   ...(hairpinExempt === undefined ? {} : { hairpinExempt: hairpinExempt.value }),
   ...(addresses === undefined ? {} : { addresses }),
   ...(dhcp === undefined ? {} : { dhcp }),
   ...(dns === undefined ? {} : { dns: dns.map(formatResolver) }),
+  ...(invariants === undefined ? {} : { invariants: invariantsToManifest(invariants) }),
 });
 
 const inventorySpec = ({ spec }: InventoryFile) => ({

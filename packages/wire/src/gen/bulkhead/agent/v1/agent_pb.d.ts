@@ -80,6 +80,24 @@ export declare type AgentMessage = Message<"bulkhead.agent.v1.AgentMessage"> & {
      */
     value: UnitsResult;
     case: "units";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.CheckResult checked = 20;
+     */
+    value: CheckResult;
+    case: "checked";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.WentBack went_back = 21;
+     */
+    value: WentBack;
+    case: "wentBack";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.Kept kept = 22;
+     */
+    value: Kept;
+    case: "kept";
   } | { case: undefined; value?: undefined };
 };
 
@@ -144,6 +162,18 @@ export declare type ControllerMessage = Message<"bulkhead.agent.v1.ControllerMes
      */
     value: UnitsRequest;
     case: "units";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.CheckRequest check = 20;
+     */
+    value: CheckRequest;
+    case: "check";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.KeepPolicy keep = 21;
+     */
+    value: KeepPolicy;
+    case: "keep";
   } | { case: undefined; value?: undefined };
 };
 
@@ -989,6 +1019,14 @@ export declare type SignedPolicy = Message<"bulkhead.agent.v1.SignedPolicy"> & {
    * @generated from field: bytes signature = 5;
    */
   signature: Uint8Array;
+
+  /**
+   * It is on trial: unless KeepPolicy names it within so many milliseconds, the agent goes back by itself to the policy
+   * that it kept last. 0: it is kept at once.
+   *
+   * @generated from field: uint64 hold_ms = 6;
+   */
+  holdMs: bigint;
 };
 
 /**
@@ -996,6 +1034,196 @@ export declare type SignedPolicy = Message<"bulkhead.agent.v1.SignedPolicy"> & {
  * Use `create(SignedPolicySchema)` to create a new message.
  */
 export declare const SignedPolicySchema: GenMessage<SignedPolicy>;
+
+/**
+ * A policy on trial stays: for good, or for so many more milliseconds.
+ *
+ * @generated from message bulkhead.agent.v1.KeepPolicy
+ */
+export declare type KeepPolicy = Message<"bulkhead.agent.v1.KeepPolicy"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: uint64 hold_ms = 2;
+   */
+  holdMs: bigint;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.KeepPolicy.
+ * Use `create(KeepPolicySchema)` to create a new message.
+ */
+export declare const KeepPolicySchema: GenMessage<KeepPolicy>;
+
+/**
+ * Answers KeepPolicy, once it is on disk.
+ *
+ * @generated from message bulkhead.agent.v1.Kept
+ */
+export declare type Kept = Message<"bulkhead.agent.v1.Kept"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.Kept.
+ * Use `create(KeptSchema)` to create a new message.
+ */
+export declare const KeptSchema: GenMessage<Kept>;
+
+/**
+ * A policy was on trial and nobody kept it in time.
+ *
+ * @generated from message bulkhead.agent.v1.WentBack
+ */
+export declare type WentBack = Message<"bulkhead.agent.v1.WentBack"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+
+  /**
+   * The policy in force now.
+   *
+   * @generated from field: uint64 to_revision = 3;
+   */
+  toRevision: bigint;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.WentBack.
+ * Use `create(WentBackSchema)` to create a new message.
+ */
+export declare const WentBackSchema: GenMessage<WentBack>;
+
+/**
+ * Something the machine must be able to do: reach its resolver, say, or be reached over SSH.
+ *
+ * @generated from message bulkhead.agent.v1.Invariant
+ */
+export declare type Invariant = Message<"bulkhead.agent.v1.Invariant"> & {
+  /**
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * @generated from field: uint32 port = 3;
+   */
+  port: number;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.Invariant.
+ * Use `create(InvariantSchema)` to create a new message.
+ */
+export declare const InvariantSchema: GenMessage<Invariant>;
+
+/**
+ * @generated from message bulkhead.agent.v1.CheckRequest
+ */
+export declare type CheckRequest = Message<"bulkhead.agent.v1.CheckRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.Invariant invariants = 2;
+   */
+  invariants: Invariant[];
+
+  /**
+   * Also what the machine itself tells of: its resolvers, its time servers, its leases, open SSH sessions.
+   *
+   * @generated from field: bool found = 3;
+   */
+  found: boolean;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.CheckRequest.
+ * Use `create(CheckRequestSchema)` to create a new message.
+ */
+export declare const CheckRequestSchema: GenMessage<CheckRequest>;
+
+/**
+ * @generated from message bulkhead.agent.v1.CheckResult
+ */
+export declare type CheckResult = Message<"bulkhead.agent.v1.CheckResult"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.InvariantCheck checks = 2;
+   */
+  checks: InvariantCheck[];
+
+  /**
+   * They could not be looked at.
+   *
+   * @generated from field: string error = 3;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.CheckResult.
+ * Use `create(CheckResultSchema)` to create a new message.
+ */
+export declare const CheckResultSchema: GenMessage<CheckResult>;
+
+/**
+ * @generated from message bulkhead.agent.v1.InvariantCheck
+ */
+export declare type InvariantCheck = Message<"bulkhead.agent.v1.InvariantCheck"> & {
+  /**
+   * @generated from field: bulkhead.agent.v1.Invariant invariant = 1;
+   */
+  invariant?: Invariant | undefined;
+
+  /**
+   * `held`, `failed`, or `untold`: it cannot be asked without disturbing it.
+   *
+   * @generated from field: string outcome = 2;
+   */
+  outcome: string;
+
+  /**
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+
+  /**
+   * The machine's own address on the way there, where it has one.
+   *
+   * @generated from field: string local = 4;
+   */
+  local: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.InvariantCheck.
+ * Use `create(InvariantCheckSchema)` to create a new message.
+ */
+export declare const InvariantCheckSchema: GenMessage<InvariantCheck>;
 
 /**
  * @generated from message bulkhead.agent.v1.ApplyResult
