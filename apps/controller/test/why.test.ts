@@ -210,6 +210,8 @@ describe("whose rule", () => {
         mode: "enforce",
         owner: "team-shop",
         origin: ORIGIN,
+        // Where it lies on the disk of whoever applied it is nobody's concern.
+        determinedBy: { source: { file: "team/shop.yaml" } },
         since: { revision: 2, author: "ann", reason: "reason 2" },
       });
     }

@@ -10,7 +10,15 @@ export function whyText(answer: WhyAnswer, asked: WhyQuery, ui: Ui): string {
   const { verdict } = answer;
   if (verdict === undefined) return `${nothingText(answer, asked, ui)}\n`;
   const head = `${decisionVerdict(verdict, ui.style)}  ${ui.style.bold(`${answer.from} → ${answer.to} ${answer.port}`)}  ${ui.style.dim(`revision ${answer.revision}`)}\n`;
-  const rules = answer.rules.map((rule) => ruleText(rule, ui)).join("");
+  const rules = answer.rules
+    .map((rule, at) =>
+      ruleText(
+        rule,
+        rule.resource !== undefined && rule.resource === answer.rules[at + 1]?.resource,
+        ui,
+      ),
+    )
+    .join("");
   const allowed =
     verdict === "allow" && answer.denial !== undefined
       ? `  ${ui.style.green("allowed now")}: the policy in force lets it through\n`
@@ -28,14 +36,17 @@ function nothingText({ denial, from, to, port }: WhyAnswer, asked: WhyQuery, ui:
   return `Nothing${which} that was denied is on record. Name both ends and the port to ask regardless: bulkhead why FROM TO:PORT`;
 }
 
-function ruleText(rule: WhyRule, ui: Ui): string {
+/** `again`: the next one is of the same resource, and is told of there. */
+function ruleText(rule: WhyRule, again: boolean, ui: Ui): string {
   const { dim } = ui.style;
   const way = rule.direction === "egress" ? "may not leave" : "may not arrive";
   const line = (title: string, text: string): string => `    ${dim(title.padEnd(8))} ${text}\n`;
   const { origin, since, owner } = rule;
   const reason = since === undefined || since.reason === "" ? "" : `: ${since.reason}`;
+  const head = `  ${way}: ${determinantText(rule.determinedBy)}\n`;
+  if (again) return head;
   return [
-    `  ${way}: ${determinantText(rule.determinedBy)}\n`,
+    head,
     owner === undefined ? "" : line("owner", owner),
     origin === undefined ? "" : line("commit", commitText(origin)),
     since === undefined

@@ -34,6 +34,13 @@ export const whyDenied: WhyAnswer = {
   },
   rules: [
     {
+      direction: "egress",
+      determinedBy: byIsolation,
+      resource: "Policy/shop/default-deny",
+      mode: "enforce",
+      owner: "team-shop",
+    },
+    {
       direction: "ingress",
       determinedBy: byIsolation,
       resource: "Policy/shop/default-deny",

@@ -10,6 +10,7 @@ import {
   type Determinant,
   type DirectionDecision,
   type Edge,
+  type FileOrigin,
   type Flow,
 } from "@bulkhead/model";
 import type { FlowFilter, Revision } from "@bulkhead/store";
@@ -171,7 +172,7 @@ function ruleOf(
   );
   return {
     direction,
-    determinedBy,
+    determinedBy: withinRepository(determinedBy, stored.origin),
     resource,
     mode: stored.mode,
     ...(owner === undefined ? {} : { owner }),
@@ -185,6 +186,12 @@ function ruleOf(
       },
     }),
   };
+}
+
+/** The place in the repository tells more to others than the place on the disk of whoever applied it. */
+function withinRepository(by: Determinant, origin: FileOrigin | undefined): Determinant {
+  if (origin === undefined || (by.kind !== "rule" && by.kind !== "isolation")) return by;
+  return { ...by, source: { ...by.source, file: origin.path } };
 }
 
 function resourceOf(by: Determinant): string | undefined {
