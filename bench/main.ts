@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, follow, idle
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, follow, idle
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import { benchCollector } from "./collector.ts";
 import { benchCompile } from "./compile.ts";
 import { benchDatapath } from "./datapath.ts";
 import { absolute, compared, formatFigure, header } from "./figure.ts";
+import { benchDiscovery } from "./discovery.ts";
 import type { Figure } from "./figure.ts";
 import { benchFollow } from "./follow.ts";
 import { benchIdle, type IdleCost } from "./idle.ts";
@@ -82,6 +83,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   compile: async () => benchCompile(),
   follow,
   idle,
+  discovery: () => benchDiscovery(say),
 };
 
 const only = process.env["ONLY"] ?? "";

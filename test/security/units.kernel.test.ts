@@ -18,6 +18,7 @@ const SERVICE = `
     socket.on("error", () => {});
     socket.on("data", () => socket.write(socket.remoteAddress));
   });
+  console.log("here");
   process.stdin.once("data", () => server.listen(Number(port), "::", () => console.log("ready")));`;
 
 /** Nothing shorter tells a busy machine from a closed door. */
@@ -46,6 +47,8 @@ async function service(
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   children.push(child);
+  // In its namespace by now: who is elsewhere for a moment more is taken for somebody of elsewhere.
+  await once(child.stdout, "data");
   groups.put(child.pid!, groups.add(unit));
   child.stdin.write("go\n");
   await once(child.stdout, "data");

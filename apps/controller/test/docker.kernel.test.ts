@@ -3,11 +3,12 @@
  * with folders and mounts of its own; the container's file system holds one program that sleeps.
  */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { WorkloadView } from "@bulkhead/api";
 import { TestLab, until } from "./lab.ts";
 
 const run = promisify(execFile);
@@ -24,6 +25,9 @@ spec:
   ports: [5432/tcp]
 `,
 };
+
+/** A busy machine takes its time to start a container and to hear of it. */
+const PATIENCE_MS = 30_000;
 
 let folder: string;
 let lab: TestLab;
@@ -193,8 +197,58 @@ it("are found under their own names and labels, confined on their bridge, and be
   expect(await foreignRules()).toBe(before);
 });
 
-/** A busy machine takes its time to start a container and to hear of it. */
-const PATIENCE_MS = 30_000;
+it("on the machine's own network are workloads without an address, and nobody else is told twice", async () => {
+  await start(
+    "shop-metrics",
+    "metrics",
+    "--network=host",
+    "--label=bulkhead.dev/unit=sshd.service",
+  );
+  const pid = await docker("inspect", "--format", "{{.State.Pid}}", "shop-metrics");
+  const [group = ""] = /(?<=^0::).*$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8")) ?? [];
+  const { stdout: mount } = await run("findmnt", [
+    "--noheadings",
+    "--output=TARGET",
+    "--types=cgroup2",
+    "--first-only",
+  ]);
+  const server = spawn(
+    "nsenter",
+    [
+      `--net=${lab.netns("host")}`,
+      process.execPath,
+      "-e",
+      `process.stdin.once('data', () => ${SERVE.replace("5432", "9100")})`,
+    ],
+    { stdio: ["pipe", "ignore", "ignore"] },
+  );
+  children.push(server);
+  writeFileSync(join(mount.trim(), group, "cgroup.procs"), String(server.pid));
+  server.stdin.write("go");
+  let found: readonly WorkloadView[] = [];
+  await until(
+    async () => {
+      const { workloads } = await lab.client.call("workloads", {});
+      found = workloads.filter(({ name, attached }) => attached && name.startsWith("shop-"));
+      return found.some(({ sockets = [] }) => sockets.some(({ port }) => port === 9100));
+    },
+    () => `the container on the machine's network is not known: ${JSON.stringify(found)}`,
+    PATIENCE_MS,
+  );
+  expect(found.map(({ id, kind }) => `${id} ${kind}`)).toEqual([
+    "shop/shop-db container",
+    "shop/shop-evil container",
+    "shop/shop-metrics process",
+    "shop/shop-web container",
+  ]);
+  expect(found[2]).toMatchObject({
+    labels: { app: "metrics" },
+    image: "sleeper",
+    cgroup: group,
+    addresses: [],
+  });
+  await docker("rm", "--force", "shop-metrics");
+});
 
 it("are followed as they come and go, and an address that is used again inherits nothing", async () => {
   const { address } = await facts("shop-web");

@@ -109,6 +109,28 @@ describe("policy tests", () => {
   });
 });
 
+it("policy tests speak of units of the machine as well", () => {
+  const around = { ...SHOP, processes: [service("/system.slice/nginx.service")] };
+  const text = (expect: string) => `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: nginx, namespace: host }
+spec: { subject: app=nginx, ingress: [{ from: [{ selector: app=web, namespace: shop }], ports: [80/tcp] }] }
+---
+apiVersion: bulkhead.dev/v1
+kind: PolicyTest
+metadata: { name: t, namespace: host }
+spec:
+  tests:
+    - { from: shop/web, to: nginx.service, port: 80/tcp, expect: allow }
+    - { from: shop/evil, to: nginx.service, port: 80/tcp, expect: ${expect} }
+    - { from: nginx.service, to: shop/db, port: 5432/tcp, expect: allow }
+`;
+  expect(judged(text("deny"), {}, around)).toMatchObject({
+    tests: [{ passed: true }, { passed: true }, { passed: true }],
+  });
+  expect(judged(text("allow"), {}, around)).toMatchObject({ code: "tests-failed" });
+});
+
 describe("units whose sockets are judged as others'", () => {
   const unit = (how: BorrowedSockets["how"]) =>
     service("/system.slice/cups.service", {

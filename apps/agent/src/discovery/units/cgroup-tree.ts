@@ -71,11 +71,13 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
   };
 
   const gather = (path: CgroupPath, numbers: number[], pids: number[]): void => {
-    const { ino } = statSync(join(mount, path), { throwIfNoEntry: false }) ?? {};
-    if (ino === undefined || paths.size >= MOST_GROUPS) return;
-    paths.set(ino, path);
-    numbers.push(ino);
+    const found = statSync(join(mount, path), { throwIfNoEntry: false });
+    if (found === undefined || paths.size >= MOST_GROUPS) return;
+    paths.set(found.ino, path);
+    numbers.push(found.ino);
     pids.push(...pidsIn(mount, path));
+    // A folder's links are itself, the one in its parent, and one from each folder in it: most units have none, and 40 files.
+    if (found.nlink === 2) return;
     for (const name of groupsIn(mount, path)) gather(`${path}/${name}`, numbers, pids);
   };
 
@@ -83,7 +85,7 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
     if (paths.size >= MOST_GROUPS) return;
     const name = path.slice(path.lastIndexOf("/") + 1);
     const kept = note(path);
-    if (kept && isFolder(path, name)) {
+    if (kept && (isFolder(path, name) || holdsContainers(mount, path, name))) {
       folders.push(path);
       for (const child of groupsIn(mount, path))
         visit(path === "/" ? `/${child}` : `${path}/${child}`);
@@ -115,6 +117,16 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
 function isFolder(path: CgroupPath, name: string): boolean {
   if (path === "/" || RUNTIME_FOLDER.test(path)) return true;
   return name.endsWith(".slice") && !isUserSlice(path);
+}
+
+/** A runtime may be told to put its containers anywhere (`--cgroup-parent`). What systemd runs may divide itself as it likes. */
+function holdsContainers(mount: string, path: CgroupPath, name: string): boolean {
+  if (name.endsWith(".service") || name.endsWith(".scope") || isUserSlice(path)) return false;
+  if (CONTAINER.some((pattern) => pattern.test(name))) return false;
+  return (
+    groupsIn(mount, path).some((child) => CONTAINER.some((pattern) => pattern.test(child))) &&
+    pidsIn(mount, path).length === 0
+  );
 }
 
 const isUserSlice = (path: CgroupPath): boolean =>

@@ -53,7 +53,7 @@ export interface ScoutOptions {
 }
 
 /** New groups come in bursts. */
-const GATHER_MS = 20;
+const GATHER_MS = 10;
 /** A group that was just made has its process a moment later. */
 const AWAIT_PROCESS_MS = [20, 40, 80, 160, 320, 640];
 const YOUNG_MS = 2_000;
@@ -92,7 +92,7 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   let inspectedAt = Number.NEGATIVE_INFINITY;
   let inspecting = false;
   let inspected = "";
-  let told = "";
+  let toldText = "";
   let units: Units = { processes: [] };
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -151,8 +151,10 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   function put(): Units {
     const byGroup = Map.groupBy(waiting ?? [], ({ cgroup }) => cgroup);
     const processes = tree.units.flatMap((unit): DiscoveredProcess[] => {
-      const { cgroup, form, unit: name, uid, containerId } = unit;
-      const container = containerId === undefined ? undefined : running.get(containerId);
+      const { cgroup, form, unit: name, uid, containerId, pids } = unit;
+      const told = containerId === undefined ? undefined : running.get(containerId);
+      // Whoever may make groups may give one a container's id; the container's first process is in the real one.
+      const container = told !== undefined && pids.includes(told.pid) ? told : undefined;
       const age = now() - (since.get(cgroup) ?? 0);
       if (containerId !== undefined && container === undefined && age < AWAIT_RUNTIME_MS) return [];
       const user = uid === undefined ? undefined : users(uid);
@@ -180,8 +182,8 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
     });
     const problem = problemOf(tree, waiting);
     const text = JSON.stringify([processes, problem]);
-    if (text !== told) {
-      told = text;
+    if (text !== toldText) {
+      toldText = text;
       units = { processes, ...(problem === undefined ? {} : { processesProblem: problem }) };
     }
     return units;

@@ -27,6 +27,7 @@ const PROGRAM = `
   import { createInterface } from "node:readline";
   const kept = [];
   const done = () => console.log("done");
+  done();
   for await (const line of createInterface({ input: process.stdin })) {
     const [what, first, second] = line.split(" ");
     if (what === "listen") kept.push(createServer((peer) => kept.push(peer)).listen(Number(first), second, done));
@@ -48,6 +49,8 @@ export function createUnitsLab(suffix = ".slice"): UnitsLab {
     path: `/run/netns/${home}`,
     async start(group, where = home) {
       const child: ChildProcess = netns.node(where, PROGRAM);
+      // In its namespace by now: who is elsewhere for a moment more is taken for somebody of elsewhere.
+      await once(child.stdout!, "data");
       groups.put(child.pid!, group);
       return {
         pid: child.pid!,

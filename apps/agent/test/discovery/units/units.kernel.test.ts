@@ -129,9 +129,27 @@ test("a container of the runtime's is told by its name, image and labels; withou
     image: "nginx:1",
     containerLabels: { app: "web" },
   });
-  scout.containers([]);
+  // Somebody else has made a group of that name.
+  scout.containers([{ id, name: "web", image: "", labels: {}, pid: web.pid, created: 1 }]);
   ahead += 5_000;
+  expect(found(path)?.container).toBe(undefined);
+  scout.containers([]);
   expect(found(path)).toMatchObject({ form: "container", unit: `docker-${id}.scope` });
+  await child.end();
+});
+
+test("containers are told apart wherever their runtime puts them", async () => {
+  const id = "cd".repeat(32);
+  const folder = lab.groups.add("elsewhere");
+  const child = await lab.start(lab.groups.add(`elsewhere/${id}`));
+  expect(found(folder)).toBe(undefined);
+  ahead += 5_000;
+  expect(found(`${folder}/${id}`)).toMatchObject({ form: "container" });
+  const service = await lab.start(lab.groups.add(`divided.service/${id}`));
+  // Longer than a tree is believed.
+  ahead += 25_000;
+  expect(found(`${lab.groups.root}/divided.service`)).toMatchObject({ form: "service" });
+  await service.end();
   await child.end();
 });
 
