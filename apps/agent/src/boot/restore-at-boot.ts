@@ -5,6 +5,7 @@ import { createHostCommands } from "../drivers/host-commands.ts";
 import { ensureSelfTested } from "../self-test/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { PolicyTrust } from "../state/trusted-policy.ts";
+import { makeControlGroups } from "./control-groups.ts";
 import { createWall, type Lockdown } from "./lockdown.ts";
 import { restore, type Restored } from "./restore.ts";
 
@@ -36,6 +37,7 @@ export async function restoreAtBoot(
         return null; // that is why it is not believed
       }
     },
+    prepare: makeControlGroups,
     selfTest: () => ensureSelfTested({ file: directory.selfTest, version, now }),
     driver: {
       apply: (policy) => driver.apply(policy),
@@ -61,15 +63,16 @@ const isWell = ({ kind }: Restored): boolean => kind === "restored" || kind === 
 export function describe(restored: Restored): string {
   switch (restored.kind) {
     case "restored": {
-      const { receipt, addresses } = restored;
-      return `revision ${receipt.revision} is in force again: ${addresses} addresses are judged, ${receipt.entries} entries, ${receipt.digest}`;
+      const { receipt, addresses, services } = restored;
+      const own = services === 0 ? "" : ` and ${services} services of this machine`;
+      return `revision ${receipt.revision} is in force again: ${addresses} addresses${own} are judged, ${receipt.entries} entries, ${receipt.digest}`;
     }
     case "nothing":
       return "nothing to restore: no policy was ever put in force here";
     case "kept":
       return `the saved policy could not be put in force; the rules that the kernel holds already stay: ${restored.reason}`;
     case "refused":
-      return `the saved policy, which enforces nothing for all flows, could not be loaded: ${restored.reason}`;
+      return `the saved policy, which enforces no address for all flows, could not be loaded; services of this machine are judged once an agent runs: ${restored.reason}`;
     case "locked":
       return `LOCKDOWN: ${scopeOf(restored.lockdown)}, until an agent has put a policy in force, because the saved one could not be: ${restored.reason}${restored.problems.length === 0 ? "" : `; the lockdown has a gap: ${restored.problems.join("; ")}`}`;
   }

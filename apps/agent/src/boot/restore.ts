@@ -10,10 +10,16 @@ import { canonicalIp, type IpAddress } from "@bulkhead/model";
 import { decodeHostPolicy } from "@bulkhead/wire";
 import type { UnsignedReceipt } from "../drivers/index.ts";
 import type { PolicyTrust, TrustedPolicy } from "../state/trusted-policy.ts";
+import { enforcedServices } from "./control-groups.ts";
 import { enforcedAddresses, type Lockdown, type Wall } from "./lockdown.ts";
 
 export type Restored =
-  | { readonly kind: "restored"; readonly receipt: UnsignedReceipt; readonly addresses: number }
+  | {
+      readonly kind: "restored";
+      readonly receipt: UnsignedReceipt;
+      readonly addresses: number;
+      readonly services: number;
+    }
   /** No policy was ever put in force here. */
   | { readonly kind: "nothing" }
   /** As `restored`, but by what was in the kernel already. */
@@ -25,13 +31,15 @@ export type Restored =
       /** Parts of the wall that the kernel refused. */
       readonly problems: readonly string[];
     }
-  /** The policy enforces nothing for all flows, so no wall is open that was not before. */
+  /** The policy enforces no address for all flows: there is nothing that a wall could cut off. */
   | { readonly kind: "refused"; readonly reason: string };
 
 export interface RestoreParts {
   readonly trust: Pick<PolicyTrust, "load">;
   /** The file as it is, for when it is not believed; null when it cannot be read. */
   unbelieved(): string | null;
+  /** Makes the control groups of services that rules are to know from the start. */
+  prepare(policy: TrustedPolicy["policy"]): void;
   /** Throws where this kernel must not be trusted with rules. */
   selfTest(): Promise<unknown>;
   readonly driver: {
@@ -58,9 +66,11 @@ export async function restore(parts: RestoreParts): Promise<Restored> {
   const before = await shutOff(parts, lockdown);
   try {
     await parts.selfTest();
+    parts.prepare(stored.policy);
     const receipt = await parts.driver.apply(stored.policy);
     await parts.wall.lift();
-    return { kind: "restored", receipt, addresses: addresses.length };
+    const services = enforcedServices(stored.policy).length;
+    return { kind: "restored", receipt, addresses: addresses.length, services };
   } catch (error) {
     return outcome(parts, before, wordsOf(error), lockdown);
   }

@@ -1,9 +1,11 @@
 /** What a boot makes of a policy: in force, kept, shut, or nothing at all. */
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { HostPolicy, IpAddress } from "@bulkhead/model";
+import type { ConfinedProcess, HostPolicy, IpAddress, Mode } from "@bulkhead/model";
+import { makeControlGroups } from "../../src/boot/control-groups.ts";
+import { ofEarlierBoot } from "../../src/state/since-boot.ts";
 import { enforcedAddresses, lockdownTexts, type Lockdown } from "../../src/boot/lockdown.ts";
 import { clockFor, describe as inWords } from "../../src/boot/restore-at-boot.ts";
 import { claimedAddresses, restore, type RestoreParts } from "../../src/boot/restore.ts";
@@ -42,6 +44,7 @@ function parts(policy: HostPolicy | null, more: Partial<RestoreParts> = {}): Res
     trust: { load: () => (policy === null ? null : { signed, policy }) },
     unbelieved: () => null,
     selfTest: async () => void did.push("self-test"),
+    prepare: () => void did.push("prepare"),
     driver: {
       apply: async ({ revision }) => {
         did.push("apply");
@@ -61,6 +64,13 @@ function parts(policy: HostPolicy | null, more: Partial<RestoreParts> = {}): Res
   };
 }
 
+const process = (unit: string, mode: Mode): ConfinedProcess => ({
+  workload: `host/${unit}`,
+  cgroup: `/system.slice/${unit}`,
+  handle: "00000000",
+  mode,
+});
+
 const failing = (message: string) => () => {
   throw new Error(message);
 };
@@ -69,11 +79,37 @@ const driverThat = (isInForce: boolean) => ({
   isInForce: async () => isInForce,
 });
 
+describe("services of the machine at a boot", () => {
+  const policy: HostPolicy = {
+    ...policyFor(),
+    processes: [process("a.service", "enforce"), process("b.service", "observe")],
+    managed: ["/system.slice"],
+  };
+
+  it("are known before they start, those that are enforced", async () => {
+    const mount = mkdtempSync(join(tmpdir(), "bbo-cgroups-"));
+    mkdirSync(join(mount, "system.slice"));
+    makeControlGroups(policy, mount);
+    expect(existsSync(join(mount, "system.slice/a.service"))).toBe(true);
+    expect(existsSync(join(mount, "system.slice/b.service"))).toBe(false);
+    rmSync(mount, { recursive: true });
+    const restored = await restore(parts(policy));
+    expect(did).toEqual(["self-test", "prepare", "apply", "lift"]);
+    expect(inWords(restored)).toContain("0 addresses and 1 services of this machine are judged");
+  });
+
+  it("are not shut off for being unknown, since at a boot all are", () => {
+    expect(policy.managed).toEqual(["/system.slice"]);
+    expect(ofEarlierBoot(policy).managed).toBeUndefined();
+    expect(ofEarlierBoot(policy).processes).toEqual(policy.processes);
+  });
+});
+
 describe("a boot", () => {
   it("shuts first, tries the kernel, puts the policy in force, and only then opens", async () => {
     const restored = await restore(parts(policyFor("10.0.0.1", "fd00::1")));
     expect(restored).toMatchObject({ kind: "restored", addresses: 2, receipt: { revision: 7 } });
-    expect(did).toEqual(["raise", "self-test", "apply", "lift"]);
+    expect(did).toEqual(["raise", "self-test", "prepare", "apply", "lift"]);
     expect(raised).toEqual({ addresses: ["10.0.0.1", "fd00::1"], forwarding: false });
   });
 
@@ -116,7 +152,7 @@ describe("a boot", () => {
       kind: "locked",
       reason: "no list",
     });
-    expect(did).toEqual(["raise", "self-test", "apply"]);
+    expect(did).toEqual(["raise", "self-test", "prepare", "apply"]);
   });
 
   it("goes on without a wall, and tries it again where the policy does not take effect", async () => {

@@ -1,0 +1,91 @@
+// Services of the machine itself under policy, through its boots: what is enforced is so from the first packet, agent or no
+// agent, and nobody else is shut off because the agent does not come up.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { until } from "../../apps/controller/test/lab.ts";
+import { Machine } from "./machine.ts";
+import { debianPackage, SHOWN } from "./packages.ts";
+import { LAN } from "./root.ts";
+
+/** nginx answers on both; the policy lets one in. */
+const PERMITTED = 80;
+const FORBIDDEN = 8081;
+/** Of a service that no policy names. */
+const OTHER = 8082;
+const POLICY = `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: nginx, namespace: host }
+spec:
+  subject: app=nginx
+  ingress: [{ from: [{ entity: world }], ports: [${PERMITTED}/tcp] }]
+  egress: []
+`;
+
+let machine: Machine;
+let folder = "";
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "bhm-services-"));
+  const file = debianPackage(folder, "7.1.0");
+  machine = await Machine.boot({
+    services: ["nginx.service", "other.service"],
+    files: {
+      "/etc/nginx/conf.d/second.conf": `server { listen ${FORBIDDEN}; root /var/www/html; }\n`,
+      "/etc/systemd/system/other.service": `[Service]\nExecStart=/usr/bin/python3 -m http.server --directory /usr/share/doc/nginx ${OTHER}\n`,
+      "/root/policy.yaml": POLICY,
+    },
+    shown: [...SHOWN, folder],
+  });
+  await machine.well("dpkg", "--install", file);
+  await machine.well("bulkhead", "boot", "enable");
+  await machine.well("bulkhead", "up");
+});
+
+afterAll(async () => {
+  await machine?.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** One try, from outside. */
+async function answers(port: number): Promise<boolean> {
+  const url = `http://${LAN.machine}:${port}/`;
+  const { stdout } = await machine.outside("curl", "-so/dev/null", "-m2", "-w%{http_code}", url);
+  return ["200", "403"].includes(stdout);
+}
+const open = (port: number): Promise<void> =>
+  until(() => answers(port), `port ${port} does not answer`, 30_000);
+/** Until those that may be reached are; then whether the other is shut. */
+async function asThePolicySays(): Promise<boolean> {
+  await open(PERMITTED);
+  await open(OTHER);
+  return !(await answers(FORBIDDEN));
+}
+
+it("are open until a policy says otherwise, then as it says", async () => {
+  for (const port of [PERMITTED, FORBIDDEN, OTHER]) await open(port);
+  await machine.well("bulkhead", "apply", "/root/policy.yaml", "--mode", "enforce");
+  expect(await asThePolicySays()).toBe(true);
+});
+
+it("after a boot without an agent, what is enforced is, and nobody else is shut off", async () => {
+  await machine.well("systemctl", "disable", "bulkhead.service");
+  await machine.reboot();
+  expect(await machine.well("nft", "list", "tables")).toContain("table inet bulkhead");
+  expect((await machine.run("bulkhead", "status")).code).toBe(3);
+  expect(await asThePolicySays()).toBe(true);
+  await machine.well("systemctl", "restart", "other.service");
+  expect(await asThePolicySays()).toBe(true);
+});
+
+it("with an agent again, as before", async () => {
+  await machine.well("systemctl", "enable", "--now", "bulkhead.service");
+  await until(
+    async () => (await machine.run("bulkhead", "status")).stdout.includes("matches revision 1"),
+    "it does not come up",
+    60_000,
+  );
+  await machine.well("systemctl", "restart", "nginx.service", "other.service");
+  expect(await asThePolicySays()).toBe(true);
+});
