@@ -252,6 +252,8 @@ const writeLoopback = (table: TableBuilder, policy: HostPolicy, known: readonly 
     "goto loopback",
   ]);
   table.chain("loopback_fresh", ["jump process_strays", "ct state new jump tell_e"]);
+  // Who sends what no connection holds may be judged by nobody, and who receives it is.
+  table.chain("loopback_arriving", ["jump process_strays", "ct state new jump tell_i"]);
   const ingress: Tree = { plane: "live", direction: "ingress" };
   const judged = levelsIn(policy, ingress);
   table.chain("input_loopback", [
@@ -259,7 +261,7 @@ const writeLoopback = (table: TableBuilder, policy: HostPolicy, known: readonly 
     ...OWN_ERRORS,
     ...known,
     "ct direction reply goto replies_loopback",
-    "ct state new jump tell_i",
+    "ct state != established jump loopback_arriving",
     ...judged.map(
       (level) => `${socketAt(level)} @${boundName(ingress, level)} goto judged_arrival`,
     ),

@@ -184,6 +184,31 @@ test("a unit that is started again is judged as before from its first packet", a
   expect(found.digest).toBe(found.desiredDigest);
 });
 
+test("what connection tracking is told to overlook reaches no judged process over loopback", async () => {
+  const guarded = {
+    direction: "ingress",
+    subjects: [],
+    processes: ["host/server"],
+    defaultRow: rowOf(DROP),
+  } as const;
+  const { run, host: netns } = host.lab;
+  await host.driver.apply(host.policy([guarded]));
+  const raw = [
+    "add table ip lab",
+    "add chain ip lab output { type filter hook output priority -300; }",
+    "add rule ip lab output oifname lo notrack",
+  ];
+  run(netns, ["nft", "-f", "-"], raw.join("\n"));
+  try {
+    expect(await host.passes(host.other, "127.0.0.1", OPEN)).toBe(false);
+    // The rule above does what it says: where nobody is judged, it passes.
+    await host.driver.apply(host.policy([]));
+    expect(await host.passes(host.other, "127.0.0.1", OPEN)).toBe(true);
+  } finally {
+    run(netns, ["nft", "delete", "table", "ip", "lab"]);
+  }
+});
+
 test("a socket keeps the control group that it was made in", async () => {
   await host.driver.apply(host.policy([confined()]));
   const fd = host.groups.inside(host.client, () => openSocket(host.lab.hostPath, "udp", 4));

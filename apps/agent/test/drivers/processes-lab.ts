@@ -34,7 +34,7 @@ export interface ProcessesLab {
   newDriver(): NftablesDriver;
   policy(live: readonly ClassText[], more?: Partial<Parameters<typeof policyOf>[1]>): HostPolicy;
   /** From a socket that was made in the group. */
-  attempt(cgroup: CgroupPath, flow: Omit<Flow, "from">): Promise<Outcome>;
+  attempt(cgroup: CgroupPath, flow: Omit<Flow, "from">, patience?: number): Promise<Outcome>;
   /** By UDP. */
   passes(cgroup: CgroupPath, destination: string, port: number): Promise<boolean>;
   /** Sends one datagram; false when the kernel refused. */
@@ -83,8 +83,8 @@ export const createProcessesLab = (): ProcessesLab => {
       processOf("server", server),
       processOf("unrelated", other, "observe"),
     ];
-    const attempt: ProcessesLab["attempt"] = (cgroup, flow) =>
-      groups.inside(cgroup, () => traffic.attempt({ ...flow, from: lab.hostPath }));
+    const attempt: ProcessesLab["attempt"] = (cgroup, flow, patience) =>
+      groups.inside(cgroup, () => traffic.attempt({ ...flow, from: lab.hostPath }, patience));
     return {
       lab,
       groups,
