@@ -1,7 +1,10 @@
 /** What the kernel is told of control groups: those that exist, by number, and no more than what changed. */
 import { expect, test } from "vitest";
+import type { HostPolicy } from "@bulkhead/model";
 import {
+  beforeLettingGo,
   bindProcesses,
+  checkHostPolicy,
   currentVersions,
   planUpdate,
   rebindProcesses,
@@ -86,6 +89,43 @@ test("groups that are gone cannot be named: their set is filled again", () => {
   const script = Object.values(update).join("");
   expect(script).not.toContain("delete element");
   expect(script).toContain("flush set inet bulkhead known2");
+});
+
+test("a socket is let in over loopback a step after its owner's ingress is asked for", () => {
+  const told = (policy: HostPolicy) =>
+    bindProcesses(renderRuleset(policy, MARKER), there({ ...slice, ...redis }));
+  const socket = { workload: "host/redis", family: 4, protocol: 6, port: 7000 } as const;
+  const update = planUpdate(
+    told(PROCESSES),
+    told({ ...PROCESSES, sockets: [...(PROCESSES.sockets ?? []), socket] }),
+    SAMPLE_NOW,
+  );
+  expect(update.switch).toContain(
+    "add element inet bulkhead li_open4 { 6 . 7000 : goto li_near_0000000d }",
+  );
+  expect(update.switch).not.toContain("owned2_4");
+  expect(update.open).toContain(
+    'add element inet bulkhead owned2_4 { "unified/system.slice/redis.service" . 6 . 7000 }',
+  );
+});
+
+test("what is let go of keeps its processes on the way, under one name for each control group", () => {
+  const canary = { seed: 1, share: 100, maps: PROCESSES.live };
+  const [first, second, third] = PROCESSES.processes ?? [];
+  if (first === undefined || second === undefined || third === undefined) throw new Error("three");
+  const nothing = { subjects: { egress: [], ingress: [] }, maps: [], overlay: [] };
+  const renamed = { ...second, workload: "host/web", handle: "0a0b0c0d" };
+  const between = beforeLettingGo(PROCESSES, {
+    ...SAMPLE_POLICIES.enforce,
+    processes: [renamed],
+    live: nothing,
+    canary: { ...canary, maps: SAMPLE_POLICIES.enforce.live },
+  });
+  if (between === null) throw new Error("nothing between");
+  expect(checkHostPolicy(between)).toEqual([]);
+  expect(between.live.processes?.egress).toEqual([["host/web", "0000000b"]]);
+  expect(between.processes).toEqual([renamed, first, third]);
+  expect(between.managed).toEqual(PROCESSES.managed);
 });
 
 test("without processes there is nothing to bind", () => {
