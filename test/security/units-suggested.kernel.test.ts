@@ -15,6 +15,9 @@ const SERVICE = `
   const server = require("node:net").createServer(serve);
   process.stdin.once("data", () => server.listen(8080, "::", () => console.log("ready")));`;
 
+/** Nothing shorter tells a busy machine from a closed door. */
+const PATIENT_MS = 20_000;
+
 let lab: TestLab;
 let groups: TestCgroups;
 let child: ChildProcess | undefined;
@@ -49,7 +52,7 @@ afterAll(async () => {
 });
 
 it("is suggested by its unit, and isolated by itself", async () => {
-  expect(await lab.reach("web", "host", 8080)).toBe("connected");
+  expect(await lab.reach("web", "host", 8080, 4, PATIENT_MS)).toBe("connected");
   await until(
     async () => {
       suggested = await lab.client.call("suggest", {});
@@ -72,7 +75,7 @@ it("is enforced as suggested, and whoever is denied is told why, and what would 
   const apply = (files: SuggestAnswer["files"]) =>
     lab.client.call("apply", { files, mode: "enforce", author: "ada", reason: "as seen" });
   await apply(suggested.files);
-  expect(await lab.reach("web", "host", 8080, 4, 5000)).toBe("connected");
+  expect(await lab.reach("web", "host", 8080, 4, PATIENT_MS)).toBe("connected");
   expect(await lab.reach("evil", "host", 8080)).toBe("blocked");
   let why = await lab.client.call("why", {});
   await until(
