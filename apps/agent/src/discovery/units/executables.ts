@@ -32,9 +32,9 @@ interface Known {
 
 /** Larger ones are told without a digest. */
 const LARGEST = 256 * 1024 * 1024;
-/** 20 MB/s at most: a twentieth of a core, or less. */
+/** 5 MB/s at most: a hundredth of a core. */
 const CHUNK = 1024 * 1024;
-const PAUSE_MS = 50;
+const PAUSE_MS = 200;
 const MOST_KNOWN = 4096;
 const MOST_WAITING = 512;
 

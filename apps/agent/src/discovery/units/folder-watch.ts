@@ -1,63 +1,84 @@
 /**
- * Hears of groups that are made or removed in the folders it follows, of nothing else. An event says that something moved,
- * never what: what is there now is for others to read.
+ * Hears of groups that are made or removed in the folders it follows, and of the first process in groups that have none: a group
+ * is made before its process is put there. An event says that something moved, never what: that is for others to read.
  */
-import { watch, type FSWatcher } from "node:fs";
+import { statSync, watch, type FSWatcher } from "node:fs";
 import { join } from "node:path";
 import type { CgroupPath } from "@bulkhead/model";
 import { isGone } from "./vanishing.ts";
 
 export interface FolderWatch {
-  /** These folders from now on. True when one is new: what was made in it until now was not heard. */
-  follow(folders: readonly CgroupPath[]): boolean;
+  /** These from now on. True when one is new: what happened there until now was not heard. */
+  follow(folders: readonly CgroupPath[], empty: readonly CgroupPath[]): boolean;
   stop(): void;
+}
+
+interface Followed {
+  readonly key: string;
+  readonly path: CgroupPath;
+  /** In it; absent: the folder itself. */
+  readonly file?: string;
 }
 
 /** Slices and runtimes' folders are few; the kernel's own limit for all of us is far above. */
 const MOST_FOLDERS = 2_000;
+const MOST_EMPTY = 500;
+/** Tells whether there are processes (cgroup-v2, "populated"). */
+const EVENTS = "cgroup.events";
 
 export function watchFolders(
   mount: string,
   changed: () => void,
   onProblem: (problem: string) => void,
 ): FolderWatch {
-  const watchers = new Map<CgroupPath, FSWatcher>();
+  /** By number and path: a group that is made again is another one, whose predecessor's watch is dead. */
+  const watchers = new Map<string, FSWatcher>();
   let complained = false;
 
-  function start(folder: CgroupPath): FSWatcher | undefined {
+  function start({ key, path, file }: Followed): FSWatcher | undefined {
+    // Files in a folder change all the time; groups come and go by name.
+    const kind = file === undefined ? "rename" : "change";
     try {
-      // Files in it change all the time; groups come and go by name.
-      const watcher = watch(join(mount, folder), { persistent: false }, (event) => {
-        if (event === "rename") changed();
+      const watcher = watch(join(mount, path, file ?? ""), { persistent: false }, (event) => {
+        if (event === kind) changed();
       });
-      watcher.on("error", () => {
-        watcher.close();
-        watchers.delete(folder);
-      });
+      watcher.on("error", () => forget(key, watcher));
       return watcher;
     } catch (error) {
       if (isGone(error)) return undefined;
       // Without it the next periodic look finds what is new.
-      if (!complained) onProblem(`control groups in ${folder} cannot be watched: ${String(error)}`);
+      if (!complained) onProblem(`control groups in ${path} cannot be watched: ${String(error)}`);
       complained = true;
       return undefined;
     }
   }
 
+  function forget(key: string, watcher: FSWatcher): void {
+    watcher.close();
+    watchers.delete(key);
+  }
+
+  function followed(path: CgroupPath, file?: string): readonly Followed[] {
+    const found = statSync(join(mount, path), { throwIfNoEntry: false });
+    if (found === undefined) return [];
+    const key = `${found.ino} ${path} ${file ?? ""}`;
+    return [file === undefined ? { key, path } : { key, path, file }];
+  }
+
   return {
-    follow(folders) {
-      const wanted = new Set(folders.slice(0, MOST_FOLDERS));
-      for (const [folder, watcher] of watchers)
-        if (!wanted.has(folder)) {
-          watcher.close();
-          watchers.delete(folder);
-        }
+    follow(folders, empty) {
+      const wanted = [
+        ...folders.slice(0, MOST_FOLDERS).flatMap((path) => followed(path)),
+        ...empty.slice(0, MOST_EMPTY).flatMap((path) => followed(path, EVENTS)),
+      ];
+      const keys = new Set(wanted.map(({ key }) => key));
+      for (const [key, watcher] of watchers) if (!keys.has(key)) forget(key, watcher);
       let fresh = false;
-      for (const folder of wanted) {
-        if (watchers.has(folder)) continue;
-        const watcher = start(folder);
+      for (const one of wanted) {
+        if (watchers.has(one.key)) continue;
+        const watcher = start(one);
         if (watcher === undefined) continue;
-        watchers.set(folder, watcher);
+        watchers.set(one.key, watcher);
         fresh = true;
       }
       return fresh;

@@ -54,9 +54,6 @@ export interface ScoutOptions {
 
 /** New groups come in bursts. */
 const GATHER_MS = 10;
-/** A group that was just made has its process a moment later. */
-const AWAIT_PROCESS_MS = [20, 40, 80, 160, 320, 640];
-const YOUNG_MS = 2_000;
 const TREE_EVERY_MS = 20_000;
 const INSPECT_EVERY_MS = 30_000;
 /** Between two inspections, however much happens. */
@@ -96,10 +93,8 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   let units: Units = { processes: [] };
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
-  /** When each unit, with a process or without, was first seen. */
+  /** When each unit was first seen. */
   let since: ReadonlyMap<CgroupPath, number> = new Map();
-  /** How often a process has been waited for. */
-  let awaited = 0;
 
   const folders: FolderWatch = watchFolders(
     mount,
@@ -121,21 +116,12 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   }
 
   function readTree(): void {
-    const before = since;
-    tree = readCgroupTree(where, options.netns);
+    tree = readCgroupTree(where, netns);
     treeAt = now();
-    since = new Map(
-      [...tree.empty, ...tree.units.map(({ cgroup }) => cgroup)].map((path) => [
-        path,
-        before.get(path) ?? treeAt,
-      ]),
-    );
-    if (tree.empty.some((path) => !before.has(path))) awaited = 0;
-    // What was made in a new folder before it was followed was not heard of.
-    const fresh = folders.follow(tree.folders);
-    const young = tree.empty.some((path) => treeAt - (since.get(path) ?? 0) < YOUNG_MS);
-    const wait = fresh ? GATHER_MS : young ? AWAIT_PROCESS_MS[awaited++] : undefined;
-    if (wait !== undefined) soon(wait);
+    const before = since;
+    since = new Map(tree.units.map(({ cgroup }) => [cgroup, before.get(cgroup) ?? treeAt]));
+    // Nothing is heard of what was made in a new folder, or began in an empty group, before it was followed.
+    if (folders.follow(tree.folders, tree.empty)) soon(GATHER_MS);
   }
 
   function look(): Units {
@@ -208,6 +194,8 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
     })
       .then((found) => {
         inspection = found;
+        // Whoever asks for them finds digests and packages read.
+        for (const unit of tree.units) factsOf(unit, users, executables);
         const before = units;
         if (!stopped && put() !== before) changed();
       })

@@ -301,6 +301,15 @@ test("a unit that comes or goes is told at once, without anybody looking", async
     await late.end();
     lab.groups.remove(path);
     await until("its end", () => heard.at(-1)?.includes(path) === false);
+    const again = await lab.start(lab.groups.add("new.slice/late.service"));
+    await until("the same again", () => heard.at(-1)?.includes(path) === true);
+    // As in a restart of a service: another group of the same name, and its process a while later.
+    lab.groups.remove(path);
+    lab.groups.add("new.slice/late.service");
+    await until("the empty group", () => heard.at(-1)?.includes(path) === false);
+    lab.groups.put(again.pid, path);
+    await until("its process", () => heard.at(-1)?.includes(path) === true);
+    await again.end();
   } finally {
     watching.stop();
   }
