@@ -67,7 +67,10 @@ it("is suggested by its unit, and isolated by itself", async () => {
   const text = suggested.files.map((file) => file.text).join("---\n");
   expect(text).toContain("to: app=front");
   expect(text).toContain("name: default-deny-front");
-  // Not the whole machine.
+  // What it sends was not seen, and is left alone; so is the rest of the machine.
+  expect(text).toMatch(
+    /name: default-deny-front\n {2}namespace: host\nspec:\n {2}subject: app=front\n {2}ingress: \[\]\n---/,
+  );
   expect(text).not.toMatch(/name: default-deny\n {2}namespace: host/);
 });
 

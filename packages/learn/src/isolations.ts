@@ -1,9 +1,9 @@
 /**
  * Who denies what no rule allows: every namespace with traffic, whole, or by its labels where some of it has none. Of the
- * machine's own processes only those whose needs were seen, each by itself: the others keep the machine running, and nobody
- * watched them.
+ * machine's own processes only those whose needs were seen, each by itself and in the direction they were seen in: the others
+ * keep the machine running and nobody watched them, and not all that a process sends can be told from what the machine sends.
  */
-import type { Edge, Inventory, SuggestedIsolation } from "@bulkhead/model";
+import type { Direction, Edge, Inventory, SuggestedIsolation } from "@bulkhead/model";
 import type { Group, Grouping } from "./groups.ts";
 import { fitting, nameOf } from "./names.ts";
 import { by, groupBy } from "./order.ts";
@@ -28,8 +28,8 @@ export function isolationsOf(input: IsolationInput): readonly SuggestedIsolation
   const ofMachine = new Set(
     inventory.workloads.flatMap(({ kind, namespace }) => (kind === "process" ? namespace : [])),
   );
-  const ends = needs.flatMap(({ source, destination }) => [source.key, destination.key]);
-  const needed = new Set(ends);
+  const sources = new Set(needs.map(({ source }) => source.key));
+  const destinations = new Set(needs.map(({ destination }) => destination.key));
   return [...groupBy(grouping.groups, (group) => group.namespace)]
     .filter(
       ([namespace]) =>
@@ -37,7 +37,12 @@ export function isolationsOf(input: IsolationInput): readonly SuggestedIsolation
     )
     .flatMap(([namespace, groups]): readonly SuggestedIsolation[] => {
       if (ofMachine.has(namespace)) {
-        return groups.filter(({ id }) => needed.has(`group ${id}`)).map(ofGroup);
+        return groups.flatMap((group) =>
+          ofGroup(group, [
+            ...(destinations.has(`group ${group.id}`) ? ["ingress" as const] : []),
+            ...(sources.has(`group ${group.id}`) ? ["egress" as const] : []),
+          ]),
+        );
       }
       const whole = !grouping.ungrouped.some((member) => member.namespace === namespace);
       return whole ? [ofNamespace(namespace, groups)] : families(groups);
@@ -55,14 +60,11 @@ function ofNamespace(namespace: string, groups: readonly Group[]): SuggestedIsol
   return { name: "default-deny", namespace, selector, workloads: sizeOf(groups) };
 }
 
-function ofGroup(group: Group): SuggestedIsolation {
+function ofGroup(group: Group, directions: readonly Direction[]): readonly SuggestedIsolation[] {
+  if (directions.length === 0) return [];
   const { namespace, selector, name } = group;
-  return {
-    name: fitting(`default-deny-${name}`),
-    namespace,
-    selector,
-    workloads: sizeOf([group]),
-  };
+  const workloads = sizeOf([group]);
+  return [{ name: fitting(`default-deny-${name}`), namespace, selector, workloads, directions }];
 }
 
 function families(groups: readonly Group[]): readonly SuggestedIsolation[] {

@@ -52,12 +52,16 @@ export function manifestsOf(
 }
 
 function isolationManifest(isolation: SuggestedIsolation): PolicyManifest {
-  const { name, namespace } = isolation;
+  const { name, namespace, directions = ["ingress", "egress"] } = isolation;
   return {
     apiVersion: API_VERSION,
     kind: "Policy",
     metadata: { name, namespace },
-    spec: { subject: formatSelector(isolation.selector), ingress: [], egress: [] },
+    spec: {
+      subject: formatSelector(isolation.selector),
+      ...(directions.includes("ingress") ? { ingress: [] } : {}),
+      ...(directions.includes("egress") ? { egress: [] } : {}),
+    },
   };
 }
 

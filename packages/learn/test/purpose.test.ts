@@ -127,14 +127,15 @@ describe("a process of the host", () => {
       known,
     );
     expect(
-      isolations.map(({ namespace, name, selector }) => [
+      isolations.map(({ namespace, name, selector, directions }) => [
         namespace,
         name,
         formatSelector(selector),
+        directions,
       ]),
     ).toEqual([
-      ["host", "default-deny-nginx", "bulkhead.dev/unit=nginx.service"],
-      ["shop", "default-deny", ""],
+      ["host", "default-deny-nginx", "bulkhead.dev/unit=nginx.service", ["egress"]],
+      ["shop", "default-deny", "", undefined],
     ]);
   });
 

@@ -6,6 +6,7 @@ import type { Cidr } from "./cidr.ts";
 import type { IpAddress } from "./ip.ts";
 import type { Selector } from "./labels.ts";
 import type { Edge } from "./flow.ts";
+import type { Direction } from "./policy.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 
 /** Numbers behind a rule, summed over the edges it covers. Times are milliseconds since the epoch. */
@@ -106,6 +107,8 @@ export interface SuggestedIsolation {
   readonly namespace: string;
   readonly selector: Selector;
   readonly workloads: number;
+  /** Only in these; in both where it is absent. */
+  readonly directions?: readonly Direction[];
 }
 
 export type SetAsideReason =
