@@ -22,7 +22,7 @@ import {
   startCollector,
   type Collector,
 } from "./collector/index.ts";
-import { createUnitScout, discover, watchEndpoints } from "./discovery/index.ts";
+import { createUnitScout, createUsers, discover, watchEndpoints } from "./discovery/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
 import { createNftablesDriver } from "./drivers/index.ts";
 import { checkInvariants } from "./invariants/index.ts";
@@ -35,6 +35,7 @@ import { relaysHere } from "./link/relays.ts";
 import { bindSoon } from "./link/bind-soon.ts";
 import { createCapabilityWatch } from "./link/capabilities.ts";
 import { keepUnread, OWN_NETNS, surroundingsOf } from "./link/surroundings.ts";
+import { createProcessFinder } from "./processes/index.ts";
 import { createProber } from "./probe/index.ts";
 import { ensureSelfTested, SelfTestError, selfTestNow } from "./self-test/index.ts";
 import { openAgentDirectory } from "./state/agent-directory.ts";
@@ -143,6 +144,7 @@ async function main(state: string): Promise<void> {
     onProblem: (problem) => log.warn(problem),
   });
   let collecting: Collector | undefined;
+  const processes = createProcessFinder(createUsers(), now);
   const parts: AgentParts = {
     driver: {
       ...takingOver(
@@ -174,6 +176,7 @@ async function main(state: string): Promise<void> {
     counters: () => ({
       ...counters.latest(),
       ...(collecting === undefined ? {} : dnsCounters(collecting.stats())),
+      processes_unasked: processes.skipped,
     }),
     undecided: () =>
       undecided.list().map(({ connection: { destinationPort: port, ...ends }, until }) => ({
@@ -226,6 +229,7 @@ async function main(state: string): Promise<void> {
     },
     openConnections,
     check: (order) => checkInvariants(order, () => sshSessions([OWN_NETNS])),
+    processes,
     probe: async ({
       sourceNetns,
       destinationNetns,

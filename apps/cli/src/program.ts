@@ -119,6 +119,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--limit <count>", "the newest so many edges or flows (0: all)")
     .option("--top [count]", "who talks most (10; 0: all)")
     .option("--by <what>", "bytes (default), connections, failed, denied")
+    .option("--process", "single flows, with the process, user and unit at each end")
     .option("--expect-none", "exit 1 if anything fits");
   withFlowOptions(
     verb(

@@ -62,6 +62,7 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["observe-nothing", () => ["observe"], 0, { edges: { edges: [] } }],
   ["observe-flows", () => ["observe", "--flows"], 0, {}],
   ["observe-flows-table", () => ["observe", "--flows", "-o", "table"], 0, {}],
+  ["observe-process", () => ["observe", "--process"], 0, {}],
   ["observe-dict", () => ["observe", "-o", "dict"], 0, {}],
   ["observe-jsonpb", () => ["observe", "-o", "jsonpb"], 0, {}],
   ["observe-top", () => ["observe", "--top"], 0, {}],

@@ -62,17 +62,20 @@ function set() {
 it("names both ends and the rule, and acknowledges after storing", async () => {
   const { intake, take, stored, seen, acknowledged } = set();
   const denied = { verdict: "dropped", cookie: "0badcafe", direction: "ingress" } as const;
-  take(1, [record({ ...denied, destinationNames: ["db.example"] })]);
+  const process = { name: "psql", pid: 7, uid: 1000, user: "ann" };
+  take(1, [record({ ...denied, destinationNames: ["db.example"], sourceProcess: process })]);
   expect([stored, acknowledged]).toEqual([[], []]);
   await intake.flush();
   expect(stored[0]?.flows[0]).toMatchObject({
     node: "n1",
-    source: { name: "shop/web", workload: "shop/web" },
+    source: { name: "shop/web", workload: "shop/web", process },
     destination: { name: "shop/db", names: ["db.example"] },
     rule: "Policy/shop/db#ingress",
   });
   expect(stored[0]?.flows[0]?.source).not.toHaveProperty("names");
+  expect(stored[0]?.flows[0]?.destination).not.toHaveProperty("process");
   expect(stored[0]?.flows[0]).not.toHaveProperty("destinationNames");
+  expect(stored[0]?.flows[0]).not.toHaveProperty("sourceProcess");
   expect(acknowledged).toEqual([1]);
   expect(seen).toHaveLength(1);
 });

@@ -1,11 +1,19 @@
 /** Agent's messages to protobuf and back. A message that does not decode to the model's nouns is a `WireError`. */
 import { create } from "@bufbuild/protobuf";
-import { FLOW_VERDICTS, INVARIANT_KINDS, type Invariant, type Receipt } from "@bulkhead/model";
+import {
+  FLOW_VERDICTS,
+  INVARIANT_KINDS,
+  type FlowProcess,
+  type Invariant,
+  type Receipt,
+} from "@bulkhead/model";
 import {
   AgentMessageSchema,
+  FlowProcessSchema,
   type AgentMessage as ProtoMessage,
   type CollectorStats as ProtoStats,
   type DiscoveredEndpoint as ProtoEndpoint,
+  type FlowProcess as ProtoProcess,
   type FlowRecord as ProtoFlow,
   type Listener as ProtoListener,
   type Receipt as ProtoReceipt,
@@ -366,6 +374,12 @@ function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unk
     translated: record.translated ?? false,
     sourceNames: [...(record.sourceNames ?? [])],
     destinationNames: [...(record.destinationNames ?? [])],
+    ...(record.sourceProcess === undefined
+      ? {}
+      : { sourceProcess: encodeHolder(record.sourceProcess) }),
+    ...(record.destinationProcess === undefined
+      ? {}
+      : { destinationProcess: encodeHolder(record.destinationProcess) }),
   };
 }
 
@@ -392,6 +406,34 @@ function decodeFlow(flow: ProtoFlow): ObservedRecord {
     ...(flow.translated ? { translated: true as const } : {}),
     ...(flow.sourceNames.length === 0 ? {} : { sourceNames: flow.sourceNames }),
     ...(flow.destinationNames.length === 0 ? {} : { destinationNames: flow.destinationNames }),
+    ...(flow.sourceProcess === undefined
+      ? {}
+      : { sourceProcess: decodeHolder(flow.sourceProcess) }),
+    ...(flow.destinationProcess === undefined
+      ? {}
+      : { destinationProcess: decodeHolder(flow.destinationProcess) }),
+  };
+}
+
+function encodeHolder({
+  name = "",
+  pid = 0,
+  uid,
+  user = "",
+  cgroup = "",
+  unit = "",
+}: FlowProcess): ProtoProcess {
+  return create(FlowProcessSchema, { name, pid, uid, user, cgroup, unit });
+}
+
+function decodeHolder({ name, pid, uid, user, cgroup, unit }: ProtoProcess): FlowProcess {
+  return {
+    ...optional("name", name),
+    ...(pid === 0 ? {} : { pid }),
+    uid,
+    ...optional("user", user),
+    ...optional("cgroup", cgroup),
+    ...optional("unit", unit),
   };
 }
 

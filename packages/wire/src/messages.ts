@@ -7,6 +7,7 @@ import type {
   CgroupPath,
   DriftReport,
   Endpoint,
+  FlowProcess,
   FlowRecord,
   HostPolicy,
   Invariant,
@@ -130,6 +131,9 @@ export interface ObservedRecord extends FlowRecord {
   /** What DNS told each end that the other is called, when the flow was seen. */
   readonly sourceNames?: readonly string[];
   readonly destinationNames?: readonly string[];
+  /** Who held the socket at an end, where it could be asked; of several like connections, that of one. */
+  readonly sourceProcess?: FlowProcess;
+  readonly destinationProcess?: FlowProcess;
 }
 
 export type DriftSetting = "repair" | "report";

@@ -6,4 +6,5 @@ export {
   type Discovery,
 } from "./discover.ts";
 export { watchEndpoints, type Watch, type WatchOptions } from "./watch.ts";
+export { createUsers } from "./units/users.ts";
 export { createUnitScout, type UnitScout, type Units } from "./units/unit-scout.ts";

@@ -2,7 +2,7 @@
  * The agent's wiring. Everything that touches the kernel is handed in, so that this can be run with other parts.
  *
  *   discovery ──► endpoints ─────────────► link ──► controller
- *   collector ──► probe marks ──► names ──► outbox ──► │  ◄── policies, requests
+ *   collector ──► probe marks ──► processes, names ──► outbox ──► │  ◄── policies, requests
  *                                            ▼
  *   disk ──► policy keeper ──► driver ──► the kernel ──► read-back ──► receipts, drift
  */
@@ -38,9 +38,11 @@ import { PolicyTrust } from "../state/trusted-policy.ts";
 import type { CheckOrder } from "../invariants/index.ts";
 import { FlowOutbox } from "./flow-outbox.ts";
 import { startLinkClient, type LinkClient } from "./link-client.ts";
-import { nameClients, withNames } from "./named-records.ts";
+import type { ProcessFinder } from "../processes/index.ts";
+import { LOOPBACK, nameClients, withNames } from "./named-records.ts";
 import { createPolicyIntake } from "./policy-intake.ts";
 import { ProbeMarks } from "./probe-marks.ts";
+import { OWN_NETNS } from "./surroundings.ts";
 
 export type ProbeOrder = Omit<Extract<ControllerMessage, { kind: "probe" }>, "kind" | "id">;
 export type ProbeFinding = Omit<Extract<AgentMessage, { kind: "probed" }>, "kind" | "id">;
@@ -95,6 +97,8 @@ export interface AgentParts {
   probe(order: ProbeOrder): Promise<ProbeFinding>;
   /** What the machine must be able to do, tried from the machine itself. */
   check(order: CheckOrder): Promise<readonly InvariantCheck[]>;
+  /** Who holds the sockets at the ends of flows. */
+  readonly processes: ProcessFinder;
   /** Connections under way with one of these addresses at an end. */
   openConnections(addresses: ReadonlySet<IpAddress>): {
     readonly connections: readonly OpenConnections[];
@@ -182,6 +186,10 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   /** Tells those that must know who is there. */
   function attend(): void {
     names.setClients(nameClients(surroundings));
+    parts.processes.setAddresses([
+      { netnsPath: OWN_NETNS, addresses: [...surroundings.hostAddresses, ...LOOPBACK] },
+      ...surroundings.endpoints,
+    ]);
     collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
   }
 
@@ -195,7 +203,9 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   }
 
   function collect(records: readonly FlowRecord[]): void {
-    const marked = marks.apply(records).map((record) => withNames(record, names));
+    const marked = parts.processes
+      .apply(marks.apply(records))
+      .map((record) => withNames(record, names));
     for (let at = 0; at < marked.length; at += MAX_BATCH) {
       outbox.add(marked.slice(at, at + MAX_BATCH));
     }

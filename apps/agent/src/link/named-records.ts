@@ -4,7 +4,7 @@ import type { ObservedRecord } from "@bulkhead/wire";
 import type { NameClient, NameTable } from "../dns/index.ts";
 import type { Attached } from "./agent.ts";
 
-const LOOPBACK: readonly IpAddress[] = ["127.0.0.1", "::1"];
+export const LOOPBACK: readonly IpAddress[] = ["127.0.0.1", "::1"];
 
 /** Whoever asks DNS: each network namespace, and the machine. */
 export function nameClients({ endpoints, hostAddresses }: Attached): readonly NameClient[] {

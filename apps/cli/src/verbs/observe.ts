@@ -22,6 +22,7 @@ export interface ObserveOptions extends CommonOptions, FlowOptions {
   readonly first?: string;
   readonly last?: string;
   readonly expectNone?: boolean;
+  readonly process?: boolean;
   /** `true` without a number. */
   readonly top?: string | true;
   readonly by?: string;
@@ -52,9 +53,11 @@ export const observe: Verb<ObserveOptions> = async (context, _args, options) => 
   };
 };
 
-function ofSingleFlows({ output, follow, flows, first, last }: ObserveOptions): boolean {
+function ofSingleFlows(options: ObserveOptions): boolean {
+  const { output, follow, flows, first, last, process } = options;
   const format = FLOW_FORMATS.some((known) => known === output);
-  return follow === true || flows === true || format || first !== undefined || last !== undefined;
+  const asked = follow === true || flows === true || process === true;
+  return asked || format || first !== undefined || last !== undefined;
 }
 
 function refuseContradictions(options: ObserveOptions): void {
@@ -84,7 +87,7 @@ function refuseContradictions(options: ObserveOptions): void {
   if (whole === undefined) return;
   throw badInput(
     `\`${whole}\` is about like flows together, and single flows are asked for, too`,
-    `leave out ${whole}, or what asks for single flows: --follow, --flows, --first, --last, -o ${FLOW_FORMATS.join(", -o ")}`,
+    `leave out ${whole}, or what asks for single flows: --follow, --flows, --first, --last, --process, -o ${FLOW_FORMATS.join(", -o ")}`,
   );
 }
 
@@ -167,12 +170,12 @@ async function printerOf(context: Context, options: ObserveOptions): Promise<Pri
     const { hubbleFlow } = await import("@bulkhead/workbench/observe");
     return (flow) => printItem(context, hubbleFlow(flow), () => "");
   }
-  const line = lineOf(options.output);
+  const line = lineOf(options);
   return (flow) => printItem(context, flow, (ui) => line(flow, ui));
 }
 
-function lineOf(output: string | undefined): (flow: Flow, ui: Ui) => string {
+function lineOf({ output, process = false }: ObserveOptions): (flow: Flow, ui: Ui) => string {
   if (output === "dict") return flowBlock;
-  if (output === "table") return flowsTable();
-  return flowLine;
+  if (output === "table") return flowsTable({ process });
+  return (flow, ui) => flowLine(flow, ui, { process });
 }

@@ -7,7 +7,7 @@ import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, bytes, clock, count, moment, thousands } from "../ui/words.ts";
 import { ONCE_ENFORCED, underWayText } from "./under-way.ts";
-import { edgePort, endName, flowVerdict } from "./verdicts.ts";
+import { edgePort, endName, flowVerdict, processText } from "./verdicts.ts";
 
 /** Connections from before the time asked for, that live on, have bytes and no beginning. */
 function connections(edge: Edge): string {
@@ -72,9 +72,21 @@ function seenText(edges: readonly Edge[], ui: Ui): string {
   return `${renderTable(shown, EDGE_COLUMNS, ui)}\n${parts.join("; ")}\n`;
 }
 
+/** How single flows are told. */
+export interface FlowStyle {
+  /** With the process at each end, where it is known. */
+  readonly process: boolean;
+}
+
+function endText(end: FlowEnd, ui: Ui, { process }: FlowStyle): string {
+  const name = endName(end, ui.wide);
+  if (!process || end.process === undefined) return name;
+  return `${name} ${ui.style.dim(`(${processText(end.process)})`)}`;
+}
+
 /** `07:45:14.123  shop/web → shop/db 5432/tcp  dropped  Policy/shop/db#ingress` */
-export function flowLine(flow: Flow, ui: Ui): string {
-  const ends = `${endName(flow.source, ui.wide)} → ${endName(flow.destination, ui.wide)} ${edgePort(flow)}`;
+export function flowLine(flow: Flow, ui: Ui, style: FlowStyle): string {
+  const ends = `${endText(flow.source, ui, style)} → ${endText(flow.destination, ui, style)} ${edgePort(flow)}`;
   const many = flow.connections > 1 ? ` ×${flow.connections}` : "";
   const by = flow.rule ?? flow.cutBy;
   const rule = by === undefined ? "" : `  ${by}`;
@@ -86,11 +98,11 @@ export function flowLine(flow: Flow, ui: Ui): string {
 const TABLE: readonly (readonly [
   title: string,
   width: number,
-  cell: (flow: Flow, ui: Ui) => string,
+  cell: (flow: Flow, ui: Ui, style: FlowStyle) => string,
 ])[] = [
   ["TIME", 12, (flow) => clock(flow.start)],
-  ["FROM", 28, (flow, ui) => endName(flow.source, ui.wide)],
-  ["TO", 28, (flow, ui) => endName(flow.destination, ui.wide)],
+  ["FROM", 28, (flow, ui, style) => endText(flow.source, ui, style)],
+  ["TO", 28, (flow, ui, style) => endText(flow.destination, ui, style)],
   ["PORT", 10, edgePort],
   ["VERDICT", 9, outcome],
   ["CONNS", 5, (flow) => thousands(flow.connections)],
@@ -99,7 +111,7 @@ const TABLE: readonly (readonly [
 ];
 
 /** Rows as they come: columns keep their width, because nobody knows what follows, and what is longer goes over. */
-export function flowsTable(): (flow: Flow, ui: Ui) => string {
+export function flowsTable(style: FlowStyle): (flow: Flow, ui: Ui) => string {
   let headed = false;
   return (flow, ui) => {
     const row = (cells: readonly string[]): string =>
@@ -111,7 +123,7 @@ export function flowsTable(): (flow: Flow, ui: Ui) => string {
         .trimEnd()}\n`;
     const head = headed ? "" : ui.style.dim(row(TABLE.map(([title]) => title)));
     headed = true;
-    return head + row(TABLE.map(([, , cell]) => cell(flow, ui)));
+    return head + row(TABLE.map(([, , cell]) => cell(flow, ui, style)));
   };
 }
 
@@ -128,7 +140,9 @@ export function flowBlock(flow: Flow, ui: Ui): string {
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["TIME", `${moment(flow.start).replace("Z", "")}${clock(flow.start).slice(8)}Z`],
     ["SOURCE", end(flow.source, flow.sourcePort)],
+    ["BY", flow.source.process && processText(flow.source.process)],
     ["DESTINATION", end(flow.destination, 0)],
+    ["BY", flow.destination.process && processText(flow.destination.process)],
     ["PORT", edgePort(flow)],
     ["VERDICT", outcome(flow, ui)],
     ["DIRECTION", flow.direction],

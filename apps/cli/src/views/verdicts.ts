@@ -1,5 +1,11 @@
 /** One way to write verdicts, modes, ports and ends, in one colour each. */
-import { formatPort, type FlowEnd, type FlowVerdict, type Mode } from "@bulkhead/model";
+import {
+  formatPort,
+  type FlowEnd,
+  type FlowProcess,
+  type FlowVerdict,
+  type Mode,
+} from "@bulkhead/model";
 import type { Style } from "../ui/style.ts";
 
 const FLOW_VERDICTS: Readonly<Record<FlowVerdict, keyof Style>> = {
@@ -41,6 +47,13 @@ export function endName(
   if (name === "multicast") return `${name} (${address})`;
   const at = called === undefined ? address : `${called}, ${address}`;
   return wide ? `${name} (${at})` : name;
+}
+
+/** `nginx[812] of www-data in nginx.service`, as far as it is known. */
+export function processText({ name, pid, uid, user, unit, cgroup }: FlowProcess): string {
+  const what = name === undefined ? [] : [pid === undefined ? name : `${name}[${pid}]`];
+  const where = unit ?? (cgroup === "/" ? undefined : cgroup);
+  return [...what, `of ${user ?? uid}`, ...(where === undefined ? [] : [`in ${where}`])].join(" ");
 }
 
 export function edgePort(edge: { readonly protocol: number; readonly port: number }): string {

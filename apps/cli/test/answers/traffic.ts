@@ -81,6 +81,17 @@ export const flows: readonly Flow[] = [
     ...flowOf(),
     node: "server-1",
     start: NOW - 100,
+    source: {
+      ...web,
+      process: {
+        name: "nginx",
+        pid: 812,
+        uid: 33,
+        user: "www-data",
+        cgroup: "/system.slice/nginx.service",
+        unit: "nginx.service",
+      },
+    },
     destination: { ...world, names: ["cdn.example.com", "www.example.com"] },
     port: 443,
   },

@@ -4,7 +4,7 @@
  * go: enforcement must not wait for history.
  */
 import type { Logger } from "pino";
-import type { Flow, FlowEnd } from "@bulkhead/model";
+import type { Flow, FlowEnd, FlowProcess } from "@bulkhead/model";
 import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
 import type { Namer } from "../world/naming.ts";
@@ -46,8 +46,16 @@ export interface FlowIntake {
   stop(): Promise<void>;
 }
 
-const called = (end: FlowEnd, names: readonly string[] | undefined): FlowEnd =>
-  names === undefined ? end : { ...end, names };
+/** The end with what the agent told of it besides. */
+const toldOf = (
+  end: FlowEnd,
+  names: readonly string[] | undefined,
+  process: FlowProcess | undefined,
+): FlowEnd => ({
+  ...end,
+  ...(names === undefined ? {} : { names }),
+  ...(process === undefined ? {} : { process }),
+});
 
 /**
  * Each append costs some milliseconds, whatever is in it. Nothing is lost while it waits, for the agent keeps what is not
@@ -111,14 +119,15 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   function named(record: ObservedRecord, node: string): Flow {
     const name = deps.namer();
     const rule = record.cookie === undefined ? undefined : deps.ruleOf(record.cookie);
-    const { sourceNames, destinationNames, ...seen } = record;
+    const { sourceNames, destinationNames, sourceProcess, destinationProcess, ...seen } = record;
     const flow: Flow = {
       ...seen,
       node,
-      source: called(name(record.source), sourceNames),
-      destination: called(
+      source: toldOf(name(record.source), sourceNames, sourceProcess),
+      destination: toldOf(
         name(record.destination, { socket: { protocol: record.protocol, port: record.port } }),
         destinationNames,
+        destinationProcess,
       ),
       ...(rule === undefined ? {} : { rule }),
     };

@@ -796,6 +796,18 @@ export declare type FlowRecord = Message<"bulkhead.agent.v1.FlowRecord"> & {
    * @generated from field: repeated string destination_names = 19;
    */
   destinationNames: string[];
+
+  /**
+   * Who held the socket at an end, where it could be asked.
+   *
+   * @generated from field: bulkhead.agent.v1.FlowProcess source_process = 20;
+   */
+  sourceProcess?: FlowProcess | undefined;
+
+  /**
+   * @generated from field: bulkhead.agent.v1.FlowProcess destination_process = 21;
+   */
+  destinationProcess?: FlowProcess | undefined;
 };
 
 /**
@@ -803,6 +815,51 @@ export declare type FlowRecord = Message<"bulkhead.agent.v1.FlowRecord"> & {
  * Use `create(FlowRecordSchema)` to create a new message.
  */
 export declare const FlowRecordSchema: GenMessage<FlowRecord>;
+
+/**
+ * @generated from message bulkhead.agent.v1.FlowProcess
+ */
+export declare type FlowProcess = Message<"bulkhead.agent.v1.FlowProcess"> & {
+  /**
+   * Empty and 0 when the process was not found.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint32 pid = 2;
+   */
+  pid: number;
+
+  /**
+   * @generated from field: uint32 uid = 3;
+   */
+  uid: number;
+
+  /**
+   * @generated from field: string user = 4;
+   */
+  user: string;
+
+  /**
+   * Path of the control group that the socket was made in, and the systemd unit of it.
+   *
+   * @generated from field: string cgroup = 5;
+   */
+  cgroup: string;
+
+  /**
+   * @generated from field: string unit = 6;
+   */
+  unit: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.FlowProcess.
+ * Use `create(FlowProcessSchema)` to create a new message.
+ */
+export declare const FlowProcessSchema: GenMessage<FlowProcess>;
 
 /**
  * @generated from message bulkhead.agent.v1.FlowBatch
