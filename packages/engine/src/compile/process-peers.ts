@@ -73,11 +73,11 @@ export function processPeers(
       identities: [isHost ? peer : subject],
       prefixes,
     }));
-    const row = map.rowFrom(met.length === 0 ? [{ identities: [peer], prefixes: [] }] : places);
+    if (places.length === 0) return map.rowFrom([{ identities: [peer], prefixes: [] }]);
     // Who is exempt by address is judged by process, whatever the address says.
     const differs =
-      exempt || met.length === 0 || !met.every((atom) => isAlike(map.rowOf(atom), row));
-    return differs ? row : undefined;
+      exempt || !places.every((place, i) => isAlike(map.rowFrom([place]), map.rowOf(met[i]!)));
+    return differs ? map.rowFrom(places) : undefined;
   };
   const byIdentity = new Map<Identity, TimedRow | undefined>();
   const rows: (readonly [WorkloadId, number])[] = [];
