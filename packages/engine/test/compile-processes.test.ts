@@ -175,7 +175,7 @@ describe("lookup(compile(set)) == decide(set), with processes of the machine", (
     expect(failureOf(same, 200)).toBe("");
     const rare = [...REACHED].filter((name) => (met.get(name) ?? 0) < enough(8));
     expect(rare).toEqual([]);
-  });
+  }, 120_000);
 
   it("later: exact until the next change, and never more permissive after it", () => {
     let after = 0;
@@ -205,7 +205,7 @@ describe("lookup(compile(set)) == decide(set), with processes of the machine", (
     });
     expect(failureOf(safe, 100)).toBe("");
     expect(after).toBeGreaterThan(enough(100));
-  });
+  }, 120_000);
 });
 
 function rank(text: string): number {

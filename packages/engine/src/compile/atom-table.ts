@@ -66,6 +66,7 @@ export class AtomTable {
   readonly #byText = new Map<string, Atom>();
   #identities: IdentityTable | undefined;
   #given = 0;
+  #ports = 0;
   #prefixes = "";
   #segments: readonly Segment[] = sweepRanges(GROUPS);
   #places: readonly Place[] = [];
@@ -91,9 +92,9 @@ export class AtomTable {
     return this.#loopback;
   }
 
-  /** How many atoms there have been. */
+  /** How many atoms there have been, and ports in them: what is remembered of them is never forgotten. */
   get given(): number {
-    return this.#given;
+    return this.#given + this.#ports;
   }
 
   /** These prefixes tell addresses apart from the next update on. True: known addresses may belong to other atoms by it. */
@@ -203,6 +204,7 @@ export class AtomTable {
     let atom = this.#byText.get(text);
     if (atom === undefined) {
       atom = { number: this.#given++, ...said, prefixes };
+      for (const { ports } of said.sockets) this.#ports += ports.length;
       this.#byText.set(text, atom);
     }
     return atom;

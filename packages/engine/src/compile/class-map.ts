@@ -54,6 +54,8 @@ export class ClassMap {
   >();
   readonly #rowsByText = new Map<string, TimedRow>();
   readonly #ofAtom: (TimedRow | undefined)[] = [];
+  /** By the identity of a process. */
+  readonly #apart = new WeakMap<Identity, boolean>();
   readonly #beneath: (TimedRow | undefined)[] = [];
   #disagrees = false;
 
@@ -129,9 +131,31 @@ export class ClassMap {
     );
   }
 
+  /** Does any rule hold one of them at an address where it does not hold the other? `host` is the same whenever this is asked. */
+  tellsApart(process: Identity, host: Identity): boolean {
+    let apart = this.#apart.get(process);
+    if (apart === undefined) {
+      const rules = this.#programs.flatMap((program) => program.rules);
+      apart = rules.some(({ named }, number) => {
+        const [one, other] = [process, host].map((identity) =>
+          this.#owners[number]!.some((peer) => identity.hit(peer)),
+        );
+        return one !== other || (one === true && named.length > 0);
+      });
+      this.#apart.set(process, apart);
+    }
+    return apart;
+  }
+
   #knownRow(atom: Atom): TimedRow {
     const byPrefix = this.#inPrefixes(atom, "known");
-    const owned = this.#direction === "egress" ? atom.sockets : [];
+    const [own] = atom.identities;
+    const owned =
+      this.#direction === "ingress"
+        ? []
+        : atom.sockets.filter(({ identities }) =>
+            identities.some((one) => this.tellsApart(one, own!)),
+          );
     return this.#row((program, offset) => {
       const claimants = (identity: Identity) =>
         this.#claimants(program, offset, identity, byPrefix);
@@ -139,12 +163,10 @@ export class ClassMap {
       const but = { kind: "but", ports: owned.flatMap(({ ports }) => ports) } as const;
       return [
         ...atom.identities.map((one) => ({ claimants: claimants(one), ports: but })),
-        ...owned.flatMap(({ identities, ports }) =>
-          identities.map((one) => ({
-            claimants: claimants(one),
-            ports: { kind: "only", ports } as const,
-          })),
-        ),
+        ...owned.flatMap(({ identities, ports }) => {
+          const only = { kind: "only", ports, isContested: identities.length > 1 } as const;
+          return identities.map((one) => ({ claimants: claimants(one), ports: only }));
+        }),
       ];
     });
   }
@@ -191,12 +213,20 @@ export class ClassMap {
           text += `${rank},`;
           if (coverage !== program.rules[rank]!.coverage) text += JSON.stringify(coverage);
         }
-        if (reading.ports !== undefined) text += portsText(reading.ports);
-        if (!readings.has(text)) readings.set(text, { program, ...reading });
+        const { ports } = reading;
+        // Claimants are all that a reading says: those that say the same are one, unless their order among others counts.
+        if (ports !== undefined) text += ports.isContested ? portsText(ports) : ports.kind;
+        const same = readings.get(text);
+        if (same === undefined) readings.set(text, { program, ...reading });
+        else if (same.ports !== undefined && ports !== undefined) {
+          const all = [...same.ports.ports, ...ports.ports];
+          readings.set(text, { ...same, ports: { ...ports, ports: all } });
+        }
       }
       offset += program.rules.length;
     }
-    const text = [...readings.keys()].join("|");
+    const all = [...readings];
+    const text = all.map(([said, { ports }]) => said + (ports ? portsText(ports) : "")).join("|");
     let row = this.#rowsByText.get(text);
     if (row === undefined) {
       const { now, decisions, rows } = this.#context;

@@ -75,6 +75,7 @@ export function createViewCompiler(
     egress: new Map<Identity, Part | null>(),
     ingress: new Map<Identity, Part | null>(),
   };
+  const selected = new Map<Identity, boolean>();
   const silent = (direction: Direction) =>
     classProgram({ set, direction, blocks: [], resolve: () => [], decisions });
 
@@ -157,10 +158,16 @@ export function createViewCompiler(
         map: new ClassMap([program], context),
       }));
     },
-    isSubject: (identity) =>
-      (["egress", "ingress"] as const).some((direction) =>
-        candidatesOf[direction].some(({ subject }) => identity.hit(subject)),
-      ),
+    isSubject(identity) {
+      let found = selected.get(identity);
+      if (found === undefined) {
+        found = [...candidatesOf.egress, ...candidatesOf.ingress].some(({ subject }) =>
+          identity.hit(subject),
+        );
+        selected.set(identity, found);
+      }
+      return found;
+    },
   };
 }
 

@@ -29,7 +29,7 @@ import { IdentityTable } from "./identity-table.ts";
 import type { Views } from "./judges.ts";
 import { createMapSets, type MapSets } from "./map-sets.ts";
 import { PeerTable } from "./peer-table.ts";
-import { localProcesses } from "./process-peers.ts";
+import { localProcesses, type Processes } from "./process-peers.ts";
 import { readPolicySet, stillHolds, type PolicyReading } from "./policy-reading.ts";
 import { RowTable } from "./row-table.ts";
 import { isSame } from "./same.ts";
@@ -82,6 +82,7 @@ interface Compilation {
   readonly shelf: ClassShelf;
   readonly views: Views;
   readonly modeOf: ModeOf;
+  readonly processes: Processes;
   readonly sets: MapSets;
 }
 
@@ -120,14 +121,14 @@ function advance(
   const local = localAddresses(index, endpoints);
   // Also where all numbers are new: what it comes to may be the same.
   const ids = known.map(({ workload }) => workload);
-  const processes = localProcesses(index, ids, identities, atoms);
+  const processes = localProcesses(index, ids, identities, atoms, before?.processes);
   const input = { set, views, atoms, moves, decisions, rowTable: rows, local, processes };
   const sets = createMapSets(input, last?.sets);
 
   const numbers = peers.size + rows.size + atoms.given;
   const mostNumbers = before?.tables.mostNumbers ?? numbers + mostNewNumbers;
   const tables = { peers, decisions, rows, atoms, mostNumbers };
-  return { tables, reading, identities, shelf, views, modeOf, sets };
+  return { tables, reading, identities, shelf, views, modeOf, processes, sets };
 }
 
 /** May what was kept be used under this reading? */

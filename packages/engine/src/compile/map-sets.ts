@@ -100,7 +100,7 @@ export function createMapSets(input: MapSetsInput, before?: MapSets): MapSets {
     let found = peers[slot].get(judge);
     if (found === undefined) {
       const { nodeExempt } = set.profile;
-      found = processPeers(judge, slots[slot] ?? slots.live, input.processes, nodeExempt);
+      found = processPeers(judge, slot, slots[slot] ?? slots.live, input.processes, nodeExempt);
       peers[slot].set(judge, found);
     }
     return found;

@@ -15,9 +15,13 @@ import type { Piece, TimedRow } from "./timed-row.ts";
 export interface Processes {
   /** Those of this machine, by id. */
   readonly local: readonly LocalIdentity[];
-  /** Every atom of the machine's addresses, loopback and what others claim among them. */
-  readonly machine: readonly Atom[];
+  /** What tells the machine's addresses apart, loopback and what others claim among them. */
+  readonly machine: readonly MachinePlace[];
+  /** At an address of the machine that nobody told of. */
+  readonly unknown: MachinePlace;
 }
+
+type MachinePlace = Pick<Atom, "identities" | "prefixes" | "isHost" | "isLoopback">;
 
 export interface LocalIdentity {
   readonly workload: WorkloadId;
@@ -42,55 +46,124 @@ export function localProcesses(
   known: Iterable<WorkloadId>,
   identities: IdentityTable,
   atoms: AtomTable,
+  before?: Processes,
 ): Processes {
   const local = [...new Set(known)].toSorted().flatMap((id): LocalIdentity[] => {
     const process = index.process(id);
     if (process === undefined) return [];
     return [{ workload: id, subject: identities.of(process), peer: identities.atHost(process) }];
   });
-  if (local.length === 0) return { local, machine: [] };
-  const machine = new Set(atoms.loopback.map(({ atom }) => atom));
+  const unknown = {
+    identities: [identities.host],
+    prefixes: [],
+    isHost: true,
+    isLoopback: false,
+  };
+  if (local.length === 0) return { local, machine: [], unknown };
+  const machine = new Map<string, MachinePlace>();
+  const add = ({ identities: owners, prefixes, isHost, isLoopback }: Atom) => {
+    const text = [isLoopback, prefixes, ...owners.map(({ number }) => number)].join(" ");
+    machine.set(text, { identities: owners, prefixes, isHost, isLoopback });
+  };
+  for (const { atom } of atoms.loopback) add(atom);
   const claimed = new Set(index.inventory.hostAddresses);
   for (const [position, { kind, address }] of atoms.places.entries()) {
-    if (kind === "host" || claimed.has(address)) machine.add(atoms.atoms[position]!);
+    if (kind === "host" || claimed.has(address)) add(atoms.atoms[position]!);
   }
-  return { local, machine: [...machine] };
+  const now = { local, machine: [...machine.values()], unknown };
+  return before !== undefined && isSameProcesses(before, now) ? before : now;
 }
 
-/** `view`: that of the set of maps, which may be more than one for a class. */
+function isSameProcesses(a: Processes, b: Processes): boolean {
+  const isSameList = <T>(one: readonly T[], other: readonly T[]) =>
+    one.length === other.length && one.every((item, i) => item === other[i]);
+  return (
+    a.unknown.identities[0] === b.unknown.identities[0] &&
+    a.local.length === b.local.length &&
+    a.local.every(({ workload, subject, peer }, i) => {
+      const other = b.local[i]!;
+      return workload === other.workload && subject === other.subject && peer === other.peer;
+    }) &&
+    a.machine.length === b.machine.length &&
+    a.machine.every(({ identities, prefixes, isHost, isLoopback }, i) => {
+      const other = b.machine[i]!;
+      return (
+        isHost === other.isHost &&
+        isLoopback === other.isLoopback &&
+        isSameList(identities, other.identities) &&
+        isSameList(prefixes, other.prefixes)
+      );
+    })
+  );
+}
+
+/** What was found is kept: most classes meet the same processes as before. */
+const known = new WeakMap<CompiledClass, Map<string, Found>>();
+
+interface Found {
+  readonly view: ViewCompiler;
+  readonly processes: Processes;
+  readonly peers: ProcessPeers;
+}
+
+/** `view`: that of the set of maps named `slot`, which may be more than one for a class. */
 export function processPeers(
-  { direction, ofProcesses, map }: CompiledClass,
+  judge: CompiledClass,
+  slot: string,
   view: ViewCompiler,
-  { local, machine }: Processes,
+  processes: Processes,
   nodeExempt: boolean,
 ): ProcessPeers {
-  if (direction === "egress" || local.length === 0) return NO_PEERS;
+  if (judge.direction === "egress" || processes.local.length === 0) return NO_PEERS;
+  const found = known.get(judge) ?? new Map<string, Found>();
+  known.set(judge, found);
+  const key = `${slot} ${nodeExempt}`;
+  const last = found.get(key);
+  if (last?.view === view && last.processes === processes) return last.peers;
+  const peers = findPeers(judge, view, processes, nodeExempt);
+  found.set(key, { view, processes, peers });
+  return peers;
+}
+
+function findPeers(
+  { ofProcesses, map }: CompiledClass,
+  view: ViewCompiler,
+  { local, machine, unknown }: Processes,
+  nodeExempt: boolean,
+): ProcessPeers {
+  const [host] = unknown.identities;
   const exempt = nodeExempt && !ofProcesses;
   const met = machine.filter(({ isLoopback }) => ofProcesses || !isLoopback);
+  const places = met.length === 0 ? [unknown] : met;
+  const isOwned = places.some(({ isHost }) => !isHost);
+  const byAddress = places.map((place) => map.rowFrom([place]));
   const rowOf = ({ subject, peer }: LocalIdentity): TimedRow | undefined => {
     if (exempt && !view.isSubject(subject)) return undefined;
-    const places = met.map(({ isHost, prefixes }) => ({
+    const apart = isOwned || met.length === 0 || map.tellsApart(peer, host!);
+    if (!apart && !exempt) return undefined;
+    const held = places.map(({ isHost, prefixes }) => ({
       identities: [isHost ? peer : subject],
       prefixes,
     }));
-    if (places.length === 0) return map.rowFrom([{ identities: [peer], prefixes: [] }]);
     // Who is exempt by address is judged by process, whatever the address says.
     const differs =
-      exempt || !places.every((place, i) => isAlike(map.rowFrom([place]), map.rowOf(met[i]!)));
-    return differs ? map.rowFrom(places) : undefined;
+      exempt ||
+      met.length === 0 ||
+      !held.every((place, i) => isAlike(map.rowFrom([place]), byAddress[i]!));
+    return differs ? map.rowFrom(apart ? held : places) : undefined;
   };
   const byIdentity = new Map<Identity, TimedRow | undefined>();
   const rows: (readonly [WorkloadId, number])[] = [];
   const overlay: { process: WorkloadId; pieces: readonly Piece[] }[] = [];
   const conflicts: Conflict[] = [];
   for (const process of local) {
-    const known = byIdentity.has(process.peer);
-    const row = known ? byIdentity.get(process.peer) : rowOf(process);
+    const isKnown = byIdentity.has(process.peer);
+    const row = isKnown ? byIdentity.get(process.peer) : rowOf(process);
     byIdentity.set(process.peer, row);
     if (row === undefined) continue;
     rows.push([process.workload, row.base]);
     if (row.pieces.length > 0) overlay.push({ process: process.workload, pieces: row.pieces });
-    if (!known) conflicts.push(...row.conflicts);
+    if (!isKnown) conflicts.push(...row.conflicts);
   }
   return { rows, overlay, conflicts };
 }

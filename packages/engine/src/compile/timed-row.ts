@@ -45,6 +45,8 @@ export interface Reading {
 export interface ReadingPorts {
   readonly kind: "only" | "but";
   readonly ports: readonly { readonly protocol: number; readonly port: number }[];
+  /** Other readings of the same ports follow or precede it. */
+  readonly isContested?: boolean;
 }
 
 /**
