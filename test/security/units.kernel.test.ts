@@ -19,6 +19,7 @@ const SERVICE = `
     socket.on("data", () => socket.write(socket.remoteAddress));
   });
   console.log("here");
+  process.on("SIGUSR1", () => net.connect(8099, process.argv.at(-1)).on("error", () => {}).write("x"));
   process.stdin.once("data", () => server.listen(Number(port), "::", () => console.log("ready")));`;
 
 /** Nothing shorter tells a busy machine from a closed door. */
@@ -32,7 +33,7 @@ const children: ChildProcess[] = [];
 async function service(
   unit: string,
   port: number,
-  more: { title?: string; movedTo?: string } = {},
+  more: { title?: string; movedTo?: string; callee?: string } = {},
 ) {
   const child = spawn(
     "nsenter",
@@ -43,6 +44,7 @@ async function service(
       SERVICE,
       String(port),
       ...(more.title === undefined ? [] : [more.title]),
+      ...(more.callee === undefined ? [] : ["caller", more.callee]),
     ],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
@@ -239,6 +241,21 @@ spec: { subject: app=evil, egress: [{ to: [{ cidr: 10.9.0.0/24 }] }] }
   expect(await lab.sh("host", "conntrack -L 2>/dev/null || cat /proc/net/nf_conntrack")).toMatch(
     /src=10\.9\.0\.10 dst=198\.51\.100\.2 .*dst=198\.51\.100\.1 /,
   );
+});
+
+it("names who of the machine opened a connection, by the group of its socket", async () => {
+  const caller = await service("caller.service", 8097, { callee: lab.address("web") });
+  await lab.serve("web", [8099]);
+  await known("host/caller.service");
+  let found: readonly string[] = [];
+  await until(async () => {
+    // Where nobody was told of one, another is.
+    caller.kill("SIGUSR1");
+    const { edges } = await lab.client.call("edges", { from: ["host/caller.service"] });
+    found = edges.map(({ destination, port }) => `${destination.name} ${port}`);
+    return found.length > 0;
+  }, "the unit is not at the beginning of its flow");
+  expect(found).toEqual(["shop/web 8099"]);
 });
 
 it("names both ends of flows, and the reference agrees with the kernel about them", async () => {

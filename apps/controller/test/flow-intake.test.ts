@@ -6,7 +6,8 @@ import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store"
 import type { ObservedRecord } from "@bulkhead/wire";
 import { startFlowIntake } from "../src/flows/flow-intake.ts";
 import { createNamer } from "../src/world/naming.ts";
-import { shop } from "./fixtures.ts";
+import { buildWorld } from "../src/world/world.ts";
+import { reading, service, SHOP, shop } from "./fixtures.ts";
 
 const record = (more: Partial<ObservedRecord> = {}): ObservedRecord => ({
   start: 1,
@@ -25,7 +26,7 @@ const record = (more: Partial<ObservedRecord> = {}): ObservedRecord => ({
   ...more,
 });
 
-function set() {
+function set(world = shop([]).world) {
   const stored: FlowBatch[] = [];
   const seen: Flow[] = [];
   const acknowledged: number[] = [];
@@ -37,7 +38,7 @@ function set() {
       return Promise.resolve();
     },
   } as Pick<FlowStore, "append"> as FlowStore;
-  const namer = createNamer(shop([]).world, []);
+  const namer = createNamer(world, []);
   const intake = startFlowIntake({
     store,
     log: pino({ level: "silent" }),
@@ -58,6 +59,32 @@ function set() {
     );
   return { intake, take, stored, seen, acknowledged, disk };
 }
+
+it("names an end on the machine by the control group of its socket, whoever holds it", async () => {
+  const around = {
+    ...SHOP,
+    processes: [
+      service("/system.slice/cron.service"),
+      service("/system.slice/nginx.service", { sockets: [{ family: 4, protocol: 6, port: 80 }] }),
+    ],
+  } as const;
+  const { intake, take, stored } = set(buildWorld(reading([]).declared, around));
+  const host = { source: "10.9.0.1", destination: "10.9.0.1", port: 80 } as const;
+  const sourceProcess = { name: "nginx", uid: 0, cgroup: "/system.slice/cron.service" };
+  take(1, [
+    record({ ...host, sourceProcess }),
+    record({ ...host, port: 81, destinationProcess: sourceProcess }),
+    record({ ...host, destinationProcess: { uid: 0, cgroup: "/" } }),
+  ]);
+  await intake.flush();
+  expect(
+    stored[0]?.flows.map(({ source, destination }) => [source.name, destination.name]),
+  ).toEqual([
+    ["host/cron.service", "host/nginx.service"],
+    ["host", "host/cron.service"],
+    ["host", "host"],
+  ]);
+});
 
 it("names both ends and the rule, and acknowledges after storing", async () => {
   const { intake, take, stored, seen, acknowledged } = set();

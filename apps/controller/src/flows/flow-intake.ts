@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { Flow, FlowEnd, FlowProcess } from "@bulkhead/model";
 import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
-import type { Namer } from "../world/naming.ts";
+import type { EndHints, Namer } from "../world/naming.ts";
 import type { Denial } from "./referee.ts";
 
 export interface IntakeDeps {
@@ -45,6 +45,10 @@ export interface FlowIntake {
   follow(signal: AbortSignal): AsyncGenerator<Flow>;
   stop(): Promise<void>;
 }
+
+/** By which the kernel judges what goes over the socket, whoever holds it. */
+const groupOf = (process: FlowProcess | undefined): Pick<EndHints, "cgroup"> =>
+  process?.cgroup === undefined ? {} : { cgroup: process.cgroup };
 
 /** The end with what the agent told of it besides. */
 const toldOf = (
@@ -123,9 +127,12 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
     const flow: Flow = {
       ...seen,
       node,
-      source: toldOf(name(record.source), sourceNames, sourceProcess),
+      source: toldOf(name(record.source, groupOf(sourceProcess)), sourceNames, sourceProcess),
       destination: toldOf(
-        name(record.destination, { socket: { protocol: record.protocol, port: record.port } }),
+        name(record.destination, {
+          ...groupOf(destinationProcess),
+          socket: { protocol: record.protocol, port: record.port },
+        }),
         destinationNames,
         destinationProcess,
       ),
