@@ -66,17 +66,22 @@ export const SERVER = {
   },
 } as const;
 
+const CUSTOMER_ADDRESS = "203.0.113.50";
+const UPDATES = "203.0.113.80";
+
 /** Runs outside, where the machine's resolver and the rest of the world are. */
 export const OUTSIDE = `
+for address in ${CUSTOMER_ADDRESS} ${UPDATES}; do ip address add $address/32 dev lan; done
 dnsmasq --no-daemon --no-resolv --no-hosts --bind-interfaces --listen-address=${LAN.outside} \\
-  --address=/updates.example/${LAN.outside} --address=/#/ --user=root --pid-file= 2>/dev/null &
-exec python3 -m http.server --bind ${LAN.outside} --directory /usr/share/doc/systemd 80 >/dev/null 2>&1
+  --address=/updates.example/${UPDATES} --address=/#/ --user=root --pid-file= 2>/dev/null &
+exec python3 -m http.server --bind ${UPDATES} --directory /usr/share/doc/systemd 80 >/dev/null 2>&1
 `;
 
-/** One request a line of output: the time of day in seconds, and what came of it. */
+/** One request a line of output: what came of it. */
 export const CUSTOMER = `
+until ip address show dev lan | grep -q ${CUSTOMER_ADDRESS}; do sleep 0.1; done
 while :; do
-  curl --silent --output /dev/null --max-time 5 --write-out '%{http_code}\\n' http://${LAN.machine}/ || :
+  curl --interface ${CUSTOMER_ADDRESS} --silent --output /dev/null --max-time 5 --write-out '%{http_code}\\n' http://${LAN.machine}/ || :
   sleep 0.1
 done
 `;

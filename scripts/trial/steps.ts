@@ -56,6 +56,7 @@ async function observe({ machine, transcript, customers }: Trial): Promise<void>
   await transcript.root("bulkhead apply inventory.yaml");
   await machine.well("sleep", String(WATCHED_S));
   transcript.say(`${WATCHED_S} seconds later:`);
+  await transcript.user("bulkhead workloads");
   await transcript.user("bulkhead observe");
   await transcript.user("bulkhead map");
   transcript.say(await customers.count());
@@ -64,13 +65,17 @@ async function observe({ machine, transcript, customers }: Trial): Promise<void>
 async function propose({ transcript }: Trial): Promise<void> {
   transcript.say("## The least that covers it, and what it would have done");
   await transcript.user("bulkhead suggest -f policy.yaml");
-  await transcript.user("cat policy.yaml", { head: 40 });
+  await transcript.user("cat policy.yaml", {});
   await transcript.user("bulkhead replay policy.yaml");
 }
 
 /** From the shop's web side to the machine's own web server: it works, and nobody needs it. */
 const NEEDLESS =
   "nsenter --net=/run/netns/web curl -sS -o /dev/null --max-time 3 -w '%{http_code}\\n' http://10.9.0.1/";
+
+/** A process put where nginx runs, as one that somebody took over would be. */
+const AS_NGINX =
+  "sh -c 'echo $$ >/sys/fs/cgroup/system.slice/nginx.service/cgroup.procs; exec curl -sS -o /dev/null --max-time 3 http://updates.example/'";
 
 async function enforce({ machine, transcript, customers }: Trial): Promise<void> {
   transcript.say("## Audit, then enforce, with a way back");
@@ -86,9 +91,16 @@ async function enforce({ machine, transcript, customers }: Trial): Promise<void>
   );
   await transcript.user("bulkhead observe --verdict audit");
   await transcript.root("bulkhead apply policy.yaml --mode enforce --confirm 60s");
-  await transcript.root("bulkhead probe");
+  transcript.say(
+    "Every rule that can be tried from here is; what only somebody outside could try is named, and so the whole is not called proven:",
+  );
+  await transcript.root("bulkhead probe", { code: 1 });
   await transcript.root("bulkhead confirm");
   await transcript.root(NEEDLESS, { code: 28 });
+  transcript.say(
+    "And nginx reaches nobody any more, whoever might speak in its name; it only answers:",
+  );
+  await transcript.root(AS_NGINX, { code: 28 });
   await transcript.user("bulkhead explain web 10.9.0.1:80", { code: 1 });
   await transcript.user("bulkhead status");
   transcript.say(await customers.count());
@@ -105,6 +117,7 @@ async function restart({ machine, transcript, customers }: Trial): Promise<void>
   await transcript.root("journalctl -b -u bulkhead-boot.service -o cat --no-pager");
   await transcript.user("bulkhead status", { only: /^(state|policy|modes|receipt)/ });
   await transcript.root(NEEDLESS, { code: 28 });
+  await transcript.root(AS_NGINX, { code: 28 });
   transcript.say(await customers.count());
 }
 
@@ -116,6 +129,7 @@ async function upgrade({ machine, transcript, customers, names }: Trial): Promis
   await untilMatches(machine);
   await transcript.user("bulkhead status", { only: /^(state|policy|modes|receipt)/ });
   await transcript.root(NEEDLESS, { code: 28 });
+  await transcript.root(AS_NGINX, { code: 28 });
   transcript.say(await customers.count());
 }
 

@@ -63,6 +63,20 @@ async function asThePolicySays(): Promise<boolean> {
   return !(await answers(FORBIDDEN));
 }
 
+it("are suggested for whoever called from outside, since what came of it is known", async () => {
+  await open(PERMITTED);
+  let said = "";
+  await until(
+    async () => {
+      said = (await machine.run("bulkhead", "suggest", "-o", "json")).stdout;
+      return said.includes("to: app=nginx");
+    },
+    () => `no rule for nginx: ${said}`,
+    60_000,
+  );
+  expect(said).toContain(`cidrs: [${LAN.outside}/32]`);
+});
+
 it("are open until a policy says otherwise, then as it says", async () => {
   for (const port of [PERMITTED, FORBIDDEN, OTHER]) await open(port);
   await machine.well("bulkhead", "apply", "/root/policy.yaml", "--mode", "enforce");

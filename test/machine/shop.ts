@@ -13,6 +13,7 @@ export const ADDRESS: Readonly<Record<Name, string>> = { web: "10.9.0.10", db: "
 const wire = `#!/bin/sh
 set -e
 ip link add br0 type bridge mcast_snooping 0
+echo 1 >/proc/sys/net/ipv4/ip_forward
 ip address add 10.9.0.1/24 dev br0
 ip link set br0 up
 ${NAMES.map(
@@ -21,7 +22,8 @@ ip link add v${name} type veth peer name eth0 netns ${name}
 ip link set v${name} master br0 up
 ip -n ${name} address add ${ADDRESS[name]}/24 dev eth0
 ip -n ${name} link set lo up
-ip -n ${name} link set eth0 up`,
+ip -n ${name} link set eth0 up
+ip -n ${name} route add default via 10.9.0.1`,
 ).join("\n")}
 `;
 

@@ -186,11 +186,16 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   /** Tells those that must know who is there. */
   function attend(): void {
     names.setClients(nameClients(surroundings));
+    const own = [...surroundings.hostAddresses, ...LOOPBACK];
     parts.processes.setAddresses([
-      { netnsPath: OWN_NETNS, addresses: [...surroundings.hostAddresses, ...LOOPBACK] },
+      { netnsPath: OWN_NETNS, addresses: own },
       ...surroundings.endpoints,
     ]);
-    collector.setEndpoints(surroundings.endpoints.map((endpoint) => endpoint.addresses));
+    collector.setEndpoints([
+      ...surroundings.endpoints.map((endpoint) => endpoint.addresses),
+      // What became of connections of services is asked for as well; nobody tells of the machine's others.
+      ...(surroundings.processes.length > 0 ? [own] : []),
+    ]);
   }
 
   function stats(): CollectorStats {
