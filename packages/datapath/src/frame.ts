@@ -17,14 +17,14 @@ import type { TableBuilder } from "./ruleset.ts";
 
 /** What passes without being judged. Printed by `status`; a change of this list is a change of version. */
 export const EXEMPTIONS = {
-  version: 4,
+  version: 5,
   list: [
     "neighbour discovery (ICMPv6 types 133-136) with hop limit 255",
     "multicast listener discovery (ICMPv6 types 130-132, 143) to groups, from link-local addresses or none, with hop limit 1",
     "ICMP errors about a connection that is allowed",
     "ICMP errors and TCP resets that this machine itself sends about a connection",
     "loopback between processes that no policy names",
-    "packets of this machine that have no socket of their own: the end of a handshake, and what follows a connection's end",
+    "packets of this machine that have no socket of their own, at ports whose owner nobody knows: the end of a handshake, and what follows a connection's end",
     "the machine's own resolver, at the addresses and ports that are declared",
     "DHCP and DHCPv6 between the machine and workloads on interfaces where it is declared to serve them",
   ],

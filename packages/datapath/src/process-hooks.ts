@@ -6,8 +6,8 @@
  *   input, original direction  ┐ the socket is the destination's: its ingress, by the source's address
  *   output, replies            ┘
  *
- * What has no full socket (a handshake's last two packets, those of TIME-WAIT) falls through. Nothing here may be reached
- * from `forward`, where the kernel refuses to ask for sockets.
+ * What has no full socket (a handshake's last two packets, those of TIME-WAIT) is asked of its port's owner on its way in. Nothing
+ * here may be reached from `forward`, where the kernel refuses to ask for sockets.
  */
 import type { HostPolicy, MapSet } from "@bulkhead/model";
 import { canaryRules } from "./canary-rules.ts";
@@ -70,7 +70,16 @@ const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges
       ...toAddress,
     ]);
   const owned = (set?.processes?.ingress.length ?? 0) > 0 && (policy.sockets ?? []).length > 0;
-  if (owned) table.chain(`${plane}_owner`, ownerRules(policy, ingress));
+  if (owned) {
+    table.chain(`${plane}_owner`, ownerRules(policy, ingress));
+    // Of what has no full socket, its port's owner is asked: a request that nobody has taken up yet would go on when it is
+    // revoked, and one that begins where another has just ended would be asked of nobody.
+    table.chain(`${plane}_asked`, [
+      "socket wildcard 0 return",
+      "socket wildcard 1 return",
+      `goto ${plane}_owner`,
+    ]);
+  }
   // In the shadow trees nothing is exempt from being told of.
   const exempt = plane === "shadow" ? "goto note_process" : "goto from_host";
   const node = policy.profile.nodeExempt
@@ -86,7 +95,12 @@ const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges
       ...node,
       ...(near ? [`jump ${plane}_to`] : toAddress),
     ],
-    destination: [...fromAddress, ...byProcess(ingress), ...toAddress],
+    destination: [
+      ...fromAddress,
+      ...byProcess(ingress),
+      ...(owned ? [`meta l4proto 6 jump ${plane}_asked`] : []),
+      ...toAddress,
+    ],
     loopback: [...byProcess(egress), ...(owned ? [`jump ${plane}_owner`] : [])],
   };
 };
@@ -176,15 +190,24 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
   table.chain(
     "output",
     [
+      "ct status dnat goto output_translated",
       `oifname "lo" goto output_loopback`,
-      ...OWN_ERRORS,
-      ...known,
-      "ct state != established jump output_fresh",
-      "ct direction original goto source",
-      "ct direction reply goto destination",
+      "goto output_away",
     ],
     base("output"),
   );
+  // The device that a hook is told of is the one that a packet would have taken before its destination was translated.
+  table.chain("output_translated", [
+    "fib daddr type local goto output_loopback",
+    "goto output_away",
+  ]);
+  table.chain("output_away", [
+    ...OWN_ERRORS,
+    ...known,
+    "ct state != established jump output_fresh",
+    "ct direction original goto source",
+    "ct direction reply goto destination",
+  ]);
   table.chain("output_fresh", ["jump unusual", "jump process_strays", "ct state new jump tell_e"]);
   table.chain(
     "input",
