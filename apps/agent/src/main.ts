@@ -14,7 +14,6 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_DNS_GROUP, NFLOG_GROUP } from "@bulkhead/datapath";
-import { lookup } from "@bulkhead/engine";
 import { createWall, liftingLockdown, restoreAtBoot } from "./boot/index.ts";
 import {
   openConnections,
@@ -31,6 +30,7 @@ import { collectorReport, dnsCounters } from "./link/collector-report.ts";
 import { watchCounters } from "./link/counter-watch.ts";
 import { sshSessions } from "./link/host-sessions.ts";
 import { listenersIn } from "./link/listeners.ts";
+import { readSocketOwners } from "./link/socket-owners.ts";
 import { relaysHere } from "./link/relays.ts";
 import { bindSoon } from "./link/bind-soon.ts";
 import { createCapabilityWatch } from "./link/capabilities.ts";
@@ -44,6 +44,7 @@ import { leaky } from "./state/leaky-driver.ts";
 import { lockNamespace, SecondAgentError } from "./state/single-agent.ts";
 import {
   endUndecided,
+  permittedBy,
   takeOverConnections,
   takingOver,
   UndecidedConnections,
@@ -158,9 +159,7 @@ async function main(state: string): Promise<void> {
           });
           return takeOverConnections([{ netnsPath: OWN_NETNS }, ...workloads], {
             undecided,
-            permits: ({ source, destination, protocol, destinationPort: port }) =>
-              lookup(policy, "live", { source, destination, protocol, port }, now()).verdict ===
-              "allow",
+            permits: permittedBy(policy, now),
           });
         },
         (found) =>
@@ -227,7 +226,10 @@ async function main(state: string): Promise<void> {
         stats: () => collectorReport(collector.stats()),
       };
     },
-    openConnections,
+    openConnections: (addresses, own) =>
+      own.size === 0
+        ? openConnections(addresses)
+        : openConnections(addresses, undefined, { addresses: own, ownerOf: readSocketOwners() }),
     check: (order) => checkInvariants(order, () => sshSessions([OWN_NETNS])),
     processes,
     probe: async ({

@@ -146,6 +146,8 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           connections: message.connections.map((one) => ({
             ...one,
             connections: BigInt(one.connections),
+            sourceCgroup: one.sourceCgroup ?? "",
+            destinationCgroup: one.destinationCgroup ?? "",
           })),
           leftOut: BigInt(message.leftOut),
           error: message.error ?? "",
@@ -312,12 +314,14 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         kind: "connections",
         id: kind.value.id,
         connections: kind.value.connections.map(
-          ({ source, destination, protocol, port, connections }) => ({
+          ({ source, destination, protocol, port, connections, ...owners }) => ({
             source,
             destination,
             protocol,
             port,
             connections: Number(connections),
+            ...optional("sourceCgroup", owners.sourceCgroup),
+            ...optional("destinationCgroup", owners.destinationCgroup),
           }),
         ),
         leftOut: Number(kind.value.leftOut),

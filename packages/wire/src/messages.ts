@@ -113,6 +113,9 @@ export interface OpenConnections {
   readonly protocol: ProtocolNumber;
   readonly port: number;
   readonly connections: number;
+  /** Of ends on this machine: the control group that the socket was made in. */
+  readonly sourceCgroup?: CgroupPath;
+  readonly destinationCgroup?: CgroupPath;
 }
 
 export interface CollectorStats {

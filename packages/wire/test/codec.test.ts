@@ -182,6 +182,15 @@ const agentMessages: readonly AgentMessage[] = [
     id: "c1",
     connections: [
       { source: "10.0.0.2", destination: "fd00::3", protocol: 6, port: 5432, connections: 7 },
+      {
+        source: "127.0.0.1",
+        destination: "127.0.0.1",
+        protocol: 6,
+        port: 80,
+        connections: 1,
+        sourceCgroup: "/system.slice/curl.service",
+        destinationCgroup: "/system.slice/nginx.service",
+      },
     ],
     leftOut: 2,
   },

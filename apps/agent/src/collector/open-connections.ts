@@ -5,6 +5,7 @@
  */
 import type { IpAddress } from "@bulkhead/model";
 import type { OpenConnections } from "@bulkhead/wire";
+import type { SocketOwners } from "../link/socket-owners.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../kernel/netlink-socket.ts";
 import { isEstablished, isHandshaking, type Connection } from "./conntrack-message.ts";
 import { createAddressTexts } from "./flow-records.ts";
@@ -21,26 +22,51 @@ export interface FoundOpen {
 const MAX_KINDS = 20_000;
 const ONE_EXCHANGE = 2;
 
-/** Of these addresses, in the calling thread's own namespace. */
+/** The machine itself, where its processes are told apart. */
+export interface Machine {
+  readonly addresses: ReadonlySet<IpAddress>;
+  readonly ownerOf: SocketOwners;
+}
+
+/** Of these addresses and of the machine's own, in the calling thread's own namespace. */
 export function openConnections(
   addresses: ReadonlySet<IpAddress>,
   room: number = MAX_KINDS,
+  machine?: Machine,
 ): FoundOpen {
   const texts = createAddressTexts();
   const found = new Map<string, OpenConnections>();
   const beyond = new Set<string>();
-  const take = ({ ends, pickedUp }: Connection): void => {
+  const take = ({ ends, pickedUp, translated }: Connection): void => {
     if (pickedUp && looksInverted(ends.sourcePort, ends.port)) swapEnds(ends);
     const source = texts.text(ends.family, ends.s0, ends.s1, ends.s2, ends.s3);
     const destination = texts.text(ends.family, ends.d0, ends.d1, ends.d2, ends.d3);
-    if (!addresses.has(source) && !addresses.has(destination)) return;
-    const { protocol, port } = ends;
-    const key = `${source} ${destination} ${protocol} ${port}`;
+    // The socket of a translated connection knows the other end by another name.
+    const own = translated ? undefined : machine;
+    const isOwn = (address: IpAddress): boolean => own?.addresses.has(address) === true;
+    const { protocol, port, sourcePort } = ends;
+    if (![source, destination].some((one) => addresses.has(one) || machine?.addresses.has(one)))
+      return;
+    const near = { protocol, local: source, localPort: sourcePort };
+    const far = { protocol, local: destination, localPort: port };
+    const from = isOwn(source)
+      ? own?.ownerOf({ ...near, remote: destination, remotePort: port })
+      : undefined;
+    const to = isOwn(destination)
+      ? own?.ownerOf({ ...far, remote: source, remotePort: sourcePort })
+      : undefined;
+    // Its socket is gone already; what is left of it is the kernel's.
+    if (from === null || to === null) return;
+    const owners = {
+      ...(from === undefined ? {} : { sourceCgroup: from }),
+      ...(to === undefined ? {} : { destinationCgroup: to }),
+    };
+    const key = JSON.stringify([source, destination, protocol, port, from, to]);
     const known = found.get(key);
     if (known === undefined && found.size >= room) beyond.add(key);
     else {
       const connections = (known?.connections ?? 0) + 1;
-      found.set(key, { source, destination, protocol, port, connections });
+      found.set(key, { source, destination, protocol, port, connections, ...owners });
     }
   };
   const socket = openNetlink(NETLINK_NETFILTER);

@@ -99,8 +99,11 @@ export interface AgentParts {
   check(order: CheckOrder): Promise<readonly InvariantCheck[]>;
   /** Who holds the sockets at the ends of flows. */
   readonly processes: ProcessFinder;
-  /** Connections under way with one of these addresses at an end. */
-  openConnections(addresses: ReadonlySet<IpAddress>): {
+  /** Connections under way with one of these addresses at an end; of the machine's `own` also whose socket is there. */
+  openConnections(
+    addresses: ReadonlySet<IpAddress>,
+    own: ReadonlySet<IpAddress>,
+  ): {
     readonly connections: readonly OpenConnections[];
     readonly leftOut: number;
   };
@@ -351,9 +354,13 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   }
 
   function answerConnections(id: string): void {
-    const addresses = new Set(surroundings.endpoints.flatMap((endpoint) => endpoint.addresses));
+    const workloads = surroundings.endpoints.flatMap((endpoint) => endpoint.addresses);
+    // Who has a socket of the machine itself matters where its processes are told apart.
+    const own =
+      surroundings.processes.length > 0 ? [...surroundings.hostAddresses, ...LOOPBACK] : [];
     try {
-      link?.send({ kind: "connections", id, ...parts.openConnections(addresses) });
+      const found = parts.openConnections(new Set(workloads), new Set(own));
+      link?.send({ kind: "connections", id, ...found });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       link?.send({ kind: "connections", id, connections: [], leftOut: 0, error: reason });

@@ -34,6 +34,10 @@ export function takingOver<Receipt, Driver extends Applies<Receipt>>(
     const confined = JSON.stringify([
       policy.canary !== undefined,
       policy.endpoints.map((one) => [one.interface, one.mode]),
+      // Units that nobody judges come and go all the time.
+      policy.processes?.flatMap(({ workload, mode }) =>
+        mode === "observe" ? [] : [workload, mode],
+      ),
     ]);
     if (confined === known && !unsettled()) return driver.apply(policy);
     await attempt(policy);

@@ -51,8 +51,8 @@ export function takeOverConnections(
   ends: readonly End[],
   { permits, undecided }: Judging,
 ): TakeOver {
-  const origins = originsOf(socketsOf(ends));
-  const addresses = new Set(ends.flatMap((end) => end.addresses ?? []));
+  const seen = socketsOf(ends);
+  const origins = originsOf(seen.sockets);
   const counts = { entered: 0, turned: 0 };
   const doubtful: LiveConnection[] = [];
   const socket = openNetlink(NETLINK_NETFILTER);
@@ -66,9 +66,11 @@ export function takeOverConnections(
       else doubtful.push(connection);
     }
     for (const [key, { connection, guess }] of tracked) {
-      const { source, destination } = connection;
-      const ours = addresses.has(source) || addresses.has(destination);
-      if (guess && ours && !known.has(key)) doubtful.push(connection);
+      const addresses = [connection.source, connection.destination];
+      // Where its end could be looked at and has no socket, it is over.
+      const unseen = addresses.some((one) => seen.unread.has(one));
+      const over = addresses.some((one) => seen.read.has(one));
+      if (guess && unseen && !over && !known.has(key)) doubtful.push(connection);
     }
     const either = doubtful.filter((one) => {
       const [way, other] = [permits(one), permits(reversed(one))];
@@ -148,30 +150,41 @@ function turn(socket: NetlinkSocket, connection: LiveConnection, sure: boolean):
   return false;
 }
 
-function socketsOf(ends: readonly End[]): readonly Sockets[] {
+interface Seen {
+  readonly sockets: readonly Sockets[];
+  /** Addresses of ends that could be looked at, and of those that could not. */
+  readonly read: ReadonlySet<IpAddress>;
+  readonly unread: ReadonlySet<IpAddress>;
+}
+
+function socketsOf(ends: readonly End[]): Seen {
   const believed = new Map<string, Set<IpAddress> | undefined>();
   for (const { netnsPath, addresses } of ends) {
     const known = believed.get(netnsPath) ?? [];
     believed.set(netnsPath, addresses && new Set([...known, ...addresses]));
   }
-  return [...believed].map(([netnsPath, addresses]) => {
-    const { tcp, udp } = socketsIn(netnsPath);
-    if (addresses === undefined) return { tcp, udp };
+  const read = new Set<IpAddress>();
+  const unread = new Set<IpAddress>();
+  const sockets = [...believed].flatMap(([netnsPath, addresses]): readonly Sockets[] => {
+    const found = socketsIn(netnsPath);
+    for (const address of addresses ?? []) (found === null ? unread : read).add(address);
+    if (found === null || addresses === undefined) return found === null ? [] : [found];
     const ours = ({ local, remote, remotePort }: ProcSocket): boolean =>
       remotePort === 0 || (addresses.has(local) && local !== remote && crossesTheWire(remote));
-    return { tcp: tcp.filter(ours), udp: udp.filter(ours) };
+    return [{ tcp: found.tcp.filter(ours), udp: found.udp.filter(ours) }];
   });
+  return { sockets, read, unread };
 }
 
-/** A namespace that has vanished has no sockets. */
-function socketsIn(netnsPath: string): Sockets {
+/** Null for a namespace that has vanished. */
+function socketsIn(netnsPath: string): Sockets | null {
   try {
     return insideNetns(netnsPath, () => ({
       tcp: [...read("tcp", 4), ...read("tcp", 6)],
       udp: [...read("udp", 4), ...read("udp", 6)],
     }));
   } catch (error) {
-    if (isMissing(error)) return { tcp: [], udp: [] };
+    if (isMissing(error)) return null;
     throw error;
   }
 }

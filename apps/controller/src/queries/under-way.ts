@@ -5,11 +5,11 @@
 import type { Logger } from "pino";
 import type { UnderWay } from "@bulkhead/api";
 import { decide, type InventoryIndex } from "@bulkhead/engine";
-import type { Decision, PolicySet } from "@bulkhead/model";
+import type { CgroupPath, Decision, PolicySet } from "@bulkhead/model";
 import type { OpenConnections } from "@bulkhead/wire";
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Reading } from "../policy/reading.ts";
-import type { Namer } from "../world/naming.ts";
+import type { EndHints, Namer } from "../world/naming.ts";
 import type { World } from "../world/world.ts";
 
 /** A policy in the world that it makes, judged as it is or as if all of it were enforced. */
@@ -52,18 +52,25 @@ export async function askUnderWay(
 export function cutUnderWay(input: UnderWayInput): UnderWay[] {
   const { open, before, after, mode, name, now } = input;
   const view = mode === "audit" ? "shadow" : "live";
-  return open
-    .flatMap(({ connections, ...query }): UnderWay[] => {
+  const cut = open.flatMap(
+    ({ connections, sourceCgroup, destinationCgroup, ...flow }): UnderWay[] => {
+      const { source, destination, protocol, port } = flow;
+      const from = name(source, hintOf(sourceCgroup));
+      const to = name(destination, { socket: { protocol, port }, ...hintOf(destinationCgroup) });
+      const query = {
+        ...flow,
+        ...(sourceCgroup && from.workload ? { sourceProcess: from.workload } : {}),
+        ...(destinationCgroup && to.workload ? { destinationProcess: to.workload } : {}),
+      };
       const was = decide(before.set, before.index, query, { now, view: "live" });
       if (was.verdict !== "allow") return [];
       const will = decide(after.set, after.index, query, { now, view });
       if (will.verdict === "allow") return [];
-      const { source, destination, protocol, port } = query;
       const rule = deniedBy(will);
       return [
         {
-          source: name(source),
-          destination: name(destination, { socket: { protocol, port } }),
+          source: from,
+          destination: to,
           protocol,
           port,
           connections,
@@ -71,9 +78,26 @@ export function cutUnderWay(input: UnderWayInput): UnderWay[] {
           ...(rule === undefined ? {} : { rule }),
         },
       ];
-    })
-    .toSorted((a, b) => b.connections - a.connections);
+    },
+  );
+  return together(cut).toSorted((a, b) => b.connections - a.connections);
 }
+
+/** Of one kind some may have been told by their sockets, and some, that are about to end, by their address. */
+function together(cut: readonly UnderWay[]): UnderWay[] {
+  const found = new Map<string, UnderWay>();
+  for (const one of cut) {
+    const { source, destination, protocol, port, verdict, rule } = one;
+    const ends = [source.address, source.name, destination.address, destination.name];
+    const key = JSON.stringify([...ends, protocol, port, verdict, rule]);
+    const connections = one.connections + (found.get(key)?.connections ?? 0);
+    found.set(key, { ...one, connections });
+  }
+  return [...found.values()];
+}
+
+const hintOf = (cgroup: CgroupPath | undefined): EndHints =>
+  cgroup === undefined ? {} : { cgroup };
 
 /** A packet meets the egress verdict first. */
 function deniedBy({ egress, ingress }: Decision): string | undefined {

@@ -1637,6 +1637,18 @@ export declare type OpenConnections = Message<"bulkhead.agent.v1.OpenConnections
    * @generated from field: uint64 connections = 5;
    */
   connections: bigint;
+
+  /**
+   * Of ends on this machine: the control group that the socket was made in.
+   *
+   * @generated from field: string source_cgroup = 6;
+   */
+  sourceCgroup: string;
+
+  /**
+   * @generated from field: string destination_cgroup = 7;
+   */
+  destinationCgroup: string;
 };
 
 /**
