@@ -4,7 +4,8 @@ import { takesPart, TCP, type Canary, type Flow, type FlowVerdict } from "@bulkh
 import { Referee } from "../src/flows/referee.ts";
 import { createNamer } from "../src/world/naming.ts";
 import { POLICY } from "./lab.ts";
-import { NOW, shop } from "./fixtures.ts";
+import { buildWorld } from "../src/world/world.ts";
+import { NOW, reading, service, shop, surroundings } from "./fixtures.ts";
 
 const since = NOW;
 const later = NOW + 60_000;
@@ -42,6 +43,63 @@ function judged(mode: "audit" | "enforce", canary?: Canary) {
       later,
     );
 }
+
+describe("a machine whose processes are known", () => {
+  const policy = {
+    name: "units.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: cron, namespace: host }
+spec: { subject: app=cron, egress: [] }
+`,
+  };
+  const read = reading([policy], "enforce");
+  const processes = [
+    service("/system.slice/cron.service"),
+    service("/system.slice/nginx.service", {
+      sockets: [{ family: 4, protocol: TCP, port: 80 }],
+    }),
+  ];
+  const world = buildWorld(read.declared, surroundings([], { processes }));
+  const referee = new Referee();
+  referee.adopt({ set: read.set, index: world.index, since });
+  const name = createNamer(world, []);
+  const judge = (cgroup: string | undefined, verdict: FlowVerdict) =>
+    referee.judge(
+      {
+        source: name("127.0.0.1", cgroup === undefined ? {} : { cgroup }),
+        destination: name("127.0.0.1", { socket: { protocol: TCP, port: 80 } }),
+        protocol: TCP,
+        port: 80,
+        sourcePort: 1,
+        verdict,
+        start: later,
+        end: later,
+        connections: 1,
+        established: 0,
+        failed: 0,
+        bytes: 0,
+        packets: 1,
+        ...(verdict === "dropped" ? { direction: "egress" as const } : {}),
+      },
+      later,
+    );
+
+  it("is judged by who it was, where that is on record", () => {
+    expect(judge("/system.slice/cron.service", "dropped")).toBeNull();
+    expect(judge("/system.slice/cron.service", "forwarded")).toBe(
+      "the kernel says `forwarded` for host/cron.service (127.0.0.1) → host/nginx.service (127.0.0.1) 80/tcp, the reference `dropped`",
+    );
+    expect(judge("/system.slice/nginx.service", "forwarded")).toBeNull();
+    expect(judge("/system.slice/nginx.service", "dropped")).toContain("the reference `forwarded`");
+  });
+
+  it("may be right where nobody knows who it was, if anybody could have been", () => {
+    expect(judge(undefined, "dropped")).toBeNull();
+    expect(judge(undefined, "forwarded")).toBeNull();
+    expect(judge(undefined, "rejected")).toContain("the reference `forwarded`");
+  });
+});
 
 describe("enforced", () => {
   const judge = judged("enforce");

@@ -3,15 +3,18 @@
  * reported. What connection tracking counts of a connection that is cut by now gets its true verdict here. Each distinct
  * flow is decided once for a given policy and inventory, so this costs a map look-up per record.
  */
-import { decide, queryOf, type InventoryIndex } from "@bulkhead/engine";
+import { decide, type InventoryIndex } from "@bulkhead/engine";
 import {
   formatPort,
   ICMPV6,
   type Block,
+  type DecisionVerdict,
+  type DirectionDecision,
   type Flow,
   type FlowVerdict,
   type PolicySet,
 } from "@bulkhead/model";
+import { possibleQueries } from "./possible-queries.ts";
 
 export interface Judged {
   readonly set: PolicySet;
@@ -133,9 +136,14 @@ function denialUnder(
   flow: Flow,
   now: number,
 ): Denial | null {
-  const { egress, ingress } = decide(set, index, queryOf(flow, index), { now, view: "live" });
-  // A packet meets the egress verdict first.
-  const denied = [egress, ingress].find(({ verdict }) => verdict !== "allow");
+  let denied: DirectionDecision | undefined;
+  for (const query of possibleQueries(flow, index)) {
+    const { egress, ingress } = decide(set, index, query, { now, view: "live" });
+    // A packet meets the egress verdict first.
+    const found = [egress, ingress].find(({ verdict }) => verdict !== "allow");
+    if (found === undefined) return null;
+    denied ??= found;
+  }
   if (denied === undefined) return null;
   const { verdict, direction, determinedBy: by } = denied;
   const rule = by.kind === "rule" ? by.rule : by.kind === "isolation" ? by.block : undefined;
@@ -157,21 +165,23 @@ function finding(
   flow: Flow,
   now: number,
 ): string | null {
-  const query = queryOf(flow, index);
-  const live = decide(set, index, query, { now, view: "live" }).verdict;
-  const shadow = decide(whole, index, query, { now, view: "shadow" }).verdict;
-  const expected: readonly FlowVerdict[] =
-    live === "drop"
-      ? ["dropped"]
-      : live === "reject"
-        ? ["rejected"]
-        : // What only the shadow denies is seen twice: as it was forwarded, and as it would have been judged.
-          shadow === "allow"
-          ? ["forwarded"]
-          : ["audit", "forwarded"];
-  if (expected.includes(flow.verdict)) return null;
-  const what = `${flow.source.name} (${query.source}) → ${flow.destination.name} (${query.destination}) ${formatPort(query.protocol, query.port)}`;
-  return `the kernel says \`${flow.verdict}\` for ${what}, the reference \`${expected[0]}\``;
+  let likeliest: FlowVerdict | undefined;
+  for (const query of possibleQueries(flow, index)) {
+    const live = decide(set, index, query, { now, view: "live" }).verdict;
+    const shadow = decide(whole, index, query, { now, view: "shadow" }).verdict;
+    const expected = verdictsOf(live, shadow);
+    if (expected.includes(flow.verdict)) return null;
+    likeliest ??= expected[0];
+  }
+  const { source, destination, protocol, port } = flow;
+  const what = `${source.name} (${source.address}) → ${destination.name} (${destination.address}) ${formatPort(protocol, port)}`;
+  return `the kernel says \`${flow.verdict}\` for ${what}, the reference \`${likeliest}\``;
+}
+
+function verdictsOf(live: DecisionVerdict, shadow: DecisionVerdict): readonly FlowVerdict[] {
+  if (live !== "allow") return [live === "drop" ? "dropped" : "rejected"];
+  // What only the shadow denies is seen twice: as it was forwarded, and as it would have been judged.
+  return shadow === "allow" ? ["forwarded"] : ["audit", "forwarded"];
 }
 
 /**
