@@ -29,12 +29,8 @@ let lab: TestLab;
 let groups: TestCgroups;
 const children: ChildProcess[] = [];
 
-/** Starts one in this group, and lets it listen there; `movedTo`: where it is moved to afterwards. */
-async function service(
-  unit: string,
-  port: number,
-  more: { title?: string; movedTo?: string; callee?: string } = {},
-) {
+/** Starts one in this group, and lets it listen there. */
+async function service(unit: string, port: number, more: { title?: string; callee?: string } = {}) {
   const child = spawn(
     "nsenter",
     [
@@ -54,7 +50,6 @@ async function service(
   groups.put(child.pid!, groups.add(unit));
   child.stdin.write("go\n");
   await once(child.stdout, "data");
-  if (more.movedTo !== undefined) groups.put(child.pid!, groups.add(more.movedTo));
   return child;
 }
 
@@ -183,7 +178,9 @@ describe("enforcement", () => {
   });
 
   it("is refused where sockets were made in another control group, until that is said to be known", async () => {
-    await service("origin.service", 8096, { movedTo: "wanderer.service" });
+    const moving = await service("origin.service", 8096);
+    await known("host/origin.service");
+    groups.put(moving.pid!, groups.add("wanderer.service"));
     const wanderer = await known(
       "host/wanderer.service",
       ({ borrowed = [] }) => borrowed.length > 0,

@@ -75,6 +75,11 @@ it("names an end on the machine by the control group of its socket, whoever hold
     record({ ...host, sourceProcess }),
     record({ ...host, port: 81, destinationProcess: sourceProcess }),
     record({ ...host, destinationProcess: { uid: 0, cgroup: "/" } }),
+    // News of a connection whose socket has gone, and another connection with its ports.
+    record({ ...host, port: 82, sourceProcess }),
+    record({ ...host, port: 82, connections: 0 }),
+    record({ ...host, port: 82 }),
+    record({ ...host, port: 82, connections: 0 }),
   ]);
   await intake.flush();
   expect(
@@ -82,6 +87,10 @@ it("names an end on the machine by the control group of its socket, whoever hold
   ).toEqual([
     ["host/cron.service", "host/nginx.service"],
     ["host", "host/cron.service"],
+    ["host", "host"],
+    ["host/cron.service", "host"],
+    ["host/cron.service", "host"],
+    ["host", "host"],
     ["host", "host"],
   ]);
 });

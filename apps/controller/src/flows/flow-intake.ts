@@ -7,7 +7,8 @@ import type { Logger } from "pino";
 import type { Flow, FlowEnd, FlowProcess } from "@bulkhead/model";
 import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
-import type { EndHints, Namer } from "../world/naming.ts";
+import type { Namer } from "../world/naming.ts";
+import { createEndMemory } from "./end-memory.ts";
 import type { Denial } from "./referee.ts";
 
 export interface IntakeDeps {
@@ -46,10 +47,6 @@ export interface FlowIntake {
   stop(): Promise<void>;
 }
 
-/** By which the kernel judges what goes over the socket, whoever holds it. */
-const groupOf = (process: FlowProcess | undefined): Pick<EndHints, "cgroup"> =>
-  process?.cgroup === undefined ? {} : { cgroup: process.cgroup };
-
 /** The end with what the agent told of it besides. */
 const toldOf = (
   end: FlowEnd,
@@ -78,6 +75,7 @@ interface Waiting {
 export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   const followers = new Set<(flows: readonly Flow[]) => void>();
   const seen = new Map<string, number>();
+  const ends = createEndMemory();
   let waiting: Waiting[] = [];
   let gathered = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -124,13 +122,14 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
     const name = deps.namer();
     const rule = record.cookie === undefined ? undefined : deps.ruleOf(record.cookie);
     const { sourceNames, destinationNames, sourceProcess, destinationProcess, ...seen } = record;
+    const groups = ends.groupsOf(record);
     const flow: Flow = {
       ...seen,
       node,
-      source: toldOf(name(record.source, groupOf(sourceProcess)), sourceNames, sourceProcess),
+      source: toldOf(name(record.source, groups.source), sourceNames, sourceProcess),
       destination: toldOf(
         name(record.destination, {
-          ...groupOf(destinationProcess),
+          ...groups.destination,
           socket: { protocol: record.protocol, port: record.port },
         }),
         destinationNames,
