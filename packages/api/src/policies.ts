@@ -108,6 +108,8 @@ export const suggestAnswerSchema = z.object({
     .array(z.object({ text: z.string(), resource: z.string(), firstSeen: z.number() }))
     .optional(),
   setAside: z.array(setAsideSchema),
+  /** What the machine sent, by a process that nobody could tell: `shop/db 5432/tcp (3 connections)`. */
+  unattributed: z.array(z.string()).optional(),
   /** Workloads without a label to go by: no rule can name them. */
   unlabelled: z.array(z.string()).optional(),
   edges: z.int(),

@@ -31,6 +31,7 @@ import { by, groupBy, inEdgeOrder } from "./order.ts";
 import { purposeOf } from "./purpose.ts";
 import { rulesOf } from "./rules.ts";
 import { summarise } from "./summary.ts";
+import { unattributedOf } from "./unattributed.ts";
 import { nameWorld, type Denied, type RawNeed } from "./world.ts";
 
 export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">> {
@@ -129,6 +130,7 @@ export function suggest(
     ),
     accepted: world.needs.flatMap((need) => need.edges).toSorted(inEdgeOrder),
     covered: split.covered,
+    unattributed: unattributedOf(placed, world.needs, inventory),
     unlabelled: unlabelledOf(ordered, grouping),
     flagged: [...flagged.values()].toSorted(
       by(

@@ -1,5 +1,5 @@
 /** What everybody's network carries is told by its name, and what is agreed upon as it goes is no service. */
-import { formatSelector } from "@bulkhead/model";
+import { formatSelector, type Edge } from "@bulkhead/model";
 import { describe, expect, it } from "vitest";
 import { suggest } from "../src/index.ts";
 import { edge, inventoryOf, SHOP, silent, workload } from "./shop.ts";
@@ -137,6 +137,23 @@ describe("a process of the host", () => {
       ["host", "default-deny-nginx", "bulkhead.dev/unit=nginx.service", ["egress"]],
       ["shop", "default-deny", "", undefined],
     ]);
+  });
+
+  it("is told of what the machine sent besides, and nobody knows which process it was", () => {
+    const known = inventoryOf(all);
+    const sends = edge("host/nginx.service", "db", "5432/tcp", {}, 4, all);
+    const more = [
+      edge("host", "db", "5432/tcp"),
+      edge("host", "203.0.113.9", "443/tcp"),
+      edge("host", "cache", "6379/tcp", { verdict: "dropped" }),
+    ];
+    const where = (edges: readonly Edge[]): readonly string[] =>
+      suggest(edges, known).unattributed.map(
+        ({ destination, port }) => `${destination.address} ${port}`,
+      );
+    expect(where([sends, ...more])).toEqual(["203.0.113.9 443"]);
+    // Nobody would be cut: no process is isolated in what it sends.
+    expect(where(more)).toEqual([]);
   });
 
   it("that people administer the machine by is left open, on whatever port it listens", () => {

@@ -196,6 +196,11 @@ export interface Suggestion {
   /** Refused on their own, but a rule that others need allows them all the same: worth a look. */
   readonly covered: readonly SetAside[];
   readonly flagged: readonly FlaggedSource[];
+  /**
+   * The machine's own, where nobody could tell which process it was, and no process is known to need the same: whoever of them
+   * is isolated may need it. Empty where none of them would be.
+   */
+  readonly unattributed: readonly Edge[];
   /** Workloads that were seen but have no label to go by, `namespace/name`, sorted. */
   readonly unlabelled: readonly string[];
 }

@@ -32,6 +32,12 @@ export function suggestionFiles(suggestion: Suggestion): readonly SuggestedFile[
       rules: suggestion.rules.filter(({ application }) => application === home),
       setAsideGroups: summarise(asides.flatMap((one) => (one.home === home ? one.item : []))),
       covered: covered.flatMap((one) => (one.home === home ? one.item : [])),
+      // Of concern where processes of the machine are isolated in what they send.
+      unattributed: suggestion.isolations.some(
+        ({ namespace, directions }) => namespace === home && directions?.includes("egress"),
+      )
+        ? suggestion.unattributed
+        : [],
       unlabelled: suggestion.unlabelled.filter((id) => namespaceOf(id) === home),
     };
     return { name: fileName(home), application: home, text: policyText(part, head(home, own)) };

@@ -6,7 +6,7 @@ import { summarise } from "@bulkhead/learn";
 import { formatPort, type Edge } from "@bulkhead/model";
 import type { ReplayCounts } from "./suggestion-replay.ts";
 import type { ReportedRule, ReportedSet, SuggestionReport } from "./suggestion-report.ts";
-import { PURPOSES, REASONS } from "./suggestion-text.ts";
+import { PURPOSES, REASONS, UNATTRIBUTED } from "./suggestion-text.ts";
 import { many, moment, thousands } from "./words.ts";
 
 export interface PullRequest {
@@ -29,6 +29,7 @@ export function suggestionMarkdown({ report, replay, excluded, news }: PullReque
       ofApplication(report, application, name),
     ),
     asides(report),
+    ...(report.unattributed.length === 0 ? [] : [unattributed(report.unattributed)]),
     ...(report.unlabelled.length === 0 ? [] : [unlabelled(report.unlabelled)]),
     ...(replay === undefined ? [] : [replayed(replay)]),
   ];
@@ -124,6 +125,16 @@ function asides({ setAside }: SuggestionReport): string {
   });
   const columns = ["Why", "Who", "Ports", "Connections", "More"];
   return [`## Set aside, not allowed`, "", table(columns, rows)].join("\n");
+}
+
+function unattributed(lines: readonly string[]): string {
+  return [
+    "## Of a process that is not known",
+    "",
+    UNATTRIBUTED,
+    "",
+    ...lines.map((line) => `- ${plain(line)}`),
+  ].join("\n");
 }
 
 function unlabelled(names: readonly string[]): string {

@@ -9,7 +9,7 @@ import {
   type TrafficPurpose,
 } from "@bulkhead/model";
 import { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
-import { suggestionText } from "./suggestion-text.ts";
+import { suggestionText, unattributedLines } from "./suggestion-text.ts";
 
 export interface ReportedRule {
   /** `Intent/shop/storefront-to-checkout` */
@@ -54,6 +54,8 @@ export interface SuggestionReport {
   readonly networkSets: ReportedSet[];
   readonly links: ReportedLink[];
   readonly setAside: SetAside[];
+  /** What the machine sent, by a process that nobody could tell, and that no known process needs: `shop/db 5432/tcp (3 connections)`. */
+  readonly unattributed: string[];
   /** Workloads that no label tells apart: no rule can name them, and they stay unjudged. */
   readonly unlabelled: string[];
   /** Edges behind the rules. */
@@ -101,6 +103,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
       firstSeen,
     })),
     setAside: [...suggestion.setAside],
+    unattributed: [...unattributedLines(suggestion.unattributed)],
     unlabelled: [...suggestion.unlabelled],
     edges: suggestion.accepted.length,
   };

@@ -6,6 +6,7 @@ import { printResources, type CommentedResource } from "@bulkhead/dialects";
 import { manifestsOf, type SuggestedManifest } from "@bulkhead/learn";
 import {
   formatPort,
+  type Edge,
   type Evidence,
   type SetAsideGroup,
   type SetAsideReason,
@@ -77,6 +78,7 @@ export type SuggestionPart = Pick<
   | "rules"
   | "setAsideGroups"
   | "covered"
+  | "unattributed"
   | "unlabelled"
 >;
 
@@ -177,12 +179,28 @@ function asideLines(suggestion: SuggestionPart): readonly string[] {
       );
     }
   }
+  const unknown = unattributedLines(suggestion.unattributed);
+  if (unknown.length > 0) lines.push(UNATTRIBUTED, ...unknown.map((line) => `  ${line}`));
   if (suggestion.unlabelled.length > 0) {
     lines.push("Without a label, so that no rule can name them; they stay unjudged:");
     lines.push(...suggestion.unlabelled.map((name) => `  ${name}`));
     lines.push("Give them labels in an Inventory: bulkhead workloads --inventory > inventory.yaml");
   }
   return lines.length === 0 ? [] : ["", ...lines];
+}
+
+export const UNATTRIBUTED =
+  "Sent by this machine, and nobody could tell by which process: whoever of them is isolated above may need it:";
+
+/** `shop/db 5432/tcp (3 connections)`, each destination and port once. */
+export function unattributedLines(edges: readonly Edge[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { destination, protocol, port, connections } of edges) {
+    const end = destination.name === "world" ? destination.address : destination.name;
+    const to = `${end} ${formatPort(protocol, port)}`;
+    counts.set(to, (counts.get(to) ?? 0) + connections);
+  }
+  return [...counts].map(([to, count]) => `${to} (${many(count, "connection")})`);
 }
 
 function groupLines(group: SetAsideGroup): readonly string[] {

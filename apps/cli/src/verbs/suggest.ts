@@ -213,6 +213,7 @@ async function pullRequest(
       applications: answer.applications ?? [],
       networkSets: answer.networkSets ?? [],
       links: answer.links ?? [],
+      unattributed: answer.unattributed ?? [],
       unlabelled: answer.unlabelled ?? [],
       rules: answer.rules.map(({ purpose, application = "", rare = false, ...rule }) => ({
         ...rule,

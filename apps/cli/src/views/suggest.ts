@@ -2,7 +2,7 @@
 import type { SuggestAnswer } from "@bulkhead/api";
 import { summarise } from "@bulkhead/learn";
 import type { SetAside } from "@bulkhead/model";
-import { REASONS } from "@bulkhead/workbench";
+import { REASONS, UNATTRIBUTED } from "@bulkhead/workbench";
 import type { News } from "../suggest/news.ts";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
@@ -62,6 +62,12 @@ const LINK_COLUMNS: readonly Column<NonNullable<SuggestAnswer["links"]>[number]>
   { title: "FIRST SEEN", cell: (row, ui) => ago(row.firstSeen, ui.now) },
 ];
 
+function unattributedText({ unattributed = [] }: SuggestAnswer, ui: Ui): string {
+  if (unattributed.length === 0) return "";
+  const lines = unattributed.map((line) => `  ${line}\n`);
+  return `\n${ui.style.yellow(UNATTRIBUTED)}\n${lines.join("")}`;
+}
+
 export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, ui: Ui): string {
   if (answer.rules.length === 0) {
     const why =
@@ -71,7 +77,7 @@ export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, 
     return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;
-  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
+  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${setAsideText(answer, ui)}${unattributedText(answer, ui)}${unlabelledText(answer, ui)}`;
 }
 
 function setAsideText(answer: SuggestAnswer, ui: Ui): string {
