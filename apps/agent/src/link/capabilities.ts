@@ -58,7 +58,7 @@ export function capabilitiesIn(netnsPaths: readonly string[]): CapabilitiesByPat
     const status = whileItIsThere(() => readFileSync(`/proc/${pid}/status`, "utf8")) ?? "";
     // Our own children enter workloads to probe them, and count for nobody.
     if (Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]) === process.pid) continue;
-    for (const capability of effectiveIn(status, REACHING)) known.add(capability);
+    for (const capability of permittedIn(status, REACHING)) known.add(capability);
     held.set(netns, known);
   }
   return new Map(
@@ -68,12 +68,12 @@ export function capabilitiesIn(netnsPaths: readonly string[]): CapabilitiesByPat
   );
 }
 
-/** Of what /proc/PID/status tells. */
-export function effectiveIn(
+/** Of what /proc/PID/status tells. Who is permitted one has it in effect whenever it likes (capabilities(7)). */
+export function permittedIn(
   status: string,
   reaching: ReadonlyMap<number, string>,
 ): readonly string[] {
-  const bits = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  const bits = BigInt(`0x${/^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
   return [...reaching]
     .filter(([number]) => ((bits >> BigInt(number)) & 1n) === 1n)
     .map(([, name]) => name);

@@ -28,16 +28,18 @@ export interface CgroupTree {
   readonly units: readonly CgroupUnit[];
   /** Groups in which units come and go, by path. */
   readonly folders: readonly CgroupPath[];
-  /** Units without a process: made a moment ago, most likely. */
-  readonly empty: readonly CgroupPath[];
+  /** Units without a process: made a moment ago, or to make sockets in (systemd, for those of socket units). */
+  readonly empty: readonly CgroupUnit[];
   /** Every group by its number. */
   readonly paths: ReadonlyMap<number, CgroupPath>;
   /** There are more groups than are looked at. */
   readonly cutShort: boolean;
 }
 
-/** A machine with some thousand containers has fewer; whoever makes groups without end must not keep us busy. */
+/** A machine with some thousand containers has fewer. */
 const MOST_GROUPS = 20_000;
+/** In one unit: who may make groups there, a user for one, must neither keep us busy nor crowd out others. */
+const MOST_WITHIN = 1_000;
 /** Of a unit, to find one in our network. */
 const MOST_ASKED = 64;
 
@@ -59,8 +61,11 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
     whileItIsThere(() => readlinkSync(`${proc}/${pid}/ns/net`)) === netns;
   const units: CgroupUnit[] = [];
   const folders: CgroupPath[] = [];
-  const empty: CgroupPath[] = [];
+  const empty: CgroupUnit[] = [];
   const paths = new Map<number, CgroupPath>();
+  let arranged = 0;
+  let within = 0;
+  let cutShort = false;
 
   const note = (path: CgroupPath): boolean => {
     const found = statSync(join(mount, path), { throwIfNoEntry: false });
@@ -70,19 +75,32 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
     return found.uid === 0 && (found.mode & 0o022) === 0;
   };
 
-  const gather = (path: CgroupPath, numbers: number[], pids: number[]): void => {
+  /** False when there are more than it takes. */
+  const gather = (path: CgroupPath, numbers: number[], pids: number[]): boolean => {
     const found = statSync(join(mount, path), { throwIfNoEntry: false });
-    if (found === undefined || paths.size >= MOST_GROUPS) return;
+    if (found === undefined) return true;
     paths.set(found.ino, path);
     numbers.push(found.ino);
     pids.push(...pidsIn(mount, path));
     // A folder's links are itself, the one in its parent, and one from each folder in it: most units have none, and 40 files.
-    if (found.nlink === 2) return;
-    for (const name of groupsIn(mount, path)) gather(`${path}/${name}`, numbers, pids);
+    if (found.nlink === 2) return true;
+    if (found.nlink > MOST_WITHIN) return false;
+    return groupsIn(mount, path).every((name) => {
+      within += 1;
+      return (
+        numbers.length < MOST_WITHIN &&
+        within < MOST_GROUPS &&
+        gather(`${path}/${name}`, numbers, pids)
+      );
+    });
   };
 
   const visit = (path: CgroupPath): void => {
-    if (paths.size >= MOST_GROUPS) return;
+    arranged += 1;
+    if (arranged > MOST_GROUPS) {
+      cutShort = true;
+      return;
+    }
     const name = path.slice(path.lastIndexOf("/") + 1);
     const kept = note(path);
     if (kept && (isFolder(path, name) || holdsContainers(mount, path, name))) {
@@ -93,16 +111,12 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
     }
     const numbers: number[] = [];
     const pids: number[] = [];
-    gather(path, numbers, pids);
-    if (pids.length === 0) empty.push(path);
-    else if (pids.slice(0, MOST_ASKED).some(isOurs))
-      units.push({
-        cgroup: path,
-        ...formOf(path, name),
-        unit: name,
-        numbers,
-        pids: pids.toSorted((a, b) => a - b),
-      });
+    const whole = gather(path, numbers, pids);
+    if (!whole) cutShort = true;
+    const unit = { cgroup: path, ...formOf(path, name), unit: name, numbers };
+    if (pids.length === 0 && whole) empty.push({ ...unit, pids });
+    else if (!whole || pids.slice(0, MOST_ASKED).some(isOurs))
+      units.push({ ...unit, pids: pids.toSorted((a, b) => a - b) });
   };
   visit("/");
   return {
@@ -110,7 +124,7 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
     folders,
     empty,
     paths,
-    cutShort: paths.size >= MOST_GROUPS,
+    cutShort,
   };
 }
 

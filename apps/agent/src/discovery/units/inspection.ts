@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { TCP, UDP, type CgroupPath } from "@bulkhead/model";
 import type { BorrowedSockets } from "@bulkhead/wire";
 import { insideNetns } from "../../kernel/netns.ts";
-import { effectiveIn, REACHING_FROM_HERE } from "../../link/capabilities.ts";
+import { permittedIn, REACHING_FROM_HERE } from "../../link/capabilities.ts";
 import { TCP_LISTEN, UDP_UNCONNECTED } from "../../link/proc-net.ts";
 import { socketsInStates } from "../../link/sock-diag.ts";
 import { OWN_NETNS, type CgroupTree } from "./cgroup-tree.ts";
@@ -24,9 +24,12 @@ export const NOTHING_INSPECTED: Inspection = { borrowed: new Map(), capabilities
 /** Where systemd itself is: it makes the sockets of units that are started by their first connection. */
 export const MANAGER: CgroupPath = "/init.scope";
 
-const AT_ONCE = 32;
-/** Of one process; nobody shall keep us busy by opening files. */
+/** A process counts for as much as some open files do. */
+const AT_ONCE = 1_000;
+const PROCESS = 30;
+/** Of one process, and of one unit; nobody shall keep us busy by opening files. */
 const MOST_FILES = 20_000;
+const MOST_FILES_OF_UNIT = 60_000;
 /** Kinds of borrowed sockets told of one unit, and ports of one kind. */
 const MOST_TOLD = 16;
 /** All but TIME-WAIT and NEW-SYN-RECV, which belong to no process. */
@@ -53,22 +56,31 @@ export async function inspectUnits(
       .map(({ maker, protocol, port }) => `${maker} ${protocol} ${port}`),
   );
   const howOf = ({ maker, protocol, port, waiting }: Made): BorrowedSockets["how"] => {
-    if (maker === manager) return "activated";
+    // Where it tells sockets apart by BPF, systemd makes them in a group of the socket unit's own.
+    if (maker === manager || maker.endsWith(".socket")) return "activated";
     return !waiting && waitingOf.has(`${maker} ${protocol} ${port}`) ? "accepted" : "moved";
   };
 
   const userns = readlinkSync(`${proc}/self/ns/user`);
   const borrowed = new Map<CgroupPath, readonly BorrowedSockets[]>();
   const capabilities = new Map<CgroupPath, readonly string[]>();
-  let looked = 0;
+  let since = 0;
+  const worked = async (amount: number): Promise<void> => {
+    since += amount;
+    if (since < AT_ONCE) return;
+    since = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  };
   for (const unit of tree.units) {
     const found = new Set<Made>();
     const held = new Set<string>();
+    let files = 0;
     for (const pid of unit.pids) {
-      looked += 1;
-      if (looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
-      for (const inode of socketsHeld(proc, pid)) {
-        const made = sockets.get(inode);
+      await worked(PROCESS);
+      for (const file of filesOf(proc, pid, MOST_FILES_OF_UNIT - files)) {
+        await worked(1);
+        files += 1;
+        const made = sockets.get(socketAt(file) ?? 0);
         if (made !== undefined && made.maker !== unit.cgroup) found.add(made);
       }
       for (const one of capabilitiesOf(proc, pid, userns)) held.add(one);
@@ -97,19 +109,21 @@ function socketsByInode(
   return sockets;
 }
 
-function socketsHeld(proc: string, pid: number): readonly number[] {
+function filesOf(proc: string, pid: number, most: number): readonly string[] {
   const folder = `${proc}/${pid}/fd`;
-  const files = whileItIsThere(() => readdirSync(folder)) ?? [];
-  return files.slice(0, MOST_FILES).flatMap((file) => {
-    const link = whileItIsThere(() => readlinkSync(`${folder}/${file}`)) ?? "";
-    return link.startsWith("socket:[") ? [Number(link.slice(8, -1))] : [];
-  });
+  const files = most <= 0 ? [] : (whileItIsThere(() => readdirSync(folder)) ?? []);
+  return files.slice(0, Math.min(most, MOST_FILES)).map((file) => `${folder}/${file}`);
+}
+
+function socketAt(file: string): number | undefined {
+  const link = whileItIsThere(() => readlinkSync(file)) ?? "";
+  return link.startsWith("socket:[") ? Number(link.slice(8, -1)) : undefined;
 }
 
 function capabilitiesOf(proc: string, pid: number, userns: string): readonly string[] {
   if (whileItIsThere(() => readlinkSync(`${proc}/${pid}/ns/user`)) !== userns) return [];
   const status = whileItIsThere(() => readFileSync(`${proc}/${pid}/status`, "latin1"));
-  return status === undefined ? [] : effectiveIn(status, REACHING_FROM_HERE);
+  return status === undefined ? [] : permittedIn(status, REACHING_FROM_HERE);
 }
 
 function foldBorrowed(

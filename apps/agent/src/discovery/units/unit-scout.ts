@@ -6,7 +6,7 @@
  *   sock_diag ─► waiting sockets ──┼──► units, the same object for as long as nothing changed
  *   /proc ─────► inspection ───────┘
  */
-import type { CgroupPath, OwnedSocket } from "@bulkhead/model";
+import { isPlainCgroup, type CgroupPath, type OwnedSocket } from "@bulkhead/model";
 import type { DiscoveredProcess, UnitFacts } from "@bulkhead/wire";
 import { cgroup2Mount } from "../../kernel/cgroup2.ts";
 import { insideNetns } from "../../kernel/netns.ts";
@@ -89,6 +89,8 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   let inspectedAt = Number.NEGATIVE_INFINITY;
   let inspecting = false;
   let inspected = "";
+  /** Numbers of groups that sockets were made in and that no look has found. */
+  let strangers: ReadonlySet<number> = new Set();
   let toldText = "";
   let units: Units = { processes: [] };
   let timer: NodeJS.Timeout | undefined;
@@ -121,22 +123,34 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
     const before = since;
     since = new Map(tree.units.map(({ cgroup }) => [cgroup, before.get(cgroup) ?? treeAt]));
     // Nothing is heard of what was made in a new folder, or began in an empty group, before it was followed.
-    if (folders.follow(tree.folders, tree.empty)) soon(GATHER_MS);
+    const empty = tree.empty.map(({ cgroup }) => cgroup);
+    if (folders.follow(tree.folders, empty)) soon(GATHER_MS);
   }
 
   function look(): Units {
     if (now() - treeAt >= TREE_EVERY_MS) readTree();
     waiting = readSockets();
-    // Made in a group that we have not seen: one came, or a unit divided itself.
-    if (waiting?.some(({ cgroup }) => !tree.paths.has(cgroup)) === true && now() - treeAt > 1000)
+    // Made in a group that we have not seen: one came, or a unit divided itself. One that has gone is looked for once.
+    const unseen = strangersAmong(waiting ?? []);
+    if (unseen.some((number) => !strangers.has(number)) && now() - treeAt > 1000) {
       readTree();
+      strangers = new Set(strangersAmong(waiting ?? []));
+    }
     inspectIfDue();
     return put();
   }
 
+  function strangersAmong(sockets: readonly WaitingSocket[]): readonly number[] {
+    return sockets.flatMap(({ cgroup }) => (tree.paths.has(cgroup) ? [] : [cgroup]));
+  }
+
   function put(): Units {
     const byGroup = Map.groupBy(waiting ?? [], ({ cgroup }) => cgroup);
-    const processes = tree.units.flatMap((unit): DiscoveredProcess[] => {
+    // The kernel judges by the group that a socket was made in, whether anybody is there or not.
+    const waited = tree.empty.filter(({ numbers }) => numbers.some((one) => byGroup.has(one)));
+    const here = [...tree.units, ...waited].toSorted((a, b) => (a.cgroup < b.cgroup ? -1 : 1));
+    const named = here.filter(({ cgroup }) => isPlainCgroup(cgroup));
+    const processes = named.flatMap((unit): DiscoveredProcess[] => {
       const { cgroup, form, unit: name, uid, containerId, pids } = unit;
       const told = containerId === undefined ? undefined : running.get(containerId);
       // Whoever may make groups may give one a container's id; the container's first process is in the real one.
@@ -166,7 +180,7 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
         },
       ];
     });
-    const problem = problemOf(tree, waiting);
+    const problem = problemOf(tree, waiting, here.length - named.length);
     const text = JSON.stringify([processes, problem]);
     if (text !== toldText) {
       toldText = text;
@@ -226,9 +240,14 @@ const nothingToTell = (processesProblem: string): UnitScout => {
   return { look: () => units, containers: () => undefined, facts: () => [], stop: () => undefined };
 };
 
-function problemOf(tree: CgroupTree, waiting: readonly WaitingSocket[] | null): string | undefined {
+function problemOf(
+  tree: CgroupTree,
+  waiting: readonly WaitingSocket[] | null,
+  unnamed: number,
+): string | undefined {
   if (waiting === null) return "this kernel does not tell the control groups of sockets";
-  return tree.cutShort ? "there are more control groups than are looked at" : undefined;
+  if (tree.cutShort) return "there are more control groups than are looked at";
+  return unnamed === 0 ? undefined : `${unnamed} of them have names that no rule can hold`;
 }
 
 /** Sorted by port; workers that share a port are told once. */

@@ -7,6 +7,7 @@ import { TCP, UDP } from "@bulkhead/model";
 import { packagesIn } from "../../../src/discovery/units/executables.ts";
 import { createSocketReader, ownedBy } from "../../../src/discovery/units/own-sockets.ts";
 import { createUsers, usersIn } from "../../../src/discovery/units/users.ts";
+import { permittedIn, REACHING_FROM_HERE } from "../../../src/link/capabilities.ts";
 import { bindSoon } from "../../../src/link/bind-soon.ts";
 import type { DiagSocket } from "../../../src/link/sock-diag.ts";
 import { cgroup2Mount } from "../../../src/kernel/index.ts";
@@ -81,6 +82,11 @@ test("a kernel that does not tell sockets' groups says nothing of owners", () =>
   expect(reader([bare])).toBe(null);
   expect(reader(null)).toBe(null);
   expect(reader([socket()])).toHaveLength(1);
+});
+
+test("a capability that a process has laid down for a moment is one that it has", () => {
+  const status = "CapPrm:\t0000000000002000\nCapEff:\t0000000000000000\n";
+  expect(permittedIn(status, REACHING_FROM_HERE)).toEqual(["CAP_NET_RAW"]);
 });
 
 test("the hierarchy of version 2 is found beside those of version 1, and its whole before a part", () => {

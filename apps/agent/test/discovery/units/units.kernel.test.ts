@@ -1,6 +1,16 @@
 /** Units of a machine, found by their control groups: real groups, real processes, and sockets that wait. */
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -182,6 +192,68 @@ test("sockets that another group made are told with their maker, and how they ca
   expect(found(`${lab.groups.root}/web.service`)?.borrowed).toBe(undefined);
   await moved.end();
   await daemon.end();
+});
+
+test("systemd makes the sockets of a socket unit in that unit's group, where nobody is, and it is the one that is judged", async () => {
+  const socket = lab.groups.add("activated.socket");
+  const service = lab.groups.add("by-socket.service");
+  const child = await lab.start(socket);
+  await child.tell("listen 9020 127.0.0.1");
+  lab.groups.put(child.pid, service);
+  // Longer than a tree is believed.
+  ahead += 25_000;
+  const sockets = [{ address: "127.0.0.1", family: 4, protocol: TCP, port: 9020 }];
+  expect(found(socket)).toMatchObject({ form: "group", unit: "activated.socket", sockets });
+  expect(found(service)?.sockets).toEqual([]);
+  const borrowed = await until("the inspection", () => {
+    ahead += 6_000;
+    return found(service)?.borrowed;
+  });
+  expect(borrowed).toEqual([
+    { maker: socket, how: "activated", ports: [{ protocol: TCP, port: 9020 }] },
+  ]);
+  await child.end();
+});
+
+test("a group whose name no rule can hold is left out, and that is said", async () => {
+  const odd = lab.groups.add('we"ird.service');
+  const child = await lab.start(odd);
+  ahead += 25_000;
+  expect(found(odd)).toBe(undefined);
+  expect(scout.look().processesProblem).toBe("1 of them have names that no rule can hold");
+  expect(found(`${lab.groups.root}/web.service`)).not.toBe(undefined);
+  await child.end();
+});
+
+test("whoever makes groups without end in its own crowds out nobody", () => {
+  // In memory: thousands of folders.
+  const folder = mkdtempSync("/dev/shm/bhc-");
+  try {
+    const at = (...parts: string[]) => join(folder, ...parts);
+    const group = (path: string, pid: string) => {
+      mkdirSync(at("groups", path), { recursive: true });
+      if (pid !== "") writeFileSync(at("groups", path, "cgroup.procs"), pid);
+    };
+    mkdirSync(at("proc", "7", "ns"), { recursive: true });
+    writeFileSync(at("netns"), "");
+    symlinkSync(`net:[${statSync(at("netns")).ino}]`, at("proc", "7", "ns", "net"));
+    // Wide, and deep: whichever way it is read, there is no end.
+    for (let one = 0; one < 1500; one += 1) group(`a.slice/wide.service/${one}`, "");
+    for (let one = 0; one < 1500; one += 1) group(`a.slice/both.service/${one >> 6}/${one}`, "");
+    group("a.slice/quiet.service", "7");
+    group("b.slice/web.service/one", "7");
+    const tree = readCgroupTree(at("groups"), at("netns"), at("proc"));
+    expect(tree.units.map(({ unit }) => unit)).toEqual([
+      "both.service",
+      "quiet.service",
+      "wide.service",
+      "web.service",
+    ]);
+    expect(tree.paths.size).toBeLessThan(2500);
+    expect(tree.cutShort).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a connection that was accepted at the maker's socket is told apart from one that moved", async () => {
