@@ -20,6 +20,8 @@ let answer: (policy: Sent) => Partial<Extract<AgentMessage, { kind: "applied" }>
 let session: AgentSession | undefined;
 let distributor: Distributor;
 let inForce: string[];
+let kept: Extract<ControllerMessage, { kind: "keep" }>[];
+let answersKeep: boolean;
 let current: typeof world;
 
 const receiptOf = (policy: Sent, more: Partial<Receipt> = {}): Receipt => ({
@@ -36,6 +38,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   now = NOW;
   sent = [];
+  answersKeep = true;
   inForce = [];
   current = world;
   answer = (policy) => ({ receipt: receiptOf(policy) });
@@ -50,7 +53,13 @@ beforeEach(() => {
     sequence: 0,
     exemptions: { version: 1, list: [] },
   };
+  kept = [];
   session = new AgentSession(hello, NOW, (message) => {
+    if (message.kind === "keep") {
+      kept.push(message);
+      const { sequence } = message;
+      if (answersKeep) queueMicrotask(() => session?.settle({ kind: "kept", sequence }));
+    }
     if (message.kind !== "policy") return;
     sent.push(message);
     queueMicrotask(() =>
@@ -238,4 +247,47 @@ it("asks less and less often for what is refused, and at once when something cha
   const settled = sent.length;
   await vi.advanceTimersByTimeAsync(120_000);
   expect(sent).toHaveLength(settled);
+});
+
+describe("a trial", () => {
+  it("is told to the agent, each time anew with what is left of it, until it is kept", async () => {
+    await outcome(distributor.change(intent, undefined, 30_000));
+    expect(sent.at(-1)).toMatchObject({ holdMs: 30_000 });
+    now += 10_000;
+    distributor.agentConnected();
+    await vi.runAllTimersAsync();
+    expect(sent.at(-1)).toMatchObject({ sequence: 2, holdMs: 20_000 });
+
+    await outcome(distributor.keep(now + 60_000));
+    await outcome(distributor.keep());
+    expect(kept).toEqual([
+      { kind: "keep", sequence: 2, holdMs: 60_000 },
+      { kind: "keep", sequence: 2 },
+    ]);
+    distributor.agentConnected();
+    await vi.runAllTimersAsync();
+    expect(sent.at(-1)).not.toHaveProperty("holdMs");
+  });
+
+  it("is over for what is wanted without one, and goes on when the kernel refuses that", async () => {
+    await outcome(distributor.change(intent, undefined, 30_000));
+    answer = () => ({ error: "no room" });
+    await outcome(distributor.change({ ...intent, revision: 2 }));
+    answer = (policy) => ({ receipt: receiptOf(policy) });
+    distributor.agentConnected();
+    await vi.runAllTimersAsync();
+    expect(sent.at(-1)).toMatchObject({ revision: 1, holdMs: 30_000 });
+    distributor.adopt({ ...intent, revision: 3 });
+    await vi.runAllTimersAsync();
+    expect(sent.at(-1)).toMatchObject({ revision: 3 });
+    expect(sent.at(-1)).not.toHaveProperty("holdMs");
+  });
+
+  it("that an agent does not answer for holds nobody up for ever", async () => {
+    await outcome(distributor.change(intent, undefined, 30_000));
+    answersKeep = false;
+    expect(await outcome(distributor.keep())).toBe(undefined);
+    session = undefined;
+    expect(await outcome(distributor.keep())).toBe(undefined);
+  });
 });

@@ -43,6 +43,8 @@ let governor: Governor;
 let finds: (Partial<Record<Invariant["kind"], InvariantCheck["outcome"]>> | null)[];
 let asked: { readonly names: readonly string[]; readonly found: boolean }[];
 let told: string[];
+/** What a crash would leave, at each moment at which the kernel is about to be changed. */
+let noted: string[];
 
 const now = () => NOW;
 
@@ -73,14 +75,15 @@ async function start(): Promise<void> {
   const distributor = {
     compile,
     adopt: ({ revision }: Intent) => void told.push(`adopt ${revision}`),
-    change: (intent: Intent, compiled?: Compiled, trialMs?: number) => {
+    change: async (intent: Intent, compiled?: Compiled, trialMs?: number) => {
+      noted.push((await store.setting("trial")) ?? "");
       told.push(`change ${intent.revision}${trialMs === undefined ? "" : " on trial"}`);
       const world = buildWorld(governor.inForce.reading.declared, SHOP);
-      return Promise.resolve({
+      return {
         compiled: compiled ?? compile(intent, world),
         receipt: { readAt: NOW },
         host: "host",
-      });
+      };
     },
     keep: (until?: number) => {
       told.push(until === undefined ? "keep" : `keep ${(until - NOW) / 1000} s`);
@@ -110,6 +113,7 @@ beforeEach(async () => {
   finds = [{ ssh: "untold" }];
   told = [];
   asked = [];
+  noted = [];
   await start();
   await apply([INVENTORY, MACHINE]);
   told = [];
@@ -190,6 +194,7 @@ describe("a look from the machine", () => {
       { names: ["dns", "ntp"], found: false },
     ]);
     expect(told).toEqual(["change 2 on trial", "keep"]);
+    expect(noted.at(-1)).toBe('{"revision":2,"revertsTo":1}');
     expect(governor.lastLook).toMatchObject({ revision: 2 });
     expect(await store.setting("trial")).toBe("");
   });
