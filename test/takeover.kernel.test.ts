@@ -4,7 +4,9 @@
  * forbids end and are told by name. Once for workloads with a network of their own, once for services of the machine itself.
  */
 import { spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { ApiFailure } from "@bulkhead/api";
 import { createCgroups, type TestCgroups } from "../apps/agent/test/cgroups.ts";
 import { TestLab, until, type Name } from "../apps/controller/test/lab.ts";
 
@@ -73,9 +75,18 @@ afterEach(async () => {
 
 /** \`end\`: a workload, or a unit of the machine. Its sockets are made where it belongs. The last line that it said. */
 function start(end: string, program: string, ...args: readonly string[]): () => string | undefined {
+  return startAs(process.execPath, end, program, ...args);
+}
+
+function startAs(
+  executable: string,
+  end: string,
+  program: string,
+  ...args: readonly string[]
+): () => string | undefined {
   const unit = end.endsWith(".service") ? end : undefined;
   const netns = lab.netns(unit === undefined ? (end as Name) : "host");
-  const command = [`--net=${netns}`, process.execPath, "-e", program, ...args];
+  const command = [`--net=${netns}`, executable, "-e", program, ...args];
   const child = spawn("nsenter", command, { stdio: ["pipe", "pipe", "inherit"] });
   programs.push(child);
   if (unit !== undefined && groups !== undefined) groups.put(child.pid!, groups.add(unit));
@@ -256,4 +267,32 @@ it("loses none of the permitted connections of busy workloads, old or new, and n
 it("loses none of the permitted connections of the machine's own busy services, over loopback too", async () => {
   groups = createCgroups("bhk", ".slice");
   expect(await lostBy(UNITS, OF_UNITS)).toBe(0);
+});
+
+it("does not cut an SSH session to the machine itself unasked", async () => {
+  groups = createCgroups("bhk", ".slice");
+  const sshd = join(lab.state, "sshd");
+  await lab.sh("host", `cp ${process.execPath} ${sshd}`);
+  const server = startAs(sshd, "ssh.service", SERVER, "beat", "22");
+  await until(async () => server() === "ready", "sshd does not listen");
+  const client = start("evil", CLIENT, "beat", lab.address("host"), "22", "1");
+  await until(async () => client()?.includes('"heard":[0]') === false, "no session", 30_000);
+  await lab.up();
+  await lab.client.call("apply", { files: [lab.inventory()] });
+  const shut = `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: ssh, namespace: host }
+spec:
+  subject: bulkhead.dev/unit=ssh.service
+  ingress: [{ from: [{ selector: app=web, namespace: shop }], ports: [22/tcp] }]
+`;
+  const apply = () =>
+    lab.client
+      .call("apply", { files: [{ name: "ssh.yaml", text: shut }], mode: "enforce", dryRun: true })
+      .catch((error: unknown) => error);
+  await until(async () => (await apply()) instanceof ApiFailure, "it is not refused", 30_000);
+  expect(await apply()).toMatchObject({
+    code: "lockout",
+    message: expect.stringMatching(/ssh session .*sshd.* from 10\.9\.0\.12 to 10\.9\.0\.1 port 22/),
+  });
 });
