@@ -53,6 +53,16 @@ const setOf = ({ live, shadow, canary }: HostPolicy, plane: Plane): MapSet | und
 const levelsIn = (policy: HostPolicy, { plane, direction }: Tree): readonly number[] =>
   judgedLevels(setOf(policy, plane)?.processes?.[direction] ?? [], processesOf(policy));
 
+/**
+ * The node's own traffic is exempt where the class at the other end does not know its process: who has a policy is somebody.
+ * In the shadow trees it is not audited, and told of like all else.
+ */
+export const nodeRules = (plane: Plane): readonly string[] =>
+  each(
+    ({ source, family }) =>
+      `${source} @${HOST[family]} ${plane === "shadow" ? "return" : "goto from_host"}`,
+  );
+
 /** Writes what the plane's look-ups of processes need, and returns their rules. */
 const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges => {
   const egress: Tree = { plane, direction: "egress" };
@@ -64,9 +74,12 @@ const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges
     ({ destination, family }) => `${destination} vmap @${subjectsName(ingress, family)}`,
   );
   const near = set !== undefined && nearClasses(set, ingress).size > 0;
+  const exempt = policy.profile.nodeExempt ? nodeRules(plane) : [];
+  const inline = exempt.map((rule) => rule.replace(/return$/, "goto note_process"));
   if (near)
     table.chain(`${plane}_to`, [
       ...each(({ destination, family }) => `${destination} vmap @${nearName(ingress, family)}`),
+      ...exempt,
       ...toAddress,
     ]);
   const owned = (set?.processes?.ingress.length ?? 0) > 0 && (policy.sockets ?? []).length > 0;
@@ -80,11 +93,6 @@ const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges
       `goto ${plane}_owner`,
     ]);
   }
-  // In the shadow trees nothing is exempt from being told of.
-  const exempt = plane === "shadow" ? "goto note_process" : "goto from_host";
-  const node = policy.profile.nodeExempt
-    ? each(({ source, family }) => `${source} @${HOST[family]} ${exempt}`)
-    : [];
   const fromAddress = each(
     ({ source, family }) => `${source} vmap @${subjectsName(egress, family)}`,
   );
@@ -92,8 +100,7 @@ const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges
     source: [
       ...byProcess(egress),
       ...fromAddress,
-      ...node,
-      ...(near ? [`jump ${plane}_to`] : toAddress),
+      ...(near ? [`jump ${plane}_to`] : [...inline, ...toAddress]),
     ],
     destination: [
       ...fromAddress,
@@ -244,17 +251,8 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
   table.chain("new_source", [FIRST_ONLY, ...shadow.source, "goto note_process"]);
   table.chain("new_destination", [FIRST_ONLY, ...shadow.destination, "goto note_process"]);
   table.chain("new_loopback", [FIRST_ONLY, ...shadow.loopback]);
-  if (profile.nodeExempt) {
-    const egress: Tree = { plane: "shadow", direction: "egress" };
-    table.chain("from_host", ["ct state new goto new_from_host"]);
-    table.chain("new_from_host", [
-      FIRST_ONLY,
-      ...levelsIn(policy, egress).map(
-        (level) => `${socketAt(level)} vmap @${processesName(egress, level)}`,
-      ),
-      "goto note_process",
-    ]);
-  }
+  // Ends the hook, from however deep it is reached.
+  if (profile.nodeExempt) table.chain("from_host", ["ct state new jump new_source", "accept"]);
   table.chain("note_process", [
     ...knownLevels(policy).map((level) => `${socketAt(level)} @${knownName(level)} goto note`),
     "goto note_local",

@@ -114,7 +114,10 @@ const writeTimed = (
   return rules;
 };
 
-/** Writes the chain that `nearChain` names; only for classes that tell processes apart. */
+/**
+ * Writes the chain that `nearChain` names; only for classes that tell processes apart. `exempt`: rules that end what is exempt
+ * for its address, which over loopback nobody is.
+ */
 export const writeNear = (
   table: TableBuilder,
   tree: Tree,
@@ -122,6 +125,7 @@ export const writeNear = (
   overlay: readonly ProcessOverlayEntry[],
   leaf: (decision: RowDecision) => string,
   processes: Processes,
+  exempt: readonly string[],
 ): void => {
   const id = map.classId;
   const rules = [...writeTimed(table, tree, id, overlay, leaf, processes)];
@@ -143,7 +147,11 @@ export const writeNear = (
       rules.push(`socket cgroupv2 level ${level} vmap @${name}`);
     }
   }
-  table.chain(nearChain(tree, id), [...rules, `goto ${classChain(tree, id)}`]);
+  table.chain(nearChain(tree, id), [
+    ...rules,
+    ...exempt.map((rule) => `iifname != "lo" oifname != "lo" ${rule}`),
+    `goto ${classChain(tree, id)}`,
+  ]);
 };
 
 export interface FoundPeers {

@@ -188,7 +188,7 @@ const rebuild = (ruleset: Ruleset, desired: HostPolicy | null): HostPolicy => {
     shadow: desired === null ? shadow : adoptDeadlines(shadow, desired.shadow),
     rows: readRows(table),
     profile: {
-      nodeExempt: ["input", "source"].some((name) =>
+      nodeExempt: ["input", "source", "live_to"].some((name) =>
         table.chains.get(name)?.rules.includes(NODE_EXEMPT_RULES[0] as string),
       ),
       hairpinExempt: table.chains.has("hairpin"),

@@ -24,7 +24,7 @@ import { writeLeaf } from "./leaf-chain.ts";
 import { writeNewLinks } from "./link-guard.ts";
 import { TREES, classChain, judgedName, nearChain, nearName, subjectsName } from "./names.ts";
 import type { Tree } from "./names.ts";
-import { writeProcessHooks } from "./process-hooks.ts";
+import { nodeRules, writeProcessHooks } from "./process-hooks.ts";
 import { nearClasses, writeNear } from "./process-peers.ts";
 import { processesOf, writeJudged, writeOwners, writeProcesses } from "./process-sets.ts";
 import { writeRow } from "./row-chain.ts";
@@ -109,7 +109,8 @@ const writeProcessTree = (
   for (const map of maps) {
     if (map.direction !== tree.direction || !near.has(map.classId)) continue;
     const entries = processOverlay.filter(({ classId }) => classId === map.classId);
-    writeNear(table, tree, map, entries, leaf, known);
+    const exempt = policy.profile.nodeExempt ? nodeRules(tree.plane) : [];
+    writeNear(table, tree, map, entries, leaf, known, exempt);
   }
   if (near.size > 0)
     for (const { family, type } of BOTH)

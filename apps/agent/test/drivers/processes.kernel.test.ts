@@ -172,7 +172,7 @@ describe("ingress of a process", () => {
 });
 
 describe("a container tells processes of the machine apart", () => {
-  test.each([true, false])("unless the machine is exempt: %s", async (nodeExempt) => {
+  test.each([true, false])("also where the machine is exempt: %s", async (nodeExempt) => {
     const { v4, v6 } = host.lab.workload("box");
     await host.driver.apply(
       policyOf(host.lab, {
@@ -195,6 +195,7 @@ describe("a container tells processes of the machine apart", () => {
         host.attempt(host.other, { destination, protocol, port: OPEN }),
       ]);
       expect(told).toEqual(PASSED);
+      // Who is nobody to the container is the machine to it.
       expect(stranger?.arrived).toBe(nodeExempt);
     }
     const shut = await host.attempt(host.client, {
@@ -202,7 +203,7 @@ describe("a container tells processes of the machine apart", () => {
       protocol: "tcp",
       port: SHUT,
     });
-    expect(shut.arrived).toBe(nodeExempt);
+    expect(shut.arrived).toBe(false);
   });
 
   test("for as long as an exception lasts", async () => {
@@ -248,6 +249,32 @@ describe("a container tells processes of the machine apart", () => {
 });
 
 describe("audit", () => {
+  test("tells of a process that a container would not know, also where the machine is exempt", async () => {
+    const { v4 } = host.lab.workload("box");
+    const cookie = "0a0d1701";
+    await host.driver.apply(
+      host.policy([], {
+        nodeExempt: true,
+        shadow: [
+          {
+            direction: "ingress",
+            subjects: [v4],
+            peers: [["host/client", rowOf({ verdict: "drop", cookie })]],
+            defaultRow: rowOf(DROP),
+          },
+        ],
+      }),
+    );
+    for (const cgroup of [host.client, host.other])
+      expect(await host.attempt(cgroup, { destination: v4, protocol: "tcp", port: SHUT })).toEqual(
+        PASSED,
+      );
+    const denials = (await host.driver.counters()).filter(
+      (one) => one.kind === "leaf" && one.plane === "shadow" && one.packets > 0,
+    );
+    expect(denials).toMatchObject([{ cookie, packets: 1 }]);
+  });
+
   test("nothing of a process is cut, and what would be is counted", async () => {
     const cookie = "0a0d1700";
     const denied = rowOf({ verdict: "drop", cookie });
