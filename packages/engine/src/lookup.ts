@@ -42,13 +42,13 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
   const slot = view === "shadow" ? view : inForce;
   const { source, destination, toItself, untold } = ends(query);
   const byAddress = source === undefined && destination === undefined;
-  if (toItself || (byAddress && exempt.hairpin(query))) return { verdict: "allow" };
+  if ((toItself && !untold) || (byAddress && exempt.hairpin(query))) return { verdict: "allow" };
 
   const fromLease = source === undefined && exempt.dhcpRequest(query);
   const toLease = destination === undefined && exempt.dhcpAnswer(query);
   const speaks = classOf(slot, "egress", source ?? query.source);
   const egress =
-    exempt.dns(query) || fromLease
+    exempt.dns(query) || fromLease || toItself
       ? undefined
       : speaks?.decide({ address: query.destination }, query, now);
   const from = { address: query.source, process: source };
