@@ -78,6 +78,8 @@ export const ownedAtName = (level: number, family: IpFamily): string => `ownedat
 
 /** The class as it judges peers that the kernel knows by their control group. */
 export const nearChain = (tree: Tree, id: ClassId): string => `${treeTag(tree)}_near_${id}`;
+/** The same, where the node is exempt and the subject an address. */
+export const viaChain = (tree: Tree, id: ClassId): string => `${treeTag(tree)}_via_${id}`;
 /** Rows by process: of one level of control groups, or, without a level, all by handle. */
 export const peersName = (tree: Tree, id: ClassId, level: number | ""): string =>
   `${treeTag(tree)}_peer${level}_${id}`;

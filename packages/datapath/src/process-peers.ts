@@ -13,7 +13,15 @@ import type {
   RowId,
   WorkloadId,
 } from "@bulkhead/model";
-import { classChain, nearChain, parseLeaf, peerOverlayName, peersName, rowChain } from "./names.ts";
+import {
+  classChain,
+  nearChain,
+  parseLeaf,
+  peerOverlayName,
+  peersName,
+  rowChain,
+  viaChain,
+} from "./names.ts";
 import type { PeerShape, Tree } from "./names.ts";
 import { hasPorts, portLookups } from "./port-lookups.ts";
 import { handleKey, workloadOf } from "./process-records.ts";
@@ -115,8 +123,8 @@ const writeTimed = (
 };
 
 /**
- * Writes the chain that `nearChain` names; only for classes that tell processes apart. `exempt`: rules that end what is exempt
- * for its address, which over loopback nobody is.
+ * Writes the chain that `nearChain` names; only for classes that tell processes apart. `exempt`: rules that end what is exempt for
+ * its address, in a second chain: to a process of the machine nobody is.
  */
 export const writeNear = (
   table: TableBuilder,
@@ -147,11 +155,9 @@ export const writeNear = (
       rules.push(`socket cgroupv2 level ${level} vmap @${name}`);
     }
   }
-  table.chain(nearChain(tree, id), [
-    ...rules,
-    ...exempt.map((rule) => `iifname != "lo" oifname != "lo" ${rule}`),
-    `goto ${classChain(tree, id)}`,
-  ]);
+  table.chain(nearChain(tree, id), [...rules, `goto ${classChain(tree, id)}`]);
+  if (exempt.length > 0)
+    table.chain(viaChain(tree, id), [...rules, ...exempt, `goto ${classChain(tree, id)}`]);
 };
 
 export interface FoundPeers {

@@ -22,7 +22,15 @@ import { groupRules } from "./group-guard.ts";
 import { HOST, writeFrame } from "./frame.ts";
 import { writeLeaf } from "./leaf-chain.ts";
 import { writeNewLinks } from "./link-guard.ts";
-import { TREES, classChain, judgedName, nearChain, nearName, subjectsName } from "./names.ts";
+import {
+  TREES,
+  classChain,
+  judgedName,
+  nearChain,
+  nearName,
+  subjectsName,
+  viaChain,
+} from "./names.ts";
 import type { Tree } from "./names.ts";
 import { nodeRules, writeProcessHooks } from "./process-hooks.ts";
 import { nearClasses, writeNear } from "./process-peers.ts";
@@ -106,10 +114,11 @@ const writeProcessTree = (
   writeJudged(table, tree, own, known);
   if (tree.direction === "egress") return;
   const near = nearClasses({ maps, processOverlay }, tree);
+  const exempt = policy.profile.nodeExempt ? nodeRules(tree.plane) : [];
+  const leading = exempt.length > 0 ? viaChain : nearChain;
   for (const map of maps) {
     if (map.direction !== tree.direction || !near.has(map.classId)) continue;
     const entries = processOverlay.filter(({ classId }) => classId === map.classId);
-    const exempt = policy.profile.nodeExempt ? nodeRules(tree.plane) : [];
     writeNear(table, tree, map, entries, leaf, known, exempt);
   }
   if (near.size > 0)
@@ -118,7 +127,7 @@ const writeProcessTree = (
         { name: nearName(tree, family), kind: "map", type: `${type} : verdict`, flags: [] },
         subjects.ingress
           .filter(([address, id]) => familyOf(address) === family && near.has(id))
-          .map(([key, id]) => ({ key, value: `goto ${nearChain(tree, id)}` })),
+          .map(([key, id]) => ({ key, value: `goto ${leading(tree, id)}` })),
       );
   if (own.length > 0) writeOwners(table, tree, own, policy.sockets ?? [], near);
 };

@@ -16,7 +16,7 @@ export type Versions = Readonly<Record<string, Version>>;
 
 /** Names of chains and sets that belong to one version of a tree. Counter names stand in quotes and stay. */
 const VERSIONED =
-  /(?<!["\w])([lsc][ei])(1?)_(?=(?:class|row|ports|portr|allow|drop|reject|near|(?:exact|range|one|wide|bare|widebare)[46]|(?:peer|pone|pwide|pbare)\d*)_)/g;
+  /(?<!["\w])([lsc][ei])(1?)_(?=(?:class|row|ports|portr|allow|drop|reject|near|via|(?:exact|range|one|wide|bare|widebare)[46]|(?:peer|pone|pwide|pbare)\d*)_)/g;
 
 type Rename = (tag: string, version: Version) => string;
 

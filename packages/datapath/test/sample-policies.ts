@@ -287,6 +287,7 @@ export const PROCESSES: HostPolicy = {
     { ...redis, mode: "enforce" },
   ],
   managed: ["/system.slice"],
+  profile: { nodeExempt: true, hairpinExempt: true },
   sockets: [
     { workload: redis.workload, address: "127.0.0.1", family: 4, protocol: 6, port: 6379 },
     { workload: nginx.workload, family: 4, protocol: 6, port: 443 },
@@ -298,7 +299,11 @@ export const PROCESSES: HostPolicy = {
       ingress: [[redis.workload, "0000000d"]],
     },
     maps: [
-      ...SAMPLE_POLICIES.enforce.live.maps,
+      ...SAMPLE_POLICIES.enforce.live.maps.map((map) =>
+        map.direction === "ingress"
+          ? { ...map, processes: [[nginx.workload, "00000002"] as const] }
+          : map,
+      ),
       {
         classId: "0000000d",
         direction: "ingress",

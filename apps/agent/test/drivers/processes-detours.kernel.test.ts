@@ -48,11 +48,17 @@ describe("a destination that is translated where it is sent", () => {
     "meets the rules of where it goes, by %s",
     async (protocol) => {
       const { v4 } = host.lab.workload("box");
-      const judged = (row: Row): HostPolicy =>
-        host.policy([
-          { direction: "ingress", subjects: [], processes: ["host/server"], defaultRow: row },
-          { direction: "ingress", subjects: [v4], defaultRow: row },
-        ]);
+      // The machine is exempt towards the box, unless it is known there who speaks, and never towards its own processes.
+      const judged = (row: Row): HostPolicy => {
+        const known = { peers: [["host/unrelated", row]], defaultRow: row } as const;
+        return host.policy(
+          [
+            { direction: "ingress", subjects: [], processes: ["host/server"], ...known },
+            { direction: "ingress", subjects: [v4], ...known },
+          ],
+          { nodeExempt: true },
+        );
+      };
       const attempts = [
         { destination: ELSEWHERE, port: 9000, at: OPEN },
         { destination: ELSEWHERE, port: 9001, at: SHUT },
