@@ -80,7 +80,7 @@ it("opens its resolver, serves leases, and is judged, where that is said", async
       { address: "fd99::1", port: 53 },
     ],
   });
-  expect(status.agents[0]?.exemptions.version).toBe(4);
+  expect(status.agents[0]?.exemptions.version).toBe(5);
   expect(status.alarms.filter(({ kind }) => kind === "verdict")).toEqual([]);
 });
 
