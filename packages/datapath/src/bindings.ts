@@ -83,6 +83,20 @@ export const sameBindings = (a: Bindings, b: Bindings): boolean => {
   return a.prefix === b.prefix && same(a.numbers, b.numbers) && same(a.firstLevel, b.firstLevel);
 };
 
+/** What is the same in both. */
+export const commonBindings = (a: Bindings, b: Bindings): Bindings => {
+  const common = (
+    one: ReadonlyMap<CgroupPath, string>,
+    other: ReadonlyMap<CgroupPath, string>,
+  ): ReadonlyMap<CgroupPath, string> =>
+    new Map([...one].filter(([path, number]) => other.get(path) === number));
+  return {
+    ...a,
+    numbers: common(a.numbers, b.numbers),
+    firstLevel: common(a.firstLevel, b.firstLevel),
+  };
+};
+
 /**
  * From one binding of the same rules to another, as one transaction that touches only what changes; empty when nothing does.
  * In one transaction a newcomer becomes known and judged at once: packets ask first whether it is known.

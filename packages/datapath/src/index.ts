@@ -2,6 +2,7 @@
 export { bindDevices, boundDevices, withoutDevices } from "./absent-devices.ts";
 export {
   bindProcesses,
+  commonBindings,
   hasProcesses,
   judgesProcesses,
   namedCgroups,

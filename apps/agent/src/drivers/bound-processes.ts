@@ -3,7 +3,13 @@
  * expected holds the numbers of those that exist, as they were when the kernel was last told. Units come and go while it is told,
  * so each time they are looked at again.
  */
-import { bindProcesses, hasProcesses, rebindProcesses, sameBindings } from "@bulkhead/datapath";
+import {
+  bindProcesses,
+  commonBindings,
+  hasProcesses,
+  rebindProcesses,
+  sameBindings,
+} from "@bulkhead/datapath";
 import type { Bindings, Ruleset, Versions } from "@bulkhead/datapath";
 import type { HostPolicy } from "@bulkhead/model";
 import type { ControlGroups } from "./control-groups.ts";
@@ -13,8 +19,15 @@ import { isRefused } from "./driver-error.ts";
 export const ATTEMPTS = 5;
 
 export interface BoundProcesses {
-  /** A rendered ruleset for the control groups there are; `told` once the kernel holds it. */
-  desired(rendered: Ruleset, policy: HostPolicy): { readonly ruleset: Ruleset; told(): void };
+  /**
+   * A rendered ruleset for the control groups there are; `told` once the kernel holds it. `calm`: only for those that were there
+   * at the last look, too. Whoever starts over and over, named by a path that has gone by then, must not have all refused.
+   */
+  desired(
+    rendered: Ruleset,
+    policy: HostPolicy,
+    calm?: boolean,
+  ): { readonly ruleset: Ruleset; told(): void };
   /** What the kernel should hold, by what it was told. */
   expected(rendered: Ruleset): Ruleset;
   /** A group has come or gone since. A few microseconds for each that the policy names. */
@@ -31,9 +44,15 @@ export interface BoundProcesses {
 
 export const createBoundProcesses = (groups: ControlGroups): BoundProcesses => {
   let bound: Bindings = { numbers: new Map(), firstLevel: new Map(), prefix: "" };
+  let looked = bound;
+  const look = (policy: HostPolicy, calm: boolean): Bindings => {
+    const before = looked;
+    looked = groups.look(policy);
+    return calm ? commonBindings(looked, before) : looked;
+  };
   return {
-    desired(rendered, policy) {
-      const there = groups.look(policy);
+    desired(rendered, policy, calm = false) {
+      const there = look(policy, calm);
       return {
         ruleset: bindProcesses(rendered, there),
         told: () => {
@@ -46,7 +65,7 @@ export const createBoundProcesses = (groups: ControlGroups): BoundProcesses => {
     async bind(policy, rendered, versions, load, now) {
       if (!hasProcesses(policy)) return false;
       for (let attempt = 1; ; attempt += 1) {
-        const there = groups.look(policy);
+        const there = look(policy, attempt > 2);
         if (sameBindings(bound, there)) return attempt > 1;
         if (attempt > ATTEMPTS) return true;
         try {

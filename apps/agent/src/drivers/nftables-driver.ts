@@ -279,14 +279,14 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     return { usage, limits, problems: checkCapacity(usage, limits) };
   };
 
-  const change = async (policy: HostPolicy): Promise<void> => {
+  const change = async (policy: HostPolicy, calm: boolean): Promise<void> => {
     const found = await recall();
     const settings = readSettings(host);
     const before = found.marker?.before ?? remembered ?? settings;
     remembered = before;
     const there = host.interfaces();
     const marked = withComment(render(policy), formatMarker({ owner, before }));
-    const desired = processes.desired(knownPorts(marked, there), policy);
+    const desired = processes.desired(knownPorts(marked, there), policy, calm);
     turnOn(host, settings);
     try {
       await guards.write(desired.ruleset, (ruleset) => reconcile(found, ruleset));
@@ -327,7 +327,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     const attempts = hasProcesses(policy) ? ATTEMPTS : 2;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await change(policy);
+        return await change(policy, attempt > 2);
       } catch (error) {
         if (attempt === attempts || !isRefused(error)) throw error;
         seen = null;

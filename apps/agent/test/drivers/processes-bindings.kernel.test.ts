@@ -43,6 +43,36 @@ describe("bindings", () => {
     expect((await heir.readBack()).digest).toBe(digest);
   });
 
+  test("a unit that starts over and over, and has gone whenever it is told of, keeps no policy from taking effect", async () => {
+    const restless = `${host.groups.root}/restless.service`;
+    const groups = createControlGroups();
+    let number = 10_000_000;
+    const driver = createNftablesDriver({
+      owner: "test",
+      now: () => Date.now(),
+      netns: host.lab.hostPath,
+      controlGroups: {
+        ...groups,
+        look(policy) {
+          const there = groups.look(policy);
+          number += 1;
+          return { ...there, numbers: new Map([...there.numbers, [restless, `${number}`]]) };
+        },
+      },
+    });
+    const wanted = host.policy([confined()], {
+      managed: [host.groups.root],
+      processes: [...host.known(), processOf("restless", restless)],
+    });
+    const { digest } = await driver.apply(wanted);
+    const { v4 } = host.lab.workload("box");
+    expect([
+      await host.passes(host.client, v4, OPEN),
+      await host.passes(host.client, v4, SHUT),
+    ]).toEqual([true, false]);
+    expect((await host.driver.apply(wanted)).digest).toBe(digest);
+  });
+
   test("five hundred units, and one more: one transaction each", async () => {
     const names = Array.from({ length: 500 }, (_, index) => `unit-${index}.service`);
     const processes = names.map((name) => processOf(name, `${host.groups.root}/${name}`));
