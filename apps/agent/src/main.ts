@@ -131,6 +131,7 @@ async function main(state: string): Promise<void> {
   const counters = watchCounters(
     () => driver.counters(),
     (error) => log.warn({ err: error }, "the kernel's counters could not be read"),
+    now,
   );
   const capabilities = createCapabilityWatch(now);
   let seenBefore: Attached | undefined;
@@ -230,6 +231,7 @@ async function main(state: string): Promise<void> {
       own.size === 0
         ? openConnections(addresses)
         : openConnections(addresses, undefined, { addresses: own, ownerOf: readSocketOwners() }),
+    ruleCounters: () => counters.rules(),
     check: (order) => checkInvariants(order, () => sshSessions([OWN_NETNS])),
     processes,
     probe: async ({

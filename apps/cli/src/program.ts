@@ -97,6 +97,12 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--all", "also idle units of this machine")
     .option("--inventory", "draft an Inventory for those that none names, as YAML")
     .option("--export", "everybody as an Inventory, for deciding elsewhere");
+  verb(
+    "policies [resources...]",
+    "what is in force, and how often each rule was hit",
+    "bulkhead policies\nbulkhead policies Policy/shop/db -o wide",
+    async () => (await import("./verbs/policies-in-force.ts")).policies,
+  );
   withFlowOptions(
     verb(
       "observe",

@@ -5,7 +5,10 @@ import { status, workloads } from "./answers/machine.ts";
 import { applied, deleted, history, plan, replay } from "./answers/policies.ts";
 import { probes } from "./answers/probes.ts";
 import { edges, flows, suggestion } from "./answers/traffic.ts";
+import { NOW } from "./call.ts";
 import { whyDenied } from "./answers/why.ts";
+
+const noHits = (rule: string) => ({ rule, allowed: 0, denied: 0, wouldDeny: 0, bytes: 0 });
 
 export const answers = {
   status,
@@ -18,6 +21,33 @@ export const answers = {
   apply: applied,
   delete: deleted,
   label: { ...applied, confirmBy: undefined, notices: [], permitted: deleted.permitted },
+  policies: {
+    revision: 3,
+    policies: [
+      {
+        name: "Intent/shop/web-to-db",
+        mode: "enforce",
+        file: "policy.yaml",
+        rules: [
+          {
+            ...noHits("Intent/shop/web-to-db#egress"),
+            denied: 12,
+            bytes: 720,
+            lastHit: NOW - 3000,
+          },
+          { ...noHits("Intent/shop/web-to-db#egress/allow"), allowed: 184_220, bytes: 2_345_678 },
+        ],
+      },
+      {
+        name: "Policy/lab/old",
+        mode: "audit",
+        file: "old.yaml",
+        rules: [{ ...noHits("Policy/lab/old#ingress"), wouldDeny: 7, lastHit: NOW - 60_000 }],
+      },
+      { name: "NetworkSet/shop/office", mode: "enforce", file: "policy.yaml", rules: [] },
+    ],
+    others: [noHits("default")],
+  },
   resources: {
     revision: 3,
     resources: [

@@ -24,6 +24,7 @@ const PROMISED = [
   "down",
   "status",
   "workloads",
+  "policies",
   "observe",
   "map",
   "suggest",

@@ -42,6 +42,7 @@ const policy = (): string => join(folder, "policy.yaml");
 const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["status", () => ["status"]],
   ["workloads", () => ["workloads"]],
+  ["policies", () => ["policies"]],
   ["edges", () => ["observe", "--edges", "--since", "1700000000000"]],
   ["suggest", () => ["suggest"]],
   ["replay", () => ["replay", policy()]],

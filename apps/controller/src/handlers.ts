@@ -15,6 +15,7 @@ import { explainFlow } from "./queries/explain.ts";
 import { domainSetsOf } from "./policy/domain-sets.ts";
 import { canaryView } from "./policy/rollout.ts";
 import { permittedDiff } from "./queries/permitted.ts";
+import { listPolicies } from "./queries/policies.ts";
 import { replayAnswer } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
 import { driftView } from "./queries/status.ts";
@@ -170,6 +171,16 @@ export function handlersOf(controller: Controller): Handlers {
     apply: (request) => governor.apply(request),
     delete: (request) => governor.delete(request),
     label: (request) => governor.label(request),
+    policies: () => {
+      const { revision, reading, held } = governor.inForce;
+      const { result } = distributor.wanted ?? distributor.compile({ revision, set: reading.set });
+      return listPolicies({
+        revision,
+        held: held.map(({ stored }) => stored),
+        cookies: result.cookies,
+        session: controller.session(),
+      });
+    },
     resources: async () => ({
       revision: governor.inForce.revision,
       resources: governor.inForce.held.map(({ stored: { key, mode, fileName } }) => ({

@@ -257,6 +257,24 @@ describe("the loop", () => {
     expect(await ruled()).toContain(rule);
   });
 
+  it("counts how often each rule was hit, and knows when it last was", async () => {
+    const hitsOf = async (name: string) => {
+      const { policies, uncounted } = await lab.client.call("policies", {});
+      expect(uncounted).toBeUndefined();
+      const rules = policies.flatMap((policy) => policy.rules);
+      return rules.find(({ rule }) => rule === name);
+    };
+    const before = await hitsOf("Intent/shop/web-db#ingress/allow");
+    // A connection in both directions, from handshake to end.
+    expect(before?.allowed).toBeGreaterThan(5);
+    const start = Date.now();
+    expect(await lab.reach("web", "db", 5432)).toBe("connected");
+    const after = await hitsOf("Intent/shop/web-db#ingress/allow");
+    expect(after?.allowed).toBeGreaterThan(before?.allowed ?? 0);
+    expect(after?.lastHit).toBeGreaterThanOrEqual(start);
+    expect((await hitsOf("Policy/shop/shut#egress"))?.denied).toBeGreaterThan(0);
+  });
+
   it("changes nothing when the same is applied again", async () => {
     const again = await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
     expect(again).toMatchObject({ changed: false, revision: 3 });

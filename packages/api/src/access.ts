@@ -14,6 +14,7 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   suggest: "read",
   replay: "read",
   plan: "read",
+  policies: "read",
   resources: "read",
   history: "read",
   revision: "read",

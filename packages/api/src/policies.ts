@@ -313,6 +313,39 @@ export const resourcesAnswerSchema = z.object({
 });
 export type ResourcesAnswer = z.infer<typeof resourcesAnswerSchema>;
 
+/** What a rule, or what a policy says of everything else, did since it has been in the kernel. Packets, replies included. */
+export const ruleHitsSchema = z.object({
+  /** As in flows: `Intent/shop/web-to-db#ingress`; `default` where no policy applies. */
+  rule: z.string(),
+  allowed: z.int(),
+  denied: z.int(),
+  /** Of policy in audit: new connections that it would have denied. */
+  wouldDeny: z.int(),
+  bytes: z.int(),
+  /** To some seconds, as far back as the agent has run. */
+  lastHit: z.number().optional(),
+});
+export type RuleHits = z.infer<typeof ruleHitsSchema>;
+
+export const policiesAnswerSchema = z.object({
+  revision: z.int(),
+  /** In force, by name. */
+  policies: z.array(
+    z.object({
+      name: z.string(),
+      mode: applyModeSchema,
+      file: z.string(),
+      /** Of those workloads that are attached: what concerns nobody here is not in the kernel. */
+      rules: z.array(ruleHitsSchema),
+    }),
+  ),
+  /** What belongs to no resource. */
+  others: z.array(ruleHitsSchema),
+  /** Why there are no numbers. */
+  uncounted: z.string().optional(),
+});
+export type PoliciesAnswer = z.infer<typeof policiesAnswerSchema>;
+
 export const confirmAnswerSchema = z.object({ revision: z.int() });
 export type ConfirmAnswer = z.infer<typeof confirmAnswerSchema>;
 

@@ -16,6 +16,7 @@ import {
   planAnswerSchema,
   replayAnswerSchema,
   replayRequestSchema,
+  policiesAnswerSchema,
   resourcesAnswerSchema,
   revisionDetailSchema,
   rollbackRequestSchema,
@@ -83,6 +84,12 @@ export const routes = {
     path: "/v1/label",
     request: labelRequestSchema,
     answer: applyAnswerSchema,
+  },
+  policies: {
+    method: "GET",
+    path: "/v1/policies",
+    request: empty,
+    answer: policiesAnswerSchema,
   },
   resources: {
     method: "GET",

@@ -17,6 +17,7 @@ import {
   type FlowRecord as ProtoFlow,
   type Listener as ProtoListener,
   type Receipt as ProtoReceipt,
+  type RuleCounter as ProtoRuleCounter,
 } from "./gen/bulkhead/agent/v1/agent_pb.js";
 import type {
   AgentMessage,
@@ -24,6 +25,7 @@ import type {
   DiscoveredEndpoint,
   Listener,
   ObservedRecord,
+  RuleCounter,
 } from "./messages.ts";
 import { decodeFacts, decodeProcess, encodeFacts, encodeProcess } from "./process-codec.ts";
 import { oneOf, optional, present, WireError } from "./parse.ts";
@@ -135,6 +137,20 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
         value: {
           id: message.id,
           units: message.units.map(encodeFacts),
+          error: message.error ?? "",
+        },
+      };
+    case "rule-counters":
+      return {
+        case: "ruleCounters",
+        value: {
+          id: message.id,
+          rules: message.rules.map(({ packets, bytes, lastHit = 0, ...rule }) => ({
+            ...rule,
+            packets: BigInt(packets),
+            bytes: BigInt(bytes),
+            lastHit: BigInt(lastHit),
+          })),
           error: message.error ?? "",
         },
       };
@@ -309,6 +325,13 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         units: kind.value.units.map(decodeFacts),
         ...optional("error", kind.value.error),
       };
+    case "ruleCounters":
+      return {
+        kind: "rule-counters",
+        id: kind.value.id,
+        rules: kind.value.rules.map(decodeRuleCounter),
+        ...optional("error", kind.value.error),
+      };
     case "connections":
       return {
         kind: "connections",
@@ -416,6 +439,19 @@ function decodeFlow(flow: ProtoFlow): ObservedRecord {
     ...(flow.destinationProcess === undefined
       ? {}
       : { destinationProcess: decodeHolder(flow.destinationProcess) }),
+  };
+}
+
+function decodeRuleCounter(counter: ProtoRuleCounter): RuleCounter {
+  const { cookie, plane, direction, verdict, packets, bytes, lastHit } = counter;
+  return {
+    cookie,
+    plane: oneOf(["live", "shadow", "canary"] as const, plane, "rule_counter.plane"),
+    direction: oneOf(["egress", "ingress"] as const, direction, "rule_counter.direction"),
+    verdict: oneOf(["allow", "drop", "reject"] as const, verdict, "rule_counter.verdict"),
+    packets: Number(packets),
+    bytes: Number(bytes),
+    ...(lastHit === 0n ? {} : { lastHit: Number(lastHit) }),
   };
 }
 

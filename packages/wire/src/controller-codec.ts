@@ -75,6 +75,8 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
       return { case: "flowsStored", value: { sequence: BigInt(message.sequence) } };
     case "connections":
       return { case: "connections", value: { id: message.id } };
+    case "rule-counters":
+      return { case: "ruleCounters", value: { id: message.id } };
     case "units":
       return { case: "units", value: { id: message.id } };
   }
@@ -142,6 +144,8 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
       return { kind: "flows-stored", sequence: Number(kind.value.sequence) };
     case "connections":
       return { kind: "connections", id: kind.value.id };
+    case "ruleCounters":
+      return { kind: "rule-counters", id: kind.value.id };
     case "units":
       return { kind: "units", id: kind.value.id };
     case undefined:

@@ -5,6 +5,9 @@
 import type {
   BridgePort,
   CgroupPath,
+  Cookie,
+  DecisionVerdict,
+  Direction,
   DriftReport,
   Endpoint,
   FlowProcess,
@@ -156,6 +159,18 @@ export interface Exemptions {
   readonly list: readonly string[];
 }
 
+/** How often a decision was taken since it has been in the kernel. */
+export interface RuleCounter {
+  readonly cookie: Cookie;
+  readonly plane: "live" | "shadow" | "canary";
+  readonly direction: Direction;
+  readonly verdict: DecisionVerdict;
+  readonly packets: number;
+  readonly bytes: number;
+  /** When it was last seen to have moved, to some seconds. Absent when it was not. */
+  readonly lastHit?: number;
+}
+
 export type AgentMessage =
   | {
       readonly kind: "hello";
@@ -226,6 +241,12 @@ export type AgentMessage =
       /** Packets that no rule decided, or that no log message tells of, by the name of their counter. */
       readonly counters: Readonly<Record<string, number>>;
       readonly undecided: readonly UndecidedConnection[];
+    }
+  | {
+      readonly kind: "rule-counters";
+      readonly id: string;
+      readonly rules: readonly RuleCounter[];
+      readonly error?: string;
     }
   | {
       readonly kind: "connections";
@@ -301,7 +322,9 @@ export type ControllerMessage =
   | { readonly kind: "settings"; readonly drift: DriftSetting }
   | { readonly kind: "flows-stored"; readonly sequence: number }
   /** Which connections of workloads are under way at this moment? */
-  | { readonly kind: "connections"; readonly id: string };
+  | { readonly kind: "connections"; readonly id: string }
+  /** How often was each rule hit? */
+  | { readonly kind: "rule-counters"; readonly id: string };
 
 /** The text a policy's signature covers. */
 export function policySigningText(

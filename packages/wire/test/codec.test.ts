@@ -212,6 +212,30 @@ const agentMessages: readonly AgentMessage[] = [
   },
   { kind: "connections", id: "c2", connections: [], leftOut: 0, error: "no table" },
   {
+    kind: "rule-counters",
+    id: "h",
+    rules: [
+      {
+        cookie: "0badcafe",
+        plane: "live",
+        direction: "ingress",
+        verdict: "drop",
+        packets: 5,
+        bytes: 300,
+        lastHit: 1_790_000_000_000,
+      },
+      {
+        cookie: "0badcaff",
+        plane: "shadow",
+        direction: "egress",
+        verdict: "allow",
+        packets: 0,
+        bytes: 0,
+      },
+    ],
+  },
+  { kind: "rule-counters", id: "h", rules: [], error: "no table" },
+  {
     kind: "checked",
     id: "i1",
     checks: [
@@ -264,6 +288,7 @@ const controllerMessages: readonly ControllerMessage[] = [
   { kind: "settings", drift: "repair" },
   { kind: "flows-stored", sequence: 8 },
   { kind: "connections", id: "c" },
+  { kind: "rule-counters", id: "h" },
   { kind: "units", id: "u" },
 ];
 

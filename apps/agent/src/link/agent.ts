@@ -25,6 +25,7 @@ import type {
   HostSession,
   Listener,
   OpenConnections,
+  RuleCounter,
   UnitFacts,
   UndecidedConnection,
 } from "@bulkhead/wire";
@@ -99,6 +100,8 @@ export interface AgentParts {
   check(order: CheckOrder): Promise<readonly InvariantCheck[]>;
   /** Who holds the sockets at the ends of flows. */
   readonly processes: ProcessFinder;
+  /** How often each rule was hit. */
+  ruleCounters(): Promise<readonly RuleCounter[]>;
   /** Connections under way with one of these addresses at an end; of the machine's `own` also whose socket is there. */
   openConnections(
     addresses: ReadonlySet<IpAddress>,
@@ -353,6 +356,15 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     }
   }
 
+  async function answerRuleCounters(id: string): Promise<void> {
+    try {
+      link?.send({ kind: "rule-counters", id, rules: await parts.ruleCounters() });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      link?.send({ kind: "rule-counters", id, rules: [], error: reason });
+    }
+  }
+
   function answerConnections(id: string): void {
     const workloads = surroundings.endpoints.flatMap((endpoint) => endpoint.addresses);
     // Who has a socket of the machine itself matters where its processes are told apart.
@@ -413,6 +425,9 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         break;
       case "connections":
         answerConnections(message.id);
+        break;
+      case "rule-counters":
+        background(answerRuleCounters(message.id));
         break;
       case "units":
         answerUnits(message.id);

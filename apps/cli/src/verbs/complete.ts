@@ -178,6 +178,7 @@ async function completeArgument(
         current,
       );
     }
+    case "policies":
     case "delete": {
       const names = await resourceNames(before, around);
       return print(

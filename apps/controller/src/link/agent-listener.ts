@@ -89,6 +89,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
       case "rendered":
       case "probed":
       case "connections":
+      case "rule-counters":
       case "units":
       case "checked":
       case "kept":

@@ -19,6 +19,7 @@ export type Probed = Extract<AgentMessage, { kind: "probed" }>;
 export type Units = Extract<AgentMessage, { kind: "units" }>;
 export type Checked = Extract<AgentMessage, { kind: "checked" }>;
 export type Kept = Extract<AgentMessage, { kind: "kept" }>;
+export type RuleCounters = Extract<AgentMessage, { kind: "rule-counters" }>;
 export type Connections = Extract<AgentMessage, { kind: "connections" }>;
 
 interface Waiting {
@@ -74,6 +75,11 @@ export class AgentSession {
     return this.#ask((id) => ({ kind: "connections", id }), timeoutMs) as Promise<Connections>;
   }
 
+  /** How often each rule was hit. */
+  ruleCounters(timeoutMs: number): Promise<RuleCounters> {
+    return this.#ask((id) => ({ kind: "rule-counters", id }), timeoutMs) as Promise<RuleCounters>;
+  }
+
   /** What runs in each unit at this moment. */
   units(timeoutMs: number): Promise<Units> {
     return this.#ask((id) => ({ kind: "units", id }), timeoutMs) as Promise<Units>;
@@ -110,7 +116,9 @@ export class AgentSession {
   }
 
   /** Answers go to whoever asked; false when nobody did. */
-  settle(message: Applied | Rendered | Probed | Connections | Checked | Kept | Units): boolean {
+  settle(
+    message: Applied | Rendered | Probed | Connections | Checked | Kept | Units | RuleCounters,
+  ): boolean {
     const key = keyOf(message);
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return false;
@@ -155,7 +163,7 @@ export class AgentSession {
 }
 
 function keyOf(
-  message: Applied | Rendered | Probed | Connections | Checked | Kept | Units,
+  message: Applied | Rendered | Probed | Connections | Checked | Kept | Units | RuleCounters,
 ): string {
   if (message.kind === "applied") return `policy ${message.sequence}`;
   return message.kind === "kept" ? `keep ${message.sequence}` : message.id;

@@ -98,6 +98,12 @@ export declare type AgentMessage = Message<"bulkhead.agent.v1.AgentMessage"> & {
      */
     value: Kept;
     case: "kept";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.RuleCountersResult rule_counters = 30;
+     */
+    value: RuleCountersResult;
+    case: "ruleCounters";
   } | { case: undefined; value?: undefined };
 };
 
@@ -174,6 +180,12 @@ export declare type ControllerMessage = Message<"bulkhead.agent.v1.ControllerMes
      */
     value: KeepPolicy;
     case: "keep";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.RuleCountersRequest rule_counters = 30;
+     */
+    value: RuleCountersRequest;
+    case: "ruleCounters";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1801,6 +1813,102 @@ export declare type Executable = Message<"bulkhead.agent.v1.Executable"> & {
  * Use `create(ExecutableSchema)` to create a new message.
  */
 export declare const ExecutableSchema: GenMessage<Executable>;
+
+/**
+ * How often was each rule hit since it has been in the kernel?
+ *
+ * @generated from message bulkhead.agent.v1.RuleCountersRequest
+ */
+export declare type RuleCountersRequest = Message<"bulkhead.agent.v1.RuleCountersRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.RuleCountersRequest.
+ * Use `create(RuleCountersRequestSchema)` to create a new message.
+ */
+export declare const RuleCountersRequestSchema: GenMessage<RuleCountersRequest>;
+
+/**
+ * @generated from message bulkhead.agent.v1.RuleCountersResult
+ */
+export declare type RuleCountersResult = Message<"bulkhead.agent.v1.RuleCountersResult"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.RuleCounter rules = 2;
+   */
+  rules: RuleCounter[];
+
+  /**
+   * The kernel could not be asked.
+   *
+   * @generated from field: string error = 3;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.RuleCountersResult.
+ * Use `create(RuleCountersResultSchema)` to create a new message.
+ */
+export declare const RuleCountersResultSchema: GenMessage<RuleCountersResult>;
+
+/**
+ * @generated from message bulkhead.agent.v1.RuleCounter
+ */
+export declare type RuleCounter = Message<"bulkhead.agent.v1.RuleCounter"> & {
+  /**
+   * @generated from field: string cookie = 1;
+   */
+  cookie: string;
+
+  /**
+   * `live`, `shadow` or `canary`.
+   *
+   * @generated from field: string plane = 2;
+   */
+  plane: string;
+
+  /**
+   * @generated from field: string direction = 3;
+   */
+  direction: string;
+
+  /**
+   * @generated from field: string verdict = 4;
+   */
+  verdict: string;
+
+  /**
+   * @generated from field: uint64 packets = 5;
+   */
+  packets: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+
+  /**
+   * When it was last seen to have moved, to some seconds; 0 when it was not.
+   *
+   * @generated from field: uint64 last_hit = 7;
+   */
+  lastHit: bigint;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.RuleCounter.
+ * Use `create(RuleCounterSchema)` to create a new message.
+ */
+export declare const RuleCounterSchema: GenMessage<RuleCounter>;
 
 /**
  * @generated from message bulkhead.agent.v1.Settings
