@@ -161,6 +161,7 @@ async function report(
     throw cannotRun(`not ready: ${ready.missing ?? "no status"}`, helpFrom(layout));
   }
   const workloads = await waitForWorkloads(client);
+  const shown = workloads.filter(({ idle }) => idle !== true);
   const status = (await readiness(client)).status ?? ready.status;
   const warnings = ready.warnings.map((warning) => `! ${warning}\n`).join("");
   const value: UpAnswer = {
@@ -175,7 +176,7 @@ async function report(
   return {
     value,
     text: (ui: Context["ui"]) =>
-      `${already ? "Already running" : ui.style.green("Running")}, pid ${pid}, state in ${layout.root}.\n${ui.style.yellow(warnings)}${foundText(status, workloads)}\n${workloadsText({ workloads }, ui)}`,
+      `${already ? "Already running" : ui.style.green("Running")}, pid ${pid}, state in ${layout.root}.\n${ui.style.yellow(warnings)}${foundText(status, workloads)}\n${workloadsText({ workloads: shown }, ui, workloads.length - shown.length)}`,
     next:
       status.mode !== undefined
         ? ["status"]

@@ -59,6 +59,8 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
   const netns = `net:[${statSync(netnsPath).ino}]`;
   const isOurs = (pid: number): boolean =>
     whileItIsThere(() => readlinkSync(`${proc}/${pid}/ns/net`)) === netns;
+  // A guard of a namespace that is not the machine's was started from somebody's session, which is no service of that namespace.
+  const isGuest = whileItIsThere(() => readlinkSync(`${proc}/1/ns/net`)) !== netns;
   const units: CgroupUnit[] = [];
   const folders: CgroupPath[] = [];
   const empty: CgroupUnit[] = [];
@@ -115,6 +117,7 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
     if (!whole) cutShort = true;
     const unit = { cgroup: path, ...formOf(path, name), unit: name, numbers };
     if (pids.length === 0 && whole) empty.push({ ...unit, pids });
+    else if (isGuest && pids.includes(process.pid)) return;
     else if (!whole || pids.slice(0, MOST_ASKED).some(isOurs))
       units.push({ ...unit, pids: pids.toSorted((a, b) => a - b) });
   };

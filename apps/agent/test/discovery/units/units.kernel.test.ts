@@ -114,6 +114,22 @@ test("processes in another network are not told, and groups without any neither"
   await elsewhere.end();
 });
 
+test("where the guard of a namespace was started is no service of that namespace", async () => {
+  const path = lab.groups.add("session.scope");
+  const child = await lab.start(path);
+  expect(found(path)).toMatchObject({ form: "scope" });
+  const [, home = "/"] = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8")) ?? [];
+  lab.groups.put(process.pid, path);
+  try {
+    ahead += 25_000;
+    expect(found(path)).toBe(undefined);
+  } finally {
+    lab.groups.put(process.pid, home);
+  }
+  await child.end();
+  lab.groups.remove(path);
+});
+
 test("what a workload says of itself changes nothing: title, environment, groups inside its own", async () => {
   const before = await until("the inspection", () => {
     const seen = found(`${lab.groups.root}/web.service`);
