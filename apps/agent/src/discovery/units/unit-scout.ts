@@ -63,6 +63,8 @@ const AWAIT_RUNTIME_MS = 3_000;
 
 /** Of one unit. Those beyond are nobody's, and so closed where the unit is enforced. */
 const MOST_SOCKETS = 512;
+/** Anybody may wait at any of 127.0.0.0/8, and every address that somebody waits at is one more to compile for. */
+const MOST_ADDRESSES = 64;
 
 const NO_TREE: CgroupTree = {
   units: [],
@@ -258,8 +260,10 @@ function distinct(sockets: readonly OwnedSocket[]): readonly OwnedSocket[] {
       return [`${String(port).padStart(5, "0")} ${protocol} ${family} ${address}`, socket];
     }),
   );
-  return [...byText]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .slice(0, MOST_SOCKETS)
-    .map(([, socket]) => socket);
+  const sorted = [...byText].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, socket]) => socket);
+  const addresses = new Set(sorted.flatMap(({ address }) => address ?? []));
+  const kept = new Set([...addresses].slice(0, MOST_ADDRESSES));
+  return sorted
+    .filter(({ address }) => address === undefined || kept.has(address))
+    .slice(0, MOST_SOCKETS);
 }

@@ -272,6 +272,18 @@ test("whoever makes groups without end in its own crowds out nobody", () => {
   }
 });
 
+test("whoever waits at addresses without end is told of at some of them", async () => {
+  const many = lab.groups.add("many.service");
+  const child = await lab.start(many);
+  for (let one = 1; one <= 70; one += 1) await child.tell(`listen 9100 127.9.0.${one}`);
+  await child.tell("listen 9101 0.0.0.0");
+  ahead += 25_000;
+  const sockets = found(many)?.sockets ?? [];
+  expect(new Set(sockets.map(({ address }) => address)).size).toBe(64 + 1);
+  expect(sockets.at(-1)).toEqual({ family: 4, protocol: TCP, port: 9101 });
+  await child.end();
+});
+
 test("a connection that was accepted at the maker's socket is told apart from one that moved", async () => {
   const session = lab.groups.add("session.scope");
   const server = await lab.start(lab.groups.add("daemon.service"));
