@@ -1,10 +1,21 @@
 /**
  * Ways around the rules for processes of the machine that packets themselves open: a destination that is translated, after which
- * a hook is told of the wrong device, and sockets that are not whole yet, or no more, and tell no control group.
+ * a hook is told of the wrong device; sockets that are not whole yet, or no more, and tell no control group; protocols and addresses
+ * that rules may have forgotten.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { HostPolicy, Row } from "@bulkhead/model";
-import { POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, libc } from "../../src/kernel/libc.ts";
+import type { CgroupPath, HostPolicy, Row } from "@bulkhead/model";
+import { KernelError } from "../../src/kernel/kernel-error.ts";
+import {
+  AF_INET,
+  MSG_DONTWAIT,
+  POLLOUT,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+  libc,
+} from "../../src/kernel/libc.ts";
 import { insideNetns } from "../../src/kernel/netns.ts";
 import { socketsInState } from "../../src/link/sock-diag.ts";
 import { socketAddress } from "../../src/probe/socket-address.ts";
@@ -12,6 +23,19 @@ import { ALLOW, DROP, rowOf } from "./policies.ts";
 import { OPEN, SHUT, createProcessesLab, told } from "./processes-lab.ts";
 import type { ProcessesLab } from "./processes-lab.ts";
 import { openSocket, sleep } from "./traffic.ts";
+
+const yes = Buffer.from([1, 0, 0, 0]);
+
+/** A kernel may have been built without it. */
+const isThere = (open: () => number): boolean => {
+  try {
+    libc().close(open());
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError && error.code === "EPROTONOSUPPORT") return false;
+    throw error;
+  }
+};
 
 let host: ProcessesLab;
 beforeAll(() => {
@@ -83,6 +107,72 @@ describe("a destination that is translated where it is sent", () => {
   );
 });
 
+describe("whatever a process speaks, it is judged by who it is", () => {
+  const SO_BROADCAST = 6;
+  const UDP_LITE = 136;
+  beforeAll(async () => {
+    const egress = {
+      direction: "egress",
+      subjects: [],
+      processes: ["host/client"],
+      defaultRow: rowOf(DROP),
+    } as const;
+    await host.driver.apply(host.policy([egress]));
+  });
+  /** Whether the kernel lets one datagram out. */
+  const leaves = (cgroup: CgroupPath, socket: () => number, to: Buffer): boolean => {
+    const fd = host.groups.inside(cgroup, socket);
+    try {
+      libc().setsockopt(fd, SOL_SOCKET, SO_BROADCAST, yes);
+      libc().sendto(fd, Buffer.alloc(16, 8), MSG_DONTWAIT, to);
+      return true;
+    } catch (error) {
+      if (error instanceof KernelError && error.code === "EPERM") return false;
+      throw error;
+    } finally {
+      libc().close(fd);
+    }
+  };
+
+  test.each(["icmp", "sctp"] as const)("%s", async (protocol) => {
+    const { v4, v6 } = host.lab.workload("box");
+    for (const destination of [v4, v6, "127.0.0.1", "::1"]) {
+      const open = (): number =>
+        openSocket(
+          host.lab.hostPath,
+          protocol,
+          destination === v6 || destination === "::1" ? 6 : 4,
+        );
+      const to = socketAddress(destination, 0);
+      expect([leaves(host.client, open, to), leaves(host.other, open, to)]).toEqual([false, true]);
+    }
+  });
+
+  test("UDP-Lite, IPv4 by a socket of IPv6, broadcasts, and any address of this machine", () => {
+    const { v4 } = host.lab.workload("box");
+    const lite = (): number =>
+      insideNetns(host.lab.hostPath, () =>
+        libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, UDP_LITE),
+      );
+    const udp = (family: 4 | 6) => (): number => openSocket(host.lab.hostPath, "udp", family);
+    const ways = [
+      ...(isThere(lite) ? [[lite, v4] as const] : []),
+      [udp(6), `::ffff:${v4}`] as const,
+      ...["10.86.0.255", "127.255.255.255", "127.9.8.7", "0.0.0.0", "10.86.0.1"].map(
+        (address) => [udp(4), address] as const,
+      ),
+    ];
+    for (const [open, address] of ways) {
+      const to = socketAddress(address, OPEN);
+      expect([address, leaves(host.client, open, to), leaves(host.other, open, to)]).toEqual([
+        address,
+        false,
+        true,
+      ]);
+    }
+  });
+});
+
 describe("where no socket is whole, the owner of the port is asked", () => {
   const IPPROTO_TCP = 6;
   const SO_REUSEADDR = 2;
@@ -90,7 +180,6 @@ describe("where no socket is whole, the owner of the port is asked", () => {
   const TCP_TIME_WAIT = 6;
   const POLLIN = 1;
   const NO_SIGNAL = 0x4000;
-  const yes = Buffer.from([1, 0, 0, 0]);
   const fds: number[] = [];
   afterAll(() => {
     for (const fd of fds) libc().close(fd);
