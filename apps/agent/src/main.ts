@@ -146,7 +146,7 @@ async function main(state: string): Promise<void> {
     onProblem: (problem) => log.warn(problem),
   });
   let collecting: Collector | undefined;
-  const processes = createProcessFinder(createUsers(), now);
+  const processes = createProcessFinder(createUsers(), now, undefined, honest.cgroupOf);
   const parts: AgentParts = {
     driver: {
       ...takingOver(

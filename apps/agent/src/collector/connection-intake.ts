@@ -18,6 +18,7 @@ import { CONNTRACK_GET, decodeConnection, emptyConnection } from "./conntrack-me
 import type { FlowTable } from "./flow-table.ts";
 import { FORWARDED } from "./log-prefix.ts";
 import { looksInverted, swapEnds } from "./packet.ts";
+import type { ProcessNotes } from "./process-notes.ts";
 import type { SharedStats } from "./shared-stats.ts";
 
 export interface ConnectionIntakeParts {
@@ -25,6 +26,8 @@ export interface ConnectionIntakeParts {
   readonly dumpFd: number;
   readonly flows: FlowTable;
   readonly connections: ConnectionTable;
+  /** Whose connections the packet log said they are. */
+  readonly notes: ProcessNotes;
   readonly stats: SharedStats;
   readonly dumpEveryMs: number;
   /** Tell connections that were there before, once, as new. */
@@ -58,7 +61,7 @@ export function createConnectionIntake(
   parts: ConnectionIntakeParts,
   none: AddressIndex,
 ): ConnectionIntake {
-  const { eventsFd, dumpFd, flows, connections, stats, announceExisting } = parts;
+  const { eventsFd, dumpFd, flows, connections, notes, stats, announceExisting } = parts;
   const connection = emptyConnection();
   const batch = createBatchReceiver(EVENTS_AT_ONCE, EVENT_BYTES);
   const batchView = new DataView(batch.data.buffer, batch.data.byteOffset, batch.data.byteLength);
@@ -93,7 +96,9 @@ export function createConnectionIntake(
     counts.failed = news.failed;
     counts.bytes = news.bytes;
     counts.packets = news.packets;
-    flows.fillKey(ends, FORWARDED, 0, 0, connection.translated);
+    notes.find(ends);
+    const { source, destination } = notes;
+    flows.fillKey(ends, FORWARDED, 0, 0, connection.translated, source, destination);
     const fits = flows.add(ends.sourcePort, now);
     // A live connection tries again at the next dump; a finished one has no second chance.
     if (fits || connection.final) connections.settle(connection);

@@ -1,5 +1,5 @@
 /** Turns a finished window's numbers into the records that the rest of the product speaks of. */
-import { formatIp, type FlowRecord, type IpAddress } from "@bulkhead/model";
+import { formatIp, type FlowRecord, type IpAddress, type ProcessHandle } from "@bulkhead/model";
 import {
   KEY_WORDS,
   TRANSLATED,
@@ -19,6 +19,12 @@ import type { WindowMessage } from "./reader-protocol.ts";
 const DIRECTIONS = [undefined, "egress", "ingress"] as const;
 /** Addresses repeat in every window; their texts are kept, up to a bound, and then forgotten together. */
 const MAX_TEXTS = 16_384;
+
+/** With the handles of processes whose sockets the kernel found at the ends: theirs for certain, where they are told. */
+export interface CollectedRecord extends FlowRecord {
+  readonly sourceHandle?: ProcessHandle;
+  readonly destinationHandle?: ProcessHandle;
+}
 
 export interface AddressTexts {
   text(family: 4 | 6, a0: number, a1: number, a2: number, a3: number): IpAddress;
@@ -50,11 +56,13 @@ export function createAddressTexts(): AddressTexts {
   };
 }
 
+const hexOf = (word: number): string => word.toString(16).padStart(8, "0");
+
 export function recordsOf(
   { count, keys, values }: WindowMessage,
   texts: AddressTexts,
-): FlowRecord[] {
-  const records: FlowRecord[] = [];
+): CollectedRecord[] {
+  const records: CollectedRecord[] = [];
   for (let entry = 0; entry < count; entry++) {
     const k = entry * KEY_WORDS;
     const v = entry * VALUE_NUMBERS;
@@ -63,6 +71,7 @@ export function recordsOf(
     const family = (meta & 1) === 1 ? 6 : 4;
     const verdict = (meta >>> 1) & 7;
     const direction = DIRECTIONS[(meta >>> 4) & 3];
+    const [sourceHandle, destinationHandle] = [keys[k + 10]!, keys[k + 11]!];
     records.push({
       start: values[v + V_START]!,
       end: values[v + V_END]!,
@@ -72,9 +81,7 @@ export function recordsOf(
       port: meta >>> 16,
       sourcePort: values[v + V_SOURCE_PORT]!,
       verdict: VERDICTS[verdict]!,
-      ...(verdict !== FORWARDED || cookie !== 0
-        ? { cookie: cookie.toString(16).padStart(8, "0") }
-        : {}),
+      ...(verdict !== FORWARDED || cookie !== 0 ? { cookie: hexOf(cookie) } : {}),
       ...(direction === undefined ? {} : { direction }),
       ...((meta & TRANSLATED) === 0 ? {} : { translated: true as const }),
       connections: values[v + V_CONNECTIONS]!,
@@ -82,6 +89,8 @@ export function recordsOf(
       failed: values[v + V_FAILED]!,
       bytes: values[v + V_BYTES]!,
       packets: values[v + V_PACKETS]!,
+      ...(sourceHandle === 0 ? {} : { sourceHandle: hexOf(sourceHandle) }),
+      ...(destinationHandle === 0 ? {} : { destinationHandle: hexOf(destinationHandle) }),
     });
   }
   return records;

@@ -11,8 +11,8 @@
 import { createAddressIndex, finish, mix, type AddressIndex } from "./address-index.ts";
 import type { PacketFields } from "./packet.ts";
 
-/** Words of a key: meta, cookie, source, destination. */
-export const KEY_WORDS = 10;
+/** Words of a key: meta, cookie, source, destination, handles of the processes at both ends or 0. */
+export const KEY_WORDS = 12;
 /** Numbers of an entry, in this order: sourcePort, connections, established, failed, bytes, packets, start, end. */
 export const VALUE_NUMBERS = 8;
 
@@ -131,6 +131,8 @@ export class FlowTable {
     direction: number,
     cookie: number,
     translated: boolean,
+    sourceHandle = 0,
+    destinationHandle = 0,
   ): void {
     const key = this.key;
     key[0] = packMeta(ends.family, verdict, direction, ends.protocol, ends.port, translated);
@@ -143,6 +145,8 @@ export class FlowTable {
     key[7] = ends.d1;
     key[8] = ends.d2;
     key[9] = ends.d3;
+    key[10] = sourceHandle;
+    key[11] = destinationHandle;
   }
 
   /** Adds `counts` to the entry of `key`, making it if there is room for its source. False when there is none. */

@@ -3,3 +3,4 @@ export { startCollector, type Collector, type CollectorOptions } from "./collect
 export type { CollectorStats } from "./stats.ts";
 export { restoreAccounting } from "./accounting.ts";
 export { openConnections, type FoundOpen } from "./open-connections.ts";
+export type { CollectedRecord } from "./flow-records.ts";

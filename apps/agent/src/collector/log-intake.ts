@@ -6,7 +6,7 @@ import type { FlowTable } from "./flow-table.ts";
 import { emptyPrefixFields, FORWARDED, PROCESS_NOTE, VERDICTS } from "./log-prefix.ts";
 import { decodeLogMessage, type LogMessage } from "./nflog.ts";
 import { emptyPacketFields } from "./packet.ts";
-import { createProcessNotes } from "./process-notes.ts";
+import type { ProcessNotes } from "./process-notes.ts";
 import type { SharedStats } from "./shared-stats.ts";
 
 export interface LogIntake {
@@ -20,10 +20,13 @@ const AUDIT = VERDICTS.indexOf("audit");
 const DATAGRAMS = 8;
 /** The kernel's largest log datagram (`NFULNL_NLBUFSIZ_MAX`). */
 const DATAGRAM_BYTES = 128 * 1024;
-/** Connections whose processes are remembered: notes are needed for as long as it takes to read the message behind them. */
-const NOTED = 8192;
 
-export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats): LogIntake {
+export function createLogIntake(
+  fd: number,
+  flows: FlowTable,
+  notes: ProcessNotes,
+  stats: SharedStats,
+): LogIntake {
   const batch = createBatchReceiver(DATAGRAMS, DATAGRAM_BYTES);
   const view = new DataView(batch.data.buffer, batch.data.byteOffset, batch.data.byteLength);
   const log: LogMessage = {
@@ -32,7 +35,6 @@ export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats
     sequence: -1,
   };
   let logged = 0;
-  const notes = createProcessNotes(NOTED, 0x6e6f7465);
 
   /** False for what only tells of a connection that another message is the record of. */
   const isRecord = (): boolean => {
@@ -49,7 +51,10 @@ export function createLogIntake(fd: number, flows: FlowTable, stats: SharedStats
   /** Adds the decoded message to the window. False when it has no room. */
   const record = (now: number): boolean => {
     const { packet, prefix } = log;
-    flows.fillKey(packet, prefix.verdict, prefix.direction, prefix.cookie, prefix.translated);
+    const { verdict, direction, cookie, translated } = prefix;
+    notes.find(packet);
+    const { source, destination } = notes;
+    flows.fillKey(packet, verdict, direction, cookie, translated, source, destination);
     const counts = flows.counts;
     counts.connections = 1;
     counts.established = counts.failed = 0;

@@ -19,6 +19,7 @@ import { createConnectionIntake, type ConnectionIntake } from "./connection-inta
 import { ConnectionTable } from "./connection-table.ts";
 import { FlowTable } from "./flow-table.ts";
 import { createLogIntake } from "./log-intake.ts";
+import { createProcessNotes, type ProcessNotes } from "./process-notes.ts";
 import {
   ENDPOINT_WORDS,
   MAX_WINDOWS_UNDER_WAY,
@@ -29,6 +30,8 @@ import {
 import { sharedStats } from "./shared-stats.ts";
 
 /** How long the reader may sleep in the kernel at most: the kernel wakes it, but nobody wakes it to stop. */
+/** Connections whose processes are remembered: for the message behind a note, and for news that come later. */
+const NOTED = 8192;
 const WAIT_MS = 200;
 /** What comes after a silence does not wait for a whole window: people who follow flows look at it. */
 const PROMPT_MS = 50;
@@ -52,10 +55,12 @@ function read(): void {
   const seed = (Math.random() * 0x1_0000_0000) | 0;
   const { maxKeys, maxOtherSources, maxConnections, since, toldUntil, windowMs } = setup;
   const flows = new FlowTable({ maxKeys, maxOtherSources, seed });
-  const log = createLogIntake(setup.logFd, flows, stats);
+  const notes = createProcessNotes(NOTED, seed);
+  const log = createLogIntake(setup.logFd, flows, notes, stats);
   const dns = setup.dnsFd === null ? null : createDnsIntake(setup.dnsFd, stats);
   const connections = openConnections(
     flows,
+    notes,
     new ConnectionTable(maxConnections, since, seed, toldUntil),
     seed,
   );
@@ -121,13 +126,14 @@ function read(): void {
 
 function openConnections(
   flows: FlowTable,
+  notes: ProcessNotes,
   connections: ConnectionTable,
   seed: number,
 ): ConnectionIntake | null {
   const { eventsFd, dumpFd, dumpEveryMs, announceExisting } = setup;
   if (eventsFd === null || dumpFd === null) return null;
   return createConnectionIntake(
-    { eventsFd, dumpFd, flows, connections, stats, dumpEveryMs, announceExisting },
+    { eventsFd, dumpFd, flows, connections, notes, stats, dumpEveryMs, announceExisting },
     createAddressIndex(0, seed),
   );
 }

@@ -40,7 +40,7 @@ import type {
   Versions,
 } from "@bulkhead/datapath";
 import { canonicalHostPolicy, countEntries, createInTurn } from "@bulkhead/model";
-import type { HostPolicy, MapSet, Receipt } from "@bulkhead/model";
+import type { CgroupPath, HostPolicy, MapSet, ProcessHandle, Receipt } from "@bulkhead/model";
 import { rulesetGeneration } from "../kernel/generation.ts";
 import { insideNetns } from "../kernel/netns.ts";
 import { createAbsentGuards } from "./absent-guards.ts";
@@ -97,6 +97,8 @@ export interface NftablesDriver {
    * comes or goes: until then, who is in a new one is unknown. Neither a change of policy nor drift, and cheap when nothing moved.
    */
   bindProcesses(): Promise<boolean>;
+  /** Whose handle this is, in the policy in force. */
+  cgroupOf(handle: ProcessHandle): CgroupPath | undefined;
   /** Deletes our tables and puts the kernel's settings back. */
   remove(): Promise<void>;
   /** What a policy would need and what the limits are. Problems are empty iff it fits. */
@@ -387,6 +389,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
         remembered = null;
       }),
     bindProcesses: () => inTurn(bind),
+    cgroupOf: (wanted) => applied?.processes?.find(({ handle }) => handle === wanted)?.cgroup,
     capacity,
     generation: () => {
       const id = generation();

@@ -4,8 +4,17 @@
  * process. Nothing is guessed, and nothing decided by it.
  */
 import { statSync } from "node:fs";
-import { SCTP, TCP, UDP, type FlowProcess, type IpAddress } from "@bulkhead/model";
+import {
+  SCTP,
+  TCP,
+  UDP,
+  type CgroupPath,
+  type FlowProcess,
+  type IpAddress,
+  type ProcessHandle,
+} from "@bulkhead/model";
 import type { ObservedRecord } from "@bulkhead/wire";
+import type { CollectedRecord } from "../collector/index.ts";
 import type { UserName } from "../discovery/units/users.ts";
 import { whileItIsThere } from "../discovery/units/vanishing.ts";
 import { monotonicMs } from "../kernel/clock.ts";
@@ -23,11 +32,14 @@ export interface LocalAddresses {
 
 export interface ProcessFinder {
   setAddresses(local: readonly LocalAddresses[]): void;
-  /** The same records, with a process at each end where one was found. */
-  apply(records: readonly ObservedRecord[]): readonly ObservedRecord[];
+  /** The same records, with a process at each end where one was found, without their handles. */
+  apply(records: readonly WithHandles[]): readonly ObservedRecord[];
   /** Ends that were not asked about, for there were too many at once. */
   readonly skipped: number;
 }
+
+/** By the kernel's word, whose socket was at an end: who has it now, and lies elsewhere, is at another connection's. */
+type WithHandles = ObservedRecord & Pick<CollectedRecord, "sourceHandle" | "destinationHandle">;
 
 /** For one batch of records: the agent has other things to do. */
 export interface FinderLimits {
@@ -49,6 +61,7 @@ export function createProcessFinder(
   users: UserName,
   now: () => number,
   limits: FinderLimits = LIMITS,
+  cgroupOf: (handle: ProcessHandle) => CgroupPath | undefined = () => undefined,
 ): ProcessFinder {
   const holders = createSocketHolders(now);
   const mount = cgroup2Mount();
@@ -144,6 +157,21 @@ export function createProcessFinder(
     return found ?? [];
   }
 
+  /** What was found at an end, as far as it fits what the kernel told of it. */
+  function fitting(
+    found: FlowProcess | undefined,
+    handle: ProcessHandle | undefined,
+  ): FlowProcess | undefined {
+    const told = handle === undefined ? undefined : cgroupOf(handle);
+    if (found === undefined || told === undefined) return found;
+    const { cgroup } = found;
+    if (cgroup === undefined) {
+      const unit = unitOf(told);
+      return { ...found, cgroup: told, ...(unit === undefined ? {} : { unit }) };
+    }
+    return cgroup === told || cgroup.startsWith(`${told}/`) ? found : undefined;
+  }
+
   return {
     get skipped() {
       return skipped;
@@ -159,7 +187,9 @@ export function createProcessFinder(
 
     apply(records) {
       const ends = records.flatMap(endsOf);
-      if (ends.length === 0) return records;
+      const isTold = (one: WithHandles): boolean =>
+        "sourceHandle" in one || "destinationHandle" in one;
+      if (ends.length === 0 && !records.some(isTold)) return records;
       skipped += Math.max(0, ends.length - limits.ends);
       const until = monotonicMs() + limits.ms;
       const outOfTime = (): boolean => monotonicMs() > until;
@@ -171,8 +201,9 @@ export function createProcessFinder(
       for (const [netnsPath, some] of byNetns)
         for (const [{ record, side }, process] of askIn(netnsPath, some, outOfTime))
           told.set(record, { ...told.get(record), [side]: process });
-      return records.map((record, index) => {
-        const { source, destination } = told.get(index) ?? {};
+      return records.map(({ sourceHandle, destinationHandle, ...record }, index) => {
+        const source = fitting(told.get(index)?.source, sourceHandle);
+        const destination = fitting(told.get(index)?.destination, destinationHandle);
         if (source === undefined && destination === undefined) return record;
         return {
           ...record,

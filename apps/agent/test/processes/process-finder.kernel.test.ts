@@ -82,9 +82,13 @@ beforeEach(() => {
   finder = finderWith({ ends: 256, ms: 60_000 });
 });
 
+/** As the policy in force names control groups. */
+const HANDLES: Record<string, string> = { "00000002": "/elsewhere.slice/other.service" };
+
 function finderWith(limits: FinderLimits): ProcessFinder {
   const users = (uid: number) => (uid === 65534 ? "nobody" : undefined);
-  const made = createProcessFinder(users, Date.now, limits);
+  HANDLES["00000001"] = unit;
+  const made = createProcessFinder(users, Date.now, limits, (handle) => HANDLES[handle]);
   made.setAddresses([
     { netnsPath: a.path, addresses: [a.v4, a.v6] },
     { netnsPath: b.path, addresses: [b.v4, b.v6] },
@@ -143,6 +147,17 @@ it("both ends of an exchange by UDP", async () => {
   const record = find({ protocol: UDP, port: 5353, sourcePort });
   expect(record?.sourceProcess).toMatchObject(asking());
   expect(record?.destinationProcess).toEqual(served());
+});
+
+it("who has the socket now is not believed where the kernel saw another's, and handles end here", async () => {
+  const sourcePort = await tell(client, `ask ${b.v4} 5353`);
+  const told = (destinationHandle: string) =>
+    finder.apply([{ ...seen({ protocol: UDP, port: 5353, sourcePort }), destinationHandle }])[0];
+  expect(told("00000001")?.destinationProcess).toEqual(served());
+  expect(told("00000001")).not.toHaveProperty("destinationHandle");
+  expect(told("00000002")).not.toHaveProperty("destinationProcess");
+  // Of who is in no policy, nobody has said anything.
+  expect(told("00000003")?.destinationProcess).toEqual(served());
 });
 
 it("who was denied, and not whom it asked for", async () => {
