@@ -263,10 +263,40 @@ describe("a process as a peer", () => {
       "host:app=nginx",
       [local, rule("allow", [chosen("host:app=cron")], [tcp(80)])],
     ]);
-    const result = compiled(set, [nginx, cron, twin]);
+    const result = compiled(set, [nginx, cron, unit("host/other", [], { app: "other" })]);
+    expect(result.diagnostics.map(({ code, message }) => [code, message])).toEqual([
+      ["BH0607", "`b` tells apart addresses from which `host/cron` may speak"],
+    ]);
     expect(mapOf(result).processes).toEqual([
       "host/cron: 6/0-79 drop by b, 6/80-80 allow by b/1, 6/81-65535 drop by b, else drop by b",
     ]);
+  });
+
+  it("is let in over one family by a prefix of that family: such a class is one for each", () => {
+    const both = workload("shop/both", ["10.0.0.7", "fd00::7"], { app: "both" });
+    const set = app(
+      [
+        "b",
+        "ingress",
+        "shop:app=both",
+        [rule("allow", [cidr("0.0.0.0/0", { matchesWorkloads: true })])],
+      ],
+      ["c", "egress", "host:app=cron", [rule("allow", [any])]],
+    );
+    const all = inventory([both, cron], [HOST, "fd00::fe"]);
+    const endpoints = [endpointOf(both)];
+    const options = { now: T0, revision: 1, endpoints, processes: localProcess(cron) };
+    const { policy, diagnostics } = compile(set, all, options);
+    const verdict = (source: string, destination: string) => {
+      const query = { source, destination, protocol: TCP, port: 1, sourceProcess: "host/cron" };
+      return lookup(policy, "live", query, T0).verdict;
+    };
+    expect(verdict(HOST, "10.0.0.7")).toBe("allow");
+    expect(verdict("fd00::fe", "fd00::7")).toBe("drop");
+    expect(new Set(policy.live.subjects.ingress.map(([, id]) => id)).size).toBe(2);
+    expect(diagnostics).toEqual([]);
+    const alone = compile(set, all, { ...options, processes: [] }).policy;
+    expect(new Set(alone.live.subjects.ingress.map(([, id]) => id)).size).toBe(1);
   });
 
   it("has timed entries of its own", () => {

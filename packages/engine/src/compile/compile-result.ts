@@ -28,7 +28,7 @@ import type { Identity, IdentityTable } from "./identity-table.ts";
 import type { MapSets } from "./map-sets.ts";
 import type { Conflict } from "./paint.ts";
 import type { PolicyReading } from "./policy-reading.ts";
-import { diagnoseProcesses, processFacts } from "./process-facts.ts";
+import { diagnoseProcesses, diagnoseUneven, processFacts } from "./process-facts.ts";
 import { compare } from "../order.ts";
 
 export interface CompileOptions {
@@ -135,6 +135,7 @@ export function compileResult(
     diagnostics: [
       ...diagnose(index, endpoints),
       ...diagnoseProcesses(index, processes),
+      ...diagnoseUneven(sets.uneven, set),
       ...diagnoseMachine(set.profile, index, endpoints),
       ...diagnoseConflicts(sets.conflicts, set),
     ],

@@ -3,27 +3,15 @@ import {
   formatIp,
   type ClassId,
   type Direction,
-  type IpAddress,
   type OverlayEntry,
   type PolicyMap,
   type ProcessOverlayEntry,
   type RowId,
 } from "@bulkhead/model";
-import type { CompiledClass } from "./compile-view.ts";
 import type { DecisionTable } from "./decision-table.ts";
 import type { EmittedMap } from "./emit-map.ts";
-import type { Subjects } from "./judges.ts";
 import type { ProcessPeers } from "./process-peers.ts";
 import type { Piece } from "./timed-row.ts";
-
-export function subjectTable(
-  subjects: Subjects[Direction],
-  idOf: (judge: CompiledClass) => ClassId,
-): (readonly [IpAddress, ClassId])[] {
-  const ids = new Map(subjects.map(({ judge }) => [judge, ""]));
-  for (const judge of ids.keys()) ids.set(judge, idOf(judge));
-  return subjects.map(({ address, judge }) => [address, ids.get(judge)!]);
-}
 
 export function policyMap(
   direction: Direction,

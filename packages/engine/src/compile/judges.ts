@@ -7,7 +7,7 @@ import type { Atom, AtomTable } from "./atom-table.ts";
 import { isTouchedByStaging, type CompiledClass, type ViewCompiler } from "./compile-view.ts";
 import { DEFAULT_ALLOW, type DecisionTable } from "./decision-table.ts";
 import type { EmittedMap } from "./emit-map.ts";
-import type { ProcessPeers, Processes } from "./process-peers.ts";
+import { isSamePeers, type ProcessPeers, type Processes } from "./process-peers.ts";
 import type { RowTable } from "./row-table.ts";
 import { isSame } from "./same.ts";
 
@@ -121,7 +121,7 @@ export function findProcesses(
 /** Compares what is emitted: equal content is equal numbers, since rows are hash-consed. */
 export function shadowDiffers(
   emit: (judge: CompiledClass) => EmittedMap,
-  peersOf: (slot: Slot, judge: CompiledClass) => ProcessPeers,
+  peersOf: (slot: Slot, judge: CompiledClass) => readonly ProcessPeers[],
   rowTable: RowTable,
   decisions: DecisionTable,
 ): Differs {
@@ -136,14 +136,15 @@ export function shadowDiffers(
     if (live === shadow || !isTouchedByStaging(shadow)) return false;
     const later = emit(shadow);
     if (live !== null) return !saysTheSame(emit(live), later);
-    const entries = [...later.exact, ...later.ranges, ...later.overlay, ...peers.overlay];
-    const said = [later.defaultRow, ...peers.rows.map(([, row]) => row)];
-    return entries.length > 0 || !said.every(isSilent);
+    const overlay = [...later.overlay, ...peers.flatMap((one) => one.overlay)];
+    const said = [later.defaultRow, ...peers.flatMap(({ rows }) => rows.map(([, row]) => row))];
+    const entries = later.exact.length + later.ranges.length + overlay.length;
+    return entries > 0 || !said.every(isSilent);
   };
 }
 
-function isSameSaid(a: ProcessPeers, b: ProcessPeers): boolean {
-  return a === b || (isSame(a.rows, b.rows) && isSame(a.overlay, b.overlay));
+function isSameSaid(a: readonly ProcessPeers[], b: readonly ProcessPeers[]): boolean {
+  return a.length === b.length && a.every((one, i) => isSamePeers(one, b[i]!));
 }
 
 /** Answers are kept: most of what is emitted is what was emitted before. */

@@ -6,6 +6,7 @@ import type {
   ClassId,
   Direction,
   IpAddress,
+  IpFamily,
   MapSet,
   OverlayEntry,
   PolicyMap,
@@ -13,10 +14,12 @@ import type {
   ProcessOverlayEntry,
   Row,
   RowId,
+  WorkloadId,
 } from "@bulkhead/model";
 import type { Atom, AtomTable, Moves } from "./atom-table.ts";
-import { classIdKey, type CompiledClass } from "./compile-view.ts";
-import { overlayEntries, policyMap, processEntries, subjectTable } from "./datapath-words.ts";
+import { createParts, type Part } from "./class-parts.ts";
+import type { CompiledClass } from "./compile-view.ts";
+import { overlayEntries, policyMap, processEntries } from "./datapath-words.ts";
 import type { DecisionTable } from "./decision-table.ts";
 import { emitMap, type EmittedMap } from "./emit-map.ts";
 import {
@@ -56,6 +59,8 @@ export interface MapSets {
   readonly rows: readonly Row[];
   /** In the rows of all classes that judge somebody. */
   readonly conflicts: readonly Conflict[];
+  /** Processes that a class judges by the strictest of what it says of their addresses. */
+  readonly uneven: readonly { readonly judge: CompiledClass; readonly process: WorkloadId }[];
   /** For the next time. */
   readonly emitted: ReadonlyMap<CompiledClass, EmittedMap>;
   readonly written: ReadonlyMap<ClassId, Written>;
@@ -91,49 +96,39 @@ export function createMapSets(input: MapSetsInput, before?: MapSets): MapSets {
     return map;
   };
   const slots = viewsBySlot(views);
-  const peers: Record<Slot, Map<CompiledClass, ProcessPeers>> = {
-    live: new Map(),
-    shadow: new Map(),
-    canary: new Map(),
-  };
-  const peersOf = (slot: Slot, judge: CompiledClass): ProcessPeers => {
-    let found = peers[slot].get(judge);
-    if (found === undefined) {
-      const { nodeExempt } = set.profile;
-      found = processPeers(judge, slot, slots[slot] ?? slots.live, input.processes, nodeExempt);
-      peers[slot].set(judge, found);
-    }
-    return found;
-  };
-  const differs = shadowDiffers(emit, peersOf, rowTable, decisions);
+  const { nodeExempt } = set.profile;
+  const peersIn = (slot: Slot, judge: CompiledClass, family?: IpFamily) =>
+    processPeers(judge, slot, slots[slot] ?? slots.live, input.processes, nodeExempt, family);
+  const parts = createParts(peersIn);
+  const differs = shadowDiffers(emit, parts.peersOf, rowTable, decisions);
   const subjects = findSubjects(atoms, input.local, slots, differs);
   const processSubjects = findProcesses(input.processes, slots, differs);
-  const judges = (slot: Slot) =>
+  const partsIn = (slot: Slot) =>
     new Set(
-      DIRECTIONS.flatMap((way) =>
-        [...subjects[slot][way], ...processSubjects[slot][way]].map(({ judge }) => judge),
-      ),
+      DIRECTIONS.flatMap((way) => [
+        ...subjects[slot][way].map(({ judge, address }) => parts.of(slot, judge, address)),
+        ...processSubjects[slot][way].map(({ judge }) => parts.of(slot, judge)),
+      ]),
     );
-  const used = { live: judges("live"), shadow: judges("shadow"), canary: judges("canary") };
+  const used = { live: partsIn("live"), shadow: partsIn("shadow"), canary: partsIn("canary") };
+  const inUse = SLOTS.flatMap((slot) => [...used[slot]]);
   const classIds = assignIds(
-    SLOTS.flatMap((slot) => [...used[slot]].map((judge) => classIdKey(slot, judge))),
+    inUse.map(({ key }) => key),
     16,
   );
   const rowNumbers = new Set<number>();
-  for (const slot of SLOTS) {
-    for (const judge of used[slot]) {
-      for (const row of emit(judge).rows) rowNumbers.add(row);
-      for (const [, row] of peersOf(slot, judge).rows) rowNumbers.add(row);
-    }
+  for (const { judge, peers } of inUse) {
+    for (const row of emit(judge).rows) rowNumbers.add(row);
+    for (const [, row] of peers.rows) rowNumbers.add(row);
   }
   const { ids: rowIds, rows } = rowTable.name(rowNumbers);
   const renamed = before?.rowIds.entries().some(([row, id]) => (rowIds.get(row) ?? id) !== id);
 
   const written = new Map<ClassId, Written>();
-  const write = (slot: Slot, judge: CompiledClass, id: ClassId): Written => {
+  const write = ({ judge, peers }: Part, id: ClassId): Written => {
     const last = before?.written.get(id);
     const map = emit(judge);
-    const by = share(last?.peers, peersOf(slot, judge));
+    const by = share(last?.peers, peers);
     if (last?.emitted === map && last.peers === by && !renamed) return last;
     const { direction } = judge;
     return {
@@ -145,17 +140,25 @@ export function createMapSets(input: MapSetsInput, before?: MapSets): MapSets {
     };
   };
   const mapSet = (slot: Slot, last: MapSet | undefined): MapSet => {
-    const idOf = (judge: CompiledClass) => classIds.get(classIdKey(slot, judge))!;
+    const idOf = (judge: CompiledClass, address?: IpAddress) =>
+      classIds.get(parts.of(slot, judge, address).key)!;
     const classes = [...used[slot]]
-      .map((judge) => ({ judge, id: idOf(judge) }))
-      .toSorted((a, b) => compare(a.judge.direction, b.judge.direction) || compare(a.id, b.id))
-      .map(({ judge, id }) => {
-        const found = write(slot, judge, id);
+      .map((part) => ({ part, id: classIds.get(part.key)! }))
+      .toSorted(
+        (a, b) => compare(a.part.judge.direction, b.part.judge.direction) || compare(a.id, b.id),
+      )
+      .map(({ part, id }) => {
+        const found = write(part, id);
         written.set(id, found);
         return found;
       });
     const table = (direction: Direction) =>
-      share(last?.subjects[direction], subjectTable(subjects[slot][direction], idOf));
+      share(
+        last?.subjects[direction],
+        subjects[slot][direction].map(
+          ({ address, judge }) => [address, idOf(judge, address)] as const,
+        ),
+      );
     const processOverlay = classes.flatMap((one) => one.processOverlay);
     const { egress, ingress } = processSubjects[slot];
     const processes = {
@@ -177,10 +180,16 @@ export function createMapSets(input: MapSetsInput, before?: MapSets): MapSets {
     rows,
     conflicts: [
       ...[...emitted.keys()].flatMap((judge) => conflictsOf(judge, atoms, skips(judge))),
-      ...SLOTS.flatMap((slot) =>
-        [...used[slot]].flatMap((judge) => peersOf(slot, judge).conflicts),
-      ),
+      ...inUse.flatMap(({ peers }) => peers.conflicts),
     ],
+    uneven: inUse.flatMap(({ judge, peers }) => {
+      const rowsOf = new Map(peers.rows);
+      return peers.uneven.flatMap(({ process, rows: each }) => {
+        const held = rowTable.verdicts(rowsOf.get(process)!);
+        const isStricter = each.some((row) => rowTable.verdicts(row) !== held);
+        return isStricter ? [{ judge, process }] : [];
+      });
+    }),
     emitted,
     written,
     rowIds,

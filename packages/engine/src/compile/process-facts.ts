@@ -3,9 +3,11 @@
  * may be unknown, and whose the sockets are.
  */
 import {
+  compareDiagnostics,
   createDiagnostic,
   formatPort,
   NOWHERE,
+  type Block,
   type CgroupPath,
   type ConfinedProcess,
   type Diagnostic,
@@ -13,11 +15,13 @@ import {
   type LocalProcess,
   type MapSet,
   type Mode,
+  type PolicySet,
   type ProcessSocket,
   type WorkloadId,
 } from "@bulkhead/model";
 import type { InventoryIndex } from "../inventory-index.ts";
 import { compare } from "../order.ts";
+import type { MapSets } from "./map-sets.ts";
 import { assignIds } from "./stable-id.ts";
 
 const HANDLE_DIGITS = 8;
@@ -91,6 +95,40 @@ function bySocket(a: ProcessSocket, b: ProcessSocket): number {
     compare(a.protocol, b.protocol) ||
     compare(a.port, b.port) ||
     compare(a.address ?? "", b.address ?? "")
+  );
+}
+
+/** Each block once, with everybody whom it is about. */
+export function diagnoseUneven(uneven: MapSets["uneven"], { stages }: PolicySet): Diagnostic[] {
+  if (uneven.length === 0) return [];
+  const found = new Map<string, Set<WorkloadId>>();
+  for (const { judge, process } of uneven) {
+    const { id = "" } = judge.blocks.find(namesOwnAddresses) ?? {};
+    const about = found.get(id) ?? new Set();
+    found.set(id, about.add(process));
+  }
+  return stages
+    .flatMap(({ blocks }) => blocks)
+    .flatMap((block) => {
+      const about = found.get(block.id);
+      return about === undefined ? [] : [{ block, about }];
+    })
+    .map(({ block, about }) => {
+      const [first, ...others] = [...about].toSorted();
+      const more = others.length === 0 ? "" : ` and ${others.length} more`;
+      return createDiagnostic(
+        "BH0607",
+        block.source,
+        `\`${block.id}\` tells apart addresses from which \`${first}\`${more} may speak`,
+        "what is denied at one of the machine's addresses is denied at all of them, loopback included; name the process instead",
+      );
+    })
+    .toSorted(compareDiagnostics);
+}
+
+function namesOwnAddresses({ rules }: Block): boolean {
+  return rules.some(({ peers }) =>
+    peers.some((peer) => peer.kind === "cidr" && peer.matchesWorkloads),
   );
 }
 

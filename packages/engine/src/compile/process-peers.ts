@@ -3,7 +3,7 @@
  * something else. A row holds from whichever of the machine's addresses a process speaks: where rules tell these apart, the
  * strictest of what they say (decision 0061).
  */
-import type { WorkloadId } from "@bulkhead/model";
+import type { IpFamily, WorkloadId } from "@bulkhead/model";
 import type { InventoryIndex } from "../inventory-index.ts";
 import type { Atom, AtomTable } from "./atom-table.ts";
 import type { CompiledClass, ViewCompiler } from "./compile-view.ts";
@@ -21,7 +21,9 @@ export interface Processes {
   readonly unknown: MachinePlace;
 }
 
-type MachinePlace = Pick<Atom, "identities" | "prefixes" | "isHost" | "isLoopback">;
+interface MachinePlace extends Pick<Atom, "identities" | "prefixes" | "isHost" | "isLoopback"> {
+  readonly family: IpFamily;
+}
 
 export interface LocalIdentity {
   readonly workload: WorkloadId;
@@ -37,9 +39,11 @@ export interface ProcessPeers {
   /** Of some of these, by workload. */
   readonly overlay: readonly { readonly process: WorkloadId; readonly pieces: readonly Piece[] }[];
   readonly conflicts: readonly Conflict[];
+  /** Of those with a row: the rows that its addresses would have, where these are not one. */
+  readonly uneven: readonly { readonly process: WorkloadId; readonly rows: readonly number[] }[];
 }
 
-export const NO_PEERS: ProcessPeers = { rows: [], overlay: [], conflicts: [] };
+export const NO_PEERS: ProcessPeers = { rows: [], overlay: [], conflicts: [], uneven: [] };
 
 export function localProcesses(
   index: InventoryIndex,
@@ -58,17 +62,18 @@ export function localProcesses(
     prefixes: [],
     isHost: true,
     isLoopback: false,
-  };
+    family: 4,
+  } as const;
   if (local.length === 0) return { local, machine: [], unknown };
   const machine = new Map<string, MachinePlace>();
-  const add = ({ identities: owners, prefixes, isHost, isLoopback }: Atom) => {
-    const text = [isLoopback, prefixes, ...owners.map(({ number }) => number)].join(" ");
-    machine.set(text, { identities: owners, prefixes, isHost, isLoopback });
+  const add = (family: IpFamily, { identities: owners, prefixes, isHost, isLoopback }: Atom) => {
+    const text = [family, isLoopback, prefixes, ...owners.map(({ number }) => number)].join(" ");
+    machine.set(text, { identities: owners, prefixes, isHost, isLoopback, family });
   };
-  for (const { atom } of atoms.loopback) add(atom);
+  for (const { family, atom } of atoms.loopback) add(family, atom);
   const claimed = new Set(index.inventory.hostAddresses);
-  for (const [position, { kind, address }] of atoms.places.entries()) {
-    if (kind === "host" || claimed.has(address)) add(atoms.atoms[position]!);
+  for (const [position, { kind, address, family }] of atoms.places.entries()) {
+    if (kind === "host" || claimed.has(address)) add(family, atoms.atoms[position]!);
   }
   const now = { local, machine: [...machine.values()], unknown };
   return before !== undefined && isSameProcesses(before, now) ? before : now;
@@ -85,9 +90,10 @@ function isSameProcesses(a: Processes, b: Processes): boolean {
       return workload === other.workload && subject === other.subject && peer === other.peer;
     }) &&
     a.machine.length === b.machine.length &&
-    a.machine.every(({ identities, prefixes, isHost, isLoopback }, i) => {
+    a.machine.every(({ identities, prefixes, isHost, isLoopback, family }, i) => {
       const other = b.machine[i]!;
       return (
+        family === other.family &&
         isHost === other.isHost &&
         isLoopback === other.isLoopback &&
         isSameList(identities, other.identities) &&
@@ -106,21 +112,25 @@ interface Found {
   readonly peers: ProcessPeers;
 }
 
-/** `view`: that of the set of maps named `slot`, which may be more than one for a class. */
+/**
+ * `view`: that of the set of maps named `slot`, which may be more than one for a class. `family`: of the addresses that are
+ * judged, and so of the peers'; undefined: a process is judged, at addresses of both.
+ */
 export function processPeers(
   judge: CompiledClass,
   slot: string,
   view: ViewCompiler,
   processes: Processes,
   nodeExempt: boolean,
+  family: IpFamily | undefined,
 ): ProcessPeers {
   if (judge.direction === "egress" || processes.local.length === 0) return NO_PEERS;
   const found = known.get(judge) ?? new Map<string, Found>();
   known.set(judge, found);
-  const key = `${slot} ${nodeExempt}`;
+  const key = `${slot} ${nodeExempt} ${family}`;
   const last = found.get(key);
   if (last?.view === view && last.processes === processes) return last.peers;
-  const peers = findPeers(judge, view, processes, nodeExempt);
+  const peers = findPeers(judge, view, processes, nodeExempt, family);
   found.set(key, { view, processes, peers });
   return peers;
 }
@@ -130,14 +140,17 @@ function findPeers(
   view: ViewCompiler,
   { local, machine, unknown }: Processes,
   nodeExempt: boolean,
+  family: IpFamily | undefined,
 ): ProcessPeers {
   const [host] = unknown.identities;
   const exempt = nodeExempt && !ofProcesses;
-  const met = machine.filter(({ isLoopback }) => ofProcesses || !isLoopback);
+  const met = machine.filter((place) =>
+    family === undefined ? true : place.family === family && !place.isLoopback,
+  );
   const places = met.length === 0 ? [unknown] : met;
   const isOwned = places.some(({ isHost }) => !isHost);
   const byAddress = places.map((place) => map.rowFrom([place]));
-  const rowOf = ({ subject, peer }: LocalIdentity): TimedRow | undefined => {
+  const rowOf = ({ subject, peer }: LocalIdentity): Told | undefined => {
     if (exempt && !view.isSubject(subject)) return undefined;
     const apart = isOwned || met.length === 0 || map.tellsApart(peer, host!);
     if (!apart && !exempt) return undefined;
@@ -145,29 +158,45 @@ function findPeers(
       identities: [isHost ? peer : subject],
       prefixes,
     }));
+    const rows = apart ? held.map((place) => map.rowFrom([place])) : byAddress;
     // Who is exempt by address is judged by process, whatever the address says.
     const differs =
-      exempt ||
-      met.length === 0 ||
-      !held.every((place, i) => isAlike(map.rowFrom([place]), byAddress[i]!));
-    return differs ? map.rowFrom(apart ? held : places) : undefined;
+      exempt || met.length === 0 || !rows.every((row, i) => isAlike(row, byAddress[i]!));
+    if (!differs) return undefined;
+    return { row: map.rowFrom(apart ? held : places), each: rows };
   };
-  const byIdentity = new Map<Identity, TimedRow | undefined>();
+  const byIdentity = new Map<Identity, Told | undefined>();
   const rows: (readonly [WorkloadId, number])[] = [];
   const overlay: { process: WorkloadId; pieces: readonly Piece[] }[] = [];
   const conflicts: Conflict[] = [];
+  const uneven: { process: WorkloadId; rows: readonly number[] }[] = [];
   for (const process of local) {
     const isKnown = byIdentity.has(process.peer);
-    const row = isKnown ? byIdentity.get(process.peer) : rowOf(process);
-    byIdentity.set(process.peer, row);
-    if (row === undefined) continue;
+    const told = isKnown ? byIdentity.get(process.peer) : rowOf(process);
+    byIdentity.set(process.peer, told);
+    if (told === undefined) continue;
+    const { row, each } = told;
     rows.push([process.workload, row.base]);
+    if (!each.every((one) => isAlike(one, row))) {
+      uneven.push({ process: process.workload, rows: each.map(({ base }) => base) });
+    }
     if (row.pieces.length > 0) overlay.push({ process: process.workload, pieces: row.pieces });
     if (!isKnown) conflicts.push(...row.conflicts);
   }
-  return { rows, overlay, conflicts };
+  return { rows, overlay, conflicts, uneven };
+}
+
+interface Told {
+  readonly row: TimedRow;
+  /** By address. */
+  readonly each: readonly TimedRow[];
 }
 
 function isAlike(a: TimedRow, b: TimedRow): boolean {
   return a === b || (a.base === b.base && isSame(a.pieces, b.pieces));
+}
+
+/** Do they say the same to a datapath? */
+export function isSamePeers(a: ProcessPeers, b: ProcessPeers): boolean {
+  return a === b || (isSame(a.rows, b.rows) && isSame(a.overlay, b.overlay));
 }

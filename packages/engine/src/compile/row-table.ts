@@ -69,6 +69,26 @@ export class RowTable {
     return this.#contents[number]!;
   }
 
+  /** Equal texts: they differ at most in what determined their verdicts. */
+  verdicts(number: number): string {
+    const { protocols, others } = this.at(number);
+    const said = protocols.map(({ protocol, intervals }) => {
+      const changes = intervals.filter(
+        ({ decision }, i) => decision.verdict !== intervals[i - 1]?.decision.verdict,
+      );
+      return { protocol, changes };
+    });
+    const text = said
+      .filter(
+        ({ changes }) => changes.length > 1 || changes[0]!.decision.verdict !== others.verdict,
+      )
+      .map(({ protocol, changes }) => [
+        protocol,
+        ...changes.map(({ first, decision }) => `${first} ${decision.verdict}`),
+      ]);
+    return JSON.stringify([others.verdict, ...text]);
+  }
+
   get size(): number {
     return this.#contents.length;
   }
