@@ -1,21 +1,13 @@
 /**
  * The one place where policy changes. Every change is judged whole before anything is touched, recorded before it is
- * sent, and undone by another record when the kernel does not take it. One change at a time.
+ * sent, and undone by another record when the kernel does not take it, or it breaks what the machine must be able to do. One
+ * change at a time.
  *
- *   files ─► parse ─► merge ─► build ─► tests ─► lockout ─► capacity ─► revision ─► kernel ─► receipt
- *              └────────┴────────┴── refused whole: nothing changed ──┘                 └─ else back
+ *   files ─► parse ─► merge ─► build ─► tests ─► lockout ─► capacity ─► revision ─► kernel ─► receipt ─► look ─► keep
+ *              └────────┴────────┴── refused whole: nothing changed ──┘                 └────── else back ──┘
  */
 import type { Logger } from "pino";
-import {
-  ApiFailure,
-  type ApplyAnswer,
-  type ApplyRequest,
-  type DeleteRequest,
-  type LabelRequest,
-  type RollbackRequest,
-  type StatusAnswer,
-  type UnderWay,
-} from "@bulkhead/api";
+import { ApiFailure, type ApplyAnswer, type StatusAnswer, type UnderWay } from "@bulkhead/api";
 import { createInTurn, type Diagnostic } from "@bulkhead/model";
 import type {
   ApplyMode,
@@ -27,7 +19,7 @@ import type {
 import { permittedDiff } from "../queries/permitted.ts";
 import type { WhatCuts } from "../queries/under-way.ts";
 import type { World } from "../world/world.ts";
-import { compareHeld, inMode, mergeGiven, readGiven, withoutNamed } from "./candidate.ts";
+import { mergeGiven, readGiven } from "./candidate.ts";
 import { settlementOf } from "./confirmation.ts";
 import {
   listsOf,
@@ -45,11 +37,20 @@ import type { ChainWatch } from "./chain-watch.ts";
 import type { Compiled, Distributor, InKernel } from "./distributor.ts";
 import { brokenByPolicy, brokenLines, invariantViews } from "./invariants.ts";
 import { assertHolds, assertReasoned, judge, readSound } from "./judgement.ts";
-import { labelled, LABELS_KEY, reasonOf } from "./labelling.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
+import {
+  changeToApply,
+  changeToDelete,
+  changeToLabel,
+  changeToRollback,
+  type ToApply,
+  type ToDelete,
+  type ToLabel,
+  type ToRollback,
+} from "./requests.ts";
+import { canaryView } from "./rollout.ts";
 import { AFTER_DEADLINE_MS, TRIAL_MS, Trials, type TrialDeps } from "./trial.ts";
-import { canaryOf, canaryView, openedBy, unusedShare } from "./rollout.ts";
 
 export interface GovernorDeps {
   readonly store: StateStore;
@@ -70,8 +71,6 @@ export interface GovernorDeps {
   readonly underWay: (after: WhatCuts) => Promise<UnderWay[] | undefined>;
   readonly onChange: (inForce: InForce) => void;
 }
-
-type Filled<T, O extends keyof T> = Required<Omit<T, O>> & Pick<T, O>;
 
 /** Longest time setTimeout takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -106,102 +105,25 @@ export class Governor {
     return this.#lastLook;
   }
 
-  apply(request: Filled<ApplyRequest, "confirmSeconds" | "canary">): Promise<ApplyAnswer> {
-    return this.#inTurn(async () => {
-      const given = readGiven(request.files);
-      const before = this.#inForce.held;
-      const canary = canaryOf(request, before);
-      const { held, changes } = mergeGiven(before, given, { ...request, canary });
-      const notices = [...openedBy(before, held, request), ...unusedShare(canary, held)];
-      const { diagnostics, partial } = given;
-      return this.#make({
-        kind: "apply",
-        ...request,
-        held,
-        changes,
-        diagnostics,
-        partial,
-        notices,
-      });
-    });
+  apply(request: ToApply): Promise<ApplyAnswer> {
+    return this.#inTurn(async () => this.#make(changeToApply(request, this.#inForce)));
   }
 
-  delete(request: Filled<DeleteRequest, "confirmSeconds" | "mode">): Promise<ApplyAnswer> {
-    return this.#inTurn(async () => {
-      const { resources, mode, ...options } = request;
-      const { held: current, record } = this.#inForce;
-      const held = inMode(withoutNamed(current, resources), mode);
-      return this.#make({
-        ...options,
-        kind: "delete",
-        held,
-        changes: compareHeld(current, held),
-        files: [],
-        diagnostics: [],
-        mode: mode ?? record?.mode ?? "audit",
-        strict: false,
-      });
-    });
+  delete(request: ToDelete): Promise<ApplyAnswer> {
+    return this.#inTurn(async () => this.#make(changeToDelete(request, this.#inForce)));
   }
 
-  label(request: Filled<LabelRequest, "confirmSeconds">): Promise<ApplyAnswer> {
+  label(request: ToLabel): Promise<ApplyAnswer> {
     return this.#inTurn(async () => {
-      assertReasoned(request);
-      const { confirmSeconds, dryRun, force, author } = request;
-      const { held: current, record } = this.#inForce;
       const { now, worldUnder } = this.#deps;
-      const without = current.filter(({ stored }) => stored.key !== LABELS_KEY);
-      const plain = worldUnder(readPolicy(without, { now: now(), strict: false }));
-      const file = labelled(request, current, plain);
-      const mode = record?.mode ?? "audit";
-      const given = readGiven(file === undefined ? [] : [file]);
-      const { held } = mergeGiven(file === undefined ? without : current, given, {
-        mode,
-        prune: false,
-      });
-      return this.#make({
-        confirmSeconds,
-        dryRun,
-        force,
-        author,
-        kind: "apply",
-        relabels: true,
-        held,
-        changes: compareHeld(current, held),
-        files: given.files,
-        diagnostics: given.diagnostics,
-        reason: request.reason === "" ? reasonOf(request) : request.reason,
-        mode,
-        strict: false,
-      });
+      return this.#make(changeToLabel(request, this.#inForce, { now: now(), worldUnder }));
     });
   }
 
-  rollback(request: Filled<RollbackRequest, "confirmSeconds" | "mode">): Promise<ApplyAnswer> {
+  rollback(request: ToRollback): Promise<ApplyAnswer> {
     return this.#inTurn(async () => {
-      // Before a reason is made up for it.
-      assertReasoned(request);
-      const { revision, mode, ...options } = request;
-      const found = await readRevision(this.#deps.store, revision);
-      if (found === null) {
-        throw new ApiFailure("unknown-revision", `there is no revision ${revision}`, {
-          help: "`bulkhead history` lists them",
-        });
-      }
-      const held = inMode(found.held, mode);
-      return this.#make({
-        ...options,
-        kind: "rollback",
-        held,
-        changes: compareHeld(this.#inForce.held, held),
-        files: [],
-        diagnostics: [],
-        mode: mode ?? found.revision?.mode ?? "audit",
-        reason: request.reason === "" ? `back to revision ${revision}` : request.reason,
-        dryRun: false,
-        strict: false,
-        restores: revision,
-      });
+      const found = await readRevision(this.#deps.store, request.revision);
+      return this.#make(changeToRollback(request, this.#inForce, found));
     });
   }
 

@@ -75,8 +75,13 @@ export class Trials {
     return this.#deps.store.saveSetting(TRIAL_NOTE, JSON.stringify({ revision, revertsTo }));
   }
 
-  end(): Promise<void> {
-    return this.#deps.store.saveSetting(TRIAL_NOTE, "");
+  /** Never rejects: a note that stays has the change undone at the next start, at worst without need. */
+  async end(): Promise<void> {
+    try {
+      await this.#deps.store.saveSetting(TRIAL_NOTE, "");
+    } catch (error) {
+      this.#deps.log.error({ err: error }, "that a trial is over could not be noted");
+    }
   }
 
   /** A trial that a former run did not finish. */
