@@ -23,7 +23,7 @@ const SERVER = `
     }
   }).listen(Number(port), '::', () => console.log('ready')))`;
 
-/** Keeps \`count\` connections busy, opens one new one after another, and reports twice a second what came of both. */
+/** Keeps `count` connections busy, opens one new one after another, and reports twice a second what came of both. */
 const CLIENT = `
   const [kind, host, port, count] = process.argv.slice(1)
   const net = require('node:net')
@@ -73,7 +73,7 @@ afterEach(async () => {
   groups = undefined;
 });
 
-/** \`end\`: a workload, or a unit of the machine. Its sockets are made where it belongs. The last line that it said. */
+/** `end`: a workload, or a unit of the machine. Its sockets are made where it belongs. The last line that it said. */
 function start(end: string, program: string, ...args: readonly string[]): () => string | undefined {
   return startAs(process.execPath, end, program, ...args);
 }
@@ -99,7 +99,7 @@ function startAs(
 interface Pair {
   readonly from: string;
   readonly to: string;
-  /** Instead of that of \`to\`. */
+  /** Instead of that of `to`. */
   readonly address?: string;
   readonly port: number;
   readonly kind: "echo" | "beat";

@@ -44,23 +44,6 @@ describe.concurrent("a change with a deadline", () => {
       });
     }));
 
-  it("is taken back by an agent whose controller never comes back", () =>
-    withLab(async (lab) => {
-      await lab.client.call("apply", { files: [lab.inventory()] });
-      const before = await lab.ruleset();
-      await enforce(lab, { confirmSeconds: 3 });
-      await lab.kill("controller");
-      await until(async () => (await lab.ruleset()) === before, "nothing was taken back", 60_000);
-      lab.startController();
-      const status = await lab.ready();
-      expect(status.revision).toBe(3);
-      expect((await lab.client.call("history", {})).revisions).toMatchObject([
-        { kind: "revert", restores: 1 },
-        { kind: "apply", confirmed: "reverted" },
-        { kind: "apply" },
-      ]);
-    }));
-
   it("stays when it was confirmed", () =>
     withLab(async (lab) => {
       await enforce(lab, { confirmSeconds: 6 });
