@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { UnitFacts } from "@bulkhead/wire";
+import { printable } from "../../processes/socket-holders.ts";
 import type { CgroupUnit } from "./cgroup-tree.ts";
 import type { Executables } from "./executables.ts";
 import type { UserName } from "./users.ts";
@@ -39,7 +40,9 @@ export function factsOf(
       .slice(0, MOST_TOLD)
       .map(({ pid, name, uid }) => ({ pid, name, user: nameOf(uid) })),
     users: [...new Set(running.map(({ uid }) => nameOf(uid)))].toSorted(),
-    ...(executable === undefined ? {} : { executable }),
+    ...(executable === undefined
+      ? {}
+      : { executable: { ...executable, path: printable(executable.path) } }),
   };
 }
 
@@ -51,7 +54,7 @@ function lookAt(proc: string, pid: number): Running | undefined {
     new RegExp(`^${name}:\\s*(.*)$`, "m").exec(text)?.[1] ?? "";
   return {
     pid,
-    name: field("Name"),
+    name: printable(field("Name")),
     parent: Number(field("PPid")),
     uid: Number(field("Uid").split(/\s+/)[1]),
   };

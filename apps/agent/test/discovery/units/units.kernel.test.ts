@@ -385,6 +385,28 @@ test("what comes and goes is heard in slices, not inside units", () => {
   expect(tree.folders).not.toContain(`${lab.groups.root}/web.service`);
 });
 
+test("what a process is called, and the file that it runs, speak to nobody's terminal", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bhc-"));
+  try {
+    const file = join(folder, "a\u001b[2Jb");
+    copyFileSync("/usr/bin/sleep", file);
+    chmodSync(file, 0o755);
+    const executables = createExecutables();
+    const child = lab.netns.start(lab.netns.router, file, "1000");
+    const unit = { cgroup: "/a", form: "service", unit: "a", numbers: [] } as const;
+    const facts = await until("it runs", () => {
+      const seen = factsOf({ ...unit, pids: [child.pid!] }, () => "root", executables);
+      return seen.processes[0]?.name.startsWith("a") === true && seen;
+    });
+    expect(facts.processes[0]?.name).toBe("a?[2Jb");
+    expect(facts.executable?.path).toBe(join(folder, "a?[2Jb"));
+    executables.stop();
+    child.kill("SIGKILL");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("a unit that comes or goes is told at once, without anybody looking", async () => {
   const heard: string[][] = [];
   const watching = createUnitScout({
