@@ -63,6 +63,7 @@ requirements() {
 		echo 'docker docker.io'
 		echo '/usr/sbin/dockerd docker.io'
 		echo '/usr/bin/docker docker.io'
+		echo 'podman podman'
 		;;
 	bench)
 		requirements demo

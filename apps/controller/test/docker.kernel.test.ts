@@ -3,17 +3,17 @@
  * with folders and mounts of its own; the container's file system holds one program that sleeps.
  */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { WorkloadView } from "@bulkhead/api";
+import { echoOn, reaches, removeControlGroups, sleeperTarball } from "./containers.ts";
 import { TestLab, until } from "./lab.ts";
 
 const run = promisify(execFile);
 const PUBLISHED = 15432;
-const SERVE = `require('node:net').createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(5432, '::')`;
 const POLICY = {
   name: "policy.yaml",
   text: `apiVersion: bulkhead.dev/v1
@@ -65,14 +65,6 @@ const start = (name: string, app: string, ...options: readonly string[]): Promis
     "1000",
   );
 
-/** Whether what is said to it comes back. */
-async function reaches(netns: string, address: string, port: number): Promise<boolean> {
-  const talk = `exec 3<>/dev/tcp/${address}/${port} && echo hello >&3 && read -t 1 -r said <&3 && [ "$said" = hello ]`;
-  return run("nsenter", [`--net=${netns}`, "timeout", "1.5", "bash", "-c", talk]).then(
-    () => true,
-    () => false,
-  );
-}
 const between = async (from: string, to: string): Promise<boolean> => {
   const [{ pid }, { address }] = await Promise.all([facts(from), facts(to)]);
   return reaches(`/proc/${pid}/ns/net`, address, 5432);
@@ -83,17 +75,6 @@ const foreignRules = async (): Promise<string> =>
     .split(/^(?=table )/m)
     .filter((table) => !/^table \S+ bulkhead/.test(table))
     .join("");
-
-async function makeImage(): Promise<void> {
-  const root = join(folder, "root");
-  const { stdout } = await run("ldd", ["/bin/sleep"]);
-  for (const file of ["/bin/sleep", ...(stdout.match(/\/\S+/g) ?? [])]) {
-    mkdirSync(join(root, dirname(file)), { recursive: true });
-    copyFileSync(file, join(root, file));
-  }
-  await run("tar", ["-C", root, "-cf", join(folder, "root.tar"), "."]);
-  await docker("import", join(folder, "root.tar"), "sleeper");
-}
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "bhk-docker-"));
@@ -137,13 +118,13 @@ beforeAll(async () => {
     () => `the container runtime does not start:\n${said.slice(-2000)}`,
     40_000,
   );
-  await makeImage();
+  await docker("import", await sleeperTarball(folder), "sleeper");
   await start("shop-db", "db", `--publish=${PUBLISHED}:5432`);
   await start("shop-web", "web");
   await start("shop-evil", "evil");
   const { pid } = await facts("shop-db");
   children.push(
-    spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", SERVE], {
+    spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", echoOn(5432)], {
       stdio: "ignore",
     }),
   );
@@ -161,9 +142,7 @@ afterAll(async () => {
     await ended;
   }
   await lab?.remove();
-  // The kernel lets go of a cgroup only when it is empty.
-  const ours = `-depth -type d -path */${lab?.prefix}* -exec rmdir {} ;`.split(" ");
-  await run("find", ["/sys/fs/cgroup", ...ours]);
+  await removeControlGroups(lab?.prefix);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -218,7 +197,7 @@ it("on the machine's own network are workloads without an address, and nobody el
       `--net=${lab.netns("host")}`,
       process.execPath,
       "-e",
-      `process.stdin.once('data', () => ${SERVE.replace("5432", "9100")})`,
+      `process.stdin.once('data', () => ${echoOn(9100)})`,
     ],
     { stdio: ["pipe", "ignore", "ignore"] },
   );
