@@ -115,11 +115,7 @@ beforeAll(async () => {
   let said = "";
   const started = spawn(
     "nsenter",
-    [
-      `--net=${lab.netns("host")}`,
-      PODMAN,
-      ...["system", "service", "--time=0", `unix://${socket()}`],
-    ],
+    [`--net=${lab.netns("host")}`, PODMAN, "system", "service", "--time=0", `unix://${socket()}`],
     {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...settings(), PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -145,8 +141,12 @@ beforeAll(async () => {
   await start("shop-evil", "evil", group);
   // What holds a pod open has an image of its own, which cannot be fetched here.
   await podman(
-    ...["pod", "create", "--name=front", group],
-    ...["--infra-image=sleeper", "--infra-command=/bin/sleep 1000"],
+    "pod",
+    "create",
+    "--name=front",
+    group,
+    "--infra-image=sleeper",
+    "--infra-command=/bin/sleep 1000",
   );
   await start("shop-web", "web", "--pod=front");
   await start("shop-metrics", "metrics", "--network=host", group);
