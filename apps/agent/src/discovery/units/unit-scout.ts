@@ -54,10 +54,13 @@ export interface ScoutOptions {
 
 /** New groups come in bursts. */
 const GATHER_MS = 10;
+/** Of a second, on reading the tree as soon as something moved. */
+const AT_ONCE_MS = 100;
+const LONGEST_WAIT_MS = 2_000;
 const TREE_EVERY_MS = 20_000;
 const INSPECT_EVERY_MS = 30_000;
 /** Between two inspections, however much happens. */
-const INSPECT_AFTER_MS = 5_000;
+const INSPECT_AFTER_MS = 10_000;
 /** So long a new container is held back until its runtime has said who it is. */
 const AWAIT_RUNTIME_MS = 3_000;
 
@@ -95,6 +98,9 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   let strangers: ReadonlySet<number> = new Set();
   let toldText = "";
   let units: Units = { processes: [] };
+  /** On reading the tree, in milliseconds; what is long ago counts less. */
+  let spent = 0;
+  let spentAt = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   /** When each unit was first seen. */
@@ -110,17 +116,30 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   );
 
   function soon(afterMs: number): void {
-    if (stopped) return;
-    timer ??= setTimeout(() => {
+    if (stopped || timer !== undefined) return;
+    // Whoever makes groups without end gets a tenth of our time and no more.
+    const lately = spentLately();
+    const wait = lately < AT_ONCE_MS ? afterMs : Math.min(10 * lately, LONGEST_WAIT_MS);
+    timer = setTimeout(() => {
       timer = undefined;
-      readTree();
-      changed();
-    }, afterMs);
+      try {
+        readTree();
+        changed();
+      } catch (error) {
+        onProblem(`control groups could not be read: ${String(error)}`);
+      }
+    }, wait);
     timer.unref();
   }
 
+  const spentLately = (): number => spent * Math.exp((spentAt - performance.now()) / 1000);
+
   function readTree(): void {
+    const from = performance.now();
     tree = readCgroupTree(where, netns);
+    const took = performance.now() - from;
+    spent = spentLately() + took;
+    spentAt = from + took;
     treeAt = now();
     const before = since;
     since = new Map(tree.units.map(({ cgroup }) => [cgroup, before.get(cgroup) ?? treeAt]));
