@@ -1,5 +1,6 @@
 // The trial itself, in the order in which somebody new would live it.
 import { until } from "../../apps/controller/test/lab.ts";
+import { LAN } from "../../test/machine/root.ts";
 import type { Machine } from "../../test/machine/machine.ts";
 import type { Customers } from "./customers.ts";
 import type { Transcript } from "./transcript.ts";
@@ -29,8 +30,8 @@ export async function live(trial: Trial): Promise<void> {
 function opening({ transcript }: Trial): void {
   transcript.say(`# A server that has been running for a year
 
-Debian 12 with what its packages bring: nginx, PostgreSQL, Redis, cron, a timer that looks a name up and fetches a page, and a
-small shop in two network namespaces. Somebody outside asks for its page ten times a second, all the while, and every
+Debian 12 with nginx, PostgreSQL, Redis and cron as its packages bring them, a timer that looks a name up and fetches a page, and
+a small shop in two network namespaces. Somebody outside asks for its page several times a second, all the while, and every
 answer is counted. \`#\` is root; \`$\` is a user without any rights but membership in the group \`bulkhead\`.
 
 This page is written by \`make trial\` (\`scripts/trial\`), on a machine that it boots under systemd-nspawn: every output is what
@@ -65,7 +66,7 @@ async function observe({ machine, transcript, customers }: Trial): Promise<void>
 async function propose({ transcript }: Trial): Promise<void> {
   transcript.say("## The least that covers it, and what it would have done");
   await transcript.user("bulkhead suggest -f policy.yaml");
-  await transcript.user("cat policy.yaml", {});
+  await transcript.user("cat policy.yaml");
   await transcript.user("bulkhead replay policy.yaml");
 }
 
@@ -73,9 +74,8 @@ async function propose({ transcript }: Trial): Promise<void> {
 const NEEDLESS =
   "nsenter --net=/run/netns/web curl -sS -o /dev/null --max-time 3 -w '%{http_code}\\n' http://10.9.0.1/";
 
-/** A process put where nginx runs, as one that somebody took over would be. */
-const AS_NGINX =
-  "sh -c 'echo $$ >/sys/fs/cgroup/system.slice/nginx.service/cgroup.procs; exec curl -sS -o /dev/null --max-time 3 http://updates.example/'";
+/** Not the customer of all the while. */
+const STRANGER = `curl -sS --max-time 3 --interface ${LAN.outside} http://${LAN.machine}/`;
 
 async function enforce({ machine, transcript, customers }: Trial): Promise<void> {
   transcript.say("## Audit, then enforce, with a way back");
@@ -97,10 +97,8 @@ async function enforce({ machine, transcript, customers }: Trial): Promise<void>
   await transcript.root("bulkhead probe", { code: 1 });
   await transcript.root("bulkhead confirm");
   await transcript.root(NEEDLESS, { code: 28 });
-  transcript.say(
-    "And nginx reaches nobody any more, whoever might speak in its name; it only answers:",
-  );
-  await transcript.root(AS_NGINX, { code: 28 });
+  transcript.say("Nor is nginx reached from outside by somebody who was never seen to call it:");
+  await transcript.outside(STRANGER, { code: 28 });
   await transcript.user("bulkhead explain web 10.9.0.1:80", { code: 1 });
   await transcript.user("bulkhead status");
   transcript.say(await customers.count());
@@ -117,7 +115,7 @@ async function restart({ machine, transcript, customers }: Trial): Promise<void>
   await transcript.root("journalctl -b -u bulkhead-boot.service -o cat --no-pager");
   await transcript.user("bulkhead status", { only: /^(state|policy|modes|receipt)/ });
   await transcript.root(NEEDLESS, { code: 28 });
-  await transcript.root(AS_NGINX, { code: 28 });
+  await transcript.outside(STRANGER, { code: 28 });
   transcript.say(await customers.count());
 }
 
@@ -129,7 +127,7 @@ async function upgrade({ machine, transcript, customers, names }: Trial): Promis
   await untilMatches(machine);
   await transcript.user("bulkhead status", { only: /^(state|policy|modes|receipt)/ });
   await transcript.root(NEEDLESS, { code: 28 });
-  await transcript.root(AS_NGINX, { code: 28 });
+  await transcript.outside(STRANGER, { code: 28 });
   transcript.say(await customers.count());
 }
 

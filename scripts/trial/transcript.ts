@@ -1,17 +1,13 @@
 // What was typed and what came back, as Markdown. Nothing is written here that did not happen: outputs are those of the
 // commands, only cut where it is said, and a command that ends otherwise than expected ends the trial.
 import { stripVTControlCharacters } from "node:util";
-import type { Machine } from "../../test/machine/machine.ts";
+import type { Machine, Ran } from "../../test/machine/machine.ts";
 
 export interface Shown {
-  /** Lines to keep from the start; the rest is told by a line with an ellipsis. */
-  readonly head?: number;
-  /** Only lines that match. */
+  /** Only lines that match; what is between them is told by an ellipsis. */
   readonly only?: RegExp;
   /** What the command must end with; 0 unless told. */
   readonly code?: number;
-  /** Run, but not shown. */
-  readonly silent?: boolean;
 }
 
 export class Transcript {
@@ -31,36 +27,35 @@ export class Transcript {
 
   /** As root. */
   root(command: string, shown: Shown = {}): Promise<string> {
-    return this.#type("#", command, shown, ["sh", "-c", `cd /root; ${command}`]);
+    const ran = this.#machine.run("sh", "-c", `cd /root; ${command}`);
+    return this.#type("#", command, shown, ran);
   }
 
   /** As a user who is in the group bulkhead and may do nothing else. */
   user(command: string, shown: Shown = {}): Promise<string> {
     const there = `cd /home/${this.#reader}; ${command}`;
-    return this.#type("$", command, shown, [
-      "runuser",
-      "-u",
-      this.#reader,
-      "--",
-      "sh",
-      "-c",
-      there,
-    ]);
+    const ran = this.#machine.run("runuser", "-u", this.#reader, "--", "sh", "-c", there);
+    return this.#type("$", command, shown, ran);
+  }
+
+  /** On another machine of its network. */
+  outside(command: string, shown: Shown = {}): Promise<string> {
+    return this.#type("outside$", command, shown, this.#machine.outside("sh", "-c", command));
   }
 
   async #type(
     prompt: string,
     command: string,
-    { head, only, code: expected = 0, silent }: Shown,
-    words: readonly string[],
+    { only, code: expected = 0 }: Shown,
+    ran: Promise<Ran>,
   ): Promise<string> {
-    const { code, stdout, stderr } = await this.#machine.run(...words);
+    const { code, stdout, stderr } = await ran;
     const said = onScreen(stdout + stderr);
     if (code !== expected)
       throw new Error(`\`${command}\` ended with ${code}, not ${expected}:\n${stdout}${stderr}`);
-    if (silent === true) return stdout;
-    const all = said.split("\n").filter((line) => only === undefined || only.test(line));
-    const lines = head === undefined || all.length <= head ? all : [...all.slice(0, head), "…"];
+    const all = said.split("\n");
+    const kept = all.map((line) => (only === undefined || only.test(line) ? line : "…"));
+    const lines = kept.filter((line, index) => line !== "…" || kept[index - 1] !== "…");
     const text = `${prompt} ${command}\n${lines.join("\n")}`.trimEnd();
     this.#parts.push(`\`\`\`\n${text}\n\`\`\``);
     process.stderr.write(`\n${text}\n`);
@@ -76,7 +71,8 @@ export class Transcript {
 const onScreen = (text: string): string =>
   text
     .split("\n")
+    .map((line) => line.replace(/\r$/, ""))
     .map((line) => stripVTControlCharacters(line.slice(line.lastIndexOf("\r") + 1)))
-    .filter((line) => !/^[a-z ]+ …/.test(line))
+    .filter((line) => !/^[a-z0-9 ]+ …/.test(line))
     .join("\n")
     .trimEnd();
