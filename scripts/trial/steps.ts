@@ -35,8 +35,10 @@ a small shop in two network namespaces. Somebody outside asks for its page sever
 answer is counted. \`#\` is root; \`$\` is a user without any rights but membership in the group \`bulkhead\`.
 
 This page is written by \`make trial\` (\`scripts/trial\`), on a machine that it boots under systemd-nspawn: every output is what
-the command printed, cut only where \`…\` stands. Had a command ended otherwise than it should, or one request from outside
-gone unanswered, there would be no page.`);
+the command printed, cut only where \`…\` stands, and without the progress that a terminal overwrites. Had a command ended
+otherwise than it should, or one request from outside gone unanswered while the machine was up, there would be no page. The
+second version is the first under the next number. PostgreSQL and Redis are called by nobody but their own machine, and stay
+observed.`);
 }
 
 async function install({ transcript, customers, names }: Trial): Promise<void> {

@@ -56,7 +56,7 @@ export class Cgroups {
   /** Once nothing runs in them any more. */
   async remove(): Promise<void> {
     for (const folder of this.#folders) {
-      await until(async () => emptied(folder), `\`${folder}\` does not go away`);
+      await until(async () => emptied(folder), `\`${folder}\` does not go away`, 60_000);
     }
   }
 }

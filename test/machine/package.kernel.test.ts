@@ -88,10 +88,8 @@ const whole = (version: string): Promise<void> =>
 /** The permitted connection, made before, is the same still. */
 async function goesOn(): Promise<void> {
   const answered = said.length;
-  await until(
-    async () => said.length > answered + 3,
-    () => `the connection has ended: ${said}`,
-  );
+  const ended = (): string => `the connection has ended: ${said}`;
+  await until(async () => said.length > answered + 3, ended, 60_000);
   expect(said).toMatch(/^\.+$/);
 }
 
@@ -184,7 +182,7 @@ describe("running", () => {
     await bulkhead("apply", "/root/policy.yaml", "--mode", "enforce");
     talker = spawn("nsenter", [`--net=${machine.netns("web")}`, process.execPath, "-e", TALK]);
     talker.stdout?.setEncoding("utf8").on("data", (text: string) => (said += text));
-    await until(async () => said.includes("..."), "the database does not answer");
+    await until(async () => said.includes("..."), "the database does not answer", 60_000);
     expect((await status())?.state).not.toBe("failing");
   });
 });
@@ -212,7 +210,7 @@ describe("through every restart the kernel enforces", () => {
     underFlood(async () => {
       const before = await supervisor();
       await machine.well("kill", "-KILL", String(before));
-      await until(async () => ![0, before].includes(await supervisor()), "it is not back", 30_000);
+      await until(async () => ![0, before].includes(await supervisor()), "it is not back", 60_000);
       await whole("7.1.0");
       expect(await property(UNIT, "NRestarts")).toBe("1");
       await goesOn();

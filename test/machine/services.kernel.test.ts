@@ -55,7 +55,7 @@ async function answers(port: number): Promise<boolean> {
   return ["200", "403"].includes(stdout);
 }
 const open = (port: number): Promise<void> =>
-  until(() => answers(port), `port ${port} does not answer`, 30_000);
+  until(() => answers(port), `port ${port} does not answer`, 60_000);
 /** Until those that may be reached are; then whether the other is shut. */
 async function asThePolicySays(): Promise<boolean> {
   await open(PERMITTED);
