@@ -19,13 +19,21 @@ export function createAcquaintances(
   function note({ source, destination }: Pick<Flow | Edge, "source" | "destination">): void {
     for (const { workload } of [source, destination]) if (workload !== undefined) met.add(workload);
   }
+  async function fromRecord(): Promise<void> {
+    const edges = await store.edges({ since: now() - REMEMBERED_MS, probes: false });
+    for (const edge of edges) note(edge);
+  }
   return {
     note,
     async all() {
-      read ??= store
-        .edges({ since: now() - REMEMBERED_MS, probes: false })
-        .then((edges) => edges.forEach(note));
-      await read;
+      read ??= fromRecord();
+      try {
+        await read;
+      } catch (error) {
+        // The next who asks has it tried again.
+        read = undefined;
+        throw error;
+      }
       return met;
     },
   };
