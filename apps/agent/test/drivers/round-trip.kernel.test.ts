@@ -32,7 +32,7 @@ test("random policies, one after another", async () => {
       );
       expect(receipt.digest).toBe(digestOf(policy, Date.now()));
     }),
-    { numRuns: 40, endOnFailure: false },
+    { numRuns: 30, endOnFailure: false },
   );
 });
 
