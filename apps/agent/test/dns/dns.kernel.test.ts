@@ -186,20 +186,24 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
     expect(answers.map(({ name }) => name)).toEqual(["late.example"]);
   });
 
-  it("of an answer that a filter of somebody else kept from its client", async () => {
-    lab.run(lab.host, [
-      "nft",
-      "add table ip others; add chain ip others stop { type filter hook forward priority 10; }; add rule ip others stop udp sport 53 drop",
-    ]);
-    try {
-      expect(ask(near.netns, far.v4, "db.example", 4, 200)).toBe("ETIMEOUT");
-    } finally {
-      lab.run(lab.host, ["nft", "delete table ip others"]);
-    }
-    expect(ask(near.netns, far.v4, "late.example")).toBe("192.0.2.9");
-    await seen(near.v4, "late.example", "192.0.2.9");
-    expect(answers.map(({ name }) => name)).toEqual(["late.example"]);
-  });
+  it.each(["forward", "input"] as const)(
+    "of an answer that a filter of somebody else kept from its client, in %s",
+    async (hook) => {
+      const client = hook === "forward" ? near.netns : lab.host;
+      lab.run(lab.host, [
+        "nft",
+        `add table ip others; add chain ip others stop { type filter hook ${hook} priority 10; }; add rule ip others stop udp sport 53 drop`,
+      ]);
+      try {
+        expect(ask(client, far.v4, "db.example", 4, 200)).toBe("ETIMEOUT");
+      } finally {
+        lab.run(lab.host, ["nft", "delete table ip others"]);
+      }
+      expect(ask(near.netns, far.v4, "late.example")).toBe("192.0.2.9");
+      await seen(near.v4, "late.example", "192.0.2.9");
+      expect(answers.map(({ name }) => name)).toEqual(["late.example"]);
+    },
+  );
 
   it("of what is no DNS, which is counted", async () => {
     lab.run(lab.host, ["ip", "addr", "add", "10.86.0.53/24", "dev", "br0"]);
