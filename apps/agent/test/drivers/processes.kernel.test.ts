@@ -248,6 +248,40 @@ describe("a container tells processes of the machine apart", () => {
   });
 });
 
+test("a rollout judges processes by maps of its own", async () => {
+  const { v4 } = host.lab.workload("box");
+  await host.driver.apply(
+    host.policy([], {
+      // All but one flow of ten thousand take part.
+      canary: {
+        seed: 1,
+        share: 9999,
+        maps: [
+          {
+            direction: "egress",
+            subjects: [],
+            processes: ["host/client"],
+            exact: [[v4, rowByPort()]],
+            defaultRow: rowOf(ALLOW),
+          },
+          {
+            direction: "ingress",
+            subjects: [],
+            processes: ["host/server"],
+            peers: [["host/client", rowByPort()]],
+            defaultRow: rowOf(ALLOW),
+          },
+        ],
+      },
+    }),
+  );
+  for (const destination of [v4, "127.0.0.1"]) {
+    expect(await host.passes(host.client, destination, OPEN)).toBe(true);
+    expect(host.send(host.client, destination, SHUT)).toBe(false);
+    expect(await host.passes(host.other, destination, SHUT)).toBe(true);
+  }
+});
+
 describe("audit", () => {
   test("tells of a process that a container would not know, also where the machine is exempt", async () => {
     const { v4 } = host.lab.workload("box");
