@@ -76,6 +76,9 @@ export const ELSEWHERE = "elsewhere";
 export const ownedName = (level: number, family: IpFamily): string => `owned${level}_${family}`;
 export const ownedAtName = (level: number, family: IpFamily): string => `ownedat${level}_${family}`;
 
+/** Sockets on one address, whosever they are: there who has the port everywhere has it not. */
+export const placedName = (family: IpFamily): string => `placed${family}`;
+
 /** The class as it judges peers that the kernel knows by their control group. */
 export const nearChain = (tree: Tree, id: ClassId): string => `${treeTag(tree)}_near_${id}`;
 /** The same, where the node is exempt and the subject an address. */

@@ -26,6 +26,7 @@ import {
   ownedAtName,
   ownedName,
   ownersName,
+  placedName,
   processesName,
   subjectsName,
 } from "./names.ts";
@@ -137,8 +138,10 @@ const ownSocket = (
   BOTH.flatMap(({ family, packetSource, packetDestination }) => {
     const port = end === "source" ? "th sport" : "th dport";
     const address = end === "source" ? packetSource : packetDestination;
+    // A socket on one address comes before one on all, which may be somebody else's (UDP, SO_REUSEADDR).
+    const elsewhere = `${address} . meta l4proto . ${port} != @${placedName(family)}`;
     return knownLevels(policy).flatMap((level) => [
-      `meta nfproto ipv${family} ${socketAt(level)} . meta l4proto . ${port} @${ownedName(level, family)} ${verdict}`,
+      `${elsewhere} ${socketAt(level)} . meta l4proto . ${port} @${ownedName(level, family)} ${verdict}`,
       `${socketAt(level)} . ${address} . meta l4proto . ${port} @${ownedAtName(level, family)} ${verdict}`,
     ]);
   });

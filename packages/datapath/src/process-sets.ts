@@ -23,6 +23,7 @@ import {
   ownedAtName,
   ownedName,
   ownersName,
+  placedName,
   processRecord,
   processesName,
 } from "./names.ts";
@@ -85,6 +86,10 @@ const writeSockets = (table: TableBuilder, policy: HostPolicy, processes: Proces
     const place = (socket: ProcessSocket): string => ` . ${socket.address}${port(socket)}`;
     const path = ({ workload }: ProcessSocket): CgroupPath => of(processes, workload).cgroup;
     const key = "inet_proto . inet_service";
+    table.set(
+      { name: placedName(family), kind: "set", type: `${type} . ${key}`, flags: [] },
+      bound.map((socket) => ({ key: place(socket).slice(" . ".length) })),
+    );
     // Of every level, so that the first socket that is told of changes no rule.
     for (const level of knownLevels(policy)) {
       const atLevel = (socket: ProcessSocket): boolean => cgroupLevel(path(socket)) === level;

@@ -107,6 +107,51 @@ describe("a destination that is translated where it is sent", () => {
   );
 });
 
+test("who waits at all addresses is not at home where another waits at one", async () => {
+  const port = 7500;
+  const SO_REUSEADDR = 2;
+  const socket = { family: 4, protocol: 17, port } as const;
+  await host.driver.apply(
+    host.policy(
+      [
+        {
+          direction: "egress",
+          subjects: [],
+          processes: ["host/client"],
+          defaultRow: rowOf(ALLOW),
+        },
+        { direction: "ingress", subjects: [], processes: ["host/server"], defaultRow: rowOf(DROP) },
+      ],
+      {
+        sockets: [
+          { workload: "host/client", ...socket },
+          { workload: "host/server", address: "127.0.0.1", ...socket },
+        ],
+      },
+    ),
+  );
+  const open = (cgroup: CgroupPath, address: string): number => {
+    const fd = host.groups.inside(cgroup, () => openSocket(host.lab.hostPath, "udp", 4));
+    libc().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, yes);
+    libc().bind(fd, socketAddress(address, port));
+    return fd;
+  };
+  const [server, client] = [open(host.server, "127.0.0.1"), open(host.client, "0.0.0.0")];
+  const send = (address: string): void => {
+    libc().sendto(client, Buffer.from("x"), MSG_DONTWAIT, socketAddress(address, port));
+  };
+  try {
+    send("127.0.0.2");
+    await expect
+      .poll(() => libc().recvfrom(client, Buffer.alloc(9), MSG_DONTWAIT), { timeout: 20_000 })
+      .toBe(1);
+    expect(() => send("127.0.0.1")).toThrow("EPERM");
+    expect(libc().recvfrom(server, Buffer.alloc(9), MSG_DONTWAIT)).toBeNull();
+  } finally {
+    for (const fd of [server, client]) libc().close(fd);
+  }
+});
+
 describe("whatever a process speaks, it is judged by who it is", () => {
   const SO_BROADCAST = 6;
   const UDP_LITE = 136;
