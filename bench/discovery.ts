@@ -57,6 +57,8 @@ export async function benchDiscovery(say: (line: string) => void): Promise<Figur
 
     const found: number[] = [];
     for (const [at, pid] of pids.slice(UNITS).entries()) {
+      // Each by itself, and not a storm of them.
+      await sleep(1000);
       const from = performance.now();
       const path = groups.add(`part0.slice/late${at}.service`);
       const seen = new Promise<void>((resolve) => {
@@ -115,6 +117,7 @@ async function untilVisible(
   groups: ReturnType<typeof createCgroups>,
   at: number,
 ): Promise<number> {
+  await sleep(1000);
   const pid = Number((await lab.sh("host", "sleep 600 >/dev/null 2>&1 & echo $!")).trim());
   try {
     const from = performance.now();

@@ -54,8 +54,8 @@ export interface ScoutOptions {
 
 /** New groups come in bursts. */
 const GATHER_MS = 10;
-/** Of a second, on reading the tree as soon as something moved. */
-const AT_ONCE_MS = 100;
+/** Of waiting, so that a unit which starts by itself is not waited for: twice what was spent of a second, and this less. */
+const FREE_MS = 100;
 const LONGEST_WAIT_MS = 2_000;
 const TREE_EVERY_MS = 20_000;
 const INSPECT_EVERY_MS = 30_000;
@@ -98,7 +98,7 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   let strangers: ReadonlySet<number> = new Set();
   let toldText = "";
   let units: Units = { processes: [] };
-  /** On reading the tree, in milliseconds; what is long ago counts less. */
+  /** On reading the tree, in milliseconds of processor time; what is long ago counts less. */
   let spent = 0;
   let spentAt = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -118,8 +118,7 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   function soon(afterMs: number): void {
     if (stopped || timer !== undefined) return;
     // Whoever makes groups without end gets a tenth of our time and no more.
-    const lately = spentLately();
-    const wait = lately < AT_ONCE_MS ? afterMs : Math.min(10 * lately, LONGEST_WAIT_MS);
+    const wait = Math.max(afterMs, Math.min(2 * spentLately() - FREE_MS, LONGEST_WAIT_MS));
     timer = setTimeout(() => {
       timer = undefined;
       try {
@@ -135,14 +134,14 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
   const spentLately = (): number => spent * Math.exp((spentAt - performance.now()) / 1000);
 
   function readTree(): void {
-    const from = performance.now();
+    const before = process.threadCpuUsage();
     tree = readCgroupTree(where, netns);
-    const took = performance.now() - from;
-    spent = spentLately() + took;
-    spentAt = from + took;
+    const { user, system } = process.threadCpuUsage(before);
+    spent = spentLately() + (user + system) / 1000;
+    spentAt = performance.now();
     treeAt = now();
-    const before = since;
-    since = new Map(tree.units.map(({ cgroup }) => [cgroup, before.get(cgroup) ?? treeAt]));
+    const known = since;
+    since = new Map(tree.units.map(({ cgroup }) => [cgroup, known.get(cgroup) ?? treeAt]));
     // Nothing is heard of what was made in a new folder, or began in an empty group, before it was followed.
     const empty = tree.empty.map(({ cgroup }) => cgroup);
     if (folders.follow(tree.folders, empty)) soon(GATHER_MS);
