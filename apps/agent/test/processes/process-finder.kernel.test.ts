@@ -54,8 +54,11 @@ let finder: ProcessFinder;
 
 async function tell(program: ChildProcess, line: string): Promise<number> {
   program.stdin!.write(`${line}\n`);
-  const [said] = (await once(program.stdout!, "data")) as [Buffer];
-  return Number(said.toString());
+  let said = "";
+  // What is not buffered comes in pieces: its number first, then the end of the line.
+  while (!said.endsWith("\n"))
+    said += String(((await once(program.stdout!, "data")) as [Buffer])[0]);
+  return Number(said);
 }
 
 beforeAll(async () => {
@@ -64,8 +67,8 @@ beforeAll(async () => {
   b = lab.addEnd("b");
   groups = createCgroups("bhc");
   unit = groups.add("served.service");
-  client = lab.start(a.netns, "python3", "-uc", PROGRAM);
-  server = lab.start(b.netns, "python3", "-uc", PROGRAM);
+  client = lab.start(a.netns, "python3", "-c", PROGRAM);
+  server = lab.start(b.netns, "python3", "-c", PROGRAM);
   groups.put(server.pid!, unit);
   await tell(server, "name served");
   await tell(server, "uid 65534");
