@@ -56,11 +56,23 @@ async function answers(port: number): Promise<boolean> {
 }
 const open = (port: number): Promise<void> =>
   until(() => answers(port), `port ${port} does not answer`, 60_000);
-/** Until those that may be reached are; then whether the other is shut. */
+/** Whether a process in this service's group gets an answer from outside, if only that nobody listens. */
+async function callsOut(service: string): Promise<boolean> {
+  const join = `echo $$ >/sys/fs/cgroup/system.slice/${service}/cgroup.procs`;
+  const call = `curl -s -m2 http://${LAN.outside}:7070/`;
+  const { code } = await machine.run("sh", "-c", `${join} && exec ${call}`);
+  expect([7, 28]).toContain(code);
+  return code === 7;
+}
+/** Until those that may be reached are; then whether the other is shut, and who calls out. */
 async function asThePolicySays(): Promise<boolean> {
   await open(PERMITTED);
   await open(OTHER);
-  return !(await answers(FORBIDDEN));
+  return (
+    !(await answers(FORBIDDEN)) &&
+    !(await callsOut("nginx.service")) &&
+    (await callsOut("other.service"))
+  );
 }
 
 it("are suggested for whoever called from outside, since what came of it is known", async () => {
@@ -79,6 +91,7 @@ it("are suggested for whoever called from outside, since what came of it is know
 
 it("are open until a policy says otherwise, then as it says", async () => {
   for (const port of [PERMITTED, FORBIDDEN, OTHER]) await open(port);
+  expect(await callsOut("nginx.service")).toBe(true);
   await machine.well("bulkhead", "apply", "/root/policy.yaml", "--mode", "enforce");
   expect(await asThePolicySays()).toBe(true);
 });
