@@ -40,8 +40,8 @@ export interface CgroupTree {
 const MOST_GROUPS = 20_000;
 /** In one unit: who may make groups there, a user for one, must neither keep us busy nor crowd out others. */
 const MOST_WITHIN = 1_000;
-/** Of a unit, to find one in our network. */
-const MOST_ASKED = 64;
+/** Of a unit, to find one in our network. A unit may send some of its own elsewhere, and is not to hide behind them. */
+const MOST_ASKED = 1_024;
 
 const USER_SLICE = /^user-(\d+)\.slice$/;
 /** Where runtimes put containers when systemd does not do it for them; below kubepods, groups of groups. */

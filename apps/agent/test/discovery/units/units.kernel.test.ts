@@ -256,7 +256,9 @@ test("whoever makes groups without end in its own crowds out nobody", () => {
     // Wide, and deep: whichever way it is read, there is no end.
     for (let one = 0; one < 1500; one += 1) group(`a.slice/wide.service/${one}`, "");
     for (let one = 0; one < 1500; one += 1) group(`a.slice/both.service/${one >> 6}/${one}`, "");
-    group("a.slice/quiet.service", "7");
+    // Most of its processes are nobody's here.
+    const elsewhere = Array.from({ length: 500 }, (_, one) => `${1000 + one}\n`).join("");
+    group("a.slice/quiet.service", `${elsewhere}7\n`);
     group("b.slice/web.service/one", "7");
     const tree = readCgroupTree(at("groups"), at("netns"), at("proc"));
     expect(tree.units.map(({ unit }) => unit)).toEqual([
