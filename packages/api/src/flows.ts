@@ -23,7 +23,7 @@ export const flowVerdictSchema = z.enum(FLOW_VERDICTS);
 const flowProcessSchema: z.ZodType<FlowProcess> = z.object({
   name: z.string().optional(),
   pid: z.int().optional(),
-  uid: z.int(),
+  uid: z.int().optional(),
   user: z.string().optional(),
   cgroup: z.string().optional(),
   unit: z.string().optional(),

@@ -56,7 +56,8 @@ export interface FlowProcess {
   /** What the kernel calls it: at most fifteen characters, chosen by the process itself. */
   readonly name?: string;
   readonly pid?: number;
-  readonly uid: number;
+  /** Absent where the socket had gone before it could be asked, and only the kernel's word on its control group is left. */
+  readonly uid?: number;
   /** Of this uid in the machine's own list of users; absent where it has none. */
   readonly user?: string;
   /** Path of the control group that the socket was made in, such as `/system.slice/nginx.service`. */

@@ -463,14 +463,21 @@ function encodeHolder({
   cgroup = "",
   unit = "",
 }: FlowProcess): ProtoProcess {
-  return create(FlowProcessSchema, { name, pid, uid, user, cgroup, unit });
+  return create(FlowProcessSchema, {
+    name,
+    pid,
+    ...(uid === undefined ? {} : { uid }),
+    user,
+    cgroup,
+    unit,
+  });
 }
 
 function decodeHolder({ name, pid, uid, user, cgroup, unit }: ProtoProcess): FlowProcess {
   return {
     ...optional("name", name),
     ...(pid === 0 ? {} : { pid }),
-    uid,
+    ...(uid === undefined ? {} : { uid }),
     ...optional("user", user),
     ...optional("cgroup", cgroup),
     ...optional("unit", unit),

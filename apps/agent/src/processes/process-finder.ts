@@ -157,19 +157,22 @@ export function createProcessFinder(
     return found ?? [];
   }
 
-  /** What was found at an end, as far as it fits what the kernel told of it. */
+  /**
+   * What was found at an end, as far as it fits what the kernel told of it. Where the socket had gone, or is another's by now, the
+   * kernel's word is what is left.
+   */
   function fitting(
     found: FlowProcess | undefined,
     handle: ProcessHandle | undefined,
   ): FlowProcess | undefined {
     const told = handle === undefined ? undefined : cgroupOf(handle);
-    if (found === undefined || told === undefined) return found;
+    if (told === undefined) return found;
+    const unit = unitOf(told);
+    const known = { cgroup: told, ...(unit === undefined ? {} : { unit }) };
+    if (found === undefined) return known;
     const { cgroup } = found;
-    if (cgroup === undefined) {
-      const unit = unitOf(told);
-      return { ...found, cgroup: told, ...(unit === undefined ? {} : { unit }) };
-    }
-    return cgroup === told || cgroup.startsWith(`${told}/`) ? found : undefined;
+    if (cgroup === undefined) return { ...found, ...known };
+    return cgroup === told || cgroup.startsWith(`${told}/`) ? found : known;
   }
 
   return {

@@ -158,7 +158,8 @@ it("who has the socket now is not believed where the kernel saw another's, and h
     finder.apply([{ ...seen({ protocol: UDP, port: 5353, sourcePort }), destinationHandle }])[0];
   expect(told("00000001")?.destinationProcess).toEqual(served());
   expect(told("00000001")).not.toHaveProperty("destinationHandle");
-  expect(told("00000002")).not.toHaveProperty("destinationProcess");
+  const other = { cgroup: "/elsewhere.slice/other.service", unit: "other.service" };
+  expect(told("00000002")?.destinationProcess).toEqual(other);
   // Of who is in no policy, nobody has said anything.
   expect(told("00000003")?.destinationProcess).toEqual(served());
 });
@@ -183,6 +184,14 @@ it("a socket that has gone is missed, and one that waits at its port is not take
   expect(gone?.destinationProcess).toEqual(served());
   await tell(client, "listen 0.0.0.0 8001");
   expect(find({ sourcePort: 8001, port: 8001 })).not.toHaveProperty("sourceProcess");
+});
+
+it("of a socket that has gone, the control group is known that the kernel told", async () => {
+  const sourcePort = await tell(client, `connect ${b.v4} 8001`);
+  await tell(client, "close");
+  const [record] = finder.apply([{ ...seen({ sourcePort }), sourceHandle: "00000002" }]);
+  const other = { cgroup: "/elsewhere.slice/other.service", unit: "other.service" };
+  expect(record?.sourceProcess).toEqual(other);
 });
 
 it("news of earlier connections, probes, pings and strangers are not asked about", () => {

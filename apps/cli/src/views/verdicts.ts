@@ -53,7 +53,12 @@ export function endName(
 export function processText({ name, pid, uid, user, unit, cgroup }: FlowProcess): string {
   const what = name === undefined ? [] : [pid === undefined ? name : `${name}[${pid}]`];
   const where = unit ?? (cgroup === "/" ? undefined : cgroup);
-  return [...what, `of ${user ?? uid}`, ...(where === undefined ? [] : [`in ${where}`])].join(" ");
+  const whose = user ?? uid;
+  return [
+    ...what,
+    ...(whose === undefined ? [] : [`of ${whose}`]),
+    ...(where === undefined ? [] : [`in ${where}`]),
+  ].join(" ");
 }
 
 export function edgePort(edge: { readonly protocol: number; readonly port: number }): string {

@@ -833,7 +833,7 @@ export declare const FlowRecordSchema: GenMessage<FlowRecord>;
  */
 export declare type FlowProcess = Message<"bulkhead.agent.v1.FlowProcess"> & {
   /**
-   * Empty and 0 when the process was not found.
+   * Empty and 0 when the process was not found; without uid when the socket was not either.
    *
    * @generated from field: string name = 1;
    */
@@ -845,9 +845,9 @@ export declare type FlowProcess = Message<"bulkhead.agent.v1.FlowProcess"> & {
   pid: number;
 
   /**
-   * @generated from field: uint32 uid = 3;
+   * @generated from field: optional uint32 uid = 3;
    */
-  uid: number;
+  uid?: number | undefined;
 
   /**
    * @generated from field: string user = 4;
