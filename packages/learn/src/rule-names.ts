@@ -1,7 +1,7 @@
 /**
  * What a rule is called: `web-to-db`, `clients-to-db-5432`, `report-to-db-5432` while it is rare, `bastion-to-web-ssh`. A
- * name is made of the rule alone, so that it stays from run to run; only where two rules come to the same words are they
- * told apart by their ports.
+ * name is made of the rule and of what its ends are called, never of other rules, so that it stays from run to run; only
+ * where two rules come to the same words all the same are they told apart by their ports.
  */
 import type { Group } from "./groups.ts";
 import { fitting, nameOf, portsName } from "./names.ts";
@@ -17,11 +17,15 @@ export interface Named {
   readonly name: string;
 }
 
-export function nameRules(drafts: readonly Draft[]): readonly Named[] {
+/** How a rule that lives with one group calls another. */
+type WordOf = (group: Group, home: Group | undefined) => string;
+
+export function nameRules(drafts: readonly Draft[], groups: readonly Group[]): readonly Named[] {
+  const wordOf = wordsOf(groups);
   const unnamed = drafts.map((draft) => ({
     draft,
     namespace: homeOf(draft)?.namespace ?? "default",
-    name: fitting(plainName(draft)),
+    name: fitting(plainName(draft, wordOf)),
   }));
   return [...groupBy(unnamed, (item) => `${item.namespace}/${item.name}`).values()].flatMap(
     tellApart,
@@ -48,6 +52,26 @@ function tellApart(same: readonly Named[]): readonly Named[] {
   });
 }
 
+/**
+ * A group of another namespace bears that one's name, `shop-db`. Where somebody else could be called so too (the `db` of an
+ * application `shop`), it is `db-of-shop`, whether or not the other has a rule: else its first flow would rename this one's.
+ */
+function wordsOf(groups: readonly Group[]): WordOf {
+  const own = new Set(groups.map(({ namespace, name }) => `${namespace}/${name}`));
+  const foreign = groupBy(groups, foreignWord);
+  return (group, home) => {
+    if (group.namespace === home?.namespace) return group.name;
+    const word = foreignWord(group);
+    const others = (foreign.get(word) ?? []).filter(
+      ({ namespace }) => namespace !== group.namespace && namespace !== home?.namespace,
+    );
+    const taken = others.length > 0 || (home !== undefined && own.has(`${home.namespace}/${word}`));
+    return taken ? `${group.name}-of-${nameOf(group.namespace)}` : word;
+  };
+}
+
+const foreignWord = ({ namespace, name }: Group): string => `${nameOf(namespace)}-${name}`;
+
 /** Where a rule lives: with its destination, or with the source where the destination is outside. */
 export function homeOf(draft: Draft): Group | undefined {
   const ends = [...draft.destinations, ...draft.sources];
@@ -55,15 +79,15 @@ export function homeOf(draft: Draft): Group | undefined {
   return end?.kind === "group" ? end.group : undefined;
 }
 
-function plainName(draft: Draft): string {
+function plainName(draft: Draft, wordOf: WordOf): string {
   const home = homeOf(draft);
   const source = draft.sources[0];
   const destination = draft.destinations[0];
   if (source === undefined || destination === undefined)
     throw new Error("a rule without ends was drafted");
   const several = draft.sources.length > 1 || draft.destinations.length > 1;
-  const from = draft.sources.length > 1 ? manyName(source, home) : shortName(source, home);
-  const to = draft.destinations.length > 1 ? "many" : shortName(destination, home);
+  const from = draft.sources.length > 1 ? manyName(source, home) : shortName(source, home, wordOf);
+  const to = draft.destinations.length > 1 ? "many" : shortName(destination, home, wordOf);
   const what = several || draft.rare ? portsName(draft.ports) : purposeName(draft, from, to);
   return [from, "to", to, ...(what === undefined ? [] : [what])].join("-");
 }
@@ -80,12 +104,9 @@ function purposeName(draft: Draft, from: string, to: string): string | undefined
   return from.includes(purpose) || to.includes(purpose) ? portsName(draft.ports) : purpose;
 }
 
-function shortName(end: RuleEnd, home: Group | undefined): string {
+function shortName(end: RuleEnd, home: Group | undefined, wordOf: WordOf): string {
   if (end.kind === "host") return "host";
-  if (end.kind === "set") return end.short;
-  return end.group.namespace === home?.namespace
-    ? end.group.name
-    : `${nameOf(end.group.namespace)}-${end.group.name}`;
+  return end.kind === "set" ? end.short : wordOf(end.group, home);
 }
 
 function manyName(end: RuleEnd, home: Group | undefined): string {

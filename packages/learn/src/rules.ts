@@ -58,7 +58,7 @@ export function rulesOf(needs: readonly Need[], grouping: Grouping): readonly Su
     // The other rare ones stay apart, so that each can be struck out by itself.
     ...mergePorts(rare.filter((need) => !joined.has(need)).map(single)),
   ];
-  return nameRules(drafts)
+  return nameRules(drafts, grouping.groups)
     .map((named) => toRule(named, grouping))
     .toSorted(
       by(

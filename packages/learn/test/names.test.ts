@@ -44,6 +44,29 @@ describe("a rule's name", () => {
     expect(new Set(after).size).toBe(after.length);
   });
 
+  it.each([
+    [
+      "of the namespace",
+      workload("y", 12, { app: "db", "app.kubernetes.io/part-of": "shop" }, "ops"),
+    ],
+    ["of a third namespace", workload("y", 12, { app: "b-db" }, "sho")],
+  ])("is the same beside a group %s that could be called alike", (_, alike) => {
+    const namespace = alike.namespace === "sho" ? "sho-b" : "shop";
+    const all = [
+      workload("x", 11, { app: "db" }, namespace),
+      workload("api", 13, { app: "api" }, "ops"),
+      alike,
+    ];
+    const first = edge(`${namespace}/x`, "ops/api", "80/tcp", {}, 4, all);
+    const second = edge(alike.id, "ops/api", "81/tcp", {}, 4, all);
+    const named = (edges: readonly Edge[]) =>
+      suggest(edges, inventoryOf(all)).rules.map(({ name }) => name);
+    const each = [...named([first]), ...named([second])];
+    expect(each).toHaveLength(2);
+    expect(named([first, second])).toEqual(each.toSorted());
+    expect(each).toContain(`db-of-${namespace}-to-api`);
+  });
+
   it("fits, however long its ends are called, and differs where they do", () => {
     const long = (end: string) => `${"very-".repeat(11)}long-${end}`;
     const all = [

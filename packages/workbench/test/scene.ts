@@ -87,7 +87,12 @@ const verdicts: fc.Arbitrary<FlowVerdict> = fc.constantFrom(
   "error",
 );
 
-export const scene = workloads.chain((all) => {
+export interface Scene {
+  readonly inventory: Inventory;
+  readonly edges: readonly Edge[];
+}
+
+export const scene: fc.Arbitrary<Scene> = workloads.chain((all) => {
   const ends = endsOf(all);
   const six = (end: FlowEnd): boolean => end.address.includes(":");
   const edge = fc

@@ -9,11 +9,13 @@ import {
   type Edge,
   type FlowEnd,
   type Inventory,
+  type SuggestedNetworkSet,
   type Suggestion,
 } from "@bulkhead/model";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { suggestionFiles, suggestionText } from "../src/index.ts";
+import { FOUND } from "./found-scenes.ts";
 import { scene } from "./scene.ts";
 
 /** Groups, by the words that rules call them, whose workloads are ends of these edges. */
@@ -30,17 +32,24 @@ function touchedBy(edges: readonly Edge[], inventory: Inventory): ReadonlySet<st
 
 /**
  * Does one of these edges bear on a link, `shop/web → shop/db 5432/tcp`? Whatever its source does, since a source is judged by all
- * it does; the same port of the same service, whose clients are said together; and the way back between the two.
+ * it does; the same port of the same service, whose clients are said together; and the way back between the two. An end outside
+ * is in a link by the sets that hold its address.
  */
-function concernedBy(edges: readonly Edge[], inventory: Inventory): (link: string) => boolean {
+function concernedBy(
+  edges: readonly Edge[],
+  inventory: Inventory,
+  sets: readonly SuggestedNetworkSet[],
+): (link: string) => boolean {
   const { groupOf } = groupWorkloads(inventory.workloads);
-  const nameOf = ({ workload }: FlowEnd): string | undefined => {
+  const namesOf = ({ workload, name, address }: FlowEnd): readonly string[] => {
     const group = workload === undefined ? undefined : groupOf.get(workload);
-    return group && `${group.namespace}/${group.name}`;
+    if (group !== undefined) return [`${group.namespace}/${group.name}`];
+    const holding = sets.filter(({ cidrs }) => cidrs.some((one) => one.startsWith(`${address}/`)));
+    return [name, ...holding.map((set) => `${set.namespace}/${set.name}`)];
   };
   const extra = edges.map(({ source, destination, protocol, port }) => ({
-    from: nameOf(source),
-    to: nameOf(destination),
+    from: namesOf(source),
+    to: namesOf(destination),
     port: formatPort(protocol, port),
   }));
   return (link) => {
@@ -50,9 +59,9 @@ function concernedBy(edges: readonly Edge[], inventory: Inventory): (link: strin
     const called = /\/(callers-of|net)-/.test(from);
     return extra.some(
       (one) =>
-        one.from === from ||
-        (one.to === to && (called || one.port === port)) ||
-        (one.from === to && one.to === from),
+        one.from.includes(from) ||
+        (one.to.includes(to) && (called || one.port === port)) ||
+        (one.from.includes(to) && one.to.includes(from)),
     );
   };
 }
@@ -76,8 +85,10 @@ it("of a few more flows changes what they concern and nothing else", () => {
       fc.nat(3),
       ({ inventory, edges }, more) => {
         const before = suggest(edges.slice(more), inventory);
-        const after = printed(suggest(edges, inventory));
-        const concerns = concernedBy(edges.slice(0, more), inventory);
+        const later = suggest(edges, inventory);
+        const after = printed(later);
+        const sets = [...before.networkSets, ...later.networkSets];
+        const concerns = concernedBy(edges.slice(0, more), inventory, sets);
         const stays = before.rules.filter((rule) => !rule.links.some(({ text }) => concerns(text)));
         const was = printed(before);
         for (const { namespace, name } of stays) {
@@ -91,7 +102,7 @@ it("of a few more flows changes what they concern and nothing else", () => {
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 300, examples: FOUND },
   );
   expect(compared).toBeGreaterThan(100);
 });
