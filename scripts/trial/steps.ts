@@ -37,8 +37,7 @@ answer is counted. \`#\` is root; \`$\` is a user without any rights but members
 This page is written by \`make trial\` (\`scripts/trial\`), on a machine that it boots under systemd-nspawn: every output is what
 the command printed, cut only where \`…\` stands, and without the progress that a terminal overwrites. Had a command ended
 otherwise than it should, or one request from outside gone unanswered while the machine was up, there would be no page. The
-second version is the first under the next number. PostgreSQL and Redis are called by nobody but their own machine, and stay
-observed.`);
+second version is the first under the next number. PostgreSQL is called by nobody, and stays observed.`);
 }
 
 async function install({ transcript, customers, names }: Trial): Promise<void> {
