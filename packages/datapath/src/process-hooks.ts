@@ -41,6 +41,8 @@ const each = (write: (words: FamilyWords) => string): readonly string[] => BOTH.
 const socketAt = (level: number): string => `socket cgroupv2 level ${level}`;
 
 interface Judges {
+  /** Some port's owner is judged by `<plane>_owner`. */
+  readonly owned: boolean;
   /** Egress of the socket's process, and ingress of whoever it speaks to by way of the network. */
   readonly source: readonly string[];
   readonly destination: readonly string[];
@@ -98,6 +100,7 @@ const judgesOf = (table: TableBuilder, policy: HostPolicy, plane: Plane): Judges
     ({ source, family }) => `${source} vmap @${subjectsName(egress, family)}`,
   );
   return {
+    owned,
     source: [
       ...byProcess(egress),
       ...fromAddress,
@@ -157,15 +160,36 @@ const writeDenial = (table: TableBuilder, name: string, cookie: string, telling:
   ]);
 };
 
-const writeManaged = (table: TableBuilder, policy: HostPolicy, telling: boolean): void => {
+const writeManaged = (
+  table: TableBuilder,
+  policy: HostPolicy,
+  telling: boolean,
+  owned: boolean,
+): void => {
   writeDenial(table, "unknown_process", UNKNOWN_PROCESS, telling);
-  table.chain("managed", [
-    ...knownLevels(policy).map((level) => `${socketAt(level)} @${knownName(level)} return`),
+  const known = knownLevels(policy).map(
+    (level) => `${socketAt(level)} @${knownName(level)} return`,
+  );
+  const unknown = [
     `${socketAt(1)} @${MANAGED} goto unknown_process`,
     // A control group made again at the first level is nobody's until it has been looked at.
     `${socketAt(1)} != @${ELSEWHERE} goto unknown_process`,
+  ];
+  table.chain("managed_calling", [...known, ...unknown]);
+  // A service that is started again leaves its old group behind with the connections that outlive it, SSH sessions above all. Such
+  // a one was let in when its group was known; its port's owner judges it from now on.
+  table.chain("managed_called", [
+    ...known,
+    owned ? "ct state established goto live_owner" : "ct state established return",
+    ...unknown,
   ]);
 };
+
+/** Whether the socket that the packet is at called, or was called. */
+const managedRules = (called: "original" | "reply"): readonly string[] => [
+  `ct direction ${called} jump managed_called`,
+  `ct direction ${called === "original" ? "reply" : "original"} jump managed_calling`,
+];
 
 /** Packets of judged processes that no look-up by connection can decide. */
 const writeStrays = (table: TableBuilder, policy: HostPolicy): void => {
@@ -186,15 +210,16 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
   const live = judgesOf(table, policy, "live");
   const shadow = judgesOf(table, policy, "shadow");
   const rollout = telling ? judgesOf(table, policy, "canary") : undefined;
-  const known = managed.length === 0 ? [] : ["jump managed"];
+  const knownAt = (called: "original" | "reply"): readonly string[] =>
+    managed.length === 0 ? [] : managedRules(called);
   const part = (taking: string): readonly string[] =>
     telling ? BOTH.flatMap((words) => canaryRules(canary, words, taking)) : [];
-  const judge = (name: keyof Judges): void => {
+  const judge = (name: Exclude<keyof Judges, "owned">): void => {
     const end = `ct state new goto new_${name}`;
     table.chain(name, [...part(`${name}_canary`), ...live[name], end]);
     if (rollout !== undefined) table.chain(`${name}_canary`, [...rollout[name], end]);
   };
-  if (managed.length > 0) writeManaged(table, policy, telling);
+  if (managed.length > 0) writeManaged(table, policy, telling, live.owned);
   writeStrays(table, policy);
   writeNotes(table, policy);
   table.chain(
@@ -213,7 +238,7 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
   ]);
   table.chain("output_away", [
     ...OWN_ERRORS,
-    ...known,
+    ...knownAt("reply"),
     "ct state != established jump output_fresh",
     "ct direction original goto source",
     "ct direction reply goto destination",
@@ -223,7 +248,7 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
     "input",
     [
       `iifname "lo" goto input_loopback`,
-      ...known,
+      ...knownAt("original"),
       "ct state != established jump input_fresh",
       "ct direction reply goto source",
       "ct direction original goto destination",
@@ -243,14 +268,14 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
     base("input", 110),
   );
   table.chain("replies_translated", [
-    ...known,
+    ...knownAt("original"),
     `iifname "lo" goto replies_loopback`,
     "goto source",
   ]);
   judge("source");
   judge("destination");
   judge("loopback");
-  writeLoopback(table, policy, known);
+  writeLoopback(table, policy, knownAt);
   table.chain("new_source", [FIRST_ONLY, ...shadow.source, "goto note_process"]);
   table.chain("new_destination", [FIRST_ONLY, ...shadow.destination, "goto note_process"]);
   table.chain("new_loopback", [FIRST_ONLY, ...shadow.loopback]);
@@ -262,13 +287,17 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
   ]);
 };
 
-const writeLoopback = (table: TableBuilder, policy: HostPolicy, known: readonly string[]): void => {
+const writeLoopback = (
+  table: TableBuilder,
+  policy: HostPolicy,
+  knownAt: (called: "original" | "reply") => readonly string[],
+): void => {
   const telling = policy.canary !== undefined;
   const own = (end: "source" | "destination"): readonly string[] =>
     policy.profile.hairpinExempt ? ownSocket(policy, end, "accept") : [];
   table.chain("output_loopback", [
     ...OWN_ERRORS,
-    ...known,
+    ...knownAt("reply"),
     "ct direction reply return",
     "ct state != established jump loopback_fresh",
     // A process to itself: where it sends, the socket that is asked for is the one it sends to.
@@ -283,7 +312,7 @@ const writeLoopback = (table: TableBuilder, policy: HostPolicy, known: readonly 
   table.chain("input_loopback", [
     // Refusals of what was sent from here come back by loopback, wherever it was sent to.
     ...OWN_ERRORS,
-    ...known,
+    ...knownAt("original"),
     "ct direction reply goto replies_loopback",
     "ct state != established jump loopback_arriving",
     ...judged.map(

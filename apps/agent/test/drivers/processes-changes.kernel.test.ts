@@ -249,3 +249,72 @@ test("what a judged process listens on over loopback is denied until somebody te
   // Connections of other tests may still be trying.
   expect(untold?.packets).toBeGreaterThanOrEqual(2);
 });
+
+/** Last, since the servers of this machine are left in groups that have gone. */
+describe("a connection that outlives the group of its socket", () => {
+  const PORT = 7310;
+  const policy = (row: ReturnType<typeof rowOf>): HostPolicy =>
+    host.policy(
+      [{ direction: "ingress", subjects: [], processes: ["host/server"], defaultRow: row }],
+      {
+        sockets: told(PORT),
+        managed: [host.groups.root],
+      },
+    );
+  /** Between the box and a socket of this group, whose unit is then started again. */
+  async function outlived(group: string, calls: boolean): Promise<Pair> {
+    const { path, v4 } = host.lab.workload("box");
+    const inside = (make: () => number): number => host.groups.inside(group, make);
+    const here = { path: host.lab.hostPath, address: host.lab.hostAddresses[0] as string };
+    const opened = await openPair({
+      protocol: "tcp",
+      port: PORT,
+      client: calls ? here.path : path,
+      server: calls ? path : here.path,
+      address: calls ? v4 : here.address,
+      ...(calls ? { clientIn: inside } : { serverIn: inside }),
+    });
+    const pair = opened as Pair;
+    expect([await pair.toServer(), await pair.toClient()]).toEqual([true, true]);
+    host.groups.remove(group);
+    host.groups.add(group.slice(group.lastIndexOf("/") + 1));
+    await host.driver.bindProcesses();
+    return pair;
+  }
+  const goesOn = async (pair: Pair): Promise<readonly boolean[]> => [
+    await pair.toServer(),
+    await pair.toClient(),
+  ];
+
+  test("goes on where it was called, as long as its port's owner may have it", async () => {
+    await host.driver.apply(policy(rowOf(ALLOW)));
+    const pair = await outlived(host.server, false);
+    try {
+      expect(await goesOn(pair)).toEqual([true, true]);
+      await host.driver.apply(policy(rowOf(DROP)));
+      expect(await goesOn(pair)).toEqual([false, false]);
+    } finally {
+      pair.close();
+    }
+  });
+
+  test("goes on where nobody judges its owner", async () => {
+    await host.driver.apply(policy(rowOf(ALLOW)));
+    const pair = await outlived(host.other, false);
+    try {
+      expect(await goesOn(pair)).toEqual([true, true]);
+    } finally {
+      pair.close();
+    }
+  });
+
+  test("is over where it called, for nobody is left to judge it by", async () => {
+    await host.driver.apply(policy(rowOf(ALLOW)));
+    const pair = await outlived(host.other, true);
+    try {
+      expect(await goesOn(pair)).toEqual([false, false]);
+    } finally {
+      pair.close();
+    }
+  });
+});
