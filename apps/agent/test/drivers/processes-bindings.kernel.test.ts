@@ -159,7 +159,7 @@ describe("what strangers do to bindings is found, named and repaired", () => {
     ["flush map inet bulkhead le_process2", /"\S*client\.service" missing from map le_process2/],
     ["delete element inet bulkhead le_process2 { CLIENT }", /missing from map le_process2/],
     ["add element inet bulkhead known2 { OTHER }", /element added to set known2/],
-    ["flush chain inet bulkhead managed", /chain managed was emptied/],
+    ["flush chain inet bulkhead managed_calling", /chain managed_calling was emptied/],
     ["flush set inet bulkhead processes", /missing from set processes/],
     ["delete rule", /rule missing from chain output/],
   ])("%s", async (text, sentence) => {
