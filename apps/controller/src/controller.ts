@@ -22,6 +22,7 @@ import {
 import type { DriftSetting } from "@bulkhead/wire";
 import { createAlarms } from "./alarms.ts";
 import { createAcquaintances } from "./flows/acquaintances.ts";
+import { ruleNames, type RuleNames } from "./flows/rule-names.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
@@ -102,7 +103,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const key = loadSigningKey(directory.signingKey);
   let drift: DriftSetting = (await state.setting("drift")) === "report" ? "report" : "repair";
   let sequence = Number((await state.setting("sequence")) ?? 0);
-  let rules: ReadonlyMap<string, string> = new Map();
+  let nameRule: RuleNames = ruleNames([]);
   const chain = watchChain(state, now);
   const referee = new Referee();
   const nameWatch = createNameWatch();
@@ -160,7 +161,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       onChanging: () => referee.suspend(),
       applyTimeoutMs: options.applyTimeoutMs,
       onInForce: (compiled, receipt) => {
-        rules = new Map(compiled.result.cookies.map(({ cookie, rule }) => [cookie, rule]));
+        nameRule = ruleNames(compiled.result.cookies);
         referee.adopt({ set: compiled.intent.set, index: compiled.world.index, since: now() });
         const session = link.session();
         if (session !== undefined) listener.takeReceipt(session, receipt);
@@ -176,7 +177,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     store: flows,
     log,
     namer: () => keeper.namer,
-    ruleOf: (cookie) => rules.get(cookie),
+    ruleOf: (cookie) => nameRule(cookie),
     denial: (flow) => referee.denial(flow, now()),
     onFlows: examine,
   });

@@ -22,8 +22,6 @@ export {
   NFLOG_DNS_GROUP,
   NFLOG_GROUP,
   NO_COOKIE,
-  UNKNOWN_PROCESS,
-  UNTOLD_SOCKET,
   formatLogPrefix,
   formatProcessNote,
   parseLogPrefix,

@@ -20,11 +20,6 @@ export const DNS_PREFIX = "bh1 dns";
 /** Nothing determined it: the default. */
 export const NO_COOKIE: Cookie = "00000000";
 
-/** What no rule of a policy decided: the sender or receiver is a process that nobody knows, below a control group that is enforced. */
-export const UNKNOWN_PROCESS: Cookie = "ffffff01";
-/** What came over loopback to a socket that nobody has told of, of a process that is judged. */
-export const UNTOLD_SOCKET: Cookie = "ffffff02";
-
 export interface LogPrefix {
   readonly verdict: Exclude<FlowVerdict, "error">;
   /** Absent for `forwarded` and `spoofed`, which no direction decides. */

@@ -9,12 +9,12 @@
  * What has no full socket (a handshake's last two packets, those of TIME-WAIT) is asked of its port's owner on its way in. Nothing
  * here may be reached from `forward`, where the kernel refuses to ask for sockets.
  */
+import { UNKNOWN_PROCESS, UNTOLD_SOCKET } from "@bulkhead/model";
 import type { HostPolicy, MapSet } from "@bulkhead/model";
 import { canaryRules } from "./canary-rules.ts";
 import { BOTH } from "./family.ts";
 import type { FamilyWords } from "./family.ts";
 import { FIRST_ONLY, FORWARDED, HOST, OWN_ERRORS, base, falseSources, logRules } from "./frame.ts";
-import { UNKNOWN_PROCESS, UNTOLD_SOCKET } from "./log-prefix.ts";
 import type { LogPrefix } from "./log-prefix.ts";
 import {
   ELSEWHERE,

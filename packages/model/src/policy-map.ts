@@ -21,6 +21,17 @@ import type {
 /** 8 lower-case hex digits; stable as long as the rule's id is. `00000000` = the default, nothing determined it. */
 export type Cookie = string;
 
+/** What no rule of a policy decided: the sender or receiver is a process that nobody knows, below a control group that is enforced. */
+export const UNKNOWN_PROCESS: Cookie = "ffffff01";
+/** What came over loopback to a socket that nobody has told of, of a process that is judged. */
+export const UNTOLD_SOCKET: Cookie = "ffffff02";
+
+/** How these are called where a rule would be. No rule's id has parentheses. */
+export const GUARDS: Readonly<Record<Cookie, string>> = {
+  [UNKNOWN_PROCESS]: "(unknown process)",
+  [UNTOLD_SOCKET]: "(unknown socket)",
+};
+
 /** 8-16 lower-case hex digits naming a class: subjects selected by the same blocks in one direction. Stable across edits of rules. */
 export type ClassId = string;
 

@@ -3,7 +3,8 @@
  * also over loopback, where it passes two hooks.
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { UNKNOWN_PROCESS, UNTOLD_SOCKET, formatProcessNote } from "@bulkhead/datapath";
+import { formatProcessNote } from "@bulkhead/datapath";
+import { UNKNOWN_PROCESS, UNTOLD_SOCKET } from "@bulkhead/model";
 import { readLog } from "./log-reader.ts";
 import type { LogReader } from "./log-reader.ts";
 import { ALLOW, DROP, processOf, rowOf } from "./policies.ts";
