@@ -177,17 +177,19 @@ const writeManaged = (
   ];
   table.chain("managed_calling", [...known, ...unknown]);
   // A service that is started again leaves its old group behind with the connections that outlive it, SSH sessions above all. Such
-  // a one was let in when its group was known; its port's owner judges it from now on.
-  table.chain("managed_called", [
+  // a one was let in when its group was known; its port's owner judges it from now on, over loopback where it was called from.
+  const outlived = (verdict: string): readonly string[] => [
     ...known,
-    owned ? "ct state established goto live_owner" : "ct state established return",
+    `ct state established ${socketAt(1)} @${MANAGED} ${verdict}`,
     ...unknown,
-  ]);
+  ];
+  table.chain("managed_called", outlived(owned ? "goto live_owner" : "return"));
+  table.chain("managed_called_near", outlived("return"));
 };
 
 /** Whether the socket that the packet is at called, or was called. */
-const managedRules = (called: "original" | "reply"): readonly string[] => [
-  `ct direction ${called} jump managed_called`,
+const managedRules = (called: "original" | "reply", near: boolean): readonly string[] => [
+  `ct direction ${called} jump managed_called${near ? "_near" : ""}`,
   `ct direction ${called === "original" ? "reply" : "original"} jump managed_calling`,
 ];
 
@@ -210,8 +212,8 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
   const live = judgesOf(table, policy, "live");
   const shadow = judgesOf(table, policy, "shadow");
   const rollout = telling ? judgesOf(table, policy, "canary") : undefined;
-  const knownAt = (called: "original" | "reply"): readonly string[] =>
-    managed.length === 0 ? [] : managedRules(called);
+  const knownAt = (called: "original" | "reply", near = false): readonly string[] =>
+    managed.length === 0 ? [] : managedRules(called, near);
   const part = (taking: string): readonly string[] =>
     telling ? BOTH.flatMap((words) => canaryRules(canary, words, taking)) : [];
   const judge = (name: Exclude<keyof Judges, "owned">): void => {
@@ -290,14 +292,14 @@ export const writeProcessHooks = (table: TableBuilder, policy: HostPolicy): void
 const writeLoopback = (
   table: TableBuilder,
   policy: HostPolicy,
-  knownAt: (called: "original" | "reply") => readonly string[],
+  knownAt: (called: "original" | "reply", near: boolean) => readonly string[],
 ): void => {
   const telling = policy.canary !== undefined;
   const own = (end: "source" | "destination"): readonly string[] =>
     policy.profile.hairpinExempt ? ownSocket(policy, end, "accept") : [];
   table.chain("output_loopback", [
     ...OWN_ERRORS,
-    ...knownAt("reply"),
+    ...knownAt("reply", true),
     "ct direction reply return",
     "ct state != established jump loopback_fresh",
     // A process to itself: where it sends, the socket that is asked for is the one it sends to.
@@ -312,7 +314,7 @@ const writeLoopback = (
   table.chain("input_loopback", [
     // Refusals of what was sent from here come back by loopback, wherever it was sent to.
     ...OWN_ERRORS,
-    ...knownAt("original"),
+    ...knownAt("original", true),
     "ct direction reply goto replies_loopback",
     "ct state != established jump loopback_arriving",
     ...judged.map(
