@@ -1,5 +1,5 @@
 // Three projects. `unit` needs nothing but Node. `kernel` needs root and a real kernel; each file
-// builds network namespaces of its own, and much of its time is waiting, so two run side by side.
+// builds network namespaces of its own, and much of its time is waiting, so three run side by side on two cores.
 // `load` measures rates and short deadlines in the kernel and has the machine to itself.
 import { defineConfig } from "vitest/config";
 
@@ -42,7 +42,7 @@ export default defineConfig({
           include: rooms.map((room) => `${room}/**/*.kernel.test.ts`),
           exclude: [...ignored, ...load],
           ...patient,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
