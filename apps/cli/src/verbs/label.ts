@@ -1,4 +1,5 @@
 /** `bulkhead label`: gives labels to a workload, or takes them back, as a change of policy like any other. */
+import type { ApplyAnswer } from "@bulkhead/api";
 import { parseConfirm } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { badInput } from "../failure.ts";
@@ -52,15 +53,22 @@ export const label: Verb<LabelOptions> = async (context, [typed = "", ...words],
   return {
     value: answer,
     text: (ui) => labelText({ workload, set, remove, answer }, ui),
-    next: dryRun
-      ? [again]
-      : answer.confirmBy !== undefined
-        ? ["confirm", "rollback"]
-        : [`label ${[workload, ...back].map(shellWord).join(" ")}`, "workloads"],
-    ...(dryRun || answer.confirmBy !== undefined ? {} : { nextNote: "the first takes it back" }),
+    ...nextOf(answer, again, `label ${[workload, ...back].map(shellWord).join(" ")}`),
     exitCode: 0,
   };
 };
+
+/** What changed nothing cannot be taken back. */
+export function nextOf(
+  { dryRun, changed, confirmBy }: Pick<ApplyAnswer, "dryRun" | "changed" | "confirmBy">,
+  again: string,
+  back: string,
+): { readonly next: readonly string[]; readonly nextNote?: string } {
+  if (dryRun) return { next: [again] };
+  if (!changed) return { next: ["workloads"] };
+  if (confirmBy !== undefined) return { next: ["confirm", "rollback"] };
+  return { next: [back, "workloads"], nextNote: "the first takes it back" };
+}
 
 /** `key=value` sets, `key-` takes back. */
 function changesOf(words: readonly string[]): {
