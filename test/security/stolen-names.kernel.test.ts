@@ -87,6 +87,8 @@ describe.each([
     const robber = workload(thief);
     const ears = { friend: listen(friend.path, PORT), thief: sniff(robber.path) };
     const heard: { friend: string[]; thief: string[] } = { friend: [], thief: [] };
+    // After each theft: whatever the friend says of its own, as to find its neighbours, calls the bridge back.
+    const seen = new Set<string>();
     const hear = () => {
       heard.friend.push(...ears.friend.heard());
       heard.thief.push(...ears.thief.heard());
@@ -97,6 +99,7 @@ describe.each([
       await expect.poll(seenAt, { timeout: 10_000 }).toBe(friend.interface);
       for (let round = 0; round < 20; round += 1) {
         say(thief, EVERYBODY, friend.mac, [robber.v4, "255.255.255.255"], "theft");
+        seen.add(seenAt());
         say("victim", friend.mac, victim.mac, [victim.v4, friend.v4], `secret ${round};`);
       }
       await expect
@@ -119,21 +122,21 @@ describe.each([
     return {
       friend: heard.friend.filter((text) => text.startsWith("secret")).length,
       thief: heard.thief.filter((text) => text.includes("secret")).length,
-      at: seenAt(),
+      seen: [...seen],
     };
   };
 
   test("draws everything to it where nothing is enforced", async () => {
-    const { thief: stolen, at } = await steal("audit");
+    const { thief: stolen, seen } = await steal("audit");
     expect(stolen).toBeGreaterThan(0);
-    expect(at).toBe(workload(thief).interface);
+    expect(seen).toContain(workload(thief).interface);
   });
 
   test("draws nothing in enforce, and is counted", async () => {
     expect(await steal("enforce")).toEqual({
       friend: 20,
       thief: 0,
-      at: workload("friend").interface,
+      seen: [workload("friend").interface],
     });
     const spoofed = (await driver.counters()).find(
       (one) => one.kind === "special" && one.name === "spoofed",

@@ -250,14 +250,19 @@ test("whoever makes groups without end in its own crowds out nobody", () => {
       mkdirSync(at("groups", path), { recursive: true });
       if (pid !== "") writeFileSync(at("groups", path, "cgroup.procs"), pid);
     };
-    mkdirSync(at("proc", "7", "ns"), { recursive: true });
     writeFileSync(at("netns"), "");
-    symlinkSync(`net:[${statSync(at("netns")).ino}]`, at("proc", "7", "ns", "net"));
+    // The machine's first process is in this network, too: who looks is at home here, whatever its own number.
+    for (const pid of ["1", "7"]) {
+      mkdirSync(at("proc", pid, "ns"), { recursive: true });
+      symlinkSync(`net:[${statSync(at("netns")).ino}]`, at("proc", pid, "ns", "net"));
+    }
     // Wide, and deep: whichever way it is read, there is no end.
     for (let one = 0; one < 1500; one += 1) group(`a.slice/wide.service/${one}`, "");
     for (let one = 0; one < 1500; one += 1) group(`a.slice/both.service/${one >> 6}/${one}`, "");
     // Most of its processes are nobody's here.
-    const elsewhere = Array.from({ length: 500 }, (_, one) => `${1000 + one}\n`).join("");
+    const elsewhere = [process.pid, ...Array.from({ length: 500 }, (_, one) => 1000 + one)]
+      .map((pid) => `${pid}\n`)
+      .join("");
     group("a.slice/quiet.service", `${elsewhere}7\n`);
     group("b.slice/web.service/one", "7");
     const tree = readCgroupTree(at("groups"), at("netns"), at("proc"));
