@@ -3,27 +3,19 @@
  * somebody asks for them. A workload's way to itself is left out.
  */
 import {
-  allPorts,
-  emptyPorts,
   equalPorts,
-  familyOf,
-  intersect,
   isEmptyPorts,
-  portsOf,
   subtract,
-  TCP,
-  UDP,
-  union,
   type IpRange,
   type PolicySet,
   type PortSet,
   type WorkloadId,
 } from "@bulkhead/model";
-import { ownResolvers } from "../compile/exempt-facts.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import type { View } from "../judge-stage.ts";
-import { groupEnds, type Facet, type GroupedEnd, type ReachGroup } from "./reach-groups.ts";
-import { createUniverse, type Universe } from "./reach-universe.ts";
+import { pairs, permitted } from "./permitted.ts";
+import { groupEnds, type GroupedEnd, type ReachGroup } from "./reach-groups.ts";
+import { createUniverse } from "./reach-universe.ts";
 import { compare } from "../order.ts";
 
 /** Every member of `from` may open connections to every other member of `to`, on these ports and no others. */
@@ -76,55 +68,8 @@ export function diffSets(
   return { added, removed };
 }
 
-function pairs(ends: readonly GroupedEnd[]): { from: GroupedEnd; to: GroupedEnd }[] {
-  const found: { from: GroupedEnd; to: GroupedEnd }[] = [];
-  for (const from of ends) {
-    for (const to of ends) {
-      const concerned = from.group.kind === "workloads" || to.group.kind === "workloads";
-      const alone =
-        from === to && from.group.kind === "workloads" && from.group.workloads.length < 2;
-      if (concerned && !alone) found.push({ from, to });
-    }
-  }
-  return found;
-}
-
 function connection({ group: from }: GroupedEnd, { group: to }: GroupedEnd, ports: PortSet) {
   return isEmptyPorts(ports) ? [] : [{ from, to, ports }];
-}
-
-/** Over all pairs of addresses that can meet: what egress permits there and ingress permits from there. */
-function permitted(universe: Universe, number: number, from: GroupedEnd, to: GroupedEnd): PortSet {
-  const judgeOut = from.judges[number]!.egress;
-  const exempt = universe.set.profile.nodeExempt && from.isNode[number]! && !to.isProcess;
-  const judgeIn = exempt ? null : to.judges[number]!.ingress;
-  const seenBy = (judge: typeof judgeOut, facet: Facet) =>
-    judge === null ? allPorts : universe.permitted(facet.rows.get(judge)!);
-  let ports: PortSet = emptyPorts;
-  for (const source of from.facets) {
-    for (const destination of to.facets) {
-      if (!canMeet(source, destination)) continue;
-      const out = seenBy(judgeOut, destination);
-      const exempted = to.isProcess ? union(out, resolverPorts(universe, [source])) : out;
-      ports = union(ports, intersect(exempted, seenBy(judgeIn, source)));
-    }
-  }
-  return to.group.kind === "host" ? union(ports, resolverPorts(universe, from.facets)) : ports;
-}
-
-/** What is exempt from egress policy towards the machine itself. Leases (`dhcp`) connect nothing and are left out. */
-function resolverPorts({ set, index }: Universe, from: readonly Facet[]): PortSet {
-  const open = ownResolvers(set.profile, index).filter(({ address }) =>
-    from.some(({ family }) => family === null || family === familyOf(address)),
-  );
-  const matches = open.flatMap(({ port }) =>
-    [UDP, TCP].map((protocol) => ({ kind: "range" as const, protocol, first: port, last: port })),
-  );
-  return portsOf(matches, () => []);
-}
-
-function canMeet(a: Facet, b: Facet): boolean {
-  return a.family === null || b.family === null || a.family === b.family;
 }
 
 /** One end of a connection written out. */

@@ -1,0 +1,90 @@
+/** What one group of ends may open to another: the ports that egress permits there and ingress permits from there. */
+import {
+  allPorts,
+  emptyPorts,
+  familyOf,
+  intersect,
+  portsOf,
+  TCP,
+  UDP,
+  union,
+  type PortSet,
+} from "@bulkhead/model";
+import { ownResolvers } from "../compile/exempt-facts.ts";
+import type { Facet, GroupedEnd } from "./reach-groups.ts";
+import type { Universe } from "./reach-universe.ts";
+
+/** All pairs of groups with workloads at one end at least, and two different ends among them. */
+export function pairs(ends: readonly GroupedEnd[]): { from: GroupedEnd; to: GroupedEnd }[] {
+  const found: { from: GroupedEnd; to: GroupedEnd }[] = [];
+  for (const from of ends) {
+    for (const to of ends) if (canConnect(from, to)) found.push({ from, to });
+  }
+  return found;
+}
+
+export function canConnect(from: GroupedEnd, to: GroupedEnd): boolean {
+  const concerned = from.group.kind === "workloads" || to.group.kind === "workloads";
+  const alone = from === to && from.group.kind === "workloads" && from.group.workloads.length < 2;
+  return concerned && !alone;
+}
+
+/** Over all pairs of addresses that can meet. `number` is the universe's among those that the ends were grouped by. */
+export function permitted(
+  universe: Universe,
+  number: number,
+  from: GroupedEnd,
+  to: GroupedEnd,
+): PortSet {
+  let ports: PortSet = emptyPorts;
+  for (const { source, destination } of facetPairs(from, to)) {
+    ports = union(ports, permittedAt(universe, number, from, source, to, destination));
+  }
+  return to.group.kind === "host" ? union(ports, resolverPorts(universe, from.facets)) : ports;
+}
+
+/** Every way in which addresses of the two ends can meet. */
+export function facetPairs(
+  from: GroupedEnd,
+  to: GroupedEnd,
+): { readonly source: Facet; readonly destination: Facet }[] {
+  return from.facets.flatMap((source) =>
+    to.facets
+      .filter((destination) => canMeet(source, destination))
+      .map((destination) => ({ source, destination })),
+  );
+}
+
+/** Between addresses that look like this. Of the machine's resolver only what its processes are exempt from. */
+export function permittedAt(
+  universe: Universe,
+  number: number,
+  from: GroupedEnd,
+  source: Facet,
+  to: GroupedEnd,
+  destination: Facet,
+): PortSet {
+  const judgeOut = from.judges[number]!.egress;
+  const exempt = universe.set.profile.nodeExempt && from.isNode[number]! && !to.isProcess;
+  const judgeIn = exempt ? null : to.judges[number]!.ingress;
+  const seenBy = (judge: typeof judgeOut, facet: Facet) =>
+    judge === null ? allPorts : universe.permitted(facet.rows.get(judge)!);
+  const out = seenBy(judgeOut, destination);
+  const exempted = to.isProcess ? union(out, resolverPorts(universe, [source])) : out;
+  return intersect(exempted, seenBy(judgeIn, source));
+}
+
+/** What is exempt from egress policy towards the machine itself. Leases (`dhcp`) connect nothing and are left out. */
+export function resolverPorts({ set, index }: Universe, from: readonly Facet[]): PortSet {
+  const open = ownResolvers(set.profile, index).filter(({ address }) =>
+    from.some(({ family }) => family === null || family === familyOf(address)),
+  );
+  const matches = open.flatMap(({ port }) =>
+    [UDP, TCP].map((protocol) => ({ kind: "range" as const, protocol, first: port, last: port })),
+  );
+  return portsOf(matches, () => []);
+}
+
+function canMeet(a: Facet, b: Facet): boolean {
+  return a.family === null || b.family === null || a.family === b.family;
+}
