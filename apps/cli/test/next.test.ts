@@ -22,6 +22,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const unopened = [{ from: "shop/web", to: "shop/db", ports: "5432/tcp" }];
 const passing = { ...answers.plan, tests: [] };
 const audited = { ...answers.apply, mode: "audit" as const, confirmBy: undefined };
 const rehearsed = { ...answers.apply, dryRun: true, confirmBy: undefined, ruleset: "" };
@@ -49,6 +50,27 @@ it.each<readonly [readonly string[], string, Answers]>([
     ["apply", "FOLDER/policy.yaml", "--prune"],
     "observe --verdict audit  or  bulkhead apply FOLDER/policy.yaml --prune --mode enforce --confirm 60s",
     { apply: audited },
+  ],
+  // What only opens is denied for as long as it only audits.
+  [
+    ["plan", "FOLDER/policy.yaml"],
+    "apply FOLDER/policy.yaml --mode enforce --confirm 60s",
+    { plan: { ...passing, unopened } },
+  ],
+  [
+    ["apply", "FOLDER/policy.yaml"],
+    "apply FOLDER/policy.yaml --mode enforce --confirm 60s  or  bulkhead observe --verdict audit",
+    { apply: { ...audited, unopened } },
+  ],
+  [
+    ["apply", "FOLDER/policy.yaml"],
+    "apply FOLDER/policy.yaml --mode enforce --confirm 60s  or  bulkhead observe --verdict audit",
+    { apply: { ...audited, unopened, changed: false } },
+  ],
+  [
+    ["why", "web", "db:5432"],
+    "why shop/web shop/db:5432/tcp --draft | bulkhead plan -  or  bulkhead why shop/web shop/db:5432/tcp --draft | bulkhead apply - --mode enforce --confirm 60s",
+    {},
   ],
   [
     "apply FOLDER/policy.yaml --dry-run --mode enforce --confirm 60s --force --reason x".split(" "),

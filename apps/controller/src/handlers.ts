@@ -12,10 +12,12 @@ import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
 import { explainFlow } from "./queries/explain.ts";
+import { givenBy } from "./policy/change.ts";
 import { domainSetsOf } from "./policy/domain-sets.ts";
 import { canaryView } from "./policy/rollout.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
+import { unopenedBy } from "./queries/unopened.ts";
 import { replayAnswer } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
 import { driftView } from "./queries/status.ts";
@@ -133,9 +135,11 @@ export function handlersOf(controller: Controller): Handlers {
       const { classes, rows, overlayEntries } = compiled.result.capacity;
       const entries = countEntries(compiled.result.policy);
       const limit = controller.session()?.capacity ?? 0;
-      const { reading } = considered;
+      const { reading, held } = considered;
       const underWay = await controller.underWay({ reading, world, mode: request.mode });
+      const unopened = unopenedBy(held, givenBy(considered), world, now());
       return {
+        ...(unopened.length === 0 ? {} : { unopened }),
         ...(underWay === undefined ? {} : { underWay }),
         revision: governor.inForce.revision,
         ...canaryView(governor.inForce.held),

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { compileIndexed } from "@bulkhead/engine";
 import { openStateStore, type StateStore } from "@bulkhead/store";
+import { historyOf } from "../src/queries/history.ts";
 import { watchChain } from "../src/policy/chain-watch.ts";
 import type { Compiled, Distributor, Intent } from "../src/policy/distributor.ts";
 import { Governor } from "../src/policy/governor.ts";
@@ -173,4 +174,24 @@ spec: { subject: app=db, egress: [] }
   expect(weakened.notices.join()).toContain(
     "3 resources that were enforced only audit now; `--mode enforce` keeps them enforced",
   );
+});
+
+it("says what an apply in audit leaves denied, and of which modes the whole is then", async () => {
+  const text = POLICY.text.replaceAll("web-db", "evil-db").replaceAll("app=web", "app=evil");
+  const files = [
+    { name: "evil.yaml", text: text.split("---\n").find((one) => one.includes("kind: Intent"))! },
+  ];
+  const given = { files, prune: false, ...common };
+  const audited = await governor.apply({ ...given, mode: "audit" });
+  const open = [{ from: "shop/evil", to: "shop/db", ports: "5432/tcp" }];
+  expect(audited).toMatchObject({ mode: "audit", modes: { enforce: 2, audit: 1 }, unopened: open });
+  expect((await historyOf(store)).revisions.map(({ modes }) => modes)).toEqual([
+    { enforce: 2, audit: 1 },
+    { enforce: 2, audit: 0 },
+  ]);
+  // What was applied last is not what counts when something is taken out.
+  expect((await remove(["Inventory/shop/lab"], { dryRun: true })).mode).toBe("enforce");
+  const enforced = await governor.apply({ ...given, mode: "enforce" });
+  expect(enforced.unopened).toBeUndefined();
+  expect(enforced.modes).toEqual({ enforce: 3, audit: 0 });
 });

@@ -190,12 +190,18 @@ export const permittedChangesSchema = z.object({
   removed: z.array(connectionChangeSchema),
 });
 
+/** How many resources that decide are in each mode: a set has both where some were applied with the one, some with the other. */
+export const modeCountsSchema = z.object({ enforce: z.int(), audit: z.int() });
+export type ModeCounts = z.infer<typeof modeCountsSchema>;
+
 export const planAnswerSchema = z.object({
   revision: z.int(),
   /** A rollout that is under way. */
   canary: canarySchema.optional(),
   resources: resourceChangesSchema,
   permitted: permittedChangesSchema,
+  /** What enforced policy denies, and these files open only if they are enforced too: auditing them leaves it denied. */
+  unopened: z.array(connectionChangeSchema).optional(),
   replay: replayAnswerSchema,
   /** Connections open at this moment that it would cut. Absent when no agent tells. */
   underWay: z.array(underWaySchema).optional(),
@@ -265,7 +271,10 @@ export type InvariantView = z.infer<typeof invariantSchema>;
 
 export const applyAnswerSchema = z.object({
   revision: z.int(),
+  /** Of this change. */
   mode: applyModeSchema,
+  /** Of all that is in force with it. */
+  modes: modeCountsSchema.optional(),
   canary: canarySchema.optional(),
   dryRun: z.boolean(),
   /** False when the set was already in force as given. */
@@ -284,6 +293,8 @@ export const applyAnswerSchema = z.object({
   invariants: z.array(invariantSchema).optional(),
   /** In audit: resources that may deny and stay enforced all the same. */
   stayEnforced: z.array(z.string()).optional(),
+  /** In audit: what enforced policy denies, and this would open if it were enforced too. */
+  unopened: z.array(connectionChangeSchema).optional(),
   /** Of a deletion or a rollback: what becomes newly allowed by it, and what no longer is. */
   permitted: permittedChangesSchema.optional(),
   /** With `dryRun`: the exact ruleset, per host. */
@@ -366,7 +377,10 @@ export const revisionSchema = z.object({
   kind: z.enum(["apply", "delete", "rollback", "revert"]),
   author: z.string(),
   reason: z.string(),
+  /** Of the change. */
   mode: applyModeSchema,
+  /** Of all that it left in force. */
+  modes: modeCountsSchema.optional(),
   canary: canarySchema.optional(),
   forced: z.boolean(),
   resources: resourceChangesSchema,

@@ -1,7 +1,12 @@
 /** How things stand: modes, coverage, revision, receipts, drift, lost events, alarms, and the settings that govern them. */
 import { z } from "zod";
 import { undecidedSchema } from "./flows.ts";
-import { canarySchema, invariantSchema, receiptSummarySchema } from "./policies.ts";
+import {
+  canarySchema,
+  invariantSchema,
+  modeCountsSchema,
+  receiptSummarySchema,
+} from "./policies.ts";
 import { probeSummarySchema } from "./probes.ts";
 
 export const driftSchema = z.object({
@@ -67,7 +72,7 @@ export const statusAnswerSchema = z.object({
   /** `enforce` when any resource in force is enforced. Absent when no policy was ever applied. */
   mode: z.enum(["audit", "enforce"]).optional(),
   /** Resources in force that may deny, by the mode of each. */
-  resources: z.object({ enforce: z.int(), audit: z.int() }),
+  resources: modeCountsSchema,
   /** A rollout that is under way. */
   canary: canarySchema.optional(),
   digest: z.string().optional(),

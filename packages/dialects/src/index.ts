@@ -6,6 +6,7 @@ export { STAGES, buildPolicySet, type BuiltPolicy } from "./build/policy-set.ts"
 export type { BuildOptions, NamedNetworks } from "./build/context.ts";
 export type { Binding, DeclaredInventory } from "./build/inventory.ts";
 export type { PolicyTest, TestEnd } from "./build/policy-tests.ts";
+export { isDeciding } from "./kinds.ts";
 export type { NativeResource } from "./native/kinds.ts";
 export { parseFiles, type ParsedFiles } from "./parse-files.ts";
 export {

@@ -140,6 +140,11 @@ const readKubernetesPolicy = (head: Head, at: Reader): ReadObject => {
   return part === undefined ? {} : { partial: { ...of, object: part } };
 };
 
+/** Others say who is there, what an address is called, or what is expected: by their names they decide nothing. */
+export const isDeciding = (kind: string): boolean =>
+  !["Inventory", "NetworkSet", "PolicyTest", "Namespace"].includes(kind) &&
+  !Object.hasOwn(POD_MAKERS, kind);
+
 const group = (apiVersion: string): string => apiVersion.split("/").at(-2) ?? "";
 
 const reportUnread = (head: Head, at: Reader): void => {

@@ -1,6 +1,6 @@
 /** `replay`, `plan`, `apply`: the verbs that take POLICY files. */
 import { userInfo } from "node:os";
-import type { CanaryView, PolicyFileInput } from "@bulkhead/api";
+import type { ApplyAnswer, CanaryView, PolicyFileInput } from "@bulkhead/api";
 import type { Diagnostic } from "@bulkhead/model";
 import type { Answer } from "../answer.ts";
 import { parseConfirm, parseSpan } from "../arguments.ts";
@@ -74,13 +74,20 @@ export const plan: Verb<ReplayOptions> = async (context, args, options) => {
       !changed
         ? "status"
         : capacity.fits && tests.every((test) => test.passed)
-          ? `apply ${again(args, options)}`
+          ? `apply ${again(args, options)}${opening(answer) ? ENFORCING : ""}`
           : `plan ${again(args, options)} -o wide`,
     ],
     nextNote: changed ? noteFor(args) : undefined,
     exitCode: exitFor(changed),
   };
 };
+
+const ENFORCING = " --mode enforce --confirm 60s";
+
+/** Is it there to open something? Then auditing it changes nothing for anybody. */
+function opening({ unopened = [] }: Pick<ApplyAnswer, "unopened">): boolean {
+  return unopened.length > 0;
+}
 
 /** The daemon has the request: hanging up takes nothing back. */
 export function changeGoesOn({ hint }: Context): string {
@@ -177,6 +184,7 @@ function applyNext(
     readonly confirmBy?: number | undefined;
     readonly canary?: CanaryView | undefined;
     readonly revision: number;
+    readonly unopened?: ApplyAnswer["unopened"];
   },
   args: readonly string[],
   options: ApplyOptions & { readonly mode: "audit" | "enforce" },
@@ -195,15 +203,15 @@ function applyNext(
     return { next: [`apply ${files}${flags.join("")}`], nextNote };
   }
   if (answer.confirmBy !== undefined) return { next: ["confirm", "probe"] };
-  if (!answer.changed) return { next: ["status"] };
+  if (!answer.changed && !opening(answer)) return { next: ["status"] };
   if (options.canary !== undefined && answer.canary !== undefined) {
     const share = nextShare(answer.canary.share);
     const next = ["observe --verdict audit", `apply ${files} --mode enforce --canary ${share}`];
     return { next, nextNote };
   }
-  return options.mode === "audit"
-    ? { next: ["observe --verdict audit", `apply ${files} --mode enforce --confirm 60s`], nextNote }
-    : { next: ["probe"] };
+  if (options.mode !== "audit") return { next: ["probe"] };
+  const audited = ["observe --verdict audit", `apply ${files}${ENFORCING}`];
+  return { next: opening(answer) ? audited.toReversed() : audited, nextNote };
 }
 
 /** The same files, and what of the options means the same to the next verb. */

@@ -68,6 +68,9 @@ function uidOf(env: Readonly<Record<string, string | undefined>>): { readonly ui
   return uid === undefined ? {} : { uid };
 }
 
+/** What denies it is enforced: a draft that only audits would open nothing. */
+const OPENING = "--mode enforce --confirm 60s";
+
 function nextOf(answer: WhyAnswer): readonly string[] {
   const { from, to, port, draft } = answer;
   if (answer.verdict === undefined) return ["observe --follow"];
@@ -75,8 +78,8 @@ function nextOf(answer: WhyAnswer): readonly string[] {
   const question = `why ${from} ${to.includes(":") ? `[${to}]` : to}:${port}`;
   if (draft === undefined) return [`explain ${question.slice("why ".length)}`];
   return draft.fillIn.length === 0
-    ? [`${question} --draft | bulkhead plan -`]
-    : [`${question} --draft > change.yaml`];
+    ? [`${question} --draft | bulkhead plan -`, `${question} --draft | bulkhead apply - ${OPENING}`]
+    : [`${question} --draft > change.yaml`, `apply change.yaml ${OPENING}`];
 }
 
 /** An unknown end is most often a mistyped one: then the error says which. */

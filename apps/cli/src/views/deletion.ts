@@ -1,13 +1,11 @@
 /** What `delete` and `rollback` print: an apply's words, and what they newly allow or no longer do. */
 import type { ApplyAnswer } from "@bulkhead/api";
 import type { Ui } from "../ui/ui.ts";
-import { applyText, permittedText } from "./policies.ts";
+import { applyText, commented, permittedText } from "./policies.ts";
 
 export function deletionText(answer: ApplyAnswer, ui: Ui): string {
   const permitted =
     answer.permitted === undefined ? "" : permittedText(answer.permitted, ui).trimEnd();
   if (!answer.dryRun) return `${applyText(answer, ui)}${permitted === "" ? "" : `${permitted}\n`}`;
-  // A ruleset takes comments, so that what is printed can still be loaded.
-  const comments = permitted === "" ? "" : `${permitted.replaceAll(/^/gm, "# ")}\n`;
-  return `${comments}${applyText(answer, ui)}`;
+  return `${commented(permitted)}${applyText(answer, ui)}`;
 }

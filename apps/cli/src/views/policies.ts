@@ -114,6 +114,16 @@ export function resourcesText(changed: ResourceChanges, ui: Ui): string {
   return `Resources: ${changed.added.length} added, ${changed.changed.length} changed, ${changed.removed.length} removed, ${changed.unchanged.length} unchanged.\n${marked("+", style.green, changed.added)}${marked("~", style.yellow, changed.changed)}${marked("-", style.red, changed.removed)}${kept}`;
 }
 
+/** What `--mode enforce` opens, and auditing does not. */
+export function unopenedText(rows: PlanAnswer["unopened"], ui: Ui): string {
+  if (rows === undefined || rows.length === 0) return "";
+  const shown = ui.wide ? rows : rows.slice(0, 20);
+  const more = rows.length - shown.length;
+  const title =
+    "Denied by what is enforced, as long as these files only audit (--mode enforce opens it):";
+  return `${ui.style.yellow(title)}\n${connectionsText("·", ui.style.yellow, shown)}${more > 0 ? `  ${ui.style.dim(`and ${more} more (-o wide)`)}\n` : ""}`;
+}
+
 const connectionsText = (
   mark: string,
   paint: (text: string) => string,
@@ -141,11 +151,12 @@ export function planText(answer: PlanAnswer, ui: Ui): string {
   const size = `Capacity: ${count(capacity.classes, "class", "classes")}, ${count(capacity.rows, "row")}, ${count(capacity.entries, "entry", "entries")} of ${thousands(capacity.limit)}${capacity.fits ? "" : ui.style.red(": does not fit")}.\n`;
   const open = underWayText(answer.underWay, WOULD_BE_CUT, ui);
   const { canary } = answer;
+  const unopened = unopenedText(answer.unopened, ui);
   const rollout =
     canary === undefined
       ? ""
       : `${ui.style.yellow(`A rollout is under way: ${list(canary.resources)} for ${formatShare(canary.share)} of flows.`)}\n\n`;
-  return `${rollout}${resourcesText(answer.resources, ui)}\n${connections}\n${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;
+  return `${rollout}${resourcesText(answer.resources, ui)}\n${connections}\n${unopened === "" ? "" : `${unopened}\n`}${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;
 }
 
 export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
@@ -159,9 +170,11 @@ export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
 
 export function applyText(answer: ApplyAnswer, ui: Ui): string {
   const { style } = ui;
-  if (answer.dryRun) return `${answer.ruleset ?? ""}\n`;
+  const unopened = unopenedText(answer.unopened, ui);
+  // A ruleset takes comments, so that what is printed can still be loaded.
+  if (answer.dryRun) return `${commented(unopened)}${answer.ruleset ?? ""}\n`;
   const head = answer.changed
-    ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${answer.mode}, after ${Math.round(answer.tookMs)} ms.\n`
+    ? `Revision ${style.bold(String(answer.revision))} is in force, mode ${modesText(answer)}, after ${Math.round(answer.tookMs)} ms.\n`
     : `Nothing to do: revision ${answer.revision} is in force as given.\n`;
   const receipts = answer.receipts
     .map((receipt) =>
@@ -195,12 +208,26 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
   const notices = others.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
   const looked = invariantsLine(answer.invariants ?? [], ui);
   const able = looked === "" ? "" : `Invariants ${looked}.\n`;
-  return `${head}${receipts}${able}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${confirm}`;
+  return `${head}${receipts}${able}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${unopened}${confirm}`;
 }
 
-/** Of the change, and how far a rollout was then. */
-const modeCell = ({ mode, canary }: RevisionView): string =>
-  canary === undefined ? mode : `${mode}, canary ${formatShare(canary.share)}`;
+/** Each line a comment; nothing stays nothing. */
+export function commented(text: string): string {
+  return text === "" ? "" : `${text.trimEnd().replaceAll(/^/gm, "# ")}\n`;
+}
+
+/** Of all that is in force, which was not always applied with one mode. */
+function modesText({ mode, modes }: Pick<ApplyAnswer, "mode" | "modes">): string {
+  if (modes === undefined) return mode;
+  const found = (["enforce", "audit"] as const).filter((one) => modes[one] > 0);
+  return found.length === 0 ? mode : found.join(" + ");
+}
+
+/** And how far a rollout was then. */
+const modeCell = (row: RevisionView): string =>
+  row.canary === undefined
+    ? modesText(row)
+    : `${modesText(row)}, canary ${formatShare(row.canary.share)}`;
 
 const REVISION_COLUMNS: readonly Column<RevisionView & { readonly current: boolean }>[] = [
   {

@@ -119,6 +119,11 @@ export function listsOf(changes: ChangeSummary): ApplyAnswer["resources"] {
   };
 }
 
+/** What its files hold, by name. */
+export function givenBy({ changes }: Pick<Change, "changes">): ReadonlySet<string> {
+  return new Set([...changes.added, ...changes.changed, ...changes.unchanged]);
+}
+
 export function noticesOf(before: readonly HeldResource[], change: Change): readonly string[] {
   const was = new Map(before.map(({ stored }) => [stored.key, stored.mode]));
   const weaker = change.held.filter(

@@ -18,11 +18,13 @@ import type {
 } from "@bulkhead/store";
 import { permittedDiff } from "../queries/permitted.ts";
 import type { WhatCuts } from "../queries/under-way.ts";
+import { unopenedBy } from "../queries/unopened.ts";
 import type { World } from "../world/world.ts";
-import { mergeGiven, readGiven } from "./candidate.ts";
+import { mergeGiven, readGiven, type HeldResource } from "./candidate.ts";
 import { settlementOf } from "./confirmation.ts";
 import {
   listsOf,
+  givenBy,
   noticesOf,
   orDiskFull,
   receiptsOf,
@@ -37,6 +39,7 @@ import type { ChainWatch } from "./chain-watch.ts";
 import type { Compiled, Distributor, InKernel } from "./distributor.ts";
 import { brokenByPolicy, brokenLines, invariantViews } from "./invariants.ts";
 import { assertHolds, assertReasoned, judge, readSound } from "./judgement.ts";
+import { modesOf } from "./modes.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
 import {
@@ -183,6 +186,7 @@ export class Governor {
     readonly strict: boolean;
   }): {
     readonly reading: Reading;
+    readonly held: readonly HeldResource[];
     readonly changes: ChangeSummary;
     readonly diagnostics: readonly Diagnostic[];
   } {
@@ -192,7 +196,7 @@ export class Governor {
     const { strict } = request;
     const known = this.#inForce;
     const options = { now: this.#deps.now(), strict, known, partial, given: request.files };
-    return { ...readSound(held, given.diagnostics, options), changes };
+    return { ...readSound(held, given.diagnostics, options), held, changes };
   }
 
   async #make(change: Change): Promise<ApplyAnswer> {
@@ -222,12 +226,17 @@ export class Governor {
     });
     assertHolds(change, broken);
     const enforced = stayEnforced(change);
+    const unopened =
+      change.kind === "apply" && change.mode === "audit" && change.relabels !== true
+        ? unopenedBy(change.held, givenBy(change), world, startedAt)
+        : [];
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
       ...(change.kind === "delete" || change.kind === "rollback" || change.relabels === true
         ? { permitted: permittedDiff(before.reading, reading, { was, world }, startedAt) }
         : {}),
       mode: change.mode,
+      modes: modesOf(change.held.map(({ stored }) => stored)),
       dryRun: change.dryRun,
       resources: listsOf(change.changes),
       tests: tests.map((test) => ({ ...test })),
@@ -243,6 +252,7 @@ export class Governor {
       ],
       ...canaryView(change.held),
       ...(enforced.length > 0 ? { stayEnforced: [...enforced] } : {}),
+      ...(unopened.length > 0 ? { unopened } : {}),
     };
     const took = () => ({ tookMs: now() - startedAt });
     if (change.dryRun) {

@@ -10,6 +10,7 @@ import type { World } from "../world/world.ts";
 import { compareHeld, inMode, mergeGiven, readGiven, withoutNamed } from "./candidate.ts";
 import type { Change, InForce } from "./change.ts";
 import { assertReasoned } from "./judgement.ts";
+import { modeInForce } from "./modes.ts";
 import { labelled, LABELS_KEY, reasonOf } from "./labelling.ts";
 import type { readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
@@ -31,7 +32,7 @@ export function changeToApply(request: ToApply, { held: before }: InForce): Chan
   return { kind: "apply", ...request, held, changes, diagnostics, partial, notices };
 }
 
-export function changeToDelete(request: ToDelete, { held: current, record }: InForce): Change {
+export function changeToDelete(request: ToDelete, { held: current }: InForce): Change {
   const { resources, mode, ...options } = request;
   const held = inMode(withoutNamed(current, resources), mode);
   return {
@@ -41,14 +42,14 @@ export function changeToDelete(request: ToDelete, { held: current, record }: InF
     changes: compareHeld(current, held),
     files: [],
     diagnostics: [],
-    mode: mode ?? record?.mode ?? "audit",
+    mode: mode ?? modeInForce(held.map(({ stored }) => stored)),
     strict: false,
   };
 }
 
 export function changeToLabel(
   request: ToLabel,
-  { held: current, record }: InForce,
+  { held: current }: InForce,
   { now, worldUnder }: { readonly now: number; readonly worldUnder: (reading: Reading) => World },
 ): Change {
   assertReasoned(request);
@@ -56,7 +57,7 @@ export function changeToLabel(
   const without = current.filter(({ stored }) => stored.key !== LABELS_KEY);
   const plain = worldUnder(readPolicy(without, { now, strict: false }));
   const file = labelled(request, current, plain);
-  const mode = record?.mode ?? "audit";
+  const mode = modeInForce(current.map(({ stored }) => stored));
   const given = readGiven(file === undefined ? [] : [file]);
   const { held } = mergeGiven(file === undefined ? without : current, given, {
     mode,
@@ -101,7 +102,7 @@ export function changeToRollback(
     changes: compareHeld(current, held),
     files: [],
     diagnostics: [],
-    mode: mode ?? found.revision?.mode ?? "audit",
+    mode: mode ?? modeInForce(held.map(({ stored }) => stored)),
     reason: request.reason === "" ? `back to revision ${revision}` : request.reason,
     dryRun: false,
     strict: false,

@@ -6,6 +6,7 @@ import {
   type RevisionView,
 } from "@bulkhead/api";
 import type { Revision, StateStore } from "@bulkhead/store";
+import { modesOf } from "../policy/modes.ts";
 import { canaryView } from "../policy/rollout.ts";
 
 export async function historyOf(store: StateStore): Promise<HistoryAnswer> {
@@ -55,6 +56,7 @@ function viewOf(revision: Revision, confirmed: ReadonlyMap<number, Outcome>): Re
     author: revision.author,
     reason: revision.reason,
     mode: revision.mode,
+    modes: modesOf(revision.resources),
     ...canaryView(revision.resources.map((stored) => ({ stored }))),
     forced: revision.forced,
     resources: {

@@ -6,7 +6,8 @@ import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } fro
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
 import type { InForce } from "../policy/change.ts";
-import { canaryView, isRolledOut } from "../policy/rollout.ts";
+import { modesOf } from "../policy/modes.ts";
+import { canaryView } from "../policy/rollout.ts";
 import type { Unread } from "../world/anchors.ts";
 import { createNamer } from "../world/naming.ts";
 import type { World } from "../world/world.ts";
@@ -54,9 +55,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
   const counts = { observe: 0, audit: 0, enforce: 0 };
   const present = world.inventory.workloads.filter((one) => !isGone(one.id, input));
   for (const { id } of present) counts[modes[id] ?? "observe"] += 1;
-  const resources = { enforce: 0, audit: 0 };
-  for (const { stored, resource } of inForce.held)
-    if (isRolledOut(resource)) resources[stored.mode] += 1;
+  const resources = modesOf(inForce.held.map(({ stored }) => stored));
   const workloads = present.length;
   const underPolicy = counts.audit + counts.enforce;
   const agents = input.session === undefined ? [] : [agentView(input.session, wanted, now, world)];
