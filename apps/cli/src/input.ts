@@ -1,5 +1,5 @@
 /** Reads the POLICY arguments: files, folders (every .yaml, .yml and .json below, in order of name), and `-` for stdin. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { PolicyFileInput } from "@bulkhead/api";
 import type { Context } from "./context.ts";
@@ -7,13 +7,23 @@ import { badInput } from "./failure.ts";
 import { orInterrupted } from "./interruption.ts";
 import { nearest } from "./ui/spell.ts";
 
-/** More is somebody's home, not a policy. */
-const MOST_FILES = 2000;
+export interface InputLimits {
+  /** Files below one folder. More is somebody's home, not a policy. */
+  readonly files: number;
+  /** Bytes of one file. */
+  readonly fileSize: number;
+  /** What to type for others, if anything: `--limit files=5000`. */
+  readonly option?: string;
+}
+
+const LIMITS: InputLimits = { files: 2000, fileSize: 100_000_000 };
+const NOT_TEXT = "it is not text";
 const POLICY_FILE = /\.(ya?ml|json)$/;
 
 export async function readPolicyFiles(
   context: Pick<Context, "stdin" | "signal">,
   paths: readonly string[],
+  limits: InputLimits = LIMITS,
 ): Promise<PolicyFileInput[]> {
   const files: PolicyFileInput[] = [];
   const seen = new Set<string>();
@@ -21,16 +31,23 @@ export async function readPolicyFiles(
   let near: string | undefined;
   for (const path of paths) {
     if (path === "-") {
-      files.push({ name: "-", text: await orInterrupted(context.signal, readAll(context.stdin)) });
+      const text = await orInterrupted(context.signal, readAll(context.stdin, limits));
+      if (text === undefined) problems.push(`standard input: ${tooLarge(limits)}`);
+      else files.push({ name: "-", text });
       continue;
     }
     try {
-      for (const name of await expand(path)) {
+      for (const name of await expand(path, limits)) {
         if (seen.has(name)) continue;
         seen.add(name);
+        if ((await stat(name)).size > limits.fileSize) {
+          const isBinary = (await beginningOf(name)).includes(0);
+          problems.push(`\`${name}\`: ${isBinary ? NOT_TEXT : tooLarge(limits)}`);
+          continue;
+        }
         const text = await readFile(name, "utf8");
         // A program or a picture would come back as pages of errors.
-        if (text.includes("\0")) problems.push(`\`${name}\`: it is not text`);
+        if (text.includes("\0")) problems.push(`\`${name}\`: ${NOT_TEXT}`);
         else files.push({ name, text });
       }
     } catch (error) {
@@ -60,7 +77,7 @@ function isBlank(text: string): boolean {
   return text.split(/\r\n|\n|\r/).every((line) => /^\s*(#.*|---|\.\.\.)?\s*$/.test(line));
 }
 
-async function expand(path: string): Promise<readonly string[]> {
+async function expand(path: string, limits: InputLimits): Promise<readonly string[]> {
   if (!(await stat(path)).isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   const found = entries
@@ -68,9 +85,9 @@ async function expand(path: string): Promise<readonly string[]> {
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted();
   if (found.length === 0) throw new Error("the folder has no .yaml, .yml or .json file");
-  if (found.length > MOST_FILES) {
+  if (found.length > limits.files) {
     throw new Error(
-      `${found.length} files below it, and at most ${MOST_FILES} are read: name the right folder`,
+      `${found.length} files below it, and at most ${limits.files} are read: name the right folder${otherwise(limits, "files")}`,
     );
   }
   return found;
@@ -107,8 +124,35 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function readAll(stream: AsyncIterable<Uint8Array | string>): Promise<string> {
+async function beginningOf(name: string): Promise<Uint8Array> {
+  const file = await open(name);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function tooLarge(limits: InputLimits): string {
+  return `larger than the ${limits.fileSize / 1_000_000} MB that are read of one file${otherwise(limits, "file-size")}`;
+}
+
+function otherwise({ option }: InputLimits, name: string): string {
+  return option === undefined ? "" : ` (\`${option} ${name}=…\` for more)`;
+}
+
+/** Undefined: more than is read of one file. */
+async function readAll(
+  stream: AsyncIterable<Uint8Array | string>,
+  { fileSize }: InputLimits,
+): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk);
+    if ((size += bytes.length) > fileSize) return undefined;
+    chunks.push(bytes);
+  }
   return Buffer.concat(chunks).toString("utf8");
 }

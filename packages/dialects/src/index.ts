@@ -8,7 +8,7 @@ export type { Binding, DeclaredInventory } from "./build/inventory.ts";
 export type { PolicyTest, TestEnd } from "./build/policy-tests.ts";
 export { isDeciding } from "./kinds.ts";
 export type { NativeResource } from "./native/kinds.ts";
-export { parseFiles, type ParsedFiles } from "./parse-files.ts";
+export { parseFiles, type ParsedFiles, type ParseOptions } from "./parse-files.ts";
 export {
   DEFAULT_NAMESPACE,
   formatResourceName,
@@ -17,7 +17,7 @@ export {
   type Resource,
   type ResourceName,
 } from "./resource.ts";
-export type { SourceFile } from "./text/document.ts";
+export { TEXT_LIMITS, type SourceFile, type TextLimits } from "./text/document.ts";
 export { printResources, type Comment, type CommentedResource } from "./native/print.ts";
 export { formatResolver } from "./native/machine.ts";
 export { toManifest } from "./native/to-manifest.ts";

@@ -48,18 +48,23 @@ export const readHead = (
   tree: TreeNode,
   at: Reader,
   inherited?: { readonly apiVersion: string; readonly kind: string },
+  strangers: "refused" | "left" = "refused",
 ): Head | null => {
-  if (tree.kind !== "map") {
+  const stranger = (place: TreeNode): null => {
     at.report(
       "BH0006",
-      tree,
+      place,
       "this document is no resource",
       "a resource has `apiVersion`, `kind`, `metadata` and `spec`",
+      strangers === "left" ? "warning" : undefined,
     );
     return null;
-  }
+  };
+  if (tree.kind !== "map") return stranger(tree);
   const versionEntry = entry(tree, "apiVersion");
   const kindEntry = entry(tree, "kind");
+  const nameless = versionEntry === undefined && kindEntry === undefined;
+  if (nameless && inherited === undefined && strangers === "left") return stranger(tree);
   const apiVersion = textOf(versionEntry) ?? inherited?.apiVersion;
   const kind = textOf(kindEntry) ?? inherited?.kind;
   if (apiVersion !== undefined && kind !== undefined) {

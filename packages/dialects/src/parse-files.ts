@@ -11,7 +11,13 @@ import {
 } from "@bulkhead/model";
 import { listItems, readHead, readObject } from "./kinds.ts";
 import { formatResourceName, resourceName, resourceSource, type Resource } from "./resource.ts";
-import { parseText, type SourceFile, type TreeNode } from "./text/document.ts";
+import {
+  parseText,
+  TEXT_LIMITS,
+  type SourceFile,
+  type TextLimits,
+  type TreeNode,
+} from "./text/document.ts";
 import { createReader, type Reader } from "./text/reader.ts";
 
 export interface ParsedFiles {
@@ -22,9 +28,16 @@ export interface ParsedFiles {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+export interface ParseOptions {
+  readonly limits?: TextLimits;
+  /** Documents with neither `apiVersion` nor `kind`: a mistake (unless said otherwise), or somebody else's and left alone. */
+  readonly strangers?: "refused" | "left";
+}
+
 interface Readers {
   readonly native: Reader;
   readonly lenient: Reader;
+  readonly strangers: "refused" | "left";
 }
 
 const readTree = (
@@ -33,7 +46,7 @@ const readTree = (
   into: { readonly resources: Resource[]; readonly partial: Resource[] },
   inherited?: { readonly apiVersion: string; readonly kind: string },
 ): void => {
-  const head = readHead(tree, readers.native, inherited);
+  const head = readHead(tree, readers.native, inherited, readers.strangers);
   if (head === null) return;
   const list = listItems(head);
   if (list !== null) {
@@ -70,16 +83,20 @@ const withoutDuplicates = (
   });
 };
 
-export const parseFiles = (files: readonly SourceFile[]): ParsedFiles => {
+export const parseFiles = (
+  files: readonly SourceFile[],
+  { limits = TEXT_LIMITS, strangers = "refused" }: ParseOptions = {},
+): ParsedFiles => {
   const diagnostics: Diagnostic[] = [];
   const resources: Resource[] = [];
   const partial: Resource[] = [];
   for (const file of files) {
-    const { documents, diagnostics: problems, spanOf } = parseText(file);
+    const { documents, diagnostics: problems, spanOf } = parseText(file, limits);
     for (const problem of problems) diagnostics.push(problem);
     const readers = {
       native: createReader(spanOf, diagnostics, false),
       lenient: createReader(spanOf, diagnostics, true),
+      strangers,
     };
     for (const tree of documents) readTree(tree, readers, { resources, partial });
   }

@@ -63,9 +63,16 @@ export interface ParsedText {
   readonly spanOf: (extent: Extent) => SourceSpan;
 }
 
-const MAX_DEPTH = 64;
-/** Nodes that aliases may add to one file: enough for shared blocks, too few for a bomb. */
-const MAX_ALIASED_NODES = 10_000;
+/** What one document may ask of its reader. */
+export interface TextLimits {
+  readonly depth: number;
+  /** Nodes that aliases may add: enough for shared blocks, too few for a bomb. */
+  readonly aliasedNodes: number;
+  /** How to ask for others, for the help under the message: `--limit depth=…`, say. */
+  readonly option?: string;
+}
+
+export const TEXT_LIMITS: TextLimits = { depth: 64, aliasedNodes: 10_000 };
 
 const YAML_CODES: Partial<Record<ErrorCode, DiagnosticCode>> = {
   DUPLICATE_KEY: "BH0002",
@@ -84,14 +91,18 @@ const YAML_HELP: Partial<Record<ErrorCode, string>> = {
 class Limit extends Error {
   readonly code: DiagnosticCode;
   readonly extent: Extent;
-  constructor(code: DiagnosticCode, extent: Extent, message: string) {
+  /** What a person calls it who wants another. */
+  readonly limit: string;
+  constructor(code: DiagnosticCode, extent: Extent, message: string, limit: string) {
     super(message);
     this.code = code;
     this.extent = extent;
+    this.limit = limit;
   }
 }
 
 interface Conversion {
+  readonly limits: TextLimits;
   readonly reject: (code: DiagnosticCode, extent: Extent, message: string, help?: string) => void;
   /** Anchored nodes met so far; aliases may only look back. */
   readonly anchors: Map<string, YamlNode>;
@@ -154,9 +165,13 @@ const convert = (
 ): TreeNode => {
   if (node === null) return scalar({ start: fallback.end, end: fallback.end }, null, "");
   const extent = extentOf(node, fallback);
-  if (depth > MAX_DEPTH) throw new Limit("BH0007", extent, `nested more than ${MAX_DEPTH} deep`);
-  if (to.insideAlias > 0 && (to.aliased += 1) > MAX_ALIASED_NODES) {
-    throw new Limit("BH0004", extent, `aliases add more than ${MAX_ALIASED_NODES} nodes`);
+  const { limits } = to;
+  if (depth > limits.depth) {
+    throw new Limit("BH0007", extent, `nested more than ${limits.depth} deep`, "depth");
+  }
+  if (to.insideAlias > 0 && (to.aliased += 1) > limits.aliasedNodes) {
+    const message = `aliases add more than ${limits.aliasedNodes} nodes`;
+    throw new Limit("BH0004", extent, message, "aliases");
   }
   if (isAlias(node)) {
     const target = to.anchors.get(node.source);
@@ -222,7 +237,10 @@ const createPlaces = (text: string) => {
 };
 
 /** All documents of a text and everything wrong with its syntax. Never throws on any text. */
-export const parseText = ({ name, text }: SourceFile): ParsedText => {
+export const parseText = (
+  { name, text }: SourceFile,
+  limits: TextLimits = TEXT_LIMITS,
+): ParsedText => {
   // A byte order mark is no content; offsets are those of the text without it.
   const content = text.replace(/^\uFEFF/, "");
   const place = createPlaces(content);
@@ -252,6 +270,7 @@ export const parseText = ({ name, text }: SourceFile): ParsedText => {
     }
     if (document.errors.length > 0 || document.contents === null) continue;
     const to: Conversion = {
+      limits,
       reject,
       anchors: new Map(),
       aliased: 0,
@@ -264,7 +283,8 @@ export const parseText = ({ name, text }: SourceFile): ParsedText => {
       if (!to.broken && (tree.kind !== "scalar" || tree.value !== null)) documents.push(tree);
     } catch (limit) {
       if (!(limit instanceof Limit)) throw limit;
-      reject(limit.code, limit.extent, limit.message);
+      const help = limits.option && `\`${limits.option} ${limit.limit}=…\` for more`;
+      reject(limit.code, limit.extent, limit.message, help);
     }
   }
   return { documents, diagnostics, spanOf };

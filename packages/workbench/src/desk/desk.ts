@@ -1,0 +1,137 @@
+/**
+ * A folder of files as something to ask questions of: resources, policy set, who is there and at which addresses. What
+ * every offline verb begins with. Texts go in, whoever read them; nothing is thrown for bad input, all of it is told.
+ */
+import {
+  buildPolicySet,
+  parseFiles,
+  type BuiltPolicy,
+  type Resource,
+  type SourceFile,
+  type TextLimits,
+} from "@bulkhead/dialects";
+import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
+import {
+  cidrRange,
+  compareDiagnostics,
+  familyOf,
+  type Cidr,
+  type Diagnostic,
+  type IpAddress,
+  type PolicySet,
+  type Workload,
+  type WorkloadId,
+} from "@bulkhead/model";
+import { namedRanges, standIns } from "./stand-in-addresses.ts";
+
+/**
+ * Pods on their node's network: `node`, no selector finds them and they speak with the node's addresses (what most
+ * implementations do, and what ours does); or `pod`, they are pods like others. Kubernetes leaves both open.
+ */
+export type HostNetworkReading = "node" | "pod";
+
+export interface DeskOptions {
+  /** Milliseconds since the epoch; decides what has expired. */
+  readonly now: number;
+  /** Does a Kubernetes ipBlock hold addresses of pods and nodes? (SEMANTICS trap 5; implementations differ.) */
+  readonly ipBlockMatchesWorkloads?: boolean;
+  /** `node` unless said otherwise. */
+  readonly hostNetwork?: HostNetworkReading;
+  readonly limits?: TextLimits;
+}
+
+export interface Desk {
+  readonly files: readonly SourceFile[];
+  /** What is sound of them. */
+  readonly resources: readonly Resource[];
+  readonly built: BuiltPolicy;
+  readonly set: PolicySet;
+  /** Every workload of the files, on its node's network or not, by id; as the files declare it. */
+  readonly workloads: ReadonlyMap<WorkloadId, Workload>;
+  /** For the engine: who has no address in the files has stand-ins here, never to be printed. */
+  readonly index: InventoryIndex;
+  /** Of one on its node's network, and of a process of the machine: the node's, the machine's. Empty: unknown workload. */
+  addressesOf(workload: WorkloadId): readonly IpAddress[];
+  readonly isStandIn: (address: IpAddress) => boolean;
+  /** Of parsing and building, sorted by place. With an error among them a resource is missing, and answers may be wrong. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function openDesk(files: readonly SourceFile[], options: DeskOptions): Desk {
+  const parsed = parseFiles(files, {
+    strangers: "left",
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  });
+  const { resources } = parsed;
+  const built = buildPolicySet(resources, {
+    now: options.now,
+    strict: false,
+    mode: "enforce",
+    ...(options.ipBlockMatchesWorkloads === undefined
+      ? {}
+      : { ipBlockMatchesWorkloads: options.ipBlockMatchesWorkloads }),
+    // Metadata addresses are kept shut by who enforces native policies, and by nobody else.
+    metadataGuard: resources.some(({ dialect }) => dialect === "native"),
+  });
+  const seats = seat(built, options.hostNetwork ?? "node");
+  return {
+    files,
+    resources,
+    built,
+    set: built.set,
+    ...seats,
+    diagnostics: [...parsed.diagnostics, ...built.diagnostics].toSorted(compareDiagnostics),
+  };
+}
+
+type Seats = Pick<Desk, "workloads" | "index" | "addressesOf" | "isStandIn">;
+
+/** Gives everybody an address. */
+function seat({ inventory, set }: BuiltPolicy, hostNetwork: HostNetworkReading): Seats {
+  const workloads = new Map(inventory.workloads.map((one) => [one.id, one]));
+  const onNode = (one: Workload): boolean => one.hostNetwork && hostNetwork === "node";
+  const apart = inventory.workloads.filter((one) => !onNode(one));
+  const claims = new Map<IpAddress, number>();
+  for (const address of apart.flatMap(({ addresses, hostNetwork: shared }) =>
+    shared ? [] : addresses,
+  )) {
+    claims.set(address, (claims.get(address) ?? 0) + 1);
+  }
+  // A snapshot may name an address twice, for a pod that left and one that came; the names tell them apart here.
+  const own = (one: Workload): readonly IpAddress[] =>
+    one.hostNetwork ? [] : one.addresses.filter((address) => claims.get(address) === 1);
+  const isProcess = (one: Workload): boolean => one.kind === "process";
+  const lacking = apart.filter((one) => !isProcess(one) && own(one).length === 0);
+  const atHost = inventory.workloads.some((one) => onNode(one) || isProcess(one));
+  const hostLacks = atHost && inventory.hostAddresses.length === 0;
+
+  const known = [...claims.keys(), ...inventory.hostAddresses].map((address) =>
+    cidrRange(`${address}/${familyOf(address) === 4 ? 32 : 128}` satisfies Cidr),
+  );
+  const named = [...namedRanges([set]), ...known];
+  const count = lacking.length + (hostLacks ? 1 : 0);
+  const [four, six] = [standIns(4, count, named), standIns(6, count, named)];
+  const pair = (at: number): readonly IpAddress[] => [four[at]!, six[at]!];
+  const given = new Map(lacking.map(({ id }, at) => [id, pair(at)]));
+  const hostAddresses = hostLacks ? pair(lacking.length) : inventory.hostAddresses;
+  const index = indexInventory({
+    workloads: apart.map((one) => ({
+      ...one,
+      hostNetwork: false,
+      addresses: given.get(one.id) ?? own(one),
+    })),
+    namespaces: inventory.namespaces,
+    hostAddresses,
+  });
+  const made = new Set([...four, ...six]);
+  return {
+    workloads,
+    index,
+    addressesOf(id) {
+      const one = workloads.get(id);
+      if (one === undefined) return [];
+      return onNode(one) || isProcess(one) ? hostAddresses : index.workloads.get(id)!.addresses;
+    },
+    isStandIn: (address) => made.has(address),
+  };
+}
