@@ -4,28 +4,21 @@ import { describe, expect, it } from "vitest";
 import {
   hasPort,
   isEmptyPorts,
-  parseIp,
-  rangeContains,
-  type FlowQuery,
   type IpAddress,
   type PolicySet,
   type Workload,
-  type WorkloadId,
 } from "@bulkhead/model";
 import {
-  decide,
   diffSets,
   expandConnections,
   indexInventory,
-  isProcess,
   reach,
-  type InventoryIndex,
   type PairConnection,
   type ReachEnd,
 } from "../src/index.ts";
+import { allows, askable, isEnd, type Ports } from "./all-pairs.ts";
 import { claim, enough, failureOf } from "./check.ts";
 import {
-  ADDRESSES,
   flowArbitrary,
   inventoryArbitrary,
   NOW,
@@ -34,76 +27,12 @@ import {
   worldArbitrary,
 } from "./worlds.ts";
 
-type Ports = Pick<FlowQuery, "protocol" | "port">;
-
 const samples: fc.Arbitrary<Ports[]> = fc.array(
   flowArbitrary.map(({ protocol, port }) => ({ protocol, port })),
   { minLength: 4, maxLength: 4 },
 );
 /** Also of a machine with processes, whose sockets nobody knows. */
 const worlds = fc.oneof(worldArbitrary, quietWorldArbitrary);
-const family = (address: IpAddress) => parseIp(address)!.family;
-
-interface Asked {
-  readonly end: ReachEnd | IpAddress;
-  readonly addresses: IpAddress[];
-  readonly process?: WorkloadId;
-}
-
-/** The ends that policies speak of: workloads with all their addresses, the host and its processes, addresses of the world. */
-function endsOf(index: InventoryIndex): Asked[] {
-  const host = ADDRESSES.filter((address) => index.at(address).kind === "host");
-  const owned = (workload: Workload) =>
-    workload.addresses.filter((address) => index.at(address).workload === workload);
-  return [
-    ...[...index.workloads.values()]
-      .filter((workload) => owned(workload).length > 0)
-      .map((workload) => ({
-        end: { kind: "workload" as const, workload: workload.id },
-        addresses: owned(workload),
-      })),
-    ...[...index.workloads.values()].filter(isProcess).map(({ id }) => ({
-      end: { kind: "workload" as const, workload: id },
-      addresses: host,
-      process: id,
-    })),
-    { end: { kind: "host" }, addresses: host },
-    ...ADDRESSES.filter((address) => index.at(address).kind === "world").map((address) => ({
-      end: address,
-      addresses: [address],
-    })),
-  ];
-}
-
-function isEnd(end: ReachEnd, wanted: ReachEnd | IpAddress): boolean {
-  if (typeof wanted === "string") {
-    return end.kind === "world" && rangeContains(end.range, parseIp(wanted)!);
-  }
-  if (end.kind === "workload")
-    return wanted.kind === "workload" && wanted.workload === end.workload;
-  return end.kind === wanted.kind && end.kind === "host";
-}
-
-function allows(
-  set: PolicySet,
-  index: InventoryIndex,
-  from: Asked,
-  to: Asked,
-  ports: Ports,
-): boolean {
-  const who = {
-    ...(from.process === undefined ? {} : { sourceProcess: from.process }),
-    ...(to.process === undefined ? {} : { destinationProcess: to.process }),
-  };
-  return from.addresses.some((source) =>
-    to.addresses.some(
-      (destination) =>
-        family(source) === family(destination) &&
-        decide(set, index, { source, destination, ...ports, ...who }, { now: NOW, view: "live" })
-          .verdict === "allow",
-    ),
-  );
-}
 
 function lists(
   pairs: readonly PairConnection[],
@@ -114,18 +43,6 @@ function lists(
   return pairs.some(
     (pair) => isEnd(pair.from, from) && isEnd(pair.to, to) && hasPort(pair.ports, protocol, port),
   );
-}
-
-function* askable(index: InventoryIndex) {
-  const ends = endsOf(index);
-  for (const from of ends) {
-    for (const to of ends) {
-      const concerned = [from, to].some(
-        ({ end }) => typeof end !== "string" && end.kind === "workload",
-      );
-      if (concerned && from !== to) yield { from, to };
-    }
-  }
 }
 
 function withOneAddress(workload: Workload, position: number): Workload {

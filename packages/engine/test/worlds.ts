@@ -66,7 +66,7 @@ const WORLD_ONLY: readonly IpAddress[] = [
 ];
 export const HOST: readonly IpAddress[] = ["10.0.0.254", "fd00::fe"];
 export const ADDRESSES: readonly IpAddress[] = [...POOL, ...WORLD_ONLY, ...HOST];
-const PREFIXES: readonly Cidr[] = [
+export const PREFIXES: readonly Cidr[] = [
   "0.0.0.0/0",
   "10.0.0.0/8",
   "10.0.0.0/24",

@@ -1,19 +1,13 @@
 /** Runs the expectations that stand in a policy itself, over every pair of addresses of the two ends. */
 import type { PolicyTest, TestEnd } from "@bulkhead/dialects";
 import {
-  addressPairs,
+  askedWorkload,
   decide,
-  isProcess,
-  type AddressedEnd,
+  questionsBetween,
+  type AskedEnd,
   type InventoryIndex,
 } from "@bulkhead/engine";
-import {
-  formatPort,
-  type IpAddress,
-  type PolicySet,
-  type SourceSpan,
-  type WorkloadId,
-} from "@bulkhead/model";
+import { formatPort, type PolicySet, type SourceSpan } from "@bulkhead/model";
 
 export interface TestResult {
   readonly test: string;
@@ -45,42 +39,23 @@ function runTest(test: PolicyTest, set: PolicySet, index: InventoryIndex, now: n
     return result(false, `\`${endText(test.from)}\` has no address`);
   }
   if (to.addresses.length === 0) return result(false, `\`${endText(test.to)}\` has no address`);
-  const pairs = addressPairs(index, from, to);
-  if (pairs.length === 0) return result(false, "the two ends have no address family in common");
-  for (const [one, other] of pairs) {
-    const query = {
-      source: one,
-      destination: other,
-      protocol,
-      port,
-      ...(from.process === undefined ? {} : { sourceProcess: from.process }),
-      ...(to.process === undefined ? {} : { destinationProcess: to.process }),
-    };
+  const queries = questionsBetween(index, from, to, { protocol, port });
+  if (queries.length === 0) {
+    return result(false, "the two ends have no address family in common");
+  }
+  for (const query of queries) {
     const { verdict } = decide(set, index, query, { now, view: "shadow" });
     if ((verdict === "allow") === (expect === "allow")) continue;
-    const flow = `${endText(test.from)} (${one}) → ${endText(test.to)} (${other}) ${formatPort(protocol, port)}`;
+    const flow = `${endText(test.from)} (${query.source}) → ${endText(test.to)} (${query.destination}) ${formatPort(protocol, port)}`;
     return result(false, `${flow}: \`${verdict}\`, expected \`${expect}\``);
   }
   return result(true, expect);
 }
 
-interface NamedEnd extends AddressedEnd {
-  readonly process?: WorkloadId;
-}
-
-/** Where nobody has told of the machine's addresses, these stand for them: reserved (RFC 1112 §4), and discard-only (RFC 6666). */
-const SOMEWHERE_HERE: readonly IpAddress[] = ["240.0.0.0", "100::"];
-
-function endOf(end: TestEnd, index: InventoryIndex): NamedEnd {
-  if (end.kind === "address") return { addresses: [end.address], isProcess: false };
-  const workload = index.workloads.get(end.workload);
-  if (workload === undefined || !isProcess(workload)) {
-    return { addresses: workload?.addresses ?? [], isProcess: false };
-  }
-  const { hostAddresses } = index.inventory;
-  const own = hostAddresses.filter((address) => index.at(address).kind === "host");
-  const addresses = own.length > 0 ? own : SOMEWHERE_HERE;
-  return { addresses, isProcess: true, process: workload.id };
+function endOf(end: TestEnd, index: InventoryIndex): AskedEnd {
+  return end.kind === "address"
+    ? { addresses: [end.address], isProcess: false }
+    : askedWorkload(end.workload, index);
 }
 
 function endText(end: TestEnd): string {
