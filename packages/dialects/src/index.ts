@@ -2,7 +2,8 @@
  * Policy text to resources to the common form, and back. `parseFiles` reads, `buildPolicySet` gives meaning,
  * `printResources` writes.
  */
-export { STAGES, buildPolicySet, type BuiltPolicy } from "./build/policy-set.ts";
+export { buildPolicySet, type BuiltPolicy } from "./build/policy-set.ts";
+export { STAGES } from "./build/stages.ts";
 export type { BuildOptions, NamedNetworks } from "./build/context.ts";
 export type { Binding, DeclaredInventory } from "./build/inventory.ts";
 export type { PolicyTest, TestEnd } from "./build/policy-tests.ts";

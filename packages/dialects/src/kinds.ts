@@ -3,6 +3,8 @@
  * dialect that is not read is an error by name: to skip it silently would be to allow what it denies.
  */
 import { API_VERSION } from "@bulkhead/model";
+import { DIALECTS } from "./dialect-list.ts";
+import type { Dialect, ForeignKind } from "./dialect.ts";
 import { networkPolicy } from "./kubernetes/network-policy.ts";
 import { namespaceObject, POD_MAKERS } from "./kubernetes/objects.ts";
 import { NATIVE_KINDS, type NativeResource } from "./native/kinds.ts";
@@ -152,12 +154,52 @@ export const isDeciding = (kind: string): boolean =>
 
 const group = (apiVersion: string): string => apiVersion.split("/").at(-2) ?? "";
 
+const inGroupOf = (group: string, { group: owner }: Dialect): boolean =>
+  group === owner || group.endsWith(`.${owner}`);
+
+/** Undefined: no dialect of ours has this kind. */
+const foreignKind = (head: Head): ForeignKind | undefined => {
+  const inGroup = group(head.apiVersion);
+  return DIALECTS.filter((dialect) => inGroupOf(inGroup, dialect))
+    .flatMap(({ kinds }) => kinds)
+    .find(({ kind }) => kind === head.kind);
+};
+
+const readForeign = (
+  head: Head,
+  { kind, versions, shape }: ForeignKind,
+  at: Reader,
+): ReadObject => {
+  const inGroup = group(head.apiVersion);
+  const version = head.apiVersion.slice(inGroup.length + 1);
+  if (!versions.includes(version)) {
+    at.report(
+      "BH0106",
+      head.versionEntry?.value ?? head.map,
+      `unknown apiVersion \`${head.apiVersion}\` of ${kind}`,
+      `did you mean \`${inGroup}/${versions[0]}\`?`,
+    );
+    return {};
+  }
+  const resource = shape.read(head.map, at);
+  return resource === undefined ? {} : { resource };
+};
+
 const reportUnread = (head: Head, at: Reader): void => {
   const place = head.kindEntry?.value ?? head.map;
   const inGroup = group(head.apiVersion);
   const owner = POLICY_GROUPS.find(
     ([suffix]) => inGroup === suffix || inGroup.endsWith(`.${suffix}`),
   );
+  const ours = DIALECTS.find((dialect) => inGroupOf(inGroup, dialect));
+  if (ours !== undefined) {
+    const help = didYouMean(
+      head.kind,
+      ours.kinds.map(({ kind }) => kind),
+    );
+    at.report("BH0101", place, `unknown kind \`${head.kind}\` of ${ours.title}`, help);
+    return;
+  }
   if (owner !== undefined) {
     at.report(
       "BH0402",
@@ -192,6 +234,8 @@ export const readObject = (head: Head, native: Reader, lenient: Reader): ReadObj
   if (head.kind === "NetworkPolicy" && ["networking.k8s.io", "extensions"].includes(inGroup)) {
     return readKubernetesPolicy(head, lenient);
   }
+  const foreign = foreignKind(head);
+  if (foreign !== undefined) return readForeign(head, foreign, lenient);
   const ofCore = ["", "apps", "batch", "extensions"].includes(inGroup);
   if (ofCore && head.kind === "Namespace") {
     const object = namespaceObject.read(head.map, lenient);

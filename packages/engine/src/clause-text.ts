@@ -42,6 +42,10 @@ function peerText(peer: Peer, place: Place, index: InventoryIndex): string {
       return "any address";
     case "entity":
       return `${found} is ${placeText(place)}, not the ${peer.entity}`;
+    case "domain":
+      if (place.kind !== "world")
+        return `${found} is ${placeText(place)}, and names are the world's`;
+      return `${place.address} is not told to be \`${peer.pattern}\``;
     case "cidr":
       if (!peer.matchesWorkloads && place.kind !== "world") {
         return `${found} is ${placeText(place)}, and this prefix means the world's addresses only`;

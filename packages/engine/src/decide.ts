@@ -14,6 +14,7 @@ import type {
   Plane,
   PolicySet,
   Profile,
+  Rule,
   Stage,
   Workload,
 } from "@bulkhead/model";
@@ -23,6 +24,7 @@ import { isProcess, ownersOf, type InventoryIndex, type Place } from "./inventor
 import { isActive, judgeStage, type DecideOptions, type View } from "./judge-stage.ts";
 import { selects, type DirectedFlow } from "./matching.ts";
 import { isLoopback } from "./socket-owners.ts";
+import { obligationsOf, type Assumption } from "./requests.ts";
 import { VERDICT_STRICTNESS } from "./strictness.ts";
 
 /** A connection is allowed iff the source's egress allows it and the destination's ingress allows it. */
@@ -110,9 +112,10 @@ function direct(
   const judged = { ...here, workload: subject };
   const exemption = exemptionOf(profile, judged, peer, query, direction, isSubject);
   if (exemption !== null) return exemption;
-  const { protocol, port } = query;
+  const { protocol, port, request } = query;
   const destination = direction === "egress" ? peer.workload : subject;
-  return { direction, subject, peer, destination, protocol, port };
+  const names = direction === "egress" ? (query.names ?? []) : [];
+  return { direction, subject, peer, destination, protocol, port, names, request };
 }
 
 /** Loopback is the machine to its own processes; whoever has a network of its own can only be lied to by it. */
@@ -128,11 +131,22 @@ function decideDirection(
   flow: DirectedFlow,
   options: DecideOptions,
 ): DirectionDecision {
-  const decisions = planesOf(set).map((plane) => walkPlane(set, plane, index, flow, options));
+  const walk = (assume: Assumption) =>
+    planesOf(set).map((plane) => walkPlane(set, plane, index, flow, { ...options, assume }));
+  const walked = walk("best");
+  const { open: _open, ...decision } = deciding(walked);
+  const open = walked.flatMap((one) => one.open);
+  if (decision.verdict !== "allow" || open.length === 0) return decision;
+  // Where even the worst request is let through, nothing depends on it.
+  if (deciding(walk("worst")).verdict === "allow") return decision;
+  return { ...decision, obligations: obligationsOf(open, flow.request) };
+}
+
+function deciding(walked: readonly Walked[]): Walked {
   return (
-    decisions.find(({ verdict }) => verdict !== "allow") ??
-    decisions.find(({ determinedBy }) => determinedBy.kind !== "default") ??
-    decisions[0]!
+    walked.find(({ verdict }) => verdict !== "allow") ??
+    walked.find(({ determinedBy }) => determinedBy.kind !== "default") ??
+    walked[0]!
   );
 }
 
@@ -140,23 +154,27 @@ export function planesOf(set: PolicySet): Plane[] {
   return [...new Set<Plane>(["net", ...set.stages.map(({ plane }) => plane)])];
 }
 
+type Walked = DirectionDecision & { readonly open: readonly Rule[] };
+
 function walkPlane(
   set: PolicySet,
   plane: Plane,
   index: InventoryIndex,
   flow: DirectedFlow,
   options: DecideOptions,
-): DirectionDecision {
+): Walked {
   const stages = set.stages.filter((stage) => stage.plane === plane);
   const logged: string[] = [];
+  const open: Rule[] = [];
   let ambiguous = false;
   for (let at = 0; at < stages.length;) {
     const outcome = judgeStage(stages[at]!, index, flow, options);
     logged.push(...outcome.logged);
+    open.push(...outcome.open);
     ambiguous ||= outcome.ambiguous;
     if (outcome.kind === "decided") {
       const { verdict, determinedBy } = outcome;
-      return { direction: flow.direction, verdict, determinedBy, logged, ambiguous };
+      return { direction: flow.direction, verdict, determinedBy, logged, ambiguous, open };
     }
     at = outcome.kind === "pass" ? afterPass(stages, at) : at + 1;
   }
@@ -167,6 +185,7 @@ function walkPlane(
     determinedBy: { kind: "default" },
     logged,
     ambiguous,
+    open,
   };
 }
 

@@ -8,6 +8,8 @@ export { isActive, type DecideOptions, type View } from "./judge-stage.ts";
 export type { Capacity, CompileOptions, CompileResult, LeftOut } from "./compile/compile-result.ts";
 export * from "./compile/compiler.ts";
 export * from "./lookup.ts";
+export * from "./bounds.ts";
+export type { Assumption } from "./requests.ts";
 export * from "./mode.ts";
 export * from "./explain.ts";
 export * from "./replay.ts";

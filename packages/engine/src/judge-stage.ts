@@ -5,6 +5,7 @@
 import type { Block, DecisionVerdict, Determinant, Rule, Stage } from "@bulkhead/model";
 import type { InventoryIndex } from "./inventory-index.ts";
 import { ruleMatches, selects, type DirectedFlow } from "./matching.ts";
+import { isOpen, ruleInForce, type Assumption } from "./requests.ts";
 import * as strictness from "./strictness.ts";
 import type { DecidingAction } from "./strictness.ts";
 
@@ -18,9 +19,16 @@ export interface DecideOptions {
   /** Milliseconds since the epoch. A rule or block whose `expiresAt` is not after it is inert. */
   readonly now: number;
   readonly view: View;
+  /** Of requests that a flow does not tell; nobody need say it, `decide` looks at both. Best unless said. */
+  readonly assume?: Assumption;
 }
 
-export type StageOutcome = { readonly logged: readonly string[]; readonly ambiguous: boolean } & (
+export type StageOutcome = {
+  readonly logged: readonly string[];
+  readonly ambiguous: boolean;
+  /** Rules that match at layer 4, and ask what the flow does not tell. */
+  readonly open: readonly Rule[];
+} & (
   | {
       readonly kind: "decided";
       readonly verdict: DecisionVerdict;
@@ -42,11 +50,17 @@ export function judgeStage(
     .filter((block) => block.direction === flow.direction && isActive(block, options))
     .filter((block) => selects(block.subject, flow.subject, index))
     .toSorted(strictness.compareBlocks);
-  const matching = blocks.map((block) => ({
-    block,
-    rules: block.rules.filter((rule) => isActive(rule, options) && ruleMatches(rule, flow, index)),
-  }));
-  const { winner, ...seen } = RESOLVE[stage.mode](matching);
+  const { assume = "best" } = options;
+  const open: Rule[] = [];
+  const matching = blocks.map((block) => {
+    const rules = block.rules.filter(
+      (rule) => isActive(rule, options) && ruleMatches(rule, flow, index),
+    );
+    open.push(...rules.filter((rule) => isOpen(rule, flow.request)));
+    return { block, rules: rules.flatMap((one) => ruleInForce(one, flow.request, assume) ?? []) };
+  });
+  const { winner, ...rest } = RESOLVE[stage.mode](matching);
+  const seen = { ...rest, open };
   const isolating = blocks.find((block) => block.isolates);
   if (winner === undefined && isolating === undefined) return { kind: "next", ...seen };
   if (winner === undefined) {

@@ -13,10 +13,12 @@ import {
   type NamespaceScope,
   type Peer,
   type PortMatch,
+  type Request,
   type Rule,
   type Workload,
 } from "@bulkhead/model";
 import type { InventoryIndex, Place } from "./inventory-index.ts";
+import { matchesExpression } from "./text-match.ts";
 
 export type CidrPeer = Extract<Peer, { kind: "cidr" }>;
 export type WorkloadPeer = Extract<Peer, { kind: "workloads" }>;
@@ -30,9 +32,12 @@ export interface DirectedFlow {
   readonly destination: Workload | undefined;
   readonly protocol: number;
   readonly port: number;
+  /** Of the destination's address, as far as they are told. */
+  readonly names: readonly string[];
+  readonly request: Request | undefined;
 }
 
-/** The first clause of a rule that did not hold. */
+/** The first clause of a rule that did not hold, up to layer 4. */
 export type FailedClause = "peer" | "named-port-on-address" | "port";
 
 export function ruleMatches(rule: Rule, flow: DirectedFlow, index: InventoryIndex): boolean {
@@ -45,7 +50,7 @@ export function failedClause(
   flow: DirectedFlow,
   index: InventoryIndex,
 ): FailedClause | null {
-  const holding = rule.peers.filter((peer) => peerHolds(peer, flow.peer, index));
+  const holding = rule.peers.filter((peer) => peerHolds(peer, flow.peer, index, flow.names));
   if (holding.length === 0) return "peer";
   const matching = rule.ports.filter((port) => portMatches(port, flow));
   if (matching.length === 0) return "port";
@@ -75,7 +80,13 @@ function portMatches(match: PortMatch, { protocol, port, destination }: Directed
   }
 }
 
-export function peerHolds(peer: Peer, place: Place, index: InventoryIndex): boolean {
+/** `names` stand for the place, if it is one of the world's. */
+export function peerHolds(
+  peer: Peer,
+  place: Place,
+  index: InventoryIndex,
+  names: readonly string[] = [],
+): boolean {
   switch (peer.kind) {
     case "any":
       return true;
@@ -83,6 +94,8 @@ export function peerHolds(peer: Peer, place: Place, index: InventoryIndex): bool
       return place.workload !== undefined && selects(peer, place.workload, index);
     case "cidr":
       return (peer.matchesWorkloads || place.kind === "world") && prefixHolds(peer, place);
+    case "domain":
+      return place.kind === "world" && names.some((name) => matchesExpression(peer.regex, name));
     case "entity":
       return place.kind === peer.entity && !(place.kind === "world" && groupAt(place) !== null);
   }
@@ -97,14 +110,23 @@ export function selects(
   workload: Workload,
   index: NamespaceLabels,
 ): boolean {
-  if (subject.kind === "all-workloads") return true;
+  if (subject.kind === "all-workloads") return !isReserved(workload.namespace);
   return (
     inScope(subject.namespaces, workload.namespace, index) &&
     matches(subject.selector, workload.labels)
   );
 }
 
+/**
+ * Nobody can give a namespace such a name. What lives there are no workloads of anybody's, such as a cluster's nodes: they
+ * are chosen by this very name, and by nothing that speaks of all namespaces.
+ */
+function isReserved(namespace: string): boolean {
+  return namespace.startsWith(":");
+}
+
 function inScope(scope: NamespaceScope, namespace: string, index: NamespaceLabels): boolean {
+  if (isReserved(namespace)) return scope.kind === "named" && scope.name === namespace;
   switch (scope.kind) {
     case "all":
       return true;

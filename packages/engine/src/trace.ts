@@ -9,6 +9,7 @@ import type {
   Plane,
   PolicyRef,
   PolicySet,
+  Rule,
   RuleAction,
   SourceSpan,
   StageId,
@@ -19,6 +20,7 @@ import { afterPass, judge, planesOf } from "./decide.ts";
 import type { InventoryIndex } from "./inventory-index.ts";
 import { isActive, judgeStage, type DecideOptions } from "./judge-stage.ts";
 import { failedClause, selects, type DirectedFlow } from "./matching.ts";
+import { ruleInForce } from "./requests.ts";
 import { compareBlocks } from "./strictness.ts";
 
 export interface RuleTrace {
@@ -97,22 +99,28 @@ function tracePlane(
           source,
           isolates,
           inert,
-          rules: rules.map((rule) => {
-            const clause = failedClause(rule, flow, index);
+          rules: rules.map((rule): RuleTrace => {
             const asleep = inert ?? inertBecause(rule, options);
-            return {
-              rule: rule.id,
-              action: rule.action,
-              source: rule.source,
-              matched: asleep === null && clause === null,
-              outcome:
-                asleep ?? (clause === null ? "matched" : clauseText(clause, rule, flow, index)),
-            };
+            const failed = asleep ?? failureText(rule, flow, index);
+            const { id, action, source: place } = rule;
+            const outcome = failed ?? "matched";
+            return { rule: id, action, source: place, matched: failed === null, outcome };
           }),
         };
       });
     return { stage: stage.id, plane, outcome: kind, blocks };
   });
+}
+
+/** The first clause that does not hold, in words; null: the rule matches, or would with the right request. */
+function failureText(rule: Rule, flow: DirectedFlow, index: InventoryIndex): string | null {
+  const clause = failedClause(rule, flow, index);
+  if (clause !== null) return clauseText(clause, rule, flow, index);
+  if (flow.request === undefined || rule.l7 === undefined) return null;
+  if (ruleInForce(rule, flow.request, "best") === rule) return null;
+  return flow.request.kind === "opaque"
+    ? "request: the connection carries none that can be looked into"
+    : "request: it is not one that the rule names";
 }
 
 function inertBecause(thing: Parameters<typeof isActive>[0], options: DecideOptions): Inert | null {

@@ -212,7 +212,7 @@ const rule: fc.Arbitrary<Draft<Rule>> = fc.record({
     { weight: 5, arbitrary: fc.constant("allow" as const) },
     { weight: 3, arbitrary: fc.constant("deny" as const) },
     { weight: 4, arbitrary: pick(["reject", "reject", "pass"] as const) },
-    { weight: 1, arbitrary: pick(["log", "audit", "custom"] as const) },
+    { weight: 1, arbitrary: pick(["log", "audit"] as const) },
   ),
   peers: mostlySome(peer),
   ports: mostlySome(port),

@@ -6,6 +6,7 @@ import type { IpAddress } from "./ip.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 import type { SourceSpan } from "./diagnostic.ts";
 import type { Direction, PolicyRef, StageId } from "./policy.ts";
+import type { Predicate, Request } from "./predicate.ts";
 import type { WorkloadId } from "./workload.ts";
 
 /** One connection, in its original direction. `port` is the destination port, or ICMP type*256+code, or 0. */
@@ -20,6 +21,10 @@ export interface FlowQuery {
   readonly destinationProcess?: WorkloadId;
   /** What the source addressed, where destination translation led it elsewhere; only a canary's bucket asks for it. */
   readonly addressed?: { readonly destination: IpAddress; readonly port: number };
+  /** Names that stand for the destination's address, lower case and without a final dot. */
+  readonly names?: readonly string[];
+  /** Absent: what travels in the connection is not told, and the decision carries obligations in its stead. */
+  readonly request?: Request;
 }
 
 export type DecisionVerdict = "allow" | "drop" | "reject";
@@ -52,6 +57,21 @@ export type Determinant =
  */
 export type Exemption = "node" | "hairpin" | "dns" | "dhcp" | "not-a-workload";
 
+/** On what a verdict of `allow` depends that the query did not tell. */
+export type Obligation =
+  /** Only requests that one of the predicates holds. */
+  | { readonly kind: "only"; readonly rules: readonly string[]; readonly l7: readonly Predicate[] }
+  /** All requests but those that one of the predicates holds. */
+  | {
+      readonly kind: "unless";
+      readonly rules: readonly string[];
+      readonly l7: readonly Predicate[];
+    }
+  /** The ends have to prove who they are. */
+  | { readonly kind: "auth"; readonly rules: readonly string[] }
+  /** A judge outside is asked too (Istio's CUSTOM). */
+  | { readonly kind: "external"; readonly rules: readonly string[] };
+
 export interface DirectionDecision {
   readonly direction: Direction;
   readonly verdict: DecisionVerdict;
@@ -60,6 +80,8 @@ export interface DirectionDecision {
   readonly logged: readonly string[];
   /** Two blocks of equal order disagreed; the stricter one was taken. */
   readonly ambiguous: boolean;
+  /** Absent: none. All must be met; never with a verdict other than `allow`. */
+  readonly obligations?: readonly Obligation[];
 }
 
 export interface Decision {

@@ -15,6 +15,7 @@ export * from "./manifest.ts";
 export * from "./policy.ts";
 export * from "./policy-map.ts";
 export * from "./policy-size.ts";
+export * from "./predicate.ts";
 export * from "./canonical-policy.ts";
 export * from "./port-text.ts";
 export * from "./protocol.ts";

@@ -6,6 +6,7 @@ import type { Canary } from "./canary-bucket.ts";
 import type { Cidr } from "./cidr.ts";
 import type { IpAddress } from "./ip.ts";
 import type { Selector } from "./labels.ts";
+import type { Predicate } from "./predicate.ts";
 import type { PortMatch } from "./protocol.ts";
 import type { SourceSpan } from "./diagnostic.ts";
 
@@ -35,9 +36,13 @@ export type Peer =
       readonly matchesWorkloads: boolean;
     }
   /** `host`: the machine's own addresses. `world`: every other address that can be somebody's, so neither broadcast nor multicast. */
-  | { readonly kind: "entity"; readonly entity: "host" | "world" };
+  | { readonly kind: "entity"; readonly entity: "host" | "world" }
+  /**
+   * Addresses of the world that a matching name stands for, where the flow tells its names. `pattern` is what the policy
+   * says, for people; what its wildcards mean differs by dialect, so `regex` (RE2, whole lower-case names) is what counts.
+   */
+  | { readonly kind: "domain"; readonly pattern: string; readonly regex: string };
 
-/** Layer-7 predicates arrive with their dialects; until then no IR rule carries one. */
 export interface Rule {
   /** Unique in the policy set and stable across edits of other rules: `Policy/shop/db#ingress/checkout`. */
   readonly id: string;
@@ -47,6 +52,17 @@ export interface Rule {
   readonly peers: readonly Peer[];
   /** OR of matches; `[]` matches nothing (a dialect's "absent = all" is said as `{kind:'all'}`). */
   readonly ports: readonly PortMatch[];
+  /** OR of predicates; absent: the rule asks nothing above layer 4. Never empty. */
+  readonly l7?: readonly Predicate[];
+  /**
+   * `union` (the default): requests that no predicate holds are left to the other rules. `terminal`: whatever the rule
+   * matches at layer 4 is its own, and a request that no predicate holds is dropped.
+   */
+  readonly l7Mode?: "union" | "terminal";
+  /** Of a connection that is known to carry no such request: the rule does not match it, or as if it asked nothing. */
+  readonly onOpaque?: "noMatch" | "widen";
+  /** The ends must have proved who they are before what it allows is allowed. */
+  readonly auth?: "required" | "disabled";
   /** `staged` rules decide only in the shadow maps. */
   readonly enforce: "on" | "staged";
   /** Absolute end of validity, milliseconds since the epoch. */

@@ -17,6 +17,8 @@ export interface BuildOptions {
   readonly mode: "audit" | "enforce";
   /** Does a Kubernetes ipBlock hold addresses of pods and the host? (SEMANTICS trap 5; implementations differ.) */
   readonly ipBlockMatchesWorkloads?: boolean;
+  /** A set that a kernel is to hold may have no rules in it that none of our drivers can; at a desk it may. Kernel unless said. */
+  readonly target?: "kernel" | "desk";
   /** Keep wide rules from opening cloud metadata addresses by the way. On unless said otherwise. */
   readonly metadataGuard?: boolean;
 }

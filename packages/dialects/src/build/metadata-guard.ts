@@ -30,7 +30,9 @@ const holdsMetadata = (peer: Peer): boolean => {
     case "any":
       return true;
     case "workloads":
-      return false;
+    // Whoever owns a name could have it stand for that address; the rule's own address is not among the names people give.
+    case "domain":
+      return peer.kind === "domain";
     case "entity":
       return peer.entity === "world";
     case "cidr": {

@@ -5,7 +5,7 @@
  *   firstMatch  derived    firstMatch  allow only  deny overrides  firstMatch
  *
  * Native tiers keep their names; Intents and Kubernetes NetworkPolicies live in `application` beside native Policies,
- * where isolation is the union over all of them.
+ * where isolation is the union over all of them. Tiers of other dialects stand in between (`stages.ts`).
  */
 import {
   compareDiagnostics,
@@ -16,6 +16,7 @@ import {
   type PolicySet,
   type Stage,
 } from "@bulkhead/model";
+import { DIALECTS } from "../dialect-list.ts";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
 import {
   createContext,
@@ -23,6 +24,7 @@ import {
   type BuildOptions,
   type NamedNetworks,
 } from "./context.ts";
+import { refuseBeyondKernel } from "./enforceable.ts";
 import { buildInventory, type DeclaredInventory } from "./inventory.ts";
 import { networkPolicyBlocks } from "./kubernetes-blocks.ts";
 import { lintBlocks } from "./lint.ts";
@@ -30,6 +32,7 @@ import { metadataGuard } from "./metadata-guard.ts";
 import { exceptionBlocks, intentBlocks, policyBlocks, type StagedBlock } from "./native-blocks.ts";
 import { buildProfile } from "./profile.ts";
 import { policyTests, type PolicyTest } from "./policy-tests.ts";
+import { orderStages } from "./stages.ts";
 
 export interface BuiltPolicy {
   readonly set: PolicySet;
@@ -42,34 +45,11 @@ export interface BuiltPolicy {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-type StageFrame = Omit<Stage, "blocks">;
-
-/** In evaluation order. `pass` goes to the next stage; the last one's to the default. */
-export const STAGES: readonly StageFrame[] = [
-  { id: "emergency", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "metadata" },
-  { id: "metadata", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "guardrail" },
-  { id: "guardrail", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: "exception" },
-  {
-    id: "exception",
-    plane: "net",
-    mode: "firstMatch",
-    endIfApplied: "pass",
-    onPass: "application",
-  },
-  {
-    id: "application",
-    plane: "net",
-    mode: "denyOverrides",
-    endIfApplied: "deny",
-    onPass: "baseline",
-  },
-  { id: "baseline", plane: "net", mode: "firstMatch", endIfApplied: "pass", onPass: null },
-];
-
 const blocksOf = (resource: Resource, context: BuildContext): readonly StagedBlock[] => {
   if (resource.dialect === "kubernetes") {
     return resource.role === "policy" ? networkPolicyBlocks(resource.object, context) : [];
   }
+  if (resource.dialect !== "native") return [];
   const { object } = resource;
   switch (object.kind) {
     case "Policy":
@@ -118,19 +98,25 @@ export const buildPolicySet = (
   const diagnostics: Diagnostic[] = [];
   const networkSets = networkSetsOf(resources);
   const context = createContext(options, networkSets, diagnostics);
+  const inventory = buildInventory(resources, diagnostics);
+  const input = { resources, inventory };
+  const brought = DIALECTS.flatMap((dialect) => dialect.stages(input, context));
   // Sorted, so that the same resources give the same set in whatever order their files were read.
-  const blocks = resources.flatMap((resource) => blocksOf(resource, context)).toSorted(byOrder);
+  const blocks = [
+    ...resources.flatMap((resource) => blocksOf(resource, context)),
+    ...DIALECTS.flatMap((dialect) => dialect.blocks(input, context)),
+  ].toSorted(byOrder);
   lintBlocks(blocks, context);
   const guards = options.metadataGuard === false ? [] : metadataGuard(blocks);
   const tests = resources.flatMap(({ dialect, object }) =>
     dialect === "native" && object.kind === "PolicyTest" ? policyTests(object, context) : [],
   );
-  const inventory = buildInventory(resources, diagnostics);
   const profile = buildProfile(resources, diagnostics);
-  const stages = STAGES.map((frame): Stage => {
+  const stages = orderStages(brought).map((frame): Stage => {
     const members = [...blocks, ...guards].filter(({ stage }) => stage === frame.id);
     return { ...frame, blocks: members.map(({ block }) => block) };
   });
+  if (options.target !== "desk") refuseBeyondKernel(stages, context);
   return {
     set: { stages, profile },
     inventory,

@@ -51,6 +51,9 @@ export class Identity {
     switch (peer.kind) {
       case "any":
         return true;
+      // Only flows tell names, and only of addresses that nobody here owns.
+      case "domain":
+        return false;
       case "entity":
         return peer.entity === "host" && this.#isHost;
       case "workloads":

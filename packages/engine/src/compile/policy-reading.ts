@@ -4,6 +4,7 @@
  * something in it begins to count as expired.
  */
 import type { Block, Cookie, CookieName, Direction, PolicySet } from "@bulkhead/model";
+import { isConditional } from "../bounds.ts";
 import { isActive, type DecideOptions, type View } from "../judge-stage.ts";
 import type { CidrPeer } from "../matching.ts";
 import { assignCookies } from "./decision-table.ts";
@@ -43,8 +44,12 @@ export interface PolicyReading {
   readonly versions: ReadonlyMap<string, number>;
 }
 
-/** Versions go on from those of the reading `before`. */
+/**
+ * Throws a RangeError for a set that asks of requests what no map can tell: who builds sets refuses such rules by name, and
+ * who wants to know what such a set permits compiles its bounds. Versions go on from those of the reading `before`.
+ */
 export function readPolicySet(set: PolicySet, now: number, before?: PolicyReading): PolicyReading {
+  if (isConditional(set)) throw new RangeError("a rule asks for something above layer 4");
   const versions = new Versions(before?.versions);
   const view = (name: View) => readView(set, { now, view: name }, versions);
   const { canary, stages, ...frame } = set;

@@ -11,6 +11,7 @@ import {
   type Row,
   type Workload,
 } from "@bulkhead/model";
+import { boundOf } from "../bounds.ts";
 import { AtomTable, type Atom } from "../compile/atom-table.ts";
 import { ClassShelf, createViewCompiler, type CompiledClass } from "../compile/compile-view.ts";
 import { DecisionTable } from "../compile/decision-table.ts";
@@ -73,8 +74,9 @@ export function createUniverse(
   };
 }
 
-/** The set as it stands at one moment in one view: nothing staged, nothing that will expire. */
-export function freeze(set: PolicySet, options: DecideOptions): PolicySet {
+/** The set as it stands at one moment in one view: nothing staged, nothing that will expire, nothing that depends on requests. */
+export function freeze(given: PolicySet, options: DecideOptions): PolicySet {
+  const set = boundOf(given, options.assume ?? "best");
   return {
     ...set,
     stages: set.stages.map((stage) => ({

@@ -1,0 +1,4 @@
+/** Dialects that other products brought into the world, one line each. */
+import type { Dialect } from "./dialect.ts";
+
+export const DIALECTS: readonly Dialect[] = [];

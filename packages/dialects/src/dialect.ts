@@ -1,0 +1,45 @@
+/**
+ * What a dialect is to the rest of this room: the objects it reads, the stages its policies live in, and the blocks they
+ * become. Each has a folder of its own and is listed in `dialect-list.ts`; nothing else knows its kinds by name.
+ */
+import type { Inventory, Stage } from "@bulkhead/model";
+import type { BuildContext } from "./build/context.ts";
+import type { StagedBlock } from "./build/native-blocks.ts";
+import type { Resource } from "./resource.ts";
+import type { Shape } from "./text/shape.ts";
+
+/**
+ * A stage with its place in the order of all dialects: lower first. Antrea's numbers for its tiers, which the standard
+ * ones of Kubernetes have a place among, are the ruler (SEMANTICS): native stages stand before 50, `application` at 251.
+ */
+export interface RankedStage extends Omit<Stage, "blocks" | "onPass"> {
+  readonly rank: number;
+  /** Where `pass` goes on; absent: the next stage of this plane that there is. */
+  readonly passTo?: Stage["id"] | "end";
+}
+
+export interface ForeignKind<R extends Resource = Resource> {
+  readonly kind: string;
+  /** Without a namespace. */
+  readonly clusterScoped: boolean;
+  /** Versions of the group that are read, the one to use first. Others are an error that names it. */
+  readonly versions: readonly string[];
+  readonly shape: Shape<R>;
+}
+
+/** What policies of a dialect look up when they become blocks: all resources, and who is there. */
+export interface BuildInput {
+  readonly resources: readonly Resource[];
+  readonly inventory: Pick<Inventory, "workloads" | "namespaces" | "hostAddresses">;
+}
+
+export interface Dialect {
+  /** What people call its maker: `Cilium`. */
+  readonly title: string;
+  /** API group; groups below it (`crd.antrea.io`) count too. */
+  readonly group: string;
+  readonly kinds: readonly ForeignKind[];
+  /** Stages that these resources need and that are not there without them. */
+  stages(input: BuildInput, context: BuildContext): readonly RankedStage[];
+  blocks(input: BuildInput, context: BuildContext): readonly StagedBlock[];
+}
