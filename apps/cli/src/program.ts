@@ -156,6 +156,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--range <prefixes>", "these outside prefixes are allowed whole", collect)
     .option("--exclude-window <from..to>", "learn nothing from this time (3h..1h)", gather)
     .option("--since-last", "only what is new since you last looked")
+    .option("--include-people", "confine people at a shell and cron as well")
     .option("--flows <file>", "from an export (Hubble's JSON or ours), - for standard input");
   const judging = (command: Command): Command =>
     command

@@ -62,6 +62,8 @@ function hubble(
   return `${JSON.stringify({ flow: packet(false), time })}\n${JSON.stringify(packet(true))}\n`;
 }
 
+const indented = (json: string): string => JSON.stringify(JSON.parse(json), null, 2);
+
 const EXPORT = [
   ...[1, 2, 3, 4, 5, 6].map((minute) => hubble(web, db, 5432, minute)),
   hubble(web, "203.0.113.7", 443, 90, ["api.example.com"]),
@@ -128,6 +130,24 @@ describe("suggest --flows", () => {
     expect(neither.stderr).toContain("holds neither flows, one a line, nor the edges");
   });
 
+  it("tells what people did apart from what is not allowed, and confines them when told to", async () => {
+    const labels = { "bulkhead.dev/unit": "user-1000.slice", "bulkhead.dev/user": "ann" };
+    const id = "host/user-ann";
+    const source = { address: "10.0.0.1", workload: id, name: id, labels };
+    const [first] = answers.edges.edges;
+    const destination = { address: "203.0.113.9", name: "world", labels: {} };
+    const edges = [{ ...first, source, destination }];
+    const stdin = JSON.stringify({ ...answers.edges, edges: [...answers.edges.edges, ...edges] });
+    const told = await call(["suggest", "--flows", "-", "-o", "table"], { stdin: indented(stdin) });
+    expect(told.stdout).toMatch(
+      /confined by nothing that is proposed \(1 edge\):\n.*people, not confined: host\/user-ann → /,
+    );
+    const args = ["suggest", "--flows", "-", "-o", "table", "--include-people"];
+    const confined = await call(args, { stdin: indented(stdin) });
+    expect(confined.stdout).not.toContain("not confined");
+    expect(confined.stdout).toContain("Intent/host/user-ann-to-");
+  });
+
   it("is a pull request with the replay of those very flows", async () => {
     const { stdout } = await call(["suggest", "--flows", "-", "-o", "markdown"], {
       stdin: EXPORT + hubble(db, web, 9999, 3).split("\n")[0],
@@ -156,6 +176,8 @@ describe("suggest of the running system", () => {
       ["suggest", "--exclude-window", "3h..1h", "--range", "203.0.113.0/24", "-n", "shop"],
       { state },
     );
+    await call(["suggest", "--include-people"], { state });
+    expect(controller?.requests[1]?.request).toEqual({ includePeople: true });
     expect(controller?.requests[0]?.request).toEqual({
       namespaces: ["shop"],
       ranges: ["203.0.113.0/24"],

@@ -51,6 +51,17 @@ async function suggested(
 }
 
 describe("a suggestion", () => {
+  it("confines people where that was said", async () => {
+    const labels = { "bulkhead.dev/unit": "user-1000.slice", "bulkhead.dev/user": "ann" };
+    const name = "host/user-ann";
+    const source = { address: "10.9.0.1", workload: name, name, labels };
+    const seen = () => [edge("203.0.113.9", { source })];
+    const { answer } = await suggested({}, seen);
+    expect([answer.rules.length, answer.setAside[0]?.reason]).toEqual([0, "people"]);
+    const included = await suggested({ includePeople: true }, seen);
+    expect(included.answer.rules).toHaveLength(1);
+  });
+
   it("asks for what is outside of the windows, and counts an edge on both sides of one once", async () => {
     const { asked, answer } = await suggested(
       { since: 50, until: 900, exclude: [{ from: 300, to: 400 }] },

@@ -38,6 +38,8 @@ export const suggestRequestSchema = z.strictObject({
   ranges: z.array(z.string()).optional(),
   /** Spans of time that are not to be learned from: an incident, a test. Milliseconds since the epoch; inclusive, exclusive. */
   exclude: z.array(z.strictObject({ from: z.int(), to: z.int() })).optional(),
+  /** Confine what people do at a shell, or have run by the clock, like any service. */
+  includePeople: z.boolean().optional(),
 });
 export type SuggestRequest = z.input<typeof suggestRequestSchema>;
 

@@ -1,25 +1,36 @@
 /**
  * The way by which people come to administer the machine: its own SSH server. A rule for it would shut out everybody who did
- * not happen to come in while somebody watched, so that none is proposed, whatever was seen.
+ * not happen to come in while somebody watched, so that none is proposed, whatever was seen. Nor is it confined in what it calls:
+ * whom it asks about a person is seen when that person comes.
  */
-import { TCP, type Inventory } from "@bulkhead/model";
-import type { Relation } from "./ends.ts";
+import { TCP, type Labels } from "@bulkhead/model";
+import type { End, Relation } from "./ends.ts";
+import { UNIT_KEY, type MachineProcesses } from "./machine.ts";
 
 const SSH = 22;
 const SERVERS = /^(open)?sshd?(@.*)?(\.(service|socket))?$|^dropbear/i;
-const NAMES = ["app", "bulkhead.dev/unit"];
+const NAMES = ["app", UNIT_KEY];
 
-export type IsAdministration = (relation: Relation) => boolean;
+/** By it people come in. */
+export function isAdministration(
+  { destination, protocol, port }: Relation,
+  processes: MachineProcesses,
+): boolean {
+  const own = processesOf(destination, processes);
+  return own.length > 0 && ((protocol === TCP && port === SSH) || isServer(destination, processes));
+}
 
-export function administrationOf(inventory: Inventory): IsAdministration {
-  const processes = new Map(
-    inventory.workloads.flatMap((one) => (one.kind === "process" ? [[one.id, one] as const] : [])),
+export function isServer(end: End, processes: MachineProcesses): boolean {
+  return processesOf(end, processes).some((labels) =>
+    NAMES.some((key) => SERVERS.test(labels[key] ?? "")),
   );
-  return ({ destination, protocol, port }) => {
-    if (destination.kind !== "group") return false;
-    const own = destination.group.members.flatMap((id) => processes.get(id) ?? []);
-    if (own.length === 0) return false;
-    const named = own.some(({ labels }) => NAMES.some((key) => SERVERS.test(labels[key] ?? "")));
-    return named || (protocol === TCP && port === SSH);
-  };
+}
+
+function processesOf(end: End, processes: MachineProcesses): readonly Labels[] {
+  return end.kind === "group"
+    ? end.group.members.flatMap((id): readonly Labels[] => {
+        const labels = processes.get(id);
+        return labels === undefined ? [] : [labels];
+      })
+    : [];
 }

@@ -3,7 +3,13 @@
  * from keys that say what a workload *is* (`app`, `role`), never which copy it is. Applications are told apart first, so
  * that two of them with a `db` each have two groups. Groups of a namespace are disjoint.
  */
-import { selectorOf, type Labels, type Requirement, type Selector } from "@bulkhead/model";
+import {
+  selectorOf,
+  type Labels,
+  type Requirement,
+  type Selector,
+  type WorkloadKind,
+} from "@bulkhead/model";
 import {
   APPLICATION_KEYS,
   applicationId,
@@ -11,6 +17,7 @@ import {
   scopeOf,
   type Scope,
 } from "./applications.ts";
+import { SLICE_KEY, UNIT_KEY, USER_KEY } from "./machine.ts";
 import { nameOf } from "./names.ts";
 import { by, compareText, groupBy } from "./order.ts";
 
@@ -18,6 +25,8 @@ export interface Member {
   readonly id: string;
   readonly namespace: string;
   readonly labels: Labels;
+  /** Absent of who is gone. */
+  readonly kind?: WorkloadKind;
 }
 
 export interface Group {
@@ -43,9 +52,6 @@ export interface Grouping {
   readonly ungrouped: readonly Member[];
 }
 
-/** The systemd unit of a process of the host. */
-const UNIT_KEY = "bulkhead.dev/unit";
-
 /** Keys that name a role, the most telling first (Kubernetes' recommended labels, then customs). */
 const ROLE_KEYS = [
   "app.kubernetes.io/name",
@@ -59,6 +65,9 @@ const ROLE_KEYS = [
   "tier",
   UNIT_KEY,
 ];
+
+/** What discovery gives to the slice of each user, and no role. */
+const OF_EVERY_USER: readonly string[] = [USER_KEY, UNIT_KEY, SLICE_KEY];
 
 /** Keys that name a copy, a build or a machine: never a role. */
 const INSTANCE_KEY =
@@ -108,8 +117,37 @@ function groupApplication(
   groups: Group[],
   ungrouped: Member[],
 ): void {
+  const [users, services] = usersApart(members);
+  for (const [value, own] of groupBy(users, (member) => member.labels[USER_KEY] ?? "")) {
+    const who: Requirement = { key: USER_KEY, operator: "In", values: [value] };
+    const family = selectorOf([...space.requirements, { key: USER_KEY, operator: "Exists" }]);
+    groups.push(makeGroup(space, [...space.requirements, who], [who], family, own));
+  }
+  if (services.length > 0) groupServices(space, services, users, groups, ungrouped);
+}
+
+/** A user's slice is that user's, whatever else it is labelled with. A pod that says so of itself is none. */
+function usersApart(members: readonly Member[]): readonly [readonly Member[], readonly Member[]] {
+  const isUser = ({ labels, kind = "process" }: Member): boolean =>
+    kind === "process" && (labels[USER_KEY] ?? "") !== "";
+  return [members.filter(isUser), members.filter((member) => !isUser(member))];
+}
+
+function groupServices(
+  space: Space,
+  members: readonly Member[],
+  users: readonly Member[],
+  groups: Group[],
+  ungrouped: Member[],
+): void {
   let rest = members;
-  const absent: Requirement[] = [...space.requirements];
+  const alike = users.some(({ labels }) =>
+    Object.keys(labels).some((key) => !OF_EVERY_USER.includes(key)),
+  );
+  const absent: Requirement[] = [
+    ...space.requirements,
+    ...(alike ? [{ key: USER_KEY, operator: "DoesNotExist" } as const] : []),
+  ];
   for (const key of keysByWorth(members)) {
     const bearing = rest.filter((member) => Object.hasOwn(member.labels, key));
     if (bearing.length === 0) continue;
@@ -136,8 +174,10 @@ function groupApplication(
 function keysByWorth(members: readonly Member[]): string[] {
   const bearers = (key: string): number =>
     members.filter((member) => Object.hasOwn(member.labels, key)).length;
+  // Every process has a unit: it is what tells those from others that nothing else does.
+  const last = (key: string): number => (key === UNIT_KEY ? 1 : 0);
   const roles = ROLE_KEYS.filter((key) => bearers(key) > 0).toSorted(
-    (a, b) => bearers(b) - bearers(a),
+    (a, b) => last(a) - last(b) || bearers(b) - bearers(a),
   );
   const others = [...new Set(members.flatMap((member) => Object.keys(member.labels)))]
     .filter((key) => !ROLE_KEYS.includes(key) && !APPLICATION_KEYS.includes(key))
@@ -200,8 +240,9 @@ function makeGroup(
   };
 }
 
-/** `nginx.service` is nginx. */
+/** `nginx.service` is nginx, and `alice` is somebody. */
 function wordOf(key: string): (value: string) => string {
+  if (key === USER_KEY) return (value) => nameOf(`user-${value}`);
   return (value) =>
     nameOf(key === UNIT_KEY ? value.replace(/\.(service|scope|slice)$/, "") : value);
 }

@@ -3,8 +3,9 @@
  * machine's own processes only those whose needs were seen, each by itself and in the direction they were seen in: the others
  * keep the machine running and nobody watched them, and not all that a process sends can be told from what the machine sends.
  */
-import type { Direction, Edge, Inventory, SuggestedIsolation } from "@bulkhead/model";
+import type { Direction, Edge, SuggestedIsolation } from "@bulkhead/model";
 import type { Group, Grouping } from "./groups.ts";
+import { namespacesOf, type MachineProcesses } from "./machine.ts";
 import { fitting, nameOf } from "./names.ts";
 import { by, groupBy } from "./order.ts";
 import type { Need } from "./rules.ts";
@@ -13,23 +14,27 @@ export interface IsolationInput {
   readonly edges: readonly Edge[];
   readonly needs: readonly Need[];
   readonly grouping: Grouping;
-  readonly inventory: Inventory;
+  readonly processes: MachineProcesses;
   /** Only of these; all where it is absent. */
   readonly namespaces: readonly string[] | undefined;
 }
 
 export function isolationsOf(input: IsolationInput): readonly SuggestedIsolation[] {
-  const { edges, needs, grouping, inventory, namespaces } = input;
+  const { edges, needs, grouping, processes, namespaces } = input;
   const seen = new Set(
     edges
       .flatMap((edge) => [edge.source.workload, edge.destination.workload])
       .flatMap((id) => id?.slice(0, id.indexOf("/")) ?? []),
   );
-  const ofMachine = new Set(
-    inventory.workloads.flatMap(({ kind, namespace }) => (kind === "process" ? namespace : [])),
-  );
-  const sources = new Set(needs.map(({ source }) => source.key));
-  const destinations = new Set(needs.map(({ destination }) => destination.key));
+  const ofMachine = namespacesOf(processes);
+  const confined = (end: "source" | "destination", direction: Direction): ReadonlySet<string> =>
+    new Set(
+      needs.flatMap((need) =>
+        need.only === undefined || need.only === direction ? need[end].key : [],
+      ),
+    );
+  const sources = confined("source", "egress");
+  const destinations = confined("destination", "ingress");
   return [...groupBy(grouping.groups, (group) => group.namespace)]
     .filter(
       ([namespace]) =>

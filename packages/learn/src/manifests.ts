@@ -4,6 +4,7 @@ import {
   DNS_NAME_ANNOTATION,
   formatPort,
   formatSelector,
+  type Direction,
   type IntentManifest,
   type NetworkSetManifest,
   type PeerManifest,
@@ -26,7 +27,11 @@ export type SuggestedManifest =
       readonly manifest: NetworkSetManifest;
       readonly from: SuggestedNetworkSet;
     }
-  | { readonly of: "rule"; readonly manifest: IntentManifest; readonly from: SuggestedRule };
+  | {
+      readonly of: "rule";
+      readonly manifest: IntentManifest | PolicyManifest;
+      readonly from: SuggestedRule;
+    };
 
 export function manifestsOf(
   suggestion: Pick<Suggestion, "applications" | "isolations" | "networkSets" | "rules">,
@@ -45,7 +50,7 @@ export function manifestsOf(
     })),
     ...suggestion.rules.map((from): SuggestedManifest => ({
       of: "rule",
-      manifest: intentManifest(from, owners.get(from.application)),
+      manifest: ruleManifest(from, owners.get(from.application)),
       from,
     })),
   ];
@@ -74,6 +79,40 @@ function networkSetManifest(set: SuggestedNetworkSet): NetworkSetManifest {
     kind: "NetworkSet",
     metadata: { name, namespace, ...annotations },
     spec: { cidrs },
+  };
+}
+
+function ruleManifest(
+  rule: SuggestedRule,
+  owner: string | undefined,
+): IntentManifest | PolicyManifest {
+  return rule.only === undefined
+    ? intentManifest(rule, owner)
+    : oneSidedManifest(rule, rule.only, owner);
+}
+
+/** An Intent isolates both its ends: what holds for one of them alone is a Policy. */
+function oneSidedManifest(
+  rule: SuggestedRule,
+  only: Direction,
+  owner: string | undefined,
+): PolicyManifest {
+  const { name, namespace } = rule;
+  const subject = only === "ingress" ? rule.to : rule.from;
+  if (subject.kind !== "workloads") throw new Error(`\`${name}\` confines nobody of ours`);
+  const peer = [peerManifest(only === "ingress" ? rule.from : rule.to, namespace)];
+  const ports = rule.ports.map((port) => formatPort(port.protocol, port.port));
+  return {
+    apiVersion: API_VERSION,
+    kind: "Policy",
+    metadata: { name, namespace },
+    spec: {
+      ...(owner === undefined ? {} : { owner }),
+      subject: formatSelector(subject.selector),
+      ...(only === "ingress"
+        ? { ingress: [{ from: peer, ports }] }
+        : { egress: [{ to: peer, ports }] }),
+    },
   };
 }
 

@@ -72,9 +72,10 @@ function wordsOf(groups: readonly Group[]): WordOf {
 
 const foreignWord = ({ namespace, name }: Group): string => `${nameOf(namespace)}-${name}`;
 
-/** Where a rule lives: with its destination, or with the source where the destination is outside. */
+/** Where a rule lives: with its destination, or with the source where the destination is outside, or is not confined by it. */
 export function homeOf(draft: Draft): Group | undefined {
-  const ends = [...draft.destinations, ...draft.sources];
+  const { sources, destinations, only } = draft;
+  const ends = only === "egress" ? sources : [...destinations, ...sources];
   const end = ends.find((one) => one.kind === "group");
   return end?.kind === "group" ? end.group : undefined;
 }

@@ -5,6 +5,7 @@
  */
 import { EVERYTHING, formatPort } from "@bulkhead/model";
 import type {
+  Direction,
   Edge,
   Evidence,
   Selector,
@@ -27,6 +28,8 @@ export interface Need {
   readonly port: number;
   readonly rare: boolean;
   readonly purpose?: TrafficPurpose;
+  /** Only this end is confined; both where it is absent. */
+  readonly only?: Direction;
   readonly edges: readonly Edge[];
 }
 
@@ -37,6 +40,8 @@ export interface Draft {
   readonly rare: boolean;
   /** Of all that is in it: what the application does and what keeps it running are never one rule. */
   readonly purpose: TrafficPurpose | undefined;
+  /** Of all that is in it, too. */
+  readonly only: Direction | undefined;
   readonly needs: readonly Need[];
 }
 
@@ -45,7 +50,12 @@ const MANY_DESTINATIONS = 3;
 const COMMON_CLIENTS = 3;
 const DNS_PORT = 53;
 
-export function rulesOf(needs: readonly Need[], grouping: Grouping): readonly SuggestedRule[] {
+/** `ofMachine`: namespaces of processes of the machine, whose whole is never an end: people are among them. */
+export function rulesOf(
+  needs: readonly Need[],
+  grouping: Grouping,
+  ofMachine: ReadonlySet<string>,
+): readonly SuggestedRule[] {
   const rare = needs.filter((need) => need.rare);
   const shared = mergeSources(needs.filter((need) => !need.rare));
   const joining = (draft: Draft): readonly Need[] =>
@@ -59,7 +69,7 @@ export function rulesOf(needs: readonly Need[], grouping: Grouping): readonly Su
     ...mergePorts(rare.filter((need) => !joined.has(need)).map(single)),
   ];
   return nameRules(drafts, grouping.groups)
-    .map((named) => toRule(named, grouping))
+    .map((named) => toRule(named, grouping, ofMachine))
     .toSorted(
       by(
         (rule) => rule.namespace,
@@ -80,6 +90,7 @@ function single(need: Need): Draft {
     ports: [{ protocol: need.protocol, port: need.port }],
     rare: need.rare,
     purpose: need.purpose,
+    only: need.only,
     needs: [need],
   };
 }
@@ -87,8 +98,8 @@ function single(need: Need): Draft {
 /** Needs with one key are clients of the same port of the same service, and can be said as one peer. */
 function clientKey(need: Need | undefined): string {
   if (need === undefined) return "";
-  const { destination, protocol, port, source, purpose } = need;
-  return [destination.key, protocol, port, purpose, mergeKey(source)].join("\n");
+  const { destination, protocol, port, source, purpose, only } = need;
+  return [destination.key, protocol, port, purpose, only, mergeKey(source)].join("\n");
 }
 
 function mergeSources(needs: readonly Need[]): readonly Draft[] {
@@ -98,7 +109,9 @@ function mergeSources(needs: readonly Need[]): readonly Draft[] {
 /** All ports that the same clients use of the same service. */
 function mergePorts(drafts: readonly Draft[]): readonly Draft[] {
   const key = (draft: Draft): string =>
-    [keysOf(draft.destinations), keysOf(draft.sources), draft.rare, draft.purpose].join("\n\n");
+    [keysOf(draft.destinations), keysOf(draft.sources), draft.rare, draft.purpose, draft.only].join(
+      "\n\n",
+    );
   return [...groupBy(drafts, key).values()].map(join);
 }
 
@@ -109,6 +122,7 @@ function mergeDestinations(drafts: readonly Draft[]): readonly Draft[] {
       keysOf(draft.sources),
       portsKey(draft.ports),
       draft.purpose,
+      draft.only,
       draft.sources.length === 1 && draft.destinations[0] !== undefined
         ? mergeKey(draft.destinations[0])
         : keysOf(draft.destinations),
@@ -133,6 +147,7 @@ function join(drafts: readonly Draft[]): Draft {
     ),
     rare: drafts.some((draft) => draft.rare),
     purpose: drafts[0]?.purpose,
+    only: drafts[0]?.only,
     needs: drafts.flatMap((draft) => draft.needs),
   };
 }
@@ -172,12 +187,17 @@ function peerOf(ends: readonly Need["source"][]): SuggestedPeer {
 }
 
 /** Names are common ground: when all of a namespace resolves them, the namespace is the peer. */
-function clientsOf(draft: Draft, grouping: Grouping): SuggestedPeer {
+function clientsOf(
+  draft: Draft,
+  grouping: Grouping,
+  ofMachine: ReadonlySet<string>,
+): SuggestedPeer {
   const clients = peerOf(draft.sources);
   const destination = draft.destinations[0];
   if (clients.kind !== "workloads" || draft.ports.some((port) => port.port !== DNS_PORT))
     return clients;
   const { namespace } = clients;
+  if (ofMachine.has(namespace)) return clients;
   const asking = new Set(draft.sources.map((end) => end.key));
   const silent = grouping.groups.filter(
     (group) => group.namespace === namespace && !asking.has(`group ${group.id}`),
@@ -207,7 +227,11 @@ function mergeSelectors(groups: readonly Group[]): Selector {
   };
 }
 
-function toRule({ draft, namespace, name }: Named, grouping: Grouping): SuggestedRule {
+function toRule(
+  { draft, namespace, name }: Named,
+  grouping: Grouping,
+  ofMachine: ReadonlySet<string>,
+): SuggestedRule {
   const between = (need: Need): string => `${endName(need.source)} → ${endName(need.destination)}`;
   const parts = [...groupBy(draft.needs, between)]
     .map(([part, needs]) => ({
@@ -229,7 +253,8 @@ function toRule({ draft, namespace, name }: Named, grouping: Grouping): Suggeste
     namespace,
     application: home?.application ?? namespace,
     ...(draft.purpose === undefined ? {} : { purpose: draft.purpose }),
-    from: clientsOf(draft, grouping),
+    ...(draft.only === undefined ? {} : { only: draft.only }),
+    from: clientsOf(draft, grouping, ofMachine),
     to: peerOf(draft.destinations),
     ports: draft.ports,
     rare: draft.rare,

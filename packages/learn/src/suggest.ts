@@ -17,22 +17,22 @@ import type {
   SuggestedRule,
   Suggestion,
 } from "@bulkhead/model";
-import { administrationOf } from "./administration.ts";
 import { applicationsOf } from "./applications.ts";
 import { DEFAULT_BEHAVIOUR, judgeSources, sourceKey, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
 import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
 import { groupWorkloads, type Grouping } from "./groups.ts";
-import { pairKey } from "./ephemeral.ts";
 import { isolationsOf } from "./isolations.ts";
 import { dissolveSets } from "./former-sets.ts";
-import { DEFAULT_JUDGE, judgeRelation, type JudgeOptions } from "./judge.ts";
-import { by, groupBy, inEdgeOrder } from "./order.ts";
+import { DEFAULT_JUDGE, type JudgeOptions } from "./judge.ts";
+import { machineProcesses, namespacesOf } from "./machine.ts";
+import { needsOf } from "./needs.ts";
+import { by, inEdgeOrder } from "./order.ts";
 import { purposeOf } from "./purpose.ts";
 import { rulesOf } from "./rules.ts";
 import { summarise } from "./summary.ts";
 import { unattributedOf } from "./unattributed.ts";
-import { nameWorld, type Denied, type RawNeed } from "./world.ts";
+import { nameWorld, type Denied } from "./world.ts";
 
 export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">> {
   readonly behaviour?: Partial<BehaviourOptions>;
@@ -46,6 +46,8 @@ export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">>
   readonly namedSets?: ReadonlyMap<string, string>;
   /** Only rules that live in, and isolation of, these namespaces; all by default. */
   readonly namespaces?: readonly string[];
+  /** Confine what people do at a shell, or have run by the clock, like any service. */
+  readonly includePeople?: boolean;
 }
 
 /** `edges` must not hold our own probes. Times are the edges' own; nothing here reads a clock. */
@@ -69,30 +71,13 @@ export function suggest(
     item.kind === "aside" ? [{ edge: item.edge, reason: item.reason, detail: item.detail }] : [],
   );
 
+  const processes = machineProcesses(members, inventory);
   const relations = relationsOf(placed);
-  const byPair = groupBy(relations, pairKey);
-  const raw: RawNeed[] = [];
-  const isAdministration = administrationOf(inventory);
-  for (const relation of relations) {
-    if (isAdministration(relation)) {
-      setAside.push(...relation.edges.map(left));
-      continue;
-    }
-    const judgement = judgeRelation(relation, byPair, flagged, judge);
-    setAside.push(...judgement.refused);
-    const [edge] = judgement.kind === "needed" ? judgement.edges : [];
-    if (judgement.kind === "needed" && edge !== undefined) {
-      const purpose = purposeOf(edge);
-      raw.push({
-        ...relation,
-        rare: judgement.rare,
-        edges: judgement.edges,
-        ...(purpose === undefined ? {} : { purpose }),
-      });
-    }
-  }
+  const includePeople = options.includePeople ?? false;
+  const seen = needsOf({ relations, flagged, judge, processes, includePeople });
+  setAside.push(...seen.refused);
 
-  const world = nameWorld(raw, {
+  const world = nameWorld(seen.needs, {
     maxWorldAddresses: options.maxWorldAddresses ?? 8,
     maxNamedAddresses: options.maxNamedAddresses ?? 64,
     ranges: options.ranges ?? [],
@@ -100,7 +85,7 @@ export function suggest(
   });
   setAside.push(...world.refused);
   const followed = new Set(world.followed);
-  const rules = rulesOf(world.needs, grouping);
+  const rules = rulesOf(world.needs, grouping, namespacesOf(processes));
   const byId = new Map(members.map((member) => [member.id, member]));
   const split = splitCovered(
     setAside
@@ -117,7 +102,7 @@ export function suggest(
       edges: ordered,
       needs: world.needs,
       grouping,
-      inventory,
+      processes,
       namespaces: options.namespaces,
     }),
     networkSets: world.networkSets,
@@ -130,7 +115,12 @@ export function suggest(
     ),
     accepted: world.needs.flatMap((need) => need.edges).toSorted(inEdgeOrder),
     covered: split.covered,
-    unattributed: unattributedOf(placed, world.needs, inventory),
+    unattributed: unattributedOf(
+      placed,
+      world.needs,
+      processes,
+      setAside.flatMap(({ edge, reason }) => (reason === "people" ? edge : [])),
+    ),
     unlabelled: unlabelledOf(ordered, grouping),
     flagged: [...flagged.values()].toSorted(
       by(
@@ -155,11 +145,6 @@ function deniedOf(
     if (flagged.has(sourceKey(edge))) return [];
     return [{ edge, inside: { kind: "group", key: `group ${group.id}`, group } }];
   });
-}
-
-function left(edge: Edge): SetAside {
-  const detail = `people come in by it to administer the machine, and it is left open: confine \`${edge.destination.name}\` by hand, with every address they may come from`;
-  return { edge, reason: "administration", detail };
 }
 
 function withPurpose(item: SetAside): SetAside {

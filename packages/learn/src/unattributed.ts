@@ -1,28 +1,37 @@
 /**
  * What the machine itself sent, and nobody could tell which of its processes. Once a process is isolated in what it sends, such
- * an edge may be the one that is cut, and no replay shows it: so it is told with the suggestion.
+ * an edge may be the one that is cut, and no replay shows it; and who is isolated in whom it hears does not hear nobody. So it
+ * is told with the suggestion.
  */
-import type { Edge, Inventory } from "@bulkhead/model";
+import type { Edge } from "@bulkhead/model";
 import type { Placed } from "./ends.ts";
+import type { MachineProcesses } from "./machine.ts";
 import { inEdgeOrder } from "./order.ts";
 import type { Need } from "./rules.ts";
 
 export function unattributedOf(
   placed: readonly Placed[],
   needs: readonly Need[],
-  inventory: Inventory,
+  processes: MachineProcesses,
+  /** What people did, who are not confined. */
+  peoples: readonly Edge[],
 ): readonly Edge[] {
-  const processes = new Set(
-    inventory.workloads.flatMap(({ kind, id }) => (kind === "process" ? [id] : [])),
-  );
   const ofProcesses = needs.filter(
     ({ source }) => source.kind === "group" && source.group.members.some((id) => processes.has(id)),
   );
-  if (ofProcesses.length === 0) return [];
-  const known = new Set(ofProcesses.flatMap(({ edges }) => edges.map(whereTo)));
+  const sending = ofProcesses.some(({ only }) => only !== "ingress");
+  const receiving = new Set(
+    needs.flatMap(({ destination, only }) =>
+      destination.kind === "group" && only !== "egress"
+        ? destination.group.members.filter((id) => processes.has(id))
+        : [],
+    ),
+  );
+  const known = new Set([...ofProcesses.flatMap(({ edges }) => edges), ...peoples].map(whereTo));
   return placed
     .flatMap((item) => (item.kind === "exempt" && isOfMachine(item.edge) ? [item.edge] : []))
     .filter((edge) => edge.verdict === "forwarded" && !known.has(whereTo(edge)))
+    .filter(({ destination }) => sending || receiving.has(destination.workload ?? ""))
     .toSorted(inEdgeOrder);
 }
 

@@ -283,8 +283,8 @@ function withFormer(
 
 /** One need for the same ends and port, however many addresses stand behind it. */
 function merged(needs: readonly Need[]): readonly Need[] {
-  const key = ({ source, destination, protocol, port }: Need): string =>
-    [source.key, destination.key, protocol, port].join("\n");
+  const key = ({ source, destination, protocol, port, only }: Need): string =>
+    [source.key, destination.key, protocol, port, only].join("\n");
   return [...groupBy(needs, key).values()].flatMap((own) => {
     const [first] = own;
     if (first === undefined || own.length === 1) return own;

@@ -65,6 +65,8 @@ export interface SuggestedRule {
   readonly application: string;
   /** Absent for what the application itself does. */
   readonly purpose?: TrafficPurpose;
+  /** It confines this end alone, since the other is not to be confined; both where it is absent. */
+  readonly only?: Direction;
   readonly from: SuggestedPeer;
   readonly to: SuggestedPeer;
   /** Sorted by protocol, then port. Never empty. */
@@ -127,6 +129,8 @@ export type SetAsideReason =
   | "unlabelled"
   | "host-network"
   | "administration"
+  /** Done by people, or to them, and they are not confined. */
+  | "people"
   | "error";
 
 export interface SetAside {
@@ -198,7 +202,7 @@ export interface Suggestion {
   readonly flagged: readonly FlaggedSource[];
   /**
    * The machine's own, where nobody could tell which process it was, and no process is known to need the same: whoever of them
-   * is isolated may need it. Empty where none of them would be.
+   * is isolated may need it, or be called by it. Empty where none of them would be.
    */
   readonly unattributed: readonly Edge[];
   /** Workloads that were seen but have no label to go by, `namespace/name`, sorted. */

@@ -6,4 +6,11 @@ export { suggestionMarkdown, type PullRequest } from "./suggestion-markdown.ts";
 export { replaySuggestion, type ReplayCounts } from "./suggestion-replay.ts";
 export { SUGGESTION_FILE, suggestionReport, type SuggestionReport } from "./suggestion-report.ts";
 export { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
-export { PURPOSES, REASONS, suggestionText, UNATTRIBUTED } from "./suggestion-text.ts";
+export {
+  isLeftOpen,
+  LEFT_OPEN,
+  PURPOSES,
+  REASONS,
+  suggestionText,
+  UNATTRIBUTED,
+} from "./suggestion-text.ts";

@@ -32,9 +32,9 @@ export function suggestionFiles(suggestion: Suggestion): readonly SuggestedFile[
       rules: suggestion.rules.filter(({ application }) => application === home),
       setAsideGroups: summarise(asides.flatMap((one) => (one.home === home ? one.item : []))),
       covered: covered.flatMap((one) => (one.home === home ? one.item : [])),
-      // Of concern where processes of the machine are isolated in what they send.
+      // Of concern where processes of the machine are isolated.
       unattributed: suggestion.isolations.some(
-        ({ namespace, directions }) => namespace === home && directions?.includes("egress"),
+        ({ namespace, directions }) => namespace === home && directions !== undefined,
       )
         ? suggestion.unattributed
         : [],

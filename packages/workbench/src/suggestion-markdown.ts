@@ -3,10 +3,10 @@
  * and what it would have done to everything on record. The same suggestion gives the same text.
  */
 import { summarise } from "@bulkhead/learn";
-import { formatPort, type Edge } from "@bulkhead/model";
+import { formatPort, type Edge, type SetAside } from "@bulkhead/model";
 import type { ReplayCounts } from "./suggestion-replay.ts";
 import type { ReportedRule, ReportedSet, SuggestionReport } from "./suggestion-report.ts";
-import { PURPOSES, REASONS, UNATTRIBUTED } from "./suggestion-text.ts";
+import { isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./suggestion-text.ts";
 import { many, moment, thousands } from "./words.ts";
 
 export interface PullRequest {
@@ -28,7 +28,11 @@ export function suggestionMarkdown({ report, replay, excluded, news }: PullReque
     ...report.perApplication.map(({ application, name }) =>
       ofApplication(report, application, name),
     ),
-    asides(report),
+    asides(
+      "Set aside, not allowed",
+      report.setAside.filter((item) => !isLeftOpen(item)),
+    ),
+    asides(LEFT_OPEN, report.setAside.filter(isLeftOpen)),
     ...(report.unattributed.length === 0 ? [] : [unattributed(report.unattributed)]),
     ...(report.unlabelled.length === 0 ? [] : [unlabelled(report.unlabelled)]),
     ...(replay === undefined ? [] : [replayed(replay)]),
@@ -109,7 +113,7 @@ function standsFor({ basis, cidrs }: ReportedSet): string {
   }
 }
 
-function asides({ setAside }: SuggestionReport): string {
+function asides(title: string, setAside: readonly SetAside[]): string {
   if (setAside.length === 0) return "";
   const rows = summarise(setAside).map((group) => {
     const rest = group.ports - group.samplePorts.length;
@@ -124,7 +128,7 @@ function asides({ setAside }: SuggestionReport): string {
     ];
   });
   const columns = ["Why", "Who", "Ports", "Connections", "More"];
-  return [`## Set aside, not allowed`, "", table(columns, rows)].join("\n");
+  return [`## ${title}`, "", table(columns, rows)].join("\n");
 }
 
 function unattributed(lines: readonly string[]): string {

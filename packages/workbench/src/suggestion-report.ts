@@ -5,6 +5,7 @@ import {
   type Application,
   type NetworkSetBasis,
   type SetAside,
+  type SuggestedRule,
   type Suggestion,
   type TrafficPurpose,
 } from "@bulkhead/model";
@@ -62,20 +63,27 @@ export interface SuggestionReport {
   readonly edges: number;
 }
 
+function resourceOf({ namespace, name, only }: SuggestedRule): string {
+  return `${only === undefined ? "Intent" : "Policy"}/${namespace}/${name}`;
+}
+
 export const SUGGESTION_FILE = "suggested.yaml";
 
 export function suggestionReport(suggestion: Suggestion): SuggestionReport {
+  const resources = new Map(
+    suggestion.rules.map((rule) => [`${rule.namespace}/${rule.name}`, resourceOf(rule)]),
+  );
   return {
     files: [{ name: SUGGESTION_FILE, text: suggestionText(suggestion) }],
     perApplication: [...suggestionFiles(suggestion)],
     applications: [...suggestion.applications],
     rules: manifestsOf(suggestion).flatMap((item) => {
       if (item.of !== "rule") return [];
-      const { namespace, name, from, to, ports, evidence, rare, application, purpose } = item.from;
+      const { from, to, ports, evidence, rare, application, purpose } = item.from;
       const end = (peer: typeof from): string => (peer.kind === "host" ? "host" : peer.name);
       return [
         {
-          resource: `Intent/${namespace}/${name}`,
+          resource: resourceOf(item.from),
           application,
           ...(purpose === undefined ? {} : { purpose }),
           rule: `${end(from)} → ${end(to)}`,
@@ -99,7 +107,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
     })),
     links: suggestion.links.map(({ text, rule, firstSeen }) => ({
       text,
-      resource: `Intent/${rule}`,
+      resource: resources.get(rule) ?? `Intent/${rule}`,
       firstSeen,
     })),
     setAside: [...suggestion.setAside],

@@ -34,8 +34,16 @@ export const REASONS: Readonly<Record<SetAsideReason, string>> = {
   unlabelled: "an end without labels",
   "host-network": "a workload on its machine's address",
   administration: "administration of the machine, left open",
+  people: "people, not confined",
   error: "could not be judged",
 };
+
+/** Not allowed by a rule, and not denied either: nothing that is proposed confines who does it. */
+export function isLeftOpen({ reason }: { readonly reason: SetAsideReason }): boolean {
+  return reason === "administration" || reason === "people";
+}
+
+export const LEFT_OPEN = "Seen, kept out, and confined by nothing that is proposed";
 
 /** What traffic is that no application does for its own sake. */
 export const PURPOSES: Readonly<Record<TrafficPurpose, string>> = {
@@ -49,9 +57,12 @@ export const PURPOSES: Readonly<Record<TrafficPurpose, string>> = {
 
 /** Everything in one file. */
 export function suggestionText(suggestion: Suggestion): string {
+  const open = suggestion.setAside.filter(isLeftOpen).length;
+  const people = suggestion.setAside.filter(({ reason }) => reason === "people").length;
   return policyText(suggestion, [
     "Least privilege for what was seen. Everything else is denied once this is enforced.",
-    `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length, "edge")}, listed at the end.`,
+    `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length - open, "edge")}, listed at the end.`,
+    ...(people === 0 ? [] : [`People: not confined; ${many(people, "edge")} seen, kept out.`]),
   ]);
 }
 
@@ -134,12 +145,20 @@ function ruleLines(rule: SuggestedRule): readonly string[] {
       ]
     : [];
   const purpose = rule.purpose === undefined ? [] : [`For ${PURPOSES[rule.purpose]}.`];
+  const { only } = rule;
+  const side =
+    only === undefined
+      ? []
+      : [
+          `Of people, or what is theirs: ${only === "ingress" ? "who calls" : "who is called"} is not confined by it.`,
+        ];
   const parts = rule.parts.flatMap((part) => [
     `  ${part.name}${part.rare ? " (rare but real)" : ""}: ${seen(part.evidence)}`,
   ]);
   return [
     ...rare,
     ...purpose,
+    ...side,
     `Seen: ${seen(rule.evidence)}`,
     ...parts,
     `For example ${rule.evidence.samples.join(", ")}`,
@@ -166,10 +185,12 @@ function spanOf({ firstSeen, lastSeen }: Evidence): string {
 
 function asideLines(suggestion: SuggestionPart): readonly string[] {
   const lines: string[] = [];
-  if (suggestion.setAsideGroups.length > 0) {
-    lines.push("Set aside, not allowed by any rule above:");
-    for (const group of suggestion.setAsideGroups) lines.push(...groupLines(group));
+  const denied = suggestion.setAsideGroups.filter((group) => !isLeftOpen(group));
+  if (denied.length > 0) {
+    lines.push("Set aside, not allowed by any rule above:", ...denied.flatMap(groupLines));
   }
+  const open = suggestion.setAsideGroups.filter(isLeftOpen);
+  if (open.length > 0) lines.push(`${LEFT_OPEN}:`, ...open.flatMap(groupLines));
   if (suggestion.covered.length > 0) {
     lines.push("Doubtful, but allowed because ends with the same labels need it:");
     for (const item of suggestion.covered) {
@@ -190,7 +211,7 @@ function asideLines(suggestion: SuggestionPart): readonly string[] {
 }
 
 export const UNATTRIBUTED =
-  "Sent by this machine, and nobody could tell by which process: whoever of them is isolated above may need it:";
+  "Sent by this machine, and nobody could tell by which process: whoever of them is isolated above may need it, or be called by it:";
 
 /** `shop/db 5432/tcp (3 connections)`, each destination and port once. */
 export function unattributedLines(edges: readonly Edge[]): readonly string[] {

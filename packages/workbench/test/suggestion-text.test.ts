@@ -67,6 +67,41 @@ it("writes the shop's suggestion as it always did", async () => {
   await expect(text).toMatchFileSnapshot("golden/suggestion.yaml");
 });
 
+it("writes of people what they did, and of whom they use at that end alone", async () => {
+  const process = (name: string, labels: Workload["labels"]): Workload => ({
+    ...workload(name, 0, ""),
+    id: `host/${name}`,
+    namespace: "host",
+    kind: "process",
+    labels: { "bulkhead.dev/unit": name, ...labels },
+    addresses: [],
+  });
+  const ann = process("user-1000.slice", { "bulkhead.dev/user": "ann" });
+  const bob = process("user-1001.slice", { "bulkhead.dev/user": "bob" });
+  const cron = process("cron.service", { app: "cron" });
+  const redis = process("redis.service", { app: "redis" });
+  const all = [ann, bob, cron, redis];
+  const ends = ({ id, labels }: Workload) => ({
+    address: "10.0.0.9",
+    workload: id,
+    name: id,
+    labels,
+  });
+  const calls = (from: Workload, to: FlowEnd): Edge => ({
+    ...edge("web-1", "db", 6379, 9),
+    source: ends(from),
+    destination: to,
+  });
+  const edges = [
+    ...[ann, bob, cron].map((who) => calls(who, ends(redis))),
+    calls(ann, end("203.0.113.9")),
+    calls(ann, end("203.0.113.10")),
+  ];
+  const text = suggestionText(suggest(edges, { ...inventory, workloads: all }));
+  await expect(text).toMatchFileSnapshot("golden/suggestion-people.yaml");
+  expect(parseFiles([{ name: "people.yaml", text }]).diagnostics).toEqual([]);
+});
+
 it("can be read back whole", () => {
   const { resources, diagnostics } = parseFiles([
     { name: "suggestion.yaml", text: suggestionText(suggest(seen, inventory)) },

@@ -27,6 +27,7 @@ export interface SuggestOptions extends CommonOptions {
   readonly range?: readonly string[];
   readonly excludeWindow?: readonly string[];
   readonly sinceLast?: boolean;
+  readonly includePeople?: boolean;
   readonly flows?: string;
 }
 
@@ -36,6 +37,7 @@ interface Asked {
   readonly exclude: readonly { readonly from: number; readonly to: number }[];
   readonly ranges: readonly string[];
   readonly namespaces: readonly string[] | undefined;
+  readonly includePeople: boolean;
 }
 
 interface Found {
@@ -97,6 +99,7 @@ function askedFor(context: Context, options: SuggestOptions): Asked {
     exclude: (options.excludeWindow ?? []).map((text) => parseWindow(text, now)),
     ranges: options.range ?? [],
     namespaces: options.namespace,
+    includePeople: options.includePeople === true,
   };
 }
 
@@ -107,7 +110,7 @@ function isWhole({ span, exclude, namespaces }: Asked): boolean {
 
 async function ask(
   context: Context,
-  { span, exclude, ranges, namespaces }: Asked,
+  { span, exclude, ranges, namespaces, includePeople }: Asked,
   replaying: boolean,
 ): Promise<Found> {
   const client = await context.client();
@@ -117,6 +120,7 @@ async function ask(
       ...(namespaces === undefined ? {} : { namespaces: [...namespaces] }),
       ...(ranges.length === 0 ? {} : { ranges: [...ranges] }),
       ...(exclude.length === 0 ? {} : { exclude: [...exclude] }),
+      ...(includePeople ? { includePeople } : {}),
     }),
   );
   if (!replaying || answer.rules.length === 0) return { answer, remarks: [] };
@@ -154,6 +158,7 @@ async function fromFlows(context: Context, file: string, asked: Asked): Promise<
       ...asked.span,
       exclude: asked.exclude,
       ranges,
+      includePeople: asked.includePeople,
       ...(asked.namespaces === undefined ? {} : { namespaces: asked.namespaces }),
     }),
   );

@@ -2,7 +2,7 @@
 import type { SuggestAnswer } from "@bulkhead/api";
 import { summarise } from "@bulkhead/learn";
 import type { SetAside } from "@bulkhead/model";
-import { REASONS, UNATTRIBUTED } from "@bulkhead/workbench";
+import { isLeftOpen, LEFT_OPEN, REASONS, UNATTRIBUTED } from "@bulkhead/workbench";
 import type { News } from "../suggest/news.ts";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
@@ -81,11 +81,18 @@ export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, 
 }
 
 function setAsideText(answer: SuggestAnswer, ui: Ui): string {
-  if (answer.setAside.length === 0) return "";
-  const groups = summarise(answer.setAside as SetAside[]);
+  const all = answer.setAside as SetAside[];
+  const open = all.filter(isLeftOpen);
+  const denied = all.filter((item) => !isLeftOpen(item));
+  return `${groupsText("Set aside, not allowed", denied, ui)}${groupsText(LEFT_OPEN, open, ui)}`;
+}
+
+function groupsText(title: string, items: readonly SetAside[], ui: Ui): string {
+  if (items.length === 0) return "";
+  const groups = summarise(items);
   const lines = groups.map((group) => {
     const ports = `${group.samplePorts.join(", ")}${group.ports > group.samplePorts.length ? ` and ${group.ports - group.samplePorts.length} more` : ""}`;
     return `  ${ui.style.yellow(REASONS[group.reason] ?? group.reason)}: ${group.source} → ${list(group.destinations)}, ${ports}\n    ${ui.style.dim(group.detail)}\n`;
   });
-  return `\nSet aside, not allowed (${count(answer.setAside.length, "edge")}):\n${lines.join("")}`;
+  return `\n${title} (${count(items.length, "edge")}):\n${lines.join("")}`;
 }

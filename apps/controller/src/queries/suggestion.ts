@@ -16,7 +16,7 @@ export interface SuggestionContext {
 }
 
 export async function suggestion(
-  { since, until, namespaces, ranges = [], exclude = [] }: SuggestRequest,
+  { since, until, namespaces, ranges = [], exclude = [], includePeople = false }: SuggestRequest,
   context: SuggestionContext,
 ): Promise<SuggestAnswer> {
   const said = ranges.map(rangeOf);
@@ -36,6 +36,7 @@ export async function suggestion(
   const found = suggest(mergeEdges(edges), context.inventory(), {
     ...(namespaces === undefined ? {} : { namespaces }),
     ranges: said,
+    includePeople,
     namedSets: new Map(context.domainSets().map(({ name, domain }) => [name, domain])),
   });
   return { ...suggestionReport(found), ...span };
