@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { barred, permitted, spared } from "./answers/decisions.ts";
+import { ambiguous, barred, exact, permitted, spared } from "./answers/decisions.ts";
 import { drifted, servesLeasesAndNames, units, unwell } from "./answers/machine.ts";
 import { deleted, rollout } from "./answers/policies.ts";
 import { provenProbes, untriedProbes } from "./answers/probes.ts";
@@ -202,6 +202,33 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
       },
     },
   ],
+  [
+    "status-ambiguous",
+    () => ["status"],
+    0,
+    {
+      status: {
+        ...answers.status,
+        ambiguous: {
+          connections: 1204,
+          contested: [{ what: "10.0.0.10", workloads: ["default/copy", "shop/web"] }],
+        },
+      },
+    },
+  ],
+  [
+    "workloads-contested",
+    () => ["workloads"],
+    0,
+    {
+      workloads: {
+        ...answers.workloads,
+        workloads: answers.workloads.workloads
+          .slice(0, 2)
+          .map((one) => ({ ...one, contested: ["10.0.0.10"] })),
+      },
+    },
+  ],
   ["status-canary", () => ["status"], 0, { status: { ...answers.status, canary: rollout } }],
   ["plan-canary", () => ["plan", POLICY()], 1, { plan: { ...answers.plan, canary: rollout } }],
   [
@@ -215,6 +242,8 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
       },
     },
   ],
+  ["explain-exact", () => ["explain", "web", "db:5432"], 0, { explain: exact }],
+  ["explain-ambiguous", () => ["explain", "web", "db:5432"], 1, { explain: ambiguous }],
   ["explain-spared", () => ["explain", "web", "db:5432"], 0, { explain: spared }],
   ["drift-none", () => ["drift"], 0, {}],
   ["drift", () => ["drift", "--set", "report"], 1, { drift: drifted }],

@@ -23,6 +23,7 @@ import type { DriftSetting } from "@bulkhead/wire";
 import { createAlarms } from "./alarms.ts";
 import { createAcquaintances } from "./flows/acquaintances.ts";
 import { ruleNames, type RuleNames } from "./flows/rule-names.ts";
+import { AmbiguousCount } from "./flows/ambiguous.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
@@ -106,6 +107,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   let nameRule: RuleNames = ruleNames([]);
   const chain = watchChain(state, now);
   const referee = new Referee();
+  const ambiguous = new AmbiguousCount();
   const nameWatch = createNameWatch();
   const gatekeeper = createGatekeeper({
     now,
@@ -184,6 +186,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   function examine(seen: readonly Flow[]): void {
     const time = now();
+    ambiguous.see(seen, keeper.world.index);
     nameWatch.see(seen);
     for (const flow of seen) {
       met.note(flow);
@@ -313,6 +316,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
         unread: gatekeeper.unread,
         names: nameWatch.notices(),
+        ambiguousConnections: ambiguous.connections,
         alarms: alarms.list(),
         lastLook: governor.lastLook,
         orphaned: options.isOrphaned?.() ?? false,

@@ -43,6 +43,7 @@ function status(
       { interface: "vnew", since: NOW - 4000 },
       { interface: "vweb", name: "web", since: NOW - 60_000 },
     ],
+    ambiguousConnections: 3,
     alarms: [],
     lastLook: undefined,
     orphaned: false,

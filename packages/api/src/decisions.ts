@@ -78,6 +78,22 @@ export type ExplainQuery = z.input<typeof explainQuerySchema>;
 
 export const explainEndSchema = z.object({ name: z.string(), address: z.string() });
 
+/** Whom a direction took the two ends for; absent where that was no workload. */
+const readingSchema = z.object({ subject: z.string(), peer: z.string().optional() });
+
+/** Whose rules were used where an end's address is shared by several workloads. */
+export const sharedEndsSchema = z.object({
+  /** `ambiguous`: several claim an end, and the strictest of all readings holds. */
+  precision: z.enum(["exact@source", "ambiguous"]),
+  /** Whoever may be meant; empty: no workload. */
+  sources: z.array(z.string()),
+  destinations: z.array(z.string()),
+  /** As each direction read it. Absent where that is exempt. */
+  egress: readingSchema.optional(),
+  ingress: readingSchema.optional(),
+});
+export type SharedEndsView = z.infer<typeof sharedEndsSchema>;
+
 /** The same two workloads may meet over IPv4 and IPv6: one path for each pair of addresses of one family. */
 export const explainPathSchema = z.object({
   source: explainEndSchema,
@@ -85,6 +101,8 @@ export const explainPathSchema = z.object({
   protocol: z.int(),
   port: z.int(),
   decision: decisionSchema,
+  /** Absent where each end has its address to itself. */
+  shared: sharedEndsSchema.optional(),
   trace: z.array(traceStepSchema),
 });
 

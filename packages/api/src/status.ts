@@ -110,6 +110,15 @@ export const statusAnswerSchema = z.object({
   invariants: z
     .object({ at: z.number(), revision: z.int(), checks: z.array(invariantSchema) })
     .optional(),
+  /** Where several workloads claim one address or socket: the strictest of all readings holds. */
+  ambiguous: z
+    .object({
+      /** So many connections had such an end since the controller started. */
+      connections: z.number(),
+      /** What is claimed twice now: `10.0.0.5`, `80/tcp`. */
+      contested: z.array(z.object({ what: z.string(), workloads: z.array(z.string()) })),
+    })
+    .optional(),
   /** Taken over at enforcing, and to be ended in a while. Absent when there are none. */
   undecided: z.array(undecidedSchema).optional(),
   lostEvents: z.number(),

@@ -70,6 +70,8 @@ export const workloadSchema = z.object({
     .optional(),
   /** Of kind `process`: it waits for nobody, is in no recorded flow, and nothing selects or declares it. */
   idle: z.boolean().optional(),
+  /** Of its addresses and sockets those that others claim too: `10.0.0.5`, `80/tcp`. */
+  contested: z.array(z.string()).optional(),
   /** Resources that select it: `Policy/shop/db`. */
   policies: z.array(z.string()),
 });

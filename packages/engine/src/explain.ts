@@ -2,12 +2,15 @@
 import type { Decision, FlowQuery, PolicySet } from "@bulkhead/model";
 import { decide, viewFor } from "./decide.ts";
 import type { InventoryIndex } from "./inventory-index.ts";
+import { precisionOf, type SharedEnds } from "./precision.ts";
 import { smallestChange, type ExplainOptions, type SmallestChange } from "./smallest-change.ts";
 import { traceDirection, type DirectionTrace } from "./trace.ts";
 
 export interface Explanation {
   readonly query: FlowQuery;
   readonly decision: Decision;
+  /** Null where no address is shared. */
+  readonly shared: SharedEnds | null;
   readonly egress: DirectionTrace;
   readonly ingress: DirectionTrace;
   /** Null when the flow is allowed. */
@@ -24,6 +27,7 @@ export function explain(
   return {
     query,
     decision: decide(set, index, query, options),
+    shared: precisionOf(index, query),
     egress: traceDirection(set, index, query, "egress", judged),
     ingress: traceDirection(set, index, query, "ingress", judged),
     smallestChange: smallestChange(set, index, query, options),

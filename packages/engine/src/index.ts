@@ -12,6 +12,7 @@ export * from "./bounds.ts";
 export type { Assumption } from "./requests.ts";
 export * from "./mode.ts";
 export * from "./explain.ts";
+export * from "./precision.ts";
 export * from "./replay.ts";
 export type { SmallestChange } from "./smallest-change.ts";
 export type { BlockTrace, DirectionTrace, RuleTrace, StageTrace } from "./trace.ts";

@@ -57,6 +57,8 @@ export interface DirectionTrace {
   readonly direction: Direction;
   /** Absent when the flow is exempt in this direction. */
   readonly subject?: WorkloadId;
+  /** Whom the other end was taken for; absent when that is no workload. */
+  readonly peer?: WorkloadId;
   readonly exemption?: Exemption;
   readonly stages: readonly StageTrace[];
 }
@@ -71,7 +73,8 @@ export function traceDirection(
   const { flow } = judge(set, index, query, direction, options);
   if (typeof flow === "string") return { direction, exemption: flow, stages: [] };
   const stages = planesOf(set).flatMap((plane) => tracePlane(set, plane, index, flow, options));
-  return { direction, subject: flow.subject.id, stages };
+  const peer = flow.peer.workload?.id;
+  return { direction, subject: flow.subject.id, ...(peer === undefined ? {} : { peer }), stages };
 }
 
 function tracePlane(

@@ -28,7 +28,7 @@ function portText(answer: ExplainAnswer): string {
 function distinct(paths: readonly Path[]): readonly Path[] {
   const byStory = new Map<string, Path>();
   for (const path of paths) {
-    const story = JSON.stringify([path.decision, path.protocol, path.port]);
+    const story = JSON.stringify([path.decision, path.protocol, path.port, path.shared]);
     if (!byStory.has(story)) byStory.set(story, path);
   }
   return [...byStory.values()];
@@ -42,7 +42,34 @@ function pathText(path: Path, several: boolean, share: number | undefined, ui: U
       : "";
   const trace = ui.wide ? traceText(path, ui) : "";
   const spared = sparedText(decision.spared, share, ui);
-  return `${addresses}${directionText(decision.egress, ui)}${directionText(decision.ingress, ui)}${spared}${trace}`;
+  return `${addresses}${directionText(decision.egress, ui)}${directionText(decision.ingress, ui)}${sharedText(path, ui)}${spared}${trace}`;
+}
+
+/** Whose rules were used, where an address tells no single one. */
+function sharedText({ shared, source, destination }: Path, ui: Ui): string {
+  if (shared === undefined) return "";
+  const { precision, sources, destinations, egress, ingress } = shared;
+  if (precision === "exact@source") {
+    const judged = `judged as ${sources.join()} → ${destinations.join() || destination.name}`;
+    return ui.style.dim(`  ${judged}: ${precision}, by the sockets that share an address\n`);
+  }
+  const claims = [
+    [source.address, sources],
+    [destination.address, destinations],
+  ] as const;
+  const claimed = claims
+    .filter(([, claimants]) => claimants.length > 1)
+    .map(([address, claimants]) => `${address} is claimed by ${claimants.join(" and ")}`);
+  const readings = [
+    ...(egress === undefined
+      ? []
+      : [`leaving as ${egress.subject} → ${egress.peer ?? destination.name}`]),
+    ...(ingress === undefined
+      ? []
+      : [`arriving as ${ingress.peer ?? source.name} → ${ingress.subject}`]),
+  ];
+  const used = readings.length === 0 ? "" : `: ${readings.join(", ")}`;
+  return `  ${ui.style.yellow(`${precision}: ${claimed.join("; ")}; the strictest reading counts${used}`)}\n`;
 }
 
 function directionText(judged: DirectionDecision, ui: Ui): string {

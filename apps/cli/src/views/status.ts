@@ -24,6 +24,7 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
     ["profile", profileLine(answer)],
     ...answer.agents.flatMap((agent): [string, string][] => agentLines(agent, ui)),
     ...invariantLines(answer, ui),
+    ...ambiguousLines(answer, ui),
     ["drift", driftLine(answer, ui)],
     ["flows", flowsLine(answer, ui)],
     ["lost events", answer.lostEvents === 0 ? "0" : style.red(thousands(answer.lostEvents))],
@@ -54,6 +55,13 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
 function invariantLines({ invariants }: StatusAnswer, ui: Ui): [string, string][] {
   const looked = invariantsLine(invariants?.checks ?? [], ui);
   return looked === "" ? [] : [["invariants", `${looked} (${ago(invariants?.at, ui.now)})`]];
+}
+
+/** What is claimed twice now stands among the problems. */
+function ambiguousLines({ ambiguous }: StatusAnswer, ui: Ui): [string, string][] {
+  if (ambiguous === undefined || ambiguous.connections === 0) return [];
+  const many = count(ambiguous.connections, "connection");
+  return [["ambiguous", ui.style.yellow(`${many} with an end that several workloads claimed`)]];
 }
 
 function undecidedText(one: UndecidedView, ui: Ui): string {

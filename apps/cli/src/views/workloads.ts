@@ -87,6 +87,13 @@ function notesOf(workloads: readonly WorkloadView[], hidden: number): string[] {
     notes.push(
       `${count(undeclared, "workload")} in no Inventory: ${undeclared === 1 ? "its labels come" : "their labels come"} from discovery alone.`,
     );
+  const contested = workloads.flatMap(({ id, contested: shared = [] }) =>
+    shared.length === 0 ? [] : [`${id}: ${shared.join(", ")}`],
+  );
+  if (contested.length > 0)
+    notes.push(
+      `Claimed by several, so that the strictest of their policies holds:\n${contested.map((text) => `  ${text}`).join("\n")}`,
+    );
   const borrowing = workloads.flatMap(({ id, borrowed = [] }) =>
     borrowed
       .filter(({ how }) => how !== "accepted")

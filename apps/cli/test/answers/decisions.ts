@@ -123,3 +123,37 @@ export const spared: ExplainAnswer = {
   ],
   audit: { verdict: "drop", determinedBy: denied.ingress.determinedBy },
 };
+
+/** Between two units of one machine. */
+export const exact: ExplainAnswer = {
+  ...permitted,
+  paths: [
+    {
+      ...permitted.paths[0]!,
+      shared: {
+        precision: "exact@source",
+        sources: ["host/cron.service"],
+        destinations: ["host/nginx.service"],
+        egress: { subject: "host/cron.service", peer: "host/nginx.service" },
+        ingress: { subject: "host/nginx.service", peer: "host/cron.service" },
+      },
+    },
+  ],
+};
+
+/** The IPv4 address of the source is claimed by another, too. */
+export const ambiguous: ExplainAnswer = {
+  ...explained,
+  paths: [
+    {
+      ...explained.paths[0]!,
+      shared: {
+        precision: "ambiguous",
+        sources: ["default/copy", "shop/web"],
+        destinations: ["shop/db"],
+        ingress: { subject: "shop/db", peer: "default/copy" },
+      },
+    },
+    explained.paths[1]!,
+  ],
+};

@@ -1,5 +1,11 @@
 /** Why a connection is allowed or denied, for every pair of addresses its ends have, and what would allow it. */
-import { ApiFailure, type ExplainAnswer, type ExplainQuery, type TraceStep } from "@bulkhead/api";
+import {
+  ApiFailure,
+  type ExplainAnswer,
+  type ExplainQuery,
+  type SharedEndsView,
+  type TraceStep,
+} from "@bulkhead/api";
 import {
   addressPairs,
   decide,
@@ -14,6 +20,7 @@ import {
   parsePort,
   type Decision,
   type Edge,
+  type FlowQuery,
   type IpAddress,
   type Mode,
 } from "@bulkhead/model";
@@ -84,8 +91,15 @@ export function explainPaths(
     isProcess: workload?.kind === "process",
   });
   const pairs = addressPairs(world.index, onMachine(from), onMachine(to));
+  const isHere = from.workload !== undefined && from.workload.kind !== "external";
   const paths = pairs.map(([source, destination]) => {
-    const flow = { source, destination, protocol, port, ...processes };
+    const asked = { source, destination, protocol, port };
+    // Whoever sends from this machine is told only that several claim the port, and not at whose socket it would arrive.
+    const told =
+      isHere && isContested(world, asked)
+        ? { ...processes, destinationProcess: undefined }
+        : processes;
+    const flow = { ...asked, ...told };
     const options = { now, view, atLarge, sets: named, preferIntent };
     return {
       source,
@@ -104,6 +118,12 @@ export function explainPaths(
   const [first] = verdicts;
   const verdict = verdicts.size === 1 && first !== undefined ? first : "mixed";
   return { from, to, protocol, port, verdict, paths };
+}
+
+function isContested({ index }: World, { destination, protocol, port }: FlowQuery): boolean {
+  const { sockets } = index.at(destination);
+  const found = sockets.find((one) => one.protocol === protocol && one.port === port);
+  return found !== undefined && found.owners.length > 1;
 }
 
 export async function explainFlow(
@@ -138,6 +158,7 @@ export async function explainFlow(
       protocol,
       port,
       decision: explanation.decision,
+      ...sharedView(explanation),
       trace: [...stepsOf(explanation.egress), ...stepsOf(explanation.ingress)],
     })),
     ...(verdict === "allow" && view === "live" ? auditOf(paths.map(({ shadow }) => shadow)) : {}),
@@ -146,6 +167,23 @@ export async function explainFlow(
       connections: edges.reduce((sum, edge) => sum + edge.connections, 0),
       ...(lastSeen === 0 ? {} : { lastSeen }),
       verdicts: [...new Set(edges.map((edge) => edge.verdict))],
+    },
+  };
+}
+
+function sharedView({ shared, egress, ingress }: Explanation): {
+  readonly shared?: SharedEndsView;
+} {
+  if (shared === null) return {};
+  const reading = (key: "egress" | "ingress", { subject, peer }: DirectionTrace) =>
+    subject === undefined ? {} : { [key]: { subject, ...(peer === undefined ? {} : { peer }) } };
+  return {
+    shared: {
+      precision: shared.precision,
+      sources: [...shared.sources],
+      destinations: [...shared.destinations],
+      ...reading("egress", egress),
+      ...reading("ingress", ingress),
     },
   };
 }

@@ -11,6 +11,7 @@ import { canaryView } from "../policy/rollout.ts";
 import type { Unread } from "../world/anchors.ts";
 import { createNamer } from "../world/naming.ts";
 import type { World } from "../world/world.ts";
+import { contestedViews } from "./contested.ts";
 import { enforcedBorrowers, isGone, reaching } from "./unit-notices.ts";
 
 export interface StatusInput {
@@ -34,6 +35,8 @@ export interface StatusInput {
   readonly unread: readonly Unread[];
   /** Domain names that left the sets that stand for them, a sentence each. */
   readonly names: readonly string[];
+  /** Connections with an end that several claim, since the controller started. */
+  readonly ambiguousConnections: number;
   readonly alarms: readonly Alarm[];
   /** What the machine must be able to do. */
   readonly lastLook: StatusAnswer["invariants"];
@@ -104,6 +107,10 @@ export function statusOf(input: StatusInput): StatusAnswer {
     },
     flows: { ...input.flows },
     ...(input.lastLook === undefined ? {} : { invariants: input.lastLook }),
+    ambiguous: {
+      connections: input.ambiguousConnections,
+      contested: contestedViews(input.world.index),
+    },
     ...undecidedView(input),
     lostEvents: collectorLost + input.flows.unstored,
     alarms: [...input.alarms],

@@ -4,6 +4,7 @@ import { NAMESPACE_NAME_LABEL } from "@bulkhead/engine";
 import type { UnitFacts } from "@bulkhead/wire";
 import { matches, type Block, type Mode, type Workload, type WorkloadId } from "@bulkhead/model";
 import type { InForce } from "../policy/change.ts";
+import { contestedViews } from "./contested.ts";
 import { makerName } from "../world/borrowed.ts";
 import type { KnownProcess } from "../world/unit-memory.ts";
 import type { World } from "../world/world.ts";
@@ -17,6 +18,7 @@ export function listWorkloads(
   facts: readonly UnitFacts[] = [],
 ): WorkloadsAnswer {
   const blocks = inForce.reading.set.stages.flatMap((stage) => stage.blocks);
+  const contested = contestedBy(world);
   return {
     revision: inForce.revision,
     hostAddresses: [...world.inventory.hostAddresses],
@@ -46,6 +48,7 @@ export function listWorkloads(
           : { interface: attached.discovered.interface, netnsPath: attached.discovered.netnsPath }),
         ...(image === undefined ? {} : { image }),
         ...(workload.owner === undefined ? {} : { owner: { ...workload.owner } }),
+        ...(contested.has(workload.id) ? { contested: contested.get(workload.id)! } : {}),
         policies: [
           ...new Set(
             selecting.map(({ policy }) => `${policy.kind}/${policy.namespace}/${policy.name}`),
@@ -65,6 +68,14 @@ export function listWorkloads(
       };
     }),
   };
+}
+
+function contestedBy({ index }: World): ReadonlyMap<WorkloadId, string[]> {
+  const found = new Map<WorkloadId, string[]>();
+  for (const { what, workloads } of contestedViews(index)) {
+    for (const id of workloads) found.set(id, [...(found.get(id) ?? []), what]);
+  }
+  return found;
 }
 
 /** Of several units that are one workload, all of it together, and the file of the first. */
