@@ -31,7 +31,7 @@ export class Customers {
     const said = `Meanwhile the page was asked for from outside ${this.#answered + this.#failed.length} times: ${this.#failed.length} failed. PostgreSQL and Redis answer.`;
     if (this.#failed.length > 0) throw new Error(`requests failed: ${this.#failed.join(", ")}`);
     this.#answered = 0;
-    return said;
+    return `${said} ${await this.#feed()}`;
   }
 
   /** What is asked for while the machine is away is not counted. */
@@ -43,6 +43,20 @@ export class Customers {
   async #databases(): Promise<void> {
     await this.#machine.well("redis-cli", "ping");
     await this.#machine.well("runuser", "-u", "postgres", "--", "psql", "-c", "select 1");
+  }
+
+  /** A lost packet shows: TCP sends the first one again after a second (RFC 6298), a resolver after five. */
+  async #feed(): Promise<string> {
+    const journal = "journalctl --boot --unit=feed.service --output=cat --no-pager";
+    const said = await this.#machine.sh(journal);
+    const times = [...said.matchAll(/^connected after ([\d.]+) s$/gm)].map(([, text]) =>
+      Number(text),
+    );
+    // What never connected says 0; so does all before whom it asks was there.
+    const heard = times.slice(times.findIndex((time) => time > 0));
+    const late = heard.filter((time) => time === 0 || time >= 1);
+    if (late.length > 0) throw new Error(`the feed had to try again: ${times.join(", ")}`);
+    return `Since the machine was started, the timer's feed ran ${heard.length} times: 0 had to try again.`;
   }
 
   end(): void {

@@ -34,7 +34,7 @@ Description=looks a name up and fetches a page
 [Service]
 Type=oneshot
 DynamicUser=yes
-ExecStart=/usr/bin/curl --silent --show-error --max-time 5 --output /dev/null http://updates.example/
+ExecStart=/usr/bin/curl --silent --show-error --max-time 5 --output /dev/null --write-out "connected after %%{time_connect} s\\n" http://updates.example/
 `,
   "feed.timer": `[Timer]
 OnBootSec=2s

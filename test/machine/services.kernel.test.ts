@@ -12,6 +12,8 @@ import { LAN } from "./root.ts";
 /** nginx answers on both; the policy lets one in. */
 const PERMITTED = 80;
 const FORBIDDEN = 8081;
+/** Ends as soon as it was told that nobody listens there. */
+const FEED = "feed.service";
 /** Of a service that no policy names. */
 const OTHER = 8082;
 const POLICY = `apiVersion: bulkhead.dev/v1
@@ -34,6 +36,7 @@ beforeAll(async () => {
     files: {
       "/etc/nginx/conf.d/second.conf": `server { listen ${FORBIDDEN}; root /var/www/html; }\n`,
       "/etc/systemd/system/other.service": `[Service]\nExecStart=/usr/bin/python3 -m http.server --directory /usr/share/doc/nginx ${OTHER}\n`,
+      "/etc/systemd/system/feed.service": `[Service]\nType=oneshot\nSuccessExitStatus=7\nExecStart=/usr/bin/curl -s -m5 http://${LAN.outside}:7070/\n`,
       "/root/policy.yaml": POLICY,
     },
     shown: [...SHOWN, folder],
@@ -89,11 +92,40 @@ it("are suggested for whoever called from outside, since what came of it is know
   expect(said).toContain(`cidrs: [${LAN.outside}/32]`);
 });
 
+it("stay known when they end", async () => {
+  await until(
+    async () => {
+      await machine.well("systemctl", "start", FEED);
+      return (await machine.run("bulkhead", "workloads", "--all")).stdout.includes(FEED);
+    },
+    "a service that ran is not known",
+    60_000,
+  );
+  expect(await machine.well("bulkhead", "workloads")).not.toContain(FEED);
+});
+
 it("are open until a policy says otherwise, then as it says", async () => {
   for (const port of [PERMITTED, FORBIDDEN, OTHER]) await open(port);
   expect(await callsOut("nginx.service")).toBe(true);
   await machine.well("bulkhead", "apply", "/root/policy.yaml", "--mode", "enforce");
   expect(await asThePolicySays()).toBe(true);
+});
+
+it("lose no packet by being started beside what is enforced, once they are known", async () => {
+  const unknown = (): Promise<string> =>
+    machine.well("nft", "list", "counter", "inet", "bulkhead", "unknown_process");
+  const before = await unknown();
+  for (let round = 0; round < 3; round++) {
+    // While it does not run.
+    await until(
+      async () =>
+        (await machine.well("nft", "list", "set", "inet", "bulkhead", "known2")).includes(FEED),
+      "its group is not kept",
+      60_000,
+    );
+    await machine.well("systemctl", "start", FEED);
+  }
+  expect(await unknown()).toBe(before);
 });
 
 it("after a boot without an agent, what is enforced is, and nobody else is shut off", async () => {
@@ -115,4 +147,11 @@ it("with an agent again, as before", async () => {
   );
   await machine.well("systemctl", "restart", "nginx.service", "other.service");
   expect(await asThePolicySays()).toBe(true);
+});
+
+it("leave no group behind that was kept for them", async () => {
+  const group = `/sys/fs/cgroup/system.slice/${FEED}`;
+  await machine.well("test", "-d", group);
+  await machine.well("bulkhead", "down");
+  expect((await machine.run("test", "-d", group)).code).toBe(1);
 });

@@ -23,7 +23,7 @@ import {
 } from "./collector/index.ts";
 import { createUnitScout, createUsers, discover, watchEndpoints } from "./discovery/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
-import { createNftablesDriver } from "./drivers/index.ts";
+import { createKeptGroups, createNftablesDriver, keepingGroups } from "./drivers/index.ts";
 import { checkInvariants } from "./invariants/index.ts";
 import { startAgent, type AgentParts, type Attached } from "./link/agent.ts";
 import { collectorReport, dnsCounters } from "./link/collector-report.ts";
@@ -105,9 +105,14 @@ async function main(state: string): Promise<void> {
   const wall = createWall(createHostCommands());
   const fault = process.env["BULKHEAD_FAULT"];
   const honest = createNftablesDriver({ owner, now });
-  const driver = fault === "leaky-driver" ? leaky(honest) : honest;
+  const groups = createKeptGroups({
+    file: directory.groups,
+    onProblem: (problem) => log.warn(problem),
+  });
+  const driver = keepingGroups(fault === "leaky-driver" ? leaky(honest) : honest, groups);
   if (values.remove) {
     await driver.remove();
+    groups.letGo();
     await wall.lift();
     // An agent that was killed could not put these settings back itself.
     restoreAccounting(directory.accounting);
@@ -136,13 +141,18 @@ async function main(state: string): Promise<void> {
   const capabilities = createCapabilityWatch(now);
   let seenBefore: Attached | undefined;
   let unitsChanged = (): void => undefined;
+  const bind = bindSoon(
+    () => honest.bindProcesses(),
+    (error) => log.warn({ err: error }, "control groups could not be bound"),
+  );
   const units = createUnitScout({
     now,
     changed: () => unitsChanged(),
-    stirred: bindSoon(
-      () => honest.bindProcesses(),
-      (error) => log.warn({ err: error }, "control groups could not be bound"),
-    ),
+    stirred: () => {
+      // Before anything that takes time: whoever is started again at once comes a moment later.
+      groups.renew();
+      bind();
+    },
     onProblem: (problem) => log.warn(problem),
   });
   let collecting: Collector | undefined;

@@ -42,6 +42,9 @@ export const isPlainCgroup = (path: CgroupPath): boolean =>
 /** Whose level is 1 lies below the root. */
 export const cgroupLevel = (path: CgroupPath): number => path.split("/").length - 1;
 
+/** Not what systemd-run made up, nor an instance for one connection: those are named anew each time. */
+export const comesBack = (unit: string): boolean => !/^run-|@\d+-/.test(unit);
+
 /** A socket that waits for connections on the machine's addresses, and so tells whose a shared address is at that port. */
 export interface OwnedSocket {
   /** Absent: every address of the machine in this family, loopback included. */

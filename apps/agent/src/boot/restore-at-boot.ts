@@ -1,11 +1,10 @@
 /** `--restore` with its surroundings: files, clock and kernel of this machine, and what is said about the outcome. */
 import { readFileSync, statSync } from "node:fs";
-import { createNftablesDriver } from "../drivers/index.ts";
+import { createKeptGroups, createNftablesDriver } from "../drivers/index.ts";
 import { createHostCommands } from "../drivers/host-commands.ts";
 import { ensureSelfTested } from "../self-test/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { PolicyTrust } from "../state/trusted-policy.ts";
-import { makeControlGroups } from "./control-groups.ts";
 import { createWall, type Lockdown } from "./lockdown.ts";
 import { restore, type Restored } from "./restore.ts";
 
@@ -28,6 +27,11 @@ export async function restoreAtBoot(
   const now = clockFor(directory.policy);
   const commands = createHostCommands(undefined, WALL_PATIENCE_MS);
   const driver = createNftablesDriver({ owner, now, patienceMs: PATIENCE_MS });
+  const problems: string[] = [];
+  const groups = createKeptGroups({
+    file: directory.groups,
+    onProblem: (problem) => problems.push(problem),
+  });
   const restored = await restore({
     trust: { load: () => new PolicyTrust(directory).load() },
     unbelieved: () => {
@@ -37,7 +41,7 @@ export async function restoreAtBoot(
         return null; // that is why it is not believed
       }
     },
-    prepare: makeControlGroups,
+    prepare: (policy) => groups.keep(policy),
     selfTest: () => ensureSelfTested({ file: directory.selfTest, version, now }),
     driver: {
       apply: (policy) => driver.apply(policy),
@@ -46,7 +50,8 @@ export async function restoreAtBoot(
     },
     wall: createWall(commands),
   });
-  return { well: isWell(restored), kind: restored.kind, message: describe(restored) };
+  const message = [describe(restored), ...problems].join("; ");
+  return { well: isWell(restored), kind: restored.kind, message };
 }
 
 /**

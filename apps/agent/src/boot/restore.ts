@@ -10,7 +10,6 @@ import { canonicalIp, type IpAddress } from "@bulkhead/model";
 import { decodeHostPolicy } from "@bulkhead/wire";
 import type { UnsignedReceipt } from "../drivers/index.ts";
 import type { PolicyTrust, TrustedPolicy } from "../state/trusted-policy.ts";
-import { enforcedServices } from "./control-groups.ts";
 import { enforcedAddresses, type Lockdown, type Wall } from "./lockdown.ts";
 
 export type Restored =
@@ -69,7 +68,9 @@ export async function restore(parts: RestoreParts): Promise<Restored> {
     parts.prepare(stored.policy);
     const receipt = await parts.driver.apply(stored.policy);
     await parts.wall.lift();
-    const services = enforcedServices(stored.policy).length;
+    const services = (stored.policy.processes ?? []).filter(
+      ({ mode, cgroup }) => mode === "enforce" && cgroup.endsWith(".service"),
+    ).length;
     return { kind: "restored", receipt, addresses: addresses.length, services };
   } catch (error) {
     return outcome(parts, before, wordsOf(error), lockdown);

@@ -19,6 +19,8 @@ import { isRefused } from "./driver-error.ts";
 export const ATTEMPTS = 5;
 
 export interface BoundProcesses {
+  /** Odd while the kernel is being told. */
+  readonly round: number;
   /**
    * A rendered ruleset for the control groups there are; `told` once the kernel holds it. `calm`: only for those that were there
    * at the last look, too. Whoever starts over and over, named by a path that has gone by then, must not have all refused.
@@ -45,12 +47,16 @@ export interface BoundProcesses {
 export const createBoundProcesses = (groups: ControlGroups): BoundProcesses => {
   let bound: Bindings = { numbers: new Map(), firstLevel: new Map(), prefix: "" };
   let looked = bound;
+  let round = 0;
   const look = (policy: HostPolicy, calm: boolean): Bindings => {
     const before = looked;
     looked = groups.look(policy);
     return calm ? commonBindings(looked, before) : looked;
   };
   return {
+    get round() {
+      return round;
+    },
     desired(rendered, policy, calm = false) {
       const there = look(policy, calm);
       return {
@@ -68,11 +74,14 @@ export const createBoundProcesses = (groups: ControlGroups): BoundProcesses => {
         const there = look(policy, attempt > 2);
         if (sameBindings(bound, there)) return attempt > 1;
         if (attempt > ATTEMPTS) return true;
+        round += 1;
         try {
           await load(rebindProcesses(rendered, versions, bound, there, now()));
           bound = there;
         } catch (error) {
           if (attempt === ATTEMPTS || !isRefused(error)) throw error;
+        } finally {
+          round += 1;
         }
       }
     },

@@ -159,6 +159,8 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   let rendered: { readonly policy: HostPolicy; readonly ruleset: Ruleset } | null = null;
   let seen: { readonly found: Found; readonly generation: number } | null = null;
   const inTurn = createInTurn();
+  /** Within a turn, or, to bind, beside one that reads. */
+  const writing = createInTurn();
   const groups = deps.controlGroups ?? createControlGroups();
   const processes = createBoundProcesses(groups);
   /** The names under which the kernel holds look-ups. */
@@ -255,7 +257,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
     };
   };
 
-  const look = async (): Promise<ReadBackResult> => {
+  const lookWhileNobodyBinds = async (): Promise<ReadBackResult> => {
     if (applied !== null) await guards.bindArrivals(render(applied), load);
     let found = await find();
     try {
@@ -265,6 +267,18 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
       if (!isRefused(error)) throw error;
     }
     return settle(found, settingDifferences(readSettings(host)));
+  };
+
+  /** Reading takes long, and a unit that starts meanwhile loses packets until it is bound: that does not wait. */
+  const look = async (): Promise<ReadBackResult> => {
+    const rules = applied === null ? null : render(applied);
+    if (rules !== null) await writing(() => guards.bindArrivals(rules, load));
+    const before = processes.round;
+    const found = await find();
+    const isCalm = before % 2 === 0 && processes.round === before;
+    return applied === null || (isCalm && !processes.isBehind(applied))
+      ? settle(found, settingDifferences(readSettings(host)))
+      : await writing(lookWhileNobodyBinds);
   };
 
   const bind = async (): Promise<boolean> =>
@@ -359,14 +373,15 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
       throw error;
     }
     applied = policy;
-    const { digest, readAt, entries } = await look();
+    const { digest, readAt, entries } = await lookWhileNobodyBinds();
     return { revision: policy.revision, digest, driver: "nftables", readAt, entries };
   };
 
   return {
-    apply: (policy) => inTurn(() => apply(policy)),
+    apply: (policy) => inTurn(() => writing(() => apply(policy))),
     readBack: () => inTurn(look),
-    repair: () => inTurn(async () => (applied === null ? null : await apply(applied))),
+    repair: () =>
+      inTurn(() => writing(async () => (applied === null ? null : await apply(applied)))),
     render: (policy) => {
       const before = { bridgeIptables: "-", bridgeIp6tables: "-", accounting: "-" };
       const marked = withComment(render(policy), formatMarker({ owner, before }));
@@ -380,15 +395,17 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
         return sumCounters(parseCounters(ownCounters(stdout)));
       }),
     remove: () =>
-      inTurn(async () => {
-        const { ruleset, marker } = await find();
-        await load(planUpdate(ruleset, {}, now()).switch);
-        const before = marker?.before ?? remembered;
-        if (before !== null) putBack(host, before);
-        applied = null;
-        remembered = null;
-      }),
-    bindProcesses: () => inTurn(bind),
+      inTurn(() =>
+        writing(async () => {
+          const { ruleset, marker } = await find();
+          await load(planUpdate(ruleset, {}, now()).switch);
+          const before = marker?.before ?? remembered;
+          if (before !== null) putBack(host, before);
+          applied = null;
+          remembered = null;
+        }),
+      ),
+    bindProcesses: () => writing(bind),
     cgroupOf: (wanted) => applied?.processes?.find(({ handle }) => handle === wanted)?.cgroup,
     capacity,
     generation: () => {

@@ -19,6 +19,7 @@ export interface AgentDirectory {
   readonly accounting: string;
   readonly selfTest: string;
   readonly told: string;
+  readonly groups: string;
   readonly socket: string;
 }
 
@@ -33,6 +34,7 @@ export function openAgentDirectory(state: string): AgentDirectory {
     accounting: join(root, "accounting.json"),
     selfTest: join(root, "self-test.json"),
     told: join(root, "told.json"),
+    groups: join(root, "groups.json"),
     socket: join(resolve(state), "agent.sock"),
   };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ConfinedProcess, HostPolicy, IpAddress, Mode } from "@bulkhead/model";
-import { makeControlGroups } from "../../src/boot/control-groups.ts";
+import { createKeptGroups } from "../../src/drivers/index.ts";
 import { ofEarlierBoot } from "../../src/state/since-boot.ts";
 import { enforcedAddresses, lockdownTexts, type Lockdown } from "../../src/boot/lockdown.ts";
 import { clockFor, describe as inWords } from "../../src/boot/restore-at-boot.ts";
@@ -89,7 +89,9 @@ describe("services of the machine at a boot", () => {
   it("are known before they start, those that are enforced", async () => {
     const mount = mkdtempSync(join(tmpdir(), "bbo-cgroups-"));
     mkdirSync(join(mount, "system.slice"));
-    makeControlGroups(policy, mount);
+    const file = join(mount, "groups.json");
+    // What is restored denies nobody for being unknown, so nobody else is made known.
+    createKeptGroups({ file, onProblem: failing, mount, boot: "one" }).keep(ofEarlierBoot(policy));
     expect(existsSync(join(mount, "system.slice/a.service"))).toBe(true);
     expect(existsSync(join(mount, "system.slice/b.service"))).toBe(false);
     rmSync(mount, { recursive: true });

@@ -2,10 +2,13 @@
  * Control groups come and go, and the kernel knows them by number only: what is bound, what reads back, what names they may bear,
  * and what strangers do to all that.
  */
+import { existsSync, mkdtempSync, rmSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { HostPolicy } from "@bulkhead/model";
 import { createControlGroups } from "../../src/drivers/control-groups.ts";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
+import { createKeptGroups, createNftablesDriver, keepingGroups } from "../../src/drivers/index.ts";
 import { DROP, policyOf, processOf, rowOf } from "./policies.ts";
 import { OPEN, SHUT, confined, createProcessesLab } from "./processes-lab.ts";
 import type { ProcessesLab } from "./processes-lab.ts";
@@ -145,6 +148,42 @@ describe("bindings", () => {
 });
 
 const BLIND = "mount -t tmpfs none /sys/fs/cgroup && exec nft list map inet bulkhead le_process2";
+
+test("a service that is kept has its first packet judged as its own, however often it stops and starts", async () => {
+  const slice = host.groups.add("/kept.slice");
+  const feed = `${slice}/feed.service`;
+  const noted = mkdtempSync(join(tmpdir(), "bhp-kept-"));
+  const kept = createKeptGroups({
+    file: join(noted, "groups.json"),
+    onProblem: (problem) => expect.fail(problem),
+  });
+  const driver = keepingGroups(host.driver, kept);
+  const policy = (managed: readonly string[]): HostPolicy =>
+    host.policy([{ ...confined(), processes: ["host/feed"] }], {
+      managed: [...managed],
+      processes: [...host.known(), processOf("feed", feed, "observe")],
+    });
+  const { v4 } = host.lab.workload("box");
+  try {
+    await driver.apply(policy([slice]));
+    for (let round = 0; round < 3; round += 1) {
+      expect(await host.passes(feed, v4, OPEN)).toBe(true);
+      expect(host.send(feed, v4, SHUT)).toBe(false);
+      // As systemd does when it stops: the group that is made then is bound while nobody is in it.
+      rmdirSync(host.groups.folder(feed));
+      kept.renew();
+      expect(await driver.bindProcesses()).toBe(true);
+    }
+    expect((await driver.readBack()).differences).toEqual([]);
+    await driver.apply(policy([]));
+    expect(existsSync(host.groups.folder(feed))).toBe(false);
+  } finally {
+    kept.keep(policy([]));
+    kept.letGo();
+    host.groups.remove(slice);
+    rmSync(noted, { recursive: true });
+  }
+});
 
 describe("what strangers do to bindings is found, named and repaired", () => {
   let wanted: HostPolicy;

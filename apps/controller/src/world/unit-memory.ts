@@ -2,6 +2,7 @@
  * Units that have been here stay known when they end, over restarts: a service that is started again by a timer has its place
  * in the policy before its first packet. What systemd names anew at each start, and containers, are forgotten at once.
  */
+import { comesBack } from "@bulkhead/model";
 import type { DiscoveredProcess } from "@bulkhead/wire";
 
 /** A unit; `gone`: it does not run now. */
@@ -58,8 +59,7 @@ export function createUnitMemory({ stored, save }: UnitMemoryDeps): UnitMemory {
 /** One lies in the other: what was a slice may be lent to somebody now, and the other way round. */
 const isWithin = (a: string, b: string): boolean => a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
 
-/** An instance for one connection, or what systemd-run made up, does not come back under its name. */
 function isLasting({ form, unit }: DiscoveredProcess): boolean {
   if (form === "user") return true;
-  return form === "service" && !/^run-|@\d+-/.test(unit);
+  return form === "service" && comesBack(unit);
 }

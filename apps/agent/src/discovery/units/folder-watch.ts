@@ -22,7 +22,8 @@ interface Followed {
 
 /** Slices and runtimes' folders are few; the kernel's own limit for all of us is far above. */
 const MOST_FOLDERS = 2_000;
-const MOST_EMPTY = 500;
+/** More than are kept for services that do not run (`drivers/kept-groups.ts`). */
+const MOST_EMPTY = 1_000;
 /** Tells whether there are processes (cgroup-v2, "populated"). */
 const EVENTS = "cgroup.events";
 
