@@ -1,8 +1,9 @@
 /** Reads the copies of DNS answers that the datapath logs: what each client was told, with every copy counted under one name. */
-import { formatIp, type IpAddress } from "@bulkhead/model";
+import type { IpAddress } from "@bulkhead/model";
 import { DNS_PREFIX } from "@bulkhead/datapath";
+import { createAddressTexts } from "../collector/flow-records.ts";
 import { emptyLogParts, findLogParts, openNflog } from "../collector/nflog.ts";
-import { decodePacket, emptyPacketFields, type PacketFields } from "../collector/packet.ts";
+import { decodePacket, emptyPacketFields } from "../collector/packet.ts";
 import type { SharedStats } from "../collector/shared-stats.ts";
 import { createBatchReceiver } from "../kernel/batch-receiver.ts";
 import type { NetlinkSocket } from "../kernel/netlink-socket.ts";
@@ -50,6 +51,7 @@ export function createDnsIntake(fd: number, stats: SharedStats): DnsIntake {
   const parts = emptyLogParts();
   const packet = emptyPacketFields();
   const prefix = Buffer.from(DNS_PREFIX);
+  const texts = createAddressTexts();
   let answers: DnsAnswer[] = [];
 
   const isOurs = (): boolean =>
@@ -74,7 +76,13 @@ export function createDnsIntake(fd: number, stats: SharedStats): DnsIntake {
       if (reading.kind !== "answer") continue;
       stats.add("dnsAnswers", 1);
       const { name, addresses } = reading;
-      answers.push({ client: destinationOf(packet), name, addresses, at: now });
+      const { family, d0, d1, d2, d3 } = packet;
+      answers.push({
+        client: texts.text(family === 4 ? 4 : 6, d0, d1, d2, d3),
+        name,
+        addresses,
+        at: now,
+      });
     }
     if (malformed) stats.add("dnsMalformed", 1);
   }
@@ -116,10 +124,4 @@ function countLost(stats: SharedStats, sequence: number): void {
   const next = stats.get("dnsNextSequence");
   if (next >= 0) stats.add("dnsLost", (sequence - next) >>> 0);
   stats.set("dnsNextSequence", (sequence + 1) >>> 0);
-}
-
-function destinationOf({ family, d0, d1, d2, d3 }: PacketFields): IpAddress {
-  if (family === 4) return formatIp(4, BigInt(d0));
-  const words = [d0, d1, d2, d3].reduce((value, word) => (value << 32n) | BigInt(word), 0n);
-  return formatIp(6, words);
 }

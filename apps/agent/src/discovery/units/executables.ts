@@ -109,6 +109,7 @@ export function createExecutables(options: ExecutablesOptions = {}): Executables
         if (known.size >= MOST_KNOWN) known.clear();
         known.set(key, {});
         waiting.push({ pid, path, key });
+        // What cannot be read is one fact less of its process; whoever is asked for next begins anew.
         working ??= work().catch(() => {
           working = undefined;
         });
