@@ -12,7 +12,10 @@ export type Format = "human" | "wide" | "json" | "yaml";
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** False: what was written waits to be taken. */
   write(text: string): unknown;
+  /** Of a pipe: tells when everything has been taken. */
+  once?(event: "drain", listener: () => void): unknown;
 }
 
 export interface Surroundings {

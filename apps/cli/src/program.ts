@@ -16,9 +16,19 @@ import {
 } from "./context.ts";
 import type { ExitCode } from "./failure.ts";
 import { SINCE, withFlowOptions } from "./flow-options.ts";
+import { addQuestionVerbs } from "./offline/verbs.ts";
 import type { Verb } from "./verbs/verb.ts";
 
 type Load<Options> = () => Promise<Verb<Options>>;
+
+/** Puts a verb on the command line; `formats` are those that `-o` knows. */
+export type AddVerb = <Options extends CommonOptions>(
+  usage: string,
+  description: string,
+  example: string,
+  load: Load<Options>,
+  formats?: readonly string[],
+) => Command;
 
 export function createProgram(around: Surroundings, finish: (code: ExitCode) => void): Command {
   const program = new Command("bulkhead")
@@ -44,13 +54,13 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
       getOutHelpWidth: () => around.stdout.columns ?? 100,
     });
 
-  const verb = <Options extends CommonOptions>(
+  const verb: AddVerb = <Options extends CommonOptions>(
     usage: string,
     description: string,
     example: string,
     load: Load<Options>,
     formats: readonly string[] = FORMATS,
-  ): Command => {
+  ) => {
     const command = program.command(usage).description(description);
     command
       .addOption(new Option("-o, --output <format>", "how to print").choices(formats))
@@ -246,6 +256,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   )
     .option("--shadow", "as if audit and staged policies were enforced")
     .option("--change", "only the smallest change that allows it, as YAML");
+  addQuestionVerbs(verb);
   verb(
     "why [from] [to:port] [port]",
     "why a connection failed: the rule, its owner and commit, and what to propose",

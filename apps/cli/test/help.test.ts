@@ -37,6 +37,7 @@ const PROMISED = [
   "history",
   "rollback",
   "explain",
+  "decide",
   "why",
   "probe",
   "drift",

@@ -21,5 +21,6 @@ export {
 export { TEXT_LIMITS, type SourceFile, type TextLimits } from "./text/document.ts";
 export { printResources, type Comment, type CommentedResource } from "./native/print.ts";
 export { formatResolver } from "./native/machine.ts";
+export { nearest } from "./text/near.ts";
 export { toManifest } from "./native/to-manifest.ts";
 export { nativeSchemas } from "./native/json-schema.ts";

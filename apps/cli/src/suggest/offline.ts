@@ -2,7 +2,6 @@
  * `suggest --flows`: a suggestion from an export, with no daemon and no root. Hubble's JSON Lines, our own flows as JSON
  * Lines (`observe --follow -o json`), or our own edges (`observe -o json`); which it is, each line tells itself.
  */
-import { createReadStream } from "node:fs";
 import { edgesAnswerSchema, flowSchema, type SuggestAnswer } from "@bulkhead/api";
 import { mergeEdges, suggest, type SuggestOptions, type TimeWindow } from "@bulkhead/learn";
 import type { Edge, Flow } from "@bulkhead/model";
@@ -10,6 +9,7 @@ import { replaySuggestion, suggestionReport, type ReplayCounts } from "@bulkhead
 import { createFlowImport, type ImportedFlows } from "@bulkhead/workbench/observe";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
+import { linesOf, readable } from "../lines.ts";
 
 export interface OfflineOptions extends SuggestOptions {
   readonly since?: number;
@@ -100,32 +100,4 @@ function orNull(text: string): unknown {
   } catch {
     return null; // what is no JSON fits no schema, and is told as that
   }
-}
-
-function readable(file: string): AsyncIterable<Uint8Array> {
-  return {
-    async *[Symbol.asyncIterator]() {
-      try {
-        yield* createReadStream(file);
-      } catch (error) {
-        const code = error instanceof Error && "code" in error ? error.code : undefined;
-        if (typeof code !== "string") throw error;
-        const reason = code === "ENOENT" ? "no such file" : code;
-        throw badInput(`cannot read \`${file}\`: ${reason}`);
-      }
-    },
-  };
-}
-
-async function* linesOf(source: AsyncIterable<Uint8Array | string>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of source) {
-    rest += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
-    const lines = rest.split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  rest += decoder.decode();
-  if (rest !== "") yield rest;
 }

@@ -7,7 +7,7 @@ import type {
   ResourceChanges,
   RevisionView,
 } from "@bulkhead/api";
-import { formatShare, type Decision, type Determinant } from "@bulkhead/model";
+import { formatShare, type Decision, type Determinant, type Exemption } from "@bulkhead/model";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, list, moment, thousands } from "../ui/words.ts";
@@ -29,6 +29,16 @@ const CHANGE_COLUMNS: readonly Column<EdgeChange>[] = [
   { title: "BECAUSE", cell: (row) => because(row.after), shrink: true },
 ];
 
+/** Where no rule determined. */
+export const determinantWords: Readonly<Record<Exemption | "default", string>> = {
+  default: "no policy applies",
+  node: "the machine itself is exempt",
+  hairpin: "a workload to itself is exempt",
+  dns: "the machine's own resolver is exempt",
+  dhcp: "leases from this machine are exempt",
+  "not-a-workload": "not a workload: not judged",
+};
+
 export function determinantText(determinant: Determinant): string {
   switch (determinant.kind) {
     case "rule":
@@ -36,15 +46,9 @@ export function determinantText(determinant: Determinant): string {
     case "isolation":
       return `${determinant.block}, which allows nothing else (${determinant.source.file}:${determinant.source.line})`;
     case "default":
-      return "no policy applies";
+      return determinantWords.default;
     case "exemption":
-      return {
-        node: "the machine itself is exempt",
-        hairpin: "a workload to itself is exempt",
-        dns: "the machine's own resolver is exempt",
-        dhcp: "leases from this machine are exempt",
-        "not-a-workload": "not a workload: not judged",
-      }[determinant.exemption];
+      return determinantWords[determinant.exemption];
   }
 }
 
