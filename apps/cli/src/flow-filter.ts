@@ -4,16 +4,16 @@ import { parseSpan } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { badInput } from "./failure.ts";
 import type { FlowOptions } from "./flow-options.ts";
-import { resolveName } from "./names.ts";
+import { resolveName, type NameOptions } from "./names.ts";
 import { nearest } from "./ui/spell.ts";
 
 export async function flowFilter(context: Context, options: FlowOptions): Promise<FlowFilter> {
   const span = parseSpan(options, context.now());
   const checked = await checkedTexts(options);
   const ends = [...(options.workload ?? []), ...(options.from ?? []), ...(options.to ?? [])];
-  const known = ends.length === 0 ? [] : await knownNames(context);
+  const known = ends.length === 0 ? undefined : await knownNames(context);
   const names = (typed: readonly string[] | undefined): string[] | undefined =>
-    typed?.map((name) => resolveName(name, known));
+    typed?.map((name) => resolveName(name, known?.names ?? [], known));
   return withoutAbsent({
     ...span,
     ...checked,
@@ -85,12 +85,18 @@ function withoutAbsent(filter: FlowFilter): FlowFilter {
 }
 
 /** Workloads there are, and ends that were seen before (NetworkSets, workloads that have gone). */
-async function knownNames(context: Context): Promise<readonly string[]> {
+async function knownNames(
+  context: Context,
+): Promise<NameOptions & { readonly names: readonly string[] }> {
   const client = await context.client();
   const [{ workloads }, { edges }] = await Promise.all([
     client.call("workloads", {}),
     client.call("edges", {}),
   ]);
   const seen = edges.flatMap((edge) => [edge.source.name, edge.destination.name]);
-  return [...new Set([...workloads.map((workload) => workload.id), ...seen])];
+  const labels = new Map(workloads.map((workload) => [workload.id, workload.labels]));
+  return {
+    names: [...new Set([...labels.keys(), ...seen])],
+    labelsOf: (name) => labels.get(name),
+  };
 }

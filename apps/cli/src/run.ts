@@ -1,5 +1,5 @@
 /** One call of the command line, from arguments to exit code: every failure ends here and is told once, in one shape. */
-import { CommanderError } from "commander";
+import { CommanderError, type Command } from "commander";
 import type { Surroundings } from "./context.ts";
 import { CliFailure, Interrupted, type ExitCode } from "./failure.ts";
 import { createProgram } from "./program.ts";
@@ -19,6 +19,7 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
     // What people type before they know that it is a verb.
     const asked =
       args[0] === "--version" || args[0] === "-V" ? ["version", ...args.slice(1)] : args;
+    refuseHelpForNobody(asked, program);
     await program.parseAsync([...asked], { from: "user" });
     return exitCode;
   } catch (error) {
@@ -40,6 +41,19 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
       around,
     );
   }
+}
+
+const TAKING_A_VALUE = ["-o", "--output", "--state"];
+
+/** Commander shows the help of all for `--help` after a verb that there is not. */
+function refuseHelpForNobody(args: readonly string[], program: Command): void {
+  if (!args.some((word) => word === "--help" || word === "-h")) return;
+  const verb = args.find(
+    (word, at) => !word.startsWith("-") && !TAKING_A_VALUE.includes(args[at - 1] ?? ""),
+  );
+  if (verb === undefined || verb === "help") return;
+  if (program.commands.some((command) => command.name() === verb)) return;
+  throw new CommanderError(1, "commander.unknownCommand", `unknown command '${verb}'`);
 }
 
 function isHelpForWantOfAVerb(error: unknown): boolean {

@@ -7,6 +7,7 @@ import { ApiFailure } from "@bulkhead/api";
 import { createDiagnostic } from "@bulkhead/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseDuration, parseMoment } from "../src/arguments.ts";
+import { resolveName } from "../src/names.ts";
 import { editDistance, nearest } from "../src/ui/spell.ts";
 import { answers } from "./answers.ts";
 import { call, NOW } from "./call.ts";
@@ -27,6 +28,17 @@ beforeAll(async () => {
   });
   controller = await startFakeController({
     ...answers,
+    workloads: {
+      ...answers.workloads,
+      workloads: [
+        ...answers.workloads.workloads,
+        ...["host/nginx.service", "lab/redis.service", "lab/redis-2.service"].map((id) => ({
+          ...answers.workloads.workloads[0]!,
+          id,
+          labels: { app: id.startsWith("lab/") ? "redis" : "nginx" },
+        })),
+      ],
+    },
     explain: new ApiFailure("unknown-workload", "no workload is called `wbe`"),
     apply: new ApiFailure("bad-policy", "the policy has errors", {
       diagnostics: [
@@ -71,13 +83,37 @@ describe("a mistake", () => {
     [["observe", "--protocol", "tpc"], "`tpc` is not a protocol", "did you mean `tcp`?"],
     [["observe", "--protocol", "http"], "`http` is not a protocol", "use tcp, udp"],
     [["observe", "--port", "http/tcp"], "not a port by number", "5432/tcp"],
-    [["observe", "--port", "70000"], "ports are 1 to 65535", "5432/tcp"],
+    [
+      ["observe", "--port", "70000"],
+      "error: `--port`: `70000` is not a port; ports are",
+      "5432/tcp",
+    ],
+    [["observe", "--port", "tcp/80"], "`tcp/80`: the protocol comes last: `80/tcp`", "5432/tcp"],
+    [
+      ["observe", "--to", "redis"],
+      "is called `redis`",
+      "`lab/redis.service` or `lab/redis-2.service`?",
+    ],
+    [
+      ["label", "nginx", "a=b"],
+      "no workload is called `nginx`",
+      "did you mean `host/nginx.service`?",
+    ],
+    [["map", "--group-by", "ap"], "nobody bears a label `ap`", "did you mean `app`?"],
+    [
+      ["map", "--group-by", "foo,bar"],
+      "bears a label `foo` or `bar`",
+      "those that are borne: app, role",
+    ],
+    [["events", "--help"], "unknown command `events`", "`bulkhead --help` lists the verbs"],
+    [["-o", "json", "obsrve", "-h"], "unknown command `obsrve`", "did you mean `observe`?"],
     [["observe", "--from-lable", "app=web"], "unknown option", "did you mean `--from-label`?"],
     [["observe", "--first", "1", "--last", "1"], "say different numbers", "give one of them"],
     [["observe", "--first", "1", "--follow"], "`--first` are the oldest", "--last 20 --follow"],
     [["observe", "--top", "--follow"], "`--top` is about like flows together", "leave out --top"],
     [["observe", "--edges", "-o", "dict"], "`--edges` is about like flows", "leave out --edges"],
     [["observe", "--top", "--by", "byte"], "not a rank", "did you mean `bytes`?"],
+    [["observe", "--by", "bytez"], "not a rank", "did you mean `bytes`?"],
     [["observe", "--by", "bytes"], "`--by` says how", "--top --by bytes"],
     [["observe", "--top", "few"], "`few` is not a number of talkers", "whole number"],
     [["map", "--group-by", "a b"], "`--group-by a b`: a label key", "app or role"],
@@ -146,7 +182,8 @@ describe("a mistake", () => {
     const { code, stderr, stdout } = await call(args, { state: controller.state });
     expect(code).toBe(2);
     expect(stdout).toBe("");
-    expect(stderr.split("\n")[0]).toMatch(/^error: /);
+    const first = args.includes("json") ? /^\{"error":/ : /^error: /;
+    expect(stderr.split("\n")[0]).toMatch(first);
     expect(stderr).toContain(message);
     expect(stderr).toContain(help);
   });
@@ -167,6 +204,21 @@ describe("a mistake", () => {
     const { code, stderr } = await call(["plan", home], { state: controller.state });
     expect(code).toBe(2);
     expect(stderr).toContain("2001 files below it, and at most 2000 are read");
+  });
+
+  it("in a text is told although no controller answers, whole", async () => {
+    const file = join(folder, "broken.yaml");
+    writeFileSync(file, "kind: [Policy\n---\napiVersion: bulkhead.dev/v1\nkind: Polcy\n");
+    for (const verb of ["plan", "apply", "replay"]) {
+      const { code, stderr } = await call([verb, file], { state: join(folder, "nobody") });
+      expect(code).toBe(2);
+      expect(stderr).toContain("broken.yaml:2:1: error");
+      expect(stderr).toContain("unknown kind `Polcy`");
+      expect(stderr).toContain("found before any controller was asked");
+    }
+    writeFileSync(file, "kind: Namespace\napiVersion: v1\nmetadata: { name: x }\n");
+    const sound = await call(["plan", file], { state: join(folder, "nobody") });
+    expect(sound).toMatchObject({ code: 3, stderr: expect.stringContaining("no controller") });
   });
 
   it("in a policy is shown in its line, all of them at once", async () => {
@@ -271,6 +323,30 @@ describe("times", () => {
       expect(() => parseMoment(text, NOW)).toThrow("is not a time");
     },
   );
+});
+
+describe("names of units", () => {
+  const known = ["host/nginx.service", "host/redis-7.service", "shop/web", "lab/nginx-old.service"];
+  const labelsOf = (name: string) =>
+    name === "host/redis-7.service" ? { app: "redis" } : undefined;
+  it.each([
+    ["nginx", "host/nginx.service"],
+    ["host/nginx", "host/nginx.service"],
+    ["redis", "host/redis-7.service"],
+    ["redis-7", "host/redis-7.service"],
+    ["nginx.service", "host/nginx.service"],
+    ["web", "shop/web"],
+  ])("%s is %s", (typed, name) => {
+    expect(resolveName(typed, known, { labelsOf })).toBe(name);
+  });
+
+  it("are whole where something is changed, or where two could be meant", () => {
+    const help = (wanted: string) =>
+      expect.objectContaining({ help: expect.stringContaining(wanted) });
+    expect(() => resolveName("nginx", known, { exact: true })).toThrow(help("host/nginx.service"));
+    expect(() => resolveName("nginx", [...known, "x/nginx.scope"])).toThrow(help("x/nginx.scope"));
+    expect(() => resolveName("shop/nginx", known)).toThrow("no workload is called");
+  });
 });
 
 describe("spelling", () => {

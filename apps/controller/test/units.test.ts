@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { TCP } from "@bulkhead/model";
 import type { DiscoveredProcess } from "@bulkhead/wire";
+import { ApiFailure } from "@bulkhead/api";
+import { resolveEnd } from "../src/queries/ends.ts";
 import { createNamer } from "../src/world/naming.ts";
 import { createUnitMemory, type KnownProcess } from "../src/world/unit-memory.ts";
 import { nameUnits } from "../src/world/unit-names.ts";
@@ -222,5 +224,30 @@ describe("units that have ended", () => {
     memory.recall(Array.from({ length: 600 }, (_, at) => service(path(`u${at}.service`))));
     expect(gone(memory.recall([]))).toHaveLength(512);
     expect(gone(memory.recall([service("/system.slice", { form: "group" })]))).toEqual([]);
+  });
+});
+
+describe("what people call units", () => {
+  const units = [
+    service("/system.slice/nginx.service"),
+    service("/system.slice/system-postgresql.slice/postgresql@15-main.service"),
+  ];
+  const end = (text: string, ...more: readonly DiscoveredProcess[]) => {
+    try {
+      return resolveEnd(text, worldOf([...units, ...more]), []).name;
+    } catch (error) {
+      return error instanceof ApiFailure ? error.help : error;
+    }
+  };
+
+  it("is understood where one alone can be meant", () => {
+    expect(end("nginx")).toBe("host/nginx.service");
+    expect(end("host/nginx")).toBe("host/nginx.service");
+    expect(end("postgresql")).toBe("host/postgresql-15-main.service");
+    const other = service("/system.slice/system-postgresql.slice/postgresql@16-main.service");
+    expect(end("postgresql", other)).toBe(
+      "say which: `host/postgresql-15-main.service`, `host/postgresql-16-main.service`",
+    );
+    expect(end("nginz")).toContain("`bulkhead workloads` lists them");
   });
 });

@@ -114,7 +114,9 @@ export function readPorts(text: string): Read<readonly PortFilter[]> {
   const bare = /^\d+(-\d+)?$/.test(text);
   const parsed = parsePort(text);
   if ("error" in parsed) {
-    return { error: `\`${text}\` is not a port: ${parsed.error}`, help: PORT_HELP };
+    const { error } = parsed;
+    const told = error.includes(`\`${text}\``) ? error : `\`${text}\`: ${error}`;
+    return { error: told, help: PORT_HELP };
   }
   const { match } = parsed;
   switch (match.kind) {

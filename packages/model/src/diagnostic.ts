@@ -61,10 +61,16 @@ export const createDiagnostic = (
     code,
     severity: severity ?? entry.severity,
     span,
-    message,
-    ...(help === undefined ? {} : { help }),
+    message: shortened(message),
+    ...(help === undefined ? {} : { help: shortened(help) }),
   };
 };
+
+/** What was given may be megabytes; a person knows it by its beginning. */
+const LONGEST_QUOTE = 200;
+const LONG_QUOTE = new RegExp(`(\`[^\`]{${LONGEST_QUOTE}})[^\`]+\``, "g");
+const shortened = (text: string): string =>
+  text.length <= LONGEST_QUOTE ? text : text.replaceAll(LONG_QUOTE, "$1…`");
 
 export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean =>
   diagnostics.some(({ severity }) => severity === "error");
@@ -83,13 +89,31 @@ export const NOWHERE: SourceSpan = { file: "", line: 0, column: 0 };
 export const formatSpan = (span: SourceSpan): string =>
   span.file === "" ? "" : `${span.file}:${span.line}:${span.column}`;
 
+/** A line longer than this is shown around the column. */
+const LONGEST_LINE = 160;
+const BEFORE = 40;
+
+/** The line, or what of it is near the column, and how much was cut off before that. */
+const windowOf = (
+  line: string,
+  column: number,
+): { readonly text: string; readonly cut: number } => {
+  if (line.length <= LONGEST_LINE) return { text: line, cut: 0 };
+  const start = Math.max(0, Math.min(column - 1 - BEFORE, line.length - LONGEST_LINE));
+  const end = start + LONGEST_LINE;
+  const [before, after] = [start > 0 ? "…" : "", end < line.length ? "…" : ""];
+  return { text: `${before}${line.slice(start, end)}${after}`, cut: start - before.length };
+};
+
 const sourceLines = (span: SourceSpan, line: string): string => {
-  const tabless = line.replaceAll("\t", " ");
+  const { text, cut } = windowOf(line, span.column);
+  const tabless = text.replaceAll("\t", " ");
   const gutter = String(span.line);
   const end =
     span.endLine === span.line && span.endColumn !== undefined ? span.endColumn : span.column + 1;
-  const width = Math.max(1, Math.min(end, tabless.length + 1) - span.column);
-  const caret = `${" ".repeat(Math.max(0, span.column - 1))}${"^".repeat(width)}`;
+  const column = span.column - cut;
+  const width = Math.max(1, Math.min(end - cut, tabless.length + 1) - column);
+  const caret = `${" ".repeat(Math.max(0, column - 1))}${"^".repeat(width)}`;
   return `\n  ${gutter} | ${tabless}\n  ${" ".repeat(gutter.length)} | ${caret}`;
 };
 

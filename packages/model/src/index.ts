@@ -21,4 +21,5 @@ export * from "./port-text.ts";
 export * from "./protocol.ts";
 export * from "./receipt.ts";
 export * from "./suggestion.ts";
+export * from "./unit-name.ts";
 export * from "./workload.ts";

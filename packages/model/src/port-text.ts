@@ -152,7 +152,10 @@ export const parsePort = (text: string): ParsedPort => {
     return icmpPort(leading, second, third);
   }
   if (third !== undefined) return fail("only ICMP has a second `/`", text.lastIndexOf("/"));
-  if (leading !== null && second === undefined) {
+  if (leading !== null && second !== undefined) {
+    return fail(`the protocol comes last: \`${second}/${head}\``);
+  }
+  if (leading !== null) {
     return { match: { kind: "protocol", protocol: leading } };
   }
   const isNumeric = /^\d/.test(head) && !SERVICE_NAME.test(head);

@@ -35,6 +35,26 @@ describe("for people", () => {
   const files = [{ name: "shop.yaml", text: "spec:\n  teir: guardrail\r\n\tx: 1\n" }];
   const unknown = createDiagnostic("BH0102", span, "unknown field `teir`", "did you mean `tier`?");
 
+  test("of a line that is too long what is around the column, and of a text its beginning", () => {
+    const word = "x".repeat(3_000_000);
+    const text = `${"a".repeat(500)}!${word}`;
+    const place = { file: "long.yaml", line: 1, column: 501, endLine: 1, endColumn: 502 };
+    const found = createDiagnostic("BH0102", place, `unknown field \`${word}\``, `not \`${word}\``);
+    const lines = formatDiagnostic(found, sourceLookup([{ name: "long.yaml", text }])).split("\n");
+    const [, source = "", caret = ""] = lines;
+    expect(source[caret.indexOf("^")]).toBe("!");
+    expect(caret.match(/\^/g)).toHaveLength(1);
+    expect(source).toMatch(/^ {2}1 \| …a+!x+…$/);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(300);
+    const atEnd = { ...place, column: text.length, endColumn: text.length + 1 };
+    const [, last = "", under = ""] = formatDiagnostic(
+      createDiagnostic("BH0102", atEnd, "end"),
+      sourceLookup([{ name: "long.yaml", text }]),
+    ).split("\n");
+    expect(last).toMatch(/…x+$/);
+    expect(under.indexOf("^")).toBe(last.length - 1);
+  });
+
   test("place, code, message, source line with caret, help", () => {
     expect(formatDiagnostic(unknown, sourceLookup(files))).toBe(
       [

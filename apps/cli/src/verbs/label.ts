@@ -30,6 +30,7 @@ export const label: Verb<LabelOptions> = async (context, [typed = "", ...words],
   const workload = resolveName(
     typed,
     workloads.map(({ id }) => id),
+    { exact: true, labelsOf: (name) => workloads.find(({ id }) => id === name)?.labels },
   );
   const labelling = withProgress(context, "labelling", () =>
     client.call("label", {

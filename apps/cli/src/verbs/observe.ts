@@ -34,6 +34,7 @@ const DEFAULT_TOP = 10;
 
 export const observe: Verb<ObserveOptions> = async (context, _args, options) => {
   refuseContradictions(options);
+  if (options.by !== undefined) await refuseAlone(options.by, options);
   const filter = await flowFilter(context, options);
   if (ofSingleFlows(options)) return listFlows(context, filter, options);
   const limit = wholeOf(options.limit);
@@ -61,7 +62,7 @@ function ofSingleFlows(options: ObserveOptions): boolean {
 }
 
 function refuseContradictions(options: ObserveOptions): void {
-  const { follow, until, first, last, limit, top: ranked, edges, by } = options;
+  const { follow, until, first, last, limit, top: ranked, edges } = options;
   if (follow === true && until !== undefined) {
     throw badInput("`--follow` has no end, and `--until` is one", "leave out one of the two");
   }
@@ -79,9 +80,6 @@ function refuseContradictions(options: ObserveOptions): void {
   if (counts.length > 1) {
     throw badInput(`\`${counts.join("` and `")}\` say different numbers`, "give one of them");
   }
-  if (by !== undefined && ranked === undefined) {
-    throw badInput("`--by` says how `--top` ranks", `write \`--top --by ${by}\``);
-  }
   if (!ofSingleFlows(options)) return;
   const whole = ranked !== undefined ? "--top" : edges === true ? "--edges" : undefined;
   if (whole === undefined) return;
@@ -89,6 +87,13 @@ function refuseContradictions(options: ObserveOptions): void {
     `\`${whole}\` is about like flows together, and single flows are asked for, too`,
     `leave out ${whole}, or what asks for single flows: --follow, --flows, --first, --last, --process, -o ${FLOW_FORMATS.join(", -o ")}`,
   );
+}
+
+async function refuseAlone(by: string, { top: ranked }: ObserveOptions): Promise<void> {
+  const { RANKS } = await import("@bulkhead/workbench/observe");
+  const rank = rankOf(by, RANKS);
+  if (ranked === undefined)
+    throw badInput("`--by` says how `--top` ranks", `write \`--top --by ${rank}\``);
 }
 
 async function top(

@@ -11,6 +11,7 @@ import { readPolicyFiles } from "../input.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { shellWord } from "../ui/shell.ts";
+import { count } from "../ui/words.ts";
 import { nearest } from "../ui/spell.ts";
 import { applyText, planText, replayText } from "../views/policies.ts";
 import { nextShare, parseCanary } from "./canary.ts";
@@ -152,9 +153,34 @@ async function withFiles<T>(files: readonly PolicyFileInput[], call: () => Promi
   try {
     return await call();
   } catch (error) {
-    if (error instanceof Error) sources.set(error, files);
-    throw error;
+    const told = (await wrongAnyway(error, files)) ?? error;
+    if (told instanceof Error) sources.set(told, files);
+    throw told;
   }
+}
+
+/** Nobody who is not there is needed to see that a text cannot be read. */
+async function wrongAnyway(
+  error: unknown,
+  files: readonly PolicyFileInput[],
+): Promise<Error | undefined> {
+  const { ApiFailure } = await import("@bulkhead/api");
+  if (!(error instanceof ApiFailure)) return undefined;
+  if (error.code !== "not-running" && error.code !== "no-permission") return undefined;
+  const [{ parseFiles }, { hasErrors }] = await Promise.all([
+    import("@bulkhead/dialects"),
+    import("@bulkhead/model"),
+  ]);
+  const { diagnostics } = parseFiles(files.map(({ name, text }) => ({ name, text })));
+  if (!hasErrors(diagnostics)) return undefined;
+  const errors = diagnostics.filter(({ severity }) => severity === "error").length;
+  return new ApiFailure(
+    "bad-policy",
+    `${count(errors, "error")}, found before any controller was asked`,
+    {
+      diagnostics,
+    },
+  );
 }
 
 async function warn(

@@ -5,6 +5,7 @@ import {
   cidrRange,
   formatIp,
   GROUPS,
+  isShortFor,
   parseCidr,
   type Cidr,
   type IpAddress,
@@ -67,12 +68,17 @@ export function resolveEnd(text: string, world: World, sets: readonly NamedSet[]
   throw unknown(text, world);
 }
 
-/** By id, or by name alone when only one namespace has it. */
+/** By id, by name alone when only one namespace has it, or as people shorten units when only one can be meant. */
 function findWorkload(text: string, world: World): Workload | undefined {
   const { workloads } = world.inventory;
-  return (
-    workloads.find(({ id }) => id === text) ?? only(workloads.filter(({ name }) => name === text))
-  );
+  const exact = workloads.find(({ id }) => id === text);
+  if (exact !== undefined) return exact;
+  const named = workloads.filter(({ name }) => name === text);
+  return named.length > 0 ? only(named) : only(shortenedTo(text, world));
+}
+
+function shortenedTo(text: string, world: World): readonly Workload[] {
+  return world.inventory.workloads.filter(({ id, labels }) => isShortFor(text, id, labels));
 }
 
 function only<T>(found: readonly T[]): T | undefined {
@@ -97,7 +103,8 @@ function lastOf(text: Cidr): IpAddress {
 }
 
 function unknown(text: string, world: World): ApiFailure {
-  const same = world.inventory.workloads.filter(({ name }) => name === text);
+  const named = world.inventory.workloads.filter(({ name }) => name === text);
+  const same = named.length > 0 ? named : shortenedTo(text, world);
   if (same.length > 1) {
     return new ApiFailure("unknown-workload", `\`${text}\` names several workloads`, {
       help: `say which: ${same.map(({ id }) => `\`${id}\``).join(", ")}`,

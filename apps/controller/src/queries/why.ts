@@ -6,6 +6,7 @@ import { ApiFailure, type WhyAnswer, type WhyQuery, type WhyRule } from "@bulkhe
 import { printResources } from "@bulkhead/dialects";
 import {
   formatPort,
+  isShortFor,
   type Decision,
   type Determinant,
   type DirectionDecision,
@@ -92,6 +93,7 @@ async function latestDenial(
     name === end.name ||
     name === end.address ||
     end.name.endsWith(`/${name}`) ||
+    isShortFor(name, end.name, end.labels) ||
     end.names?.includes(name) === true;
   const wanted = flows.filter(
     (flow) =>
