@@ -9,6 +9,7 @@ import {
   createContext,
   FLOW_FORMATS,
   FORMATS,
+  LIST_FORMATS,
   MAP_FORMATS,
   SUGGEST_FORMATS,
   type CommonOptions,
@@ -16,6 +17,7 @@ import {
 } from "./context.ts";
 import type { ExitCode } from "./failure.ts";
 import { SINCE, withFlowOptions } from "./flow-options.ts";
+import { addListVerbs } from "./offline/list-verbs.ts";
 import { addQuestionVerbs } from "./offline/verbs.ts";
 import type { Verb } from "./verbs/verb.ts";
 
@@ -43,7 +45,15 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .enablePositionalOptions()
     .addOption(
       new Option("-o, --output <format>")
-        .choices([...FORMATS, ...FLOW_FORMATS, ...MAP_FORMATS, ...SUGGEST_FORMATS])
+        .choices([
+          ...new Set([
+            ...FORMATS,
+            ...FLOW_FORMATS,
+            ...MAP_FORMATS,
+            ...SUGGEST_FORMATS,
+            ...LIST_FORMATS,
+          ]),
+        ])
         .hideHelp(),
     )
     .addOption(new Option("--state <dir>").hideHelp())
@@ -263,6 +273,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     "bulkhead why\nbulkhead why web db:5432/tcp\nbulkhead why web db:5432 --draft | bulkhead plan -",
     async () => (await import("./verbs/why.ts")).why,
   ).option("--draft", "only what to propose, as YAML");
+  addListVerbs(verb);
   verb(
     "probe [workloads...]",
     "prove it: a connection for every rule and every boundary, both ends watched",

@@ -88,6 +88,18 @@ export const changeAnswerSchema = explainAnswerSchema.shape.smallestChange.unwra
 
 export const completionAnswerSchema = z.object({ shell: z.string(), script: z.string() });
 
+/** `list`: a connection each. */
+export const listAnswerSchema = z.array(
+  z.object({
+    src: z.string(),
+    dst: z.string(),
+    /** TCP, UDP and SCTP in netpol-analyzer's words; `No Connections` where only others are permitted. */
+    conn: z.string(),
+    /** All of it: `80/tcp, icmp/echo-request`, `all`, `all except 22/tcp`. */
+    ports: z.string(),
+  }),
+);
+
 /** JSON Schemas by name. */
 export const schemaAnswerSchema = z.object({
   answers: z.record(z.string(), z.unknown()),
@@ -119,6 +131,7 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     inventory: inventoryAnswerSchema,
     change: changeAnswerSchema,
     completion: completionAnswerSchema,
+    list: listAnswerSchema,
     schema: schemaAnswerSchema,
     talkers: talkersAnswerSchema,
     map: mapAnswerSchema,

@@ -39,6 +39,7 @@ const PROMISED = [
   "explain",
   "decide",
   "why",
+  "list",
   "probe",
   "drift",
   "boot",

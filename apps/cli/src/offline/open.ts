@@ -2,8 +2,13 @@
  * What every offline verb begins with: files, folders or standard input to a desk, and on stderr what is wrong with them.
  * One broken document does not keep the others from being read; but the exit code tells that the answer is not of the whole.
  */
-import { hasErrors, type Diagnostic } from "@bulkhead/model";
-import { openDesk, type Desk, type DeskOptions } from "@bulkhead/workbench/desk";
+import { DIAGNOSTICS, hasErrors } from "@bulkhead/model";
+import {
+  openDesk,
+  type Desk,
+  type DeskOptions,
+  type HostNetworkReading,
+} from "@bulkhead/workbench/desk";
 import type { Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
@@ -17,16 +22,18 @@ export interface OpenedDesk {
   exitCode(own: ExitCode): ExitCode;
 }
 
+/** `hostNetwork`: the verb's usual reading of it. */
 export async function openDeskOf(
   context: Context,
   paths: readonly string[],
   options: OfflineOptions,
+  hostNetwork: HostNetworkReading = "node",
 ): Promise<OpenedDesk> {
   const { input, text } = parseLimits(options.limit ?? []);
   const reading: DeskOptions = {
     now: context.now(),
     limits: text,
-    hostNetwork: oneOf("--host-network", options.hostNetwork ?? "node", HOST_NETWORK),
+    hostNetwork: oneOf("--host-network", options.hostNetwork ?? hostNetwork, HOST_NETWORK),
     ipBlockMatchesWorkloads: oneOf("--ip-block", options.ipBlock ?? "world", IP_BLOCK) === "any",
   };
   const files = await readPolicyFiles(context, paths, input);
@@ -35,13 +42,25 @@ export async function openDeskOf(
   return { desk, exitCode: (own) => (hasErrors(desk.diagnostics) ? 2 : own) };
 }
 
-/** What says nothing about the network is most of a folder, and nobody asked. */
-function tell(context: Context, { diagnostics, files }: Desk): void {
-  const shown = diagnostics.filter(({ severity }) => severity !== "info");
-  if (shown.length === 0) return;
-  if (context.format === "json" || context.format === "yaml") {
-    for (const one of shown) context.stderr.write(`${JSON.stringify(one satisfies Diagnostic)}\n`);
-  } else context.stderr.write(`${diagnosticsText(shown, files, context.ui)}\n`);
+/** Errors whole; warnings as a count, for they are what another question is about. */
+function tell({ stderr, format, ui }: Context, { diagnostics, files }: Desk): void {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (format === "json") {
+    const shown = diagnostics.filter(({ severity }) => severity !== "info");
+    for (const one of shown) stderr.write(`${JSON.stringify(one)}\n`);
+    return;
+  }
+  if (errors.length > 0) stderr.write(`${diagnosticsText(errors, files, ui)}\n`);
+  const counts = new Map<string, number>();
+  for (const { severity, code } of diagnostics) {
+    if (severity === "warning") counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  for (const [code, times] of [...counts].toSorted()) {
+    const title = DIAGNOSTICS.get(code)?.title ?? "";
+    stderr.write(
+      `${ui.style.yellow("warning")} ${code}: ${title}${times > 1 ? ` (${times} times)` : ""}\n`,
+    );
+  }
 }
 
 function oneOf<T extends string>(option: string, given: string, known: readonly T[]): T {

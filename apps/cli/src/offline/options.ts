@@ -16,7 +16,7 @@ export function withOfflineOptions(command: Command): Command {
   return command
     .option(
       "--host-network <reading>",
-      "pods on their node's network: node (default, no selector finds them) or pod (as others)",
+      "pods on their node's network: node (no selector finds them) or pod (as others)",
     )
     .option(
       "--ip-block <reading>",

@@ -5,6 +5,7 @@
 import type { ApiClient } from "@bulkhead/api";
 import type { Command, Option } from "commander";
 import { createContext, FORMATS, type Surroundings } from "../context.ts";
+import { HOST_NETWORK, IP_BLOCK } from "../offline/options.ts";
 
 const PATIENCE_MS = 800;
 const FILES = ":files\n";
@@ -113,6 +114,10 @@ async function completeValue(
     case "since":
     case "until":
       return print(words(["10m", "1h", "24h", "7d"]), current);
+    case "hostNetwork":
+      return print(words(HOST_NETWORK), current);
+    case "ipBlock":
+      return print(words(IP_BLOCK), current);
     case "canary":
       return print(words(["1%", "10%", "50%"]), current);
     case "confirm":
@@ -161,6 +166,7 @@ async function completeArgument(
     case "replay":
     case "plan":
     case "apply":
+    case "list":
       return FILES;
     case "explain":
     case "why": {

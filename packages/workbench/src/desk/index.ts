@@ -11,3 +11,14 @@ export { createEndFinder, type DeskEnd, type FindEnd } from "./ends.ts";
 export type { Found, Problem } from "./problem.ts";
 export type { Question } from "./question.ts";
 export { dnsRequest, httpRequest, plainName, tlsRequest } from "./request-text.ts";
+export {
+  connectivityOf,
+  type Connectivity,
+  type Party,
+  type PartyConnection,
+} from "./connectivity.ts";
+export { connectivitySvg } from "./connectivity-map.ts";
+export { connectionText, NO_CONNECTIONS } from "./connection-text.ts";
+export { HOST_NAME, rangeName, workloadName } from "./end-names.ts";
+export { cutWorld, pairsOf, WHOLE_WORLD, type Pair, type WorldView } from "./pairs.ts";
+export { PAIR_FORMATS, pairFormats, type PairAnswer, type PairFormat } from "./pair-formats.ts";

@@ -48,7 +48,20 @@ const STYLE = `
     }
   `;
 
-export function mapSvg(map: ServiceMap): string {
+/** What a map says besides its shape. */
+export interface MapWords {
+  readonly title: string;
+  readonly label: (arrow: MapArrow) => string;
+  readonly tooltip: (arrow: MapArrow, from: MapNode, to: MapNode) => string;
+}
+
+const observed = (map: ServiceMap): MapWords => ({
+  title: `Service map: ${many(map.nodes.length, "node")}, ${many(map.arrows.length, "arrow")}`,
+  label: (arrow) => `${portsText(arrow.ports, 1)} · ${countText(arrow)}`,
+  tooltip: arrowText,
+});
+
+export function mapSvg(map: ServiceMap, words: MapWords = observed(map)): string {
   const layout = layOut(map);
   const grid = gridOf(map, layout);
   const boxes = new Map(
@@ -65,13 +78,12 @@ export function mapSvg(map: ServiceMap): string {
     (outcome) =>
       `<marker id="${outcome}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="head ${outcome}" d="M0 0 8 4 0 8z"/></marker>`,
   );
-  const title = `Service map: ${many(map.nodes.length, "node")}, ${many(map.arrows.length, "arrow")}`;
-  const arrows = arrowsOf(map, boxes, (arrow) => {
+  const arrows = arrowsOf(map, boxes, words, (arrow) => {
     const way = layout.ways.get(wayOf(arrow.from, arrow.to));
     return way === undefined ? bottom : way.map(grid.at);
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
-  <title>${escape(title)}</title>
+  <title>${escape(words.title)}</title>
   <style>${STYLE}</style>
   <defs>${heads.join("")}</defs>
   <rect class="ground" width="100%" height="100%"/>
@@ -133,6 +145,7 @@ const STEP = 16;
 function arrowsOf(
   map: ServiceMap,
   boxes: ReadonlyMap<string, Box>,
+  words: MapWords,
   way: (arrow: MapArrow) => readonly Place[] | number,
 ): string {
   const seen = new Map<string, number>();
@@ -154,8 +167,8 @@ function arrowsOf(
           : typeof passed === "number"
             ? around(from, to, passed, beside)
             : across(from, passed, to, beside);
-      const label = `<text class="label" x="${x}" y="${y}">${escape(portsText(arrow.ports, 1))} · ${escape(countText(arrow))}</text>`;
-      const told = arrowText(arrow, from.node, to.node);
+      const label = `<text class="label" x="${x}" y="${y}">${escape(words.label(arrow))}</text>`;
+      const told = words.tooltip(arrow, from.node, to.node);
       return `  <g><title>${escape(told)}</title><path class="arrow ${arrow.outcome satisfies Outcome}" marker-end="url(#${arrow.outcome})" d="${path}"/>${label}</g>\n`;
     })
     .join("");

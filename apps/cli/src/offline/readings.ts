@@ -1,0 +1,22 @@
+/** Says aloud how an answer reads what Kubernetes leaves open, where the files hold any of it. */
+import type { Desk } from "@bulkhead/workbench/desk";
+import type { Context } from "../context.ts";
+import { count } from "../ui/words.ts";
+import type { OfflineOptions } from "./options.ts";
+
+/** Pods on their node's network, listed as if policies governed them. */
+export function warnOfReading(
+  { stderr, ui }: Context,
+  { workloads, index, set }: Desk,
+  options: OfflineOptions,
+): void {
+  if (options.hostNetwork !== undefined) return;
+  const shared = [...workloads.values()].filter(
+    ({ id, hostNetwork }) => hostNetwork && index.workloads.has(id),
+  );
+  const judged = set.stages.some(({ blocks }) => blocks.length > 0);
+  if (shared.length === 0 || !judged) return;
+  stderr.write(
+    `${ui.style.yellow("warning:")} ${count(shared.length, "workload")} on the node's network listed as other pods; most networks do not hold policies against them (\`--host-network node\` for that)\n`,
+  );
+}

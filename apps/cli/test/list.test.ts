@@ -1,0 +1,146 @@
+/** Verbs over a folder as people and programs meet them: what is printed where, exit codes, and what cannot be read. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listAnswerSchema } from "../src/schemas.ts";
+import { call } from "./call.ts";
+
+const deployment = (name: string, app = name): string => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}, namespace: shop }
+spec: { template: { metadata: { labels: { app: ${app} } } } }
+`;
+const policy = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: db } }
+  policyTypes: [Ingress, Egress]
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: web } } }], ports: [{ port: 5432 }] }]
+`;
+const LINES = [
+  "0.0.0.0-255.255.255.255[External] => shop/web[Deployment] : All Connections",
+  "shop/web[Deployment] => 0.0.0.0-255.255.255.255[External] : All Connections",
+  "shop/web[Deployment] => shop/db[Deployment] : TCP 5432",
+];
+let folder = "";
+const put = (name: string, text: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "bhi-list-"));
+  mkdirSync(join(folder, "shop", "deep"), { recursive: true });
+  put("shop/web.yaml", deployment("web"));
+  put(
+    "shop/deep/db.yml",
+    `kind: List\napiVersion: v1\nitems:\n- ${deployment("db").trim().replaceAll("\n", "\n  ")}\n`,
+  );
+  put("shop/policy.yaml", policy);
+  put("shop/values.yaml", "replicas: 3\n");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("list", () => {
+  it("prints lines that diff can compare, from files below a folder", async () => {
+    const { code, stdout, stderr } = await call(["list", join(folder, "shop")]);
+    expect(stdout).toBe(`${LINES.join("\n")}\n`);
+    expect(stderr).toBe("warning BH0006: a document that is no resource\n");
+    expect(code).toBe(0);
+  });
+
+  it("reads standard input", async () => {
+    const { stdout } = await call(["list", "-"], {
+      stdin: [deployment("web"), deployment("db"), policy].join("---\n"),
+    });
+    expect(stdout).toBe(`${LINES.join("\n")}\n`);
+  });
+
+  it.each([
+    ["csv", "src,dst,conn\n"],
+    ["md", "| src | dst | conn |\n|-----|-----|------|\n"],
+    ["dot", "digraph {\n"],
+    ["svg", "<svg "],
+  ])("-o %s", async (format, begin) => {
+    const { stdout, code } = await call(["list", join(folder, "shop"), "-o", format]);
+    expect(stdout.startsWith(begin)).toBe(true);
+    expect(stdout).toContain("TCP 5432");
+    expect(code).toBe(0);
+  });
+
+  it("-o json holds every family and protocol", async () => {
+    const { stdout } = await call(["list", join(folder, "shop"), "-o", "json"]);
+    const found = listAnswerSchema.parse(JSON.parse(stdout));
+    expect(found.map(({ src, dst, ports }) => [src, dst, ports])).toContainEqual([
+      "shop/web[Deployment]",
+      "shop/db[Deployment]",
+      "5432/tcp",
+    ]);
+    expect(found.some(({ src }) => src.startsWith("::-ffff:"))).toBe(true);
+  });
+
+  it("one broken document: told with its place, the rest is listed, and the exit code says so", async () => {
+    const broken = put("broken.yaml", `${deployment("web")}---\nkind: NetworkPolcy\n`);
+    const { code, stdout, stderr } = await call(["list", broken]);
+    expect(stdout).toBe(`${LINES.slice(0, 2).join("\n")}\n`);
+    expect(stderr).toContain(`${broken}:6:1: error BH0006`);
+    expect(code).toBe(2);
+  });
+
+  it("limits can be set, and are named", async () => {
+    const deep = put("deep.yaml", `a: ${"[".repeat(70)}${"]".repeat(70)}\n`);
+    const refused = await call(["list", deep]);
+    expect(refused.stderr).toContain("nested more than 64 deep");
+    expect(refused.stderr).toContain("`--limit depth=…` for more");
+    expect(refused.code).toBe(2);
+    expect((await call(["list", deep, "--limit", "depth=100"])).code).toBe(0);
+    const large = await call(["list", deep, "--limit", "file-size=100"]);
+    expect(large.stderr).toContain("larger than the 0.0001 MB that are read of one file");
+    expect(large.stderr).toContain("`--limit file-size=…` for more");
+    const many = await call(["list", join(folder, "shop"), "--limit", "files=2"]);
+    expect(many.stderr).toContain("4 files below it, and at most 2 are read");
+    const unknown = await call(["list", deep, "--limit", "deph=3"]);
+    expect(unknown.stderr).toContain("did you mean `depth`?");
+  });
+
+  it("pods on the node's network: listed as others beside the other tool's, and as what they are in JSON", async () => {
+    const agent = put(
+      "agent.yaml",
+      `${deployment("web")}---\n${deployment("agent", "web").trim().replace("} } } }", "} }, spec: { hostNetwork: true } } }")}\n---\n${policy.replaceAll("app: db", "app: web")}`,
+    );
+    const txt = await call(["list", agent]);
+    expect(txt.stdout).not.toContain("shop/agent[Deployment] => 0.0.0.0");
+    expect(txt.stderr).toContain("1 workload on the node's network listed as other pods");
+    const apart = await call(["list", agent, "--host-network", "node"]);
+    expect(apart.stdout).toContain(
+      "shop/agent[Deployment] => 0.0.0.0-255.255.255.255[External] : All",
+    );
+    expect(apart.stderr).toBe("");
+    const json = listAnswerSchema.parse(
+      JSON.parse((await call(["list", agent, "-o", "json"])).stdout),
+    );
+    expect(json.some(({ src, dst }) => src.includes("agent") && dst.startsWith("0.0.0.0"))).toBe(
+      true,
+    );
+  });
+
+  it("pods of one owner whose labels differ are one line, and it is said", async () => {
+    const pod = (name: string, tier: string): string =>
+      `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name}, namespace: shop, labels: { app: db, tier: ${tier} }, ownerReferences: [{ kind: ReplicaSet, name: db }] }\n`;
+    const torn = put(
+      "torn.yaml",
+      [
+        pod("db-1", "a"),
+        pod("db-2", "b"),
+        deployment("web"),
+        policy.replace("app: db", "tier: a"),
+      ].join("---\n"),
+    );
+    const { stdout, stderr } = await call(["list", torn]);
+    expect(stdout).toContain("shop/web[Deployment] => shop/db[ReplicaSet] : All Connections\n");
+    expect(stderr).toContain("lines of shop/db[ReplicaSet] hold for some of its pods");
+  });
+});

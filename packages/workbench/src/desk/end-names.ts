@@ -1,0 +1,28 @@
+/**
+ * What ends of connections are called in answers: `shop/web[Deployment]`, `10.0.0.0-10.255.255.255[External]`, in
+ * netpol-analyzer's words, so that answers of both can be laid side by side. All pods of one owner are one.
+ */
+import { formatIp, type IpRange, type Workload, type WorkloadKind } from "@bulkhead/model";
+
+const KINDS: Readonly<Record<WorkloadKind, string>> = {
+  netns: "Namespace",
+  container: "Container",
+  pod: "Pod",
+  vm: "VM",
+  host: "Host",
+  external: "External",
+  process: "Process",
+};
+
+export function workloadName({ namespace, name, kind, owner }: Workload): string {
+  return owner === undefined
+    ? `${namespace}/${name}[${KINDS[kind]}]`
+    : `${namespace}/${owner.name}[${owner.kind}]`;
+}
+
+/** The machine itself, where an Inventory gives its addresses. */
+export const HOST_NAME = "{host}";
+
+export function rangeName({ family, first, last }: IpRange): string {
+  return `${formatIp(family, first)}-${formatIp(family, last)}[External]`;
+}

@@ -1,0 +1,97 @@
+/** Connections written out, pair by pair, in the order of their names; one source at a time, never held all together. */
+import type { IpFamily, PolicySet, PortSet } from "@bulkhead/model";
+import { inWords } from "./connection-text.ts";
+import type { Connectivity } from "./connectivity.ts";
+import { rangeName } from "./end-names.ts";
+import { expand, type Row } from "./expansion.ts";
+import { namedRanges } from "./stand-in-addresses.ts";
+import { cutPieces, type WorldPiece } from "./world-pieces.ts";
+
+export interface Pair {
+  readonly source: string;
+  readonly destination: string;
+  readonly ports: PortSet;
+}
+
+/** What of the connections is seen, and how the world is written. */
+export interface WorldView {
+  readonly families: readonly IpFamily[];
+  readonly project?: (ports: PortSet) => PortSet;
+  /** Addresses at which stretches of the world end although the next permits the same. */
+  readonly sourceCuts: readonly bigint[];
+  readonly destinationCuts: readonly bigint[];
+}
+
+/** All of it, stretches as long as they can be. */
+export const WHOLE_WORLD: WorldView = { families: [4, 6], sourceCuts: [], destinationCuts: [] };
+
+/** netpol-analyzer's: TCP, UDP and SCTP over IPv4, cut wherever an ipBlock of that direction begins or has ended. */
+export function cutWorld(set: PolicySet): WorldView {
+  const cutsOf = (direction: "ingress" | "egress"): readonly bigint[] => {
+    const stages = set.stages.map((stage) => ({
+      ...stage,
+      blocks: stage.blocks.filter((block) => block.direction === direction),
+    }));
+    const named = namedRanges([{ ...set, stages }]).filter(({ family }) => family === 4);
+    const points = new Set(named.flatMap(({ first, last }) => [first, last + 1n]));
+    return [...points].toSorted((a, b) => (a < b ? -1 : 1));
+  };
+  return {
+    families: [4],
+    project: inWords,
+    sourceCuts: cutsOf("ingress"),
+    destinationCuts: cutsOf("egress"),
+  };
+}
+
+/** Sorted by source, then by destination. */
+export function* pairsOf(
+  connectivity: Connectivity,
+  view: WorldView = WHOLE_WORLD,
+): Iterable<Pair> {
+  const expansion = expand(connectivity, view.project);
+  const { names } = expansion;
+  const named = (pieces: readonly WorldPiece[], cuts: readonly bigint[]) =>
+    cutPieces(
+      pieces.filter(({ range }) => view.families.includes(range.family)),
+      cuts,
+    ).map(({ range, ports }) => ({ name: rangeName(range), ports }));
+
+  const worldly = new Map<string, (PortSet | undefined)[]>();
+  for (const [rank, name] of names.entries()) {
+    for (const piece of named(expansion.worldOf(name, "from"), view.sourceCuts)) {
+      let row = worldly.get(piece.name);
+      if (row === undefined) worldly.set(piece.name, (row = []));
+      row[rank] = piece.ports;
+    }
+  }
+  for (const source of [...names, ...worldly.keys()].toSorted()) {
+    const row = worldly.get(source);
+    if (row !== undefined) yield* written(source, row, [], names);
+    else {
+      const world = named(expansion.worldOf(source, "to"), view.destinationCuts);
+      const sorted = world.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      yield* written(source, expansion.rowOf(source), sorted, names);
+    }
+  }
+}
+
+function* written(
+  source: string,
+  row: Row,
+  world: readonly { readonly name: string; readonly ports: PortSet }[],
+  names: readonly string[],
+): Iterable<Pair> {
+  let at = 0;
+  for (const [rank, ports] of row.entries()) {
+    if (ports === undefined) continue;
+    const destination = names[rank]!;
+    for (; at < world.length && world[at]!.name < destination; at++) {
+      yield { source, destination: world[at]!.name, ports: world[at]!.ports };
+    }
+    if (destination !== source) yield { source, destination, ports };
+  }
+  for (; at < world.length; at++) {
+    yield { source, destination: world[at]!.name, ports: world[at]!.ports };
+  }
+}

@@ -1,0 +1,119 @@
+/** Random folders of manifests: pods with and without addresses, on the node's network too, and Kubernetes and native policies. */
+import fc from "fast-check";
+import { stringify } from "yaml";
+
+const NAMESPACES = ["shop", "ops"] as const;
+const namespace = fc.constantFrom(...NAMESPACES);
+const labels = fc.record(
+  { app: fc.constantFrom("web", "db"), tier: fc.constantFrom("a", "b") },
+  { requiredKeys: [] },
+);
+const selector = fc.oneof(
+  fc.constant({}),
+  fc.record({ matchLabels: labels }),
+  fc.constantFrom(
+    { matchExpressions: [{ key: "tier", operator: "Exists" }] },
+    { matchExpressions: [{ key: "app", operator: "NotIn", values: ["db"] }] },
+  ),
+);
+const prefix = fc.constantFrom("10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "2001:db8::/32", "::/0");
+const peer = fc.oneof(
+  fc.record({ podSelector: selector }),
+  fc.record({ namespaceSelector: selector }),
+  fc.record({ namespaceSelector: selector, podSelector: selector }),
+  prefix.map((cidr) => ({
+    ipBlock: { cidr, ...(cidr === "10.0.0.0/8" ? { except: ["10.1.0.0/16"] } : {}) },
+  })),
+);
+const port = fc.constantFrom<object>(
+  { port: 80 },
+  { port: 53, protocol: "UDP" },
+  { port: 7000, endPort: 7100, protocol: "SCTP" },
+  { port: "http" },
+  { protocol: "UDP" },
+);
+const rule = (way: "from" | "to") =>
+  fc.record(
+    { [way]: fc.array(peer, { maxLength: 2 }), ports: fc.array(port, { maxLength: 2 }) },
+    { requiredKeys: [] },
+  );
+
+const networkPolicy = fc
+  .record({
+    namespace,
+    podSelector: selector,
+    ingress: fc.option(fc.array(rule("from"), { maxLength: 2 }), { nil: undefined }),
+    egress: fc.option(fc.array(rule("to"), { maxLength: 2 }), { nil: undefined }),
+  })
+  .map(({ namespace: home, ingress, egress, podSelector }) => (name: string) => ({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name, namespace: home },
+    spec: {
+      podSelector,
+      policyTypes: [
+        ...(ingress === undefined ? [] : ["Ingress"]),
+        ...(egress === undefined ? [] : ["Egress"]),
+      ],
+      ...(ingress === undefined ? {} : { ingress }),
+      ...(egress === undefined ? {} : { egress }),
+    },
+  }));
+
+const nativePolicy = fc
+  .record({
+    namespace,
+    tier: fc.constantFrom("guardrail", "application", "baseline"),
+    action: fc.constantFrom("allow", "deny"),
+    to: fc.constantFrom<unknown>("any", { cidr: "0.0.0.0/0" }, { selector: "app=db" }, "world"),
+    ports: fc.constantFrom(["80/tcp"], ["icmp/echo-request"], ["53/udp", "7000-7100/sctp"]),
+  })
+  .map(({ namespace: home, tier, action, to, ports }) => (name: string) => ({
+    apiVersion: "bulkhead.dev/v1",
+    kind: "Policy",
+    metadata: { name, namespace: home },
+    // Each its own priority: rules that contradict one another at the same are an error.
+    spec: {
+      tier,
+      priority: Number(name.slice(1)) + 1,
+      subject: "app=web",
+      egress: [{ action, to: [to], ports }],
+    },
+  }));
+
+const pod = fc
+  .record({
+    namespace,
+    labels,
+    address: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+    hostNetwork: fc.integer({ min: 0, max: 5 }).map((at) => at === 0),
+    http: fc.constantFrom(80, 8080),
+  })
+  .map(({ address, hostNetwork, http, ...metadata }) => (name: string) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, ...metadata },
+    spec: {
+      hostNetwork,
+      containers: [{ name: "c", image: "i", ports: [{ name: "http", containerPort: http }] }],
+    },
+    ...(address === undefined ? {} : { status: { podIP: `10.0.0.${address}` } }),
+  }));
+
+/** Documents, each to stand alone. */
+export const folder: fc.Arbitrary<readonly string[]> = fc
+  .record({
+    pods: fc.array(pod, { minLength: 1, maxLength: 5 }),
+    policies: fc.array(fc.oneof(networkPolicy, networkPolicy, nativePolicy), { maxLength: 4 }),
+  })
+  .map(({ pods, policies }) =>
+    [
+      ...NAMESPACES.map((name) => ({
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name, labels: { app: name === "shop" ? "web" : "db" } },
+      })),
+      ...pods.map((make, at) => make(`p${at}`)),
+      ...policies.map((make, at) => make(`n${at}`)),
+    ].map((one) => stringify(one, { aliasDuplicateObjects: false })),
+  );
