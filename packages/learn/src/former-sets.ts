@@ -6,7 +6,7 @@ import type { Edge, FlowEnd } from "@bulkhead/model";
 import { compareText } from "./order.ts";
 
 /** How sets of nameless addresses are called that a suggestion proposes; see `world.ts`. */
-const NAMELESS = /^[^/]*\/(outside-of|callers-of|metadata-of)-/;
+const NAMELESS = /^[^/]*\/((outside-of|callers-of|metadata-of)-|([^/]*-to-)?dns-at-)/;
 
 /** `domains`: names by the sets (`shop/api.example.com`) that were made of them. */
 export function dissolveSets(

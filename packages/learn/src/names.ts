@@ -2,7 +2,7 @@
  * Names for what is proposed, made of what it is and of nothing else: a resource keeps its name from run to run, whatever
  * else was seen in between. They are names as Kubernetes has them (RFC 1123 subdomain).
  */
-import { SCTP, TCP, UDP, type SuggestedPort } from "@bulkhead/model";
+import { SCTP, TCP, UDP, type IpAddress, type SuggestedPort } from "@bulkhead/model";
 
 const LONGEST_PART = 63;
 const SHOWN_PORTS = 3;
@@ -24,6 +24,17 @@ export function domainNameOf(domain: string): string {
     .map((part) => part.replaceAll(/[^a-z0-9-]+/g, "-").replaceAll(/^-+|-+$/g, ""))
     .filter((part) => part !== "");
   return parts.length === 0 ? "unnamed" : parts.join(".");
+}
+
+const RESOLVER = "dns-at-";
+
+/** `dns-at-203.0.113.1`, `dns-at-2001-db8-0-1`: of an address that is asked for names. */
+export function resolverName(address: IpAddress): string {
+  return `${RESOLVER}${domainNameOf(address.replace("::", ":0:").replaceAll(":", "-"))}`;
+}
+
+export function isResolverName(name: string): boolean {
+  return name.startsWith(RESOLVER);
 }
 
 /** What is too long for a part of a name is cut, and told apart by a digest of the whole. */

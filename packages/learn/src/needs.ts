@@ -4,11 +4,12 @@ import type { Relation } from "./ends.ts";
 import { pairKey } from "./ephemeral.ts";
 import { judgeRelation, type JudgeOptions } from "./judge.ts";
 import { groupBy } from "./order.ts";
+import { ownResolvers } from "./own-resolver.ts";
 import { joinUsers, sidesOf, type PeopleOptions } from "./people.ts";
 import { purposeOf } from "./purpose.ts";
 import type { RawNeed } from "./world.ts";
 
-export interface NeedsInput extends PeopleOptions {
+export interface NeedsInput extends Omit<PeopleOptions, "resolvers"> {
   readonly relations: readonly Relation[];
   readonly flagged: ReadonlyMap<string, FlaggedSource>;
   readonly judge: JudgeOptions;
@@ -18,12 +19,13 @@ export function needsOf(input: NeedsInput): {
   readonly needs: readonly RawNeed[];
   readonly refused: readonly SetAside[];
 } {
-  const { relations, flagged, judge } = input;
+  const { relations, flagged, judge, processes } = input;
+  const people: PeopleOptions = { ...input, resolvers: ownResolvers(relations, processes) };
   const byPair = groupBy(relations, pairKey);
   const needs: RawNeed[] = [];
   const refused: SetAside[] = [];
   for (const relation of relations) {
-    const sides = sidesOf(relation, input);
+    const sides = sidesOf(relation, people);
     if (sides.kind === "left") {
       const { reason } = sides;
       refused.push(
@@ -45,5 +47,5 @@ export function needsOf(input: NeedsInput): {
       });
     }
   }
-  return { needs: joinUsers(needs, input), refused };
+  return { needs: joinUsers(needs, people), refused };
 }

@@ -17,18 +17,17 @@ const CLOCKS = /^(cron|crond|cronie|anacron|fcron|atd)\.service$/;
 const BY_HAND = ["system.slice", "user.slice"];
 const SLICE_OF_USER = /^user-\d+\.slice$/;
 
-export type Unconfined = "people" | "administration";
+export type Unconfined = "people" | "administration" | "resolver";
 
 export interface PeopleOptions {
   readonly processes: MachineProcesses;
   readonly includePeople: boolean;
+  /** The machine's own, by workload. */
+  readonly resolvers: ReadonlySet<string>;
 }
 
 /** Undefined for whoever has a bounded set of peers to learn. */
-export function unconfined(
-  end: End,
-  { processes, includePeople }: PeopleOptions,
-): Unconfined | undefined {
+function unconfined(end: End, { processes, includePeople }: PeopleOptions): Unconfined | undefined {
   if (end.kind !== "group") return undefined;
   if (isServer(end, processes)) return "administration";
   if (includePeople) return undefined;
@@ -59,9 +58,13 @@ export type Sides =
 
 export function sidesOf(relation: Relation, options: PeopleOptions): Sides {
   const { source, destination } = relation;
+  const { resolvers } = options;
   const from = unconfined(source, options);
   const wayIn = isAdministration(relation, options.processes);
-  const to = wayIn ? "administration" : unconfined(destination, options);
+  const resolves =
+    destination.kind === "group" && destination.group.members.some((id) => resolvers.has(id));
+  const heard = resolves ? "resolver" : unconfined(destination, options);
+  const to = wayIn ? "administration" : heard;
   if (from === undefined && to === undefined) return { kind: "both" };
   if (from === undefined && source.kind === "group") return { kind: "one", only: "egress" };
   if (to === undefined && destination.kind === "group") return { kind: "one", only: "ingress" };
@@ -74,6 +77,7 @@ const DETAILS: Readonly<Record<Unconfined, string>> = {
   people:
     "people are not confined: what they need tomorrow was not seen today (--include-people confines them)",
   administration: "people come in by it to administer the machine, and it is not confined",
+  resolver: "every process of the machine asks it for names, seen or not: it is left open",
 };
 
 function leftOpen({ destination }: Edge): string {

@@ -17,10 +17,12 @@ import {
 /** Where clouds keep what a machine may know of itself, credentials included (AWS, Azure, Google and others agree on it). */
 const METADATA: readonly IpAddress[] = ["169.254.169.254", "fd00:ec2::254"];
 
+export const DNS_PORT = 53;
+
 /** IANA's numbers, and exporters of Prometheus as their documents list them. */
 const BY_PORT: readonly (readonly [ProtocolNumber, readonly number[], TrafficPurpose])[] = [
-  [UDP, [53], "dns"],
-  [TCP, [53, 853], "dns"],
+  [UDP, [DNS_PORT], "dns"],
+  [TCP, [DNS_PORT, 853], "dns"],
   [UDP, [123], "ntp"],
   [UDP, [67, 68, 546, 547], "dhcp"],
   [TCP, [22], "ssh"],

@@ -4,9 +4,11 @@
  * where two rules come to the same words all the same are they told apart by their ports.
  */
 import type { Group } from "./groups.ts";
-import { fitting, nameOf, portsName } from "./names.ts";
+import { APPLICATION_KEYS } from "./applications.ts";
+import { USER_KEY } from "./machine.ts";
+import { fitting, isResolverName, nameOf, portsName } from "./names.ts";
 import { by, groupBy } from "./order.ts";
-import { isMonitor } from "./purpose.ts";
+import { DNS_PORT, isMonitor } from "./purpose.ts";
 import { keysOf, portsKey, type Draft, type Need } from "./rules.ts";
 
 type RuleEnd = Need["source"];
@@ -86,11 +88,44 @@ function plainName(draft: Draft, wordOf: WordOf): string {
   const destination = draft.destinations[0];
   if (source === undefined || destination === undefined)
     throw new Error("a rule without ends was drafted");
+  const resolver = resolverRule(draft, wordOf);
+  if (resolver !== undefined) return resolver;
   const several = draft.sources.length > 1 || draft.destinations.length > 1;
   const from = draft.sources.length > 1 ? manyName(source, home) : shortName(source, home, wordOf);
   const to = draft.destinations.length > 1 ? "many" : shortName(destination, home, wordOf);
   const what = several || draft.rare ? portsName(draft.ports) : purposeName(draft, from, to);
   return [from, "to", to, ...(what === undefined ? [] : [what])].join("-");
+}
+
+/** Whoever else comes to ask a resolver, its rule stays called by it; those whose selectors are of another shape have another. */
+function resolverRule(draft: Draft, wordOf: WordOf): string | undefined {
+  const [source] = draft.sources;
+  const set = resolverOf(draft, wordOf);
+  if (source?.kind !== "group" || set === undefined) return undefined;
+  const { scope, selector, name } = source.group;
+  const roles = selector.requirements.filter(
+    ({ key, operator }) => operator === "In" && key !== scope?.key,
+  );
+  if (roles.length > 1) return `${name}-to-${set}`;
+  const unlike = selector.requirements.some(
+    ({ key, operator }) =>
+      operator === "DoesNotExist" && !APPLICATION_KEYS.includes(key) && key !== USER_KEY,
+  );
+  const key = roles[0]?.key ?? "none";
+  return unlike ? `${set}-by-${nameOf(key.slice(key.lastIndexOf("/") + 1))}` : set;
+}
+
+function resolverOf(
+  { destinations, only, purpose, ports }: Draft,
+  wordOf: WordOf,
+): string | undefined {
+  const [to, another] = destinations;
+  if (another !== undefined) return undefined;
+  if (to?.kind === "set" && isResolverName(to.short))
+    return to.name.slice(to.name.indexOf("/") + 1);
+  const asks = purpose === "dns" && ports.every(({ port }) => port === DNS_PORT);
+  if (to?.kind !== "group" || only !== "egress" || !asks) return undefined;
+  return `dns-at-${wordOf(to.group, to.group)}`;
 }
 
 /** What keeps an application running is told apart from what it does, unless the source does nothing else. */

@@ -18,6 +18,7 @@ import type { End } from "./ends.ts";
 import { evidenceOf } from "./evidence.ts";
 import type { Group, Grouping } from "./groups.ts";
 import { by, compareText, groupBy } from "./order.ts";
+import { DNS_PORT } from "./purpose.ts";
 import { homeOf, nameRules, type Named } from "./rule-names.ts";
 
 /** What is needed between two ends on one port. World addresses have become sets by now. */
@@ -48,7 +49,6 @@ export interface Draft {
 const MANY_DESTINATIONS = 3;
 /** A service with so many regular clients is common ground: a rare client adds no rule of its own. */
 const COMMON_CLIENTS = 3;
-const DNS_PORT = 53;
 
 /** `ofMachine`: namespaces of processes of the machine, whose whole is never an end: people are among them. */
 export function rulesOf(
@@ -56,15 +56,20 @@ export function rulesOf(
   grouping: Grouping,
   ofMachine: ReadonlySet<string>,
 ): readonly SuggestedRule[] {
-  const rare = needs.filter((need) => need.rare);
-  const shared = mergeSources(needs.filter((need) => !need.rare));
+  const [names, others] = namesApart(needs);
+  const rare = others.filter((need) => need.rare);
+  const shared = mergeSources(others.filter((need) => !need.rare));
   const joining = (draft: Draft): readonly Need[] =>
     draft.sources.length < COMMON_CLIENTS
       ? []
       : rare.filter((need) => clientKey(need) === clientKey(draft.needs[0]));
   const joined = new Set(shared.flatMap(joining));
   const drafts = [
-    ...mergeDestinations(mergePorts(shared.map((draft) => withClients(draft, joining(draft))))),
+    ...mergeDestinations([
+      ...names.filter((draft) => !draft.rare),
+      ...mergePorts(shared.map((draft) => withClients(draft, joining(draft)))),
+    ]),
+    ...names.filter((draft) => draft.rare),
     // The other rare ones stay apart, so that each can be struck out by itself.
     ...mergePorts(rare.filter((need) => !joined.has(need)).map(single)),
   ];
@@ -77,6 +82,18 @@ export function rulesOf(
         (rule) => rule.name,
       ),
     );
+}
+
+/** One rule for all that ask one resolver, over UDP or TCP (RFC 7766), often or seldom: it is the same answer for everybody. */
+function namesApart(needs: readonly Need[]): readonly [readonly Draft[], readonly Need[]] {
+  const isName = ({ purpose, port }: Need): boolean => purpose === "dns" && port === DNS_PORT;
+  const key = ({ destination, source, only }: Need): string =>
+    [destination.key, only, mergeKey(source)].join("\n");
+  const drafts = [...groupBy(needs.filter(isName), key).values()].map((own) => ({
+    ...join(own.map(single)),
+    rare: own.every((need) => need.rare),
+  }));
+  return [drafts, needs.filter((need) => !isName(need))];
 }
 
 function withClients(draft: Draft, needs: readonly Need[]): Draft {

@@ -4,6 +4,7 @@
  *   metadata service ──► metadata-of-GROUP
  *   said by a person ──► net-PREFIX          as wide as was said
  *   named by DNS ──────► api.example.com     the addresses that were seen behind the name
+ *   a resolver ────────► dns-at-ADDRESS      whoever of the application asks it
  *   a handful ─────────► outside-of-GROUP-PORT, callers-of-GROUP-PORT
  *   more than that ────► set aside: a person says which. Never any/any.
  */
@@ -12,10 +13,10 @@ import { setEnd, type End } from "./ends.ts";
 import { evidenceOf } from "./evidence.ts";
 import type { Group } from "./groups.ts";
 import type { Refused } from "./judge.ts";
-import { domainNameOf, fitting, nameOf, portsName } from "./names.ts";
+import { domainNameOf, fitting, nameOf, portsName, resolverName } from "./names.ts";
 import { by, compareText, groupBy } from "./order.ts";
 import { basisOf, coveringPrefix, outsideOf, single, type Outside } from "./outside.ts";
-import { purposeOfPort } from "./purpose.ts";
+import { DNS_PORT, purposeOfPort } from "./purpose.ts";
 import type { Need } from "./rules.ts";
 
 /** A needed relation, one end of which may still be an outside address. */
@@ -89,12 +90,15 @@ export function nameWorld(raw: readonly RawNeed[], options: WorldOptions): World
     } else proposed.push(sharedSet(own));
   }
   const nameless: (readonly Wanted[])[] = [];
+  const resolvers: Wanted[] = [];
   const plain = wanted.filter(({ outside }) => outside.kind === "address");
   for (const own of groupBy(plain, portKey).values()) {
     const seen = addressesOf(own);
-    if (seen.length <= options.maxWorldAddresses) nameless.push(own);
-    else refused.push(...refuse(own, tooMany(own, seen)));
+    if (seen.length > options.maxWorldAddresses) refused.push(...refuse(own, tooMany(own, seen)));
+    else if (own.every(isResolver)) resolvers.push(...own);
+    else nameless.push(own);
   }
+  for (const own of groupBy(resolvers, resolverKey).values()) proposed.push(resolverSet(own));
   // Ports with the same addresses share a set.
   const sameAddresses = (own: readonly Wanted[]): string =>
     [own[0]?.inside.key, own[0]?.outward, ...addressesOf(own)].join("\n");
@@ -169,6 +173,21 @@ function sharedKey({ inside, outside }: Wanted): string {
     case "address":
       return `${outside.kind}\n${inside.key}`;
   }
+}
+
+/** The same for whoever asks it, and over UDP or TCP. */
+const isResolver = ({ outward, need }: Wanted): boolean =>
+  outward && need.port === DNS_PORT && need.purpose === "dns";
+
+function resolverKey({ inside: { group }, address }: Wanted): string {
+  return [group.namespace, group.application, address].join("\n");
+}
+
+function resolverSet(wanted: readonly Wanted[]): Proposed {
+  const { inside, address } = firstOf(wanted);
+  const short = resolverName(address);
+  const name = ofApplication(inside.group, short);
+  return propose(wanted, { name, short, cidrs: [single(address)] });
 }
 
 function portKey({ inside, outward, need }: Wanted): string {

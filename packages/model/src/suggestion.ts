@@ -131,6 +131,8 @@ export type SetAsideReason =
   | "administration"
   /** Done by people, or to them, and they are not confined. */
   | "people"
+  /** Asked of the machine's own resolver, which is left open. */
+  | "resolver"
   | "error";
 
 export interface SetAside {

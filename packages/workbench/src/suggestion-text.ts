@@ -35,12 +35,13 @@ export const REASONS: Readonly<Record<SetAsideReason, string>> = {
   "host-network": "a workload on its machine's address",
   administration: "administration of the machine, left open",
   people: "people, not confined",
+  resolver: "the machine's own resolver, left open",
   error: "could not be judged",
 };
 
 /** Not allowed by a rule, and not denied either: nothing that is proposed confines who does it. */
 export function isLeftOpen({ reason }: { readonly reason: SetAsideReason }): boolean {
-  return reason === "administration" || reason === "people";
+  return reason === "administration" || reason === "people" || reason === "resolver";
 }
 
 export const LEFT_OPEN = "Seen, kept out, and confined by nothing that is proposed";
@@ -150,7 +151,7 @@ function ruleLines(rule: SuggestedRule): readonly string[] {
     only === undefined
       ? []
       : [
-          `Of people, or what is theirs: ${only === "ingress" ? "who calls" : "who is called"} is not confined by it.`,
+          `Confines ${only === "ingress" ? "who is called" : "who calls"} alone: the other end is left as it is.`,
         ];
   const parts = rule.parts.flatMap((part) => [
     `  ${part.name}${part.rare ? " (rare but real)" : ""}: ${seen(part.evidence)}`,

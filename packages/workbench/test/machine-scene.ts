@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { Scene } from "./scene.ts";
 
 const HOST = "10.9.0.1";
-const PORTS = [53, 80, 443, 5432];
+const PORTS = [53, 80, 80, 443, 443, 5432, 5432];
 
 function unit(name: string, labels: Labels): Workload {
   return {
