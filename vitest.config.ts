@@ -1,4 +1,5 @@
-// Three projects. `unit` needs nothing but Node. `kernel` needs root and a real kernel; each file
+// Three projects. `unit` needs nothing but Node, and its files share a process on each core: starting and loading Vitest
+// anew for each of them costs more than most of them take. `kernel` needs root and a real kernel; each file
 // builds network namespaces of its own, and much of its time is waiting, so three run side by side on two cores.
 // `load` measures rates and short deadlines in the kernel and has the machine to itself.
 import { defineConfig } from "vitest/config";
@@ -32,6 +33,8 @@ export default defineConfig({
           include: rooms.map((room) => `${room}/**/*.test.ts`),
           exclude: [...ignored, "**/*.kernel.test.ts"],
           testTimeout: 30_000,
+          isolate: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
