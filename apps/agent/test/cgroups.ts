@@ -3,7 +3,14 @@
  * together, also when the process ends early. Whoever is still inside is moved to the root before.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { cgroup2Mount, cgroupNumber } from "../src/kernel/index.ts";
 
@@ -61,9 +68,15 @@ export function createCgroups(prefix: string, suffix = ""): TestCgroups {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   };
+  /** An agent may have made some too, for units that it has seen there. */
+  const within = (path: string): readonly string[] =>
+    existsSync(join(mount, path))
+      ? readdirSync(join(mount, path), { withFileTypes: true })
+          .filter((entry) => entry.isDirectory())
+          .flatMap(({ name }) => [...within(`${path}/${name}`), `${path}/${name}`])
+      : [];
   const remove = (path: string): void => {
-    const inside = [...made].filter((one) => one === path || one.startsWith(`${path}/`));
-    for (const one of inside.toSorted().toReversed()) removeOne(one);
+    for (const one of [...within(path), path]) removeOne(one);
   };
   const close = (): void => {
     remove(root);
