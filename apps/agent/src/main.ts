@@ -9,7 +9,7 @@
  *   --self-test   once: proves in scratch namespaces that this kernel can enforce; touches nothing else
  */
 import { createHash } from "node:crypto";
-import { createRequire } from "node:module";
+import { createRequire, flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
@@ -276,6 +276,8 @@ async function main(state: string): Promise<void> {
     ...(fault === undefined ? {} : { fault }),
   });
   process.stdout.write('{"ready":true}\n');
+  // Not only at an orderly end: who is killed before it would start slowly each time.
+  flushCompileCache();
 
   await new Promise<void>((resolve) => {
     process.once("SIGTERM", resolve);

@@ -4,7 +4,7 @@
  *
  * Usage: main.ts --state DIR
  */
-import { createRequire } from "node:module";
+import { createRequire, flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { createApp } from "./api/app.ts";
@@ -57,6 +57,8 @@ async function main(state: string): Promise<void> {
   ];
   log.info({ socket: apiSocket, readSocket, readers: readers ?? null }, "ready");
   process.stdout.write('{"ready":true}\n');
+  // Not only at an orderly end: who is killed before it would start slowly each time.
+  flushCompileCache();
 
   await new Promise<void>((resolve) => {
     process.once("SIGTERM", resolve);
