@@ -51,7 +51,8 @@ export const FLOW_FORMATS = ["compact", "dict", "jsonpb"] as const;
 export const MAP_FORMATS = ["text", "dot", "svg", "mermaid"] as const;
 
 /** Of verbs over a folder. */
-export const LIST_FORMATS = ["txt", "json", "csv", "md", "dot", "svg"] as const;
+export const DIFF_FORMATS = ["txt", "json", "csv", "md", "dot"] as const;
+export const LIST_FORMATS = [...DIFF_FORMATS, "svg"] as const;
 
 /** Of `suggest`: the text of a pull request. */
 export const SUGGEST_FORMATS = ["markdown"] as const;

@@ -100,6 +100,22 @@ export const listAnswerSchema = z.array(
   }),
 );
 
+/** `diff`: changed ones first, then those added, then those removed. */
+export const diffAnswerSchema = z.array(
+  z.object({
+    diff: z.enum(["changed", "added", "removed"]),
+    src: z.string(),
+    dst: z.string(),
+    /** As `conn` and `ports` of `list`, in either folder. */
+    dir1: z.string(),
+    dir2: z.string(),
+    ports1: z.string(),
+    ports2: z.string(),
+    /** `workload shop/web[Deployment] added`, or empty. */
+    info: z.string(),
+  }),
+);
+
 /** JSON Schemas by name. */
 export const schemaAnswerSchema = z.object({
   answers: z.record(z.string(), z.unknown()),
@@ -132,6 +148,7 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     change: changeAnswerSchema,
     completion: completionAnswerSchema,
     list: listAnswerSchema,
+    diff: diffAnswerSchema,
     schema: schemaAnswerSchema,
     talkers: talkersAnswerSchema,
     map: mapAnswerSchema,

@@ -40,6 +40,7 @@ const PROMISED = [
   "decide",
   "why",
   "list",
+  "diff",
   "probe",
   "drift",
   "boot",

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listAnswerSchema } from "../src/schemas.ts";
+import { diffAnswerSchema, listAnswerSchema } from "../src/schemas.ts";
 import { call } from "./call.ts";
 
 const deployment = (name: string, app = name): string => `apiVersion: apps/v1
@@ -142,5 +142,83 @@ describe("list", () => {
     const { stdout, stderr } = await call(["list", torn]);
     expect(stdout).toContain("shop/web[Deployment] => shop/db[ReplicaSet] : All Connections\n");
     expect(stderr).toContain("lines of shop/db[ReplicaSet] hold for some of its pods");
+  });
+});
+
+describe("diff", () => {
+  const before = () =>
+    put("before.yaml", [deployment("web"), deployment("db"), policy].join("---\n"));
+  const after = () =>
+    put(
+      "after.yaml",
+      [
+        deployment("web"),
+        deployment("db"),
+        deployment("till", "web"),
+        deployment("spare", "db"),
+        policy
+          .replace("5432", "5433")
+          .replace("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]"),
+      ].join("---\n"),
+    );
+
+  it("tells what changed, what is new, what is gone, and exits 1", async () => {
+    const { code, stdout, stderr } = await call(["diff", before(), after()]);
+    const lines = stdout.split("\n");
+    expect(lines.slice(0, 2)).toEqual([
+      "Connectivity diff:",
+      "diff-type: changed, source: shop/web[Deployment], destination: shop/db[Deployment], dir1: TCP 5432, dir2: TCP 5433",
+    ]);
+    expect(lines).toContain(
+      "diff-type: added, source: shop/till[Deployment], destination: shop/spare[Deployment], dir1: No Connections, dir2: TCP 5433, workloads-diff-info: workload shop/till[Deployment] and shop/spare[Deployment] added",
+    );
+    expect(lines).toContain(
+      "diff-type: added, source: shop/db[Deployment], destination: 0.0.0.0-255.255.255.255[External], dir1: No Connections, dir2: All Connections",
+    );
+    expect(stderr).toBe("");
+    expect(code).toBe(1);
+    const back = await call(["diff", after(), before()]);
+    const kinds = back.stdout
+      .split("\n")
+      .slice(1, -1)
+      .map((line) => line.split(",")[0]);
+    expect(kinds.slice(0, 2)).toEqual(["diff-type: changed", "diff-type: removed"]);
+    expect(back.stdout).toContain(
+      "workload shop/till[Deployment] and shop/spare[Deployment] removed",
+    );
+  });
+
+  it("prints nothing of equal folders, and exits 0", async () => {
+    expect(await call(["diff", before(), before()])).toEqual({ code: 0, stdout: "", stderr: "" });
+    const json = await call(["diff", before(), before(), "-o", "json"]);
+    expect(json.stdout).toBe("[]\n");
+  });
+
+  it.each([
+    ["csv", "diff-type,source,destination,dir1,dir2,workloads-diff-info\n"],
+    [
+      "md",
+      "| diff-type | source | destination | dir1 | dir2 | workloads-diff-info |\n|-----------|",
+    ],
+    ["dot", "digraph {\n"],
+  ])("-o %s", async (format, begin) => {
+    const { stdout, code } = await call(["diff", before(), after(), "-o", format]);
+    expect(stdout.startsWith(begin)).toBe(true);
+    expect(stdout).toContain("TCP 5433");
+    expect(code).toBe(1);
+  });
+
+  it("-o json holds every family and protocol", async () => {
+    const { stdout } = await call(["diff", before(), after(), "-o", "json"]);
+    const found = diffAnswerSchema.parse(JSON.parse(stdout));
+    expect(found[0]).toMatchObject({ diff: "changed", ports1: "5432/tcp", ports2: "5433/tcp" });
+    expect(found.some(({ dst }) => dst.startsWith("::-ffff:"))).toBe(true);
+  });
+
+  it("a document that cannot be read is exit code 2, whatever differs", async () => {
+    const broken = put("broken.yaml", "kind: NetworkPolcy\n---\n" + deployment("web"));
+    expect((await call(["diff", before(), broken])).code).toBe(2);
+    expect((await call(["diff", "-", "-"])).code).toBe(2);
+    expect((await call(["diff", before()])).code).toBe(2);
   });
 });

@@ -1,5 +1,5 @@
 /** The verbs that list what a folder of files permits. */
-import { LIST_FORMATS } from "../context.ts";
+import { DIFF_FORMATS, LIST_FORMATS } from "../context.ts";
 import type { AddVerb } from "../program.ts";
 import { withOfflineOptions } from "./options.ts";
 
@@ -11,6 +11,15 @@ export function addListVerbs(verb: AddVerb): void {
       "bulkhead list manifests/\nbulkhead list manifests/ -o svg > permitted.svg\nkustomize build . | bulkhead list - -o json",
       async () => (await import("../verbs/list.ts")).list,
       LIST_FORMATS,
+    ),
+  );
+  withOfflineOptions(
+    verb(
+      "diff <dir1> <dir2>",
+      "what the second folder permits otherwise than the first; exit 1 if anything",
+      "bulkhead diff before/ after/\nbulkhead diff before/ after/ -o md >> pull-request.md\nhelm template . | bulkhead diff deployed/ -",
+      async () => (await import("../verbs/diff.ts")).diff,
+      DIFF_FORMATS,
     ),
   );
 }

@@ -1,7 +1,7 @@
 /** Says aloud how an answer reads what Kubernetes leaves open, where the files hold any of it. */
-import type { Desk } from "@bulkhead/workbench/desk";
+import type { Connectivity, Desk } from "@bulkhead/workbench/desk";
 import type { Context } from "../context.ts";
-import { count } from "../ui/words.ts";
+import { count, list } from "../ui/words.ts";
 import type { OfflineOptions } from "./options.ts";
 
 /** Pods on their node's network, listed as if policies governed them. */
@@ -18,5 +18,13 @@ export function warnOfReading(
   if (shared.length === 0 || !judged) return;
   stderr.write(
     `${ui.style.yellow("warning:")} ${count(shared.length, "workload")} on the node's network listed as other pods; most networks do not hold policies against them (\`--host-network node\` for that)\n`,
+  );
+}
+
+/** One line stands for pods that policies tell apart. */
+export function warnOfTorn({ stderr, ui }: Context, { torn }: Connectivity): void {
+  if (torn.length === 0) return;
+  stderr.write(
+    `${ui.style.yellow("warning:")} policies tell pods of one owner apart by their labels: lines of ${list(torn, 3)} hold for some of its pods\n`,
   );
 }

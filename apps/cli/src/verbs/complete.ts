@@ -167,6 +167,7 @@ async function completeArgument(
     case "plan":
     case "apply":
     case "list":
+    case "diff":
       return FILES;
     case "explain":
     case "why": {

@@ -7,14 +7,11 @@ import {
   pairFormats,
   pairsOf,
   WHOLE_WORLD,
-  type Connectivity,
 } from "@bulkhead/workbench/desk";
-import type { Context } from "../context.ts";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfReading } from "../offline/readings.ts";
+import { warnOfReading, warnOfTorn } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
-import { list as listed } from "../ui/words.ts";
 import type { Verb } from "./verb.ts";
 
 export const list: Verb<OfflineOptions> = async (context, args, options) => {
@@ -32,12 +29,3 @@ export const list: Verb<OfflineOptions> = async (context, args, options) => {
   }
   return exitCode(0);
 };
-
-/** One line stands for pods that policies tell apart. */
-export function warnOfTorn(context: Context, { torn }: Connectivity): void {
-  if (torn.length === 0) return;
-  const { style } = context.ui;
-  context.stderr.write(
-    `${style.yellow("warning:")} policies tell pods of one owner apart by their labels: lines of ${listed(torn, 3)} hold for some of its pods\n`,
-  );
-}

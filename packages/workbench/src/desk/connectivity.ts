@@ -21,6 +21,8 @@ export interface PartyConnection {
 }
 
 export interface Connectivity {
+  /** Names of all workloads, also of those that may talk to nobody. */
+  readonly workloads: ReadonlySet<string>;
   readonly connections: readonly PartyConnection[];
   /** Names of owners whose pods are told apart by policies: a line holds for some of them. Sorted. */
   readonly torn: readonly string[];
@@ -45,7 +47,7 @@ export function connectivityOf(desk: Desk, now: number): Connectivity {
   const connections = found.filter(({ from, to }) => !isNobody(from) && !isNobody(to));
   if (onNode.length > 0) connections.push(...unjudged(onNode.map(workloadName)));
   const torn = tornNames([...parties.values()].filter((one) => one !== host));
-  return { connections, torn };
+  return { workloads: new Set([...workloads.values()].map(workloadName)), connections, torn };
 }
 
 function partyOf(group: ReachGroup, { workloads }: Desk, host: Party): Party {

@@ -1,10 +1,15 @@
-/** Laws of `list`: it is all pairs of `decide`, and the order of what it is asked about changes nothing. */
+/**
+ * Laws of `list` and `diff`: a list is all pairs of `decide`, the order of what it is asked about changes nothing, and a
+ * difference is the symmetric difference of two lists.
+ */
 import { decide, type DecideOptions } from "@bulkhead/engine";
 import {
+  equalPorts,
   familyOf,
   formatPort,
   hasPort,
   ICMP,
+  isEmptyPorts,
   parseIp,
   SCTP,
   TCP,
@@ -16,12 +21,14 @@ import { expect, test } from "vitest";
 import {
   connectivityOf,
   cutWorld,
+  differencesOf,
   openDesk,
   pairFormats,
   pairsOf,
   WHOLE_WORLD,
   workloadName,
   type Desk,
+  type Pair,
   type WorldView,
 } from "../../src/desk/index.ts";
 import { folder } from "./manifests.ts";
@@ -95,7 +102,7 @@ test("list is all pairs of decide", () => {
         }
       }
     }),
-    { numRuns: 50 },
+    { numRuns: 30 },
   );
 });
 
@@ -113,7 +120,7 @@ test("the order of documents and files changes nothing", () => {
         expect(txt(opened([shuffled.join("---\n")]))).toBe(txt(opened(documents)));
       },
     ),
-    { numRuns: 25 },
+    { numRuns: 12 },
   );
 });
 
@@ -130,5 +137,58 @@ test("cutting the world changes no line's ports, only where it ends", () => {
       );
     }),
     { numRuns: 30 },
+  );
+});
+
+const covers = (
+  { source, destination }: Pick<Pair, "source" | "destination">,
+  from: End,
+  to: End,
+) => holds(source, from) && holds(destination, to);
+
+test("diff is the symmetric difference of two lists", () => {
+  fc.assert(
+    fc.property(folder, folder, (one, other) => {
+      const sides = [opened(one), opened(other)] as const;
+      const [before, after] = sides.map((desk) => connectivityOf(desk, NOW));
+      const [was, is] = [[...pairsOf(before!)], [...pairsOf(after!)]];
+      const found = [...differencesOf(before!, after!)];
+      const names = new Set([...before!.workloads, ...after!.workloads]);
+      const outside = OUTSIDE.map((address): End => ({ name: address, addresses: [address] }));
+      const ends = [...[...names].map((name): End => ({ name, addresses: [] })), ...outside];
+      for (const from of ends) {
+        for (const to of ends) {
+          const between = <T extends Pick<Pair, "source" | "destination">>(all: readonly T[]) =>
+            all.filter((pair) => covers(pair, from, to));
+          const [entry, ...more] = between(found);
+          expect(more).toEqual([]);
+          const lists = [between(was), between(is)];
+          for (const { protocol, port } of ASKED) {
+            const listed = lists.map((all) =>
+              all.some(({ ports }) => hasPort(ports, protocol, port)),
+            );
+            const told = entry && [entry.before, entry.after];
+            expect(told?.map((ports) => hasPort(ports, protocol, port)) ?? listed).toEqual(listed);
+            if (told === undefined) expect(listed[0]).toBe(listed[1]);
+          }
+        }
+      }
+      for (const one of found) {
+        expect(equalPorts(one.before, one.after)).toBe(false);
+        expect(one.kind === "added").toBe(isEmptyPorts(one.before));
+        expect(one.kind === "removed").toBe(isEmptyPorts(one.after));
+      }
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("nothing differs from itself", () => {
+  fc.assert(
+    fc.property(folder, (documents) => {
+      const [one, other] = [opened(documents), opened(documents)];
+      expect([...differencesOf(connectivityOf(one, NOW), connectivityOf(other, NOW))]).toEqual([]);
+    }),
+    { numRuns: 20 },
   );
 });
