@@ -6,7 +6,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiFailure, type WorkloadView } from "@bulkhead/api";
+import {
+  ApiFailure,
+  type ProbeResultView,
+  type ProbeSummary,
+  type WorkloadView,
+} from "@bulkhead/api";
 import { createCgroups, type TestCgroups } from "../../apps/agent/test/cgroups.ts";
 import { TestLab, until } from "../../apps/controller/test/lab.ts";
 
@@ -167,6 +172,63 @@ describe("enforcement", () => {
     expect(await lab.reach("web", "host", 8080, 4, PATIENT_MS)).toBe("connected");
     expect(await lab.reach("evil", "host", 8080)).toBe("blocked");
     expect(await lab.reach("evil", "host", 8090, 6, PATIENT_MS)).toBe("connected");
+  });
+
+  it("is proven in the units' own names, and leaves no trace of that in them", async () => {
+    const before = await known("host/front.service", ({ running }) => running !== undefined);
+    await apply(`${policy("front.service")}---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: other, namespace: host }
+spec:
+  subject: bulkhead.dev/unit=other.service
+  egress:
+    - { to: [{ selector: app=db, namespace: shop }], ports: [5432/tcp] }
+    - { to: [{ selector: app=db, namespace: shop }], ports: [5353/udp] }
+    - { action: deny, to: [{ selector: app=web, namespace: shop }], ports: [5354/udp] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: late, namespace: host }
+spec: { subject: bulkhead.dev/unit=late.service, egress: [{ to: [{ selector: app=db, namespace: shop }], ports: [5433/tcp] }] }
+`);
+    const results: ProbeResultView[] = [];
+    let summary: ProbeSummary | undefined;
+    for await (const event of lab.client.stream("probe", {})) {
+      if (event.type === "result") results.push(event.result);
+      if (event.type === "summary") summary = event.summary;
+    }
+    const said = results.map(
+      ({ probe, outcome, detail }) =>
+        `${probe.from} ${probe.to} ${probe.protocol}/${probe.port} ${probe.expected} ${outcome} ${detail}`,
+    );
+    expect(said.filter((one) => !one.includes(" passed "))).toEqual([]);
+    expect(summary).toMatchObject({ proven: true });
+    const outcomes = said.map((one) => one.split(" ").slice(0, 5).join(" "));
+    expect(outcomes).toEqual(
+      expect.arrayContaining([
+        "shop/web host/front.service 6/8080 pass passed",
+        "shop/evil host/front.service 6/8080 blocked passed",
+        "host/other.service shop/db 6/5432 pass passed",
+        "host/other.service shop/db 17/5353 pass passed",
+        // The sender is told at once.
+        "host/other.service shop/web 17/5354 blocked passed",
+        "host/other.service host/front.service 6/8080 blocked passed",
+        // Does not run, but its control group is kept for it.
+        "host/late.service shop/db 6/5433 pass passed",
+      ]),
+    );
+    const after = await known("host/front.service", ({ running }) => running !== undefined);
+    expect({ ...after, running: after.running?.count }).toEqual({
+      ...before,
+      running: before.running?.count,
+    });
+    const { edges } = await lab.client.call("edges", {
+      from: ["host/other.service"],
+      probes: false,
+    });
+    expect(edges).toEqual([]);
+    await apply(policy("front.service"));
   });
 
   it("tells which capabilities of an enforced unit reach past its policy", async () => {

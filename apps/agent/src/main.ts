@@ -36,7 +36,7 @@ import { bindSoon } from "./link/bind-soon.ts";
 import { createCapabilityWatch } from "./link/capabilities.ts";
 import { keepUnread, OWN_NETNS, surroundingsOf } from "./link/surroundings.ts";
 import { createProcessFinder } from "./processes/index.ts";
-import { createProber } from "./probe/index.ts";
+import { createProber, sourceTowards } from "./probe/index.ts";
 import { ensureSelfTested, SelfTestError, selfTestNow } from "./self-test/index.ts";
 import { openAgentDirectory } from "./state/agent-directory.ts";
 import { loadHostKey } from "./state/host-key.ts";
@@ -132,7 +132,6 @@ async function main(state: string): Promise<void> {
       log.warn({ err: error }, "connections that nobody can tell the opener of could not be ended");
     }
   }, END_EVERY_MS);
-  const prober = createProber();
   const counters = watchCounters(
     () => driver.counters(),
     (error) => log.warn({ err: error }, "the kernel's counters could not be read"),
@@ -145,8 +144,10 @@ async function main(state: string): Promise<void> {
     () => honest.bindProcesses(),
     (error) => log.warn({ err: error }, "control groups could not be bound"),
   );
+  const prober = createProber();
   const units = createUnitScout({
     now,
+    prober: () => prober.pid,
     changed: () => unitsChanged(),
     stirred: () => {
       // Before anything that takes time: whoever is started again at once comes a moment later.
@@ -244,24 +245,9 @@ async function main(state: string): Promise<void> {
     ruleCounters: () => counters.rules(),
     check: (order) => checkInvariants(order, () => sshSessions([OWN_NETNS])),
     processes,
-    probe: async ({
-      sourceNetns,
-      destinationNetns,
-      source,
-      destination,
-      protocol,
-      port,
-      expectPass,
-    }) => {
-      const result = await prober.probe({
-        ...(sourceNetns === "" ? {} : { sourceNetns }),
-        ...(destinationNetns === undefined ? {} : { destinationNetns }),
-        source,
-        destination,
-        protocol,
-        port,
-        expectPass,
-      });
+    sourceTowards,
+    probe: async (order) => {
+      const result = await prober.probe(order);
       const { sent, witnessed, agree, outcome, detail } = result;
       return { sent, received: witnessed, agree, outcome, detail };
     },

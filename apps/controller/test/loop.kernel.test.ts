@@ -347,7 +347,9 @@ describe("the loop", () => {
           .length === 4,
       "the probes were not recorded as such",
     );
-    expect((await lab.client.call("edges", { since })).edges).toEqual([]);
+    // What began before may be told the end of only now.
+    const { edges } = await lab.client.call("edges", { since });
+    expect(edges.filter(({ connections }) => connections > 0)).toEqual([]);
     expect((await lab.client.call("status", {})).probe).toMatchObject({ proven: true });
     await lab.client.call("apply", { files, mode: "enforce", prune: true });
   });

@@ -3,7 +3,16 @@ import { describe, expect, it } from "vitest";
 import { planProbes, type PlanOptions, type ProbePlan } from "../src/probes/probe-plan.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { POLICY } from "./lab.ts";
-import { endpoint, NOW, reading, SHOP, shop, surroundings } from "./fixtures.ts";
+import {
+  endpoint,
+  INVENTORY,
+  NOW,
+  reading,
+  service,
+  SHOP,
+  shop,
+  surroundings,
+} from "./fixtures.ts";
 
 function plan(text: string, more: Partial<PlanOptions> = {}): ProbePlan {
   const { reading: read, world } = shop([{ name: "p.yaml", text }]);
@@ -140,6 +149,81 @@ describe("boundaries", () => {
     for (const { view } of plan(POLICY.text, { workloads: ["shop/web"] })) {
       expect([view.from, view.to]).toContain("shop/web");
     }
+  });
+});
+
+describe("processes of the machine", () => {
+  const socket = (port: number, address?: string) => ({
+    family: 4 as const,
+    protocol: 6,
+    port,
+    ...(address === undefined ? {} : { address }),
+  });
+  const UNITS = [
+    service("/system.slice/front.service", { sockets: [socket(8080)] }),
+    service("/system.slice/cache.service", { sockets: [socket(6379, "127.0.0.1")] }),
+    service("/system.slice/idle.service"),
+    service("/system.slice/idler.service"),
+    service("/system.slice/idlest.service"),
+    { ...service("/system.slice/feed.service"), gone: true as const },
+  ];
+  const about = (subject: string, section: string) =>
+    `apiVersion: bulkhead.dev/v1\nkind: Policy\nmetadata: { name: ${subject}, namespace: host }\nspec: { subject: app=${subject}, ${section} }\n`;
+  const planned = (...texts: string[]) => {
+    const read = reading([INVENTORY, { name: "p.yaml", text: texts.join("---\n") }]);
+    const world = buildWorld(read.declared, {
+      ...SHOP,
+      processes: UNITS,
+      hostListeners: [
+        { protocol: 6, port: 8080, family: 4 },
+        { protocol: 6, port: 22, family: 4 },
+      ],
+    });
+    return planProbes({ set: read.set, world, seen: [], now: NOW });
+  };
+
+  it("are called by those with a network of their own, and by one another where they wait", () => {
+    const probes = planned(
+      about("front", "ingress: [{ from: [{ selector: app=web, namespace: shop }] }]"),
+      about("cache", "ingress: [{ from: [app=front], ports: [6379/tcp] }]"),
+    );
+    expect(words(probes, "rule")).toEqual([
+      "host/front.service host/cache.service 6/6379 4 pass",
+      "shop/web host/front.service 6/8080 4 pass",
+      // It waits nowhere in this family: a socket is opened in its name.
+      "shop/web host/front.service 6/6379 6 pass",
+    ]);
+    const near = probes.find(({ view }) => view.to === "host/cache.service" && "from" in view);
+    expect(near?.view).toMatchObject({ source: "127.0.0.1", destination: "127.0.0.1" });
+    const boundaries = words(probes, "boundary");
+    expect(boundaries).toContain("shop/evil host/front.service 6/8080 4 blocked");
+    expect(boundaries).toContain("host/idle.service host/front.service 6/8080 4 blocked");
+    // It is front's, and over loopback nobody from outside comes.
+    expect(boundaries.filter((one) => / host 6\/8080 /.test(one))).toEqual([]);
+    expect(boundaries.filter((one) => /^shop\/\w+ host\/cache/.test(one))).toEqual([]);
+    // Whom no selector tells from others, others stand for.
+    expect(boundaries.filter((one) => one.startsWith("host/idlest"))).toEqual([]);
+  });
+
+  it("call from the machine's address nearest to the other, each in its own group", () => {
+    const [rule] = planned(
+      about(
+        "front",
+        "egress: [{ to: [{ selector: app=db, namespace: shop }], ports: [5432/tcp] }]",
+      ),
+    );
+    expect(rule).toMatchObject({
+      view: { from: "host/front.service", source: "10.9.0.1", destination: "10.9.0.11" },
+      from: { cgroup: "/system.slice/front.service", netnsPath: "" },
+    });
+  });
+
+  it("that do not run are asked for once, and for no boundary", () => {
+    const probes = planned(
+      about("feed", "egress: [{ to: [{ selector: app=db, namespace: shop }], ports: [5432/tcp] }]"),
+    );
+    expect(words(probes, "rule")).toEqual(["host/feed.service shop/db 6/5432 4 pass"]);
+    expect(words(probes, "boundary").filter((one) => one.includes("feed"))).toEqual([]);
   });
 });
 

@@ -66,8 +66,10 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
         value: { id: message.id, policy: encodeHostPolicy(message.policy) },
       };
     case "probe": {
-      const { kind: _, destinationNetns, ...rest } = message;
-      return { case: "probe", value: { ...rest, destinationNetns: destinationNetns ?? "" } };
+      const { kind: _, destinationNetns = "", ...rest } = message;
+      const { sourceCgroup = "", destinationCgroup = "" } = message;
+      const value = { ...rest, destinationNetns, sourceCgroup, destinationCgroup };
+      return { case: "probe", value };
     }
     case "settings":
       return { case: "settings", value: { drift: message.drift } };
@@ -124,8 +126,8 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
     case "render":
       return { kind: "render", id: kind.value.id, policy: decodeHostPolicy(kind.value.policy) };
     case "probe": {
-      const { id, sourceNetns, destinationNetns, source, destination, protocol, port, expectPass } =
-        kind.value;
+      const { id, sourceNetns, destinationNetns, sourceCgroup, destinationCgroup } = kind.value;
+      const { source, destination, protocol, port, expectPass } = kind.value;
       return {
         kind: "probe",
         id,
@@ -136,6 +138,8 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
         port,
         expectPass,
         ...optional("destinationNetns", destinationNetns),
+        ...optional("sourceCgroup", sourceCgroup),
+        ...optional("destinationCgroup", destinationCgroup),
       };
     }
     case "settings":

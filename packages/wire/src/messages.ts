@@ -313,6 +313,10 @@ export type ControllerMessage =
       readonly sourceNetns: string;
       /** Absent when the destination is no local workload. */
       readonly destinationNetns?: string;
+      /** In whose name an end's socket is made, where a process of this machine is there. */
+      readonly sourceCgroup?: CgroupPath;
+      readonly destinationCgroup?: CgroupPath;
+      /** With a `sourceCgroup`, a guess: which address it speaks from is for the machine to choose. */
       readonly source: IpAddress;
       readonly destination: IpAddress;
       readonly protocol: ProtocolNumber;

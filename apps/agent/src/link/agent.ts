@@ -96,6 +96,8 @@ export interface AgentParts {
     stop(): Promise<void>;
   };
   probe(order: ProbeOrder): Promise<ProbeFinding>;
+  /** Which address this machine speaks from to another; undefined where it has no way. */
+  sourceTowards(destination: IpAddress): IpAddress | undefined;
   /** What the machine must be able to do, tried from the machine itself. */
   check(order: CheckOrder): Promise<readonly InvariantCheck[]>;
   /** Who holds the sockets at the ends of flows. */
@@ -324,10 +326,13 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   async function answerProbe(
     request: Extract<ControllerMessage, { kind: "probe" }>,
   ): Promise<void> {
-    const { kind: _kind, id, ...order } = request;
-    marks.begin(order);
+    const { kind: _kind, id, ...asked } = request;
     let finding: ProbeFinding;
     try {
+      const source =
+        asked.sourceCgroup === undefined ? undefined : parts.sourceTowards(asked.destination);
+      const order = { ...asked, source: source ?? asked.source };
+      marks.begin(order);
       finding = await parts.probe(order);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -21,6 +21,7 @@ import {
 } from "../kernel/libc.ts";
 import { errnoName } from "../kernel/kernel-error.ts";
 import { insideNetns } from "../kernel/netns.ts";
+import { insideGroup } from "./inside-group.ts";
 import { echoPayload, icmpMessage, isSctpAnswer, sctpInit, servicePayload } from "./payloads.ts";
 import type { ProbeRequest } from "./probe.ts";
 import { isEcho, transportOf, type Responder } from "./responder.ts";
@@ -50,7 +51,10 @@ export function openAttempt(
   const { protocol, source, destination, port } = request;
   const family = familyOf(source);
   const type = protocol === TCP ? SOCK_STREAM : protocol === UDP ? SOCK_DGRAM : SOCK_RAW;
-  const open = () => libc().socket(domainOf(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  const open = () =>
+    insideGroup(request.sourceCgroup, () =>
+      libc().socket(domainOf(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol),
+    );
   const fd = request.sourceNetns === undefined ? open() : insideNetns(request.sourceNetns, open);
   const to = socketAddress(destination, type === SOCK_RAW ? 0 : port);
   try {

@@ -50,10 +50,11 @@ export function responderKey({
   protocol,
   destination,
   destinationNetns,
+  destinationCgroup,
   port,
 }: ProbeRequest): string {
   // Protocols beyond TCP and UDP have one raw socket per address, whatever the port.
-  return `${destinationNetns ?? ""} ${protocol} ${destination} ${protocol === TCP || protocol === UDP ? port : ""}`;
+  return `${destinationNetns ?? ""} ${destinationCgroup ?? ""} ${protocol} ${destination} ${protocol === TCP || protocol === UDP ? port : ""}`;
 }
 
 /** As it looks where nothing has translated it yet. */

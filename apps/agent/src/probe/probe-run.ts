@@ -17,6 +17,7 @@ import {
   type Shared,
   type Surroundings,
 } from "./probe-ends.ts";
+import { NotRunningError } from "./inside-group.ts";
 import { openResponder, type Responder } from "./responder.ts";
 import type { Sighting } from "./sighting.ts";
 import { openTransitWitness, type Witness } from "./witness.ts";
@@ -126,7 +127,9 @@ export function createProbeRun(surroundings: Surroundings, clock: () => number):
         spokenAt: null,
       };
       const refused = attempt.send();
-      if (refused !== null) {
+      if (refused !== null && isOwnRules(request, refused.refusal)) {
+        probe.refusal = refused.refusal;
+      } else if (refused !== null) {
         release();
         done(resultOf(probe, { sent: false, refusal: refused.refusal }, clock()));
         return;
@@ -200,6 +203,10 @@ export function createProbeRun(surroundings: Surroundings, clock: () => number):
   };
 }
 
+/** What our own machine sends meets its rules before the wire, and the sender is told (netfilter: a dropped datagram is EPERM). */
+const isOwnRules = ({ sourceNetns }: ProbeRequest, refusal: string): boolean =>
+  sourceNetns === undefined && refusal === "EPERM";
+
 const MOST_REMEMBERED = 10_000;
 
 function remember(sightings: Set<Sighting>, sighting: Sighting): void {
@@ -269,6 +276,7 @@ function troubled({ expectPass }: ProbeRequest, trouble: string): ProbeResult {
 }
 
 function sentenceOf(error: unknown, { source, destination }: ProbeRequest): string {
+  if (error instanceof NotRunningError) return error.message;
   if (isKernelError(error, "EADDRNOTAVAIL"))
     return `${source} or ${destination} is not an address of its workload (any more)`;
   if ((error as NodeJS.ErrnoException).code === "ENOENT")

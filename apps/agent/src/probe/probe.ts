@@ -2,13 +2,16 @@
  * What a probe is and what comes of it. A probe tries one connection from inside the source's network namespace and
  * watches for it inside the destination's: only when both ends tell the same story is it evidence.
  */
-import type { IpAddress, ProtocolNumber } from "@bulkhead/model";
+import type { CgroupPath, IpAddress, ProtocolNumber } from "@bulkhead/model";
 
 export interface ProbeRequest {
   /** Path of the source's network namespace; absent: the agent's own (the host). */
   readonly sourceNetns?: string;
   /** Path of the destination's network namespace; absent: the host when it has the address, else the world beyond. */
   readonly destinationNetns?: string;
+  /** In whose name an end's socket is made: control groups of processes of this machine. */
+  readonly sourceCgroup?: CgroupPath;
+  readonly destinationCgroup?: CgroupPath;
   readonly source: IpAddress;
   readonly destination: IpAddress;
   readonly protocol: ProtocolNumber;

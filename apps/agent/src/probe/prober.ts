@@ -10,6 +10,8 @@ import type { ProbeOrderMessage, ProbeResultMessage } from "./prober-process.ts"
 export interface Prober {
   /** An empty namespace path means the same as none. Never rejects: what cannot be tried is `inconclusive`. Many may run at once. */
   probe(request: ProbeRequest): Promise<ProbeResult>;
+  /** Of the process that probes, while there is one. */
+  readonly pid: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -55,6 +57,9 @@ export function createProber(netns?: string): Prober {
   };
 
   return {
+    get pid() {
+      return running?.pid;
+    },
     probe: (request) =>
       new Promise((resolve) => {
         const child = running ?? start();

@@ -15,6 +15,7 @@ import {
   SOL_SOCKET,
 } from "../kernel/libc.ts";
 import { insideNetns } from "../kernel/netns.ts";
+import { insideGroup } from "./inside-group.ts";
 import { sctpAnswer } from "./payloads.ts";
 import type { ProbeRequest } from "./probe.ts";
 import { domainOf, familyOf, socketAddress } from "./socket-address.ts";
@@ -50,7 +51,10 @@ export function openResponder(request: ProbeRequest, netns: string | undefined):
     return { fd: null, kind: "kernel", serve: () => undefined, close: () => undefined };
   const family = familyOf(destination);
   const type = protocol === TCP ? SOCK_STREAM : protocol === UDP ? SOCK_DGRAM : SOCK_RAW;
-  const open = () => libc().socket(domainOf(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  const open = () =>
+    insideGroup(request.destinationCgroup, () =>
+      libc().socket(domainOf(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol),
+    );
   const fd = netns === undefined ? open() : insideNetns(netns, open);
   try {
     libc().bind(fd, socketAddress(destination, type === SOCK_RAW ? 0 : port));

@@ -2,7 +2,8 @@
  * Connections worth trying: between representatives of everybody who is attached, to the host, and to outside addresses
  * that policies or observation know, over every port that somebody listens on or a rule names. Workloads with the same
  * namespace and labels are alike to every policy, so a few of them stand for all. Nobody lists who listens for SCTP: there
- * a workload's declared ports and the rules that let somebody in say where somebody would open.
+ * a workload's declared ports and the rules that let somebody in say where somebody would open. Processes of the machine share
+ * its addresses, and are told from one another by whose sockets are there.
  */
 import { decide } from "@bulkhead/engine";
 import {
@@ -15,7 +16,9 @@ import {
   SCTP,
   TCP,
   UDP,
+  type CgroupPath,
   type Decision,
+  type FlowQuery,
   type IpAddress,
   type IpFamily,
   type PolicySet,
@@ -24,6 +27,13 @@ import {
 } from "@bulkhead/model";
 import type { Listener } from "@bulkhead/wire";
 import { isLinkLocal, type World } from "../world/world.ts";
+import {
+  calledOf,
+  callersOf,
+  isLoopback,
+  representativeProcesses,
+  towards,
+} from "./process-ends.ts";
 
 export interface ProbeEnd {
   readonly name: string;
@@ -31,6 +41,10 @@ export interface ProbeEnd {
   readonly family: IpFamily;
   /** Empty for the agent's own namespace; absent for the world. */
   readonly netnsPath?: string;
+  /** Of a process of this machine. */
+  readonly cgroup?: CgroupPath;
+  /** It does not run now: whether anything can be tried in its name is for the agent to say. */
+  readonly stopped?: true;
   /** Who stands for whom: ends of one group are alike to every policy. */
   readonly group: string;
   readonly listeners: readonly Listener[];
@@ -41,6 +55,8 @@ export interface Candidate {
   readonly to: ProbeEnd;
   readonly protocol: number;
   readonly port: number;
+  /** What is asked of policies about it. */
+  readonly query: FlowQuery;
   /** As it will be once a rollout that may be under way holds for all flows. */
   readonly decision: Decision;
   /** What is to be expected now. It differs from the decision where a rollout does not hold for the flow yet. */
@@ -73,21 +89,42 @@ const ANY_SCTP_PORT = 9;
 export function candidatesOf({ set, world, seen, now }: CandidateInput): readonly Candidate[] {
   const workloads = representatives(world);
   const sources = workloads.flatMap((workload) => endsOf(workload, world));
-  const targets = [...sources, ...hostEnds(world), ...outsideEnds(set, world, seen)];
+  const processes = representativeProcesses(set, world, REPRESENTATIVES);
+  const callers = [...sources, ...processes.flatMap((one) => callersOf(set, world, one))];
+  const called = processes.flatMap((one) => calledOf(set, world, one));
+  const targets = [
+    ...sources,
+    ...called,
+    ...hostEnds(world, called),
+    ...outsideEnds(set, world, seen),
+  ];
   const rulePorts = portsOfRules(set);
   const candidates: Candidate[] = [];
-  for (const from of sources) {
+  for (const caller of callers) {
     for (const to of targets) {
-      if (from.family !== to.family || from.name === to.name) continue;
+      if (caller.family !== to.family || caller.name === to.name) continue;
+      if (isLoopback(to.address) && caller.cgroup === undefined) continue;
+      const from =
+        caller.cgroup === undefined
+          ? caller
+          : { ...caller, address: towards(world, to.address, to.family) };
       for (const { protocol, port, served } of portsTo(to, rulePorts)) {
-        const query = { source: from.address, destination: to.address, protocol, port };
+        if (!canCall(from, to, protocol, served)) continue;
+        const query: FlowQuery = {
+          source: from.address,
+          destination: to.address,
+          protocol,
+          port,
+          ...(from.cgroup === undefined ? {} : { sourceProcess: from.name }),
+          ...(to.cgroup === undefined ? {} : { destinationProcess: to.name }),
+        };
         const options = { now, view: "live" } as const;
         const decision = decide({ ...set, canary: undefined }, world.index, query, options);
         const today =
           set.canary === undefined ? decision : decide(set, world.index, query, options);
         const expected = today.verdict === "allow" ? "pass" : "blocked";
         const spared = (decision.verdict === "allow") !== (expected === "pass");
-        candidates.push({ from, to, protocol, port, decision, expected, spared, served });
+        candidates.push({ from, to, protocol, port, query, decision, expected, spared, served });
       }
     }
   }
@@ -103,6 +140,15 @@ function isOpenedSctp({ protocol, decision: { verdict, egress, ingress } }: Cand
     verdict === "allow" &&
     (egress.determinedBy.kind === "rule" || ingress.determinedBy.kind === "rule")
   );
+}
+
+/**
+ * To a process goes what a socket takes, for whose an echo request is, nobody can tell. From another one only where it waits:
+ * over loopback, who opened a port a moment ago is not known yet, and shut off whatever the policy says.
+ */
+function canCall(from: ProbeEnd, to: ProbeEnd, protocol: number, served: boolean): boolean {
+  if (to.cgroup === undefined) return true;
+  return (protocol === TCP || protocol === UDP) && (served || from.cgroup === undefined);
 }
 
 function targetOf({ to, port }: Candidate): string {
@@ -146,14 +192,22 @@ function endsOf(workload: Workload, world: World): readonly ProbeEnd[] {
   }));
 }
 
-function hostEnds(world: World): readonly ProbeEnd[] {
+/** What a process waits for is tried in its own name. */
+function hostEnds(world: World, processes: readonly ProbeEnd[]): readonly ProbeEnd[] {
+  const owned = new Set(
+    processes.flatMap(({ family, listeners }) =>
+      listeners.map(({ protocol, port }) => `${family} ${protocol} ${port}`),
+    ),
+  );
   return onePerFamily(world.inventory.hostAddresses).map(({ address, family }) => ({
     name: "host",
     address,
     family,
     netnsPath: "",
     group: "host",
-    listeners: world.hostListeners.filter((listener) => listener.family === family),
+    listeners: world.hostListeners.filter(
+      (one) => one.family === family && !owned.has(`${family} ${one.protocol} ${one.port}`),
+    ),
   }));
 }
 

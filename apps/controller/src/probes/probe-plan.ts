@@ -66,7 +66,10 @@ function activeRules({ set, now }: PlanOptions): readonly ActiveRule[] {
 function ruleProbes(options: PlanOptions, candidates: readonly Candidate[]): ProbePlan {
   // What somebody serves makes the better witness.
   const served = candidates.toSorted(
-    (a, b) => Number(a.spared) - Number(b.spared) || Number(b.served) - Number(a.served),
+    (a, b) =>
+      Number(a.spared) - Number(b.spared) ||
+      Number(isStopped(a)) - Number(isStopped(b)) ||
+      Number(b.served) - Number(a.served),
   );
   const byRule = new Map<string, Candidate[]>();
   for (const candidate of served) {
@@ -94,9 +97,11 @@ function ruleProbes(options: PlanOptions, candidates: readonly Candidate[]): Pro
       if (options.workloads === undefined) skipped.push(unprobed(active, options.world));
       continue;
     }
-    for (const family of [4, 6]) {
-      const candidate = matching.find(({ from }) => from.family === family);
-      if (candidate === undefined) continue;
+    const found = ([4, 6] as const).flatMap(
+      (family) => matching.find(({ from }) => from.family === family) ?? [],
+    );
+    // Should it be that nothing can be tried in the name of who does not run, that is said once.
+    for (const candidate of found.some(isStopped) ? found.slice(0, 1) : found) {
       const probe = {
         view: viewOf(candidate, "rule", rule.id, rule.source),
         from: candidate.from,
@@ -109,16 +114,17 @@ function ruleProbes(options: PlanOptions, candidates: readonly Candidate[]): Pro
   return [...planned.values(), ...skipped];
 }
 
+const isStopped = ({ from, to }: Candidate): boolean =>
+  from.stopped === true || to.stopped === true;
+
 /** A rule that is never the determining one may still match, beside another that says the same. */
 function matches(
   { set, world, now }: PlanOptions,
   candidate: Candidate,
   { block, rule }: ActiveRule,
 ): boolean {
-  const { from, to, protocol, port } = candidate;
-  const query = { source: from.address, destination: to.address, protocol, port };
   const whole = { ...set, canary: undefined };
-  const explanation = explain(whole, world.index, query, { now, view: "live" });
+  const explanation = explain(whole, world.index, candidate.query, { now, view: "live" });
   return explanation[block.direction].stages.some(({ blocks }) =>
     blocks.some(({ rules }) => rules.some((one) => one.rule === rule.id && one.matched)),
   );
@@ -131,7 +137,7 @@ function boundaryProbes(candidates: readonly Candidate[]): readonly PlannedProbe
   );
   const chosen = new Map<string, PlannedProbe>();
   for (const candidate of candidates) {
-    if (candidate.decision.verdict === "allow") continue;
+    if (candidate.decision.verdict === "allow" || isStopped(candidate)) continue;
     // Where nothing listens at all, an echo request is the only thing that could be answered.
     if (!candidate.served || (isEcho(candidate) && served.has(candidate.to.name))) continue;
     const key = [
@@ -187,5 +193,5 @@ function viewOf(
 }
 
 function keyOf({ from, to, protocol, port }: Candidate): string {
-  return `${from.address} ${to.address} ${protocol} ${port}`;
+  return `${from.name} ${from.address} ${to.name} ${to.address} ${protocol} ${port}`;
 }

@@ -78,6 +78,8 @@ async function one(
       {
         sourceNetns: from.netnsPath ?? "",
         ...(to.netnsPath === undefined ? {} : { destinationNetns: to.netnsPath }),
+        ...(from.cgroup === undefined ? {} : { sourceCgroup: from.cgroup }),
+        ...(to.cgroup === undefined ? {} : { destinationCgroup: to.cgroup }),
         source: view.source,
         destination: view.destination,
         protocol: view.protocol,

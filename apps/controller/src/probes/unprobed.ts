@@ -30,10 +30,7 @@ export function unprobed(active: ActiveRule, world: World): SkippedProbe {
 
 function reasonOf({ block, rule }: ActiveRule, world: World): string {
   const subjects = world.inventory.workloads.filter((workload) => selects(block, workload, world));
-  if (!subjects.some(({ id }) => world.attachments.has(id))) {
-    if (subjects.some(isProcess)) {
-      return "it is about processes of this machine, and nothing is sent in their name: a probe would be somebody else's socket";
-    }
+  if (!subjects.some((one) => world.attachments.has(one.id) || isProcess(one))) {
     return "none of the workloads it is about is attached here: start one, and probe again";
   }
   const outside = rule.peers.length > 0 && rule.peers.every(isOutside);

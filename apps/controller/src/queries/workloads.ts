@@ -127,7 +127,11 @@ function processView(workload: Workload, world: World): Partial<WorkloadView> {
 }
 
 /** By this block, as its subject. */
-export function selects({ subject }: Block, workload: Workload, world: World): boolean {
+export function selects(
+  { subject }: Pick<Block, "subject">,
+  workload: Workload,
+  world: World,
+): boolean {
   if (workload.hostNetwork) return false;
   if (subject.kind === "all-workloads") return true;
   if (!matches(subject.selector, workload.labels)) return false;

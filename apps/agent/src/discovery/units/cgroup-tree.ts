@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { CgroupPath } from "@bulkhead/model";
 import type { UnitForm } from "@bulkhead/wire";
+import { PROBE_GROUP } from "../../kernel/probe-group.ts";
 import { whileItIsThere } from "./vanishing.ts";
 
 export interface CgroupUnit {
@@ -54,8 +55,16 @@ const CONTAINER = [
 
 export const OWN_NETNS = "/proc/thread-self/ns/net";
 
-/** `mount`: where the hierarchy is mounted; `netnsPath`: of the network namespace whose processes count. */
-export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/proc"): CgroupTree {
+/**
+ * `mount`: where the hierarchy is mounted; `netnsPath`: of the network namespace whose processes count; `prober`: who is in groups
+ * of others for a moment, and is none of theirs.
+ */
+export function readCgroupTree(
+  mount: string,
+  netnsPath = OWN_NETNS,
+  proc = "/proc",
+  prober?: number,
+): CgroupTree {
   const netns = `net:[${statSync(netnsPath).ino}]`;
   const isOurs = (pid: number): boolean =>
     whileItIsThere(() => readlinkSync(`${proc}/${pid}/ns/net`)) === netns;
@@ -89,6 +98,8 @@ export function readCgroupTree(mount: string, netnsPath = OWN_NETNS, proc = "/pr
     if (found.nlink > MOST_WITHIN) return false;
     return groupsIn(mount, path).every((name) => {
       within += 1;
+      if (name === PROBE_GROUP && pidsIn(mount, `${path}/${name}`).every((pid) => pid === prober))
+        return true;
       return (
         numbers.length < MOST_WITHIN &&
         within < MOST_GROUPS &&

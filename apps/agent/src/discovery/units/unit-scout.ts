@@ -47,6 +47,8 @@ export interface ScoutOptions {
   /** Default: where the machine has it. Null: nowhere. */
   readonly mount?: string | null;
   readonly users?: UserName;
+  /** The process that probes in the name of others: its sockets are made in their groups, and it is none of them. */
+  readonly prober?: () => number | undefined;
   readonly manager?: CgroupPath;
   /** Path of the network namespace that counts. Default: that of the calling thread. */
   readonly netns?: string;
@@ -135,7 +137,7 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
 
   function readTree(): void {
     const before = process.threadCpuUsage();
-    tree = readCgroupTree(where, netns);
+    tree = readCgroupTree(where, netns, undefined, options.prober?.());
     const { user, system } = process.threadCpuUsage(before);
     spent = spentLately() + (user + system) / 1000;
     spentAt = performance.now();
@@ -225,6 +227,7 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
     inspectUnits(tree, {
       ...(manager === undefined ? {} : { manager }),
       ...(netns === undefined ? {} : { netns }),
+      prober: options.prober?.(),
     })
       .then((found) => {
         inspection = found;

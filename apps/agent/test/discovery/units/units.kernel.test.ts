@@ -43,7 +43,7 @@ beforeEach(() => {
 });
 afterAll(() => lab.close());
 
-function scoutIn(netns: string, manager?: string): UnitScout {
+function scoutIn(netns: string, manager?: string, prober?: number): UnitScout {
   return createUnitScout({
     // A clock that can be put forward.
     now: () => Date.now() + ahead,
@@ -52,6 +52,7 @@ function scoutIn(netns: string, manager?: string): UnitScout {
     netns,
     users: (uid) => (uid === 1000 ? "alice" : undefined),
     ...(manager === undefined ? {} : { manager }),
+    prober: () => prober,
   });
 }
 
@@ -189,8 +190,13 @@ test("sockets that another group made are told with their maker, and how they ca
   const moved = await lab.start(`${lab.groups.root}/web.service`);
   await moved.tell("listen 9002 127.0.0.1");
   lab.groups.put(moved.pid, wanderer);
+  // Whoever probes in the name of others holds their sockets, and is nobody that this could be said of.
+  const probing = lab.groups.add("probing.service");
+  const prober = await lab.start(`${lab.groups.root}/web.service`);
+  await prober.tell("listen 9003 127.0.0.1");
+  lab.groups.put(prober.pid, probing);
   scout.stop();
-  scout = scoutIn(lab.path, manager);
+  scout = scoutIn(lab.path, manager, prober.pid);
   const borrowed = await until("the inspection", () => {
     const pair = [found(activated)?.borrowed, found(wanderer)?.borrowed];
     return pair.every((one) => one !== undefined) && pair;
@@ -206,6 +212,13 @@ test("sockets that another group made are told with their maker, and how they ca
     ],
   ]);
   expect(found(`${lab.groups.root}/web.service`)?.borrowed).toBe(undefined);
+  expect(found(probing)?.borrowed).toBe(undefined);
+  // While it makes one it is in a group below the unit's, and the unit runs no more for that.
+  const asleep = lab.groups.add("asleep.service");
+  lab.groups.put(prober.pid, lab.groups.add("asleep.service/bulkhead-probe"));
+  ahead += 25_000;
+  expect(found(asleep)).toBe(undefined);
+  await prober.end();
   await moved.end();
   await daemon.end();
 });

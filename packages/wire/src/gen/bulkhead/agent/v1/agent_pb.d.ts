@@ -1508,6 +1508,19 @@ export declare type ProbeRequest = Message<"bulkhead.agent.v1.ProbeRequest"> & {
    * @generated from field: bool expect_pass = 8;
    */
   expectPass: boolean;
+
+  /**
+   * Control groups of processes of this machine in whose name an end's socket is made. With one, the source's address is a
+   * guess: the machine's own choice of an address goes before it.
+   *
+   * @generated from field: string source_cgroup = 9;
+   */
+  sourceCgroup: string;
+
+  /**
+   * @generated from field: string destination_cgroup = 10;
+   */
+  destinationCgroup: string;
 };
 
 /**
