@@ -75,6 +75,9 @@ async function propose({ transcript }: Trial): Promise<void> {
 const NEEDLESS =
   "nsenter --net=/run/netns/web curl -sS -o /dev/null --max-time 3 -w '%{http_code}\\n' http://10.9.0.1/";
 
+/** People are not confined by what is suggested. The name is the timer's, and the rule for it is the timer's alone. */
+const ERRAND = "curl -sS -o /dev/null --max-time 3 -w '%{http_code}\\n' http://updates.example/";
+
 /** Not the customer of all the while. */
 const STRANGER = `curl -sS --max-time 3 --interface ${LAN.outside} http://${LAN.machine}/`;
 
@@ -98,6 +101,10 @@ async function enforce({ machine, transcript, customers }: Trial): Promise<void>
   await transcript.root("bulkhead probe", { code: 1 });
   await transcript.root("bulkhead confirm");
   await transcript.root(NEEDLESS, { code: 28 });
+  transcript.say(
+    "Whoever administers the machine fetches what nobody fetched from a shell before:",
+  );
+  await transcript.root(ERRAND);
   transcript.say("Nor is nginx reached from outside by somebody who was never seen to call it:");
   await transcript.outside(STRANGER, { code: 28 });
   await transcript.user("bulkhead explain web 10.9.0.1:80", { code: 1 });
