@@ -151,6 +151,26 @@ describe("people", () => {
     ]);
   });
 
+  it("ask a resolver of somebody's own beside its other clients", () => {
+    const edges = ["host/upgrade.scope", "host/report.service"].map((from) =>
+      edge(from, "dns", "53/udp"),
+    );
+    expect(suggest(edges, KNOWN).rules.map(({ name, only }) => [name, only])).toEqual([
+      ["host-report-to-dns-udp-53", undefined],
+      ["host-upgrade-to-dns-udp-53", "ingress"],
+    ]);
+  });
+
+  it("are not the only ones whom a service hears that is isolated for them", () => {
+    const edges = [
+      edge("host/user-alice", DB, "5432/tcp"),
+      edge("host", DB, "9187/tcp"),
+      edge("host", "203.0.113.9", "443/tcp"),
+    ];
+    const { unattributed } = suggest(edges, KNOWN);
+    expect(unattributed.map(({ port }) => port)).toEqual([9187]);
+  });
+
   it("who scan a service are let in nowhere by it", () => {
     const edges = Array.from({ length: 12 }, (_, at) =>
       edge("host/user-bob", "db", `${9000 + at}/tcp`, silent()),

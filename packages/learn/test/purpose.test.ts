@@ -160,7 +160,7 @@ describe("a process of the host", () => {
     const more = [...all, unit("ssh.service")];
     const edges = [
       edge("203.0.113.9", "host/ssh.service", "2222/tcp", {}, 4, more),
-      edge("users", "host/cron.service", "22/tcp", {}, 4, more),
+      edge("users", "host/postgresql.service", "22/tcp", {}, 4, more),
     ];
     const { rules, isolations, setAside } = suggest(edges, inventoryOf(more));
     // Who calls it is ruled where it is a service itself, and at that end alone.
