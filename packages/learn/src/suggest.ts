@@ -6,6 +6,7 @@
  *               ▼                  │        │ ▼                ▼         ▼
  *             exempt          inventory  behaviour of      set aside   covered
  *
+ * People and the way they come in are confined by nothing, and the machine's own resolver not in whom it hears: see `people.ts`.
  * The same edges in any order give the same suggestion. What is not proposed is listed with its reason.
  */
 import type {
