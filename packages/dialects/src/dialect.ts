@@ -2,7 +2,7 @@
  * What a dialect is to the rest of this room: the objects it reads, the stages its policies live in, and the blocks they
  * become. Each has a folder of its own and is listed in `dialect-list.ts`; nothing else knows its kinds by name.
  */
-import type { Inventory, Stage } from "@bulkhead/model";
+import type { Inventory, Labels, Stage, WorkloadId } from "@bulkhead/model";
 import type { BuildContext } from "./build/context.ts";
 import type { StagedBlock } from "./build/native-blocks.ts";
 import type { Resource } from "./resource.ts";
@@ -39,6 +39,11 @@ export interface Dialect {
   /** API group; groups below it (`crd.antrea.io`) count too. */
   readonly group: string;
   readonly kinds: readonly ForeignKind[];
+  /**
+   * Labels that the dialect's own rules select by, such as who is in a mesh: their keys begin with `:`, which nobody can
+   * declare. Given to workloads before blocks are made.
+   */
+  labels?(input: BuildInput): ReadonlyMap<WorkloadId, Labels>;
   /** Stages that these resources need and that are not there without them. */
   stages(input: BuildInput, context: BuildContext): readonly RankedStage[];
   blocks(input: BuildInput, context: BuildContext): readonly StagedBlock[];

@@ -1,10 +1,12 @@
 /** What a file holds after reading: one object of a dialect, sound in itself, with its place. */
 import type { SourceSpan } from "@bulkhead/model";
+import type { IstioResource } from "./istio/index.ts";
 import type { NetworkPolicy } from "./kubernetes/network-policy.ts";
 import type { NamespaceObject, PodMaker } from "./kubernetes/objects.ts";
 import type { NativeResource } from "./native/kinds.ts";
 
 export type Resource =
+  | IstioResource
   | { readonly dialect: "native"; readonly object: NativeResource }
   | { readonly dialect: "kubernetes"; readonly role: "policy"; readonly object: NetworkPolicy }
   | { readonly dialect: "kubernetes"; readonly role: "pods"; readonly object: PodMaker }
@@ -24,6 +26,8 @@ export const DEFAULT_NAMESPACE = "default";
 
 const kindOf = (resource: Resource): string => {
   if (resource.dialect === "native") return resource.object.kind;
+  if (resource.dialect === "istio")
+    return resource.role === "authorization" ? "AuthorizationPolicy" : "PeerAuthentication";
   switch (resource.role) {
     case "policy":
       return "NetworkPolicy";

@@ -1,41 +1,13 @@
-import { expect, test } from "vitest";
-import { parseFiles } from "../src/index.ts";
+import { everyField, META, type Field } from "./every-field.ts";
 
 /**
  * networking.k8s.io/v1 NetworkPolicy, every field of its API documentation, with one value; and what reading it must
  * say. `null` = mapped or ignored without a word.
  */
-const FIELDS: readonly (readonly [path: string, value: unknown, code: string | null])[] = [
+const FIELDS: readonly Field[] = [
   ["apiVersion", "networking.k8s.io/v1", null],
   ["kind", "NetworkPolicy", null],
-  ["metadata.name", "p", null],
-  ["metadata.generateName", "p-", null],
-  ["metadata.namespace", "shop", null],
-  ["metadata.selfLink", "/x", null],
-  ["metadata.uid", "1", null],
-  ["metadata.resourceVersion", "1", null],
-  ["metadata.generation", 1, null],
-  ["metadata.creationTimestamp", null, null],
-  ["metadata.deletionTimestamp", "2030-01-01T00:00:00Z", null],
-  ["metadata.deletionGracePeriodSeconds", 1, null],
-  ["metadata.labels", { a: "b" }, null],
-  ["metadata.annotations", { a: "b" }, null],
-  [
-    "metadata.ownerReferences",
-    [
-      {
-        apiVersion: "v1",
-        kind: "A",
-        name: "b",
-        uid: "1",
-        controller: true,
-        blockOwnerDeletion: true,
-      },
-    ],
-    null,
-  ],
-  ["metadata.finalizers", ["a"], null],
-  ["metadata.managedFields", [{ manager: "a" }], null],
+  ...META,
   ["spec.podSelector.matchLabels", { a: "b" }, null],
   ["spec.podSelector.matchExpressions", [{ key: "a", operator: "In", values: ["b"] }], null],
   ["spec.policyTypes", ["Ingress", "Egress"], null],
@@ -68,37 +40,12 @@ const FIELDS: readonly (readonly [path: string, value: unknown, code: string | n
   ["spec.ingress.0.ports.0.zebra", 1, "BH0102"],
 ];
 
-const at = (path: string, value: unknown): unknown =>
-  path
-    .split(".")
-    .toReversed()
-    .reduce<unknown>((inner, key) => (key === "0" ? [inner] : { [key]: inner }), value);
-
-const merged = (a: unknown, b: unknown): unknown => {
-  if (
-    typeof a !== "object" ||
-    typeof b !== "object" ||
-    a === null ||
-    b === null ||
-    Array.isArray(a)
-  )
-    return b;
-  const out: Record<string, unknown> = { ...a };
-  for (const [key, value] of Object.entries(b))
-    out[key] = key in out ? merged(out[key], value) : value;
-  return out;
-};
-
-test.each(FIELDS)("field %s = %j", (path, value, code) => {
-  const base = {
+everyField(
+  {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
     metadata: { name: "p" },
     spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] },
-  };
-  const text = JSON.stringify(merged(base, at(path, value)));
-  const { resources, diagnostics } = parseFiles([{ name: "x", text }]);
-  const errors = diagnostics.filter(({ severity }) => severity === "error").map((one) => one.code);
-  expect(errors).toEqual(code === null ? [] : [code]);
-  expect(resources).toHaveLength(code === null ? 1 : 0);
-});
+  },
+  FIELDS,
+);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { compareDiagnostics, DIAGNOSTICS } from "@bulkhead/model";
@@ -15,9 +15,10 @@ interface Vector {
 }
 
 const NOW = Date.UTC(2030, 0, 1);
-const vectors = parse(
-  readFileSync(new URL("../../../spec/vectors/parse/diagnostics.yaml", import.meta.url), "utf8"),
-) as readonly Vector[];
+const folder = new URL("../../../spec/vectors/parse/", import.meta.url);
+const vectors = readdirSync(folder)
+  .filter((name) => name.endsWith(".yaml"))
+  .flatMap((name) => parse(readFileSync(new URL(name, folder), "utf8")) as readonly Vector[]);
 
 const diagnose = ({ text, strict }: Vector) => {
   const parsed = parseFiles([{ name: "case.yaml", text }]);
@@ -25,6 +26,7 @@ const diagnose = ({ text, strict }: Vector) => {
     now: NOW,
     strict: strict ?? false,
     mode: "enforce",
+    target: "desk",
   });
   return [...parsed.diagnostics, ...built.diagnostics].toSorted(compareDiagnostics);
 };

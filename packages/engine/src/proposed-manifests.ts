@@ -54,7 +54,9 @@ export function singleCidr({ address, family }: Place): Cidr {
 
 /** What the workload and its replicas have in common; null when that is nothing. */
 export function stableSelector({ labels }: Workload): Selector | null {
-  const stable = Object.entries(labels).filter(([key]) => !INSTANCE_LABELS.has(key));
+  const stable = Object.entries(labels).filter(
+    ([key]) => !INSTANCE_LABELS.has(key) && !key.startsWith(":"),
+  );
   if (stable.length === 0) return null;
   return selectorOf(stable.map(([key, value]) => ({ key, operator: "In", values: [value] })));
 }

@@ -5,7 +5,7 @@
  */
 import { randomInt } from "node:crypto";
 import { ApiFailure } from "@bulkhead/api";
-import type { Resource } from "@bulkhead/dialects";
+import { resourceName, type Resource } from "@bulkhead/dialects";
 import { CANARY_BUCKETS, formatShare, type Canary } from "@bulkhead/model";
 import type { HeldResource } from "./candidate.ts";
 
@@ -30,7 +30,7 @@ export function sameCanary(a: Canary | undefined, b: Canary | undefined): boolea
 /** What cannot deny is never rolled out: who is there, names of networks, tests. */
 export function isRolledOut(resource: Resource): boolean {
   if (resource.dialect === "kubernetes") return resource.role === "policy";
-  return !["Inventory", "NetworkSet", "PolicyTest"].includes(resource.object.kind);
+  return !["Inventory", "NetworkSet", "PolicyTest"].includes(resourceName(resource).kind);
 }
 
 /** Undefined: for all flows. Throws ApiFailure `bad-request` where a share makes no sense. */

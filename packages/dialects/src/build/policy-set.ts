@@ -88,6 +88,19 @@ const declaredInvariants = (resources: readonly Resource[]): readonly DeclaredIn
   return [...found.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 };
 
+const withReservedLabels = (
+  resources: readonly Resource[],
+  inventory: DeclaredInventory,
+): DeclaredInventory => {
+  const given = DIALECTS.flatMap((dialect) => dialect.labels?.({ resources, inventory }) ?? []);
+  if (given.every(({ size }) => size === 0)) return inventory;
+  const workloads = inventory.workloads.map((workload) => ({
+    ...workload,
+    labels: Object.assign({}, workload.labels, ...given.map((labels) => labels.get(workload.id))),
+  }));
+  return { ...inventory, workloads };
+};
+
 const byOrder = (a: StagedBlock, b: StagedBlock): number =>
   (a.block.order[0] ?? 0) - (b.block.order[0] ?? 0) || (a.block.id < b.block.id ? -1 : 1);
 
@@ -98,7 +111,7 @@ export const buildPolicySet = (
   const diagnostics: Diagnostic[] = [];
   const networkSets = networkSetsOf(resources);
   const context = createContext(options, networkSets, diagnostics);
-  const inventory = buildInventory(resources, diagnostics);
+  const inventory = withReservedLabels(resources, buildInventory(resources, diagnostics));
   const input = { resources, inventory };
   const brought = DIALECTS.flatMap((dialect) => dialect.stages(input, context));
   // Sorted, so that the same resources give the same set in whatever order their files were read.

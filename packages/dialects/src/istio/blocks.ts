@@ -1,0 +1,155 @@
+/** AuthorizationPolicies to blocks: one for each way in which the workloads they are for stand in the mesh. */
+import type { PolicyRef, PortMatch, Rule } from "@bulkhead/model";
+import { ICMP, ICMPV6, SCTP, UDP } from "@bulkhead/model";
+import type { BuildContext } from "../build/context.ts";
+import { refId, type StagedBlock } from "../build/native-blocks.ts";
+import { contentName } from "../build/rule-id.ts";
+import type { BuildInput, RankedStage } from "../dialect.ts";
+import { DEFAULT_NAMESPACE } from "../resource.ts";
+import type { AuthorizationPolicy } from "./authorization-policy.ts";
+import type { CallerIndex } from "./callers.ts";
+import { TLS_STAGE } from "./peer-authentication.ts";
+import { ruleContents, type RuleContent, type RuleSetting } from "./rules.ts";
+import {
+  standingRequirements,
+  STANDINGS,
+  subjectOf,
+  type Standing,
+  type Subject,
+} from "./subjects.ts";
+import { targetsOf, targetSubjects } from "./targets.ts";
+
+const CUSTOM_STAGE = "istio/custom";
+const DENY_STAGE = "istio/deny";
+const ALLOW_STAGE = "istio/allow";
+
+/** CUSTOM, then DENY, then ALLOW; callers without a certificate fail before any of them. All after the network's own stages. */
+export const ISTIO_STAGES: readonly RankedStage[] = [
+  { id: TLS_STAGE, rank: 300, plane: "mesh", mode: "firstMatch", endIfApplied: "pass" },
+  { id: CUSTOM_STAGE, rank: 310, plane: "mesh", mode: "denyOverrides", endIfApplied: "pass" },
+  { id: DENY_STAGE, rank: 320, plane: "mesh", mode: "denyOverrides", endIfApplied: "pass" },
+  { id: ALLOW_STAGE, rank: 330, plane: "mesh", mode: "anyAllow", endIfApplied: "deny" },
+];
+
+const STAGE = {
+  CUSTOM: CUSTOM_STAGE,
+  DENY: DENY_STAGE,
+  AUDIT: DENY_STAGE,
+  ALLOW: ALLOW_STAGE,
+} as const;
+
+/** A mesh redirects TCP and nothing else, so what it isolates stays open to all other protocols. */
+const NOT_TCP: readonly PortMatch[] = [UDP, SCTP, ICMP, ICMPV6].map((protocol) => ({
+  kind: "protocol",
+  protocol,
+}));
+
+interface Part {
+  readonly name: string;
+  readonly subject: Subject;
+  readonly standing: Standing;
+}
+
+export function authorizationBlocks(
+  policy: AuthorizationPolicy,
+  input: BuildInput,
+  callers: CallerIndex,
+  context: BuildContext,
+): readonly StagedBlock[] {
+  const { metadata, spec = { source: policy.source }, source } = policy;
+  const home = metadata.namespace ?? DEFAULT_NAMESPACE;
+  const ref: PolicyRef = { kind: "AuthorizationPolicy", namespace: home, name: metadata.name };
+  const action = spec.action ?? "ALLOW";
+  const isDryRun = metadata.annotations?.["istio.io/dry-run"] === "true";
+  const enforce = context.options.mode === "enforce" && !isDryRun ? "on" : "staged";
+  const silent: BuildContext = { ...context, report: () => undefined };
+  return partsOf(policy, home, input, context).flatMap(
+    ({ name, subject, standing }, at): StagedBlock[] => {
+      // A ztunnel knows neither CUSTOM nor AUDIT.
+      if (standing.plane === "ambient" && (action === "CUSTOM" || action === "AUDIT")) return [];
+      const id = `${refId(ref)}#ingress${name}`;
+      const setting: RuleSetting = { action, namespace: home, callers, ...standing };
+      // What is wrong with a rule is wrong with it in every part, and told once.
+      const contents = (spec.rules ?? []).flatMap((rule) =>
+        ruleContents(rule, setting, at === 0 ? context : silent),
+      );
+      return [
+        {
+          stage: STAGE[action],
+          block: {
+            id,
+            source,
+            subject,
+            direction: "ingress",
+            order: [0],
+            isolates: action === "ALLOW",
+            enforce,
+            rules: [
+              ...rulesOf(id, contents, enforce),
+              ...(action === "ALLOW" ? [others(id, source, enforce)] : []),
+            ],
+            policy: ref,
+          },
+        },
+      ];
+    },
+  );
+}
+
+function partsOf(
+  policy: AuthorizationPolicy,
+  home: string,
+  input: BuildInput,
+  context: BuildContext,
+): readonly Part[] {
+  const spec = policy.spec ?? { source: policy.source };
+  const targets = targetsOf(spec);
+  if (targets.length === 0) {
+    return STANDINGS.map((standing) => ({
+      name: standing.plain ? "@plaintext" : standing.plane === "ambient" ? "@ambient" : "",
+      subject: subjectOf(home, spec.selector?.matchLabels, standingRequirements(standing)),
+      standing,
+    }));
+  }
+  // A waypoint and a gateway are proxies like a sidecar: they look into requests.
+  const standing: Standing = { plane: "sidecar", plain: false };
+  return targets.flatMap((target, number) => {
+    const subjects = targetSubjects(target, home, input);
+    if (subjects === null) {
+      context.report(
+        "BH0402",
+        target.source,
+        `a policy for a ${target.kind} cannot be represented`,
+        "name the waypoint's Gateway, or select the workloads",
+      );
+      return [];
+    }
+    return subjects.map((subject, at) => ({ name: `@${number}.${at}`, subject, standing }));
+  });
+}
+
+function rulesOf(
+  id: string,
+  contents: readonly RuleContent[],
+  enforce: Rule["enforce"],
+): readonly Rule[] {
+  const taken = new Set<string>();
+  return contents.map((content): Rule => {
+    const { action, peers, ports, l7 } = content;
+    const name = contentName({ action, peers, ports: [ports, l7] }, taken);
+    taken.add(name);
+    return { id: `${id}/${name}`, ...content, enforce };
+  });
+}
+
+function others(id: string, source: Rule["source"], enforce: Rule["enforce"]): Rule {
+  return {
+    id: `${id}/not-tcp`,
+    source,
+    action: "allow",
+    peers: [{ kind: "any" }],
+    ports: NOT_TCP,
+    enforce,
+    description: "a mesh looks at TCP only",
+  };
+}

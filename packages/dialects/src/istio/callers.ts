@@ -1,0 +1,206 @@
+/**
+ * Who a rule's `from` and `when` mean, as peers. An identity is what a caller's certificate says, so only callers in the mesh
+ * have one: what asks for one never holds anybody else, and what only excludes some holds everybody without one (trap 12).
+ */
+import {
+  cidrRange,
+  parseCidr,
+  type Cidr,
+  type Peer,
+  type Requirement,
+  type Workload,
+  type WorkloadId,
+} from "@bulkhead/model";
+import { MESH_LABEL, SERVICE_ACCOUNT_LABEL, type DataPlane } from "./mesh.ts";
+import { holdsText, type Pattern } from "./patterns.ts";
+
+export interface IdentityClause {
+  readonly of: "principal" | "namespace" | "serviceAccount";
+  readonly values: readonly Pattern[];
+  readonly notValues: readonly Pattern[];
+}
+
+export interface AddressClause {
+  readonly values: readonly Cidr[];
+  readonly notValues: readonly Cidr[];
+}
+
+export interface CallerIndex {
+  readonly workloads: readonly Workload[];
+  readonly planes: ReadonlyMap<WorkloadId, DataPlane>;
+  readonly trustDomain: string;
+}
+
+interface Caller {
+  readonly namespace: string;
+  readonly account: string;
+}
+
+const IN_MESH: Requirement = { key: MESH_LABEL, operator: "Exists" };
+const EVERYBODY: readonly Peer[] = [{ kind: "any" }];
+/** Whoever has no certificate of the mesh. */
+const WITHOUT_IDENTITY: readonly Peer[] = [
+  { kind: "entity", entity: "world" },
+  { kind: "entity", entity: "host" },
+  {
+    kind: "workloads",
+    namespaces: { kind: "all" },
+    selector: { requirements: [{ key: MESH_LABEL, operator: "DoesNotExist" }] },
+  },
+  {
+    kind: "workloads",
+    namespaces: { kind: "named", name: ":nodes" },
+    selector: { requirements: [] },
+  },
+];
+
+/** Null: the two kinds of clauses together, which the common form has no peer for. */
+export function callers(
+  identities: readonly IdentityClause[],
+  addresses: readonly AddressClause[],
+  home: string,
+  index: CallerIndex,
+): readonly Peer[] | null {
+  const asked = identities.filter(({ values, notValues }) => values.length + notValues.length > 0);
+  const placed = addresses.filter(({ values, notValues }) => values.length + notValues.length > 0);
+  if (asked.length > 0 && placed.length > 0) return null;
+  if (placed.length > 1) return null;
+  if (placed.length === 1) return prefixes(placed[0]!);
+  return asked.length === 0 ? EVERYBODY : identified(asked, home, index);
+}
+
+/** Of a destination whose callers come without TLS: nobody has an identity there. */
+export function callersInPlain(
+  identities: readonly IdentityClause[],
+  addresses: readonly AddressClause[],
+  home: string,
+  index: CallerIndex,
+): readonly Peer[] | null {
+  if (identities.some(({ values }) => values.length > 0)) return [];
+  return callers([], addresses, home, index);
+}
+
+function identified(
+  clauses: readonly IdentityClause[],
+  home: string,
+  index: CallerIndex,
+): readonly Peer[] {
+  const { trustDomain } = index;
+  const passes = (caller: Caller) =>
+    clauses.every((clause) => clauseHolds(clause, caller, home, trustDomain));
+  const known = knownCallers(index).filter(passes);
+  const named = clauses.flatMap((clause) => spelledOut(clause, home, trustDomain)).filter(passes);
+  const all = new Map([...named, ...known].map((one) => [`${one.namespace}/${one.account}`, one]));
+  const whole = wholeNamespaces(clauses);
+  const peers = [...byNamespace([...all.values()], whole)];
+  const excludesOnly = clauses.every(({ values }) => values.length === 0);
+  return excludesOnly ? [...peers, ...WITHOUT_IDENTITY] : peers;
+}
+
+function knownCallers({ workloads, planes }: CallerIndex): Caller[] {
+  return workloads
+    .filter(({ id }) => planes.has(id))
+    .map(({ namespace, labels }) => ({
+      namespace,
+      account: labels[SERVICE_ACCOUNT_LABEL] ?? "default",
+    }));
+}
+
+function clauseHolds(
+  { of, values, notValues }: IdentityClause,
+  caller: Caller,
+  home: string,
+  trustDomain: string,
+): boolean {
+  const texts = textsOf(of, caller, home, trustDomain);
+  const isIn = (patterns: readonly Pattern[]) =>
+    patterns.some((one) => texts.some((text) => holdsText(one, text)));
+  return (values.length === 0 || isIn(values)) && !isIn(notValues);
+}
+
+/** What a caller is called. A service account of the policy's own namespace needs no namespace before it. */
+function textsOf(
+  of: IdentityClause["of"],
+  { namespace, account }: Caller,
+  home: string,
+  trustDomain: string,
+): readonly string[] {
+  if (of === "namespace") return [namespace];
+  if (of === "principal") return [`${trustDomain}/ns/${namespace}/sa/${account}`];
+  const full = `${namespace}/${account}`;
+  return namespace === home ? [full, account] : [full];
+}
+
+/** Callers that a clause names in full hold whether or not anybody is there. */
+function spelledOut({ of, values }: IdentityClause, home: string, trustDomain: string): Caller[] {
+  return values.flatMap(({ match, text }): Caller[] => {
+    if (match.kind !== "exact") return [];
+    if (of === "principal") {
+      const [domain, ns, namespace, sa, account, ...more] = text.split("/");
+      const sound = domain === trustDomain && ns === "ns" && sa === "sa" && more.length === 0;
+      return sound ? [{ namespace: namespace!, account: account! }] : [];
+    }
+    if (of === "namespace") return [];
+    const [first, second] = text.split("/");
+    return [
+      second === undefined
+        ? { namespace: home, account: first! }
+        : { namespace: first!, account: second },
+    ];
+  });
+}
+
+/** Where namespaces are all that is asked, those named in full are meant whole, with whoever will be in them. */
+function wholeNamespaces(clauses: readonly IdentityClause[]): readonly string[] {
+  const [only, ...others] = clauses;
+  if (only === undefined || others.length > 0 || only.of !== "namespace") return [];
+  return only.values
+    .filter(
+      ({ match, text }) =>
+        match.kind === "exact" && !only.notValues.some((one) => holdsText(one, text)),
+    )
+    .map(({ text }) => text);
+}
+
+function* byNamespace(found: readonly Caller[], whole: readonly string[]): Iterable<Peer> {
+  const accounts = new Map<string, string[]>(whole.map((name) => [name, []]));
+  for (const { namespace, account } of found) {
+    if (whole.includes(namespace)) continue;
+    const list = accounts.get(namespace);
+    if (list === undefined) accounts.set(namespace, [account]);
+    else if (!list.includes(account)) list.push(account);
+  }
+  for (const [name, values] of [...accounts].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const account: Requirement[] =
+      values.length === 0
+        ? []
+        : [{ key: SERVICE_ACCOUNT_LABEL, operator: "In", values: values.toSorted() }];
+    yield {
+      kind: "workloads",
+      namespaces: { kind: "named", name },
+      selector: { requirements: [IN_MESH, ...account] },
+    };
+  }
+}
+
+function prefixes({ values, notValues }: AddressClause): Peer[] {
+  const whole: readonly Cidr[] = values.length > 0 ? values : ["0.0.0.0/0", "::/0"];
+  return whole
+    .filter((one) => !notValues.some((other) => contains(other, one)))
+    .map((cidr): Peer => ({
+      kind: "cidr",
+      cidr,
+      except: notValues.filter((other) => contains(cidr, other)),
+      matchesWorkloads: true,
+    }));
+}
+
+function contains(outer: Cidr, inner: Cidr): boolean {
+  const [a, b] = [cidrRange(outer), cidrRange(inner)];
+  return a.family === b.family && a.first <= b.first && b.last <= a.last;
+}
+
+export function prefixOf(text: string): Cidr {
+  const length = text.includes(":") ? 128 : 32;
+  return (parseCidr(text) ?? parseCidr(`${text}/${length}`))!.cidr;
+}

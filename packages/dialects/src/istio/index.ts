@@ -1,0 +1,110 @@
+/** Istio: AuthorizationPolicy and PeerAuthentication, in sidecar and ambient mode. Policies of the destination's side only. */
+import type { Labels, WorkloadId } from "@bulkhead/model";
+import type { BuildInput, Dialect, ForeignKind } from "../dialect.ts";
+import type { Resource } from "../resource.ts";
+import { mapped, type Shape } from "../text/shape.ts";
+import {
+  authorizationPolicy,
+  peerAuthentication,
+  type AuthorizationPolicy,
+  type PeerAuthentication,
+} from "./authorization-policy.ts";
+import { authorizationBlocks, ISTIO_STAGES } from "./blocks.ts";
+import { dataPlanes, MESH_LABEL, SERVICE_ACCOUNT_LABEL } from "./mesh.ts";
+import { plaintextWorkloads, tlsBlocks } from "./peer-authentication.ts";
+import { PLAINTEXT_LABEL } from "./subjects.ts";
+
+export type IstioResource =
+  | {
+      readonly dialect: "istio";
+      readonly role: "authorization";
+      readonly object: AuthorizationPolicy;
+    }
+  | {
+      readonly dialect: "istio";
+      readonly role: "authentication";
+      readonly object: PeerAuthentication;
+    };
+
+const kind = <T>(name: string, shape: Shape<T>, as: (object: T) => Resource): ForeignKind => ({
+  kind: name,
+  clusterScoped: false,
+  versions: ["v1", "v1beta1"],
+  shape: mapped(shape, as),
+});
+
+interface Found {
+  readonly authorizations: readonly AuthorizationPolicy[];
+  readonly authentications: readonly PeerAuthentication[];
+}
+
+const found = ({ resources }: BuildInput): Found => ({
+  authorizations: resources.flatMap((one) =>
+    one.dialect === "istio" && one.role === "authorization" ? [one.object] : [],
+  ),
+  authentications: resources.flatMap((one) =>
+    one.dialect === "istio" && one.role === "authentication" ? [one.object] : [],
+  ),
+});
+
+const isThere = ({ authorizations, authentications }: Found): boolean =>
+  authorizations.length + authentications.length > 0;
+
+/** Trust domain of a mesh that nobody configured otherwise. */
+const TRUST_DOMAIN = "cluster.local";
+
+export const istio: Dialect = {
+  title: "Istio",
+  group: "security.istio.io",
+  kinds: [
+    kind("AuthorizationPolicy", authorizationPolicy, (object) => ({
+      dialect: "istio",
+      role: "authorization",
+      object,
+    })),
+    kind("PeerAuthentication", peerAuthentication, (object) => ({
+      dialect: "istio",
+      role: "authentication",
+      object,
+    })),
+  ],
+  labels(input) {
+    const policies = found(input);
+    const labels = new Map<WorkloadId, Labels>();
+    if (!isThere(policies)) return labels;
+    const { workloads } = input.inventory;
+    const { planes } = dataPlanes(input.inventory);
+    const plain = plaintextWorkloads(policies.authentications, workloads, planes);
+    for (const { id, labels: own } of workloads) {
+      const plane = planes.get(id);
+      if (plane === undefined) continue;
+      labels.set(id, {
+        [MESH_LABEL]: plane,
+        // Kubernetes' own default; who is declared in another way has no account, and the same identity.
+        [SERVICE_ACCOUNT_LABEL]: own[SERVICE_ACCOUNT_LABEL] ?? "default",
+        ...(plain.has(id) ? { [PLAINTEXT_LABEL]: "" } : {}),
+      });
+    }
+    return labels;
+  },
+  stages: (input) => (isThere(found(input)) ? ISTIO_STAGES : []),
+  blocks(input, context) {
+    const { authorizations, authentications } = found(input);
+    const first = authorizations[0] ?? authentications[0];
+    if (first === undefined) return [];
+    const { planes, assumed } = dataPlanes(input.inventory);
+    if (assumed && input.inventory.workloads.length > 0) {
+      context.report(
+        "BH0420",
+        first.source,
+        "nothing here says who is in the mesh: every workload is taken to have a sidecar",
+        "label namespaces `istio-injection: enabled` or `istio.io/dataplane-mode: ambient`",
+      );
+    }
+    const callers = { workloads: input.inventory.workloads, planes, trustDomain: TRUST_DOMAIN };
+    return [
+      ...authentications.flatMap((policy) => tlsBlocks(policy, context)),
+      ...authorizations.flatMap((policy) => authorizationBlocks(policy, input, callers, context)),
+    ];
+  },
+};

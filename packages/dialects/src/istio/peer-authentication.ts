@@ -1,0 +1,135 @@
+/**
+ * PeerAuthentication: which callers may come without a certificate. Of a workload's own, its namespace's and the mesh's, the
+ * nearest that says anything holds; ports may differ from the rest of their workload.
+ */
+import {
+  matches,
+  selectorFromLabelSelector,
+  TCP,
+  type Labels,
+  type PortMatch,
+  type Rule,
+  type Workload,
+  type WorkloadId,
+} from "@bulkhead/model";
+import type { BuildContext } from "../build/context.ts";
+import { refId, type StagedBlock } from "../build/native-blocks.ts";
+import { DEFAULT_NAMESPACE } from "../resource.ts";
+import type { PeerAuthentication, TlsMode } from "./authorization-policy.ts";
+import { MESH_LABEL, type DataPlane } from "./mesh.ts";
+import { ROOT_NAMESPACE, subjectOf } from "./subjects.ts";
+
+export const TLS_STAGE = "istio/tls";
+
+const homeOf = ({ metadata }: PeerAuthentication): string =>
+  metadata.namespace ?? DEFAULT_NAMESPACE;
+const labelsOf = ({ spec }: PeerAuthentication): Labels => spec?.selector?.matchLabels ?? {};
+const isSelecting = (policy: PeerAuthentication): boolean =>
+  Object.keys(labelsOf(policy)).length > 0;
+
+/** 0 for a workload's own, 1 for its namespace's, 2 for the mesh's. */
+const levelOf = (policy: PeerAuthentication): number =>
+  isSelecting(policy) ? 0 : homeOf(policy) === ROOT_NAMESPACE ? 2 : 1;
+
+const selectsWorkload = (policy: PeerAuthentication, workload: Workload): boolean => {
+  const home = homeOf(policy);
+  // One of the root namespace that selects is for that namespace alone; only authorization is for all.
+  if (levelOf(policy) !== 2 && home !== workload.namespace) return false;
+  return matches(selectorFromLabelSelector({ matchLabels: labelsOf(policy) }), workload.labels);
+};
+
+/** Workloads with a sidecar whose callers come without TLS. A ztunnel does not know that mode. */
+export function plaintextWorkloads(
+  policies: readonly PeerAuthentication[],
+  workloads: readonly Workload[],
+  planes: ReadonlyMap<WorkloadId, DataPlane>,
+): ReadonlySet<WorkloadId> {
+  const plain = workloads.filter((workload) => {
+    if (planes.get(workload.id) !== "sidecar") return false;
+    const modes = policies
+      .filter((policy) => selectsWorkload(policy, workload))
+      .toSorted((a, b) => levelOf(a) - levelOf(b))
+      .map(({ spec }) => spec?.mtls?.mode ?? "UNSET");
+    return modes.find((mode) => mode !== "UNSET") === "DISABLE";
+  });
+  return new Set(plain.map(({ id }) => id));
+}
+
+export function tlsBlocks(
+  policy: PeerAuthentication,
+  context: BuildContext,
+): readonly StagedBlock[] {
+  const { metadata, spec, source } = policy;
+  const home = homeOf(policy);
+  const ref = { kind: "PeerAuthentication", namespace: home, name: metadata.name };
+  const id = refId(ref);
+  const level = levelOf(policy);
+  const ports = Object.entries(isSelecting(policy) ? (spec?.portLevelMtls ?? {}) : {});
+  if (ports.some(([, { mode }]) => mode === "DISABLE")) {
+    context.report(
+      "BH0402",
+      source,
+      "`DISABLE` of a single port cannot be represented",
+      "say `PERMISSIVE`, or give the port a workload of its own",
+    );
+  }
+  const enforce = context.options.mode === "enforce" ? "on" : "staged";
+  const rulesOf = (mode: TlsMode, name: string, match: PortMatch): readonly Rule[] => {
+    const rule = { source, ports: [match], enforce } as const;
+    switch (mode) {
+      case "UNSET":
+        return [];
+      case "DISABLE":
+      case "PERMISSIVE":
+        return [{ ...rule, id: `${id}#ingress/${name}`, action: "pass", peers: [{ kind: "any" }] }];
+      case "STRICT":
+        return [
+          {
+            ...rule,
+            id: `${id}#ingress/${name}-with-certificate`,
+            action: "pass",
+            peers: [
+              {
+                kind: "workloads",
+                namespaces: { kind: "all" },
+                selector: { requirements: [{ key: MESH_LABEL, operator: "Exists" }] },
+              },
+            ],
+          },
+          { ...rule, id: `${id}#ingress/${name}`, action: "deny", peers: [{ kind: "any" }] },
+        ];
+    }
+  };
+  const rules = [
+    ...ports.flatMap(([port, { mode }]) =>
+      rulesOf(mode ?? "UNSET", `port-${port}`, {
+        kind: "range",
+        protocol: TCP,
+        first: Number(port),
+        last: Number(port),
+      }),
+    ),
+    ...rulesOf(spec?.mtls?.mode ?? "UNSET", "all", { kind: "protocol", protocol: TCP }),
+  ];
+  if (rules.length === 0) return [];
+  const inMesh = subjectOf(home, labelsOf(policy), [{ key: MESH_LABEL, operator: "Exists" }]);
+  // One that selects holds in its own namespace, also in the root's.
+  const subject =
+    level === 0 ? { ...inMesh, namespaces: { kind: "named", name: home } as const } : inMesh;
+  return [
+    {
+      stage: TLS_STAGE,
+      block: {
+        id: `${id}#ingress`,
+        source,
+        subject,
+        direction: "ingress",
+        order: [level],
+        isolates: false,
+        enforce,
+        rules,
+        policy: ref,
+      },
+    },
+  ];
+}

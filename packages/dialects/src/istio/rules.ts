@@ -1,0 +1,224 @@
+/**
+ * Rules of an AuthorizationPolicy in the common form: each `from` with each `to`, under all of `when`. HTTP fields are predicates;
+ * what a proxy that cannot look into the traffic makes of them differs: it drops a rule that allows, and takes a rule that
+ * denies without them (trap 12).
+ */
+import {
+  intersect,
+  isEmptyPorts,
+  MAX_PORT,
+  portsOf,
+  portsOfProtocol,
+  subtract,
+  TCP,
+  type Condition,
+  type Peer,
+  type PortMatch,
+  type PortSet,
+  type Predicate,
+  type Rule,
+  type RuleAction,
+  type TextMatch,
+} from "@bulkhead/model";
+import type { BuildContext } from "../build/context.ts";
+import type { IstioCondition, IstioRule, Operation, Source } from "./authorization-policy.ts";
+import {
+  callers,
+  callersInPlain,
+  prefixOf,
+  type AddressClause,
+  type CallerIndex,
+  type IdentityClause,
+} from "./callers.ts";
+import type { DataPlane } from "./mesh.ts";
+import type { Pattern } from "./patterns.ts";
+
+export interface RuleSetting {
+  readonly action: "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
+  /** Of the policy. */
+  readonly namespace: string;
+  readonly plane: DataPlane;
+  /** Callers come without TLS. */
+  readonly plain: boolean;
+  readonly callers: CallerIndex;
+}
+
+export type RuleContent = Pick<Rule, "source" | "action" | "peers" | "ports" | "l7" | "onOpaque">;
+
+const ACTIONS = {
+  ALLOW: "allow",
+  DENY: "deny",
+  AUDIT: "audit",
+  CUSTOM: "custom",
+} as const satisfies Record<RuleSetting["action"], RuleAction>;
+/** Some request of HTTP's. */
+const ANY_HTTP: readonly Predicate[] = [{ kind: "http", conditions: [] }];
+
+export function ruleContents(
+  rule: IstioRule,
+  setting: RuleSetting,
+  context: BuildContext,
+): readonly RuleContent[] {
+  const froms = rule.from === undefined || rule.from.length === 0 ? [undefined] : rule.from;
+  const tos = rule.to === undefined || rule.to.length === 0 ? [undefined] : rule.to;
+  const when = rule.when ?? [];
+  const parts = froms.flatMap((from) =>
+    tos.map((to) => ({ peers: peersOf(from?.source, when, setting), to: to?.operation, from })),
+  );
+  if (parts.some(({ peers }) => peers === null)) {
+    context.report(
+      "BH0402",
+      rule.source,
+      "addresses and identities in one rule cannot be represented",
+      "make it two policies, or leave one of them out",
+    );
+    return [];
+  }
+  const said = parts.map(({ peers, from, to }) => ({
+    peers: peers!,
+    ports: portsOfRule(to, when),
+    l7: predicates(from?.source, to, when),
+  }));
+  const asks = said.some(({ l7 }) => l7 !== undefined);
+  const isAllow = setting.action === "ALLOW";
+  if (setting.plane === "ambient" && asks && isAllow) return [];
+  return said.flatMap(({ peers, ports, l7 }): RuleContent[] => {
+    if (peers.length === 0 || ports.length === 0) return [];
+    const own =
+      setting.plane === "ambient" ? undefined : (l7 ?? (asks && isAllow ? ANY_HTTP : undefined));
+    return [
+      {
+        source: rule.source,
+        action: ACTIONS[setting.action],
+        peers,
+        ports,
+        ...(own === undefined ? {} : { l7: own, onOpaque: isAllow ? "noMatch" : "widen" }),
+      },
+    ];
+  });
+}
+
+function peersOf(
+  source: Source | undefined,
+  when: readonly IstioCondition[],
+  { namespace, plain, callers: index }: RuleSetting,
+): readonly Peer[] | null {
+  const clause = (
+    of: IdentityClause["of"],
+    values: readonly Pattern[] = [],
+    notValues: readonly Pattern[] = [],
+  ): IdentityClause => ({ of, values, notValues });
+  const accounts = (names: readonly string[] = []): Pattern[] =>
+    names.map((text) => ({ text, match: { kind: "exact", value: text } }));
+  const identities = [
+    clause("principal", source?.principals, source?.notPrincipals),
+    clause("namespace", source?.namespaces, source?.notNamespaces),
+    clause(
+      "serviceAccount",
+      accounts(source?.serviceAccounts),
+      accounts(source?.notServiceAccounts),
+    ),
+    ...when.flatMap(({ key, values, notValues }) =>
+      key.kind === "identity" ? [clause(key.of, values, notValues)] : [],
+    ),
+  ];
+  const addresses: AddressClause[] = [
+    {
+      values: (source?.ipBlocks ?? []).map(prefixOf),
+      notValues: (source?.notIpBlocks ?? []).map(prefixOf),
+    },
+    ...when.flatMap(({ key, values = [], notValues = [] }) =>
+      key.kind === "source-ip"
+        ? [
+            {
+              values: values.map(({ text }) => prefixOf(text)),
+              notValues: notValues.map(({ text }) => prefixOf(text)),
+            },
+          ]
+        : [],
+    ),
+  ];
+  return (plain ? callersInPlain : callers)(identities, addresses, namespace, index);
+}
+
+/** A mesh carries TCP only. */
+const EVERY_PORT: PortSet = portsOf([{ kind: "protocol", protocol: TCP }], () => []);
+
+function portsOfRule(
+  to: Operation | undefined,
+  when: readonly IstioCondition[],
+): readonly PortMatch[] {
+  const limits = [
+    { ports: to?.ports ?? [], notPorts: to?.notPorts ?? [] },
+    ...when.flatMap(({ key, values = [], notValues = [] }) =>
+      key.kind === "port"
+        ? [
+            {
+              ports: values.map(({ text }) => Number(text)),
+              notPorts: notValues.map(({ text }) => Number(text)),
+            },
+          ]
+        : [],
+    ),
+  ];
+  const set = limits.reduce((left, { ports, notPorts }) => {
+    const kept = ports.length === 0 ? left : intersect(left, single(ports));
+    return subtract(kept, single(notPorts));
+  }, EVERY_PORT);
+  if (isEmptyPorts(set)) return [];
+  return portsOfProtocol(set, TCP).map(({ first, last }): PortMatch =>
+    first === 0 && last === MAX_PORT
+      ? { kind: "protocol", protocol: TCP }
+      : { kind: "range", protocol: TCP, first, last },
+  );
+}
+
+function single(ports: readonly number[]): PortSet {
+  const matches = ports.map((port): PortMatch => ({
+    kind: "range",
+    protocol: TCP,
+    first: port,
+    last: port,
+  }));
+  return portsOf(matches, () => []);
+}
+
+function predicates(
+  source: Source | undefined,
+  to: Operation | undefined,
+  when: readonly IstioCondition[],
+): readonly Predicate[] | undefined {
+  const found: { readonly asks: "http" | "tls" | "any"; readonly condition: Condition }[] = [];
+  const add = (
+    attribute: Condition["attribute"],
+    asks: "http" | "tls" | "any",
+    values: readonly Pattern[] = [],
+    notValues: readonly Pattern[] = [],
+  ) => {
+    if (values.length + notValues.length === 0) return;
+    const matches = (patterns: readonly Pattern[]): TextMatch[] =>
+      patterns.map(({ match }) => match);
+    found.push({
+      asks,
+      condition: { attribute, anyOf: matches(values), noneOf: matches(notValues) },
+    });
+  };
+  const blocks = (cidrs: readonly string[] = []): Pattern[] =>
+    cidrs.map((text) => ({ text, match: { kind: "cidr", value: prefixOf(text) } }));
+  add("request-principal", "http", source?.requestPrincipals, source?.notRequestPrincipals);
+  add("remote-ip", "any", blocks(source?.remoteIpBlocks), blocks(source?.notRemoteIpBlocks));
+  add("host", "http", to?.hosts, to?.notHosts);
+  add("method", "http", to?.methods, to?.notMethods);
+  add("path", "http", to?.paths, to?.notPaths);
+  for (const { key, values = [], notValues = [] } of when) {
+    if (key.kind !== "attribute") continue;
+    const isAddress = key.attribute === "remote-ip";
+    const read = (patterns: readonly Pattern[]) =>
+      isAddress ? blocks(patterns.map(({ text }) => text)) : patterns;
+    add(key.attribute, key.asks, read(values), read(notValues));
+  }
+  if (found.length === 0) return undefined;
+  const kinds = found.map(({ asks }) => asks);
+  const kind = kinds.includes("http") ? "http" : kinds.includes("tls") ? "tls" : "any";
+  return [{ kind, conditions: found.map(({ condition }) => condition) }];
+}

@@ -1,0 +1,47 @@
+/** Whom a policy of the mesh is for: workloads of its namespace, or of all where it lies in the root namespace. */
+import {
+  selectorFromLabelSelector,
+  type Block,
+  type Labels,
+  type Requirement,
+} from "@bulkhead/model";
+import { MESH_LABEL, type DataPlane } from "./mesh.ts";
+
+/** Where policies for the whole mesh lie, unless MeshConfig says otherwise. */
+export const ROOT_NAMESPACE = "istio-system";
+/** Reserved: on workloads whose callers come without TLS. */
+export const PLAINTEXT_LABEL = ":mesh-plaintext";
+
+export type Subject = Exclude<Block["subject"], { kind: "all-workloads" }>;
+
+export interface Standing {
+  readonly plane: DataPlane;
+  readonly plain: boolean;
+}
+
+/** A policy says different things of each. */
+export const STANDINGS: readonly Standing[] = [
+  { plane: "sidecar", plain: false },
+  { plane: "sidecar", plain: true },
+  { plane: "ambient", plain: false },
+];
+
+export function subjectOf(
+  namespace: string,
+  matchLabels: Labels | undefined,
+  more: readonly Requirement[],
+): Subject {
+  const { requirements } = selectorFromLabelSelector({ matchLabels: matchLabels ?? {} });
+  return {
+    kind: "workloads",
+    namespaces: namespace === ROOT_NAMESPACE ? { kind: "all" } : { kind: "named", name: namespace },
+    selector: { requirements: [...more, ...requirements] },
+  };
+}
+
+export function standingRequirements({ plane, plain }: Standing): readonly Requirement[] {
+  return [
+    { key: MESH_LABEL, operator: "In", values: [plane] },
+    { key: PLAINTEXT_LABEL, operator: plain ? "Exists" : "DoesNotExist" },
+  ];
+}
