@@ -57,6 +57,9 @@ export const LIST_FORMATS = [...DIFF_FORMATS, "svg"] as const;
 /** Of `suggest`: the text of a pull request. */
 export const SUGGEST_FORMATS = ["markdown"] as const;
 
+/** Of `test`. */
+export const TEST_FORMATS = ["text", "junit"] as const;
+
 const KINDS: Readonly<Record<string, Format>> = {
   json: "json",
   jsonpb: "json",

@@ -12,6 +12,7 @@ import {
   LIST_FORMATS,
   MAP_FORMATS,
   SUGGEST_FORMATS,
+  TEST_FORMATS,
   type CommonOptions,
   type Surroundings,
 } from "./context.ts";
@@ -52,6 +53,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
             ...MAP_FORMATS,
             ...SUGGEST_FORMATS,
             ...LIST_FORMATS,
+            ...TEST_FORMATS,
           ]),
         ])
         .hideHelp(),
@@ -258,14 +260,6 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
     .option("--force", "even if it cuts an SSH session or breaks an invariant; needs --reason")
     .option("--reason <text>", "why, for the history");
-  verb(
-    "explain <from> <to:port> [port]",
-    "allowed or not, by which rule, and what would allow it",
-    "bulkhead explain web db:5432/tcp",
-    async () => (await import("./verbs/explain.ts")).explain,
-  )
-    .option("--shadow", "as if audit and staged policies were enforced")
-    .option("--change", "only the smallest change that allows it, as YAML");
   addQuestionVerbs(verb);
   verb(
     "why [from] [to:port] [port]",

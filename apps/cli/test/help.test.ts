@@ -38,6 +38,7 @@ const PROMISED = [
   "rollback",
   "explain",
   "decide",
+  "test",
   "why",
   "list",
   "diff",

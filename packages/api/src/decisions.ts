@@ -126,6 +126,8 @@ export const explainAnswerSchema = z.object({
       determinedBy: determinantSchema,
     })
     .optional(),
+  /** For a deny: which rule would have come nearest to allowing it, and the first of its clauses that failed. */
+  nearest: z.object({ rule: z.string(), outcome: z.string(), source: sourceSpanSchema }).optional(),
   /** For a deny: native resources whose application allows the flow, and no proper part of which does. */
   smallestChange: z
     .object({

@@ -14,8 +14,15 @@ export * from "./mode.ts";
 export * from "./explain.ts";
 export * from "./precision.ts";
 export * from "./replay.ts";
-export type { SmallestChange } from "./smallest-change.ts";
-export type { BlockTrace, DirectionTrace, RuleTrace, StageTrace } from "./trace.ts";
+export type { ExplainOptions, SmallestChange } from "./smallest-change.ts";
+export {
+  nearestRule,
+  type BlockTrace,
+  type DirectionTrace,
+  type RuleTrace,
+  type StageTrace,
+  type TracedClause,
+} from "./trace.ts";
 export * from "./reach/reach.ts";
 export type { ReachGroup } from "./reach/reach-groups.ts";
 export * from "./asked-end.ts";

@@ -30,7 +30,13 @@ export interface RuleTrace {
   readonly matched: boolean;
   /** `matched`, or why not: `peer: namespace is web, not shop`, `expired`, `staged`. */
   readonly outcome: string;
+  /** What of it did not hold, the others before it did; absent: it matched, or is inert. */
+  readonly failed?: TracedClause;
 }
+
+/** In the order in which they are asked. */
+export const TRACED_CLAUSES = ["peer", "port", "request"] as const;
+export type TracedClause = (typeof TRACED_CLAUSES)[number];
 
 /** `canary`: in force, but not for this flow, which takes no part in the rollout. */
 export type Inert = "staged" | "expired" | "canary";
@@ -104,10 +110,16 @@ function tracePlane(
           inert,
           rules: rules.map((rule): RuleTrace => {
             const asleep = inert ?? inertBecause(rule, options);
-            const failed = asleep ?? failureText(rule, flow, index);
+            const failure = asleep === null ? failureOf(rule, flow, index) : null;
             const { id, action, source: place } = rule;
-            const outcome = failed ?? "matched";
-            return { rule: id, action, source: place, matched: failed === null, outcome };
+            return {
+              rule: id,
+              action,
+              source: place,
+              matched: asleep === null && failure === null,
+              outcome: asleep ?? failure?.text ?? "matched",
+              ...(failure === null ? {} : { failed: failure.clause }),
+            };
           }),
         };
       });
@@ -115,15 +127,37 @@ function tracePlane(
   });
 }
 
-/** The first clause that does not hold, in words; null: the rule matches, or would with the right request. */
-function failureText(rule: Rule, flow: DirectedFlow, index: InventoryIndex): string | null {
-  const clause = failedClause(rule, flow, index);
-  if (clause !== null) return clauseText(clause, rule, flow, index);
+/** The first clause that does not hold; null: the rule matches, or would with the right request. */
+function failureOf(
+  rule: Rule,
+  flow: DirectedFlow,
+  index: InventoryIndex,
+): { readonly clause: TracedClause; readonly text: string } | null {
+  const failed = failedClause(rule, flow, index);
+  if (failed !== null) {
+    const text = clauseText(failed, rule, flow, index);
+    return { clause: failed === "peer" ? "peer" : "port", text };
+  }
   if (flow.request === undefined || rule.l7 === undefined) return null;
   if (ruleInForce(rule, flow.request, "best") === rule) return null;
-  return flow.request.kind === "opaque"
-    ? "request: the connection carries none that can be looked into"
-    : "request: it is not one that the rule names";
+  const text =
+    flow.request.kind === "opaque"
+      ? "request: the connection carries none that can be looked into"
+      : "request: it is not one that the rule names";
+  return { clause: "request", text };
+}
+
+/** The allowing rule that came nearest to matching: it failed at the latest clause, the first of several. */
+export function nearestRule({ stages }: DirectionTrace): RuleTrace | null {
+  const rank = ({ failed }: RuleTrace) =>
+    failed === undefined ? -1 : TRACED_CLAUSES.indexOf(failed);
+  const rules = stages.flatMap(({ blocks }) => blocks.flatMap((block) => block.rules));
+  return rules
+    .filter(({ action, failed }) => action === "allow" && failed !== undefined)
+    .reduce<RuleTrace | null>(
+      (best, rule) => (best === null || rank(rule) > rank(best) ? rule : best),
+      null,
+    );
 }
 
 function inertBecause(thing: Parameters<typeof isActive>[0], options: DecideOptions): Inert | null {

@@ -7,7 +7,7 @@ import {
   type AskedEnd,
   type InventoryIndex,
 } from "@bulkhead/engine";
-import { formatPort, type PolicySet, type SourceSpan } from "@bulkhead/model";
+import { formatPort, type IpAddress, type PolicySet, type SourceSpan } from "@bulkhead/model";
 
 export interface TestResult {
   readonly test: string;
@@ -16,17 +16,31 @@ export interface TestResult {
   readonly source: SourceSpan;
 }
 
+/** Where the ends of tests are looked up, and how their addresses are told; the index knows, unless somebody knows better. */
+export interface TestPlace {
+  readonly end: (end: TestEnd) => AskedEnd | { readonly problem: string };
+  /** Empty: it is no address to be told. */
+  readonly addressText: (address: IpAddress) => string;
+}
+
 /** Judged as if everything were enforced: that is what the author of a test speaks of. */
 export function runPolicyTests(
   tests: readonly PolicyTest[],
   set: PolicySet,
   index: InventoryIndex,
   now: number,
+  place: TestPlace = { end: (end) => endOf(end, index), addressText: (address) => address },
 ): readonly TestResult[] {
-  return tests.map((test) => runTest(test, set, index, now));
+  return tests.map((test) => runTest(test, set, index, now, place));
 }
 
-function runTest(test: PolicyTest, set: PolicySet, index: InventoryIndex, now: number): TestResult {
+function runTest(
+  test: PolicyTest,
+  set: PolicySet,
+  index: InventoryIndex,
+  now: number,
+  place: TestPlace,
+): TestResult {
   const { name, source, protocol, port, expect } = test;
   const result = (passed: boolean, message: string): TestResult => ({
     test: name,
@@ -34,11 +48,9 @@ function runTest(test: PolicyTest, set: PolicySet, index: InventoryIndex, now: n
     message,
     source,
   });
-  const [from, to] = [endOf(test.from, index), endOf(test.to, index)];
-  if (from.addresses.length === 0) {
-    return result(false, `\`${endText(test.from)}\` has no address`);
-  }
-  if (to.addresses.length === 0) return result(false, `\`${endText(test.to)}\` has no address`);
+  const [from, to] = [place.end(test.from), place.end(test.to)];
+  if ("problem" in from) return result(false, from.problem);
+  if ("problem" in to) return result(false, to.problem);
   const queries = questionsBetween(index, from, to, { protocol, port });
   if (queries.length === 0) {
     return result(false, "the two ends have no address family in common");
@@ -46,16 +58,20 @@ function runTest(test: PolicyTest, set: PolicySet, index: InventoryIndex, now: n
   for (const query of queries) {
     const { verdict } = decide(set, index, query, { now, view: "shadow" });
     if ((verdict === "allow") === (expect === "allow")) continue;
-    const flow = `${endText(test.from)} (${query.source}) → ${endText(test.to)} (${query.destination}) ${formatPort(protocol, port)}`;
+    const told = (end: TestEnd, address: IpAddress): string => {
+      const text = place.addressText(address);
+      return text === "" ? endText(end) : `${endText(end)} (${text})`;
+    };
+    const flow = `${told(test.from, query.source)} → ${told(test.to, query.destination)} ${formatPort(protocol, port)}`;
     return result(false, `${flow}: \`${verdict}\`, expected \`${expect}\``);
   }
   return result(true, expect);
 }
 
-function endOf(end: TestEnd, index: InventoryIndex): AskedEnd {
-  return end.kind === "address"
-    ? { addresses: [end.address], isProcess: false }
-    : askedWorkload(end.workload, index);
+function endOf(end: TestEnd, index: InventoryIndex): AskedEnd | { readonly problem: string } {
+  if (end.kind === "address") return { addresses: [end.address], isProcess: false };
+  const asked = askedWorkload(end.workload, index);
+  return asked.addresses.length > 0 ? asked : { problem: `\`${endText(end)}\` has no address` };
 }
 
 function endText(end: TestEnd): string {

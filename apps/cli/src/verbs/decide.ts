@@ -1,13 +1,8 @@
 /** `bulkhead decide DIR`: what the files say of one connection, or of a stream of questions, one line of JSON each. */
 import {
   createAsker,
-  dnsRequest,
-  httpRequest,
-  plainName,
-  tlsRequest,
   type Asker,
   type DecideAnswer,
-  type Found,
   type Question,
 } from "@bulkhead/workbench/desk";
 import type { Context } from "../context.ts";
@@ -15,19 +10,16 @@ import { badInput, type ExitCode } from "../failure.ts";
 import { lineBatchesOf, readable, writeOut } from "../lines.ts";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
+import type { RequestOptions } from "../offline/request-options.ts";
+import { orFailure, requestFields } from "../offline/requests.ts";
 import { shellWord } from "../ui/shell.ts";
 import { decideText } from "../views/decide.ts";
 import type { Verb } from "./verb.ts";
 
-export interface DecideOptions extends OfflineOptions {
+export interface DecideOptions extends OfflineOptions, RequestOptions {
   readonly from?: string;
   readonly to?: string;
   readonly port?: string;
-  readonly http?: string;
-  readonly header?: readonly string[];
-  readonly sni?: string;
-  readonly dns?: string;
-  readonly toFqdn?: readonly string[];
   readonly queries?: string;
   readonly shadow?: boolean;
 }
@@ -89,35 +81,12 @@ function refuseBoth(options: DecideOptions): void {
   );
 }
 
-function questionOf({ from, to, port, toFqdn, ...options }: DecideOptions): Question {
+function questionOf({ from, to, port, ...options }: DecideOptions): Question {
   const example = "bulkhead decide policies/ --from shop/web --to shop/db --port 5432/tcp";
   if (from === undefined) throw badInput("`decide` needs `--from`, or `--queries`", example);
-  if (to === undefined && toFqdn === undefined) throw badInput("`decide` needs `--to`", example);
-  if (port === undefined) throw badInput("`decide` needs `--port`", example);
-  const request = requestOf(options);
-  return {
-    from,
-    to: to ?? "world",
-    port,
-    ...(request === undefined ? {} : { request }),
-    ...(toFqdn === undefined ? {} : { names: toFqdn.map(plainName) }),
-  };
-}
-
-function requestOf({ http, header, sni, dns }: DecideOptions): Question["request"] {
-  const given = Object.entries({ http, sni, dns }).filter(([, text]) => text !== undefined);
-  const [first, second] = given;
-  if (second !== undefined) {
-    throw badInput(`\`--${first![0]}\` and \`--${second[0]}\` are two different requests`);
+  if (to === undefined && options.toFqdn === undefined) {
+    throw badInput("`decide` needs `--to`", example);
   }
-  if (header !== undefined && http === undefined) throw badInput("`--header` goes with `--http`");
-  if (http !== undefined) return orFailure(httpRequest(http, header));
-  if (sni !== undefined) return tlsRequest(sni);
-  return dns === undefined ? undefined : dnsRequest(dns);
-}
-
-export function orFailure<T>(found: Found<T>): T {
-  if (found.problem === undefined) return found.value;
-  const { message, help } = found.problem;
-  throw badInput(message, help);
+  if (port === undefined) throw badInput("`decide` needs `--port`", example);
+  return { from, to: to ?? "world", port, ...requestFields(options) };
 }

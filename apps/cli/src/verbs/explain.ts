@@ -1,60 +1,119 @@
-/** `bulkhead explain A B:5432`: would it be allowed, by what, and if not, what is the least that would allow it. */
+/**
+ * `bulkhead explain A B:5432`: would it be allowed, by what, and if not, what is the least that would allow it. Behind the
+ * name of a folder or file, or `-`, the same is asked of what is written there.
+ */
+import { stat } from "node:fs/promises";
 import type { ApiClient, ExplainAnswer } from "@bulkhead/api";
 import { parseTarget } from "../arguments.ts";
-import type { CommonOptions } from "../context.ts";
+import type { Answer } from "../answer.ts";
+import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { resolveName } from "../names.ts";
 import { withProgress } from "../progress.ts";
-import { explainText } from "../views/explain.ts";
+import type { OfflineOptions } from "../offline/options.ts";
+import type { RequestOptions } from "../offline/request-options.ts";
+import { orFailure, requestFields } from "../offline/requests.ts";
+import { shellWord } from "../ui/shell.ts";
+import { explainText, type Explained } from "../views/explain.ts";
 import type { Verb } from "./verb.ts";
 
-export interface ExplainOptions extends CommonOptions {
+export interface ExplainOptions extends OfflineOptions, RequestOptions {
   readonly shadow?: boolean;
   readonly change?: boolean;
 }
 
 export const explain: Verb<ExplainOptions> = async (context, args, options) => {
-  const [from, to, port] = args;
-  if (from === undefined || to === undefined)
-    throw badInput("`explain` needs a source and a destination");
-  if ([from, to, port].some((word) => word?.trim() === "")) {
+  if (args.some((word) => word.trim() === "")) {
     throw badInput("an end or the port is empty", "bulkhead explain web db:5432/tcp");
   }
-  const target =
-    port === undefined ? parseTarget(to) : { to: to.replace(/^\[(.*)\]$/, "$1"), port };
+  const [dir, ...asked] = args;
+  if (dir !== undefined && (await isFolderFirst(dir, asked))) {
+    return explainFiles(context, dir, asked, options);
+  }
+  const { from, to, port } = endsIn(args);
   const client = await context.client();
   const answer = await withProgress(context, "explaining", () =>
     client
-      .call("explain", { from, ...target, view: options.shadow === true ? "shadow" : "live" })
-      .catch((error: unknown) => didYouMean(error, client, [from, target.to])),
+      .call("explain", { from, to, port, view: options.shadow === true ? "shadow" : "live" })
+      .catch((error: unknown) => didYouMean(error, client, [from, to])),
   );
-  const denied = answer.verdict !== "allow";
-  const exitCode = denied ? 1 : 0;
-  if (options.change === true) {
-    const change = answer.smallestChange;
-    const nothing = denied
-      ? `# nothing added would allow it: ${answer.inTheWay ?? "a rule denies it"}\n`
-      : "# allowed already\n";
-    return {
-      value: change ?? null,
-      text: () => (change === undefined ? nothing : `${change.text.trimEnd()}\n`),
-      next: [],
-      exitCode,
-    };
-  }
+  const next = nextOf(answer, `explain ${args.join(" ")}`);
+  return options.change === true ? changeOnly(answer) : explained(answer, next);
+};
+
+function endsIn(args: readonly string[]): {
+  readonly from: string;
+  readonly to: string;
+  readonly port: string;
+} {
+  const [from, to, port] = args;
+  if (from === undefined || to === undefined)
+    throw badInput(
+      "`explain` needs a source and a destination",
+      "bulkhead explain web db:5432/tcp, or behind a folder: bulkhead explain policies/ web db:5432/tcp",
+    );
+  const target =
+    port === undefined ? parseTarget(to) : { to: to.replace(/^\[(.*)\]$/, "$1"), port };
+  return { from, ...target };
+}
+
+/** With two or three words behind it: a workload may be called as a folder here is, and then its own two come first. */
+async function isFolderFirst(dir: string, asked: readonly string[]): Promise<boolean> {
+  const [, to = "", port] = asked;
+  const isComplete = port !== undefined || (asked.length === 2 && to.includes(":"));
+  if (!isComplete) return false;
+  return dir === "-" || (await stat(dir).catch(() => undefined)) !== undefined;
+}
+
+async function explainFiles(
+  context: Context,
+  dir: string,
+  asked: readonly string[],
+  options: ExplainOptions,
+): Promise<Answer> {
+  const question = { ...endsIn(asked), ...requestFields(options) };
+  const [{ openDeskOf }, { createEndFinder, explainAtDesk }] = await Promise.all([
+    import("../offline/open.ts"),
+    import("@bulkhead/workbench/desk"),
+  ]);
+  const { desk, exitCode } = await openDeskOf(context, [dir], options);
+  const view = options.shadow === true ? "shadow" : "live";
+  const judged = { now: context.now(), view } as const;
+  const answer = orFailure(explainAtDesk(desk, createEndFinder(desk), question, judged));
+  const words = ["explain", dir, ...asked].map(shellWord).join(" ");
+  const next = answer.smallestChange === undefined ? [] : [`${words} --change`];
+  const { exitCode: own, ...rest } =
+    options.change === true ? changeOnly(answer) : explained(answer, next);
+  return { ...rest, exitCode: exitCode(own) };
+}
+
+function explained(answer: Explained, next: readonly string[]): Answer {
   return {
     value: answer,
     text: (ui) => explainText(answer, ui),
-    next: nextOf(answer, args),
-    exitCode,
+    next,
+    exitCode: answer.verdict === "allow" ? 0 : 1,
   };
-};
+}
 
-function nextOf(answer: ExplainAnswer, args: readonly string[]): readonly string[] {
-  if (answer.audit !== undefined) return [`explain ${args.join(" ")} --shadow`];
+function changeOnly({ verdict, inTheWay, smallestChange: change }: Explained): Answer {
+  const denied = verdict !== "allow";
+  const nothing = denied
+    ? `# nothing added would allow it: ${inTheWay ?? "a rule denies it"}\n`
+    : "# allowed already\n";
+  return {
+    value: change ?? null,
+    text: () => (change === undefined ? nothing : `${change.text.trimEnd()}\n`),
+    next: [],
+    exitCode: denied ? 1 : 0,
+  };
+}
+
+function nextOf(answer: ExplainAnswer, words: string): readonly string[] {
+  if (answer.audit !== undefined) return [`${words} --shadow`];
   const change = answer.smallestChange;
   if (change === undefined) return ["observe"];
-  const printing = `explain ${args.join(" ")} --change`;
+  const printing = `${words} --change`;
   // First what it would change, then a decision: a hint is typed without much thought.
   return [
     change.fillIn.length === 0 ? `${printing} | bulkhead plan -` : `${printing} > change.yaml`,

@@ -1,25 +1,35 @@
 /** What `explain` prints: the verdict, what determined it and where that is written, and for a deny the smallest change. */
 import { formatPort, formatShare, type DirectionDecision } from "@bulkhead/model";
-import type { ExplainAnswer } from "@bulkhead/api";
+import type { ExplainAnswer, TraceStep } from "@bulkhead/api";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count } from "../ui/words.ts";
+import { obligationText } from "./decide.ts";
 import { determinantText } from "./policies.ts";
 import { decisionVerdict } from "./verdicts.ts";
 
-type Path = ExplainAnswer["paths"][number];
+type Path = Omit<ExplainAnswer["paths"][number], "trace"> & {
+  readonly trace: readonly TraceStep[];
+};
+/** Of the live system, or of a folder, which has no revisions and in which everything counts as enforced. */
+export type Explained = Omit<ExplainAnswer, "revision" | "modes" | "paths"> &
+  Partial<Pick<ExplainAnswer, "revision" | "modes">> & { readonly paths: readonly Path[] };
 
-export function explainText(answer: ExplainAnswer, ui: Ui): string {
+export function explainText(answer: Explained, ui: Ui): string {
   const { style } = ui;
-  const head = `${decisionVerdict(answer.verdict, style)}  ${style.bold(`${answer.from} → ${answer.to} ${portText(answer)}`)}  ${style.dim(`revision ${answer.revision}`)}\n`;
+  const revision =
+    answer.revision === undefined ? "" : `  ${style.dim(`revision ${answer.revision}`)}`;
+  const head = `${decisionVerdict(answer.verdict, style)}  ${style.bold(`${answer.from} → ${answer.to} ${portText(answer)}`)}${revision}\n`;
   const paths = distinct(answer.paths);
+  // Whoever asks a folder wants to know what its rules do.
+  const traced = ui.wide || answer.revision === undefined;
   const body = paths
-    .map((path) => pathText(path, paths.length > 1, answer.canaryShare, ui))
+    .map((path) => pathText(path, paths.length > 1, traced, answer.canaryShare, ui))
     .join("");
-  return `${head}${body}${modesText(answer, ui)}${auditText(answer, ui)}${seenText(answer, ui)}${changeText(answer, ui)}`;
+  return `${head}${body}${modesText(answer, ui)}${auditText(answer, ui)}${nearestText(answer)}${seenText(answer, ui)}${changeText(answer, ui)}`;
 }
 
 /** With its protocol, whatever was typed. */
-function portText(answer: ExplainAnswer): string {
+function portText(answer: Explained): string {
   const ports = new Set(answer.paths.map((path) => formatPort(path.protocol, path.port)));
   return ports.size === 0 ? answer.port : [...ports].join(", ");
 }
@@ -34,13 +44,19 @@ function distinct(paths: readonly Path[]): readonly Path[] {
   return [...byStory.values()];
 }
 
-function pathText(path: Path, several: boolean, share: number | undefined, ui: Ui): string {
+function pathText(
+  path: Path,
+  several: boolean,
+  traced: boolean,
+  share: number | undefined,
+  ui: Ui,
+): string {
   const { decision } = path;
   const addresses =
     several || ui.wide
       ? `  ${path.source.address} → ${path.destination.address} ${formatPort(path.protocol, path.port)}: ${decisionVerdict(decision.verdict, ui.style)}\n`
       : "";
-  const trace = ui.wide ? traceText(path, ui) : "";
+  const trace = traced ? traceText(path, ui) : "";
   const spared = sparedText(decision.spared, share, ui);
   return `${addresses}${directionText(decision.egress, ui)}${directionText(decision.ingress, ui)}${sharedText(path, ui)}${spared}${trace}`;
 }
@@ -83,7 +99,10 @@ function directionText(judged: DirectionDecision, ui: Ui): string {
   const ambiguous = judged.ambiguous
     ? ui.style.yellow("  (policies of equal order disagree; the stricter one counts)")
     : "";
-  return `  ${what} ${answer}  ${policy}${determinantText(determinedBy)}${ambiguous}\n`;
+  const asked = (judged.obligations ?? []).map(
+    (one) => `             ${ui.style.yellow(obligationText(one))}\n`,
+  );
+  return `  ${what} ${answer}  ${policy}${determinantText(determinedBy)}${ambiguous}\n${asked.join("")}`;
 }
 
 /** A rollout that is under way does not hold for this flow yet. */
@@ -108,15 +127,16 @@ function traceText(path: Path, ui: Ui): string {
     .join("");
 }
 
-function modesText(answer: ExplainAnswer, ui: Ui): string {
+function modesText(answer: Explained, ui: Ui): string {
   if (answer.verdict === "allow" || answer.view === "shadow") return "";
+  if (answer.modes === undefined) return "";
   const { from, to } = answer.modes;
   if (from === "enforce" || to === "enforce") return "";
   return ui.style.dim("  nothing is dropped: neither end is in enforce\n");
 }
 
 /** What would be cut once audit becomes enforce, and how to ask for the whole of it. */
-function auditText({ audit, from, to, port, paths }: ExplainAnswer, ui: Ui): string {
+function auditText({ audit, from, to, port, paths }: Explained, ui: Ui): string {
   // A flow that a rollout spares has been told of.
   if (audit === undefined || paths.some(({ decision }) => decision.spared)) return "";
   const done = { drop: "dropped", reject: "rejected", mixed: "cut for some addresses" };
@@ -125,13 +145,20 @@ function auditText({ audit, from, to, port, paths }: ExplainAnswer, ui: Ui): str
   return `  ${what}\n  ${ui.style.dim(`\`bulkhead explain ${from} ${to} ${port} --shadow\` tells how`)}\n`;
 }
 
-function seenText(answer: ExplainAnswer, ui: Ui): string {
+/** Where nothing comes near there is nothing to tell. */
+function nearestText({ nearest }: Explained): string {
+  if (nearest === undefined) return "";
+  const { rule, outcome, source } = nearest;
+  return `  nearest    ${rule} (${source.file}:${source.line}), but ${outcome}\n`;
+}
+
+function seenText(answer: Explained, ui: Ui): string {
   if (answer.seen === undefined || answer.seen.connections === 0) return "";
   const { connections, lastSeen, verdicts } = answer.seen;
   return `  seen: ${count(connections, "connection")}, last ${ago(lastSeen, ui.now)} (${verdicts.join(", ")})\n`;
 }
 
-function changeText(answer: ExplainAnswer, ui: Ui): string {
+function changeText(answer: Explained, ui: Ui): string {
   const way = answer.inTheWay === undefined ? "" : `\nIn the way: ${answer.inTheWay}\n`;
   if (answer.smallestChange === undefined) return way;
   const { name, text, fillIn } = answer.smallestChange;

@@ -4,7 +4,6 @@ import {
   type ExplainAnswer,
   type ExplainQuery,
   type SharedEndsView,
-  type TraceStep,
 } from "@bulkhead/api";
 import {
   addressPairs,
@@ -13,17 +12,16 @@ import {
   type DirectionTrace,
   type Explanation,
 } from "@bulkhead/engine";
-import { printResources } from "@bulkhead/dialects";
+import type { Decision, Edge, FlowQuery, IpAddress, Mode } from "@bulkhead/model";
 import {
-  ICMP,
-  ICMPV6,
-  parsePort,
-  type Decision,
-  type Edge,
-  type FlowQuery,
-  type IpAddress,
-  type Mode,
-} from "@bulkhead/model";
+  auditOf,
+  changeOf,
+  nearestOf,
+  onePort,
+  traceSteps,
+  verdictOf,
+  type OnePort,
+} from "@bulkhead/workbench/desk";
 import type { InForce } from "../policy/change.ts";
 import type { World } from "../world/world.ts";
 import { resolveEnd, type NamedEnd } from "./ends.ts";
@@ -114,9 +112,7 @@ export function explainPaths(
       `\`${from.name}\` and \`${to.name}\` have no address family in common`,
     );
   }
-  const verdicts = new Set(paths.map(({ explanation }) => explanation.decision.verdict));
-  const [first] = verdicts;
-  const verdict = verdicts.size === 1 && first !== undefined ? first : "mixed";
+  const verdict = verdictOf(paths.map(({ explanation }) => explanation.decision));
   return { from, to, protocol, port, verdict, paths };
 }
 
@@ -159,9 +155,10 @@ export async function explainFlow(
       port,
       decision: explanation.decision,
       ...sharedView(explanation),
-      trace: [...stepsOf(explanation.egress), ...stepsOf(explanation.ingress)],
+      trace: [...traceSteps(explanation.egress), ...traceSteps(explanation.ingress)],
     })),
     ...(verdict === "allow" && view === "live" ? auditOf(paths.map(({ shadow }) => shadow)) : {}),
+    ...(denied === undefined ? {} : nearestOf(denied.explanation)),
     ...changeOf(change),
     seen: {
       connections: edges.reduce((sum, edge) => sum + edge.connections, 0),
@@ -189,93 +186,9 @@ function sharedView({ shared, egress, ingress }: Explanation): {
 }
 
 /** One protocol and port; a name is looked up at the destination. */
-export function portOf(
-  text: string,
-  to: NamedEnd,
-): { readonly protocol: number; readonly port: number } {
-  const parsed = parsePort(text);
-  if ("error" in parsed) {
-    const { error } = parsed;
-    const told = error.includes(`\`${text}\``) ? error : `\`${text}\`: ${error}`;
-    throw new ApiFailure("bad-request", told, { help: PORT_HELP });
-  }
-  const { match } = parsed;
-  switch (match.kind) {
-    case "range":
-      // An ICMP type without a code stands for its code 0.
-      if (match.first === match.last || isIcmp(match.protocol)) {
-        return { protocol: match.protocol, port: match.first };
-      }
-      break;
-    case "protocol":
-      return { protocol: match.protocol, port: ECHO[match.protocol] ?? 0 };
-    case "named": {
-      const named = to.workload?.namedPorts.find(
-        ({ name, protocol }) => name === match.name && protocol === match.protocol,
-      );
-      if (named !== undefined) return { protocol: named.protocol, port: named.port };
-      throw new ApiFailure("bad-request", `\`${to.name}\` has no port named \`${match.name}\``);
-    }
-    case "all":
-      break;
-  }
-  throw new ApiFailure("bad-request", `\`${text}\` is not one port`, {
-    help: PORT_HELP,
-  });
-}
-
-const PORT_HELP = "for example `5432/tcp`, `53/udp` or `icmp/echo-request`";
-const ECHO: Readonly<Record<number, number>> = { [ICMP]: 8 * 256, [ICMPV6]: 128 * 256 };
-
-function isIcmp(protocol: number): boolean {
-  return protocol === ICMP || protocol === ICMPV6;
-}
-
-/** The trace as a flat list: stages that were passed over are left out, blocks without rules stand for themselves. */
-function stepsOf({ direction, stages, exemption }: DirectionTrace): TraceStep[] {
-  if (exemption !== undefined) {
-    return [{ direction, stage: "exemption", block: "", outcome: exemption, matched: true }];
-  }
-  return stages.flatMap(({ stage, blocks }) =>
-    blocks.flatMap(({ block, source, rules, isolates, inert }): TraceStep[] => [
-      {
-        direction,
-        stage,
-        block,
-        source,
-        matched: inert === null,
-        outcome: inert ?? (isolates ? "selects, and isolates" : "selects"),
-      },
-      ...rules.map((rule) => ({
-        direction,
-        stage,
-        block,
-        rule: rule.rule,
-        source: rule.source,
-        matched: rule.matched,
-        outcome: rule.matched ? `${rule.outcome}: ${rule.action}` : rule.outcome,
-      })),
-    ]),
-  );
-}
-
-/** What is allowed only because the policies that would deny it are not enforced. */
-function auditOf(shadows: readonly Decision[]): Pick<ExplainAnswer, "audit"> {
-  const denied = shadows.find(({ verdict }) => verdict !== "allow");
-  if (denied === undefined) return {};
-  const { egress, ingress } = denied;
-  const { determinedBy } = egress.verdict === "allow" ? ingress : egress;
-  const kind = denied.verdict === "reject" ? "reject" : "drop";
-  const same = shadows.every(({ verdict }) => verdict === denied.verdict);
-  return { audit: { verdict: same ? kind : "mixed", determinedBy } };
-}
-
-function changeOf(
-  change: Explanation["smallestChange"],
-): Pick<ExplainAnswer, "smallestChange" | "inTheWay"> {
-  if (change === null) return {};
-  if (change.kind === "blocked") return { inTheWay: change.reason };
-  const { manifest, fillIn } = change;
-  const text = printResources([manifest]);
-  return { smallestChange: { name: `${manifest.metadata.name}.yaml`, text, fillIn: [...fillIn] } };
+function portOf(text: string, to: NamedEnd): OnePort {
+  const found = onePort(text, to.workload);
+  if (found.problem === undefined) return found.value;
+  const { message, help } = found.problem;
+  throw new ApiFailure("bad-request", message, help === undefined ? {} : { help });
 }

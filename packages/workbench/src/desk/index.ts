@@ -10,7 +10,6 @@ export {
 export { createEndFinder, type DeskEnd, type FindEnd } from "./ends.ts";
 export type { Found, Problem } from "./problem.ts";
 export type { Question } from "./question.ts";
-export { dnsRequest, httpRequest, plainName, tlsRequest } from "./request-text.ts";
 export {
   connectivityOf,
   type Connectivity,
@@ -29,3 +28,16 @@ export {
   type DifferenceAnswer,
   type DifferenceFormat,
 } from "./difference-formats.ts";
+export { testDesk } from "./tests.ts";
+export {
+  auditOf,
+  changeOf,
+  nearestOf,
+  traceSteps,
+  verdictOf,
+  type NearestRule,
+  type ToldChange,
+  type TraceStep,
+} from "./explanation.ts";
+export { onePort, type OnePort } from "./one-port.ts";
+export { explainAtDesk, type DeskExplanation } from "./explain.ts";

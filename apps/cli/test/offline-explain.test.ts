@@ -1,0 +1,115 @@
+/** `explain` and `test` over a folder: every rule that bears on a connection, the least change, and expectations. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { call } from "./call.ts";
+import { folder, pod, type Folder } from "./offline-folder.ts";
+
+const DB = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: db } }
+  ingress:
+    - from: [{ podSelector: { matchLabels: { app: backup } } }]
+    - from: [{ podSelector: { matchLabels: { app: web } } }]
+      ports: [{ port: 5432 }]
+`;
+let files: Folder;
+beforeAll(async () => {
+  files = await folder({ "pods.yaml": `${pod("shop", "web")}${pod("shop", "db")}`, "db.yaml": DB });
+});
+afterAll(() => files.remove());
+
+test("a deny shows every rule with its place, the nearest one, and a change that is applied with kubectl", async () => {
+  const { stdout, code } = await call(["explain", files.dir, "shop/web", "shop/db:5433/tcp"]);
+  const place = (line: number) => `(${files.dir}/db.yaml:${line})`;
+  expect(code).toBe(1);
+  expect(stdout).toContain(
+    "drop  shop/web → shop/db 5433/tcp\n  may leave  yes  no policy applies\n",
+  );
+  const rules = stdout.split("\n").filter((line) => line.includes("#ingress/"));
+  expect(rules).toEqual([
+    expect.stringMatching(
+      /· ingress application .*: peer: shop\/web has app=web, wanted `app=backup` .*:7\)$/,
+    ),
+    expect.stringMatching(/· ingress application .*: port: 5433\/tcp is not 5432\/tcp .*:8\)$/),
+    expect.stringContaining(`${place(8)}, but port: 5433/tcp is not 5432/tcp`),
+  ]);
+  expect(rules[2]).toMatch(/^ {2}nearest {4}NetworkPolicy\/shop\/db#ingress/);
+  const change = await call(["explain", files.dir, "shop/web", "shop/db:5433", "--change"]);
+  expect(change.stdout).toMatch(/^apiVersion: networking\.k8s\.io\/v1\nkind: NetworkPolicy\n/);
+  await files.write("change.yaml", change.stdout);
+  const after = await call(["explain", files.dir, "shop/web", "shop/db:5433", "-o", "json"]);
+  await files.write("change.yaml", "");
+  expect(JSON.parse(after.stdout)).toMatchObject({ verdict: "allow", view: "live" });
+  expect(after.code).toBe(0);
+});
+
+test("stand-ins for addresses that no file gives are not told", async () => {
+  const { stdout } = await call(["explain", files.dir, "web", "db", "22/tcp", "-o", "json"]);
+  expect(JSON.parse(stdout).paths[0]).toMatchObject({
+    source: { name: "shop/web", address: "shop/web" },
+    destination: { name: "shop/db", address: "shop/db" },
+  });
+  expect(stdout).not.toMatch(/240\.0\.0|100::/);
+});
+
+test("policies come from standard input, and what is not there is the live system's affair", async () => {
+  const piped = await call(["explain", "-", "web", "db:5432"], {
+    stdin: `${pod("shop", "web")}${pod("shop", "db")}${DB}`,
+  });
+  expect(piped.stdout).toContain("allow  shop/web → shop/db 5432/tcp");
+  const live = await call(["explain", "web", "db", "5432"], { state: "/nowhere" });
+  expect(live.stderr).toContain("/nowhere");
+  expect(live.code).toBe(3);
+});
+
+test.each([
+  [["web", "wob:80"], "no workload is called `wob`"],
+  [["web", "db", "http"], "`shop/db` has no port named `http`"],
+])("%j: %s", async (words, message) => {
+  const { stderr, code } = await call(["explain", files.dir, ...words]);
+  expect(stderr).toContain(message);
+  expect(code).toBe(2);
+});
+
+const TESTS = `apiVersion: bulkhead.dev/v1
+kind: PolicyTest
+metadata: { name: shop, namespace: shop }
+spec:
+  tests:
+    - { from: web, to: db, port: 5432/tcp, expect: allow }
+    - { name: "<ssh> & co", from: web, to: db, port: 22/tcp, expect: allow }
+    - { from: wob, to: db, port: 22/tcp, expect: deny }
+`;
+
+test("expectations are told with their places, and 1 is returned where one fails", async () => {
+  await files.write("tests.yaml", TESTS);
+  const { stdout, code } = await call(["test", files.dir]);
+  const report = await call(["test", files.dir, "-o", "junit"]);
+  const json = await call(["test", files.dir, "-o", "json"]);
+  await files.write("tests.yaml", TESTS.split("\n").slice(0, 6).join("\n"));
+  const good = await call(["test", files.dir]);
+  await files.write("tests.yaml", "");
+  const none = await call(["test", files.dir]);
+  expect(stdout.split("\n")).toEqual([
+    `✓ PolicyTest/shop/shop: web → db (${files.dir}/tests.yaml:6)`,
+    `✗ <ssh> & co (${files.dir}/tests.yaml:7)`,
+    "    shop/web → shop/db 22/tcp: `drop`, expected `allow`",
+    `✗ PolicyTest/shop/shop: wob → db (${files.dir}/tests.yaml:8)`,
+    "    no workload is called `shop/wob`; did you mean `shop/web`?",
+    "",
+    "3 tests: 1 passed, 2 failed",
+    "",
+  ]);
+  expect(code).toBe(1);
+  expect(report.stdout).toContain('<testsuites name="bulkhead" tests="3" failures="2" errors="0">');
+  expect(report.stdout).toContain('name="&lt;ssh&gt; &amp; co"');
+  expect(report.stdout).toContain('<failure message="shop/web → shop/db 22/tcp: `drop`');
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    passed: 1,
+    failed: 2,
+    tests: [{ passed: true }, {}, {}],
+  });
+  expect([good.code, good.stdout]).toEqual([0, expect.stringContaining("1 test: 1 passed\n")]);
+  expect([none.code, none.stdout]).toEqual([0, expect.stringContaining("nothing was tested")]);
+});
