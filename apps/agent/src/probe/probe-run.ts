@@ -130,8 +130,9 @@ export function createProbeRun(surroundings: Surroundings, clock: () => number):
       if (refused !== null && isOwnRules(request, refused.refusal)) {
         probe.refusal = refused.refusal;
       } else if (refused !== null) {
+        const result = resultOf(probe, { sent: false, refusal: refused.refusal }, clock());
         release();
-        done(resultOf(probe, { sent: false, refusal: refused.refusal }, clock()));
+        done(result);
         return;
       }
       running.add(probe);

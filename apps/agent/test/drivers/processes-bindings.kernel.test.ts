@@ -149,6 +149,25 @@ describe("bindings", () => {
 
 const BLIND = "mount -t tmpfs none /sys/fs/cgroup && exec nft list map inet bulkhead le_process2";
 
+test("a unit is bound while the rules are being read, and what is read is whole", async () => {
+  const wanted = host.policy([confined()], {
+    processes: [...host.known(), processOf("brief", `${host.groups.root}/brief.service`)],
+  });
+  const { digest } = await host.driver.apply(wanted);
+  for (const _round of [1, 2, 3]) {
+    const order: string[] = [];
+    const reading = host.driver.readBack().finally(() => order.push("read"));
+    await host.driver.bindProcesses();
+    order.push("bound");
+    const brief = host.groups.add("brief.service");
+    await host.driver.bindProcesses();
+    const found = await reading;
+    expect([order, found.digest, found.differences]).toEqual([["bound", "read"], digest, []]);
+    host.groups.remove(brief);
+    await host.driver.bindProcesses();
+  }
+});
+
 test("a service that is kept has its first packet judged as its own, however often it stops and starts", async () => {
   const slice = host.groups.add("/kept.slice");
   const feed = `${slice}/feed.service`;
