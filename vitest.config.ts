@@ -1,8 +1,9 @@
 // Three projects. `unit` needs nothing but Node, and its files share a process on each core: starting and loading Vitest
 // anew for each of them costs more than most of them take. `kernel` needs root and a real kernel; each file
-// builds network namespaces of its own, and much of its time is waiting, so three run side by side on two cores.
+// builds network namespaces of its own, and much of its time is waiting, so four run side by side on two cores.
 // `load` measures rates and short deadlines in the kernel and has the machine to itself.
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./scripts/longest-first.ts";
 
 const rooms = [
   "packages/*/test",
@@ -25,6 +26,7 @@ const patient = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -45,7 +47,7 @@ export default defineConfig({
           include: rooms.map((room) => `${room}/**/*.kernel.test.ts`),
           exclude: [...ignored, ...load],
           ...patient,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
