@@ -8,7 +8,7 @@ export const workloadSchema = z.object({
   id: z.string(),
   namespace: z.string(),
   name: z.string(),
-  kind: z.enum(["netns", "container", "pod", "vm", "host", "external", "process"]),
+  kind: z.enum(["netns", "container", "pod", "vm", "host", "node", "external", "process"]),
   labels: z.record(z.string(), z.string()),
   addresses: z.array(z.string()),
   /** Names that policies may use instead of numbers. */

@@ -5,6 +5,7 @@
 import type { Inventory, Labels, Stage, WorkloadId } from "@bulkhead/model";
 import type { BuildContext } from "./build/context.ts";
 import type { StagedBlock } from "./build/native-blocks.ts";
+import type { Services } from "./build/services.ts";
 import type { Resource } from "./resource.ts";
 import type { Shape } from "./text/shape.ts";
 
@@ -31,6 +32,7 @@ export interface ForeignKind<R extends Resource = Resource> {
 export interface BuildInput {
   readonly resources: readonly Resource[];
   readonly inventory: Pick<Inventory, "workloads" | "namespaces" | "hostAddresses">;
+  readonly services: Services;
 }
 
 export interface Dialect {

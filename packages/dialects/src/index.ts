@@ -3,10 +3,12 @@
  * `printResources` writes.
  */
 export { buildPolicySet, type BuiltPolicy } from "./build/policy-set.ts";
+export { serviceNamespace, type ServiceBackend, type Services } from "./build/services.ts";
 export { STAGES } from "./build/stages.ts";
 export type { BuildOptions, NamedNetworks } from "./build/context.ts";
 export type { Binding, DeclaredInventory } from "./build/inventory.ts";
 export type { PolicyTest, TestEnd } from "./build/policy-tests.ts";
+export type { WayIn } from "./build/ways-in.ts";
 export { isDeciding } from "./kinds.ts";
 export type { NativeResource } from "./native/kinds.ts";
 export { parseFiles, type ParsedFiles, type ParseOptions } from "./parse-files.ts";

@@ -5,12 +5,12 @@
 import { API_VERSION } from "@bulkhead/model";
 import { DIALECTS } from "./dialect-list.ts";
 import type { Dialect, ForeignKind } from "./dialect.ts";
+import { KUBERNETES_KINDS, kubernetesReader } from "./kubernetes/kinds.ts";
 import { networkPolicy } from "./kubernetes/network-policy.ts";
-import { namespaceObject, POD_MAKERS } from "./kubernetes/objects.ts";
 import { NATIVE_KINDS, type NativeResource } from "./native/kinds.ts";
 import { readPartly } from "./partial.ts";
 import type { Resource } from "./resource.ts";
-import type { MapEntry, MapNode, TreeNode } from "./text/document.ts";
+import type { Extent, MapEntry, MapNode, TreeNode } from "./text/document.ts";
 import { didYouMean, nearest } from "./text/near.ts";
 import type { Reader } from "./text/reader.ts";
 import type { Shape } from "./text/shape.ts";
@@ -36,6 +36,17 @@ const textOf = (found: MapEntry | undefined): string | undefined =>
   found?.value.kind === "scalar" && typeof found.value.value === "string"
     ? found.value.value
     : undefined;
+
+/** Files that others make manifests of, by their names; and what to give us instead. */
+const RECIPES: readonly (readonly [file: RegExp, help: string])[] = [
+  [/(?:^|[/\\])kustomization(?:\.ya?ml)?$/i, "give what `kustomize build` prints"],
+  [/(?:^|[/\\])(?:Chart|values)\.yaml$/, "give what `helm template` prints"],
+];
+const KUSTOMIZE_GROUP = "kustomize.config.k8s.io";
+
+const reportRecipe = (place: TreeNode | Extent, help: string, at: Reader): void => {
+  at.report("BH0401", place, "this says how manifests are made, and is none: left out", help);
+};
 
 export interface Head {
   readonly map: MapNode;
@@ -63,6 +74,11 @@ export const readHead = (
     return null;
   };
   if (tree.kind !== "map") return stranger(tree);
+  const recipe = RECIPES.find(([name]) => name.test(at.span(tree).file));
+  if (recipe !== undefined && entry(tree, "kind") === undefined) {
+    reportRecipe(tree.entries[0]?.keyExtent ?? tree, recipe[1], at);
+    return null;
+  }
   const versionEntry = entry(tree, "apiVersion");
   const kindEntry = entry(tree, "kind");
   const nameless = versionEntry === undefined && kindEntry === undefined;
@@ -149,8 +165,7 @@ const readKubernetesPolicy = (head: Head, at: Reader): ReadObject => {
 
 /** Others say who is there, what an address is called, or what is expected: by their names they decide nothing. */
 export const isDeciding = (kind: string): boolean =>
-  !["Inventory", "NetworkSet", "PolicyTest", "Namespace"].includes(kind) &&
-  !Object.hasOwn(POD_MAKERS, kind);
+  !["Inventory", "NetworkSet", "PolicyTest"].includes(kind) && !KUBERNETES_KINDS.includes(kind);
 
 const group = (apiVersion: string): string => apiVersion.split("/").at(-2) ?? "";
 
@@ -188,6 +203,10 @@ const readForeign = (
 const reportUnread = (head: Head, at: Reader): void => {
   const place = head.kindEntry?.value ?? head.map;
   const inGroup = group(head.apiVersion);
+  if (inGroup === KUSTOMIZE_GROUP) {
+    reportRecipe(place, "give what `kustomize build` prints", at);
+    return;
+  }
   const owner = POLICY_GROUPS.find(
     ([suffix]) => inGroup === suffix || inGroup.endsWith(`.${suffix}`),
   );
@@ -236,14 +255,10 @@ export const readObject = (head: Head, native: Reader, lenient: Reader): ReadObj
   }
   const foreign = foreignKind(head);
   if (foreign !== undefined) return readForeign(head, foreign, lenient);
-  const ofCore = ["", "apps", "batch", "extensions"].includes(inGroup);
-  if (ofCore && head.kind === "Namespace") {
-    const object = namespaceObject.read(head.map, lenient);
-    return object ? { resource: { dialect: "kubernetes", role: "namespace", object } } : {};
-  }
-  if (ofCore && Object.hasOwn(POD_MAKERS, head.kind)) {
-    const object = POD_MAKERS[head.kind]?.read(head.map, lenient);
-    return object ? { resource: { dialect: "kubernetes", role: "pods", object } } : {};
+  const ofKubernetes = kubernetesReader(inGroup, head.kind);
+  if (ofKubernetes !== undefined) {
+    const resource = ofKubernetes(head.map, lenient);
+    return resource === undefined ? {} : { resource };
   }
   reportUnread(head, native);
   return {};

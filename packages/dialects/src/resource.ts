@@ -1,8 +1,11 @@
 /** What a file holds after reading: one object of a dialect, sound in itself, with its place. */
 import type { SourceSpan } from "@bulkhead/model";
 import type { IstioResource } from "./istio/index.ts";
+import type { GatewayObject, ReferenceGrantObject } from "./kubernetes/gateway.ts";
+import type { RouteObject } from "./kubernetes/ingress.ts";
 import type { NetworkPolicy } from "./kubernetes/network-policy.ts";
 import type { NamespaceObject, PodMaker } from "./kubernetes/objects.ts";
+import type { NodeObject, ServiceAccountObject, ServiceObject } from "./kubernetes/services.ts";
 import type { NativeResource } from "./native/kinds.ts";
 
 export type Resource =
@@ -14,6 +17,22 @@ export type Resource =
       readonly dialect: "kubernetes";
       readonly role: "namespace";
       readonly object: NamespaceObject;
+    }
+  | { readonly dialect: "kubernetes"; readonly role: "service"; readonly object: ServiceObject }
+  | {
+      readonly dialect: "kubernetes";
+      readonly role: "service-account";
+      readonly object: ServiceAccountObject;
+    }
+  /** A node becomes a workload of namespace `:nodes`. */
+  | { readonly dialect: "kubernetes"; readonly role: "node"; readonly object: NodeObject }
+  /** Ingress, OpenShift's Route, and the routes of Gateway API. */
+  | { readonly dialect: "kubernetes"; readonly role: "route"; readonly object: RouteObject }
+  | { readonly dialect: "kubernetes"; readonly role: "gateway"; readonly object: GatewayObject }
+  | {
+      readonly dialect: "kubernetes";
+      readonly role: "reference-grant";
+      readonly object: ReferenceGrantObject;
     };
 
 export interface ResourceName {
@@ -31,17 +50,29 @@ const kindOf = (resource: Resource): string => {
   switch (resource.role) {
     case "policy":
       return "NetworkPolicy";
-    case "pods":
-      return resource.object.kind;
     case "namespace":
       return "Namespace";
+    case "pods":
+    case "service":
+    case "service-account":
+    case "node":
+    case "route":
+    case "gateway":
+    case "reference-grant":
+      return resource.object.kind;
   }
 };
+
+const CLUSTER_SCOPED = ["Namespace", "Node"];
 
 export const resourceName = (resource: Resource): ResourceName => {
   const { name, namespace } = resource.object.metadata;
   const kind = kindOf(resource);
-  return { kind, namespace: kind === "Namespace" ? "" : (namespace ?? DEFAULT_NAMESPACE), name };
+  return {
+    kind,
+    namespace: CLUSTER_SCOPED.includes(kind) ? "" : (namespace ?? DEFAULT_NAMESPACE),
+    name,
+  };
 };
 
 export const resourceSource = (resource: Resource): SourceSpan => resource.object.source;

@@ -257,7 +257,7 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "2001:DB
       namespace: "shop",
       name: "web-1",
       kind: "pod",
-      labels: { app: "web" },
+      labels: { app: "web", ":service-account": "default" },
       addresses: ["10.0.0.1", "2001:db8::1"],
       namedPorts: [
         { name: "http", protocol: 6, port: 8080 },
@@ -310,7 +310,7 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "2001:DB
       only(
         "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: night}\nspec: {jobTemplate: {spec: {template: {metadata: {labels: {app: night}}}}}}\n",
       ).labels,
-    ).toEqual({ app: "night" });
+    ).toEqual({ app: "night", ":service-account": "default" });
   });
 
   test("a controller whose pods are there gives none of its own", () => {
@@ -362,9 +362,9 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "2001:DB
     ).toEqual([{ name: "n", labels: { team: "a", "kubernetes.io/metadata.name": "n" } }]);
   });
 
-  test("Service, ConfigMap and the like are ignored, and that is said", () => {
+  test("ConfigMap and the like are ignored, and that is said", () => {
     expect(
-      inventory("apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {}\n").codes,
+      inventory("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {}\n").codes,
     ).toEqual(["BH0401"]);
   });
 });

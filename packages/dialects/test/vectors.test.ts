@@ -16,6 +16,7 @@ interface Vector {
 
 const NOW = Date.UTC(2030, 0, 1);
 const folder = new URL("../../../spec/vectors/parse/", import.meta.url);
+/** One file a dialect, and `diagnostics.yaml` for the rest. */
 const vectors = readdirSync(folder)
   .filter((name) => name.endsWith(".yaml"))
   .flatMap((name) => parse(readFileSync(new URL(name, folder), "utf8")) as readonly Vector[]);

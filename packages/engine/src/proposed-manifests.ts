@@ -4,6 +4,7 @@ import {
   formatPort,
   formatSelector,
   groupAt,
+  isReservedLabel,
   selectorOf,
   type Cidr,
   type Direction,
@@ -55,7 +56,7 @@ export function singleCidr({ address, family }: Place): Cidr {
 /** What the workload and its replicas have in common; null when that is nothing. */
 export function stableSelector({ labels }: Workload): Selector | null {
   const stable = Object.entries(labels).filter(
-    ([key]) => !INSTANCE_LABELS.has(key) && !key.startsWith(":"),
+    ([key]) => !INSTANCE_LABELS.has(key) && !isReservedLabel(key),
   );
   if (stable.length === 0) return null;
   return selectorOf(stable.map(([key, value]) => ({ key, operator: "In", values: [value] })));

@@ -4,6 +4,7 @@
  * that two of them with a `db` each have two groups. Groups of a namespace are disjoint.
  */
 import {
+  isReservedLabel,
   selectorOf,
   type Labels,
   type Requirement,
@@ -181,7 +182,7 @@ function keysByWorth(members: readonly Member[]): string[] {
   );
   const others = [...new Set(members.flatMap((member) => Object.keys(member.labels)))]
     .filter((key) => !ROLE_KEYS.includes(key) && !APPLICATION_KEYS.includes(key))
-    .filter((key) => !INSTANCE_KEY.test(key))
+    .filter((key) => !INSTANCE_KEY.test(key) && !isReservedLabel(key))
     .filter((key) => !isInstanceName(key, members))
     .toSorted((a, b) => bearers(b) - bearers(a) || compareText(a, b));
   return [...roles, ...others];

@@ -29,6 +29,12 @@ export interface LabelSelector {
   }[];
 }
 
+/** The name of the account that a pod runs as: the cluster's word, which no label of anybody's can forge. */
+export const SERVICE_ACCOUNT_LABEL = ":service-account";
+
+/** Given by authorities. Nothing that people write may be called so, neither a label nor a key in a selector. */
+export const isReservedLabel = (key: string): boolean => key.startsWith(":");
+
 export const EVERYTHING: Selector = { requirements: [] };
 
 const holds = (requirement: Requirement, labels: Labels): boolean => {

@@ -25,9 +25,14 @@ export type WorkloadKind =
   | "pod"
   | "vm"
   | "host"
+  /** A machine of a cluster, in namespace `:nodes`. */
+  | "node"
   | "external"
   /** Processes of the machine itself, told apart by their control group: a systemd unit, a user's slice. */
   | "process";
+
+/** Where a cluster's nodes live. No namespace may be called so, and no selector of namespaces finds it. */
+export const NODES_NAMESPACE = ":nodes";
 
 /** From the root of the control groups that the agent sees: `/system.slice/nginx.service`. Version 2 of the hierarchy only. */
 export type CgroupPath = string;
@@ -69,6 +74,8 @@ export interface Workload {
   readonly cgroup?: CgroupPath;
   /** Of kind `process`: the sockets that are its own, sorted by port. Nobody else's claim to the same one is believed. */
   readonly sockets?: readonly OwnedSocket[];
+  /** The node that it runs on, where that is told. */
+  readonly node?: WorkloadId;
   /** The controller object that made it (`Deployment/shop`), for grouping and output. */
   readonly owner?: { readonly kind: string; readonly name: string };
   /** Where its labels were declared, if a file did. */

@@ -6,6 +6,7 @@ import { formatResolver, printResources } from "@bulkhead/dialects";
 import {
   API_VERSION,
   formatProtocol,
+  isReservedLabel,
   type InventoryManifest,
   type IpAddress,
   type Labels,
@@ -54,7 +55,7 @@ export function inventoryExport({
       ...(namespaces.length === 0
         ? {}
         : { namespaces: namespaces.map(({ name, labels }) => ({ name, labels })) }),
-      workloads: workloads.map(entryOf),
+      workloads: workloads.flatMap(entryOf),
       machine: {
         nodeExempt,
         hairpinExempt,
@@ -69,8 +70,13 @@ export function inventoryExport({
   return printResources([{ manifest, comments: [{ path: [], text }] }]);
 }
 
-function entryOf(workload: ExportedWorkload): Entry {
-  const { name, namespace, labels, kind, addresses, namedPorts = [], cgroup, sockets } = workload;
+/** A cluster's nodes, and labels that the cluster gives, are not for Inventories to say. */
+function entryOf(workload: ExportedWorkload): Entry[] {
+  const { name, namespace, kind, addresses, namedPorts = [], cgroup, sockets } = workload;
+  if (kind === "node") return [];
+  const labels = Object.fromEntries(
+    Object.entries(workload.labels).filter(([key]) => !isReservedLabel(key)),
+  );
   const common = {
     name,
     namespace,
@@ -85,14 +91,12 @@ function entryOf(workload: ExportedWorkload): Entry {
           })),
         }),
   };
-  if (kind !== "process") return { ...common, addresses, kind };
+  if (kind !== "process") return [{ ...common, addresses, kind }];
   // A unit that has never been seen has no group, and nothing that anybody could ask about.
-  if (cgroup === undefined) return { ...common, addresses: [], kind: "external" };
-  return {
-    ...common,
-    unit: cgroup,
-    ...(sockets === undefined || sockets.length === 0 ? {} : { sockets: sockets.map(socketOf) }),
-  };
+  if (cgroup === undefined) return [{ ...common, addresses: [], kind: "external" }];
+  const own =
+    sockets === undefined || sockets.length === 0 ? {} : { sockets: sockets.map(socketOf) };
+  return [{ ...common, unit: cgroup, ...own }];
 }
 
 /** A wildcard of one family is what is bound to that family's unspecified address. */

@@ -5,8 +5,10 @@
 import {
   createDiagnostic,
   formatSpan,
-  sortIps,
+  NODES_NAMESPACE,
   parseProtocol,
+  SERVICE_ACCOUNT_LABEL,
+  sortIps,
   TCP,
   type Diagnostic,
   type IpAddress,
@@ -19,6 +21,7 @@ import {
   type WorkloadKind,
 } from "@bulkhead/model";
 import type { PodMaker } from "../kubernetes/objects.ts";
+import type { NodeObject } from "../kubernetes/services.ts";
 import type { InventoryFile } from "../native/kinds.ts";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
 
@@ -183,6 +186,23 @@ const controllerOf = (
 
 const namespaceOf = (object: PodMaker): string => object.metadata.namespace ?? DEFAULT_NAMESPACE;
 
+const nodeId = (name: string): WorkloadId => `${NODES_NAMESPACE}/${name}`;
+
+const addNode = (draft: Draft, { metadata, addresses, source }: NodeObject): void => {
+  const { name, labels = {} } = metadata;
+  draft.workloads.set(nodeId(name), {
+    id: nodeId(name),
+    namespace: NODES_NAMESPACE,
+    name,
+    kind: "node",
+    labels,
+    addresses: sortIps(addresses),
+    namedPorts: [],
+    hostNetwork: false,
+    source,
+  });
+};
+
 const addPods = (draft: Draft, objects: readonly PodMaker[]): void => {
   const owners = new Set(
     objects.flatMap((object) => {
@@ -193,6 +213,7 @@ const addPods = (draft: Draft, objects: readonly PodMaker[]): void => {
   for (const object of objects) {
     const namespace = namespaceOf(object);
     const { name } = object.metadata;
+    const { nodeName } = object.facts;
     // What it made stands in the files itself.
     if (owners.has(`${namespace}/${object.kind}/${name}`)) continue;
     const plain = `${namespace}/${name}`;
@@ -205,10 +226,11 @@ const addPods = (draft: Draft, objects: readonly PodMaker[]): void => {
       namespace,
       name,
       kind: "pod",
-      labels: object.facts.labels,
+      labels: { ...object.facts.labels, [SERVICE_ACCOUNT_LABEL]: object.facts.serviceAccount },
       addresses: sortIps(object.facts.addresses),
       namedPorts: object.facts.namedPorts,
       hostNetwork: object.facts.hostNetwork,
+      ...(nodeName === undefined ? {} : { node: nodeId(nodeName) }),
       ...(owner === undefined ? {} : { owner }),
       source: object.source,
     });
@@ -242,11 +264,13 @@ export const buildInventory = (
       const { metadata, source } = resource.object;
       addNamespace(draft, metadata.name, metadata.labels ?? {}, source);
     } else if (resource.role === "pods") pods.push(resource.object);
+    else if (resource.role === "node") addNode(draft, resource.object);
   }
   addPods(draft, pods);
   const workloads = [...draft.workloads.values()];
   for (const { namespace } of workloads) {
-    if (!draft.namespaces.has(namespace)) draft.namespaces.set(namespace, { labels: {} });
+    if (namespace !== NODES_NAMESPACE && !draft.namespaces.has(namespace))
+      draft.namespaces.set(namespace, { labels: {} });
   }
   return {
     workloads,

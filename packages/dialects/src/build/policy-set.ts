@@ -32,13 +32,19 @@ import { metadataGuard } from "./metadata-guard.ts";
 import { exceptionBlocks, intentBlocks, policyBlocks, type StagedBlock } from "./native-blocks.ts";
 import { buildProfile } from "./profile.ts";
 import { policyTests, type PolicyTest } from "./policy-tests.ts";
+import { servicesOf, type Services } from "./services.ts";
 import { orderStages } from "./stages.ts";
+import { waysIn, type WayIn } from "./ways-in.ts";
 
 export interface BuiltPolicy {
   readonly set: PolicySet;
   readonly inventory: DeclaredInventory;
   readonly tests: readonly PolicyTest[];
   readonly networkSets: readonly NamedNetworks[];
+  /** Where Services lead, among the workloads of the inventory. */
+  readonly services: Services;
+  /** What whoever lets the outside in must be able to reach. */
+  readonly waysIn: readonly WayIn[];
   /** What the machine must be able to do; sorted, each once. */
   readonly invariants: readonly DeclaredInvariant[];
   /** Sorted by place. With an error among them the set must not be applied. */
@@ -92,7 +98,8 @@ const withReservedLabels = (
   resources: readonly Resource[],
   inventory: DeclaredInventory,
 ): DeclaredInventory => {
-  const given = DIALECTS.flatMap((dialect) => dialect.labels?.({ resources, inventory }) ?? []);
+  const input = { resources, inventory, services: servicesOf(resources, inventory) };
+  const given = DIALECTS.flatMap((dialect) => dialect.labels?.(input) ?? []);
   if (given.every(({ size }) => size === 0)) return inventory;
   const workloads = inventory.workloads.map((workload) => ({
     ...workload,
@@ -111,8 +118,10 @@ export const buildPolicySet = (
   const diagnostics: Diagnostic[] = [];
   const networkSets = networkSetsOf(resources);
   const context = createContext(options, networkSets, diagnostics);
-  const inventory = withReservedLabels(resources, buildInventory(resources, diagnostics));
-  const input = { resources, inventory };
+  const declared = buildInventory(resources, diagnostics);
+  const inventory = withReservedLabels(resources, declared);
+  const services = servicesOf(resources, inventory);
+  const input = { resources, inventory, services };
   const brought = DIALECTS.flatMap((dialect) => dialect.stages(input, context));
   // Sorted, so that the same resources give the same set in whatever order their files were read.
   const blocks = [
@@ -135,6 +144,8 @@ export const buildPolicySet = (
     inventory,
     tests,
     networkSets: [...networkSets.values()],
+    services,
+    waysIn: waysIn(resources, services, inventory.namespaces, context),
     invariants: declaredInvariants(resources),
     diagnostics: diagnostics.toSorted(compareDiagnostics),
   };

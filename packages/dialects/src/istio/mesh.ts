@@ -6,7 +6,7 @@ import type { Inventory, Labels, Workload, WorkloadId } from "@bulkhead/model";
 
 /** Reserved: nobody can declare such a key. Value: the data plane. */
 export const MESH_LABEL = ":mesh";
-export const SERVICE_ACCOUNT_LABEL = ":service-account";
+export { SERVICE_ACCOUNT_LABEL } from "@bulkhead/model";
 export type DataPlane = "sidecar" | "ambient";
 
 const MARKS = [

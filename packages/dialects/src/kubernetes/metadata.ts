@@ -1,9 +1,17 @@
 /** `metav1.ObjectMeta`: what of it matters to policy, and the rest by name. */
+import { isReservedLabel } from "@bulkhead/model";
+import { name as plainName, namespaceName } from "../native/values.ts";
 import { fields, ignored, optional, required } from "../text/fields.ts";
-import { dictionary, flag, list, text } from "../text/shape.ts";
+import { dictionary, flag, list, mapped, type Shape, text } from "../text/shape.ts";
 
-const anyKey = (): null => null;
-const texts = dictionary("texts", text, anyKey);
+/**
+ * Labels as objects bear them. The API server has checked them, save for keys that stand for an authority's word: such a
+ * label would be believed.
+ */
+export const objectLabels = dictionary("texts", text, (key) =>
+  isReservedLabel(key) ? "a key that begins with `:` is reserved" : null,
+);
+const texts = dictionary("texts", text, () => null);
 
 const ownerReference = fields(
   "an owner reference",
@@ -11,13 +19,18 @@ const ownerReference = fields(
   { open: true },
 );
 
-export const objectMeta = fields("metadata", {
-  name: required(text),
-  namespace: optional(text),
-  labels: optional(texts),
+/** Empty is what templates write who mean none. */
+const namespace: Shape<string> = {
+  ...namespaceName,
+  read: (node, at) =>
+    node.kind === "scalar" && node.value === "" ? "" : namespaceName.read(node, at),
+};
+
+const known = {
+  namespace: optional(namespace),
+  labels: optional(objectLabels),
   annotations: optional(texts),
   ownerReferences: optional(list(ownerReference, "owner references")),
-  generateName: ignored(),
   selfLink: ignored(),
   uid: ignored(),
   resourceVersion: ignored(),
@@ -28,4 +41,32 @@ export const objectMeta = fields("metadata", {
   finalizers: ignored(),
   managedFields: ignored(),
   clusterName: ignored(),
+} as const;
+
+const placed = <T extends { readonly namespace?: string }>({ namespace: home, ...rest }: T) => ({
+  ...rest,
+  ...(home === undefined || home === "" ? {} : { namespace: home }),
 });
+
+export const objectMeta = mapped(
+  fields("metadata", { name: required(text), generateName: ignored(), ...known }),
+  placed,
+);
+
+/** A namespace's name is a part of its inhabitants'. */
+export const namespaceMeta = mapped(
+  fields("metadata", { name: required(namespaceName), generateName: ignored(), ...known }),
+  placed,
+);
+
+/** Of what may be created under a name that the server completes. */
+export const generatedMeta = mapped(
+  fields("metadata", { name: optional(plainName), generateName: optional(text), ...known }),
+  ({ name, generateName, ...rest }, node, at) => {
+    const called = name ?? generateName?.replace(/-+$/, "");
+    if (called !== undefined && called !== "") return placed({ name: called, ...rest });
+    const place = node.kind === "map" ? (node.entries[0]?.keyExtent ?? node) : node;
+    at.report("BH0103", place, "metadata needs `name`");
+    return undefined;
+  },
+);

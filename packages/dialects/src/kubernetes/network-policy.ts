@@ -88,7 +88,7 @@ const portName = refined<string>("a port name", (value) =>
       },
 );
 /** `intstr.IntOrString`. */
-const intOrName: Shape<number | string> = {
+export const intOrName: Shape<number | string> = {
   name: "a port number or name",
   schema: { anyOf: [portNumber.schema, portName.schema] },
   read: (node, at) =>

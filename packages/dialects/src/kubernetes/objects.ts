@@ -4,20 +4,10 @@
  */
 import { canonicalIp, parseProtocol, TCP, type NamedPort } from "@bulkhead/model";
 import { fields, optional, required } from "../text/fields.ts";
-import {
-  dictionary,
-  flag,
-  integer,
-  list,
-  mapped,
-  type Read,
-  type Shape,
-  text,
-} from "../text/shape.ts";
-import { objectMeta } from "./metadata.ts";
+import { flag, integer, list, mapped, type Read, type Shape, text } from "../text/shape.ts";
+import { generatedMeta, namespaceMeta, objectLabels } from "./metadata.ts";
 
 const open = { open: true } as const;
-const texts = dictionary("texts", text, () => null);
 
 const containerPort = mapped(
   fields(
@@ -34,12 +24,20 @@ const containerPort = mapped(
       ? null
       : { name, protocol: parseProtocol(protocol ?? "TCP") ?? TCP, port: number },
 );
-const container = fields("a container", { ports: optional(list(containerPort, "ports")) }, open);
+const container = fields(
+  "a container",
+  { ports: optional(list(containerPort, "ports")), restartPolicy: optional(text) },
+  open,
+);
 
 const podSpec = fields(
   "a pod's spec",
   {
     hostNetwork: optional(flag),
+    nodeName: optional(text),
+    serviceAccountName: optional(text),
+    // What it was called before.
+    serviceAccount: optional(text),
     containers: optional(list(container, "containers")),
     initContainers: optional(list(container, "containers")),
   },
@@ -57,7 +55,7 @@ const podStatus = fields(
 const template = fields(
   "a pod template",
   {
-    metadata: optional(fields("metadata", { labels: optional(texts) }, open)),
+    metadata: optional(fields("metadata", { labels: optional(objectLabels) }, open)),
     spec: optional(podSpec),
   },
   open,
@@ -66,21 +64,45 @@ const template = fields(
 export interface PodFacts {
   readonly labels: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
+  readonly serviceAccount: string;
+  readonly nodeName?: string;
   readonly namedPorts: readonly NamedPort[];
   readonly addresses: readonly string[];
 }
 
 type PodSpec = Read<typeof podSpec>;
 
-const namedPorts = (spec: PodSpec | undefined): readonly NamedPort[] =>
-  [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].flatMap((one) =>
+/** Containers that prepare the others are gone when anybody connects; those that are restarted stay beside them. */
+const namedPorts = (spec: PodSpec | undefined): readonly NamedPort[] => {
+  const sidecars = (spec?.initContainers ?? []).filter(
+    ({ restartPolicy }) => restartPolicy === "Always",
+  );
+  return [...(spec?.containers ?? []), ...sidecars].flatMap((one) =>
     (one.ports ?? []).filter((port) => port !== null),
   );
+};
+
+/** Empty texts are what templates write who mean none; the API server gives `default` then. */
+const accountOf = (spec: PodSpec | undefined): string =>
+  spec?.serviceAccountName || spec?.serviceAccount || "default";
+
+const factsOf = (
+  labels: Readonly<Record<string, string>> | undefined,
+  spec: PodSpec | undefined,
+  addresses: readonly string[],
+): PodFacts => ({
+  labels: labels ?? {},
+  hostNetwork: spec?.hostNetwork ?? false,
+  serviceAccount: accountOf(spec),
+  ...(spec?.nodeName ? { nodeName: spec.nodeName } : {}),
+  namedPorts: namedPorts(spec),
+  addresses: [...new Set(addresses)],
+});
 
 const pod = mapped(
   fields(
     "a Pod",
-    { metadata: required(objectMeta), spec: optional(podSpec), status: optional(podStatus) },
+    { metadata: required(generatedMeta), spec: optional(podSpec), status: optional(podStatus) },
     open,
   ),
   ({ metadata, spec, status, source }) => {
@@ -91,28 +113,19 @@ const pod = mapped(
       const canonical = one === undefined || finished ? null : canonicalIp(one);
       return canonical === null ? [] : [canonical];
     });
-    const facts: PodFacts = {
-      labels: metadata.labels ?? {},
-      hostNetwork: spec?.hostNetwork ?? false,
-      namedPorts: namedPorts(spec),
-      addresses: [...new Set(addresses)],
-    };
+    const facts = factsOf(metadata.labels, spec, addresses);
     return { kind: "Pod", metadata, facts, source };
   },
 );
 
-const controllerFacts = (found: Read<typeof template> | undefined): PodFacts => ({
-  labels: found?.metadata?.labels ?? {},
-  hostNetwork: found?.spec?.hostNetwork ?? false,
-  namedPorts: namedPorts(found?.spec),
-  addresses: [],
-});
+const controllerFacts = (found: Read<typeof template> | undefined): PodFacts =>
+  factsOf(found?.metadata?.labels, found?.spec, []);
 
 const withTemplate = fields("a spec", { template: optional(template) }, open);
 
 const controller = (kind: string) =>
   mapped(
-    fields(`a ${kind}`, { metadata: required(objectMeta), spec: optional(withTemplate) }, open),
+    fields(`a ${kind}`, { metadata: required(generatedMeta), spec: optional(withTemplate) }, open),
     ({ metadata, spec, source }) => ({
       kind,
       metadata,
@@ -125,7 +138,7 @@ const cronJob = mapped(
   fields(
     "a CronJob",
     {
-      metadata: required(objectMeta),
+      metadata: required(generatedMeta),
       spec: optional(
         fields(
           "a spec",
@@ -148,7 +161,7 @@ const cronJob = mapped(
 
 export const namespaceObject = fields(
   "a Namespace",
-  { kind: optional(text), metadata: required(objectMeta) },
+  { kind: optional(text), metadata: required(namespaceMeta) },
   open,
 );
 

@@ -10,6 +10,7 @@ const KINDS: Readonly<Record<WorkloadKind, string>> = {
   pod: "Pod",
   vm: "VM",
   host: "Host",
+  node: "Node",
   external: "External",
   process: "Process",
 };
