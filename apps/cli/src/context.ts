@@ -1,5 +1,6 @@
 /** What a verb has of its surroundings: streams, environment, clock, where the state is, and how answers are to look. */
 import type { ApiClient } from "@bulkhead/api";
+import type { Reader } from "./closed-pipe.ts";
 import { badInput } from "./failure.ts";
 import { orInterrupted } from "./interruption.ts";
 import { shellWord } from "./ui/shell.ts";
@@ -14,6 +15,8 @@ export interface Output {
   readonly columns?: number;
   /** False: what was written waits to be taken. */
   write(text: string): unknown;
+  /** Tells when nobody reads it any more, where that can be told. */
+  readonly watchReader?: () => Promise<Reader | undefined>;
   /** Of a pipe: tells when everything has been taken. */
   once?(event: "drain", listener: () => void): unknown;
 }

@@ -22,7 +22,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const code = await runCli(process.argv.slice(2), {
-  stdout: process.stdout,
+  stdout: Object.assign(process.stdout, {
+    watchReader: async () => (await import("./closed-pipe.ts")).watchReader(1),
+  }),
   stderr: process.stderr,
   stdin: process.stdin,
   env: process.env,

@@ -60,8 +60,8 @@ export const doctorAnswerSchema = z.object({
   checks: z.array(
     z.object({
       name: z.string(),
-      /** `off`: not in use, and nothing rests on it. */
-      state: z.enum(["works", "off", "fails"]),
+      /** `off`: not in use, and nothing rests on it. `untold`: only root can tell. */
+      state: z.enum(["works", "off", "untold", "fails"]),
       detail: z.string(),
       /** What to do. */
       help: z.string().optional(),

@@ -15,6 +15,8 @@ import {
 } from "../src/doctor/checks.ts";
 import type { ApiClient } from "@bulkhead/api";
 import { examine, workloads } from "../src/verbs/doctor.ts";
+import { plainStyle } from "../src/ui/style.ts";
+import { doctorText } from "../src/views/doctor.ts";
 import { status } from "./answers/machine.ts";
 
 interface Made {
@@ -49,7 +51,6 @@ const READ_ONLY = `40 1 0:4 / /proc rw - proc proc rw\n41 40 0:4 /sys /proc/sys 
 describe("fails, and says what to do", () => {
   it.each([
     ["another system", () => kernel(machine({ platform: "darwin" })), /needs Linux/],
-    ["no root", () => privileges(machine({ root: false })), /sudo/],
     [
       "no capability",
       () => privileges(machine({ files: { [STATUS]: "CapEff:\t0000000000001000" } })),
@@ -193,6 +194,15 @@ it("what is not in use is off: no unit, no runtime, nothing tracked yet", () => 
 it("where something necessary is missing, nothing is tried with packets", async () => {
   const checks = await examine({ state: "/nowhere" }, machine({ root: false, files: ALL }));
   expect(checks.map(({ name }) => name)).not.toContain("self-test");
+  const untold = checks.filter(({ state }) => state === "untold").map(({ name }) => name);
+  expect(untold).toEqual(["privileges", "other firewalls", "lockdown"]);
+  expect(checks.filter(({ state, necessary }) => necessary && state === "fails")).toEqual([]);
+  const ui = { style: plainStyle, columns: 120, wide: false, now: 0 };
+  expect(doctorText({ checks }, ui)).toMatch(/need root\.\n$/);
+  expect(doctorText({ checks }, ui)).not.toContain("cannot run here");
+  // What is in a folder that only root searches is there all the same.
+  const sbin = { ...machine({ root: false, files: ALL }), env: { PATH: "/usr/bin" } };
+  expect((await programs(sbin)).state).toBe("works");
   const elsewhere = await examine({ state: "/nowhere" }, machine({ platform: "darwin" }));
   expect(elsewhere.map(({ name }) => name)).toEqual(["kernel"]);
 });

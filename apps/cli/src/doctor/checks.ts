@@ -8,8 +8,8 @@ import { join } from "node:path";
 
 export interface Check {
   readonly name: string;
-  /** `off`: not in use, and nothing rests on it. */
-  readonly state: "works" | "off" | "fails";
+  /** `off`: not in use, and nothing rests on it. `untold`: only root can tell. */
+  readonly state: "works" | "off" | "untold" | "fails";
   readonly detail: string;
   readonly help?: string;
   /** Without it Bulkhead cannot run here. */
@@ -37,6 +37,11 @@ const fails = (detail: string, help?: string): Found => ({
   detail,
   ...withHelp(help),
 });
+const untold = (detail: string, help?: string): Found => ({
+  state: "untold",
+  detail,
+  ...withHelp(help),
+});
 const withHelp = (help?: string) => (help === undefined ? {} : { help });
 
 export function kernel({ platform }: Machine): Found {
@@ -59,7 +64,11 @@ const USEFUL: readonly (readonly [bigint, string, string])[] = [
 ];
 
 export function privileges({ root, read }: Machine): Found {
-  if (!root) return fails("not root", "sudo bulkhead doctor");
+  if (!root)
+    return untold(
+      "not root, which `up` and everything that changes policy need; reading needs the group `bulkhead`",
+      "sudo bulkhead doctor tries what only root can: the self-test, other firewalls, the lockdown",
+    );
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(read("/proc/self/status") ?? "")?.[1] ?? "0";
   const has = (capability: bigint): boolean =>
     ((BigInt(`0x${effective}`) >> capability) & 1n) === 1n;
@@ -87,8 +96,12 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ["nsenter", "util-linux"],
 ];
 
-export async function programs({ env, exists, run }: Machine): Promise<Found> {
-  const folders = (env["PATH"] ?? "").split(":").filter((folder) => folder !== "");
+/** Where root finds what others do not. */
+const OF_ROOT = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+export async function programs({ env, exists, run, root }: Machine): Promise<Found> {
+  const path = (env["PATH"] ?? "").split(":").filter((folder) => folder !== "");
+  const folders = root ? path : [...path, ...OF_ROOT];
   const missing = PROGRAMS.filter(
     ([program]) => !folders.some((folder) => exists(join(folder, program))),
   );
@@ -191,7 +204,7 @@ export function bridges({ read }: Machine): Found {
 const FLUSHER = "/etc/systemd/system/sysinit.target.wants/nftables.service";
 
 export async function firewalls({ root, run, read, exists }: Machine): Promise<Found> {
-  if (!root) return off("only root can list them");
+  if (!root) return untold("only root can list them");
   const tables = await run("nft", "list", "tables");
   if (tables === undefined) return fails("`nft list tables` fails", "see the kernel's log");
   const others = tables
@@ -217,7 +230,7 @@ export async function firewalls({ root, run, read, exists }: Machine): Promise<F
 }
 
 export async function lockdown({ root, run }: Machine): Promise<Found> {
-  if (!root) return off("only root can tell");
+  if (!root) return untold("only root can tell");
   const tables = (await run("nft", "list", "tables")) ?? "";
   return tables.includes(" bulkhead_lockdown")
     ? fails("in force since the boot: the saved policy could not be", "sudo bulkhead up")

@@ -29,9 +29,10 @@ import type { Verb } from "./verb.ts";
 export const doctor: Verb<CommonOptions> = async (context) => {
   const checks = await withProgress(context, "looking", () => examine(context, machineOf(context)));
   const exitCode = exitOf(checks);
-  // Only root may look there, and nobody else comes past the checks.
-  const runs = exitCode !== 3 && findProcesses(layoutOf(context.state)).length > 0;
-  const value: DoctorAnswer = { checks: runs ? [...checks, await workloads(context)] : checks };
+  // Only root may look there; others see whether somebody answers them.
+  const runs = isRoot() && exitCode !== 3 && findProcesses(layoutOf(context.state)).length > 0;
+  const told = runs || !isRoot() ? await workloads(context) : undefined;
+  const value: DoctorAnswer = { checks: told === undefined ? checks : [...checks, told] };
   return {
     value,
     text: (ui) => doctorText(value, ui),
@@ -57,8 +58,9 @@ export async function examine(context: Pick<Context, "state">, machine: Machine)
   if (broken()) return checks;
   await add("privileges", true, privileges);
   await add("programs", true, programs);
-  // Without those it could only say the same again.
-  if (!broken()) await add("self-test", true, () => selfTest(layoutOf(context.state).root));
+  // Without those it could only say the same again; and it makes namespaces.
+  if (!broken() && machine.root)
+    await add("self-test", true, () => selfTest(layoutOf(context.state).root));
   await add("control groups", false, controlGroups);
   await add("connections", false, tracking);
   await add("bridges", false, bridges);
@@ -87,7 +89,8 @@ export async function workloads({ client }: Pick<Context, "client">): Promise<Ch
 const exitOf = (checks: readonly Check[]): ExitCode => {
   const failing = checks.filter(({ state }) => state === "fails");
   if (failing.some(({ necessary }) => necessary)) return 3;
-  return failing.length > 0 ? 1 : 0;
+  const untold = checks.some(({ state }) => state === "untold");
+  return failing.length > 0 || untold ? 1 : 0;
 };
 
 const isRoot = (): boolean => process.getuid?.() === 0;

@@ -152,16 +152,22 @@ async function listFlows(
   const print = await printerOf(context, options);
   if (follow && context.format !== "json") context.stderr.write("Following; Ctrl-C ends it.\n");
   let found = false;
+  // `| head -1`: that nobody reads is else noticed when the next flow is written, and there may be none.
+  const reader = follow ? await context.stdout.watchReader?.() : undefined;
+  const ends = [context.signal, ...(reader === undefined ? [] : [reader.gone])];
   try {
-    for await (const flow of client.stream("flows", request, { signal: context.signal })) {
+    for await (const flow of client.stream("flows", request, { signal: AbortSignal.any(ends) })) {
       await print(flow);
       found = true;
       // Nothing that comes later makes it none again.
       if (follow && options.expectNone === true) break;
     }
   } catch (error) {
-    if (!context.signal.aborted) throw error;
+    if (!ends.some(({ aborted }) => aborted)) throw error;
+  } finally {
+    reader?.stop();
   }
+  if (reader?.gone.aborted === true) return 0;
   // Ctrl-C is how following ends; a listing is cut short by it.
   if (!follow && context.signal.aborted) throw new Interrupted();
   if (context.format === "human" || context.format === "wide") {
