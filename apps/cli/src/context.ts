@@ -55,6 +55,7 @@ export const MAP_FORMATS = ["text", "dot", "svg", "mermaid"] as const;
 
 /** Of verbs over a folder. */
 export const DIFF_FORMATS = ["txt", "json", "csv", "md", "dot"] as const;
+export const EXPOSURE_FORMATS = ["txt", "json", "md"] as const;
 export const LIST_FORMATS = [...DIFF_FORMATS, "svg"] as const;
 
 /** Of `suggest`: the text of a pull request. */

@@ -116,6 +116,24 @@ export const diffAnswerSchema = z.array(
   }),
 );
 
+const directionSchema = z.enum(["egress", "ingress"]);
+
+export const exposureAnswerSchema = z.object({
+  exposures: z.array(
+    z.object({
+      workload: z.string(),
+      direction: directionSchema,
+      /** `entire-cluster`, `shop/[pod with {app=web}]`, `10.0.0.0-10.255.255.255[External]`. */
+      peer: z.string(),
+      conn: z.string(),
+      /** `none` where the entire cluster may, and these may not. */
+      ports: z.string(),
+    }),
+  ),
+  /** No policy decides what goes this way. */
+  unprotected: z.array(z.object({ workload: z.string(), direction: directionSchema })),
+});
+
 /** JSON Schemas by name. */
 export const schemaAnswerSchema = z.object({
   answers: z.record(z.string(), z.unknown()),
@@ -149,6 +167,7 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     completion: completionAnswerSchema,
     list: listAnswerSchema,
     diff: diffAnswerSchema,
+    exposure: exposureAnswerSchema,
     schema: schemaAnswerSchema,
     talkers: talkersAnswerSchema,
     map: mapAnswerSchema,

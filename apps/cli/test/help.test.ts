@@ -42,6 +42,7 @@ const PROMISED = [
   "why",
   "list",
   "diff",
+  "exposure",
   "probe",
   "drift",
   "boot",

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { diffAnswerSchema, listAnswerSchema } from "../src/schemas.ts";
+import { diffAnswerSchema, exposureAnswerSchema, listAnswerSchema } from "../src/schemas.ts";
 import { call } from "./call.ts";
 
 const deployment = (name: string, app = name): string => `apiVersion: apps/v1
@@ -220,5 +220,27 @@ describe("diff", () => {
     expect((await call(["diff", before(), broken])).code).toBe(2);
     expect((await call(["diff", "-", "-"])).code).toBe(2);
     expect((await call(["diff", before()])).code).toBe(2);
+  });
+});
+
+describe("exposure", () => {
+  it("tells who is not in the folder, in sections", async () => {
+    const { code, stdout } = await call(["exposure", join(folder, "shop")]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Egress Exposure:\nshop/web[Deployment] \t=> \t0.0.0.0-255.");
+    expect(stdout).toContain("shop/web[Deployment] \t<= \tentire-cluster : All Connections\n");
+    expect(stdout).toContain("shop/web[Deployment] is not protected on Ingress\n");
+    expect(stdout).not.toContain("shop/db[Deployment] \t");
+  });
+
+  it("-o md, -o json", async () => {
+    const { stdout } = await call(["exposure", join(folder, "shop"), "-o", "md"]);
+    expect(stdout).toContain(
+      "| dst | src | conn |\n|-----|-----|------|\n| shop/web[Deployment] |",
+    );
+    const json = await call(["exposure", join(folder, "shop"), "-o", "json"]);
+    const { exposures, unprotected } = exposureAnswerSchema.parse(JSON.parse(json.stdout));
+    expect(exposures.map(({ peer }) => peer)).toContain("entire-cluster");
+    expect(unprotected).toHaveLength(2);
   });
 });

@@ -1,5 +1,5 @@
 /** The verbs that list what a folder of files permits. */
-import { DIFF_FORMATS, LIST_FORMATS } from "../context.ts";
+import { DIFF_FORMATS, EXPOSURE_FORMATS, LIST_FORMATS } from "../context.ts";
 import type { AddVerb } from "../program.ts";
 import { withOfflineOptions } from "./options.ts";
 
@@ -20,6 +20,15 @@ export function addListVerbs(verb: AddVerb): void {
       "bulkhead diff before/ after/\nbulkhead diff before/ after/ -o md >> pull-request.md\nhelm template . | bulkhead diff deployed/ -",
       async () => (await import("../verbs/diff.ts")).diff,
       DIFF_FORMATS,
+    ),
+  );
+  withOfflineOptions(
+    verb(
+      "exposure <files...>",
+      "what could reach, and be reached by, workloads that the files do not have",
+      "bulkhead exposure manifests/\nbulkhead exposure manifests/ -o md >> pull-request.md",
+      async () => (await import("../verbs/exposure.ts")).exposure,
+      EXPOSURE_FORMATS,
     ),
   );
 }

@@ -168,6 +168,7 @@ async function completeArgument(
     case "apply":
     case "list":
     case "diff":
+    case "exposure":
       return FILES;
     case "explain":
     case "why": {

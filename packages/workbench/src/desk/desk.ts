@@ -6,6 +6,7 @@ import {
   buildPolicySet,
   parseFiles,
   type BuiltPolicy,
+  type DeclaredInventory,
   type Resource,
   type SourceFile,
   type TextLimits,
@@ -40,12 +41,8 @@ export interface DeskOptions {
   readonly limits?: TextLimits;
 }
 
-export interface Desk {
-  readonly files: readonly SourceFile[];
-  /** What is sound of them. */
-  readonly resources: readonly Resource[];
-  readonly built: BuiltPolicy;
-  readonly set: PolicySet;
+/** Who is there, and where. */
+export interface Seats {
   /** Every workload of the files, on its node's network or not, by id; as the files declare it. */
   readonly workloads: ReadonlyMap<WorkloadId, Workload>;
   /** For the engine: who has no address in the files has stand-ins here, never to be printed. */
@@ -53,6 +50,16 @@ export interface Desk {
   /** Of one on its node's network, and of a process of the machine: the node's, the machine's. Empty: unknown workload. */
   addressesOf(workload: WorkloadId): readonly IpAddress[];
   readonly isStandIn: (address: IpAddress) => boolean;
+}
+
+export interface Desk extends Seats {
+  readonly files: readonly SourceFile[];
+  /** What is sound of them. */
+  readonly resources: readonly Resource[];
+  readonly built: BuiltPolicy;
+  readonly set: PolicySet;
+  /** As if these were there besides. */
+  withOthers(others: Pick<DeclaredInventory, "workloads" | "namespaces">): Seats;
   /** Of parsing and building, sorted by place. With an error among them a resource is missing, and answers may be wrong. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -73,21 +80,31 @@ export function openDesk(files: readonly SourceFile[], options: DeskOptions): De
     // Metadata addresses are kept shut by who enforces native policies, and by nobody else.
     metadataGuard: resources.some(({ dialect }) => dialect === "native"),
   });
-  const seats = seat(built, options.hostNetwork ?? "node");
+  const hostNetwork = options.hostNetwork ?? "node";
   return {
     files,
     resources,
     built,
     set: built.set,
-    ...seats,
+    ...seat(built.inventory, built.set, hostNetwork),
+    withOthers: (others) => {
+      const inventory = {
+        ...built.inventory,
+        workloads: [...built.inventory.workloads, ...others.workloads],
+        namespaces: [...built.inventory.namespaces, ...others.namespaces],
+      };
+      return seat(inventory, built.set, hostNetwork);
+    },
     diagnostics: [...parsed.diagnostics, ...built.diagnostics].toSorted(compareDiagnostics),
   };
 }
 
-type Seats = Pick<Desk, "workloads" | "index" | "addressesOf" | "isStandIn">;
-
 /** Gives everybody an address. */
-function seat({ inventory, set }: BuiltPolicy, hostNetwork: HostNetworkReading): Seats {
+function seat(
+  inventory: DeclaredInventory,
+  set: PolicySet,
+  hostNetwork: HostNetworkReading,
+): Seats {
   const workloads = new Map(inventory.workloads.map((one) => [one.id, one]));
   const onNode = (one: Workload): boolean => one.hostNetwork && hostNetwork === "node";
   const apart = inventory.workloads.filter((one) => !onNode(one));

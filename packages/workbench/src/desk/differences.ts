@@ -82,10 +82,7 @@ function rowChanges(
   was: Expansion,
   is: Expansion,
 ): (source: string) => readonly Change[] {
-  const ranks = ({ names: own }: Expansion) => {
-    const rankOf = new Map(own.map((name, rank) => [name, rank]));
-    return names.map((name) => rankOf.get(name) ?? -1);
-  };
+  const ranks = ({ rankOf }: Expansion) => names.map(rankOf);
   const [ranksBefore, ranksAfter] = [ranks(was), ranks(is)];
   const known = new Map<Row, Map<Row, readonly Change[]>>();
   return (source) => {

@@ -12,7 +12,8 @@ export type Row = readonly (PortSet | undefined)[];
 export interface Expansion {
   /** Of workloads; sorted. */
   readonly names: readonly string[];
-  has(name: string): boolean;
+  /** -1: it is not among the names. */
+  rankOf(name: string): number;
   /** What it reaches, itself perhaps included. The same array for all that reach the same. */
   rowOf(name: string): Row;
   /** Stretches of the world that it reaches, and that reach it. */
@@ -48,7 +49,7 @@ export function expand(
     own.flatMap((one) => byDestination.get(one) ?? []);
   return {
     names,
-    has: (name) => profiles.has(name),
+    rankOf: (name) => rankOf.get(name) ?? -1,
     rowOf(name) {
       const profile = profiles.get(name);
       if (profile === undefined) return [];

@@ -1,5 +1,11 @@
 /** Policies at a desk: files in, answers out, with no machine, no daemon and no cluster. Pure; runs in a browser. */
-export { openDesk, type Desk, type DeskOptions, type HostNetworkReading } from "./desk.ts";
+export {
+  openDesk,
+  type Desk,
+  type DeskOptions,
+  type HostNetworkReading,
+  type Seats,
+} from "./desk.ts";
 export {
   createAsker,
   errorLine,
@@ -41,3 +47,10 @@ export {
 } from "./explanation.ts";
 export { onePort, type OnePort } from "./one-port.ts";
 export { explainAtDesk, type DeskExplanation } from "./explain.ts";
+export { exposuresOf, type Exposure, type Exposures } from "./exposure.ts";
+export {
+  EXPOSURE_FORMATS,
+  exposureFormats,
+  type ExposureAnswer,
+  type ExposureFormat,
+} from "./exposure-formats.ts";

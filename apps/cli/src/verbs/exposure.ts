@@ -1,0 +1,23 @@
+/** `bulkhead exposure DIR`: what could reach, and be reached by, workloads that are not in the folder. */
+import {
+  cutWorld,
+  EXPOSURE_FORMATS,
+  exposureFormats,
+  exposuresOf,
+  WHOLE_WORLD,
+} from "@bulkhead/workbench/desk";
+import { openDeskOf } from "../offline/open.ts";
+import type { OfflineOptions } from "../offline/options.ts";
+import { warnOfReading } from "../offline/readings.ts";
+import { writeLines } from "../offline/write.ts";
+import type { Verb } from "./verb.ts";
+
+export const exposure: Verb<OfflineOptions> = async (context, args, options) => {
+  const exact = options.output === "json";
+  const { desk, exitCode } = await openDeskOf(context, args, options, exact ? "node" : "pod");
+  warnOfReading(context, desk, options);
+  const found = exposuresOf(desk, context.now(), exact ? WHOLE_WORLD : cutWorld(desk.set));
+  const format = EXPOSURE_FORMATS.find((known) => known === options.output) ?? "txt";
+  writeLines(context.stdout, [exposureFormats[format](found)]);
+  return exitCode(0);
+};

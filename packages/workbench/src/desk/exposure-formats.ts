@@ -1,0 +1,85 @@
+/** Exposures as text: netpol-analyzer's sections, Markdown, and JSON that holds everything. */
+import { formatPorts } from "@bulkhead/model";
+import { connectionText } from "./connection-text.ts";
+import type { Exposure, Exposures } from "./exposure.ts";
+import { markdownHead, markdownLine } from "./pair-formats.ts";
+
+export const EXPOSURE_FORMATS = ["txt", "json", "md"] as const;
+export type ExposureFormat = (typeof EXPOSURE_FORMATS)[number];
+
+/** What `exposure -o json` prints. */
+export interface ExposureAnswer {
+  readonly exposures: readonly {
+    readonly workload: string;
+    readonly direction: "egress" | "ingress";
+    readonly peer: string;
+    /** In netpol-analyzer's words, TCP, UDP and SCTP alone. */
+    readonly conn: string;
+    /** All of it; `none` where others may, and these may not. */
+    readonly ports: string;
+  }[];
+  readonly unprotected: Exposures["unprotected"];
+}
+
+type Write = (found: Exposures) => string;
+
+export const exposureFormats: Readonly<Record<ExposureFormat, Write>> = { txt, json, md };
+
+const SECTIONS = [
+  ["egress", "Egress", "=>"],
+  ["ingress", "Ingress", "<="],
+] as const;
+
+function txt({ exposures, unprotected }: Exposures): string {
+  const width = Math.max(0, ...exposures.map(({ workload }) => workload.length));
+  const sections = SECTIONS.map(([direction, title, arrow]) => {
+    const lines = exposures
+      .filter((one) => one.direction === direction)
+      .map((one) => `${one.workload.padEnd(width)} \t${arrow} \t${one.peer} : ${text(one)}\n`);
+    return `${title} Exposure:\n${lines.join("")}`;
+  });
+  const open = unprotected.map(
+    ({ workload, direction }) => `${workload} is not protected on ${titled(direction)}\n`,
+  );
+  const more =
+    open.length === 0 ? "" : `\nWorkloads not protected by network policies:\n${open.join("")}`;
+  return `Exposure Analysis Result:\n${sections.join("\n")}${more}`;
+}
+
+function md({ exposures, unprotected }: Exposures): string {
+  const sections = SECTIONS.map(([direction, title]) => {
+    const columns = direction === "egress" ? ["src", "dst", "conn"] : ["dst", "src", "conn"];
+    const rows = exposures
+      .filter((one) => one.direction === direction)
+      .map((one) => markdownLine([one.workload, one.peer, text(one)]));
+    return `### ${title} Exposure:\n${markdownHead(columns)}${rows.join("")}`;
+  });
+  const open = unprotected.map(({ workload, direction }) =>
+    markdownLine([workload, titled(direction)]),
+  );
+  const more =
+    open.length === 0
+      ? ""
+      : `\n### Workloads not protected by network policies:\n${markdownHead(["workload", "direction"])}${open.join("")}`;
+  return `## Exposure Analysis Result:\n${sections.join("\n")}${more}`;
+}
+
+function json({ exposures, unprotected }: Exposures): string {
+  const answer: ExposureAnswer = {
+    exposures: exposures.map(({ ports, ...one }) => ({
+      ...one,
+      conn: connectionText(ports),
+      ports: formatPorts(ports),
+    })),
+    unprotected,
+  };
+  return `${JSON.stringify(answer, undefined, 2)}\n`;
+}
+
+function text({ ports }: Exposure): string {
+  return connectionText(ports);
+}
+
+function titled(direction: Exposure["direction"]): string {
+  return direction === "egress" ? "Egress" : "Ingress";
+}

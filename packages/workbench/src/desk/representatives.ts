@@ -1,0 +1,215 @@
+/**
+ * Workloads that no file has and that policies speak of all the same: one for every selector in a rule that names nobody
+ * who is here, one without any labels for everybody else, and for selectors that exclude, one that they exclude.
+ */
+import type { InventoryIndex } from "@bulkhead/engine";
+import {
+  EVERYTHING,
+  formatSelector,
+  matches,
+  type Labels,
+  type Namespace,
+  type NamespaceScope,
+  type Peer,
+  type PolicySet,
+  type Requirement,
+  type Selector,
+  type Workload,
+} from "@bulkhead/model";
+
+type WorkloadPeer = Extract<Peer, { kind: "workloads" }>;
+
+export interface Representative {
+  readonly workload: Workload;
+  /** Absent: it stands for everybody whom nothing is said about. */
+  readonly title?: string;
+  /** A selector that excludes is why it is here: what it may not, not everybody may. */
+  readonly isExcluded: boolean;
+}
+
+export interface Representatives {
+  readonly all: readonly Representative[];
+  readonly namespaces: readonly Namespace[];
+}
+
+const NAME_LABEL = "kubernetes.io/metadata.name";
+/** No name of a resource has such a character. */
+const MARK = "~";
+export const EVERYBODY = "entire-cluster";
+
+export function representativesOf(
+  { stages }: PolicySet,
+  { workloads, namespaceLabels, inventory }: InventoryIndex,
+): Representatives {
+  const peers = new Map<string, WorkloadPeer>();
+  for (const { blocks } of stages) {
+    for (const rule of blocks.flatMap(({ rules }) => rules)) {
+      for (const peer of rule.peers) {
+        if (peer.kind === "workloads") peers.set(titleOf(peer), peer);
+      }
+    }
+  }
+  const holds = ({ namespaces, selector }: WorkloadPeer, one: Workload): boolean =>
+    matches(selector, one.labels) && inScope(namespaces, one.namespace, namespaceLabels);
+  const here = [...workloads.values()];
+  const draft = new Draft(new Set(inventory.namespaces.map(({ name }) => name)), namespaceLabels);
+  draft.add({ namespaces: { kind: "all" }, selector: EVERYTHING }, undefined, false);
+  for (const [title, peer] of [...peers].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (title === EVERYBODY) continue;
+    // Who is meant by such and such labels is here already; who is meant by everybody, or by a lack, may yet come.
+    const isPrecise =
+      peer.selector.requirements.length > 0 &&
+      peer.selector.requirements.every(({ operator }) => operator === "In");
+    if (!isPrecise || !here.some((one) => holds(peer, one))) draft.add(peer, title, false);
+    for (const excluded of exclusions(peer)) draft.add(excluded, titleOf(excluded), true);
+  }
+  return { all: draft.all, namespaces: draft.namespaces };
+}
+
+type Wanted = Pick<WorkloadPeer, "namespaces" | "selector">;
+
+class Draft {
+  readonly all: Representative[] = [];
+  readonly namespaces: Namespace[] = [];
+  readonly #existing: ReadonlySet<string>;
+  readonly #labelsOf: (namespace: string) => Labels;
+  readonly #seen = new Set<string>();
+
+  constructor(existing: ReadonlySet<string>, labelsOf: (namespace: string) => Labels) {
+    this.#existing = existing;
+    this.#labelsOf = labelsOf;
+  }
+
+  /** Nothing where no labels satisfy the selectors. */
+  add({ namespaces, selector }: Wanted, title: string | undefined, isExcluded: boolean): void {
+    const labels = labelsFor(selector);
+    const namespace = this.#namespaceFor(namespaces);
+    if (labels === null || namespace === null || this.#seen.has(title ?? "")) return;
+    this.#seen.add(title ?? "");
+    const name = `${MARK}${this.all.length}`;
+    this.all.push({
+      isExcluded,
+      ...(title === undefined ? {} : { title }),
+      workload: {
+        id: `${namespace}/${name}`,
+        namespace,
+        name,
+        kind: "pod",
+        labels,
+        addresses: [],
+        namedPorts: [],
+        hostNetwork: false,
+      },
+    });
+  }
+
+  #namespaceFor(scope: NamespaceScope): string | null {
+    if (scope.kind === "named") return scope.name;
+    const labels = scope.kind === "all" ? {} : labelsFor(scope.selector);
+    if (labels === null) return null;
+    const named = labels[NAME_LABEL];
+    // A name that the selector asks for is a name; whether its other labels are there, its own declaration says.
+    if (named !== undefined && this.#existing.has(named)) {
+      const fits = scope.kind === "all" || matches(scope.selector, this.#labelsOf(named));
+      return fits ? named : null;
+    }
+    const name = named ?? `${MARK}${this.namespaces.length}`;
+    this.namespaces.push({ name, labels });
+    return name;
+  }
+}
+
+function inScope(
+  scope: NamespaceScope,
+  namespace: string,
+  labelsOf: (namespace: string) => Labels,
+): boolean {
+  switch (scope.kind) {
+    case "all":
+      return true;
+    case "named":
+      return scope.name === namespace;
+    case "selected":
+      return matches(scope.selector, labelsOf(namespace));
+  }
+}
+
+/** The fewest labels that satisfy it; null: none do. */
+function labelsFor(selector: Selector): Labels | null {
+  const labels: Record<string, string> = {};
+  for (const requirement of selector.requirements) {
+    if (requirement.operator === "In") {
+      const fitting = requirement.values.find((value) =>
+        matches(
+          { requirements: selector.requirements.filter(({ key }) => key === requirement.key) },
+          {
+            [requirement.key]: value,
+          },
+        ),
+      );
+      if (fitting === undefined) return null;
+      labels[requirement.key] = fitting;
+    } else if (requirement.operator === "Exists") labels[requirement.key] ??= `${MARK}any`;
+  }
+  return matches(selector, labels) ? labels : null;
+}
+
+/** Who is left out by `NotIn` and `DoesNotExist`. */
+function exclusions({ namespaces, selector }: WorkloadPeer): readonly WorkloadPeer[] {
+  const turned = (one: Selector): readonly Selector[] =>
+    one.requirements.flatMap((requirement) => {
+      const opposite = oppositeOf(requirement);
+      if (opposite === undefined) return [];
+      const rest = one.requirements.filter(({ key }) => key !== requirement.key);
+      return [{ requirements: [...rest, opposite] }];
+    });
+  return [
+    ...turned(selector).map((other) => ({
+      kind: "workloads" as const,
+      namespaces,
+      selector: other,
+    })),
+    ...(namespaces.kind === "selected"
+      ? turned(namespaces.selector).map((other) => ({
+          kind: "workloads" as const,
+          namespaces: { kind: "selected" as const, selector: other },
+          selector,
+        }))
+      : []),
+  ];
+}
+
+function oppositeOf(requirement: Requirement): Requirement | undefined {
+  switch (requirement.operator) {
+    case "NotIn":
+      return { key: requirement.key, operator: "In", values: requirement.values };
+    case "DoesNotExist":
+      return { key: requirement.key, operator: "Exists" };
+    case "In":
+    case "Exists":
+      return undefined;
+  }
+}
+
+/** `[namespace with {env=prod}]/[all pods]`, `shop/[pod with {app=web}]`, in netpol-analyzer's words. */
+function titleOf({ namespaces, selector }: WorkloadPeer): string {
+  const everyPod = selector.requirements.length === 0;
+  if (everyPod && isEveryNamespace(namespaces)) return EVERYBODY;
+  const pods = everyPod ? "[all pods]" : `[pod with {${formatSelector(selector)}}]`;
+  return `${scopeTitle(namespaces)}/${pods}`;
+}
+
+function isEveryNamespace(scope: NamespaceScope): boolean {
+  return (
+    scope.kind === "all" || (scope.kind === "selected" && scope.selector.requirements.length === 0)
+  );
+}
+
+function scopeTitle(scope: NamespaceScope): string {
+  if (scope.kind === "named") return scope.name;
+  if (scope.kind === "all" || scope.selector.requirements.length === 0) return "[all namespaces]";
+  const [only, ...more] = scope.selector.requirements;
+  const named =
+    more.length === 0 && only?.key === NAME_LABEL && only.operator === "In" ? only.values : [];
+  return named.length === 1 ? named[0]! : `[namespace with {${formatSelector(scope.selector)}}]`;
+}
