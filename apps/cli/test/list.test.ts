@@ -40,7 +40,7 @@ beforeAll(() => {
     `kind: List\napiVersion: v1\nitems:\n- ${deployment("db").trim().replaceAll("\n", "\n  ")}\n`,
   );
   put("shop/policy.yaml", policy);
-  put("shop/values.yaml", "replicas: 3\n");
+  put("shop/notes.yaml", "replicas: 3\n");
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -28,3 +28,12 @@ export function warnOfTorn({ stderr, ui }: Context, { torn }: Connectivity): voi
     `${ui.style.yellow("warning:")} policies tell pods of one owner apart by their labels: lines of ${list(torn, 3)} hold for some of its pods\n`,
   );
 }
+
+/** A way in that is written down and cannot be gone is seldom what was meant. */
+export function warnOfBarred({ stderr, ui }: Context, { barred }: Connectivity): void {
+  for (const { by, workload } of barred) {
+    stderr.write(
+      `${ui.style.yellow("warning:")} \`${by}\` leads to ${workload}, and no policy lets an ingress controller that nobody knows reach it there: not listed\n`,
+    );
+  }
+}

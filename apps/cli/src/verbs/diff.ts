@@ -10,7 +10,7 @@ import {
 import { badInput } from "../failure.ts";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfReading, warnOfTorn } from "../offline/readings.ts";
+import { warnOfBarred, warnOfReading, warnOfTorn } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
 import type { Verb } from "./verb.ts";
 
@@ -28,6 +28,7 @@ export const diff: Verb<OfflineOptions> = async (context, args, options) => {
     const connectivity = connectivityOf(desk, context.now());
     warnOfReading(context, desk, options);
     warnOfTorn(context, connectivity);
+    warnOfBarred(context, connectivity);
     return connectivity;
   });
   const view = exact ? WHOLE_WORLD : cutWorld(after.desk.set);

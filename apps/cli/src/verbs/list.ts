@@ -10,7 +10,7 @@ import {
 } from "@bulkhead/workbench/desk";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfReading, warnOfTorn } from "../offline/readings.ts";
+import { warnOfBarred, warnOfReading, warnOfTorn } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
 import type { Verb } from "./verb.ts";
 
@@ -21,6 +21,7 @@ export const list: Verb<OfflineOptions> = async (context, args, options) => {
   const connectivity = connectivityOf(desk, context.now());
   warnOfReading(context, desk, options);
   warnOfTorn(context, connectivity);
+  warnOfBarred(context, connectivity);
   if (options.output === "svg") context.stdout.write(connectivitySvg(connectivity));
   else {
     const format = PAIR_FORMATS.find((known) => known === options.output) ?? "txt";

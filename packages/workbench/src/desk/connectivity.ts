@@ -2,10 +2,18 @@
  * All permitted connections of a desk, between parties: sets of workloads that policies treat alike, and stretches of
  * the world. As many as there are classes, not pods; `pairs.ts` writes them out.
  */
-import { reach, type ReachGroup } from "@bulkhead/engine";
-import { allPorts, wholeRange, type IpRange, type PortSet } from "@bulkhead/model";
-import type { Desk } from "./desk.ts";
+import { reach, type Connection, type ReachGroup } from "@bulkhead/engine";
+import {
+  allPorts,
+  wholeRange,
+  type IpRange,
+  type PolicySet,
+  type PortSet,
+  type WorkloadId,
+} from "@bulkhead/model";
+import type { Desk, Seats } from "./desk.ts";
 import { HOST_NAME, workloadName } from "./end-names.ts";
+import { CONTROLLER, CONTROLLER_ID, ledIn, type BarredWay } from "./ways-in.ts";
 
 export type Party =
   /** Sorted, each once. Another party may have the same name: pods of one owner whose labels differ. */
@@ -24,44 +32,73 @@ export interface Connectivity {
   /** Names of all workloads, also of those that may talk to nobody. */
   readonly workloads: ReadonlySet<string>;
   readonly connections: readonly PartyConnection[];
+  /** Whom an Ingress or a route leads to, and no policy lets anybody unknown reach there. */
+  readonly barred: readonly BarredWay[];
   /** Names of owners whose pods are told apart by policies: a line holds for some of them. Sorted. */
   readonly torn: readonly string[];
 }
 
 export function connectivityOf(desk: Desk, now: number): Connectivity {
-  const { set, index, workloads, built } = desk;
+  const { set, workloads, built } = desk;
+  const seats = built.waysIn.length === 0 ? desk : desk.withOthers(CONTROLLER);
+  const found = connectionsAmong(set, seats, isMachineDeclared(desk), now);
+  const led = ledIn(desk, seats, found.reached);
+  const names = new Set([...workloads.values()].map(workloadName));
+  return {
+    workloads: names,
+    connections: [...found.connections, ...led.connections],
+    torn: found.torn,
+    barred: led.barred,
+  };
+}
+
+/** Has an Inventory given the addresses of the machine? */
+export function isMachineDeclared({ built }: Desk): boolean {
+  return built.inventory.hostAddresses.length > 0;
+}
+
+interface Found {
+  readonly reached: readonly Connection[];
+  readonly connections: readonly PartyConnection[];
+  readonly torn: readonly string[];
+}
+
+/** Of whoever sits there; an ingress controller that nobody knows is not told of. */
+export function connectionsAmong(
+  set: PolicySet,
+  { index, workloads }: Seats,
+  withMachine: boolean,
+  now: number,
+): Found {
   const onNode = [...workloads.values()].filter(({ id }) => !index.workloads.has(id));
-  const machine = built.inventory.hostAddresses.length > 0 ? [HOST_NAME] : [];
-  const host: Party = workloadParty([...onNode.map(workloadName), ...machine]);
+  const nameOf = (id: WorkloadId): string => workloadName(workloads.get(id)!);
+  const host = workloadParty([...onNode.map(workloadName), ...(withMachine ? [HOST_NAME] : [])]);
+  const partyOf = (group: ReachGroup): Party => {
+    switch (group.kind) {
+      case "workloads":
+        return workloadParty(group.workloads.filter((id) => id !== CONTROLLER_ID).map(nameOf));
+      case "host":
+        return host;
+      case "world":
+        return group;
+    }
+  };
   const parties = new Map<ReachGroup, Party>();
   const party = (group: ReachGroup): Party => {
-    let found = parties.get(group);
-    if (found === undefined) parties.set(group, (found = partyOf(group, desk, host)));
-    return found;
+    let known = parties.get(group);
+    if (known === undefined) parties.set(group, (known = partyOf(group)));
+    return known;
   };
-  const found = reach(set, index, now).map(({ from, to, ports }): PartyConnection => ({
-    from: party(from),
-    to: party(to),
-    ports,
-  }));
-  const connections = found.filter(({ from, to }) => !isNobody(from) && !isNobody(to));
+  const reached = reach(set, index, now);
+  const connections = reached
+    .map(({ from, to, ports }): PartyConnection => ({ from: party(from), to: party(to), ports }))
+    .filter(({ from, to }) => !isNobody(from) && !isNobody(to));
   if (onNode.length > 0) connections.push(...unjudged(onNode.map(workloadName)));
   const torn = tornNames([...parties.values()].filter((one) => one !== host));
-  return { workloads: new Set([...workloads.values()].map(workloadName)), connections, torn };
+  return { reached, connections, torn };
 }
 
-function partyOf(group: ReachGroup, { workloads }: Desk, host: Party): Party {
-  switch (group.kind) {
-    case "workloads":
-      return workloadParty(group.workloads.map((id) => workloadName(workloads.get(id)!)));
-    case "host":
-      return host;
-    case "world":
-      return group;
-  }
-}
-
-function workloadParty(names: readonly string[]): Party {
+export function workloadParty(names: readonly string[]): Party {
   return { kind: "workloads", names: [...new Set(names)].toSorted() };
 }
 

@@ -34,7 +34,7 @@ export function differencesOf(
   after: Connectivity,
   view: WorldView = WHOLE_WORLD,
 ): Iterable<Difference> {
-  const [was, is] = [expand(before, view.project), expand(after, view.project)];
+  const [was, is] = [expand(before, view), expand(after, view)];
   const names = [...new Set([...was.names, ...is.names])].toSorted();
   const rows = rowChanges(names, was, is);
   const world = (name: string, way: "to" | "from"): readonly Change[] =>

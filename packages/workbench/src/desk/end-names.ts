@@ -2,7 +2,13 @@
  * What ends of connections are called in answers: `shop/web[Deployment]`, `10.0.0.0-10.255.255.255[External]`, in
  * netpol-analyzer's words, so that answers of both can be laid side by side. All pods of one owner are one.
  */
-import { formatIp, type IpRange, type Workload, type WorkloadKind } from "@bulkhead/model";
+import {
+  formatIp,
+  NODES_NAMESPACE,
+  type IpRange,
+  type Workload,
+  type WorkloadKind,
+} from "@bulkhead/model";
 
 const KINDS: Readonly<Record<WorkloadKind, string>> = {
   netns: "Namespace",
@@ -20,6 +26,13 @@ export function workloadName({ namespace, name, kind, owner }: Workload): string
     ? `${namespace}/${name}[${KINDS[kind]}]`
     : `${namespace}/${owner.name}[${owner.kind}]`;
 }
+
+export function isNodeName(name: string): boolean {
+  return name.startsWith(`${NODES_NAMESPACE}/`);
+}
+
+/** Whoever leads traffic from outside to where Ingresses and routes say. */
+export const CONTROLLER_NAME = "{ingress-controller}";
 
 /** The machine itself, where an Inventory gives its addresses. */
 export const HOST_NAME = "{host}";

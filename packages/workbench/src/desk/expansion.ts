@@ -27,16 +27,25 @@ interface Profile {
   from?: readonly WorldPiece[];
 }
 
-/** `project`: what of the ports is looked at. */
+/** What of connections is looked at. */
+export interface Sight {
+  /** What of the ports; all of them, if absent. */
+  readonly project?: (ports: PortSet) => PortSet;
+  /** Which names; all of them, if absent. */
+  readonly sees?: (name: string) => boolean;
+}
+
 export function expand(
-  { connections: given }: Connectivity,
-  project: (ports: PortSet) => PortSet = (ports) => ports,
+  { connections: given }: Pick<Connectivity, "connections">,
+  { project = (ports) => ports, sees = () => true }: Sight = {},
 ): Expansion {
   const connections = given
     .map((one) => ({ ...one, ports: project(one.ports) }))
     .filter(({ ports }) => !isEmptyPorts(ports));
   const parties = [...new Set(given.flatMap(({ from, to }) => [from, to]))];
-  const profiles = profilesOf(parties);
+  const namesOf = (party: Party): readonly string[] =>
+    party.kind === "world" ? [] : party.names.filter(sees);
+  const profiles = profilesOf(parties, namesOf);
   const names = [...profiles.keys()].toSorted();
   const rankOf = new Map(names.map((name, rank) => [name, rank]));
   const ranksOf = new Map(
@@ -66,12 +75,11 @@ export function expand(
   };
 }
 
-function namesOf(party: Party): readonly string[] {
-  return party.kind === "world" ? [] : party.names;
-}
-
 /** Names that belong to the same parties share one. */
-function profilesOf(parties: readonly Party[]): ReadonlyMap<string, Profile> {
+function profilesOf(
+  parties: readonly Party[],
+  namesOf: (party: Party) => readonly string[],
+): ReadonlyMap<string, Profile> {
   const homes = new Map<string, number[]>();
   for (const [number, party] of parties.entries()) {
     for (const name of namesOf(party)) {

@@ -12,7 +12,7 @@ import {
   type Direction,
   type PortSet,
 } from "@bulkhead/model";
-import { connectivityOf } from "./connectivity.ts";
+import { connectionsAmong, isMachineDeclared } from "./connectivity.ts";
 import type { Desk } from "./desk.ts";
 import { rangeName, workloadName } from "./end-names.ts";
 import { expand, type Expansion } from "./expansion.ts";
@@ -50,11 +50,11 @@ export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WOR
       ...stage,
       blocks: stage.blocks.filter((block) => block.direction === direction),
     }));
-    const oneWay = { ...desk, ...seats, set: { ...desk.set, stages } };
-    const expansion = expand(connectivityOf(oneWay, now), view.project);
+    const oneWay = { ...desk.set, stages };
+    const expansion = expand(connectionsAmong(oneWay, seats, isMachineDeclared(desk), now), view);
     const all = new Set([...seats.workloads.values()].map(workloadName));
     return [...all]
-      .filter((name) => !strangers.has(name))
+      .filter((name) => !strangers.has(name) && view.sees?.(name) !== false)
       .toSorted()
       .flatMap((workload) =>
         [

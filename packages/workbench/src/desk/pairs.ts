@@ -2,8 +2,8 @@
 import type { IpFamily, PolicySet, PortSet } from "@bulkhead/model";
 import { inWords } from "./connection-text.ts";
 import type { Connectivity } from "./connectivity.ts";
-import { rangeName } from "./end-names.ts";
-import { expand, type Row } from "./expansion.ts";
+import { isNodeName, rangeName } from "./end-names.ts";
+import { expand, type Row, type Sight } from "./expansion.ts";
 import { namedRanges } from "./stand-in-addresses.ts";
 import { cutPieces, type WorldPiece } from "./world-pieces.ts";
 
@@ -14,9 +14,8 @@ export interface Pair {
 }
 
 /** What of the connections is seen, and how the world is written. */
-export interface WorldView {
+export interface WorldView extends Sight {
   readonly families: readonly IpFamily[];
-  readonly project?: (ports: PortSet) => PortSet;
   /** Addresses at which stretches of the world end although the next permits the same. */
   readonly sourceCuts: readonly bigint[];
   readonly destinationCuts: readonly bigint[];
@@ -25,7 +24,7 @@ export interface WorldView {
 /** All of it, stretches as long as they can be. */
 export const WHOLE_WORLD: WorldView = { families: [4, 6], sourceCuts: [], destinationCuts: [] };
 
-/** netpol-analyzer's: TCP, UDP and SCTP over IPv4, cut wherever an ipBlock of that direction begins or has ended. */
+/** netpol-analyzer's: TCP, UDP and SCTP over IPv4, no nodes, cut wherever an ipBlock of that direction begins or has ended. */
 export function cutWorld(set: PolicySet): WorldView {
   const cutsOf = (direction: "ingress" | "egress"): readonly bigint[] => {
     const stages = set.stages.map((stage) => ({
@@ -39,6 +38,7 @@ export function cutWorld(set: PolicySet): WorldView {
   return {
     families: [4],
     project: inWords,
+    sees: (name) => !isNodeName(name),
     sourceCuts: cutsOf("ingress"),
     destinationCuts: cutsOf("egress"),
   };
@@ -49,7 +49,7 @@ export function* pairsOf(
   connectivity: Connectivity,
   view: WorldView = WHOLE_WORLD,
 ): Iterable<Pair> {
-  const expansion = expand(connectivity, view.project);
+  const expansion = expand(connectivity, view);
   const { names } = expansion;
   const named = (pieces: readonly WorldPiece[], cuts: readonly bigint[]) =>
     cutPieces(
