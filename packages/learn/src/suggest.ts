@@ -75,7 +75,10 @@ export function suggest(
   const processes = machineProcesses(members, inventory);
   const relations = relationsOf(placed);
   const includePeople = options.includePeople ?? false;
-  const seen = needsOf({ relations, flagged, judge, processes, includePeople });
+  const strangers = placed.flatMap((item) =>
+    item.kind === "exempt" && item.reason === "from-host" ? item.edge : [],
+  );
+  const seen = needsOf({ relations, flagged, judge, processes, includePeople, strangers });
   setAside.push(...seen.refused);
 
   const world = nameWorld(seen.needs, {

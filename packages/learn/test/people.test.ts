@@ -171,6 +171,18 @@ describe("people", () => {
     expect(unattributed.map(({ port }) => port)).toEqual([9187]);
   });
 
+  it("are let in also where the end of their one connection is told of nobody", () => {
+    const begun = { connections: 1, established: 0, failed: 0, bytes: 0, packets: 0, windows: 1 };
+    const edges = [edge("host/user-alice", DB, "5432/tcp", begun)];
+    const ended = { connections: 0, established: 0, bytes: 557, packets: 10 };
+    const told = (port: string) => [...edges, edge("host", DB, port, ended)];
+    expect(left(edges)).toEqual([`pending host/user-alice ${DB} 5432`]);
+    expect(left(told("5433/tcp"))).toEqual([`pending host/user-alice ${DB} 5432`]);
+    expect(suggest(told("5432/tcp"), KNOWN).rules.map(({ name }) => name)).toEqual([
+      "user-alice-to-postgresql-5432",
+    ]);
+  });
+
   it("who scan a service are let in nowhere by it", () => {
     const edges = Array.from({ length: 12 }, (_, at) =>
       edge("host/user-bob", "db", `${9000 + at}/tcp`, silent()),
