@@ -322,6 +322,14 @@ describe("human output", () => {
     expect(stdout).not.toContain("…");
   });
 
+  it("gives every column a place of its own in a file or a pipe, and folds on a terminal", async () => {
+    const piped = await shown(["workloads", "-o", "wide"], {}, { columns: "none" });
+    expect(piped.stdout.split("\n")[0]).toMatch(/^WORKLOAD .* ADDRESSES .* SELECTED BY$/);
+    const narrow = await shown(["workloads", "-o", "wide"], {}, { columns: 60 });
+    expect(narrow.stdout).toMatch(/^ {4}ADDRESSES 10\.0\.0\.10, fd00::10/m);
+    expect(narrow.stdout).toContain("Policy/shop/default-deny, Intent/shop/web-to-db");
+  });
+
   it("repeats --state in what to type next, where it was given", async () => {
     controller = await startFakeController(answers);
     const { state } = controller;

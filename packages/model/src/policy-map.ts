@@ -1,5 +1,5 @@
 /**
- * The compiled, order-free form that a datapath looks up (ENFORCEMENT 1-7). Precedence is resolved before this point:
+ * The compiled, order-free form that a datapath looks up. Precedence is resolved before this point:
  * for a class of subjects, every address belongs to exactly one atom, every atom to one row, and a row gives one
  * decision for every protocol and port. Everything here is plain JSON; `canonicalHostPolicy` fixes the byte form that
  * receipts digest.

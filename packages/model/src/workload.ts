@@ -70,7 +70,7 @@ export interface Workload {
   readonly namedPorts: readonly NamedPort[];
   /** Shares its node's addresses: never a subject or peer by selector (SEMANTICS trap 6). */
   readonly hostNetwork: boolean;
-  /** Where its processes are, and only of kind `process`: it owns no address, it shares the machine's (ENFORCEMENT 12, 14). */
+  /** Where its processes are, and only of kind `process`: it owns no address, it shares the machine's (docs/decisions/0061). */
   readonly cgroup?: CgroupPath;
   /** Of kind `process`: the sockets that are its own, sorted by port. Nobody else's claim to the same one is believed. */
   readonly sockets?: readonly OwnedSocket[];

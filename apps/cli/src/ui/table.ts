@@ -1,6 +1,6 @@
 /**
  * Plain columns without borders, so that `grep` and `awk` work on them. The columns marked `shrink` give way when the
- * terminal is narrow; `wide` keeps everything.
+ * terminal is narrow; `wide` keeps everything: what a terminal has no room for stands below its row.
  */
 import { widthOf } from "./style.ts";
 import type { Ui } from "./ui.ts";
@@ -19,6 +19,46 @@ const GAP = "  ";
 const SHORTEST = 12;
 
 export function renderTable<T>(rows: readonly T[], columns: readonly Column<T>[], ui: Ui): string {
+  const whole = columnsText(rows, columns, ui);
+  const longest = Math.max(...whole.split("\n").map(widthOf));
+  return ui.wide && longest > ui.columns && columns.some(({ wide }) => wide === true)
+    ? folded(rows, columns, ui)
+    : whole;
+}
+
+const INDENT = "    ";
+
+/** Each row, and below it what only `wide` shows, where there is anything. */
+function folded<T>(rows: readonly T[], columns: readonly Column<T>[], ui: Ui): string {
+  const narrow = columns.filter(({ wide }) => wide !== true);
+  const below = columns.filter(({ wide }) => wide === true);
+  const [header = "", ...lines] = columnsText(rows, narrow, { ...ui, wide: false }).split("\n");
+  const blocks = rows.map((row, at) => {
+    const line = lines[at] ?? "";
+    // What the row had to cut short, or says in short, is whole here.
+    const cut = narrow.filter((column) => !line.includes(column.cell(row, ui)));
+    const more = [...cut, ...below].flatMap((column) => {
+      const text = column.cell(row, ui);
+      return text === "" || text === "-" ? [] : [`${ui.style.dim(column.title)} ${text}`];
+    });
+    return `${line}\n${wrapped(more, ui.columns)}`;
+  });
+  return `${header}\n${blocks.join("")}`;
+}
+
+/** As many to a line as there is room for; what alone has none is whole all the same. */
+function wrapped(texts: readonly string[], available: number): string {
+  const lines: string[] = [];
+  for (const text of texts) {
+    const line = lines.at(-1);
+    const longer = `${line}${GAP}${text}`;
+    if (line !== undefined && widthOf(longer) <= available) lines[lines.length - 1] = longer;
+    else lines.push(`${INDENT}${text}`);
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function columnsText<T>(rows: readonly T[], columns: readonly Column<T>[], ui: Ui): string {
   const shown = columns.filter((column) => ui.wide || column.wide !== true);
   const cells = rows.map((row) => shown.map((column) => column.cell(row, ui)));
   const widths = shown.map((column, index) =>

@@ -176,7 +176,12 @@ function driftLine(answer: StatusAnswer, ui: Ui): string {
   if (last === undefined) return `none found (${setting})`;
   const first = last.differences[0] ?? "the digest differs";
   const outcome = last.repaired ? "repaired" : ui.style.red("not repaired");
-  return `${count(total, "time")} (${setting}), last ${ago(last.detectedAt, ui.now)}: ${first}, ${outcome}`;
+  // What was different stands among the problems, or the alarms, as long as it is remembered there.
+  const told = answer.alarms.some(
+    ({ kind, message }) => kind === "drift" && message.includes(first),
+  );
+  const what = told ? "" : `: ${first}`;
+  return `${count(total, "time")} (${setting}), last ${ago(last.detectedAt, ui.now)}${what}, ${outcome}`;
 }
 
 function flowsLine(answer: StatusAnswer, ui: Ui): string {

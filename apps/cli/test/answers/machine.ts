@@ -257,7 +257,7 @@ export const unwell: StatusAnswer = {
   problems: [
     "the agent on edge-1 is away",
     "3 events were lost",
-    "drift on edge-1: a table is gone (2 times)",
+    "drift on edge-1: table inet bulkhead is gone (2 times)",
   ],
   notices: ["shop/router has processes with CAP_NET_ADMIN"],
   confirm: { revision: 3, by: NOW + 42_000, revertsTo: 2 },
@@ -302,7 +302,12 @@ export const unwell: StatusAnswer = {
       message: "shop/web → shop/db 5432/tcp was forwarded; the reference says drop",
       count: 2,
     },
-    { at: NOW - minute, kind: "drift", message: "drift on edge-1: a table is gone", count: 2 },
+    {
+      at: NOW - minute,
+      kind: "drift",
+      message: "drift on edge-1: table inet bulkhead is gone",
+      count: 2,
+    },
   ],
   probe: undefined,
 };

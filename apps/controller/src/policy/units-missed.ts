@@ -1,5 +1,5 @@
 /**
- * Units that a change would enforce although their sockets are judged as somebody else's (ENFORCEMENT 12): their policy would
+ * Units that a change would enforce although their sockets are judged as somebody else's (docs/decisions/0061): their policy would
  * look as if it were in force, and what goes over those sockets would never meet it. Such a change is refused, unless an
  * Inventory says that it is known.
  */

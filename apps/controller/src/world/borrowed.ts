@@ -1,5 +1,5 @@
 /**
- * Units that use sockets which the kernel judges by another control group (ENFORCEMENT 12): started by systemd at their first
+ * Units that use sockets which the kernel judges by another control group (docs/decisions/0061): started by systemd at their first
  * connection, moved between groups while connected, or given a socket. What is theirs would not be judged as theirs.
  */
 import type { CgroupPath, WorkloadId } from "@bulkhead/model";

@@ -14,7 +14,7 @@ import {
 } from "@bulkhead/model";
 import type { StagedBlock } from "./native-blocks.ts";
 
-/** IPv4 link-local metadata service, and its IPv6 form on EC2 (ENFORCEMENT 20). */
+/** IPv4 link-local metadata service, and its IPv6 form on EC2: shut unless a rule grants the very address. */
 export const METADATA_ADDRESSES: readonly Cidr[] = ["169.254.169.254/32", "fd00:ec2::254/128"];
 
 const GUARD: readonly IpRange[] = METADATA_ADDRESSES.map(cidrRange);

@@ -1,7 +1,7 @@
 /**
  * Atoms: known addresses that every rule of the set treats alike, because their owners have the same identities and the
  * same prefixes hold them. Who joins or leaves an atom changes nothing but its members; only these moves, and atoms never
- * met before, are work for the classes (ENFORCEMENT 1 and 3).
+ * met before, are work for the classes (docs/decisions/0054).
  */
 import { GROUP_RANGES, type IpRange } from "@bulkhead/model";
 import { byAddress, ownersOf, type InventoryIndex, type Place } from "../inventory-index.ts";

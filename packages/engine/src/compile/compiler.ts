@@ -10,7 +10,7 @@
  *
  * A workload whose hits are known moves into an atom, and maps change only where its row is another than before. New hits
  * make a new atom, which each class looks at once. An edited policy makes new classes of those that it selects; all others
- * are taken from the shelf with their rows and maps (ENFORCEMENT 3).
+ * are taken from the shelf with their rows and maps (docs/decisions/0054).
  */
 import type { Endpoint, Inventory, IpAddress, PolicySet } from "@bulkhead/model";
 import { indexInventory, type InventoryIndex } from "../inventory-index.ts";
