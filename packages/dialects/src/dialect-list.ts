@@ -1,5 +1,6 @@
 /** Dialects that other products brought into the world, one line each. */
+import { cilium } from "./cilium/cilium.ts";
 import type { Dialect } from "./dialect.ts";
 import { istio } from "./istio/index.ts";
 
-export const DIALECTS: readonly Dialect[] = [istio];
+export const DIALECTS: readonly Dialect[] = [cilium, istio];

@@ -41,6 +41,8 @@ export interface Dialect {
   /** API group; groups below it (`crd.antrea.io`) count too. */
   readonly group: string;
   readonly kinds: readonly ForeignKind[];
+  /** Its other kinds, which do not decide who may connect. */
+  readonly bystanders?: readonly string[];
   /**
    * Labels that the dialect's own rules select by, such as who is in a mesh: their keys begin with `:`, which nobody can
    * declare. Given to workloads before blocks are made.

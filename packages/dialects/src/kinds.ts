@@ -211,6 +211,10 @@ const reportUnread = (head: Head, at: Reader): void => {
     ([suffix]) => inGroup === suffix || inGroup.endsWith(`.${suffix}`),
   );
   const ours = DIALECTS.find((dialect) => inGroupOf(inGroup, dialect));
+  if (ours?.bystanders?.includes(head.kind) === true) {
+    at.report("BH0401", place, `\`${head.kind}\` does not decide who may connect: ignored`);
+    return;
+  }
   if (ours !== undefined) {
     const help = didYouMean(
       head.kind,

@@ -1,5 +1,6 @@
 /** What a file holds after reading: one object of a dialect, sound in itself, with its place. */
 import type { SourceSpan } from "@bulkhead/model";
+import type { CiliumResource } from "./cilium/policy.ts";
 import type { IstioResource } from "./istio/index.ts";
 import type { GatewayObject, ReferenceGrantObject } from "./kubernetes/gateway.ts";
 import type { RouteObject } from "./kubernetes/ingress.ts";
@@ -33,7 +34,8 @@ export type Resource =
       readonly dialect: "kubernetes";
       readonly role: "reference-grant";
       readonly object: ReferenceGrantObject;
-    };
+    }
+  | CiliumResource;
 
 export interface ResourceName {
   readonly kind: string;
@@ -44,7 +46,7 @@ export interface ResourceName {
 export const DEFAULT_NAMESPACE = "default";
 
 const kindOf = (resource: Resource): string => {
-  if (resource.dialect === "native") return resource.object.kind;
+  if (resource.dialect === "native" || resource.dialect === "cilium") return resource.object.kind;
   if (resource.dialect === "istio")
     return resource.role === "authorization" ? "AuthorizationPolicy" : "PeerAuthentication";
   switch (resource.role) {
@@ -63,7 +65,12 @@ const kindOf = (resource: Resource): string => {
   }
 };
 
-const CLUSTER_SCOPED = ["Namespace", "Node"];
+const CLUSTER_SCOPED: readonly string[] = [
+  "Namespace",
+  "Node",
+  "CiliumClusterwideNetworkPolicy",
+  "CiliumCIDRGroup",
+];
 
 export const resourceName = (resource: Resource): ResourceName => {
   const { name, namespace } = resource.object.metadata;

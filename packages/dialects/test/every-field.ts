@@ -51,7 +51,8 @@ const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const merged = (a: unknown, b: unknown): unknown => {
   // A list that a path goes through has one item.
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === 0 ? b : [merged(a[0], b[0])];
+  if (Array.isArray(a) && Array.isArray(b) && b.length > 0 && a.length > 0)
+    return [merged(a[0], b[0])];
   if (!isMap(a) || !isMap(b)) return b;
   const out: Record<string, unknown> = { ...a };
   for (const [key, value] of Object.entries(b))
@@ -59,10 +60,13 @@ const merged = (a: unknown, b: unknown): unknown => {
   return out;
 };
 
+export const withField = (base: unknown, path: string, value: unknown): unknown =>
+  merged(base, at(path, value));
+
 /** `base`: a sound object that each field is put into. */
 export function everyField(base: unknown, fields: readonly Field[]): void {
   test.each(fields)("field %s = %j", (path, value, code) => {
-    const text = JSON.stringify(merged(base, at(path, value)));
+    const text = JSON.stringify(withField(base, path, value));
     const { resources, diagnostics } = parseFiles([{ name: "x", text }]);
     const said = (severity: string) =>
       diagnostics.filter((one) => one.severity === severity).map((one) => one.code);

@@ -2,7 +2,7 @@
  * A policy set without anything above layer 4: what it permits at best, if only requests come that its rules welcome, and
  * at worst. Reachability is over ports and addresses; between these bounds lies what depends on the request.
  */
-import type { PolicySet, Rule } from "@bulkhead/model";
+import type { Block, PolicySet, Rule, RuleAction, Stage } from "@bulkhead/model";
 import { isOpen, ruleInForce, type Assumption } from "./requests.ts";
 
 const conditional = new WeakMap<PolicySet, boolean>();
@@ -22,15 +22,58 @@ export function isConditional(set: PolicySet): boolean {
 /** The same set where nothing is conditional; what any request could get (`best`), or every request gets (`worst`). */
 export function boundOf(set: PolicySet, assume: Assumption): PolicySet {
   if (!isConditional(set)) return set;
-  return {
-    ...set,
-    stages: set.stages.map((stage) => ({
+  return { ...set, stages: set.stages.flatMap((stage) => boundedStage(stage, assume)) };
+}
+
+/**
+ * Where allows add up, a rule that asks for proof denies at worst all that it overlaps with; but not what another excuses
+ * from proof: that takes a stage of its own before, in which the excuse comes first.
+ */
+function boundedStage(stage: Stage, assume: Assumption): Stage[] {
+  const rules = stage.blocks.flatMap((block) => block.rules);
+  const imposes = stage.mode === "denyOverrides" && assume === "worst";
+  const excused = imposes && rules.some(({ auth }) => auth === "disabled");
+  const bounded = withRules(stage, (rule) =>
+    plain(ruleInForce(rule, undefined, assume, imposes && !excused)),
+  );
+  if (!excused) return [bounded];
+  return [
+    {
       ...stage,
-      blocks: stage.blocks.map((block) => ({
-        ...block,
-        rules: block.rules.flatMap((rule) => plain(ruleInForce(rule, undefined, assume))),
-      })),
-    })),
+      id: `${stage.id} after proof`,
+      mode: "firstMatch",
+      endIfApplied: "pass",
+      onPass: stage.id,
+      blocks: [
+        ...proofBlocks(stage, "disabled", "pass", 0),
+        ...proofBlocks(stage, "required", "deny", 1),
+      ],
+    },
+    bounded,
+  ];
+}
+
+function proofBlocks(
+  stage: Stage,
+  auth: NonNullable<Rule["auth"]>,
+  action: RuleAction,
+  order: number,
+): readonly Block[] {
+  const chosen = withRules(stage, (rule) =>
+    rule.auth === auth && rule.action === "allow" ? plain({ ...rule, action }) : [],
+  );
+  return chosen.blocks.map((block) => ({
+    ...block,
+    id: `${block.id} ${auth}`,
+    order: [order],
+    isolates: false,
+  }));
+}
+
+function withRules(stage: Stage, change: (rule: Rule) => readonly Rule[]): Stage {
+  return {
+    ...stage,
+    blocks: stage.blocks.map((block) => ({ ...block, rules: block.rules.flatMap(change) })),
   };
 }
 

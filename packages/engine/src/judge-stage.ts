@@ -52,13 +52,21 @@ export function judgeStage(
     .toSorted(strictness.compareBlocks);
   const { assume = "best" } = options;
   const open: Rule[] = [];
-  const matching = blocks.map((block) => {
+  const met = blocks.map((block) => {
     const rules = block.rules.filter(
       (rule) => isActive(rule, options) && ruleMatches(rule, flow, index),
     );
     open.push(...rules.filter((rule) => isOpen(rule, flow.request)));
-    return { block, rules: rules.flatMap((one) => ruleInForce(one, flow.request, assume) ?? []) };
+    return { block, rules };
   });
+  const imposes = isImposed(
+    stage,
+    met.flatMap(({ rules }) => rules),
+  );
+  const matching = met.map(({ block, rules }) => ({
+    block,
+    rules: rules.flatMap((one) => ruleInForce(one, flow.request, assume, imposes) ?? []),
+  }));
   const { winner, ...rest } = RESOLVE[stage.mode](matching);
   const seen = { ...rest, open };
   const isolating = blocks.find((block) => block.isolates);
@@ -75,6 +83,14 @@ export function judgeStage(
   if (winner.action === "pass") return { kind: "pass", ...seen };
   const determinedBy = byRule(stage, winner);
   return { kind: "decided", verdict: strictness.VERDICT[winner.action], determinedBy, ...seen };
+}
+
+/**
+ * Where allows add up, one that asks for proof of identity asks for it on behalf of all, unless one of them says that none
+ * is needed: a mode that is written out wins.
+ */
+function isImposed({ mode }: Pick<Stage, "mode">, met: readonly Rule[]): boolean {
+  return mode === "denyOverrides" && !met.some(({ auth }) => auth === "disabled");
 }
 
 /** A staged thing acts in the shadow only, and what is not settled yet with it; a thing acts until the moment of its expiry, that moment excluded. */

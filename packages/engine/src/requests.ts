@@ -2,21 +2,27 @@
  * What rules ask above layer 4, and what a flow tells of it. Where the flow tells nothing, a decision lies between two
  * bounds: with the best requests that could come, and with the worst. Both are the same fold over other rules.
  */
-import type { Obligation, Predicate, Request, Rule } from "@bulkhead/model";
+import type { AttributeName, Obligation, Predicate, Request, Rule } from "@bulkhead/model";
 import { textMatches } from "./text-match.ts";
 
 /** Of requests that the flow does not tell. */
 export type Assumption = "best" | "worst";
 
-/** What a rule that matches at layer 4 does to a flow with these requests; null: nothing. */
+/**
+ * What a rule that matches at layer 4 does to a flow with these requests; null: nothing. `imposes`: where it asks its ends
+ * to prove who they are, nobody else may let them through without that.
+ */
 export function ruleInForce(
   rule: Rule,
   request: Request | undefined,
   assume: Assumption,
+  imposes = false,
 ): Rule | null {
   const permits = rule.action === "allow";
   if (rule.action === "custom") return assume === "best" ? null : denying(rule);
-  if (permits && rule.auth === "required" && assume === "worst") return null;
+  if (permits && rule.auth === "required" && assume === "worst") {
+    return imposes ? denying(rule) : null;
+  }
   if (rule.l7 === undefined) return rule;
   const held = request === undefined ? (assume === "best") === permits : holds(rule, request);
   if (held) return rule;
@@ -60,14 +66,18 @@ function holds(rule: Rule, request: Request): boolean {
   return rule.l7!.some((predicate) => predicateHolds(predicate, request));
 }
 
+function attributeOf(told: Readonly<Record<string, string>>, name: AttributeName) {
+  if (Object.hasOwn(told, name)) return told[name];
+  return name === "target" && Object.hasOwn(told, "path") ? told["path"] : undefined;
+}
+
 function predicateHolds(
   { kind, conditions }: Predicate,
   request: Exclude<Request, { kind: "opaque" }>,
 ): boolean {
   if (kind !== "any" && kind !== request.kind) return false;
   return conditions.every(({ attribute, anyOf, noneOf }) => {
-    const { attributes } = request;
-    const value = Object.hasOwn(attributes, attribute) ? attributes[attribute] : undefined;
+    const value = attributeOf(request.attributes, attribute);
     const isOne = (matches: typeof anyOf) =>
       value !== undefined && matches.some((match) => textMatches(match, value));
     return (anyOf.length === 0 || isOne(anyOf)) && !isOne(noneOf);

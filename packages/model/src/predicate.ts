@@ -17,12 +17,14 @@ export type TextMatch =
   | { readonly kind: "cidr"; readonly value: string };
 
 /**
- * `path` is without the query. `header:NAME`, lower case. `sni` and `dns` are host names, lower case. `remote-ip` is the
- * client's address as a trusted proxy tells it; `request-principal` and `claim:NAME` come from a verified token.
+ * `path` is without the query, `target` with it, as it was sent; where none is told, `target` is the path. `header:NAME`,
+ * lower case. `sni` and `dns` are host names, lower case. `remote-ip` is the client's address as a trusted proxy tells it;
+ * `request-principal` and `claim:NAME` come from a verified token.
  */
 export type AttributeName =
   | "method"
   | "path"
+  | "target"
   | "host"
   | "sni"
   | "dns"

@@ -7,7 +7,7 @@ import type { BuildContext } from "./context.ts";
 
 /** What of the rule is not for the kernel; null: nothing. */
 const beyond = (rule: Rule, { plane }: Stage): string | null => {
-  if (plane !== "net") return "this rule is a mesh's";
+  if (plane !== "net") return `this rule is a ${plane === "host" ? "node" : "mesh"}'s`;
   if (rule.l7 !== undefined) return "this rule looks into requests";
   if (rule.peers.some(({ kind }) => kind === "domain"))
     return "this rule names its peers by domain";

@@ -260,6 +260,8 @@ export const buildInventory = (
       for (const workload of spec.workloads ?? []) {
         addDeclared(draft, workload, metadata.namespace ?? DEFAULT_NAMESPACE);
       }
+    } else if (resource.dialect !== "kubernetes") {
+      continue;
     } else if (resource.role === "namespace") {
       const { metadata, source } = resource.object;
       addNamespace(draft, metadata.name, metadata.labels ?? {}, source);

@@ -28,7 +28,7 @@ import {
 import { objectMeta } from "./metadata.ts";
 
 /** Kubernetes takes prefixes with host bits and masks them; so do we, aloud. */
-const cidr = refined<Cidr>("a prefix", (value) => {
+export const cidr = refined<Cidr>("a prefix", (value) => {
   const result = parseCidrText(value);
   const parsed = parseCidr(value);
   if ("value" in result || parsed === null) return result;

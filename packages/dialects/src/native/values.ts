@@ -85,7 +85,7 @@ export const reference = refined<string>(
   { examples: ["office", "shared/office"] },
 );
 
-const labelValue = refined<string>("a label value", (value) => {
+export const labelValue = refined<string>("a label value", (value) => {
   const problem = labelValueProblem(value);
   return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
 });

@@ -8,7 +8,7 @@ const HELP = "for example `GET /x`, or `POST https://api.example.com/x`";
 
 export interface HttpFields {
   readonly method?: string;
-  /** A query or fragment behind it says nothing to policies. */
+  /** A query behind it matters to those few policies that match what was sent; a fragment to none. */
   readonly path?: string;
   readonly host?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -47,7 +47,10 @@ export function requestOf({ method, path, host, headers = {} }: HttpFields): Fou
     attributes[`header:${name.toLowerCase()}`] = value;
   }
   if (method !== undefined) attributes["method"] = method;
-  if (path !== undefined) attributes["path"] = path.replace(/[?#].*$/, "");
+  if (path !== undefined) {
+    attributes["path"] = path.replace(/[?#].*$/, "");
+    if (path.includes("?")) attributes["target"] = path.replace(/#.*$/, "");
+  }
   const authority = host ?? attributes["header:host"];
   if (authority !== undefined) attributes["host"] = authority;
   return { value: { kind: "http", attributes } };

@@ -1,0 +1,56 @@
+/** Cilium: CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy, with the CIDR groups that they name. */
+import type { Dialect } from "../dialect.ts";
+import type { Resource } from "../resource.ts";
+import { ciliumBlocks } from "./blocks.ts";
+import { ciliumCidrGroup, ciliumClusterwideNetworkPolicy, ciliumNetworkPolicy } from "./policy.ts";
+import { HOST_STAGE } from "./stages.ts";
+
+const isOfNodes = (resource: Resource): boolean =>
+  resource.dialect === "cilium" &&
+  resource.object.kind !== "CiliumCIDRGroup" &&
+  resource.object.specs.some(({ spec }) => spec.isHost);
+
+export const cilium: Dialect = {
+  title: "Cilium",
+  group: "cilium.io",
+  kinds: [
+    {
+      kind: "CiliumNetworkPolicy",
+      clusterScoped: false,
+      versions: ["v2"],
+      shape: ciliumNetworkPolicy,
+    },
+    {
+      kind: "CiliumClusterwideNetworkPolicy",
+      clusterScoped: true,
+      versions: ["v2"],
+      shape: ciliumClusterwideNetworkPolicy,
+    },
+    {
+      kind: "CiliumCIDRGroup",
+      clusterScoped: true,
+      versions: ["v2", "v2alpha1"],
+      shape: ciliumCidrGroup,
+    },
+  ],
+  bystanders: [
+    "CiliumBGPAdvertisement",
+    "CiliumBGPClusterConfig",
+    "CiliumBGPNodeConfig",
+    "CiliumBGPNodeConfigOverride",
+    "CiliumBGPPeerConfig",
+    "CiliumBGPPeeringPolicy",
+    "CiliumEndpoint",
+    "CiliumEndpointSlice",
+    "CiliumGatewayClassConfig",
+    "CiliumIdentity",
+    "CiliumL2AnnouncementPolicy",
+    "CiliumLoadBalancerIPPool",
+    "CiliumNode",
+    "CiliumNodeConfig",
+    "CiliumPodIPPool",
+    "CiliumVTEPConfig",
+  ],
+  stages: ({ resources }) => (resources.some(isOfNodes) ? [HOST_STAGE] : []),
+  blocks: ciliumBlocks,
+};

@@ -1,0 +1,50 @@
+/**
+ * Entities as peers. They overlap, since Cilium's identities are sets of labels (SEMANTICS trap 13): the API server's host
+ * is a node as well, and `cluster` is nearly all of them. What nobody has in an inventory is a label that nobody can give.
+ */
+import { EVERYTHING, selectorOf, type NamespaceScope, type Peer } from "@bulkhead/model";
+import type { Entity } from "./peers.ts";
+import { NODES } from "./scope.ts";
+
+const ALL: NamespaceScope = { kind: "all" };
+const HOST: Peer = { kind: "entity", entity: "host" };
+const NODE: NamespaceScope = { kind: "named", name: NODES };
+
+const everyoneIn = (namespaces: NamespaceScope): Peer => ({
+  kind: "workloads",
+  namespaces,
+  selector: EVERYTHING,
+});
+const having = (namespaces: NamespaceScope, key: string): Peer => ({
+  kind: "workloads",
+  namespaces,
+  selector: selectorOf([{ key, operator: "Exists" }]),
+});
+const outside = (cidr: "0.0.0.0/0" | "::/0"): Peer => ({
+  kind: "cidr",
+  cidr,
+  except: [],
+  matchesWorkloads: false,
+});
+
+const PEERS: Readonly<Record<Entity, readonly Peer[]>> = {
+  all: [{ kind: "any" }],
+  cluster: [HOST, everyoneIn(NODE), everyoneIn(ALL)],
+  world: [{ kind: "entity", entity: "world" }],
+  "world-ipv4": [outside("0.0.0.0/0")],
+  "world-ipv6": [outside("::/0")],
+  host: [HOST],
+  "remote-node": [everyoneIn(NODE)],
+  // Where a cluster runs its own API servers they are on these nodes, with the nodes' addresses.
+  "kube-apiserver": [
+    having(NODE, "node-role.kubernetes.io/control-plane"),
+    having(ALL, ":kube-apiserver"),
+  ],
+  init: [having(ALL, ":init")],
+  health: [having(ALL, ":health")],
+  ingress: [having(ALL, ":ingress")],
+  unmanaged: [having(ALL, ":unmanaged")],
+  none: [],
+};
+
+export const entityPeers = (entity: Entity): readonly Peer[] => PEERS[entity];
