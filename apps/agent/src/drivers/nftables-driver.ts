@@ -50,6 +50,7 @@ import type { ControlGroups } from "./control-groups.ts";
 import { DriverError, fromNft, isRefused } from "./driver-error.ts";
 import { gracePeriod } from "./grace.ts";
 import { createHostCommands } from "./host-commands.ts";
+import type { CommandResult } from "./started-command.ts";
 import { putBack, readSettings, settingDifferences, turnOn } from "./kernel-settings.ts";
 
 export interface NftablesDriverDeps {
@@ -129,6 +130,9 @@ export const digestOf = (policy: HostPolicy, now: number): string => {
   digests.set(policy, digest);
   return digest;
 };
+
+/** How often rules are read that change while they are. */
+const READINGS = 4;
 
 const MISSING = /No such file or directory/;
 /** A kernel may have been built without bridges; then there is none to guard. */
@@ -273,22 +277,44 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
   const look = async (): Promise<ReadBackResult> => {
     const rules = applied === null ? null : render(applied);
     if (rules !== null) await writing(() => guards.bindArrivals(rules, load));
-    const before = processes.round;
-    const found = await find();
-    const isCalm = before % 2 === 0 && processes.round === before;
-    return applied === null || (isCalm && !processes.isBehind(applied))
-      ? settle(found, settingDifferences(readSettings(host)))
-      : await writing(lookWhileNobodyBinds);
+    for (let attempt = 1; attempt <= READINGS; attempt += 1) {
+      const before = processes.round;
+      const found = await find();
+      const isCalm = before % 2 === 0 && processes.round === before;
+      if (applied === null || (isCalm && !processes.isBehind(applied)))
+        return settle(found, settingDifferences(readSettings(host)));
+      try {
+        await bindProcesses();
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        break;
+      }
+    }
+    // Units come and go without end, and wait for once, or somebody took away what was to be changed.
+    return await writing(lookWhileNobodyBinds);
   };
 
   const bind = async (): Promise<boolean> =>
-    applied !== null && (await processes.bind(applied, render(applied), versions, load, now));
+    applied !== null && (await processes.bind(applied, render(applied), versions, loadAtOnce, now));
 
-  const load = async (script: string): Promise<void> => {
-    if (script === "") return;
-    const { code, stderr } = await host.nft(["-f", "-"], script);
-    if (code !== 0) throw fromNft(stderr);
+  const bindNow = async (): Promise<boolean> => {
+    const isNews = await bind();
+    if (applied !== null && hasProcesses(applied)) host.getReady();
+    return isNews;
   };
+
+  /** Somebody may have started, and loses packets until it is done. */
+  const bindProcesses = (): Promise<boolean> => writing(bindNow);
+
+  const loadWith =
+    (nft: (script: string) => Promise<CommandResult>) =>
+    async (script: string): Promise<void> => {
+      if (script === "") return;
+      const { code, stderr } = await nft(script);
+      if (code !== 0) throw fromNft(stderr);
+    };
+  const load = loadWith((script) => host.nft(["-f", "-"], script));
+  const loadAtOnce = loadWith((script) => host.nftAtOnce(script));
 
   const capacity = (policy: HostPolicy) => {
     const usage = usageOf(render(policy));
@@ -405,7 +431,7 @@ export const createNftablesDriver = (deps: NftablesDriverDeps): NftablesDriver =
           remembered = null;
         }),
       ),
-    bindProcesses: () => writing(bind),
+    bindProcesses,
     cgroupOf: (wanted) => applied?.processes?.find(({ handle }) => handle === wanted)?.cgroup,
     capacity,
     generation: () => {

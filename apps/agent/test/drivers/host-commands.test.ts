@@ -1,5 +1,5 @@
 /** A run of nft ends, whatever nft does: who waits for it for ever enforces nothing new. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -55,5 +55,28 @@ it("one that answers is heard", async () => {
     code: 3,
     stdout: "said",
     stderr: "no\n",
+  });
+});
+
+it("one that waits is told what there is to load, and there is another when it has gone", async () => {
+  const started = join(folder, "started");
+  standIn(`echo $$ >>${started}; exec cat`);
+  const pids = (): number[] =>
+    existsSync(started) ? readFileSync(started, "utf8").trim().split("\n").map(Number) : [];
+  const host = createHostCommands();
+  host.getReady();
+  host.getReady();
+  await vi.waitUntil(() => pids().length === 1, { timeout: 30_000 });
+  expect((await host.nftAtOnce("first")).stdout).toBe("first");
+  expect(pids()).toHaveLength(1);
+  expect((await host.nftAtOnce("second")).stdout).toBe("second");
+  host.getReady();
+  await vi.waitUntil(() => pids().length === 3, { timeout: 30_000 });
+  const [, , last = 0] = pids();
+  process.kill(last, "SIGKILL");
+  await vi.waitUntil(() => !isThere(last), { timeout: 30_000 });
+  // Heard of a moment later.
+  await vi.waitUntil(async () => (await host.nftAtOnce("third")).stdout === "third", {
+    timeout: 30_000,
   });
 });
