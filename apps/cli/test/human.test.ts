@@ -51,6 +51,29 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["workloads-export", () => ["workloads", "--export"], 0, { workloads: units }],
   ["label", () => ["label", "shop/web", "tier=front", "role-"], 0, {}],
   [
+    "label-shut",
+    () => ["label", "db", "tier=back", "--dry-run"],
+    0,
+    {
+      label: {
+        ...answers.label,
+        dryRun: true,
+        notices: ["`shop/db` is enforced by these labels: what no rule allows it is denied"],
+        underWay: [
+          {
+            source: answers.edges.edges[0]!.source,
+            destination: answers.edges.edges[0]!.destination,
+            protocol: 6,
+            port: 5432,
+            connections: 3,
+            verdict: "drop",
+            rule: "Policy/shop/default-deny#ingress",
+          },
+        ],
+      },
+    },
+  ],
+  [
     "label-dry-run",
     () => ["label", "db", "tier=back", "--dry-run"],
     0,

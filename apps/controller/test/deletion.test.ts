@@ -12,7 +12,7 @@ import type { Compiled, Distributor, Intent } from "../src/policy/distributor.ts
 import { Governor } from "../src/policy/governor.ts";
 import type { Reading } from "../src/policy/reading.ts";
 import { buildWorld, type World } from "../src/world/world.ts";
-import { INVENTORY, NOW, SHOP } from "./fixtures.ts";
+import { INVENTORY, NOW, service, SHOP } from "./fixtures.ts";
 import { POLICY } from "./lab.ts";
 
 let directory: string;
@@ -21,7 +21,11 @@ let governor: Governor;
 
 const now = () => NOW;
 const session = { source: "10.9.0.10", destination: "10.9.0.11", protocol: 6, port: 5432 };
-const around = { ...SHOP, sessions: [{ ...session, what: "ssh session" }] };
+const around = {
+  ...SHOP,
+  sessions: [{ ...session, what: "ssh session" }],
+  processes: [service("/system.slice/nginx.service")],
+};
 
 function compile(intent: Intent, world: World): Compiled {
   const { index, endpoints } = world;
@@ -194,4 +198,21 @@ it("says what an apply in audit leaves denied, and of which modes the whole is t
   const enforced = await governor.apply({ ...given, mode: "enforce" });
   expect(enforced.unopened).toBeUndefined();
   expect(enforced.modes).toEqual({ enforce: 3, audit: 0 });
+});
+
+it("a label that shuts somebody in says so, also when nothing is done yet", async () => {
+  const text = `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: front, namespace: host }
+spec: { subject: role=front, ingress: [] }
+`;
+  const files = [{ name: "front.yaml", text }];
+  await governor.apply({ files, mode: "enforce", prune: false, ...common });
+  const given = { ...common, workload: "host/nginx.service", set: { role: "front" }, remove: [] };
+  const { notices, permitted } = await governor.label({ ...given, dryRun: true });
+  expect(notices).toContainEqual(expect.stringMatching(/^`host\/nginx.service` is enforced by/));
+  expect(permitted?.removed).not.toEqual([]);
+  await governor.label(given);
+  const back = await governor.label({ ...given, set: {}, remove: ["role"], dryRun: true });
+  expect(back.notices).toContainEqual(expect.stringContaining("is enforced no longer"));
 });

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { ApiFailure, type LabelRequest } from "@bulkhead/api";
 import { labelled, LABELS_KEY } from "../src/policy/labelling.ts";
 import { buildWorld } from "../src/world/world.ts";
-import { endpoint, held, reading, service, surroundings } from "./fixtures.ts";
+import { modeNotices } from "../src/policy/relabelled.ts";
+import { endpoint, held, NOW, reading, service, surroundings } from "./fixtures.ts";
 
 const AROUND = surroundings(
   [
@@ -122,5 +123,44 @@ describe("is refused:", () => {
   it("to take back what was not given", () => {
     expect(failure([{ workload: NGINX, remove: ["app"] }]).help).toContain("app=…");
     expect(failure([{ workload: NGINX, remove: ["none"] }]).help).toContain("bulkhead workloads");
+  });
+});
+
+describe("whom a label brings under enforcement, or out of it", () => {
+  const policy = {
+    name: "front.yaml",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: front, namespace: host }
+spec: { subject: role=front, ingress: [] }
+`,
+  };
+  const labels = (role: string) => ({
+    name: "labels",
+    text: `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: labels, namespace: default }
+spec: { workloads: [{ name: nginx.service, namespace: host, unit: /system.slice/nginx.service, labels: { role: ${role} } }] }
+`,
+  });
+  const side = (role: string, mode: "audit" | "enforce") => {
+    const { set, declared } = reading([policy, labels(role)], mode);
+    return { set, index: buildWorld(declared, AROUND).index };
+  };
+  const told = (from: string, to: string, mode: "audit" | "enforce" = "enforce") =>
+    modeNotices(side(from, mode), side(to, mode), NOW);
+
+  it("is told, and nothing where it stays as it is", () => {
+    expect(told("back", "front")).toEqual([
+      expect.stringMatching(/^`host\/nginx.service` is enforced by these labels/),
+    ]);
+    expect(told("front", "back")).toEqual([
+      expect.stringMatching(
+        /^`host\/nginx.service` is enforced no longer: no enforced policy selects it/,
+      ),
+    ]);
+    expect(told("front", "front")).toEqual([]);
+    expect(told("back", "other")).toEqual([]);
+    expect(told("front", "back", "audit")).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@
 import type { ApplyAnswer } from "@bulkhead/api";
 import type { Ui } from "../ui/ui.ts";
 import { duration } from "../ui/words.ts";
+import { IS_CUT, underWayText, WOULD_BE_CUT } from "./under-way.ts";
 import { permittedText } from "./policies.ts";
 
 export interface Labelled {
@@ -16,7 +17,9 @@ export function labelText({ workload, set, remove, answer }: Labelled, ui: Ui): 
     ...Object.entries(set).map(([key, value]) => `+ ${key}=${value}`),
     ...remove.map((key) => `- ${key}`),
   ];
-  const { permitted, notices = [], dryRun, changed, revision, confirmBy } = answer;
+  const { permitted, notices = [], dryRun, changed, revision, confirmBy, underWay = [] } = answer;
+  const cut = dryRun || answer.mode === "audit" ? WOULD_BE_CUT : IS_CUT;
+  const open = underWay.length === 0 ? "" : underWayText(underWay, cut, ui);
   const outcome = dryRun
     ? "Nothing was changed: a dry run."
     : !changed
@@ -26,6 +29,7 @@ export function labelText({ workload, set, remove, answer }: Labelled, ui: Ui): 
     `${workload}\n`,
     ...words.map((word) => `  ${word}\n`),
     ...(permitted === undefined ? [] : [`\n${permittedText(permitted, ui).trim()}\n`]),
+    ...(open === "" ? [] : [`\n${open.trim()}\n`]),
     ...notices.map((notice) => `\nnote: ${notice}\n`),
     `\n${outcome}\n`,
   ].join("");

@@ -42,6 +42,7 @@ import { assertHolds, assertReasoned, judge, readSound } from "./judgement.ts";
 import { modesOf } from "./modes.ts";
 import { readHeld, readRevision } from "./policy-book.ts";
 import { readPolicy, type Reading } from "./reading.ts";
+import { modeNotices } from "./relabelled.ts";
 import {
   changeToApply,
   changeToDelete,
@@ -243,6 +244,13 @@ export class Governor {
       diagnostics: [...diagnostics],
       notices: [
         ...notices,
+        ...(change.relabels === true
+          ? modeNotices(
+              { set: before.reading.set, index: was.index },
+              { set: reading.set, index: world.index },
+              startedAt,
+            )
+          : []),
         ...broken.map(({ message }) => `forced: ${message}`),
         ...(look.problem === undefined
           ? []
