@@ -2,5 +2,6 @@
 import { cilium } from "./cilium/cilium.ts";
 import type { Dialect } from "./dialect.ts";
 import { istio } from "./istio/index.ts";
+import { networkPolicyApi } from "./network-policy-api/index.ts";
 
-export const DIALECTS: readonly Dialect[] = [cilium, istio];
+export const DIALECTS: readonly Dialect[] = [networkPolicyApi, cilium, istio];

@@ -66,9 +66,11 @@ const withoutDuplicates = (
   return resources.filter((resource) => {
     const name = formatResourceName(resourceName(resource));
     const span = resourceSource(resource);
-    const before = first.get(name);
+    // Kinds of several dialects are called the same.
+    const key = `${resource.dialect} ${name}`;
+    const before = first.get(key);
     if (before === undefined) {
-      first.set(name, span);
+      first.set(key, span);
       return true;
     }
     diagnostics.push(

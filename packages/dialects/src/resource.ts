@@ -8,8 +8,10 @@ import type { NetworkPolicy } from "./kubernetes/network-policy.ts";
 import type { NamespaceObject, PodMaker } from "./kubernetes/objects.ts";
 import type { NodeObject, ServiceAccountObject, ServiceObject } from "./kubernetes/services.ts";
 import type { NativeResource } from "./native/kinds.ts";
+import type { ClusterPolicyResource } from "./network-policy-api/index.ts";
 
 export type Resource =
+  | ClusterPolicyResource
   | IstioResource
   | { readonly dialect: "native"; readonly object: NativeResource }
   | { readonly dialect: "kubernetes"; readonly role: "policy"; readonly object: NetworkPolicy }
@@ -46,9 +48,9 @@ export interface ResourceName {
 export const DEFAULT_NAMESPACE = "default";
 
 const kindOf = (resource: Resource): string => {
-  if (resource.dialect === "native" || resource.dialect === "cilium") return resource.object.kind;
   if (resource.dialect === "istio")
     return resource.role === "authorization" ? "AuthorizationPolicy" : "PeerAuthentication";
+  if (resource.dialect !== "kubernetes") return resource.object.kind;
   switch (resource.role) {
     case "policy":
       return "NetworkPolicy";
@@ -65,21 +67,22 @@ const kindOf = (resource: Resource): string => {
   }
 };
 
-const CLUSTER_SCOPED: readonly string[] = [
-  "Namespace",
-  "Node",
-  "CiliumClusterwideNetworkPolicy",
-  "CiliumCIDRGroup",
-];
+/** Kinds that have no namespace. Several dialects have kinds of one name. */
+const CLUSTER_SCOPED: Readonly<Partial<Record<Resource["dialect"], readonly string[]>>> = {
+  kubernetes: ["Namespace", "Node"],
+  "network-policy-api": [
+    "ClusterNetworkPolicy",
+    "AdminNetworkPolicy",
+    "BaselineAdminNetworkPolicy",
+  ],
+  cilium: ["CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup"],
+};
 
 export const resourceName = (resource: Resource): ResourceName => {
   const { name, namespace } = resource.object.metadata;
   const kind = kindOf(resource);
-  return {
-    kind,
-    namespace: CLUSTER_SCOPED.includes(kind) ? "" : (namespace ?? DEFAULT_NAMESPACE),
-    name,
-  };
+  const isClusterScoped = CLUSTER_SCOPED[resource.dialect]?.includes(kind) === true;
+  return { kind, namespace: isClusterScoped ? "" : (namespace ?? DEFAULT_NAMESPACE), name };
 };
 
 export const resourceSource = (resource: Resource): SourceSpan => resource.object.source;

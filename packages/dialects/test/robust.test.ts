@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync } from "node:fs";
 import type { Diagnostic } from "@bulkhead/model";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { buildPolicySet, parseFiles, printResources } from "../src/index.ts";
 import { manifest } from "./arbitrary.ts";
 
@@ -45,21 +47,81 @@ const SNIPPETS = [
   "🦀",
 ];
 
+const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.constantFrom(...SNIPPETS, "")), {
+  minLength: 1,
+  maxLength: 4,
+});
+const edited = (
+  sound: string,
+  changes: readonly (readonly [where: number, length: number, put: string])[],
+): string =>
+  changes.reduce((text, [where, length, put]) => {
+    const at = where % (text.length + 1);
+    return text.slice(0, at) + put + text.slice(at + length);
+  }, sound);
+
 test("sound text with a few characters changed", () => {
-  const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.constantFrom(...SNIPPETS, "")), {
-    minLength: 1,
-    maxLength: 4,
-  });
   fc.assert(
     fc.property(manifest, edits, (one, changes) => {
-      let text = printResources([one]);
-      for (const [where, length, put] of changes) {
-        const at = where % (text.length + 1);
-        text = text.slice(0, at) + put + text.slice(at + length);
-      }
-      expect(misplaced(text)).toEqual([]);
+      expect(misplaced(edited(printResources([one]), changes))).toEqual([]);
     }),
     { numRuns: 1000 },
+  );
+});
+
+/** Every object of every dialect that the vectors hold. */
+const objects = (): readonly string[] => {
+  const folder = new URL("../../../spec/vectors/decide/", import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+  return files.flatMap((name) => {
+    const { inventory, cases } = parse(readFileSync(new URL(name, folder), "utf8")) as {
+      readonly inventory: string;
+      readonly cases: readonly { readonly policy: string }[];
+    };
+    const texts = [inventory, ...cases.map(({ policy }) => policy)];
+    return texts.flatMap((text) => text.split(/^---$/m)).filter((text) => text.trim() !== "");
+  });
+};
+
+/** Leaves of an object, where something else is put: `null`, a list, a map, a number. */
+const WORDS = /(?<=[:[{,] ?)(?:"[^"]*"|[\w./*-]+)/g;
+const OTHERS = [
+  "null",
+  "[]",
+  "{}",
+  "[null]",
+  "{a: 1}",
+  "-1",
+  "99999999999",
+  "''",
+  "[[[]]]",
+  "true",
+];
+
+test("objects of every dialect with a few characters changed", () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...objects()), edits, (one, changes) => {
+      expect(misplaced(edited(one, changes))).toEqual([]);
+    }),
+    { numRuns: 600 },
+  );
+});
+
+test("objects of every dialect with another kind of value in one place", () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...objects()),
+      fc.nat(),
+      fc.constantFrom(...OTHERS),
+      (one, where, other) => {
+        const places = [...one.matchAll(WORDS)];
+        const place = places[where % Math.max(1, places.length)];
+        fc.pre(place !== undefined);
+        const text = one.slice(0, place.index) + other + one.slice(place.index + place[0].length);
+        expect(misplaced(text)).toEqual([]);
+      },
+    ),
+    { numRuns: 600 },
   );
 });
 
