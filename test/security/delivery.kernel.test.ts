@@ -2,6 +2,7 @@
  * Ways around a rule that goes by the destination's address: packets that a workload takes although they are not sent to
  * it, and packets to it that the rules never see. Each arrives before enforcement and does not after it.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ConfinedEndpoint, HostPolicy } from "@bulkhead/model";
 import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
@@ -129,8 +130,11 @@ const WAYS: Readonly<Record<string, Way>> = {
   ),
 };
 
-/** The ways, of those given, on which a datagram arrived. */
-const arrived = async (ways: Readonly<Record<string, Way>>): Promise<readonly string[]> => {
+/** The ways, of those given, on which a datagram arrived; `expected`: how many are waited for, however busy the machine is. */
+const arrived = async (
+  ways: Readonly<Record<string, Way>>,
+  expected: number,
+): Promise<readonly string[]> => {
   const victim = workload("victim");
   for (const [name, { from, bytes }] of Object.entries(ways)) {
     const sender = workload(from);
@@ -140,24 +144,31 @@ const arrived = async (ways: Readonly<Record<string, Way>>): Promise<readonly st
     );
     sendFrame(sender.path, ifindex, bytes(sender, victim, name));
   }
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const heard = new Set(ear.heard());
+  const heard = new Set<string>();
+  const hear = (): number => {
+    for (const text of ear.heard()) heard.add(text);
+    return heard.size;
+  };
+  for (const end = Date.now() + 10_000; hear() < expected && Date.now() < end;) await sleep(20);
+  await sleep(300);
+  hear();
   return Object.keys(ways).filter((name) => heard.has(name));
 };
 
 test("every way is open where nothing is enforced", async () => {
   await driver.apply(policy("observe"));
-  expect(await arrived(WAYS)).toEqual(Object.keys(WAYS));
+  const all = Object.keys(WAYS);
+  expect(await arrived(WAYS, all.length)).toEqual(all);
 });
 
 test("no way is open to a workload whose ingress is judged, but the permitted one", async () => {
   await driver.apply(policy("enforce"));
-  expect(await arrived(WAYS)).toEqual([]);
+  expect(await arrived(WAYS, 0)).toEqual([]);
   const permitted = {
     "IPv4 of the friend": by(v4(""), "friend"),
     "IPv6 of the friend": by(v6(""), "friend"),
   };
-  expect(await arrived(permitted)).toEqual(Object.keys(permitted));
+  expect(await arrived(permitted, 2)).toEqual(Object.keys(permitted));
   const counted = (await driver.counters()).flatMap((one) =>
     one.kind === "special" ? [[one.name, one.packets] as const] : [],
   );

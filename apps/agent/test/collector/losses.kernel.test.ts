@@ -197,7 +197,7 @@ describe("bad luck", () => {
   test("what was read is delivered before stop returns", async () => {
     const running = start({ windowMs: 1000 });
     flood(2000);
-    await sleep(200);
+    await until("all of it is read", () => running.stats().received >= 2000);
     await running.stop();
     expect(running.stats()).toMatchObject({ received: 2000, delivered: 2000, queueDepth: 0 });
     expect(sum("connections", { source: a.v4, verdict: "forwarded" })).toBe(2000);
