@@ -142,6 +142,15 @@ describe("somebody whose connection failed", () => {
     const refused = await asReader("apply", draft, "--mode", "enforce");
     expect(refused.code).toBe(3);
     expect(await lab.reach("web", "db", 5432)).toBe("blocked");
+    // Only enforced does it open anything.
+    const unopened = [{ from: "shop/web", to: "shop/db", ports: "5432/tcp" }];
+    const planned = await asReader("plan", draft, "-o", "json");
+    expect(JSON.parse(planned.stdout)).toMatchObject({ unopened });
+    const audited = await asRoot("apply", draft);
+    expect(audited.stdout).toContain("mode enforce + audit");
+    expect(audited.stdout).toContain("· shop/web → shop/db  5432/tcp");
+    expect(audited.stdout).toContain(` apply ${draft} --mode enforce --confirm 60s  or  `);
+    expect(await lab.reach("web", "db", 5432)).toBe("blocked");
     const applied = await asRoot("apply", draft, "--mode", "enforce");
     expect(applied.code).toBe(0);
     await until(
