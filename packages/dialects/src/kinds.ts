@@ -165,7 +165,8 @@ const readKubernetesPolicy = (head: Head, at: Reader): ReadObject => {
 
 /** Others say who is there, what an address is called, or what is expected: by their names they decide nothing. */
 export const isDeciding = (kind: string): boolean =>
-  !["Inventory", "NetworkSet", "PolicyTest"].includes(kind) && !KUBERNETES_KINDS.includes(kind);
+  !["Inventory", "NetworkSet", "PolicyTest", "CiliumCIDRGroup"].includes(kind) &&
+  !KUBERNETES_KINDS.includes(kind);
 
 const group = (apiVersion: string): string => apiVersion.split("/").at(-2) ?? "";
 

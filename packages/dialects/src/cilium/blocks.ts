@@ -13,6 +13,7 @@ import type {
 } from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
 import type { StagedBlock } from "../build/native-blocks.ts";
+import { servicesOf } from "../build/services.ts";
 import { contentName } from "../build/rule-id.ts";
 import type { BuildInput } from "../dialect.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
@@ -222,7 +223,7 @@ const saysNothing = ({
 }: CiliumSpec) => ingress.length + ingressDeny.length + egress.length + egressDeny.length === 0;
 
 export const ciliumBlocks = (
-  { resources }: BuildInput,
+  { resources, inventory }: BuildInput,
   context: BuildContext,
 ): readonly StagedBlock[] => {
   const objects = resources.flatMap((one) => (one.dialect === "cilium" ? [one.object] : []));
@@ -230,6 +231,7 @@ export const ciliumBlocks = (
   for (const object of objects) {
     if (object.kind === "CiliumCIDRGroup") groups.set(object.metadata.name, object);
   }
+  const services = servicesOf(resources, inventory).all;
   return objects.flatMap((object): readonly StagedBlock[] => {
     if (object.kind === "CiliumCIDRGroup") return [];
     const { namespace } = refOf(object);
@@ -243,7 +245,7 @@ export const ciliumBlocks = (
           "to deny everything write a rule that allows nobody: `ingress: [{}]`",
         );
       }
-      return specBlocks(object, one, { home, groups, context });
+      return specBlocks(object, one, { home, groups, services, context });
     });
   });
 };

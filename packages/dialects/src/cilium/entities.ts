@@ -2,13 +2,18 @@
  * Entities as peers. They overlap, since Cilium's identities are sets of labels (SEMANTICS trap 13): the API server's host
  * is a node as well, and `cluster` is nearly all of them. What nobody has in an inventory is a label that nobody can give.
  */
-import { EVERYTHING, selectorOf, type NamespaceScope, type Peer } from "@bulkhead/model";
+import {
+  EVERYTHING,
+  NODES_NAMESPACE,
+  selectorOf,
+  type NamespaceScope,
+  type Peer,
+} from "@bulkhead/model";
 import type { Entity } from "./peers.ts";
-import { NODES } from "./scope.ts";
 
 const ALL: NamespaceScope = { kind: "all" };
 const HOST: Peer = { kind: "entity", entity: "host" };
-const NODE: NamespaceScope = { kind: "named", name: NODES };
+const NODE: NamespaceScope = { kind: "named", name: NODES_NAMESPACE };
 
 const everyoneIn = (namespaces: NamespaceScope): Peer => ({
   kind: "workloads",

@@ -9,13 +9,16 @@ import {
 } from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
 import { entityPeers } from "./entities.ts";
-import type { CidrRule, CiliumPeers } from "./peers.ts";
+import { serviceNamespace } from "../build/services.ts";
+import type { ServiceObject } from "../kubernetes/services.ts";
+import type { CidrRule, CiliumPeers, ServiceRule } from "./peers.ts";
 import type { CiliumCidrGroup } from "./policy.ts";
-import { nodesOf, peerOf, type Home } from "./scope.ts";
+import { nodesOf, objectSelector, peerOf, type Home } from "./scope.ts";
 import { isReserved, type CiliumSelector } from "./selector.ts";
 
 export interface PeerInput {
   readonly home: Home;
+  readonly services: readonly ServiceObject[];
   /** By name. */
   readonly groups: ReadonlyMap<string, CiliumCidrGroup>;
   readonly context: BuildContext;
@@ -64,6 +67,40 @@ const cidrPeer = (cidr: Cidr, except: readonly Cidr[]): Peer => ({
   matchesWorkloads: false,
 });
 
+/** Who stands behind a Service: where it leads by labels, since it is judged after translation (`pkg/policy/k8s`). */
+const servicePeers = (
+  { k8sService, k8sServiceSelector }: ServiceRule,
+  source: SourceSpan,
+  { services, context }: PeerInput,
+): readonly Peer[] => {
+  const namespace = k8sService?.namespace ?? k8sServiceSelector?.namespace ?? "";
+  const wanted = k8sServiceSelector && objectSelector(k8sServiceSelector.selector);
+  const meant = services.filter(
+    (one) =>
+      (namespace === "" || serviceNamespace(one) === namespace) &&
+      (wanted === undefined
+        ? one.metadata.name === k8sService?.serviceName
+        : matches(wanted, one.metadata.labels ?? {})),
+  );
+  const leading = meant.flatMap((one) =>
+    one.selector === undefined ? [] : [{ name: serviceNamespace(one), selector: one.selector }],
+  );
+  if (leading.length < Math.max(meant.length, 1)) {
+    const what = k8sService === undefined ? "for these labels" : `\`${k8sService.serviceName}\``;
+    context.report(
+      "BH0412",
+      source,
+      meant.length === 0 ? `there is no Service ${what}` : `a Service ${what} has no selector`,
+      "where it leads the files do not tell; nobody is met through it",
+    );
+  }
+  return leading.map(({ name, selector }) => ({
+    kind: "workloads",
+    namespaces: { kind: "named", name },
+    selector,
+  }));
+};
+
 export const peerList = (
   peers: CiliumPeers,
   source: SourceSpan,
@@ -85,12 +122,6 @@ export const peerList = (
         prefixesOf(rule, source, input).map((cidr) => cidrPeer(cidr, rule.except)),
       );
     case "services":
-      input.context.report(
-        "BH0402",
-        source,
-        "`toServices` cannot be represented",
-        "name the pods behind the Service, or the addresses",
-      );
-      return [];
+      return peers.services.flatMap((one) => servicePeers(one, source, input));
   }
 };

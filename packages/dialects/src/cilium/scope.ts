@@ -2,7 +2,15 @@
  * Whom a selector of Cilium chooses: a namespace and labels of the workload. Where it names no namespace, the policy's own
  * is meant, or in a policy of the whole cluster all of them (SEMANTICS trap 3), as `pkg/k8s/apis/cilium.io/utils` has it.
  */
-import { selectorOf, type NamespaceScope, type Peer, type Requirement } from "@bulkhead/model";
+import {
+  NODES_NAMESPACE,
+  selectorOf,
+  SERVICE_ACCOUNT_LABEL,
+  type NamespaceScope,
+  type Peer,
+  type Requirement,
+  type Selector,
+} from "@bulkhead/model";
 import {
   ACCOUNT_KEY,
   CLUSTER_KEY,
@@ -12,10 +20,6 @@ import {
   type CiliumSelector,
 } from "./selector.ts";
 
-/** What only authorities say of a workload: nobody can give it such a label. */
-export const ACCOUNT_LABEL = ":service-account";
-/** Nodes of a cluster are workloads of this namespace. */
-export const NODES = ":nodes";
 const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 
 export type Chosen = Extract<Peer, { kind: "workloads" }>;
@@ -45,7 +49,7 @@ const partOf = (one: CiliumRequirement): Part => {
 const ofWorkload = (one: CiliumRequirement): Requirement => {
   const { from, name, requirement } = one;
   if (!isGivenByKubernetes(one)) return renamed(requirement, `${from}:${name}`);
-  return renamed(requirement, name === ACCOUNT_KEY ? ACCOUNT_LABEL : name);
+  return renamed(requirement, name === ACCOUNT_KEY ? SERVICE_ACCOUNT_LABEL : name);
 };
 
 /** Every namespace has a name: a requirement about it is one about the label that repeats it. */
@@ -135,10 +139,14 @@ export const subjectOf = (selector: CiliumSelector, home: Home): Chosen | null =
 /** Labels of nodes come from Kubernetes, and Cilium calls them `node:`, `k8s:` or nothing. */
 export const nodesOf = ({ requirements }: CiliumSelector): Chosen => ({
   kind: "workloads",
-  namespaces: { kind: "named", name: NODES },
+  namespaces: { kind: "named", name: NODES_NAMESPACE },
   selector: selectorOf(
     requirements.map((one) =>
       one.from === "node" ? renamed(one.requirement, one.name) : ofWorkload(one),
     ),
   ),
 });
+
+/** Over the labels of an object, where nobody asks who gave them. */
+export const objectSelector = ({ requirements }: CiliumSelector): Selector =>
+  selectorOf(requirements.map(({ name, requirement }) => renamed(requirement, name)));
