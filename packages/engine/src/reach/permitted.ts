@@ -3,7 +3,6 @@ import {
   allPorts,
   emptyPorts,
   familyOf,
-  intersect,
   portsOf,
   TCP,
   UDP,
@@ -11,16 +10,16 @@ import {
   type PortSet,
 } from "@bulkhead/model";
 import { ownResolvers } from "../compile/exempt-facts.ts";
-import type { Facet, GroupedEnd } from "./reach-groups.ts";
+import type { ClassNumber, Facet, GroupedEnd } from "./reach-groups.ts";
 import type { Universe } from "./reach-universe.ts";
 
 /** All pairs of groups with workloads at one end at least, and two different ends among them. */
-export function pairs(ends: readonly GroupedEnd[]): { from: GroupedEnd; to: GroupedEnd }[] {
-  const found: { from: GroupedEnd; to: GroupedEnd }[] = [];
+export function* pairs(
+  ends: readonly GroupedEnd[],
+): Iterable<{ readonly from: GroupedEnd; readonly to: GroupedEnd }> {
   for (const from of ends) {
-    for (const to of ends) if (canConnect(from, to)) found.push({ from, to });
+    for (const to of ends) if (canConnect(from, to)) yield { from, to };
   }
-  return found;
 }
 
 export function canConnect(from: GroupedEnd, to: GroupedEnd): boolean {
@@ -37,8 +36,16 @@ export function permitted(
   to: GroupedEnd,
 ): PortSet {
   let ports: PortSet = emptyPorts;
-  for (const { source, destination } of facetPairs(from, to)) {
-    ports = union(ports, permittedAt(universe, number, from, source, to, destination));
+  let [before, beyond]: (readonly number[] | undefined)[] = [];
+  for (const source of from.facets) {
+    for (const destination of to.facets) {
+      if (!canMeet(source, destination)) continue;
+      // Most ends look the same in either family.
+      if (source.rows === before && destination.rows === beyond && !to.isProcess) continue;
+      [before, beyond] = [source.rows, destination.rows];
+      const met = permittedAt(universe, number, from, source, to, destination);
+      if (met !== ports) ports = ports === emptyPorts ? met : union(ports, met);
+    }
   }
   return to.group.kind === "host" ? union(ports, resolverPorts(universe, from.facets)) : ports;
 }
@@ -67,11 +74,13 @@ export function permittedAt(
   const judgeOut = from.judges[number]!.egress;
   const exempt = universe.set.profile.nodeExempt && from.isNode[number]! && !to.isProcess;
   const judgeIn = exempt ? null : to.judges[number]!.ingress;
-  const seenBy = (judge: typeof judgeOut, facet: Facet) =>
-    judge === null ? allPorts : universe.permitted(facet.rows.get(judge)!);
-  const out = seenBy(judgeOut, destination);
+  const out = seenBy(universe, judgeOut, destination);
   const exempted = to.isProcess ? union(out, resolverPorts(universe, [source])) : out;
-  return intersect(exempted, seenBy(judgeIn, source));
+  return universe.both(exempted, seenBy(universe, judgeIn, source));
+}
+
+function seenBy(universe: Universe, judge: ClassNumber, facet: Facet): PortSet {
+  return judge === null ? allPorts : universe.permitted(facet.rows[judge]!);
 }
 
 /** What is exempt from egress policy towards the machine itself. Leases (`dhcp`) connect nothing and are left out. */

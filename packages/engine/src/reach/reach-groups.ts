@@ -10,6 +10,7 @@ import {
   type WorkloadId,
 } from "@bulkhead/model";
 import { sweepRanges } from "../compile/address-sweep.ts";
+import type { Atom } from "../compile/atom-table.ts";
 import type { CompiledClass } from "../compile/compile-view.ts";
 import type { TimedRow } from "../compile/timed-row.ts";
 import { isProcess, ownersOf, type InventoryIndex } from "../inventory-index.ts";
@@ -27,13 +28,17 @@ export type ReachGroup =
 export interface Facet {
   /** Null: the end has no address yet, and meets either family. */
   readonly family: IpFamily | null;
-  readonly rows: ReadonlyMap<CompiledClass, number>;
+  /** By the number of the class. The same array where the atom is the same. */
+  readonly rows: readonly number[];
 }
+
+/** Number of a class among those of all universes. Null: nobody judges. */
+export type ClassNumber = number | null;
 
 /** Who judges the end, in one universe. */
 export interface Judges {
-  readonly egress: CompiledClass | null;
-  readonly ingress: CompiledClass | null;
+  readonly egress: ClassNumber;
+  readonly ingress: ClassNumber;
 }
 
 export interface GroupedEnd {
@@ -50,37 +55,49 @@ const NOBODY: Judges = { egress: null, ingress: null };
 
 /** Groups that hold for all universes together. The ids and addresses of `index` are those of every universe. */
 export function groupEnds(universes: readonly Universe[], index: InventoryIndex): GroupedEnd[] {
+  const classes: { readonly judge: CompiledClass; readonly universe: Universe }[] = [];
+  const numbers = new Map<CompiledClass, number>();
+  const numberOf = (judge: CompiledClass | null, universe: Universe): ClassNumber => {
+    if (judge === null) return null;
+    let number = numbers.get(judge);
+    if (number === undefined) {
+      numbers.set(judge, (number = classes.length));
+      classes.push({ judge, universe });
+    }
+    return number;
+  };
   const judgesOf = new Map(
     [...index.workloads.values()].map((workload) => [
       workload,
-      universes.map((universe): Judges => ({
-        egress: universe.classOf(inside(universe, workload), "egress"),
-        ingress: universe.classOf(inside(universe, workload), "ingress"),
-      })),
+      universes.map((universe): Judges => {
+        const here = inside(universe, workload);
+        return {
+          egress: numberOf(universe.classOf(here, "egress"), universe),
+          ingress: numberOf(universe.classOf(here, "ingress"), universe),
+        };
+      }),
     ]),
   );
-  const classes = universes.map((_, u) => [
-    ...new Set(
-      [...judgesOf.values()].flatMap((judges) =>
-        [judges[u]!.egress, judges[u]!.ingress].filter((judge) => judge !== null),
-      ),
-    ),
-  ]);
   const rowsBy = (rowOf: (judge: CompiledClass, universe: Universe) => TimedRow) =>
-    new Map(
-      classes.flatMap((judges, u) =>
-        judges.map((judge) => [judge, rowOf(judge, universes[u]!).base] as const),
-      ),
-    );
+    classes.map(({ judge, universe }) => rowOf(judge, universe).base);
 
   const positions = new Map(index.known.map(({ address }, position) => [address, position]));
   const host = index.known.flatMap((place, position) =>
     place.kind === "host" && !isLoopback(place) ? [position] : [],
   );
-  const facetAt = (position: number): Facet => ({
-    family: index.known[position]!.family,
-    rows: rowsBy(({ map }, { atoms }) => map.rowOf(atoms[position]!)),
-  });
+  const rowsOfAtoms = new Map<string, readonly number[]>();
+  /** Found once for addresses that no class tells apart: there are as many as classes, and not as addresses. */
+  const facetOf = (family: IpFamily | null, atomIn: (universe: Universe) => Atom): Facet => {
+    const key = universes.map((universe) => atomIn(universe).number).join();
+    let rows = rowsOfAtoms.get(key);
+    if (rows === undefined) {
+      rows = rowsBy(({ map }, universe) => map.rowOf(atomIn(universe)));
+      rowsOfAtoms.set(key, rows);
+    }
+    return { family, rows };
+  };
+  const facetAt = (position: number): Facet =>
+    facetOf(index.known[position]!.family, ({ atoms }) => atoms[position]!);
   /** Of the machine, or of a process as if every port there were its own. */
   const facetOfMachine = (position: number, process?: Workload): Facet => ({
     family: index.known[position]!.family,
@@ -101,10 +118,8 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
     const known = ofMachine
       ? host.map((position) => facetOfMachine(position, workload))
       : owned.map((address) => facetAt(positions.get(address)!));
-    const bare = (): Facet => ({
-      family: null,
-      rows: rowsBy(({ map }, universe) => map.rowOf(universe.bareAtom(inside(universe, workload)))),
-    });
+    const bare = (): Facet =>
+      facetOf(null, (universe) => universe.bareAtom(inside(universe, workload)));
     const facets = known.length > 0 ? known : [bare()];
     const isNode = universes.map(
       (universe) => ofMachine && !universe.isSubject(inside(universe, workload)),
@@ -115,7 +130,7 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
     const facets = host.map((position) => facetOfMachine(position));
     groups.addHost({ facets, judges: nobody, isProcess: false, isNode: universes.map(() => true) });
   }
-  for (const { range, segments } of worldAtoms(classes.flat())) {
+  for (const { range, segments } of worldAtoms([...numbers.keys()])) {
     const facet = {
       family: range.family,
       rows: rowsBy((judge) => segments.get(judge) ?? judge.map.elsewhere),
@@ -165,7 +180,8 @@ class Grouping {
     string,
     { end: GroupedEnd; workloads: WorkloadId[]; ranges: IpRange[] }
   >();
-  readonly #classNumbers = new Map<CompiledClass, number>();
+  readonly #facetNumbers = new Map<string, number>();
+  readonly #numberOfRows = new Map<readonly number[], number>();
 
   addWorkload(id: WorkloadId, end: Ungrouped): void {
     const workloads: WorkloadId[] = [];
@@ -197,30 +213,30 @@ class Grouping {
     workloads: WorkloadId[],
     ranges: IpRange[],
   ) {
-    const texts = new Map(facets.map((facet) => [this.#facetText(facet), facet]));
-    const judgeText = judges.flatMap(({ egress, ingress }) => [
-      this.#number(egress),
-      this.#number(ingress),
-    ]);
+    const distinct = new Map(facets.map((facet) => [this.#facetNumber(facet), facet]));
+    const judgeText = judges.map(({ egress, ingress }) => `${egress}-${ingress}`);
     const kind = [group.kind, ofMachine, isNode.join()].join(" ");
-    const key = [kind, judgeText.join(), ...[...texts.keys()].toSorted()].join("|");
+    const key = [kind, judgeText.join(), ...[...distinct.keys()].toSorted((a, b) => a - b)].join(
+      "|",
+    );
     let found = this.#ends.get(key);
     if (found === undefined) {
-      const end = { group, facets: [...texts.values()], judges, isProcess: ofMachine, isNode };
+      const end = { group, facets: [...distinct.values()], judges, isProcess: ofMachine, isNode };
       found = { end, workloads, ranges };
       this.#ends.set(key, found);
     }
     return found;
   }
 
-  #facetText({ family, rows }: Facet): string {
-    return `${family}:${[...rows.values()].join()}`;
-  }
-
-  #number(judge: CompiledClass | null): number {
-    if (judge === null) return -1;
-    let number = this.#classNumbers.get(judge);
-    if (number === undefined) this.#classNumbers.set(judge, (number = this.#classNumbers.size));
-    return number;
+  /** The same for facets that look the same. */
+  #facetNumber({ family, rows }: Facet): number {
+    let number = this.#numberOfRows.get(rows);
+    if (number === undefined) {
+      const text = rows.join();
+      number = this.#facetNumbers.get(text) ?? this.#facetNumbers.size;
+      this.#facetNumbers.set(text, number);
+      this.#numberOfRows.set(rows, number);
+    }
+    return number * 3 + (family === null ? 0 : family === 4 ? 1 : 2);
   }
 }

@@ -4,6 +4,7 @@
  */
 import {
   allPorts,
+  intersect,
   type Direction,
   type PolicySet,
   type PortSet,
@@ -35,6 +36,8 @@ export interface Universe {
   classOf(workload: Workload, direction: Direction): CompiledClass | null;
   /** The ports that row number `row` permits. */
   permitted(row: number): PortSet;
+  /** What is in both; remembered, for the sets of rows meet each other again and again. */
+  both(a: PortSet, b: PortSet): PortSet;
 }
 
 export function createUniverse(
@@ -55,6 +58,7 @@ export function createUniverse(
   const context = { peers, now: options.now, decisions, rows };
   const compiler = createViewCompiler(reading.views.live, context, new ClassShelf());
   const ports = new Map<number, PortSet>();
+  const met = new WeakMap<PortSet, WeakMap<PortSet, PortSet>>();
   return {
     set: frozen,
     index,
@@ -69,6 +73,17 @@ export function createUniverse(
     permitted(row) {
       let found = ports.get(row);
       if (found === undefined) ports.set(row, (found = permittedPorts(rows.at(row))));
+      return found;
+    },
+    both(a, b) {
+      if (a === b || b === allPorts) return a;
+      if (a === allPorts) return b;
+      let found = met.get(a)?.get(b);
+      if (found === undefined) {
+        found = intersect(a, b);
+        const ofA = met.get(a) ?? new WeakMap<PortSet, PortSet>();
+        met.set(a, ofA.set(b, found));
+      }
       return found;
     },
   };

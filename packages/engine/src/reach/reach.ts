@@ -33,9 +33,12 @@ export function reach(
   view: View = "live",
 ): Connection[] {
   const universe = createUniverse(set, index, { now, view });
-  return pairs(groupEnds([universe], index)).flatMap(({ from, to }) =>
-    connection(from, to, permitted(universe, 0, from, to)),
-  );
+  const found: Connection[] = [];
+  for (const { from, to } of pairs(groupEnds([universe], index))) {
+    const ports = permitted(universe, 0, from, to);
+    if (!isEmptyPorts(ports)) found.push({ from: from.group, to: to.group, ports });
+  }
+  return found;
 }
 
 export interface ConnectionDiff {
