@@ -51,15 +51,23 @@ export function* pairsOf(
 ): Iterable<Pair> {
   const expansion = expand(connectivity, view);
   const { names } = expansion;
-  const named = (pieces: readonly WorldPiece[], cuts: readonly bigint[]) =>
+  const named = (pieces: readonly WorldPiece[], cuts: readonly bigint[]): readonly Reached[] =>
     cutPieces(
       pieces.filter(({ range }) => view.families.includes(range.family)),
       cuts,
     ).map(({ range, ports }) => ({ name: rangeName(range), ports }));
+  // What is found once for all of a party is also written once.
+  const from = remembering((pieces: readonly WorldPiece[]) => named(pieces, view.sourceCuts));
+  const to = remembering((pieces: readonly WorldPiece[]) =>
+    named(pieces, view.destinationCuts).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  );
+  const among = remembering((row: Row): readonly Reached[] =>
+    row.flatMap((ports, rank) => (ports === undefined ? [] : [{ name: names[rank]!, ports }])),
+  );
 
   const worldly = new Map<string, (PortSet | undefined)[]>();
   for (const [rank, name] of names.entries()) {
-    for (const piece of named(expansion.worldOf(name, "from"), view.sourceCuts)) {
+    for (const piece of from(expansion.worldOf(name, "from"))) {
       let row = worldly.get(piece.name);
       if (row === undefined) worldly.set(piece.name, (row = []));
       row[rank] = piece.ports;
@@ -67,29 +75,40 @@ export function* pairsOf(
   }
   for (const source of [...names, ...worldly.keys()].toSorted()) {
     const row = worldly.get(source);
-    if (row !== undefined) yield* written(source, row, [], names);
+    if (row !== undefined) yield* written(source, among(row), []);
     else {
-      const world = named(expansion.worldOf(source, "to"), view.destinationCuts);
-      const sorted = world.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      yield* written(source, expansion.rowOf(source), sorted, names);
+      const world = to(expansion.worldOf(source, "to"));
+      yield* written(source, among(expansion.rowOf(source)), world);
     }
   }
 }
 
+interface Reached {
+  readonly name: string;
+  readonly ports: PortSet;
+}
+
+function remembering<K extends object, V>(find: (key: K) => V): (key: K) => V {
+  const known = new WeakMap<K, V>();
+  return (key) => {
+    let found = known.get(key);
+    if (found === undefined) known.set(key, (found = find(key)));
+    return found;
+  };
+}
+
+/** Both sorted by name. */
 function* written(
   source: string,
-  row: Row,
-  world: readonly { readonly name: string; readonly ports: PortSet }[],
-  names: readonly string[],
+  inside: readonly Reached[],
+  world: readonly Reached[],
 ): Iterable<Pair> {
   let at = 0;
-  for (const [rank, ports] of row.entries()) {
-    if (ports === undefined) continue;
-    const destination = names[rank]!;
-    for (; at < world.length && world[at]!.name < destination; at++) {
+  for (const { name, ports } of inside) {
+    for (; at < world.length && world[at]!.name < name; at++) {
       yield { source, destination: world[at]!.name, ports: world[at]!.ports };
     }
-    if (destination !== source) yield { source, destination, ports };
+    if (name !== source) yield { source, destination: name, ports };
   }
   for (; at < world.length; at++) {
     yield { source, destination: world[at]!.name, ports: world[at]!.ports };
