@@ -64,6 +64,10 @@ export const SUGGEST_FORMATS = ["markdown"] as const;
 /** Of `test`. */
 export const TEST_FORMATS = ["text", "junit"] as const;
 
+/** Of `prove`, and of `blast`. */
+export const PROOF_FORMATS = ["txt", "json", "yaml"] as const;
+export const BLAST_FORMATS = [...PROOF_FORMATS, "dot"] as const;
+
 const KINDS: Readonly<Record<string, Format>> = {
   json: "json",
   jsonpb: "json",

@@ -13,6 +13,7 @@ import {
   MAP_FORMATS,
   SUGGEST_FORMATS,
   TEST_FORMATS,
+  BLAST_FORMATS,
   type CommonOptions,
   type Surroundings,
 } from "./context.ts";
@@ -54,6 +55,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
             ...SUGGEST_FORMATS,
             ...LIST_FORMATS,
             ...TEST_FORMATS,
+            ...BLAST_FORMATS,
           ]),
         ])
         .hideHelp(),

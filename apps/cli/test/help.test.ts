@@ -39,6 +39,8 @@ const PROMISED = [
   "explain",
   "decide",
   "test",
+  "prove",
+  "blast",
   "why",
   "list",
   "diff",

@@ -31,3 +31,5 @@ export * from "./prove/difference.ts";
 export * from "./prove/paths.ts";
 export type { Hop } from "./prove/packet.ts";
 export type { Selection } from "./prove/selection.ts";
+export * from "./prove/inclusion.ts";
+export { sampleNames, withEveryName } from "./prove/circumstances.ts";

@@ -1,5 +1,6 @@
 /** The verbs that ask a folder of policy files questions: their arguments, options and examples. */
-import { FORMATS, TEST_FORMATS } from "../context.ts";
+import { gather } from "../arguments.ts";
+import { BLAST_FORMATS, FORMATS, PROOF_FORMATS, TEST_FORMATS } from "../context.ts";
 import type { AddVerb } from "../program.ts";
 import { withOfflineOptions } from "./options.ts";
 import { withRequestOptions } from "./request-options.ts";
@@ -40,5 +41,43 @@ export function addQuestionVerbs(verb: AddVerb): void {
       async () => (await import("../verbs/test.ts")).test,
       [...FORMATS, ...TEST_FORMATS],
     ),
+  );
+  withOfflineOptions(
+    verb(
+      "prove <dir> [words...]",
+      "does it hold, for all workloads, addresses, protocols and ports; or a packet that contradicts it",
+      `bulkhead prove policies/ --that "no path from 'env=dev' to 'app=payments-db'" --transitive\nbulkhead prove policies/ --that "isolated 'tenant=a' 'namespace/tenant=b'"\nbulkhead prove policies/ --that "equivalent-to converted/"\nbulkhead prove new/ --that "implies old/"`,
+      async () => (await import("../verbs/prove.ts")).prove,
+      PROOF_FORMATS,
+    )
+      .option("--that <statement>", "what is to hold; several times for several", gather)
+      .option("--transitive", "paths through other workloads count, too")
+      .option("--allow-empty", "a selector may select nobody")
+      .option("--shadow", "as if audit and staged policies were enforced")
+      .addHelpText(
+        "after",
+        `
+What can be proved:
+  no path from X to Y       nobody in X can open a connection to anybody in Y
+  isolated X Y              neither from X to Y nor from Y to X
+  equivalent-to DIR2        DIR and DIR2 permit the same
+  implies DIR2              everything that DIR permits, DIR2 permits, too
+
+X and Y are selectors over labels ('app=web,tier in (a,b),!test'; the namespace is
+kubernetes.io/metadata.name=shop, a label of it namespace/KEY=VALUE), a workload (shop/web),
+an address or prefix, world, or host. A yes is 0, a counterexample 1.
+`,
+      ),
+  );
+  withOfflineOptions(
+    verb(
+      "blast <dir> <workload>",
+      "what an intruder in a workload reaches, directly and from there on",
+      "bulkhead blast policies/ shop/web\nbulkhead blast policies/ shop/web --hops 2 -o dot | dot -Tsvg > blast.svg",
+      async () => (await import("../verbs/blast.ts")).blast,
+      BLAST_FORMATS,
+    )
+      .option("--hops <count>", "connections one after the other, at most (all)")
+      .option("--shadow", "as if audit and staged policies were enforced"),
   );
 }

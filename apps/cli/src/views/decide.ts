@@ -11,7 +11,9 @@ export function decideText(answer: DecideAnswer, { style }: Ui): string {
   const told = answer.rejected === true ? style.dim("  the sender is told") : "";
   const lines = [
     `${verdict}  ${style.bold(`${from} → ${to} ${port}`)}${told}`,
-    ...answer.determinedBy.map((one) => determinedLine(one, answer, style)),
+    ...answer.determinedBy.map((one) =>
+      determinedLine(one, answer[one.direction] === "allow", style),
+    ),
     ...(answer.obligations ?? []).map((one) => `  ${style.yellow(obligationText(one))}`),
     ...(answer.ambiguous === true
       ? [`  ${style.yellow("rules of equal order disagree; the stricter one counts")}`]
@@ -23,9 +25,9 @@ export function decideText(answer: DecideAnswer, { style }: Ui): string {
   return `${lines.join("\n")}\n`;
 }
 
-function determinedLine(by: Determined, answer: DecideAnswer, style: Style): string {
+export function determinedLine(by: Determined, allowed: boolean, style: Style): string {
   const what = by.direction === "egress" ? "may leave " : "may arrive";
-  const yes = answer[by.direction] === "allow" ? style.green("yes") : style.red("no ");
+  const yes = allowed ? style.green("yes") : style.red("no ");
   return `  ${what} ${yes}  ${determinedText(by)}`;
 }
 

@@ -62,8 +62,10 @@ export function blastRadius(
         visited.add(there);
         const step = { hop, via: here.at, ports };
         const ends = everyoneIn(there.group, index);
-        const ranges = ends.flatMap((end) => (end.kind === "world" ? [end.range] : []));
-        if (ranges.length > 0) world.push({ ...step, ranges });
+        // As policies cut them: which single addresses in between are somebody's is another question.
+        if (there.group.kind === "world" && ends.length > 0) {
+          world.push({ ...step, ranges: there.group.ranges });
+        }
         if (there.group.kind === "host") host = step;
         const found = ends.flatMap((end) =>
           end.kind === "workload" && end.workload !== workload ? [end.workload] : [],

@@ -2,12 +2,12 @@
  * Ways from some ends to others: directly, or through workloads on the way, each of which may open connections of its own.
  * Searched over groups, so the work grows with what policies tell apart and not with workloads; the shortest way is found.
  */
-import { isEmptyPorts, type PolicySet } from "@bulkhead/model";
+import { allPorts, emptyPorts, isEmptyPorts, type PolicySet, type PortSet } from "@bulkhead/model";
 import { decide } from "../decide.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import type { DecideOptions } from "../judge-stage.ts";
 import { canConnect, permitted } from "../reach/permitted.ts";
-import { groupEnds, type GroupedEnd } from "../reach/reach-groups.ts";
+import { groupEnds, type Facet, type GroupedEnd } from "../reach/reach-groups.ts";
 import { createUniverse, type Universe } from "../reach/reach-universe.ts";
 import type { ReachEnd } from "../reach/reach.ts";
 import { packetBetween, type Hop } from "./packet.ts";
@@ -44,7 +44,7 @@ export function findPath(
       .map((group) => ({ group, ends: membersOf(group.group, selection, index) }))
       .filter(({ ends }) => ends.length > 0);
   const connects = (one: GroupedEnd, other: GroupedEnd) =>
-    canConnect(one, other) && !isEmptyPorts(permitted(universe, 0, one, other));
+    !isEmptyPorts(between(universe, one, other));
 
   const targets = chosen(to);
   const visited = new Set<GroupedEnd>();
@@ -79,7 +79,7 @@ function wayTo(standing: Standing): Spot[] {
 function hopBetween(universe: Universe, here: Spot, next: Spot, options: DecideOptions): Hop {
   const { set, index } = universe;
   const [from, to] = [here.ends[0]!, next.ends[0]!];
-  const ports = permitted(universe, 0, here.group, next.group);
+  const ports = between(universe, here.group, next.group);
   const packet = packetBetween(
     index,
     from,
@@ -89,6 +89,16 @@ function hopBetween(universe: Universe, here: Spot, next: Spot, options: DecideO
   );
   return { from, to, ports, packet };
 }
+
+/** Where no workload is at either end, nobody judges: the machine and the world speak as they like. */
+function between(universe: Universe, from: GroupedEnd, to: GroupedEnd): PortSet {
+  const judged = from.group.kind === "workloads" || to.group.kind === "workloads";
+  if (!judged) return from.facets.some(meets(to)) ? allPorts : emptyPorts;
+  return canConnect(from, to) ? permitted(universe, 0, from, to) : emptyPorts;
+}
+
+const meets = (to: GroupedEnd) => (source: Facet) =>
+  to.facets.some(({ family }) => family === source.family);
 
 /** One of each that are not the same end. */
 function distinctPair(

@@ -54,3 +54,6 @@ export {
   type ExposureAnswer,
   type ExposureFormat,
 } from "./exposure-formats.ts";
+export { prove, type Proof, type ProofOptions, type ProvedHop } from "./prove/prove.ts";
+export { parseStatement, STATEMENTS, type Statement } from "./prove/statement.ts";
+export { blastAt, type DeskBlast } from "./blast.ts";

@@ -6,7 +6,8 @@ export interface Problem {
     | "bad-request"
     | "unknown-end"
     | "ambiguous-end"
-    | "no-common-family";
+    | "no-common-family"
+    | "selects-nothing";
   /** In lower case, with `backticks` around what was given. */
   readonly message: string;
   readonly help?: string;

@@ -1,0 +1,71 @@
+/** `bulkhead prove DIR --that …`: a yes over everybody and everything, or a packet that contradicts it. */
+import {
+  parseStatement,
+  prove as proveAtDesk,
+  STATEMENTS,
+  type Desk,
+  type Statement,
+} from "@bulkhead/workbench/desk";
+import type { Context } from "../context.ts";
+import { badInput } from "../failure.ts";
+import { openDeskOf } from "../offline/open.ts";
+import type { OfflineOptions } from "../offline/options.ts";
+import { orFailure } from "../offline/requests.ts";
+import { proofsText, type ProofAnswer } from "../views/prove.ts";
+import type { Verb } from "./verb.ts";
+
+export interface ProveOptions extends OfflineOptions {
+  readonly that?: readonly string[];
+  readonly transitive?: boolean;
+  readonly allowEmpty?: boolean;
+  readonly shadow?: boolean;
+}
+
+export const prove: Verb<ProveOptions> = async (context, [dir = "", ...words], options) => {
+  const asked = statementsIn(options.that ?? [], words).map((that) => ({
+    that,
+    statement: orFailure(parseStatement(that)),
+  }));
+  const { desk, exitCode } = await openDeskOf(context, [dir], options);
+  const folders = await openFolders(context, asked, options);
+  const proofs = asked.map(({ that, statement }): ProofAnswer => {
+    const folder = "folder" in statement ? folders.get(statement.folder) : undefined;
+    const proof = proveAtDesk(desk, statement, folder, {
+      now: context.now(),
+      view: options.shadow === true ? "shadow" : "live",
+      transitive: options.transitive === true,
+      allowEmpty: options.allowEmpty === true,
+    });
+    return { that, ...orFailure(proof) };
+  });
+  return {
+    value: { proofs },
+    text: (ui) => proofsText(proofs, dir, ui),
+    next: [],
+    exitCode: exitCode(proofs.every(({ answer }) => answer === "yes") ? 0 : 1),
+  };
+};
+
+/** Whoever forgot to quote has told the shell to take the statement apart. */
+function statementsIn(that: readonly string[], words: readonly string[]): readonly string[] {
+  const quoted = words.map((word) => (/\s/.test(word) ? `'${word}'` : word));
+  const all =
+    quoted.length === 0 ? that : [...that.slice(0, -1), [...that.slice(-1), ...quoted].join(" ")];
+  if (all.length === 0) throw badInput("`prove` needs `--that`", STATEMENTS);
+  return all;
+}
+
+async function openFolders(
+  context: Context,
+  asked: readonly { readonly statement: Statement }[],
+  options: OfflineOptions,
+): Promise<ReadonlyMap<string, Desk>> {
+  const names = asked.flatMap(({ statement }) => ("folder" in statement ? [statement.folder] : []));
+  const folders = new Map<string, Desk>();
+  for (const name of new Set(names)) {
+    const { desk, exitCode } = await openDeskOf(context, [name], options);
+    if (exitCode(0) !== 0) throw badInput(`\`${name}\` has errors: nothing can be said about it`);
+    folders.set(name, desk);
+  }
+  return folders;
+}
