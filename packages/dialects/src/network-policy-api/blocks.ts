@@ -42,13 +42,19 @@ const scope = (selector: Selector): NamespaceScope =>
 const podsPeer = ({ namespaces, pods }: Pods) =>
   ({ kind: "workloads", namespaces: scope(namespaces), selector: pods }) as const;
 
+/** The machine itself is a node as well, one whose labels nobody tells. */
+const nodesPeers = (selector: Selector): readonly Peer[] => [
+  { kind: "workloads", namespaces: NODES, selector },
+  ...(selector.requirements.length === 0 ? [{ kind: "entity", entity: "host" } as const] : []),
+];
+
 /** Prefixes hold pods and nodes as well as the world (trap 5). */
 const peersOf = (peer: ClusterPeer): readonly Peer[] => {
   switch (peer.kind) {
     case "pods":
       return [podsPeer(peer)];
     case "nodes":
-      return [{ kind: "workloads", namespaces: NODES, selector: peer.nodes }];
+      return nodesPeers(peer.nodes);
     case "networks":
       return peer.cidrs.map((cidr) => ({ kind: "cidr", cidr, except: [], matchesWorkloads: true }));
     case "domains":
