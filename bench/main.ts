@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, follow, idle
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, follow, idle, list
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
@@ -16,6 +16,7 @@ import { benchDiscovery } from "./discovery.ts";
 import type { Figure } from "./figure.ts";
 import { benchFollow } from "./follow.ts";
 import { benchIdle, type IdleCost } from "./idle.ts";
+import { benchList } from "./list.ts";
 
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
@@ -83,6 +84,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   compile: async () => benchCompile(),
   follow,
   idle,
+  list: async () => benchList(),
   discovery: () => benchDiscovery(say),
 };
 
