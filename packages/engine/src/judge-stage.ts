@@ -168,7 +168,10 @@ function logsOf(rules: readonly Rule[]): string[] {
   return rules.filter(({ action }) => action === "log").map(({ id }) => id);
 }
 
-function byRule(stage: Stage, { block, rule }: Claim): Determinant {
+export function byRule(
+  stage: Stage,
+  { block, rule }: { readonly block: Block; readonly rule: Rule },
+): Determinant {
   const ends = [block.expiresAt, rule.expiresAt].filter((end) => end !== undefined);
   return {
     kind: "rule",
@@ -180,7 +183,7 @@ function byRule(stage: Stage, { block, rule }: Claim): Determinant {
   };
 }
 
-function byIsolation(stage: Stage, block: Block): Determinant {
+export function byIsolation(stage: Stage, block: Block): Determinant {
   const { policy, source } = block;
   return { kind: "isolation", stage: stage.id, policy, block: block.id, source };
 }

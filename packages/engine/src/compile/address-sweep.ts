@@ -55,10 +55,10 @@ function ascending(numbers: Iterable<number>): number[] {
 }
 
 /** The segment that the address lies in. Segments sorted and disjoint. */
-export function segmentAt(
-  segments: readonly Segment[],
+export function segmentAt<T extends IpRange>(
+  segments: readonly T[],
   { family, value }: IpValue,
-): Segment | undefined {
+): T | undefined {
   let [low, high] = [0, segments.length];
   while (low < high) {
     const middle = (low + high) >>> 1;

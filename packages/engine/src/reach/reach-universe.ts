@@ -5,6 +5,7 @@
 import {
   allPorts,
   intersect,
+  type Cookie,
   type Direction,
   type PolicySet,
   type PortSet,
@@ -34,6 +35,10 @@ export interface Universe {
   isSubject(workload: Workload): boolean;
   /** Null: nothing asks about it. */
   classOf(workload: Workload, direction: Direction): CompiledClass | null;
+  /** Row number `row`, with the cookies of `cookies`. */
+  row(row: number): Omit<Row, "id">;
+  /** By rule or block. */
+  readonly cookies: ReadonlyMap<string, Cookie>;
   /** The ports that row number `row` permits. */
   permitted(row: number): PortSet;
   /** What is in both; remembered, for the sets of rows meet each other again and again. */
@@ -70,6 +75,8 @@ export function createUniverse(
       isProcess(workload)
         ? compiler.classOfProcess(identities.of(workload), direction)
         : compiler.classOf(atoms.bare(identities.of(workload)).identities, direction),
+    row: (row) => rows.at(row),
+    cookies: reading.cookies,
     permitted(row) {
       let found = ports.get(row);
       if (found === undefined) ports.set(row, (found = permittedPorts(rows.at(row))));

@@ -1,5 +1,11 @@
 /** Questions to a desk and their answers: one decision, and the rules that determined it with their places in files. */
-import { decide, questionsBetween, type DecideOptions } from "@bulkhead/engine";
+import {
+  createDecider,
+  decide,
+  questionsBetween,
+  type Decider,
+  type DecideOptions,
+} from "@bulkhead/engine";
 import {
   formatPort,
   type Decision,
@@ -63,13 +69,19 @@ export interface Asker {
   askLine(line: string, number: number): string;
 }
 
+/** For fewer questions nothing is compiled. */
+const MANY = 50;
+
 export function createAsker(desk: Desk, options: DecideOptions): Asker {
   const find = createEndFinder(desk);
+  let decider: Decider = (query) => decide(desk.set, desk.index, query, options);
+  let asked = 0;
   const ask = (question: Question): Found<DecideAnswer> => {
-    const asked = askedOf(desk, find, question);
-    if (asked.problem !== undefined) return asked;
-    const { from, to, queries } = asked.value;
-    const [first, ...others] = queries.map((query) => decide(desk.set, desk.index, query, options));
+    const found = askedOf(desk, find, question);
+    if (found.problem !== undefined) return found;
+    if (++asked === MANY) decider = createDecider(desk.set, desk.index, options);
+    const { from, to, queries } = found.value;
+    const [first, ...others] = queries.map((query) => decider(query));
     return { value: answerOf(question, from, to, queries[0], first!, others) };
   };
   return {

@@ -1,0 +1,209 @@
+/**
+ * `decide` for many questions about one policy set and one inventory: the same answers, looked up in compiled rows. What
+ * rows do not tell (requests, names, processes, rules that log, ties) is asked of the reference itself.
+ */
+import type {
+  Cookie,
+  Decision,
+  Determinant,
+  Direction,
+  DirectionDecision,
+  Exemption,
+  FlowQuery,
+  IpAddress,
+  PolicySet,
+  Row,
+  RowDecision,
+  Workload,
+} from "@bulkhead/model";
+import { isConditional } from "./bounds.ts";
+import { segmentAt } from "./compile/address-sweep.ts";
+import type { Atom } from "./compile/atom-table.ts";
+import type { CompiledClass } from "./compile/compile-view.ts";
+import { DEFAULT_COOKIE } from "./compile/decision-table.ts";
+import type { TimedRow } from "./compile/timed-row.ts";
+import { decide, defaultVerdict } from "./decide.ts";
+import { exemptionOf } from "./exemption.ts";
+import type { InventoryIndex, Place } from "./inventory-index.ts";
+import { byIsolation, byRule, type DecideOptions } from "./judge-stage.ts";
+import { createUniverse } from "./reach/reach-universe.ts";
+import { isLoopback } from "./socket-owners.ts";
+
+export type Decider = (query: FlowQuery) => Decision;
+
+/** An address with all that was found out about it. */
+interface Seat {
+  readonly place: Place;
+  /** The same, where a workload is. */
+  readonly subject: (Place & { readonly workload: Workload }) | undefined;
+  /** Undefined: it is the world's. */
+  readonly atom: Atom | undefined;
+  readonly judges: Readonly<Record<Direction, CompiledClass | null>>;
+}
+
+/** So many addresses of the world are remembered before all of them are forgotten. */
+const MOST_STRANGERS = 10_000;
+
+export function createDecider(
+  set: PolicySet,
+  index: InventoryIndex,
+  options: DecideOptions,
+): Decider {
+  const reference: Decider = (query) => decide(set, index, query, options);
+  if (!isPlain(set, index)) return reference;
+  const universe = createUniverse(set, index, options);
+  const determinants = determinantsOf(set, universe.cookies);
+  const atoms = new Map(index.known.map((place, at) => [place, universe.atoms[at]!]));
+  const seats = new Map<IpAddress, Seat>();
+  const strangers = new Map<IpAddress, Seat>();
+  const nobody = { egress: null, ingress: null };
+  const memory = { egress: new Memory("egress"), ingress: new Memory("ingress") };
+  const silent: RowDecision = { verdict: defaultVerdict(set, "net"), cookie: DEFAULT_COOKIE };
+
+  const seatOf = (address: IpAddress): Seat => {
+    const known = seats.get(address) ?? strangers.get(address);
+    if (known !== undefined) return known;
+    const place = index.at(address);
+    const { workload } = place;
+    const judges =
+      workload === undefined
+        ? nobody
+        : {
+            egress: universe.classOf(workload, "egress"),
+            ingress: universe.classOf(workload, "ingress"),
+          };
+    const subject = workload === undefined ? undefined : { ...place, workload };
+    const seat = { place, subject, atom: atoms.get(place), judges };
+    if (seat.atom !== undefined) seats.set(address, seat);
+    else {
+      if (strangers.size >= MOST_STRANGERS) strangers.clear();
+      strangers.set(address, seat);
+    }
+    return seat;
+  };
+
+  /** Null: the rows do not tell. */
+  const judged = (
+    here: Seat,
+    there: Seat,
+    query: FlowQuery,
+    direction: Direction,
+  ): DirectionDecision | null => {
+    const { subject } = here;
+    const own = memory[direction];
+    if (subject === undefined) return own.exempt("not-a-workload");
+    const exemption = exemptionOf(set.profile, subject, there.place, query, direction, noProcess);
+    if (exemption !== null) return own.exempt(exemption);
+    const judge = here.judges[direction];
+    if (judge === null) return own.decided(silent, determinants);
+    const row = rowIn(judge, there);
+    if (row.conflicts.length > 0) return null;
+    return own.decided(decisionAt(universe.row(row.base), query), determinants);
+  };
+
+  return (query) => {
+    if (query.sourceProcess !== undefined || query.destinationProcess !== undefined) {
+      return reference(query);
+    }
+    const [from, to] = [seatOf(query.source), seatOf(query.destination)];
+    if (isLoopback(from.place) || isLoopback(to.place)) return reference(query);
+    const egress = judged(from, to, query, "egress");
+    const ingress = judged(to, from, query, "ingress");
+    if (egress === null || ingress === null) return reference(query);
+    const verdict = egress.verdict === "allow" ? ingress.verdict : egress.verdict;
+    return { verdict, egress, ingress };
+  };
+}
+
+const noProcess = () => false;
+
+/** Do compiled rows say all that the reference would? */
+function isPlain({ stages, canary, ...set }: PolicySet, index: InventoryIndex): boolean {
+  if (canary !== undefined || isConditional({ stages, ...set })) return false;
+  if (index.contested.length > 0 || index.loopback !== undefined) return false;
+  return stages.every(({ blocks }) =>
+    blocks.every(({ rules }) =>
+      rules.every(
+        ({ action, peers }) =>
+          action !== "log" && action !== "audit" && peers.every(({ kind }) => kind !== "domain"),
+      ),
+    ),
+  );
+}
+
+function determinantsOf(
+  { stages }: PolicySet,
+  cookies: ReadonlyMap<string, Cookie>,
+): ReadonlyMap<Cookie, Determinant> {
+  const found = new Map<Cookie, Determinant>([[DEFAULT_COOKIE, { kind: "default" }]]);
+  for (const stage of stages) {
+    for (const block of stage.blocks) {
+      // What is not active has no cookie here, and decides nothing.
+      const cookie = cookies.get(block.id);
+      if (cookie === undefined) continue;
+      found.set(cookie, byIsolation(stage, block));
+      for (const rule of block.rules) {
+        const own = cookies.get(rule.id);
+        if (own !== undefined) found.set(own, byRule(stage, { block, rule }));
+      }
+    }
+  }
+  return found;
+}
+
+function rowIn({ map }: CompiledClass, { atom, place }: Seat): TimedRow {
+  if (atom !== undefined) return map.rowOf(atom);
+  return segmentAt(map.world, place)?.row ?? map.elsewhere;
+}
+
+function decisionAt(row: Omit<Row, "id">, { protocol, port }: FlowQuery): RowDecision {
+  for (const listed of row.protocols) {
+    if (listed.protocol !== protocol) continue;
+    const { intervals } = listed;
+    let [low, high] = [0, intervals.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (intervals[middle]!.last < port) low = middle + 1;
+      else high = middle;
+    }
+    return intervals[low]!.decision;
+  }
+  return row.others;
+}
+
+/** Decisions of one direction, each made once. */
+class Memory {
+  readonly #direction: Direction;
+  readonly #decided = new Map<RowDecision, DirectionDecision>();
+  readonly #exempt = new Map<Exemption, DirectionDecision>();
+
+  constructor(direction: Direction) {
+    this.#direction = direction;
+  }
+
+  decided(
+    decision: RowDecision,
+    determinants: ReadonlyMap<Cookie, Determinant>,
+  ): DirectionDecision {
+    let found = this.#decided.get(decision);
+    if (found === undefined) {
+      const { verdict, cookie } = decision;
+      found = this.#plain(verdict, determinants.get(cookie)!);
+      this.#decided.set(decision, found);
+    }
+    return found;
+  }
+
+  exempt(exemption: Exemption): DirectionDecision {
+    let found = this.#exempt.get(exemption);
+    if (found === undefined) {
+      found = this.#plain("allow", { kind: "exemption", exemption });
+      this.#exempt.set(exemption, found);
+    }
+    return found;
+  }
+
+  #plain(verdict: RowDecision["verdict"], determinedBy: Determinant): DirectionDecision {
+    return { direction: this.#direction, verdict, determinedBy, logged: [], ambiguous: false };
+  }
+}
