@@ -51,4 +51,6 @@ export interface Dialect {
   /** Stages that these resources need and that are not there without them. */
   stages(input: BuildInput, context: BuildContext): readonly RankedStage[];
   blocks(input: BuildInput, context: BuildContext): readonly StagedBlock[];
+  /** Other dialects' blocks, where this one's maker has a place of its own for them. */
+  adopt?(blocks: readonly StagedBlock[], input: BuildInput): readonly StagedBlock[];
 }

@@ -163,10 +163,19 @@ const readKubernetesPolicy = (head: Head, at: Reader): ReadObject => {
   return part === undefined ? {} : { partial: { ...of, object: part } };
 };
 
-/** Others say who is there, what an address is called, or what is expected: by their names they decide nothing. */
+/** They say who is there, what an address is called, or what is expected: by their names they decide nothing. */
+const NOT_DECIDING: readonly string[] = [
+  "Inventory",
+  "NetworkSet",
+  "PolicyTest",
+  "CiliumCIDRGroup",
+  ...["NetworkSet", "GlobalNetworkSet", "Tier", "HostEndpoint"].map(
+    (kind) => `${kind}.projectcalico.org`,
+  ),
+];
+
 export const isDeciding = (kind: string): boolean =>
-  !["Inventory", "NetworkSet", "PolicyTest", "CiliumCIDRGroup"].includes(kind) &&
-  !KUBERNETES_KINDS.includes(kind);
+  !NOT_DECIDING.includes(kind) && !KUBERNETES_KINDS.includes(kind);
 
 const group = (apiVersion: string): string => apiVersion.split("/").at(-2) ?? "";
 

@@ -1,6 +1,7 @@
 /** What a file holds after reading: one object of a dialect, sound in itself, with its place. */
 import type { SourceSpan } from "@bulkhead/model";
 import type { CiliumResource } from "./cilium/policy.ts";
+import type { CalicoResource } from "./calico/index.ts";
 import type { IstioResource } from "./istio/index.ts";
 import type { GatewayObject, ReferenceGrantObject } from "./kubernetes/gateway.ts";
 import type { RouteObject } from "./kubernetes/ingress.ts";
@@ -12,6 +13,7 @@ import type { ClusterPolicyResource } from "./network-policy-api/index.ts";
 
 export type Resource =
   | ClusterPolicyResource
+  | CalicoResource
   | IstioResource
   | { readonly dialect: "native"; readonly object: NativeResource }
   | { readonly dialect: "kubernetes"; readonly role: "policy"; readonly object: NetworkPolicy }
@@ -47,7 +49,12 @@ export interface ResourceName {
 
 export const DEFAULT_NAMESPACE = "default";
 
+/** Kubernetes has a NetworkPolicy, too. */
+const calicoKind = (kind: string): string => `${kind}.projectcalico.org`;
+
 const kindOf = (resource: Resource): string => {
+  if (resource.dialect === "native") return resource.object.kind;
+  if (resource.dialect === "calico") return calicoKind(resource.kind);
   if (resource.dialect === "istio")
     return resource.role === "authorization" ? "AuthorizationPolicy" : "PeerAuthentication";
   if (resource.dialect !== "kubernetes") return resource.object.kind;
@@ -76,8 +83,14 @@ const CLUSTER_SCOPED: Readonly<Partial<Record<Resource["dialect"], readonly stri
     "BaselineAdminNetworkPolicy",
   ],
   cilium: ["CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup"],
+  calico: [
+    "GlobalNetworkPolicy",
+    "StagedGlobalNetworkPolicy",
+    "GlobalNetworkSet",
+    "Tier",
+    "HostEndpoint",
+  ].map(calicoKind),
 };
-
 export const resourceName = (resource: Resource): ResourceName => {
   const { name, namespace } = resource.object.metadata;
   const kind = kindOf(resource);

@@ -17,6 +17,7 @@ import {
   type Stage,
 } from "@bulkhead/model";
 import { DIALECTS } from "../dialect-list.ts";
+import type { BuildInput } from "../dialect.ts";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
 import {
   createContext,
@@ -108,6 +109,9 @@ const withReservedLabels = (
   return { ...inventory, workloads };
 };
 
+const adopted = (blocks: readonly StagedBlock[], input: BuildInput): readonly StagedBlock[] =>
+  DIALECTS.reduce((all, dialect) => dialect.adopt?.(all, input) ?? all, blocks);
+
 const byOrder = (a: StagedBlock, b: StagedBlock): number =>
   (a.block.order[0] ?? 0) - (b.block.order[0] ?? 0) || (a.block.id < b.block.id ? -1 : 1);
 
@@ -124,10 +128,13 @@ export const buildPolicySet = (
   const input = { resources, inventory, services };
   const brought = DIALECTS.flatMap((dialect) => dialect.stages(input, context));
   // Sorted, so that the same resources give the same set in whatever order their files were read.
-  const blocks = [
-    ...resources.flatMap((resource) => blocksOf(resource, context)),
-    ...DIALECTS.flatMap((dialect) => dialect.blocks(input, context)),
-  ].toSorted(byOrder);
+  const blocks = adopted(
+    [
+      ...resources.flatMap((resource) => blocksOf(resource, context)),
+      ...DIALECTS.flatMap((dialect) => dialect.blocks(input, context)),
+    ],
+    input,
+  ).toSorted(byOrder);
   lintBlocks(blocks, context);
   const guards = options.metadataGuard === false ? [] : metadataGuard(blocks);
   const tests = resources.flatMap(({ dialect, object }) =>

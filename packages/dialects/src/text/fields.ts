@@ -1,6 +1,6 @@
 /**
  * Shapes of maps with known fields: required, optional, ignored or refused by name; unknown ones are errors with the
- * nearest spelling. What is read carries its place as `source`.
+ * nearest spelling. What is read carries its place as `source`, unless it has a field of that name.
  */
 import type { DiagnosticCode, SourceSpan } from "@bulkhead/model";
 import type { MapEntry, MapNode } from "./document.ts";
@@ -36,7 +36,7 @@ export type FieldValues<F> = Simplify<
     >
       ? T
       : never;
-  } & { readonly source: SourceSpan }
+  } & ("source" extends keyof F ? unknown : { readonly source: SourceSpan })
 >;
 
 const withDescription = <T>(shape: Shape<T>, description?: string): Shape<T> =>
@@ -122,12 +122,14 @@ export const fields = <const F extends Readonly<Record<string, AnyField>>>(
   options: { readonly open?: boolean } = {},
 ): Shape<FieldValues<F>> => {
   const names = Object.keys(known).filter((key) => known[key]?.presence !== "ignored");
+  // A map that has a field of this name tells its place by another.
+  const takesSource = Object.hasOwn(known, "source");
   return {
     name,
     schema: fieldsSchema(known),
     read: (node, at) => {
       if (node.kind !== "map") return wrongType(node, name, at);
-      const out: Record<string, unknown> = { source: at.span(node) };
+      const out: Record<string, unknown> = takesSource ? {} : { source: at.span(node) };
       let sound = true;
       const present = new Set<string>();
       for (const entry of node.entries) {

@@ -1,0 +1,194 @@
+/** Calico: NetworkPolicy and GlobalNetworkPolicy in tiers, their staged forms, sets of networks, and host endpoints. */
+import type { BuildContext } from "../build/context.ts";
+import type { BuildInput, Dialect, ForeignKind } from "../dialect.ts";
+import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
+import { mapped, type Shape } from "../text/shape.ts";
+import { adoptKubernetes, policyBlocks, type CalicoPolicy } from "./blocks.ts";
+import type { Setting } from "./ends.ts";
+import { givenLabels } from "./labels.ts";
+import {
+  globalNetworkPolicy,
+  hostEndpoint,
+  networkPolicy,
+  networkSet,
+  stagedGlobalNetworkPolicy,
+  stagedNetworkPolicy,
+  tier,
+  type GlobalPolicy,
+  type HostEndpointObject,
+  type NetworkSetObject,
+  type TierObject,
+} from "./policy.ts";
+import { isKnownTier, tierStages } from "./tiers.ts";
+
+export type CalicoResource = { readonly dialect: "calico"; readonly kind: string } & (
+  | { readonly role: "policy"; readonly object: GlobalPolicy }
+  | { readonly role: "network-set"; readonly object: NetworkSetObject }
+  | { readonly role: "tier"; readonly object: TierObject }
+  | { readonly role: "host-endpoint"; readonly object: HostEndpointObject }
+);
+
+const kind = <T>(
+  name: string,
+  clusterScoped: boolean,
+  shape: Shape<T>,
+  as: (object: T) => Resource,
+): ForeignKind => ({ kind: name, clusterScoped, versions: ["v3"], shape: mapped(shape, as) });
+
+const policy = (name: string, clusterScoped: boolean, shape: Shape<GlobalPolicy>): ForeignKind =>
+  kind(name, clusterScoped, shape, (object) => ({
+    dialect: "calico",
+    role: "policy",
+    kind: name,
+    object,
+  }));
+
+const set = (name: string, clusterScoped: boolean): ForeignKind =>
+  kind(name, clusterScoped, networkSet, (object) => ({
+    dialect: "calico",
+    role: "network-set",
+    kind: name,
+    object,
+  }));
+
+interface Found {
+  readonly policies: readonly CalicoPolicy[];
+  readonly networkSets: Setting["networkSets"];
+  readonly tiers: readonly TierObject[];
+  readonly hostEndpoints: readonly HostEndpointObject[];
+}
+
+const found = ({ resources }: BuildInput): Found => {
+  const ours = resources.filter((one) => one.dialect === "calico");
+  return {
+    policies: ours.flatMap((one): CalicoPolicy[] => {
+      if (one.role !== "policy") return [];
+      const { object } = one;
+      const isGlobal = one.kind.endsWith("GlobalNetworkPolicy");
+      const home = object.metadata.namespace ?? DEFAULT_NAMESPACE;
+      const isStaged = one.kind.startsWith("Staged");
+      return [{ kind: one.kind, isStaged, object, ...(isGlobal ? {} : { home }) }];
+    }),
+    networkSets: ours.flatMap((one) =>
+      one.role === "network-set"
+        ? [{ object: one.object, isGlobal: one.kind === "GlobalNetworkSet" }]
+        : [],
+    ),
+    tiers: ours.flatMap((one) => (one.role === "tier" ? [one.object] : [])),
+    hostEndpoints: ours.flatMap((one) => (one.role === "host-endpoint" ? [one.object] : [])),
+  };
+};
+
+const nameOf = ({ object, home }: CalicoPolicy): string => `${object.metadata.name} ${home ?? ""}`;
+
+/** Policies of one order go by name, Kubernetes' under the name that Calico gives them. */
+const ranks = (policies: readonly CalicoPolicy[], more: readonly string[]): readonly string[] =>
+  [...new Set([...policies.map(nameOf), ...more])].toSorted();
+
+const kubernetesName = (name: string, namespace: string): string =>
+  `knp.default.${name} ${namespace}`;
+
+const valuesOf = ({ inventory }: BuildInput) => {
+  const known = new Map<string, readonly string[]>();
+  return (key: string): readonly string[] => {
+    let values = known.get(key);
+    if (values === undefined) {
+      const all = inventory.workloads.flatMap(({ labels }) =>
+        Object.hasOwn(labels, key) ? [labels[key]!] : [],
+      );
+      known.set(key, (values = [...new Set(all)].toSorted()));
+    }
+    return values;
+  };
+};
+
+const tiersOf = (policies: readonly CalicoPolicy[]): readonly string[] => [
+  // Where Calico is, Kubernetes' own policies are in it.
+  "default",
+  ...policies.map(({ object }) => object.spec.tier ?? "default"),
+];
+
+export const calico: Dialect = {
+  title: "Calico",
+  group: "projectcalico.org",
+  kinds: [
+    policy("NetworkPolicy", false, networkPolicy),
+    policy("GlobalNetworkPolicy", true, globalNetworkPolicy),
+    policy("StagedNetworkPolicy", false, stagedNetworkPolicy),
+    policy("StagedGlobalNetworkPolicy", true, stagedGlobalNetworkPolicy),
+    set("NetworkSet", false),
+    set("GlobalNetworkSet", true),
+    kind("Tier", true, tier, (object) => ({
+      dialect: "calico",
+      role: "tier",
+      kind: "Tier",
+      object,
+    })),
+    kind("HostEndpoint", true, hostEndpoint, (object) => ({
+      dialect: "calico",
+      role: "host-endpoint",
+      kind: "HostEndpoint",
+      object,
+    })),
+  ],
+  labels(input) {
+    const { policies, hostEndpoints } = found(input);
+    return policies.length === 0 ? new Map() : givenLabels(input, hostEndpoints);
+  },
+  stages(input) {
+    const { policies, tiers } = found(input);
+    return policies.length === 0 ? [] : tierStages(tiers, tiersOf(policies));
+  },
+  blocks(input, context) {
+    const { policies, networkSets, tiers, hostEndpoints } = found(input);
+    const inTiers = policies.filter((one) => isPlaced(one, tiers, context));
+    const order = ranks(policies, kubernetesNames(input));
+    const hasHostEndpoints = hostEndpoints.length > 0;
+    const values = valuesOf(input);
+    return inTiers.flatMap((one) => {
+      const { home } = one;
+      const setting: Setting = {
+        input,
+        valuesOf: values,
+        networkSets,
+        hasHostEndpoints,
+        ...(home === undefined ? {} : { home }),
+      };
+      return policyBlocks(one, order.indexOf(nameOf(one)), setting, context);
+    });
+  },
+  adopt(blocks, input) {
+    const { policies } = found(input);
+    if (policies.length === 0) return blocks;
+    const order = ranks(policies, kubernetesNames(input));
+    return blocks.map((staged) => {
+      const { kind: of, name, namespace } = staged.block.policy;
+      const isTheirs = staged.stage === "application" && of === "NetworkPolicy";
+      if (!isTheirs) return staged;
+      return adoptKubernetes(staged, order.indexOf(kubernetesName(name, namespace)));
+    });
+  },
+};
+
+const kubernetesNames = ({ resources }: BuildInput): readonly string[] =>
+  resources.flatMap((one) => {
+    if (one.dialect !== "kubernetes" || one.role !== "policy") return [];
+    const { name, namespace = DEFAULT_NAMESPACE } = one.object.metadata;
+    return [kubernetesName(name, namespace)];
+  });
+
+const isPlaced = (
+  { object }: CalicoPolicy,
+  tiers: readonly TierObject[],
+  context: BuildContext,
+): boolean => {
+  const { tier: name = "default" } = object.spec;
+  if (isKnownTier(name, tiers)) return true;
+  context.report(
+    "BH0440",
+    object.source,
+    `tier \`${name}\` is not declared here, and its order is not known without it`,
+    "add the Tier",
+  );
+  return false;
+};
