@@ -127,6 +127,24 @@ describe("list", () => {
     );
   });
 
+  it("says what lines cannot tell", async () => {
+    const istio = put(
+      "istio.yaml",
+      `${deployment("web")}---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: a, namespace: shop }\nspec: { action: ALLOW, rules: [{ to: [{ operation: { methods: [GET] } }] }] }\n`,
+    );
+    const { stderr, code } = await call(["list", istio]);
+    expect(stderr).toBe(
+      "warning: 1 rule with conditions beyond address and port: taken to be met\n",
+    );
+    expect(code).toBe(0);
+    const nobody = await call(["list", put("policy-alone.yaml", policy)]);
+    expect(nobody).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "warning: no workload in these files\n",
+    });
+  });
+
   it("pods of one owner whose labels differ are one line, and it is said", async () => {
     const pod = (name: string, tier: string): string =>
       `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name}, namespace: shop, labels: { app: db, tier: ${tier} }, ownerReferences: [{ kind: ReplicaSet, name: db }] }\n`;

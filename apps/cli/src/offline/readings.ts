@@ -1,5 +1,5 @@
 /** Says aloud how an answer reads what Kubernetes leaves open, where the files hold any of it. */
-import type { Connectivity, Desk } from "@bulkhead/workbench/desk";
+import { untoldOf, type Connectivity, type Desk } from "@bulkhead/workbench/desk";
 import type { Context } from "../context.ts";
 import { count, list } from "../ui/words.ts";
 import type { OfflineOptions } from "./options.ts";
@@ -36,4 +36,19 @@ export function warnOfBarred({ stderr, ui }: Context, { barred }: Connectivity):
       `${ui.style.yellow("warning:")} \`${by}\` leads to ${workload}, and no policy lets an ingress controller that nobody knows reach it there: not listed\n`,
     );
   }
+}
+
+/** Lists know addresses and ports. */
+export function warnOfUntold({ stderr, ui }: Context, { set, workloads }: Desk): void {
+  const { conditional, byDomain } = untoldOf(set);
+  const told = [
+    ...(conditional === 0
+      ? []
+      : [`${count(conditional, "rule")} with conditions beyond address and port: taken to be met`]),
+    ...(byDomain === 0
+      ? []
+      : [`${count(byDomain, "rule")} with peers by domain name: what they permit is not listed`]),
+    ...(workloads.size > 0 ? [] : ["no workload in these files"]),
+  ];
+  for (const one of told) stderr.write(`${ui.style.yellow("warning:")} ${one}\n`);
 }

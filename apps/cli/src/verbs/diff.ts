@@ -10,7 +10,7 @@ import {
 import { badInput } from "../failure.ts";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfBarred, warnOfReading, warnOfTorn } from "../offline/readings.ts";
+import { warnOfBarred, warnOfReading, warnOfTorn, warnOfUntold } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
 import type { Verb } from "./verb.ts";
 
@@ -27,6 +27,7 @@ export const diff: Verb<OfflineOptions> = async (context, args, options) => {
   const sides = [before, after].map(({ desk }) => {
     const connectivity = connectivityOf(desk, context.now());
     warnOfReading(context, desk, options);
+    warnOfUntold(context, desk);
     warnOfTorn(context, connectivity);
     warnOfBarred(context, connectivity);
     return connectivity;

@@ -8,7 +8,7 @@ import {
 } from "@bulkhead/workbench/desk";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfReading } from "../offline/readings.ts";
+import { warnOfReading, warnOfUntold } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
 import type { Verb } from "./verb.ts";
 
@@ -16,6 +16,7 @@ export const exposure: Verb<OfflineOptions> = async (context, args, options) => 
   const exact = options.output === "json";
   const { desk, exitCode } = await openDeskOf(context, args, options, exact ? "node" : "pod");
   warnOfReading(context, desk, options);
+  warnOfUntold(context, desk);
   const found = exposuresOf(desk, context.now(), exact ? WHOLE_WORLD : cutWorld(desk.set));
   const format = EXPOSURE_FORMATS.find((known) => known === options.output) ?? "txt";
   writeLines(context.stdout, [exposureFormats[format](found)]);

@@ -10,7 +10,7 @@ import {
 } from "@bulkhead/workbench/desk";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfBarred, warnOfReading, warnOfTorn } from "../offline/readings.ts";
+import { warnOfBarred, warnOfReading, warnOfTorn, warnOfUntold } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
 import type { Verb } from "./verb.ts";
 
@@ -20,6 +20,7 @@ export const list: Verb<OfflineOptions> = async (context, args, options) => {
   const { desk, exitCode } = await openDeskOf(context, args, options, exact ? "node" : "pod");
   const connectivity = connectivityOf(desk, context.now());
   warnOfReading(context, desk, options);
+  warnOfUntold(context, desk);
   warnOfTorn(context, connectivity);
   warnOfBarred(context, connectivity);
   if (options.output === "svg") context.stdout.write(connectivitySvg(connectivity));

@@ -74,6 +74,7 @@ export function openDesk(files: readonly SourceFile[], options: DeskOptions): De
     now: options.now,
     strict: false,
     mode: "enforce",
+    target: "desk",
     ...(options.ipBlockMatchesWorkloads === undefined
       ? {}
       : { ipBlockMatchesWorkloads: options.ipBlockMatchesWorkloads }),

@@ -57,3 +57,4 @@ export {
 export { prove, type Proof, type ProofOptions, type ProvedHop } from "./prove/prove.ts";
 export { parseStatement, STATEMENTS, type Statement } from "./prove/statement.ts";
 export { blastAt, type DeskBlast } from "./blast.ts";
+export { untoldOf, type Untold } from "./untold.ts";
