@@ -115,6 +115,12 @@ export class TestLab {
   }
 
   async attach(name: Name): Promise<void> {
+    // The kernel takes down the links of a namespace some time after its name is gone.
+    await until(
+      async () => !(await this.sh("host", "ip -oneline link")).includes(` v${name}@`),
+      `the link of ${name} does not go`,
+      60_000,
+    );
     await run("ip", ["netns", "add", `${this.prefix}-${name}`]);
     await this.sh(
       "host",
