@@ -55,6 +55,10 @@ describe("candidates", () => {
     expect(await words("apply", "--canary", "")).toEqual(["1%", "10%", "50%"]);
     expect(await words("apply", "--mode", "")).toEqual(["audit", "enforce"]);
     expect(await words("status", "-o", "j")).toEqual(["json"]);
+    expect(await words("decide", "--from", "")).toEqual([]);
+    expect(await words("decide", "--queries", "")).toEqual([":files"]);
+    expect(await words("prove", "")).toEqual([":files"]);
+    expect(await words("prove", "policies/", "--that", "i")).toEqual(["isolated", "implies"]);
     expect(await words("boot", "")).toEqual(["enable", "disable", "restore"]);
     expect(await words("observe", "--verdict", "dropped,a")).toEqual(["dropped,audit"]);
     expect(await words("observe", "--verdict=dropped,a")).toEqual(["--verdict=dropped,audit"]);

@@ -32,12 +32,23 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it("shows the verbs over files", () => {
-  expect(shown.map(([command]) => command.split(" ")[0])).toEqual(["list", "diff", "exposure"]);
+  expect(shown.map(([command]) => command.split(" ")[0])).toEqual([
+    "list",
+    "diff",
+    "exposure",
+    "decide",
+    "explain",
+    "prove",
+    "prove",
+    "blast",
+  ]);
 });
 
 it.each(shown)("prints what it shows: %s", async (command, printed) => {
-  const words = command
-    .split(" ")
-    .map((word) => (/^(?:before|after)$/.test(word) ? join(folder, word) : word));
-  expect((await call(words)).stdout).toBe(printed);
+  const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, word]) => quoted ?? word!,
+  );
+  const there = words.map((word) => word.replace(/\b(?=(?:before|after)$)/, `${folder}/`));
+  const { stdout } = await call(there);
+  expect(stdout.replaceAll(`${folder}/`, "")).toBe(printed);
 });

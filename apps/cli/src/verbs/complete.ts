@@ -125,6 +125,8 @@ async function completeValue(
     case "workload":
     case "from":
     case "to":
+      // Of a folder nobody here knows who is in it.
+      if (before[0] === "decide") return "";
       return print(
         lists(
           (await workloadNames(before, around)).map((name) => name.word),
@@ -143,7 +145,12 @@ async function completeValue(
     case "file":
     case "directory":
     case "flows":
+    case "queries":
       return FILES;
+    case "that":
+      return print(words(["no path from", "isolated", "equivalent-to", "implies"]), current);
+    case "hops":
+      return print(words(["1", "2", "3"]), current);
     default:
       return "";
   }
@@ -169,7 +176,12 @@ async function completeArgument(
     case "list":
     case "diff":
     case "exposure":
+    case "decide":
+    case "test":
+    case "prove":
       return FILES;
+    case "blast":
+      return given.length === 0 ? FILES : "";
     case "explain":
     case "why": {
       if (given.length > 1) return "";

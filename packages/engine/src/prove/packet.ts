@@ -4,23 +4,19 @@
  */
 import {
   familyOf,
-  formatIp,
   ICMP,
   ICMPV6,
-  parseIp,
   portsOfProtocol,
-  rangeContains,
   SCTP,
   TCP,
   UDP,
   type FlowQuery,
-  type IpAddress,
-  type IpRange,
   type PortSet,
 } from "@bulkhead/model";
 import { askedHost, askedWorkload, questionsBetween, type AskedEnd } from "../asked-end.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import type { ReachEnd } from "../reach/reach.ts";
+import { typicalAddress } from "./typical-address.ts";
 
 type PortOf = Pick<FlowQuery, "protocol" | "port">;
 
@@ -91,17 +87,6 @@ function everyQuestion(
       .map((destination) => ({ source, destination, ...port, ...who })),
   );
   return [...usual, ...crossed];
-}
-
-/** For documentation (RFC 5737, RFC 3849): nobody's, and everybody sees that they stand for others. */
-const EXAMPLES: readonly IpAddress[] = ["198.51.100.1", "203.0.113.1", "192.0.2.1", "2001:db8::1"];
-
-function typicalAddress(range: IpRange): IpAddress {
-  const example = EXAMPLES.find((one) => rangeContains(range, parseIp(one)!));
-  if (example !== undefined) return example;
-  // The network's own address at its start is seldom somebody's.
-  const value = range.first < range.last ? range.first + 1n : range.first;
-  return formatIp(range.family, value);
 }
 
 /** What people know, in the order in which it is asked for. */

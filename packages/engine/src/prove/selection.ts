@@ -7,6 +7,7 @@ import type { InventoryIndex } from "../inventory-index.ts";
 import type { ReachGroup } from "../reach/reach-groups.ts";
 import type { ReachEnd } from "../reach/reach.ts";
 import { LOOPBACK } from "../socket-owners.ts";
+import { typicalFirst } from "./typical-address.ts";
 
 export interface Selection {
   readonly workloads: ReadonlySet<WorkloadId>;
@@ -16,7 +17,7 @@ export interface Selection {
   readonly ranges: readonly IpRange[];
 }
 
-/** Those of the group that are selected, in its order. */
+/** Those of the group that are selected; the most telling first. */
 export function membersOf(
   group: ReachGroup,
   { workloads, host, ranges }: Selection,
@@ -31,7 +32,7 @@ export function membersOf(
       return host ? [{ kind: "host" }] : [];
     case "world": {
       const asked = group.ranges.flatMap((range) => ranges.flatMap((one) => common(range, one)));
-      return ownerless(asked, index).map((range) => ({ kind: "world", range }));
+      return typicalFirst(ownerless(asked, index)).map((range) => ({ kind: "world", range }));
     }
   }
 }
@@ -44,7 +45,10 @@ export function everyoneIn(group: ReachGroup, index: InventoryIndex): ReachEnd[]
     case "host":
       return [{ kind: "host" }];
     case "world":
-      return ownerless(group.ranges, index).map((range) => ({ kind: "world", range }));
+      return typicalFirst(ownerless(group.ranges, index)).map((range) => ({
+        kind: "world",
+        range,
+      }));
   }
 }
 
