@@ -22,21 +22,29 @@ export function isConditional(set: PolicySet): boolean {
 /** The same set where nothing is conditional; what any request could get (`best`), or every request gets (`worst`). */
 export function boundOf(set: PolicySet, assume: Assumption): PolicySet {
   if (!isConditional(set)) return set;
-  return { ...set, stages: set.stages.flatMap((stage) => boundedStage(stage, assume)) };
+  const { stages, ...rest } = withProof(set, assume === "best");
+  const bounded = (rule: Rule) => plain(ruleInForce(rule, undefined, assume));
+  return { ...rest, stages: stages.map((stage) => withRules(stage, bounded)) };
+}
+
+/** The set as it judges ends that have proved who they are, or have not: no rule of it asks for that. */
+export function withProof(set: PolicySet, isProven: boolean): PolicySet {
+  return { ...set, stages: set.stages.flatMap((stage) => provenStage(stage, isProven)) };
 }
 
 /**
- * Where allows add up, a rule that asks for proof denies at worst all that it overlaps with; but not what another excuses
+ * Where allows add up, a rule that asks for proof denies without it all that it overlaps with; but not what another excuses
  * from proof: that takes a stage of its own before, in which the excuse comes first.
  */
-function boundedStage(stage: Stage, assume: Assumption): Stage[] {
-  const rules = stage.blocks.flatMap((block) => block.rules);
-  const imposes = stage.mode === "denyOverrides" && assume === "worst";
-  const excused = imposes && rules.some(({ auth }) => auth === "disabled");
-  const bounded = withRules(stage, (rule) =>
-    plain(ruleInForce(rule, undefined, assume, imposes && !excused)),
-  );
-  if (!excused) return [bounded];
+function provenStage(stage: Stage, isProven: boolean): Stage[] {
+  const imposes = stage.mode === "denyOverrides" && !isProven;
+  const excused =
+    imposes && stage.blocks.some(({ rules }) => rules.some(({ auth }) => auth === "disabled"));
+  const judged = withRules(stage, ({ auth, ...rule }) => {
+    if (isProven || auth !== "required" || rule.action !== "allow") return [rule];
+    return imposes && !excused ? plain({ ...rule, action: "deny" }) : [];
+  });
+  if (!excused) return [judged];
   return [
     {
       ...stage,
@@ -49,7 +57,7 @@ function boundedStage(stage: Stage, assume: Assumption): Stage[] {
         ...proofBlocks(stage, "required", "deny", 1),
       ],
     },
-    bounded,
+    judged,
   ];
 }
 

@@ -12,6 +12,7 @@ import type {
   Rule,
   TextMatch,
 } from "@bulkhead/model";
+import { withProof } from "../bounds.ts";
 import { ruleInForce } from "../requests.ts";
 
 /** One yes-or-no question, by its text: the same text is the same question in whatever set. */
@@ -94,7 +95,8 @@ function exactTexts(matches: readonly TextMatch[]): ReadonlySet<string> | null {
 }
 
 /** The set as it judges under these circumstances: nothing in it asks for more than ends and ports. */
-export function under(set: PolicySet, circumstances: Circumstances): PolicySet {
+export function under(given: PolicySet, circumstances: Circumstances): PolicySet {
+  const set = withProof(given, circumstances.yes.has(AUTH));
   return {
     ...set,
     stages: set.stages.map((stage) => ({
@@ -108,7 +110,7 @@ export function under(set: PolicySet, circumstances: Circumstances): PolicySet {
 }
 
 function plainRule(rule: Rule, { yes, opaque }: Circumstances): Rule[] {
-  const { l7, l7Mode, onOpaque, auth, ...rest } = rule;
+  const { l7, l7Mode, onOpaque, ...rest } = rule;
   const peers = rule.peers.flatMap((peer): Peer[] => {
     if (!isDomain(peer)) return [peer];
     return yes.has(ofName(peer)) ? ANYWHERE : [];
@@ -116,7 +118,6 @@ function plainRule(rule: Rule, { yes, opaque }: Circumstances): Rule[] {
   const plain = { ...rest, peers };
   if (rule.action === "custom")
     return yes.has(ofJudge(rule.id)) ? [] : [{ ...plain, action: "deny" }];
-  if (rule.action === "allow" && auth === "required" && !yes.has(AUTH)) return [];
   if (l7 === undefined) return [plain];
   const held = opaque
     ? onOpaque === "widen"
