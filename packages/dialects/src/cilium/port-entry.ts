@@ -11,7 +11,7 @@ import { fields, optional } from "../text/fields.ts";
 import { integer, mapped, refined, word } from "../text/shape.ts";
 
 /** IANA's numbers of protocols that know no ports. */
-const WITHOUT_PORTS: Readonly<Record<string, ProtocolNumber>> = {
+export const WITHOUT_PORTS: Readonly<Record<string, ProtocolNumber>> = {
   VRRP: 112,
   IGMP: 2,
   GRE: 47,

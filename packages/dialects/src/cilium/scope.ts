@@ -20,7 +20,7 @@ import {
   type CiliumSelector,
 } from "./selector.ts";
 
-const NAMESPACE_NAME = "kubernetes.io/metadata.name";
+export const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 
 export type Chosen = Extract<Peer, { kind: "workloads" }>;
 
@@ -73,16 +73,17 @@ const holdsInCluster = ({ requirement }: CiliumRequirement, cluster: string): bo
 };
 
 const scopeOf = (requirements: readonly Requirement[]): NamespaceScope => {
-  const asking = requirements.filter(
-    ({ key, operator }) => !(key === NAMESPACE_NAME && operator === "Exists"),
+  const selector = selectorOf(
+    requirements.filter(({ key, operator }) => !(key === NAMESPACE_NAME && operator === "Exists")),
   );
-  const [only, ...others] = asking;
+  const [only, ...others] = selector.requirements;
   if (only === undefined) return { kind: "all" };
   if (others.length === 0 && only.key === NAMESPACE_NAME && only.operator === "In") {
-    const [name, ...more] = new Set(only.values);
-    if (name !== undefined && more.length === 0) return { kind: "named", name };
+    const [name, ...more] = only.values;
+    // A namespace without a name is none: that it is asked for chooses nobody.
+    if (name !== undefined && name !== "" && more.length === 0) return { kind: "named", name };
   }
-  return { kind: "selected", selector: selectorOf(asking) };
+  return { kind: "selected", selector };
 };
 
 const parts = ({ requirements }: CiliumSelector) => {

@@ -75,7 +75,9 @@ export const exported = (
   { diagnostics }: Losses,
 ): Exported => ({
   objects,
-  text: objects.map((one) => stringify(one, { lineWidth: 0 })).join("---\n"),
+  text: objects
+    .map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false }))
+    .join("---\n"),
   diagnostics,
 });
 

@@ -46,6 +46,8 @@ export const name = refined("a name", nameProblem, {
   maxLength: 253,
 });
 
+export const isNamespaceName = (value: string): boolean => NAMESPACE.test(value);
+
 export const namespaceName = refined<string>(
   "a namespace",
   (value) =>
