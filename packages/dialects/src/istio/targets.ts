@@ -34,9 +34,23 @@ export function targetSubjects(
     case "GatewayClass":
       return home === ROOT_NAMESPACE ? behindWaypoint(input, undefined, undefined) : [];
     case "Service":
+      return behindService(input, namespace, target.name);
     case "ServiceEntry":
       return null;
   }
+}
+
+/** What is addressed to a Service goes through its waypoint; workloads that are called by their own address are not asked about. */
+function behindService({ services }: BuildInput, namespace: string, name: string): Subject[] {
+  const selector = services.named(namespace, name)?.selector;
+  if (selector === undefined) return [];
+  return [
+    {
+      kind: "workloads",
+      namespaces: { kind: "named", name: namespace },
+      selector: { requirements: [AMBIENT, ...selector.requirements] },
+    },
+  ];
 }
 
 function gatewayPods(namespace: string, gateway: string): Subject {
