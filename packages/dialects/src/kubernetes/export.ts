@@ -37,8 +37,8 @@ export interface NetworkPolicyExportOptions extends ExportOptions {
   readonly namespaces?: readonly Namespace[];
 }
 
-const STAGE = "application";
-const NAME_LABEL = "kubernetes.io/metadata.name";
+export const NETWORK_POLICY_STAGE = "application";
+export const NAME_LABEL = "kubernetes.io/metadata.name";
 const WHOLE: readonly Cidr[] = ["0.0.0.0/0", "::/0"];
 const WORDS: Readonly<Record<number, string>> = { [TCP]: "TCP", [UDP]: "UDP", [SCTP]: "SCTP" };
 
@@ -218,15 +218,14 @@ const objectOf = (parts: readonly Part[], name: string, task: Task): ExportedObj
   };
 };
 
-/** The set should be built without the guard of metadata addresses, which no NetworkPolicy can say. */
-export const exportNetworkPolicies = (
+/** Of the one stage that NetworkPolicy has a place in. */
+export const networkPolicyObjects = (
   set: PolicySet,
-  options: NetworkPolicyExportOptions = {},
-): Exported => {
-  const losses = createLosses("NetworkPolicy", options);
+  options: NetworkPolicyExportOptions,
+  losses: Losses,
+): readonly ExportedObject[] => {
   const task: Task = { options, losses };
-  refuseStages(set, [STAGE], losses);
-  const stage = set.stages.find(({ id }) => id === STAGE);
+  const stage = set.stages.find(({ id }) => id === NETWORK_POLICY_STAGE);
   const blocks = stage === undefined ? [] : plainBlocks(stage, losses);
   const parts = blocks.flatMap((block) =>
     homesOf(block, task).map((home): Part => ({ block, home })),
@@ -241,7 +240,7 @@ export const exportNetworkPolicies = (
     ]),
   );
   const taken = new Set<string>();
-  const objects = [...groups.values()].flatMap((group) => {
+  return [...groups.values()].flatMap((group) => {
     const apart = isAlone(group.map(({ block }) => block)) ? [group] : group.map((one) => [one]);
     return apart.flatMap((one): ExportedObject[] => {
       const [first] = one;
@@ -250,7 +249,16 @@ export const exportNetworkPolicies = (
       return object === null ? [] : [object];
     });
   });
-  return exported(objects, losses);
+};
+
+/** The set should be built without the guard of metadata addresses, which no NetworkPolicy can say. */
+export const exportNetworkPolicies = (
+  set: PolicySet,
+  options: NetworkPolicyExportOptions = {},
+): Exported => {
+  const losses = createLosses("NetworkPolicy", options);
+  refuseStages(set, [NETWORK_POLICY_STAGE], losses);
+  return exported(networkPolicyObjects(set, options, losses), losses);
 };
 
 /** Its own, or with a word more where that is another's: `web`, `web-intent-ingress`. */

@@ -9,7 +9,15 @@ import type { MapNode } from "../text/document.ts";
 import { fields, optional, refused, required } from "../text/fields.ts";
 import { nearest } from "../text/near.ts";
 import type { Reader } from "../text/reader.ts";
-import { list, mapped, refined, type Read, type Shape, wrongType } from "../text/shape.ts";
+import {
+  list,
+  mapped,
+  refined,
+  type Read,
+  type Refined,
+  type Shape,
+  wrongType,
+} from "../text/shape.ts";
 
 /** `all` when the selector of namespaces is empty or left out. */
 export interface Pods {
@@ -96,7 +104,7 @@ const networksShape = mapped(
 
 const DOMAIN = /^(?:\*\.)?(?:[a-z0-9](?:[-a-z0-9_]*[a-z0-9])?\.)+[a-z0-9](?:[-a-z0-9_]*[a-z0-9])?$/;
 /** `*` stands for one or more whole labels, and only before all others (trap 8). */
-const domain = refined<DomainName>("a domain name", (value) => {
+export const parseDomainName = (value: string): Refined<DomainName> => {
   const pattern = value.toLowerCase().replace(/\.$/, "");
   if (!DOMAIN.test(pattern) || pattern.length > 253)
     return {
@@ -108,7 +116,8 @@ const domain = refined<DomainName>("a domain name", (value) => {
   return {
     value: { pattern, regex: pattern.startsWith("*.") ? `(?:[^.]+\\.)+${name}` : name },
   };
-});
+};
+const domain = refined<DomainName>("a domain name", parseDomainName);
 const domainsShape = mapped(
   some(domain, "domain names", 25),
   (domains) => ({ kind: "domains", domains }) as const,
