@@ -1,5 +1,6 @@
 /** What a file holds after reading: one object of a dialect, sound in itself, with its place. */
 import type { SourceSpan } from "@bulkhead/model";
+import type { AntreaResource } from "./antrea/antrea.ts";
 import type { CiliumResource } from "./cilium/policy.ts";
 import type { CalicoResource } from "./calico/index.ts";
 import type { IstioResource } from "./istio/index.ts";
@@ -12,6 +13,7 @@ import type { NativeResource } from "./native/kinds.ts";
 import type { ClusterPolicyResource } from "./network-policy-api/index.ts";
 
 export type Resource =
+  | AntreaResource
   | ClusterPolicyResource
   | CalicoResource
   | IstioResource
@@ -82,6 +84,7 @@ const CLUSTER_SCOPED: Readonly<Partial<Record<Resource["dialect"], readonly stri
     "AdminNetworkPolicy",
     "BaselineAdminNetworkPolicy",
   ],
+  antrea: ["AntreaClusterNetworkPolicy", "AntreaTier", "ClusterGroup"],
   cilium: ["CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup"],
   calico: [
     "GlobalNetworkPolicy",
