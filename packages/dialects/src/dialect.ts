@@ -41,6 +41,8 @@ export interface Dialect {
   /** API group; groups below it (`crd.antrea.io`) count too. */
   readonly group: string;
   readonly kinds: readonly ForeignKind[];
+  /** The ConfigMap of this name says how the cluster runs it. */
+  readonly configMap?: { readonly name: string; readonly shape: Shape<Resource> };
   /** Its other kinds, which do not decide who may connect. */
   readonly bystanders?: readonly string[];
   /**

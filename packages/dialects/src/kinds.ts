@@ -210,6 +210,14 @@ const readForeign = (
   return resource === undefined ? {} : { resource };
 };
 
+/** Undefined: it is the configuration of nothing that we read. */
+const configMapReader = (head: Head, inGroup: string): Shape<Resource> | undefined => {
+  if (inGroup !== "" || head.kind !== "ConfigMap") return undefined;
+  const metadata = entry(head.map, "metadata")?.value;
+  const name = metadata?.kind === "map" ? textOf(entry(metadata, "name")) : undefined;
+  return DIALECTS.find(({ configMap }) => configMap?.name === name)?.configMap?.shape;
+};
+
 const reportUnread = (head: Head, at: Reader): void => {
   const place = head.kindEntry?.value ?? head.map;
   const inGroup = group(head.apiVersion);
@@ -269,6 +277,11 @@ export const readObject = (head: Head, native: Reader, lenient: Reader): ReadObj
   }
   const foreign = foreignKind(head);
   if (foreign !== undefined) return readForeign(head, foreign, lenient);
+  const settings = configMapReader(head, inGroup);
+  if (settings !== undefined) {
+    const resource = settings.read(head.map, lenient);
+    return resource === undefined ? {} : { resource };
+  }
   const ofKubernetes = kubernetesReader(inGroup, head.kind);
   if (ofKubernetes !== undefined) {
     const resource = ofKubernetes(head.map, lenient);

@@ -10,6 +10,7 @@ import type {
   PortMatch,
   Predicate,
   Rule,
+  SourceSpan,
 } from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
 import type { StagedBlock } from "../build/native-blocks.ts";
@@ -17,9 +18,10 @@ import { servicesOf } from "../build/services.ts";
 import { contentName } from "../build/rule-id.ts";
 import type { BuildInput } from "../dialect.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
+import { CONFIG_MAP, DEFAULT_SETTINGS } from "./config.ts";
 import { entityPeers } from "./entities.ts";
 import { parserConflicts } from "./parsers.ts";
-import { peerList, type PeerInput } from "./peer-list.ts";
+import { nodeAddresses, peerList, type PeerInput } from "./peer-list.ts";
 import type { CiliumCidrGroup, CiliumPolicy, CiliumSpec } from "./policy.ts";
 import type { DomainMatch } from "./names.ts";
 import type { AllowPortRule, DenyPortRule } from "./ports.ts";
@@ -28,8 +30,6 @@ import { nodesOf, reachesAbroad, subjectOf } from "./scope.ts";
 import { isReserved } from "./selector.ts";
 import { HOST_STAGE } from "./stages.ts";
 
-/** The name that Cilium gives a cluster that was given none. */
-const CLUSTER = "default";
 const EVERYONE: Peer = { kind: "any" };
 const EVERY_PORT: PortMatch = { kind: "all" };
 
@@ -121,18 +121,24 @@ const contentsOf = (
     peers: peers === undefined ? [EVERYONE] : peerList(peers, source, input),
     ...(authentication === undefined ? {} : { auth: authentication }),
   };
-  const contents = withPorts(rule, base);
-  if (peers === undefined && rule.ports.length === 0 && rule.icmps.length === 0) {
-    input.context.report(
+  return withPorts(rule, base);
+};
+
+/** Alone in its section it is how Cilium says that nobody is allowed; Kubernetes means everybody by the same words. */
+const tellBareRules = ({ allows, denies }: Section, { report }: BuildContext): void => {
+  const isAlone = allows.length === 1 && denies.length === 0;
+  for (const { peers, ports, icmps, source } of [...allows, ...denies]) {
+    if (peers !== undefined || ports.length > 0 || icmps.length > 0) continue;
+    report(
       "BH0308",
       source,
       "a rule without peers and ports matches nothing in Cilium",
-      action === "allow"
-        ? "the section denies everything else all the same; for everyone write the entity `all`"
+      isAlone
+        ? "so this section allows nobody; for everyone write the entity `all`"
         : "for everyone write the entity `all`",
+      isAlone ? "info" : undefined,
     );
   }
-  return contents;
 };
 
 interface Section {
@@ -173,7 +179,9 @@ const specBlocks = (
   const enforce = input.context.options.mode === "enforce" ? "on" : "staged";
   const subject = subjectIn(spec, input);
   if (subject === null) return [];
-  return sectionsOf(spec).flatMap(({ direction, allows, denies, isolates }): StagedBlock[] => {
+  return sectionsOf(spec).flatMap((section): StagedBlock[] => {
+    const { direction, allows, denies, isolates } = section;
+    tellBareRules(section, input.context);
     const isEmpty = allows.length + denies.length === 0;
     if (isEmpty && isolates !== true) return [];
     const id = `${name}#${direction}${at}`;
@@ -222,6 +230,23 @@ const saysNothing = ({
   egressDeny = [],
 }: CiliumSpec) => ingress.length + ingressDeny.length + egress.length + egressDeny.length === 0;
 
+/** `enable-policy: always`: nobody is free for want of a policy. */
+const isolation = (source: SourceSpan, { options }: BuildContext): readonly StagedBlock[] =>
+  (["egress", "ingress"] as const).map((direction) => ({
+    stage: "application",
+    block: {
+      id: `ConfigMap/${CONFIG_MAP}#${direction}`,
+      source,
+      subject: { kind: "all-workloads" },
+      direction,
+      order: [0],
+      isolates: true,
+      enforce: options.mode === "enforce" ? "on" : "staged",
+      rules: [],
+      policy: { kind: "ConfigMap", namespace: "", name: CONFIG_MAP },
+    },
+  }));
+
 export const ciliumBlocks = (
   { resources, inventory }: BuildInput,
   context: BuildContext,
@@ -231,11 +256,14 @@ export const ciliumBlocks = (
   for (const object of objects) {
     if (object.kind === "CiliumCIDRGroup") groups.set(object.metadata.name, object);
   }
+  const config = objects.find((object) => object.kind === "ConfigMap");
+  const { cluster, cidrHoldsNodes, isolatesAll } = config?.settings ?? DEFAULT_SETTINGS;
   const services = servicesOf(resources, inventory).all;
-  return objects.flatMap((object): readonly StagedBlock[] => {
-    if (object.kind === "CiliumCIDRGroup") return [];
+  const nodes = cidrHoldsNodes ? nodeAddresses(inventory) : [];
+  const blocks = objects.flatMap((object): readonly StagedBlock[] => {
+    if (object.kind === "CiliumCIDRGroup" || object.kind === "ConfigMap") return [];
     const { namespace } = refOf(object);
-    const home = { namespace: namespace === "" ? undefined : namespace, cluster: CLUSTER };
+    const home = { namespace: namespace === "" ? undefined : namespace, cluster };
     return object.specs.flatMap((one) => {
       if (saysNothing(one.spec)) {
         context.report(
@@ -245,7 +273,10 @@ export const ciliumBlocks = (
           "to deny everything write a rule that allows nobody: `ingress: [{}]`",
         );
       }
-      return specBlocks(object, one, { home, groups, services, context });
+      return specBlocks(object, one, { home, groups, services, nodes, context });
     });
   });
+  return isolatesAll && config !== undefined
+    ? [...isolation(config.source, context), ...blocks]
+    : blocks;
 };

@@ -2,12 +2,13 @@
 import type { Dialect } from "../dialect.ts";
 import type { Resource } from "../resource.ts";
 import { ciliumBlocks } from "./blocks.ts";
+import { CONFIG_MAP, ciliumConfig } from "./config.ts";
 import { ciliumCidrGroup, ciliumClusterwideNetworkPolicy, ciliumNetworkPolicy } from "./policy.ts";
 import { HOST_STAGE } from "./stages.ts";
 
 const isOfNodes = (resource: Resource): boolean =>
   resource.dialect === "cilium" &&
-  resource.object.kind !== "CiliumCIDRGroup" &&
+  "specs" in resource.object &&
   resource.object.specs.some(({ spec }) => spec.isHost);
 
 export const cilium: Dialect = {
@@ -33,6 +34,7 @@ export const cilium: Dialect = {
       shape: ciliumCidrGroup,
     },
   ],
+  configMap: { name: CONFIG_MAP, shape: ciliumConfig },
   bystanders: [
     "CiliumBGPAdvertisement",
     "CiliumBGPClusterConfig",

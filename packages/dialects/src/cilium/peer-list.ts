@@ -1,13 +1,17 @@
 /** The other ends of one rule as peers of the common form. */
 import {
   cidrRange,
+  familyOf,
   matches,
+  NODES_NAMESPACE,
   rangeCovers,
   type Cidr,
+  type IpAddress,
   type Peer,
   type SourceSpan,
 } from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
+import type { BuildInput } from "../dialect.ts";
 import { entityPeers } from "./entities.ts";
 import { serviceNamespace } from "../build/services.ts";
 import type { ServiceObject } from "../kubernetes/services.ts";
@@ -19,6 +23,8 @@ import { isReserved, type CiliumSelector } from "./selector.ts";
 export interface PeerInput {
   readonly home: Home;
   readonly services: readonly ServiceObject[];
+  /** That prefixes hold, too. */
+  readonly nodes: readonly IpAddress[];
   /** By name. */
   readonly groups: ReadonlyMap<string, CiliumCidrGroup>;
   readonly context: BuildContext;
@@ -55,17 +61,39 @@ const prefixesOf = (
   return [];
 };
 
-/** Pods and nodes are never met by their address (SEMANTICS trap 5). */
-const cidrPeer = (cidr: Cidr, except: readonly Cidr[]): Peer => ({
-  kind: "cidr",
-  cidr,
+/** Of the machine and of the cluster's nodes. */
+export const nodeAddresses = ({
+  workloads,
+  hostAddresses,
+}: BuildInput["inventory"]): readonly IpAddress[] => [
+  ...hostAddresses,
+  ...workloads
+    .filter(({ namespace }) => namespace === NODES_NAMESPACE)
+    .flatMap(({ addresses }) => addresses),
+];
+
+/** Pods are never met by their address, and nodes only where Cilium is told so (SEMANTICS trap 5). */
+const cidrPeers = (cidr: Cidr, except: readonly Cidr[], { nodes }: PeerInput): readonly Peer[] => {
+  const whole = cidrRange(cidr);
   // Of a group's prefixes an exception need lie in one only.
-  except: except.filter((part) => {
-    const [whole, taken] = [cidrRange(cidr), cidrRange(part)];
-    return rangeCovers(whole, taken) || rangeCovers(taken, whole);
-  }),
-  matchesWorkloads: false,
-});
+  const taken = except.filter((part) => {
+    const range = cidrRange(part);
+    return rangeCovers(whole, range) || rangeCovers(range, whole);
+  });
+  const held = nodes
+    .map(hostPrefix)
+    .filter(
+      (one) =>
+        rangeCovers(whole, cidrRange(one)) &&
+        !taken.some((part) => rangeCovers(cidrRange(part), cidrRange(one))),
+    );
+  return [
+    { kind: "cidr", cidr, except: taken, matchesWorkloads: false },
+    ...held.map((one): Peer => ({ kind: "cidr", cidr: one, except: [], matchesWorkloads: true })),
+  ];
+};
+
+const hostPrefix = (address: IpAddress): Cidr => `${address}/${familyOf(address) === 4 ? 32 : 128}`;
 
 /** Who stands behind a Service: where it leads by labels, since it is judged after translation (`pkg/policy/k8s`). */
 const servicePeers = (
@@ -119,7 +147,7 @@ export const peerList = (
       return peers.domains.map(({ pattern, regex }) => ({ kind: "domain", pattern, regex }));
     case "cidrs":
       return peers.rules.flatMap((rule) =>
-        prefixesOf(rule, source, input).map((cidr) => cidrPeer(cidr, rule.except)),
+        prefixesOf(rule, source, input).flatMap((cidr) => cidrPeers(cidr, rule.except, input)),
       );
     case "services":
       return peers.services.flatMap((one) => servicePeers(one, source, input));

@@ -15,6 +15,7 @@ import {
   ingressRule,
   type CiliumRule,
 } from "./rules.ts";
+import type { ciliumConfig } from "./config.ts";
 import { ciliumSelector } from "./selector.ts";
 
 const specFields = fields("the spec of a Cilium policy", {
@@ -169,7 +170,8 @@ export type CiliumPolicy = (
   | Read<typeof ciliumClusterwideNetworkPolicy>
 )["object"];
 export type CiliumCidrGroup = Read<typeof ciliumCidrGroup>["object"];
+export type CiliumConfig = Read<typeof ciliumConfig>["object"];
 export type CiliumResource = {
   readonly dialect: "cilium";
-  readonly object: CiliumPolicy | CiliumCidrGroup;
+  readonly object: CiliumPolicy | CiliumCidrGroup | CiliumConfig;
 };
