@@ -331,6 +331,15 @@ test("trap 14: a pod reaches its own address whatever the policy says", () => {
   expect(allows({ podSelector: {}, policyTypes: ["Ingress", "Egress"] }, db, db)).toBe(true);
 });
 
+test("trap 15: what answers an allowed connection needs no rule of its own, what is opened anew does", () => {
+  const spec = {
+    podSelector: appDb,
+    policyTypes: ["Ingress", "Egress"],
+    ingress: [{ from: [{ podSelector: appWeb }] }],
+  };
+  expect([allows(spec, web, db), allows(spec, db, web)]).toEqual([true, false]);
+});
+
 test("the node reaches its pods whatever the policy says", () => {
   expect(allows({ podSelector: {}, policyTypes: ["Ingress"] }, "192.0.2.10", db)).toBe(true);
 });
