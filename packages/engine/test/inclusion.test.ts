@@ -105,6 +105,41 @@ describe("inclusion", () => {
     });
   });
 
+  const path = (...anyOf: TextMatch[]): Predicate => ({
+    kind: "http",
+    conditions: [{ attribute: "path", anyOf, noneOf: [] }],
+  });
+  const like = (value: string): TextMatch => ({ kind: "regex", value });
+  const prefix = (value: string): TextMatch => ({ kind: "prefix", value });
+
+  it.each<[string, Predicate, Predicate]>([
+    ["a longer path", path(like("/orders/.*")), path(like("/.*"))],
+    ["a longer prefix", path(prefix("/orders/")), path(prefix("/"))],
+    ["an expression below a prefix", path(like("/a/[0-9]+")), path(prefix("/a/"))],
+    ["a text that an expression matches", path(exact("/a/7")), path(like("/a/[0-9]+"))],
+    ["one of two", path(exact("/a")), path(exact("/b"), exact("/a"))],
+    ["a dot that is one", path(like("/a\\.html")), path(exact("/a.html"), exact("/b"))],
+    [
+      "more conditions",
+      { kind: "http", conditions: [...path(exact("/a")).conditions, ...http("GET").conditions] },
+      http("GET"),
+    ],
+  ])("is plain for %s", (_what, narrow, wide) => {
+    const [one, other] = [narrow, wide].map((l7) =>
+      side([rule("allow", [any], [tcp(80)], { l7: [l7] })]),
+    );
+    expect(includes(one!, other!, OPTIONS)).toEqual({ kind: "included" });
+    expect(includes(other!, one!, OPTIONS).kind).toBe("excess");
+  });
+
+  it.each<[string, Predicate, Predicate]>([
+    ["a letter that may be missing", path(like("/ab?")), path(prefix("/ab"))],
+    ["one or the other", path(like("/a|/b")), path(prefix("/a"))],
+  ])("is no more than it seems: %s", (_what, a, b) => {
+    const [one, other] = [a, b].map((l7) => side([rule("allow", [any], [tcp(80)], { l7: [l7] })]));
+    expect(includes(one!, other!, OPTIONS).kind).not.toBe("included");
+  });
+
   it("says so where it cannot be settled", () => {
     // No request can match both; but that is for whoever reads expressions to say.
     const regex = (value: string): Predicate => ({

@@ -14,6 +14,7 @@ import type {
 } from "@bulkhead/model";
 import { withProof } from "../bounds.ts";
 import { ruleInForce } from "../requests.ts";
+import { canBothHold, isWithin } from "./predicate-order.ts";
 
 /** One yes-or-no question, by its text: the same text is the same question in whatever set. */
 type Asked = string;
@@ -57,16 +58,9 @@ export function circumstancesOf(
   most: number,
 ): readonly Circumstances[] | null {
   const questions = questionsOf(sets);
-  let all: { readonly yes: readonly Asked[]; readonly held: readonly Predicate[] }[] = [
-    { yes: [], held: [] },
-  ];
+  let all: Combination[] = [{ yes: [], held: [], lacking: [] }];
   for (const [question, predicate] of questions) {
-    const withIt = all.flatMap(({ yes, held }) => {
-      if (predicate === undefined) return [{ yes: [...yes, question], held }];
-      const fits = held.every((other) => canBothHold(predicate, other));
-      return fits ? [{ yes: [...yes, question], held: [...held, predicate] }] : [];
-    });
-    all = [...all, ...withIt];
+    all = all.flatMap((one) => bothAnswers(one, question, predicate));
     if (all.length > most) return null;
   }
   const told = all.map(({ yes }) => ({ yes: new Set(yes), opaque: false }));
@@ -75,23 +69,32 @@ export function circumstancesOf(
   return [...told, ...silent.map(({ yes }) => ({ yes: new Set(yes), opaque: true }))];
 }
 
-/** False only where no request can be both: of two kinds, or with two different texts in one place. */
-function canBothHold(a: Predicate, b: Predicate): boolean {
-  if (a.kind !== "any" && b.kind !== "any" && a.kind !== b.kind) return false;
-  return !a.conditions.some((one) =>
-    b.conditions.some((other) => {
-      if (one.attribute !== other.attribute) return false;
-      const [here, there] = [exactTexts(one.anyOf), exactTexts(other.anyOf)];
-      return here !== null && there !== null && here.isDisjointFrom(there);
-    }),
-  );
+interface Combination {
+  readonly yes: readonly Asked[];
+  readonly held: readonly Predicate[];
+  readonly lacking: readonly Predicate[];
 }
 
-/** Null: other texts match, too. */
-function exactTexts(matches: readonly TextMatch[]): ReadonlySet<string> | null {
-  const texts = matches.map((match) => (match.kind === "exact" ? match : null));
-  if (texts.length === 0 || texts.some((match) => match === null || match.ignoreCase)) return null;
-  return new Set(texts.map((match) => match!.value));
+function bothAnswers(
+  { yes, held, lacking }: Combination,
+  question: Asked,
+  predicate: Predicate | undefined,
+): Combination[] {
+  const withIt = [...yes, question];
+  if (predicate === undefined) {
+    return [
+      { yes, held, lacking },
+      { yes: withIt, held, lacking },
+    ];
+  }
+  const canLack = !held.some((one) => isWithin(one, predicate));
+  const canHold =
+    held.every((one) => canBothHold(one, predicate)) &&
+    !lacking.some((one) => isWithin(predicate, one));
+  return [
+    ...(canLack ? [{ yes, held, lacking: [...lacking, predicate] }] : []),
+    ...(canHold ? [{ yes: withIt, held: [...held, predicate], lacking }] : []),
+  ];
 }
 
 /** The set as it judges under these circumstances: nothing in it asks for more than ends and ports. */
@@ -223,15 +226,23 @@ function sampleName({ pattern }: DomainPeer): string {
     .toLowerCase();
 }
 
+/** With every text that a condition names, the others' first. */
 function sampleRequests({ kind, conditions }: Predicate): Request[] {
   const attributes: Record<string, string> = {};
   if (kind === "http" || kind === "any") Object.assign(attributes, { method: "GET", path: "/" });
   for (const { attribute, anyOf } of conditions) {
-    const [match] = anyOf;
-    if (match !== undefined) attributes[attribute] = sampleText(match);
+    if (anyOf[0] !== undefined) attributes[attribute] = sampleText(anyOf[0]);
   }
-  return [{ kind: kind === "any" ? "http" : kind, attributes }];
+  const others = conditions.flatMap(({ attribute, anyOf }) =>
+    anyOf.slice(1, MOST_TEXTS).map((match) => ({ ...attributes, [attribute]: sampleText(match) })),
+  );
+  return [attributes, ...others].map((told) => ({
+    kind: kind === "any" ? "http" : kind,
+    attributes: told,
+  }));
 }
+
+const MOST_TEXTS = 8;
 
 function sampleText(match: TextMatch): string {
   switch (match.kind) {
@@ -246,11 +257,20 @@ function sampleText(match: TextMatch): string {
     case "cidr":
       return match.value.replace(/\/\d+$/, "");
     case "regex":
-      return match.value
-        .replaceAll(/^\^|\$$/g, "")
-        .replaceAll(/(?:\[[^\]]*\]|\.|\\[wd])[*+?]?/g, (part) =>
-          part.startsWith("\\d") ? "1" : "a",
-        )
-        .replaceAll("\\", "");
+      return sampleOf(match.value);
   }
+}
+
+/** Most often a text that the expression matches; if it is none, nothing is claimed of it. */
+function sampleOf(expression: string): string {
+  return expression
+    .replaceAll(/^\^|\$$/g, "")
+    .replaceAll(/\[\^[^\]]*\]|\\w|(?<!\\)\./g, "a")
+    .replaceAll(/\[(.)[^\]]*\]/g, "$1")
+    .replaceAll("\\d", "1")
+    .replaceAll(/(.)\{(\d+)[^}]*\}/g, (_all, one: string, times: string) =>
+      one.repeat(Number(times)),
+    )
+    .replaceAll(/(?<!\\)[*+?]/g, "")
+    .replaceAll("\\", "");
 }

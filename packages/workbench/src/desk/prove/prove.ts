@@ -251,8 +251,7 @@ function compare(desk: Desk, folder: Desk, bothWays: boolean, options: ProofOpti
     const found = includes(one, other, options);
     if (found.kind === "included") continue;
     if (found.hop === null) {
-      const because =
-        "rules ask for more different requests than can be tried in every combination";
+      const because = "rules ask for more than can be tried in every combination";
       undecided ??= { answer: "undecided", over, because };
       continue;
     }
