@@ -101,6 +101,8 @@ function chosen(desk: Desk, text: string, workloads: readonly Workload[]): Named
 
 /** Labels of the namespace are looked at only where they are asked for: they are somebody else's word. */
 function isChosen({ requirements }: Selector, workload: Workload, desk: Desk): boolean {
+  // Nodes live where nobody can: they are nobody's pods, whatever is asked of labels.
+  if (workload.namespace.startsWith(":")) return false;
   const ofNamespace = desk.index.namespaceLabels(workload.namespace);
   return requirements.every((requirement) => {
     const { key } = requirement;
