@@ -1,6 +1,13 @@
 /** Shapes of the answers that the command line makes itself; those of the API are published by the API. */
 import { explainAnswerSchema, statusAnswerSchema, workloadSchema } from "@bulkhead/api";
 import { z } from "zod";
+import {
+  blastAnswerSchema,
+  decideAnswerSchema,
+  decideQuerySchema,
+  proveAnswerSchema,
+  testAnswerSchema,
+} from "./question-schemas.ts";
 import { hubbleResponseSchema, mapAnswerSchema, talkersAnswerSchema } from "./observe-schemas.ts";
 
 export const upAnswerSchema = z.object({
@@ -168,6 +175,11 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     list: listAnswerSchema,
     diff: diffAnswerSchema,
     exposure: exposureAnswerSchema,
+    decide: decideAnswerSchema,
+    "decide-query": decideQuerySchema,
+    test: testAnswerSchema,
+    prove: proveAnswerSchema,
+    blast: blastAnswerSchema,
     schema: schemaAnswerSchema,
     talkers: talkersAnswerSchema,
     map: mapAnswerSchema,

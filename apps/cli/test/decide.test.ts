@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { decideAnswerSchema, decideQuerySchema } from "../src/question-schemas.ts";
 import { call } from "./call.ts";
 
 const POLICIES = `apiVersion: v1
@@ -76,6 +77,8 @@ test("questions are answered in their order, a bad one with an error in its plac
     { id: 3, decision: "allow" },
   ]);
   expect(answer.code).toBe(2);
+  for (const one of got) if (!("error" in one)) decideAnswerSchema.parse(one);
+  for (const at of [0, 2, 4]) decideQuerySchema.parse(JSON.parse(lines[at]!.replace("\uFEFF", "")));
   const good = await call(["decide", dir, "--queries", "-"], {
     stdin: `${question({ port: 1 })}\n`,
   });

@@ -1,5 +1,6 @@
 /** `explain` and `test` over a folder: every rule that bears on a connection, the least change, and expectations. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { testAnswerSchema } from "../src/question-schemas.ts";
 import { call } from "./call.ts";
 import { folder, pod, type Folder } from "./offline-folder.ts";
 
@@ -105,7 +106,7 @@ test("expectations are told with their places, and 1 is returned where one fails
   expect(report.stdout).toContain('<testsuites name="bulkhead" tests="3" failures="2" errors="0">');
   expect(report.stdout).toContain('name="&lt;ssh&gt; &amp; co"');
   expect(report.stdout).toContain('<failure message="shop/web → shop/db 22/tcp: `drop`');
-  expect(JSON.parse(json.stdout)).toMatchObject({
+  expect(testAnswerSchema.parse(JSON.parse(json.stdout))).toMatchObject({
     passed: 1,
     failed: 2,
     tests: [{ passed: true }, {}, {}],

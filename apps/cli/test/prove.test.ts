@@ -1,5 +1,6 @@
 /** `prove` and `blast` as they are typed: quoting, exit codes, formats. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { blastAnswerSchema, proveAnswerSchema } from "../src/question-schemas.ts";
 import { call } from "./call.ts";
 import { folder, pod, type Folder } from "./offline-folder.ts";
 
@@ -66,6 +67,7 @@ test("several statements, with another folder among them, are answered in their 
     "json",
   ];
   const { stdout, code } = await call(args);
+  proveAnswerSchema.parse(JSON.parse(stdout));
   expect(JSON.parse(stdout).proofs).toMatchObject([
     { answer: "yes" },
     {
@@ -93,7 +95,11 @@ test("a blast radius is a number, a table, and a graph", async () => {
   expect(table.stdout).toContain("dev/tool reaches 2 of 2 other workloads.");
   expect(table.stdout).toMatch(/\n +2 +shop\/db +shop\/web +5432\/tcp\n/);
   const near = await call(["blast", here.dir, "dev/tool", "--hops", "1", "-o", "json"]);
-  expect(JSON.parse(near.stdout)).toMatchObject({ hops: 1, reachable: 1, others: 2 });
+  expect(blastAnswerSchema.parse(JSON.parse(near.stdout))).toMatchObject({
+    hops: 1,
+    reachable: 1,
+    others: 2,
+  });
   const dot = await call(["blast", here.dir, "dev/tool", "-o", "dot"]);
   expect(dot.stdout).toMatch(/^digraph blast \{\n/);
   expect(dot.stdout).toContain('"shop/web" -> "shop/db" [label="5432/tcp", weight=1];');

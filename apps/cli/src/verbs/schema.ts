@@ -13,6 +13,7 @@ const PRINTED_BY: Readonly<Record<string, string>> = {
   revision: "history REVISION",
   inventory: "workloads --inventory",
   change: "explain --change",
+  "decide-query": "decide --queries reads it; one a line",
   failure: "any verb, on stderr",
 };
 
