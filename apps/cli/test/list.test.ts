@@ -102,6 +102,18 @@ describe("list", () => {
     expect(large.stderr).toContain("`--limit file-size=…` for more");
     const many = await call(["list", join(folder, "shop"), "--limit", "files=2"]);
     expect(many.stderr).toContain("4 files below it, and at most 2 are read");
+    const yaml = await call([
+      "list",
+      put("web.yaml", deployment("web")),
+      "--limit",
+      "yaml-size=10",
+    ]);
+    expect(yaml.stderr).toContain(
+      "web.yaml:1:1: error BH0007: more than 0.00001 MB of YAML in one file",
+    );
+    expect(yaml.stderr).toContain("`--limit yaml-size=…` for more");
+    const deepest = await call(["list", deep, "--limit", "depth=1000000"]);
+    expect(deepest.stderr).toContain("at most 1000");
     const unknown = await call(["list", deep, "--limit", "deph=3"]);
     expect(unknown.stderr).toContain("did you mean `depth`?");
   });

@@ -16,7 +16,10 @@ const USUAL = {
   "file-size": 100_000_000,
   depth: TEXT_LIMITS.depth,
   aliases: TEXT_LIMITS.aliasedNodes,
+  "yaml-size": TEXT_LIMITS.yamlSize,
 };
+/** What is read goes down so deep, too, and a stack is not without end. */
+const DEEPEST = 1000;
 type Name = keyof typeof USUAL;
 export const LIMIT_NAMES = Object.keys(USUAL) as readonly Name[];
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9 };
@@ -38,10 +41,18 @@ export function parseLimits(given: readonly string[]): OfflineLimits {
     if (!(size > 0)) {
       throw badInput(`\`${text}\` is no limit`, `for example ${OPTION} ${known}=${USUAL[known]}`);
     }
+    if (known === "depth" && size > DEEPEST) {
+      throw badInput(`\`${text}\` is deeper than anybody can read`, `at most ${DEEPEST}`);
+    }
     limits[known] = size;
   }
   return {
     input: { files: limits.files, fileSize: limits["file-size"], option: OPTION },
-    text: { depth: limits.depth, aliasedNodes: limits.aliases, option: OPTION },
+    text: {
+      depth: limits.depth,
+      aliasedNodes: limits.aliases,
+      yamlSize: limits["yaml-size"],
+      option: OPTION,
+    },
   };
 }

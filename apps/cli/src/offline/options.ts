@@ -24,7 +24,7 @@ export function withOfflineOptions(command: Command): Command {
     )
     .option(
       "--limit <name=value>",
-      "how much is read: files=50000, file-size=100M, depth=64, aliases=10000",
+      "how much is read: files=50000, file-size=100M, yaml-size=30M, depth=64, aliases=10000",
       collect,
     );
 }

@@ -35,7 +35,7 @@ export const diff: Verb<OfflineOptions> = async (context, args, options) => {
   const view = exact ? WHOLE_WORLD : cutWorld(after.desk.set);
   const found = differencesOf(sides[0]!, sides[1]!, view);
   const format = DIFFERENCE_FORMATS.find((known) => known === options.output) ?? "txt";
-  writeLines(context.stdout, differenceFormats[format](found));
+  await writeLines(context.stdout, differenceFormats[format](found));
   const differs = !found[Symbol.iterator]().next().done;
   return before.exitCode(after.exitCode(differs ? 1 : 0));
 };

@@ -19,6 +19,6 @@ export const exposure: Verb<OfflineOptions> = async (context, args, options) => 
   warnOfUntold(context, desk);
   const found = exposuresOf(desk, context.now(), exact ? WHOLE_WORLD : cutWorld(desk.set));
   const format = EXPOSURE_FORMATS.find((known) => known === options.output) ?? "txt";
-  writeLines(context.stdout, [exposureFormats[format](found)]);
+  await writeLines(context.stdout, [exposureFormats[format](found)]);
   return exitCode(0);
 };

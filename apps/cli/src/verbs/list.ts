@@ -23,11 +23,11 @@ export const list: Verb<OfflineOptions> = async (context, args, options) => {
   warnOfUntold(context, desk);
   warnOfTorn(context, connectivity);
   warnOfBarred(context, connectivity);
-  if (options.output === "svg") context.stdout.write(connectivitySvg(connectivity));
+  if (options.output === "svg") await writeLines(context.stdout, [connectivitySvg(connectivity)]);
   else {
     const format = PAIR_FORMATS.find((known) => known === options.output) ?? "txt";
     const view = exact ? WHOLE_WORLD : cutWorld(desk.set);
-    writeLines(context.stdout, pairFormats[format](pairsOf(connectivity, view)));
+    await writeLines(context.stdout, pairFormats[format](pairsOf(connectivity, view)));
   }
   return exitCode(0);
 };

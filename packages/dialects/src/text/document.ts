@@ -20,6 +20,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from "yaml";
+import { parseJson } from "./json.ts";
 
 /** Offsets into the file's text, end exclusive. */
 export interface Extent {
@@ -68,11 +69,13 @@ export interface TextLimits {
   readonly depth: number;
   /** Nodes that aliases may add: enough for shared blocks, too few for a bomb. */
   readonly aliasedNodes: number;
+  /** Characters of one file that is not JSON: reading YAML takes some eighty times their memory. */
+  readonly yamlSize: number;
   /** How to ask for others, for the help under the message: `--limit depth=…`, say. */
   readonly option?: string;
 }
 
-export const TEXT_LIMITS: TextLimits = { depth: 64, aliasedNodes: 10_000 };
+export const TEXT_LIMITS: TextLimits = { depth: 64, aliasedNodes: 10_000, yamlSize: 30_000_000 };
 
 const YAML_CODES: Partial<Record<ErrorCode, DiagnosticCode>> = {
   DUPLICATE_KEY: "BH0002",
@@ -253,6 +256,19 @@ export const parseText = (
   const reject = (code: DiagnosticCode, extent: Extent, message: string, help?: string): void => {
     diagnostics.push(createDiagnostic(code, spanOf(extent), message, help));
   };
+  const json = /^\s*[{[]/.test(content) ? parseJson(content, limits.depth) : null;
+  if (json !== null) return { documents: [json], diagnostics, spanOf };
+  const inHelp = (limit: string) => limits.option && `\`${limits.option} ${limit}=…\` for more`;
+  if (content.length > limits.yamlSize) {
+    const message = `more than ${limits.yamlSize / 1e6} MB of YAML in one file: not read`;
+    reject(
+      "BH0007",
+      { start: 0, end: 0 },
+      message,
+      inHelp("yaml-size") ?? "as JSON it may be larger",
+    );
+    return { documents: [], diagnostics, spanOf };
+  }
   const parsed = parseAllDocuments(content, {
     prettyErrors: false,
     uniqueKeys: true,
@@ -283,8 +299,7 @@ export const parseText = (
       if (!to.broken && (tree.kind !== "scalar" || tree.value !== null)) documents.push(tree);
     } catch (limit) {
       if (!(limit instanceof Limit)) throw limit;
-      const help = limits.option && `\`${limits.option} ${limit.limit}=…\` for more`;
-      reject(limit.code, limit.extent, limit.message, help);
+      reject(limit.code, limit.extent, limit.message, inHelp(limit.limit));
     }
   }
   return { documents, diagnostics, spanOf };
