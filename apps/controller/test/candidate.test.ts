@@ -86,6 +86,69 @@ it("stages exactly what was applied in audit", () => {
   }
 });
 
+const EVERY_DIALECT = `
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: one }
+spec:
+  tier: Admin
+  priority: 5
+  subject: { namespaces: {} }
+  ingress: [{ name: no, action: Deny, from: [{ namespaces: {} }] }]
+---
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: { name: one }
+spec: { endpointSelector: {}, ingress: [{}] }
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: one, namespace: shop }
+spec: { endpointSelector: {}, ingress: [{}] }
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: { name: one }
+spec: { ingress: [{ action: Deny }] }
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: { name: one, namespace: shop }
+spec: { ingress: [{ action: Deny }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: one, namespace: shop }
+spec: { action: DENY, rules: [{}] }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: one, namespace: shop }
+spec: { mtls: { mode: STRICT } }
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: one, namespace: shop }
+spec: { podSelector: {} }
+`;
+
+it.each(EVERY_DIALECT.split("---\n"))(
+  "stages what was applied in audit of every dialect: %s",
+  (text) => {
+    const others = EVERY_DIALECT.replace(text, "");
+    const mixed = [
+      ...held([{ name: "audited.yaml", text }], "audit"),
+      ...held([{ name: "others.yaml", text: others }]),
+    ];
+    const { set } = readPolicy(mixed, { now: NOW, strict: false });
+    const blocks = set.stages.flatMap((stage) => stage.blocks);
+    expect(blocks.filter(({ source }) => source.file === "audited.yaml")).not.toEqual([]);
+    for (const { id, enforce, source } of blocks)
+      expect([id, enforce]).toEqual([id, source.file === "audited.yaml" ? "staged" : "on"]);
+    expect(new Set(blocks.map(({ id }) => id)).size).toBe(blocks.length);
+  },
+);
+
 it("keeps the declarations as one object for as long as nobody is declared anew", () => {
   const before = held([INVENTORY]);
   const first = readPolicy(before, { now: NOW, strict: false });

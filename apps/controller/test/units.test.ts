@@ -92,6 +92,7 @@ describe("names and labels of units", () => {
         "com.docker.compose.service": "metrics",
         "app.kubernetes.io/name": "exporter",
         "bulkhead.dev/unit": "sshd.service",
+        ":mesh": "sidecar",
       },
       image: "prom/node-exporter:v1",
       sockets: [],

@@ -84,6 +84,7 @@ spec: { machine: { dhcp: [br0], dns: [10.9.0.1] } }
             "com.docker.compose.project": "Shop",
             "com.docker.compose.service": "web",
             tier: "front",
+            ":service-account": "admin",
           },
         }),
       ]),

@@ -52,7 +52,7 @@ export interface ResourceName {
 export const DEFAULT_NAMESPACE = "default";
 
 /** Kubernetes has a NetworkPolicy, too. */
-const calicoKind = (kind: string): string => `${kind}.projectcalico.org`;
+export const calicoKind = (kind: string): string => `${kind}.projectcalico.org`;
 
 const kindOf = (resource: Resource): string => {
   if (resource.dialect === "native") return resource.object.kind;

@@ -2,6 +2,7 @@
  * Policies that select nobody who is known here: a mistyped label, most likely, or an Inventory that has gone. They are
  * no error, for who is meant may be yet to come; but nobody is protected by them today.
  */
+import { formatResourceName } from "@bulkhead/dialects";
 import type { Block, PolicySet, Workload } from "@bulkhead/model";
 import { selects } from "../queries/workloads.ts";
 import type { World } from "../world/world.ts";
@@ -37,8 +38,8 @@ function unlike(workloads: readonly Workload[]): readonly Workload[] {
   return [...kinds.values()];
 }
 
-function wordsOf({ policy: { kind, namespace, name }, direction }: Block): string {
-  const resource = `\`${kind}/${namespace}/${name}\``;
-  if (kind !== "Intent" && kind !== "Exception") return resource;
+function wordsOf({ policy, direction }: Block): string {
+  const resource = `\`${formatResourceName(policy)}\``;
+  if (policy.kind !== "Intent" && policy.kind !== "Exception") return resource;
   return `${resource} (${direction === "egress" ? "from" : "to"})`;
 }

@@ -4,6 +4,7 @@
  */
 import {
   buildPolicySet,
+  formatResourceName,
   type DeclaredInventory,
   type PolicyTest,
   type Resource,
@@ -82,8 +83,9 @@ function inRollout(set: PolicySet, held: readonly HeldResource[]): PolicySet {
   return concerns ? { ...set, stages, canary } : set;
 }
 
-function ownerOf({ policy: { kind, namespace, name } }: Block): string {
-  return `${kind}/${namespace}/${name}`;
+/** As resources that are held are called. */
+function ownerOf({ policy }: Block): string {
+  return formatResourceName(policy);
 }
 
 function declaredOf({ workloads, namespaces, bindings }: DeclaredInventory): Declared {

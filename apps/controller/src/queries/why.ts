@@ -3,7 +3,7 @@
  * what a person needs to go on: who answers for the rule, its commit, since when, and the resource to propose.
  */
 import { ApiFailure, type WhyAnswer, type WhyQuery, type WhyRule } from "@bulkhead/api";
-import { printResources } from "@bulkhead/dialects";
+import { formatResourceName, printResources } from "@bulkhead/dialects";
 import {
   formatPort,
   isShortFor,
@@ -198,8 +198,7 @@ function withinRepository(by: Determinant, origin: FileOrigin | undefined): Dete
 
 function resourceOf(by: Determinant): string | undefined {
   if (by.kind !== "rule" && by.kind !== "isolation") return undefined;
-  const { kind, namespace, name } = by.policy;
-  return `${kind}/${namespace}/${name}`;
+  return formatResourceName(by.policy);
 }
 
 /** For dialects without an `owner` of their own. */

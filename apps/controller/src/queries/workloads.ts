@@ -1,5 +1,6 @@
 /** The workloads as the API shows them: who, where, how far policy goes, and which resources select them. */
 import type { WorkloadView, WorkloadsAnswer } from "@bulkhead/api";
+import { formatResourceName } from "@bulkhead/dialects";
 import { NAMESPACE_NAME_LABEL } from "@bulkhead/engine";
 import type { UnitFacts } from "@bulkhead/wire";
 import { matches, type Block, type Mode, type Workload, type WorkloadId } from "@bulkhead/model";
@@ -49,11 +50,7 @@ export function listWorkloads(
         ...(image === undefined ? {} : { image }),
         ...(workload.owner === undefined ? {} : { owner: { ...workload.owner } }),
         ...(contested.has(workload.id) ? { contested: contested.get(workload.id)! } : {}),
-        policies: [
-          ...new Set(
-            selecting.map(({ policy }) => `${policy.kind}/${policy.namespace}/${policy.name}`),
-          ),
-        ],
+        policies: [...new Set(selecting.map(({ policy }) => formatResourceName(policy)))],
       };
       if (workload.kind !== "process") return view;
       return {

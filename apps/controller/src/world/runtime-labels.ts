@@ -1,5 +1,5 @@
 /** Labels that a container runtime gives: by whoever runs the container, not by what runs in it. */
-import type { Labels } from "@bulkhead/model";
+import { isReservedLabel, type Labels } from "@bulkhead/model";
 
 const COMPOSE_PROJECT = "com.docker.compose.project";
 const COMPOSE_SERVICE = "com.docker.compose.service";
@@ -10,6 +10,7 @@ export function runtimeLabels(labels: Labels): Labels {
   const service = labels[COMPOSE_SERVICE];
   const usable = Object.entries(labels).filter(
     ([key]) =>
+      !isReservedLabel(key) &&
       !key.startsWith("com.docker.") &&
       !key.startsWith("org.opencontainers.") &&
       !key.startsWith(RESERVED),

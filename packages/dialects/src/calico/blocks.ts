@@ -5,8 +5,9 @@
 import type { Block, Direction, PolicyRef, Requirement } from "@bulkhead/model";
 import { NODES_NAMESPACE } from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
-import { refId, type StagedBlock } from "../build/native-blocks.ts";
+import type { StagedBlock } from "../build/native-blocks.ts";
 import { contentName } from "../build/rule-id.ts";
+import { calicoKind, formatResourceName } from "../resource.ts";
 import { Beyond, chosenEndpoints, type Setting } from "./ends.ts";
 import { HOST_ENDPOINT_LABEL } from "./labels.ts";
 import type { CalicoRule, GlobalPolicy } from "./policy.ts";
@@ -37,7 +38,11 @@ export function policyBlocks(
 ): readonly StagedBlock[] {
   const { object, home, kind } = policy;
   const { metadata, spec, source } = object;
-  const ref: PolicyRef = { kind, namespace: home ?? "", name: metadata.name };
+  const ref: PolicyRef = {
+    kind: calicoKind(kind),
+    namespace: home ?? "",
+    name: metadata.name,
+  };
   const report = (reason: string, place = source) => {
     context.report("BH0402", place, `${reason} cannot be represented`, "say it in another way");
   };
@@ -60,7 +65,7 @@ export function policyBlocks(
   }
   const enforce = context.options.mode === "enforce" && !policy.isStaged ? "on" : "staged";
   return directions(object).flatMap((direction) => {
-    const id = `${home === undefined ? `${kind}/${metadata.name}` : refId(ref)}#${direction}`;
+    const id = `${formatResourceName(ref)}#${direction}`;
     const taken = new Set<string>();
     const parts = (spec[direction] ?? []).flatMap((rule: CalicoRule): CalicoRuleParts[] => {
       try {
