@@ -34,6 +34,11 @@ export class Cgroups {
     return this.#folders.map((folder) => `echo 0 >${folder}/cgroup.procs`).join("; ");
   }
 
+  /** For a shell: no machine finds groups of its last boot. Nothing runs in them any more. */
+  get forget(): string {
+    return `find ${this.payload} -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || :`;
+  }
+
   /** The first process of the machine, as this host numbers it; undefined while there is none. */
   leader(): number | undefined {
     try {

@@ -86,7 +86,7 @@ ip link set lan0 up
 # So that systemd-nspawn does not wait for a udev to name lan0, which nobody does here.
 mount -o remount,bind,ro /sys
 ${disk}
-while :; do ${nspawn} || :; done`;
+while :; do ${nspawn} || :; ${this.#cgroups.forget}; done`;
     const host = spawn(
       "setpriv",
       [

@@ -67,6 +67,12 @@ async function callsOut(service: string): Promise<boolean> {
   expect([7, 28]).toContain(code);
   return code === 7;
 }
+/** Packets of processes that the rules do not know. */
+const unknown = (): Promise<string> =>
+  machine.well("nft", "list", "counter", "inet", "bulkhead", "unknown_process");
+/** A mount of its own for each group that nobody may remove. */
+const held = (): Promise<string> =>
+  machine.sh("grep -o ' /sys/fs/cgroup/system.slice/[^ ]*' /proc/self/mountinfo || :");
 /** Until those that may be reached are; then whether the other is shut, and who calls out. */
 async function asThePolicySays(): Promise<boolean> {
   await open(PERMITTED);
@@ -112,8 +118,6 @@ it("are open until a policy says otherwise, then as it says", async () => {
 });
 
 it("lose no packet by being started beside what is enforced, once they are known", async () => {
-  const unknown = (): Promise<string> =>
-    machine.well("nft", "list", "counter", "inet", "bulkhead", "unknown_process");
   const before = await unknown();
   for (let round = 0; round < 3; round++) {
     // While it does not run.
@@ -149,9 +153,23 @@ it("with an agent again, as before", async () => {
   expect(await asThePolicySays()).toBe(true);
 });
 
+it("stay known while the agent is away, and when it comes back", async () => {
+  await machine.well("systemctl", "stop", "bulkhead.service");
+  expect(await held()).toContain(FEED);
+  const before = await unknown();
+  for (let round = 0; round < 3; round++) await machine.well("systemctl", "start", FEED);
+  await machine.well("systemctl", "restart", "nginx.service", "other.service");
+  expect(await asThePolicySays()).toBe(true);
+  expect(await unknown()).toBe(before);
+  await machine.well("systemctl", "start", "bulkhead.service");
+  await until(async () => (await held()) === "", "groups are held for ever", 60_000);
+  expect(await asThePolicySays()).toBe(true);
+});
+
 it("leave no group behind that was kept for them", async () => {
   const group = `/sys/fs/cgroup/system.slice/${FEED}`;
   await machine.well("test", "-d", group);
   await machine.well("bulkhead", "down");
   expect((await machine.run("test", "-d", group)).code).toBe(1);
+  expect(await held()).toBe("");
 });

@@ -270,6 +270,9 @@ async function main(state: string): Promise<void> {
     process.once("SIGINT", resolve);
   });
   log.info("ending; the kernel goes on enforcing");
+  // First of all: services start and end while nobody is here.
+  groups.hold();
+  bind();
   counters.stop();
   clearInterval(ending);
   await agent.stop();

@@ -1,7 +1,7 @@
 /**
  * Control groups of services, kept while they are stopped: systemd removes a service's group when it stops and takes the one it
  * finds when it starts, so that a known service has its number in the rules before its first packet. Which of them we made is
- * noted by number, and nothing else is ever removed.
+ * noted by number, and nothing else is ever removed. While no agent is there to make them again, they are held.
  */
 import {
   chmodSync,
@@ -17,6 +17,7 @@ import { comesBack } from "@bulkhead/model";
 import type { CgroupPath, HostPolicy, Mode } from "@bulkhead/model";
 import { cgroup2Mount } from "../kernel/cgroup2.ts";
 import { bootId } from "../state/since-boot.ts";
+import { createGroupHolds, type GroupHolds } from "./group-holds.ts";
 
 /**
  * As many stopped units as a controller remembers. An empty group costs the kernel some ten kilobytes, several times that with
@@ -60,8 +61,10 @@ export interface KeptGroups {
   keep(policy: HostPolicy): void;
   /** Makes again what has vanished since. A few microseconds for each that is there. */
   renew(): void;
-  /** Removes those of ours, of an earlier agent too, that are kept no more and nobody is in. */
+  /** Removes those of ours, of an earlier agent too, that are kept no more and nobody is in; holds none any more. */
   letGo(): void;
+  /** From now on nobody removes those that are there, until the next agent lets go of them. The last thing that is done here. */
+  hold(): void;
 }
 
 export interface KeptGroupsDeps {
@@ -69,6 +72,7 @@ export interface KeptGroupsDeps {
   readonly file: string;
   readonly onProblem: (problem: string) => void;
   readonly mount?: string | null;
+  readonly holds?: GroupHolds;
   /** Numbers begin again with each boot. */
   readonly boot?: string;
 }
@@ -76,11 +80,24 @@ export interface KeptGroupsDeps {
 interface Note {
   readonly boot: string;
   readonly groups: readonly (readonly [CgroupPath, number])[];
+  readonly held?: readonly Held[];
+}
+
+/** `lent`: systemd had made it, and somebody was in it. */
+interface Held {
+  readonly path: CgroupPath;
+  readonly number: number;
+  readonly lent: boolean;
 }
 
 export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
   const { file, onProblem, mount = cgroup2Mount(), boot = bootId() } = deps;
-  const made = new Map<CgroupPath, number>(readNote(file, boot));
+  const holds = deps.holds ?? (mount === null ? undefined : createGroupHolds(mount));
+  const noted = readNote(file, boot);
+  const made = new Map<CgroupPath, number>(noted.groups);
+  /** By the agent before us, then by us. */
+  let held = noted.held ?? [];
+  let leaving = false;
   let wanted: readonly CgroupPath[] = [];
   let complained = "";
 
@@ -90,7 +107,7 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
   };
 
   const note = (): void => {
-    const text = JSON.stringify({ boot, groups: [...made] } satisfies Note);
+    const text = JSON.stringify({ boot, groups: [...made], held } satisfies Note);
     writeFileSync(`${file}.new`, text, { mode: 0o600 });
     renameSync(`${file}.new`, file);
   };
@@ -115,7 +132,7 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
   };
 
   const renew = (): void => {
-    if (mount === null) return;
+    if (mount === null || leaving) return;
     const before = made.size === 0 ? "" : [...made.values()].join();
     try {
       for (const path of wanted) make(mount, path);
@@ -127,16 +144,56 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
     if ([...made.values()].join() !== before) note();
   };
 
+  /** A single group may be gone, and a note may find no room: no reason not to go on with the others, or not to end. */
+  const attempt = (change: () => void): void => {
+    try {
+      change();
+    } catch (error) {
+      complain(`a control group of a service could not be held, or let go of: ${String(error)}`);
+    }
+  };
+
+  const release = (where: string): void => {
+    const still = holds?.held() ?? new Set();
+    for (const { path, number, lent } of held) {
+      if (still.has(path)) attempt(() => holds?.release(path));
+      const folder = join(where, path);
+      const isTheSame = statSync(folder, { throwIfNoEntry: false })?.ino === number;
+      // systemd could not remove it when its service ended, and will not try again.
+      if (lent && isTheSame && !isPopulated(folder)) made.set(path, number);
+    }
+    held = [];
+  };
+
   return {
     keep(policy) {
       wanted = keptGroups(policy);
       renew();
     },
     renew,
+    hold() {
+      renew();
+      leaving = true;
+      if (mount === null || holds === undefined) return;
+      const already = holds.held();
+      const add = wanted.flatMap((path): Held[] => {
+        const folder = join(mount, path);
+        const number = statSync(folder, { throwIfNoEntry: false })?.ino;
+        if (number === undefined || already.has(path) || hasRunOutOfMemory(folder)) return [];
+        return [{ path, number, lent: made.get(path) !== number && isPopulated(folder) }];
+      });
+      attempt(() => {
+        // Whoever is killed in the middle leaves nothing that nobody knows of.
+        held = [...held.filter(({ path }) => already.has(path)), ...add];
+        note();
+        for (const { path } of add) attempt(() => holds.hold(path));
+      });
+    },
     letGo() {
-      if (mount === null) return;
+      if (mount === null || leaving) return;
+      let changed = held.length > 0;
+      if (changed) release(mount);
       const kept = new Set(wanted);
-      let changed = false;
       // What lies in another before it.
       for (const [path, number] of [...made].toSorted(([a], [b]) => b.length - a.length)) {
         if (kept.has(path) || wanted.some((one) => one.startsWith(`${path}/`))) continue;
@@ -152,6 +209,25 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
 const isRootsOwn = ({ uid, mode }: { readonly uid: number; readonly mode: number }): boolean =>
   uid === 0 && (mode & 0o022) === 0;
 
+/** Whether somebody is in it, or in one below (cgroup-v2, "cgroup.events"). */
+const isPopulated = (folder: string): boolean =>
+  /^populated 1$/m.test(told(folder, "cgroup.events"));
+
+/** It counts those that were ended for it, and systemd would take them for those of the service's next start (256 and later). */
+const hasRunOutOfMemory = (folder: string): boolean =>
+  /^oom_kill [1-9]/m.test(told(folder, "memory.events"));
+
+/** Nothing where the group has gone, or has no such controller. */
+function told(folder: string, file: string): string {
+  try {
+    return readFileSync(join(folder, file), "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENODEV") return "";
+    throw error;
+  }
+}
+
 /** True when it is no more ours to remove; false while somebody is in it. */
 function removeOurs(folder: string, number: number): boolean {
   if (statSync(folder, { throwIfNoEntry: false })?.ino !== number) return true;
@@ -166,12 +242,13 @@ function removeOurs(folder: string, number: number): boolean {
   }
 }
 
-function readNote(file: string, boot: string): Note["groups"] {
+function readNote(file: string, boot: string): Note {
+  const none: Note = { boot, groups: [] };
   try {
     const note = JSON.parse(readFileSync(file, "utf8")) as Note;
-    return note.boot === boot ? note.groups : [];
+    return note.boot === boot ? note : none;
   } catch {
     // None yet, or torn: then empty groups stay until the next boot, and that is all.
-    return [];
+    return none;
   }
 }

@@ -6,15 +6,26 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { CgroupPath } from "@bulkhead/model";
 
-/** Null without one. `mountinfo`: text of /proc/self/mountinfo (proc(5)). */
-export function cgroup2Mount(
+/** A folder of the hierarchy, and where it can be seen. */
+export interface Cgroup2Mount {
+  readonly root: string;
+  readonly point: string;
+}
+
+/** Everywhere that it, or a part of it, is mounted. `mountinfo`: text of /proc/self/mountinfo (proc(5)). */
+export function cgroup2Mounts(
   mountinfo = readFileSync("/proc/self/mountinfo", "utf8"),
-): string | null {
-  const found = mountinfo.split("\n").flatMap((line) => {
+): readonly Cgroup2Mount[] {
+  return mountinfo.split("\n").flatMap((line) => {
     const [front = "", back = ""] = line.split(" - ");
     const [, , , root = "", point = ""] = front.split(" ");
-    return back.startsWith("cgroup2 ") ? [{ root, point: unescaped(point) }] : [];
+    return back.startsWith("cgroup2 ") ? [{ root: unescaped(root), point: unescaped(point) }] : [];
   });
+}
+
+/** Null without one. */
+export function cgroup2Mount(mountinfo?: string): string | null {
+  const found = cgroup2Mounts(mountinfo);
   // A part of it may be mounted elsewhere as well, for a container say.
   return (found.find(({ root }) => root === "/") ?? found[0])?.point ?? null;
 }

@@ -34,6 +34,9 @@ export const POLLERR = 8;
 export const POLLHUP = 16;
 export const POLLNVAL = 32;
 export const CLONE_NEWNET = 0x40000000;
+export const MS_BIND = 0x1000;
+export const MNT_DETACH = 2;
+export const UMOUNT_NOFOLLOW = 8;
 
 /** A stretch of memory outside the garbage-collected heap, for structures that hold addresses of other structures. */
 export interface NativeMemory {
@@ -71,6 +74,9 @@ export interface Libc {
   setns(fd: number, kind: number): void;
   /** Moves the calling thread into a new namespace of that kind. */
   unshare(kind: number): void;
+  /** Without a file system of its own: to bind one folder upon another. */
+  mount(source: string, target: string, flags: number): void;
+  umount(target: string, flags: number): void;
   close(fd: number): void;
   /** Zeroed anonymous memory, rounded up to whole pages; lives until `unmap`. */
   map(bytes: number): NativeMemory;
@@ -120,6 +126,10 @@ function load(): Libc {
   const poll = lib.func("int poll(void *, uint64_t, int)");
   const setns = lib.func("int setns(int, int)");
   const unshare = lib.func("int unshare(int)");
+  const mount = lib.func(
+    "int mount(const char *, const char *, const char *, uint64_t, const void *)",
+  );
+  const umount2 = lib.func("int umount2(const char *, int)");
   const close = lib.func("int close(int)");
   const mmap = lib.func("void *mmap(void *, size_t, int, int, int, int64_t)");
   const munmap = lib.func("int munmap(void *, size_t)");
@@ -203,6 +213,8 @@ function load(): Libc {
     },
     setns: (fd, kind) => void check("setns", setns(fd, kind)),
     unshare: (kind) => void check("unshare", unshare(kind)),
+    mount: (source, target, flags) => void check("mount", mount(source, target, null, flags, null)),
+    umount: (target, flags) => void check("umount2", umount2(target, flags)),
     close: (fd) => void check("close", close(fd)),
     map(bytes) {
       const size = Math.ceil(bytes / 4096) * 4096;

@@ -76,6 +76,13 @@ describe("kept are", () => {
 describe("a group that is kept", () => {
   let mount: string;
   const folder = (path = FEED): string => join(mount, path);
+  /** Instead of mounts. */
+  const held = new Set<string>();
+  const holds = {
+    held: () => held,
+    hold: (path: string) => void held.add(path),
+    release: (path: string) => void held.delete(path),
+  };
   const groups = (boot = "one"): KeptGroups =>
     createKeptGroups({
       file: join(mount, "note"),
@@ -84,8 +91,10 @@ describe("a group that is kept", () => {
       },
       mount,
       boot,
+      holds,
     });
   beforeEach(() => {
+    held.clear();
     mount = mkdtempSync(join(tmpdir(), "bhk-"));
     mkdirSync(join(mount, "system.slice"));
   });
@@ -158,6 +167,74 @@ describe("a group that is kept", () => {
     rmSync(join(folder(), "inhabitant"));
     groups().letGo();
     expect(existsSync(folder())).toBe(false);
+  });
+
+  describe("is held while no agent is there", () => {
+    const events = (text: string): void => writeFileSync(join(folder(), "cgroup.events"), text);
+    const leave = (): void => {
+      const leaving = groups();
+      leaving.keep(beside);
+      leaving.hold();
+      // Whatever was under way ends behind it.
+      leaving.keep(away);
+      leaving.letGo();
+    };
+
+    it("until the next one has told the kernel of it, or finds it needless", () => {
+      leave();
+      expect([...held]).toEqual([FEED]);
+      const next = groups();
+      next.keep(beside);
+      expect([...held]).toEqual([FEED]);
+      next.letGo();
+      expect([held.size, existsSync(folder())]).toEqual([0, true]);
+      next.hold();
+      groups().letGo();
+      expect([held.size, existsSync(folder())]).toEqual([0, false]);
+    });
+
+    it("also by two agents one after the other", () => {
+      leave();
+      leave();
+      groups().letGo();
+      expect([held.size, existsSync(folder())]).toEqual([0, false]);
+    });
+
+    it("and then goes, when systemd could not remove its own meanwhile", () => {
+      mkdirSync(folder());
+      events("populated 1\nfrozen 0\n");
+      leave();
+      rmSync(join(folder(), "cgroup.events"));
+      groups().letGo();
+      expect(existsSync(folder())).toBe(false);
+    });
+
+    it("and stays systemd's where somebody is in it still, or nobody was before", () => {
+      mkdirSync(folder());
+      events("populated 1\nfrozen 0\n");
+      leave();
+      groups().letGo();
+      rmSync(join(folder(), "cgroup.events"));
+      groups().letGo();
+      expect(existsSync(folder())).toBe(true);
+      leave();
+      groups().letGo();
+      expect([held.size, existsSync(folder())]).toEqual([0, true]);
+    });
+
+    it("not where it counts who was ended for want of memory", () => {
+      mkdirSync(folder());
+      writeFileSync(join(folder(), "memory.events"), "oom 1\noom_kill 1\noom_group_kill 0\n");
+      leave();
+      expect(held.size).toBe(0);
+    });
+
+    it("nor what others hold let go of", () => {
+      held.add("/system.slice/of-others.service");
+      leave();
+      groups().letGo();
+      expect([...held]).toEqual(["/system.slice/of-others.service"]);
+    });
   });
 
   it("is not made where others than root may make groups", () => {

@@ -172,10 +172,11 @@ test("a service that is kept has its first packet judged as its own, however oft
   const slice = host.groups.add("/kept.slice");
   const feed = `${slice}/feed.service`;
   const noted = mkdtempSync(join(tmpdir(), "bhp-kept-"));
-  const kept = createKeptGroups({
+  const noting = {
     file: join(noted, "groups.json"),
-    onProblem: (problem) => expect.fail(problem),
-  });
+    onProblem: (problem: string) => expect.fail(problem),
+  };
+  const kept = createKeptGroups(noting);
   const driver = keepingGroups(host.driver, kept);
   const policy = (managed: readonly string[]): HostPolicy =>
     host.policy([{ ...confined(), processes: ["host/feed"] }], {
@@ -194,11 +195,17 @@ test("a service that is kept has its first packet judged as its own, however oft
       expect(await driver.bindProcesses()).toBe(true);
     }
     expect((await driver.readBack()).differences).toEqual([]);
-    await driver.apply(policy([]));
+    // The agent ends: then nobody would make it again.
+    kept.hold();
+    expect(() => rmdirSync(host.groups.folder(feed))).toThrow("EBUSY");
+    expect(await host.passes(feed, v4, OPEN)).toBe(true);
+    const next = keepingGroups(host.driver, createKeptGroups(noting));
+    await next.apply(policy([slice]));
+    expect((await next.readBack()).differences).toEqual([]);
+    await next.apply(policy([]));
     expect(existsSync(host.groups.folder(feed))).toBe(false);
   } finally {
-    kept.keep(policy([]));
-    kept.letGo();
+    createKeptGroups(noting).letGo();
     host.groups.remove(slice);
     rmSync(noted, { recursive: true });
   }

@@ -146,7 +146,9 @@ export function createUnitScout(options: ScoutOptions): UnitScout {
     since = new Map(tree.units.map(({ cgroup }) => [cgroup, known.get(cgroup) ?? treeAt]));
     // Nothing is heard of what was made in a new folder, or began in an empty group, before it was followed.
     const empty = tree.empty.map(({ cgroup }) => cgroup);
-    if (folders.follow(tree.folders, empty)) soon(GATHER_MS);
+    if (!folders.follow(tree.folders, empty)) return;
+    options.stirred?.();
+    soon(GATHER_MS);
   }
 
   function look(): Units {
