@@ -185,6 +185,59 @@ test("policies alone are compared over the workloads of the other folder", () =>
   });
 });
 
+test("an address that a pod has in one folder and another pod in the other is neither's", () => {
+  const at = (id: string, labels: string) => POD(id, labels, "status: { podIP: 10.0.0.1 }\n");
+  const policy = INGRESS("shop/db", "{ matchLabels: { app: db } }", "[]");
+  const [one, other] = [at("shop/db", "app: db"), at("shop/web", "app: web")];
+  expect(ask(`${one}${policy}`, "equivalent-to x", { other: `${other}${policy}` })).toMatchObject({
+    answer: "yes",
+  });
+  // The web server is in the one folder only; there, and in the other, it may call nobody but the database's stand-in.
+  expect(ask(`${one}${policy}`, "equivalent-to x", { other })).toMatchObject({
+    answer: "no",
+    counterexample: { permittedBy: "other", path: [{ to: "shop/db" }] },
+  });
+});
+
+test("a path that only a name opens is one, and the name is told", () => {
+  const named = `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: web, namespace: shop }
+spec:
+  endpointSelector: { matchLabels: { app: web } }
+  egress: [{ toFQDNs: [{ matchPattern: "*.example.com" }] }]
+---
+`;
+  expect(ask(`${SHOP}${named}`, "no path from app=web to world")).toMatchObject({
+    answer: "no",
+    counterexample: { path: [{ from: "shop/web", packet: { names: ["a.example.com"] } }] },
+  });
+  expect(ask(`${SHOP}${named}`, "no path from app=web to app=db")).toMatchObject({ answer: "yes" });
+});
+
+test("a path that some requests may take is one, and what it asks is told", () => {
+  const asking = (path: string) => `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: tool, namespace: dev }
+spec:
+  endpointSelector: { matchLabels: { app: tool } }
+  ingress:
+    - fromEndpoints: [{ matchLabels: { "k8s:io.kubernetes.pod.namespace": shop } }]
+      toPorts: [{ ports: [{ port: "80", protocol: TCP }], rules: { http: [{ method: GET, path: ${path} }] } }]
+---
+`;
+  const [narrow, wide] = ["/orders/.*", "/.*"].map((path) => `${SHOP}${asking(path)}`);
+  expect(ask(narrow!, "no path from app=web to app=tool")).toMatchObject({
+    answer: "no",
+    counterexample: { path: [{ ports: "80/tcp", obligations: [{ kind: "only" }] }] },
+  });
+  expect(ask(narrow!, "implies x", { other: wide! })).toMatchObject({ answer: "yes" });
+  expect(ask(wide!, "implies x", { other: narrow! })).toMatchObject({
+    answer: "no",
+    counterexample: { path: [{ to: "dev/tool", packet: { request: { kind: "http" } } }] },
+  });
+});
+
 test("an intruder's ways are counted hop by hop, the outside among them", () => {
   const blast = (hops: number) => blastAt(desk(SHOP), "tool", { now: NOW, view: "live", hops });
   expect(blast(1)).toMatchObject({
