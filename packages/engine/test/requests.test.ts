@@ -135,6 +135,21 @@ describe("predicates", () => {
     expect(holds([http(path([match]))], request)).toBe(expected);
   });
 
+  it("a target is what was sent, with its query, and the path where no query is told", () => {
+    const at = (value: string) =>
+      one("denyOverrides", [
+        rule(
+          "allow",
+          [any],
+          [everyPort],
+          only(http({ attribute: "target", anyOf: [exact(value)], noneOf: [] })),
+        ),
+      ]);
+    expect(ask(at("/"), get()).verdict).toBe("allow");
+    expect(ask(at("/"), get({ target: "/?a=b" })).verdict).toBe("drop");
+    expect(ask(at("/?a=b"), get({ target: "/?a=b" })).verdict).toBe("allow");
+  });
+
   it("an absent attribute matches nothing, and is in no list", () => {
     const absent = (anyOf: TextMatch[], noneOf: TextMatch[]) =>
       holds([http({ attribute: "header:x-b", anyOf, noneOf })], request);
@@ -181,6 +196,18 @@ describe("what else a decision may depend on", () => {
       rule("allow", [any], [everyPort], { auth: "disabled" }),
     ]);
     expect(ask(either).obligations).toBe(undefined);
+  });
+
+  it("a proof that one rule asks for is asked on behalf of all that let the flow through", () => {
+    const wide = rule("allow", [any], [everyPort], { auth: "required" });
+    const narrow = rule("allow", [any], [tcp(80)]);
+    expect(ask(one("denyOverrides", [wide, narrow])).obligations).toMatchObject([{ kind: "auth" }]);
+    expect(ask(one("anyAllow", [wide, narrow])).obligations).toBe(undefined);
+    const free = { isolates: false } as const;
+    const open = policySet([
+      stage("s", "denyOverrides", [block("b", "ingress", "shop:", [wide], free)]),
+    ]);
+    expect(ask(open).obligations).toMatchObject([{ kind: "auth" }]);
   });
 
   it("a judge outside", () => {
@@ -267,6 +294,22 @@ describe("the bounds of a set", () => {
     expect(new Set(ports(boundOf(set, "best")))).toEqual(new Set([80, 443]));
     expect(new Set(ports(boundOf(set, "worst")))).toEqual(new Set());
     expect(new Set(ports(set))).toEqual(new Set([80, 443]));
+  });
+
+  it("ask for proof as decisions do, also where one rule excuses from it", () => {
+    const proven = one("denyOverrides", [
+      rule("allow", [any], [everyPort], { auth: "required" }),
+      rule("allow", [any], [tcp(80)]),
+      rule("allow", [any], [tcp(443)], { auth: "disabled" }),
+    ]);
+    const worst = boundOf(proven, "worst");
+    for (const port of [80, 443, 8080]) {
+      const { verdict, obligations } = ask(proven, { port });
+      expect(verdict).toBe("allow");
+      expect(ask(worst, { port }).verdict).toBe(obligations === undefined ? "allow" : "drop");
+    }
+    expect(ask(worst, { port: 443 }).verdict).toBe("allow");
+    expect(isConditional(worst)).toBe(false);
   });
 
   it("explain tells a rule whose request is another one", () => {

@@ -18,9 +18,9 @@ import { servicesOf } from "../build/services.ts";
 import { contentName } from "../build/rule-id.ts";
 import type { BuildInput } from "../dialect.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
+import { checkBlocks } from "./checks.ts";
 import { CONFIG_MAP, DEFAULT_SETTINGS } from "./config.ts";
 import { entityPeers } from "./entities.ts";
-import { parserConflicts } from "./parsers.ts";
 import { nodeAddresses, peerList, type PeerInput } from "./peer-list.ts";
 import type { CiliumCidrGroup, CiliumPolicy, CiliumSpec } from "./policy.ts";
 import type { DomainMatch } from "./names.ts";
@@ -203,7 +203,6 @@ const specBlocks = (
       ...denies.flatMap((rule) => rulesOf(rule, "deny")),
       ...allows.flatMap((rule) => rulesOf(rule, "allow")),
     ];
-    parserConflicts(rules, input.context);
     return [
       {
         stage: spec.isHost ? HOST_STAGE.id : "application",
@@ -276,6 +275,7 @@ export const ciliumBlocks = (
       return specBlocks(object, one, { home, groups, services, nodes, context });
     });
   });
+  checkBlocks(blocks, context);
   return isolatesAll && config !== undefined
     ? [...isolation(config.source, context), ...blocks]
     : blocks;
