@@ -34,3 +34,4 @@ export type { Hop } from "./prove/packet.ts";
 export type { Selection } from "./prove/selection.ts";
 export * from "./prove/inclusion.ts";
 export { sampleNames, withEveryName } from "./prove/circumstances.ts";
+export { matchesExpression } from "./text-match.ts";

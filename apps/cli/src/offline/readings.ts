@@ -40,14 +40,11 @@ export function warnOfBarred({ stderr, ui }: Context, { barred }: Connectivity):
 
 /** Lists know addresses and ports. */
 export function warnOfUntold({ stderr, ui }: Context, { set, workloads }: Desk): void {
-  const { conditional, byDomain } = untoldOf(set);
+  const { conditional } = untoldOf(set);
   const told = [
     ...(conditional === 0
       ? []
       : [`${count(conditional, "rule")} with conditions beyond address and port: taken to be met`]),
-    ...(byDomain === 0
-      ? []
-      : [`${count(byDomain, "rule")} with peers by domain name: what they permit is not listed`]),
     ...(workloads.size > 0 ? [] : ["no workload in these files"]),
   ];
   for (const one of told) stderr.write(`${ui.style.yellow("warning:")} ${one}\n`);

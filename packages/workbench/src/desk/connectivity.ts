@@ -12,6 +12,7 @@ import {
   type WorkloadId,
 } from "@bulkhead/model";
 import type { Desk, Seats } from "./desk.ts";
+import { namedConnections } from "./domains.ts";
 import { HOST_NAME, workloadName } from "./end-names.ts";
 import { CONTROLLER, CONTROLLER_ID, ledIn, type BarredWay } from "./ways-in.ts";
 
@@ -43,10 +44,16 @@ export function connectivityOf(desk: Desk, now: number): Connectivity {
   const seats = built.waysIn.length === 0 ? desk : desk.withOthers(CONTROLLER);
   const found = connectionsAmong(set, seats, isMachineDeclared(desk), now);
   const led = ledIn(desk, seats, found.reached);
+  const named = namedConnections(
+    set,
+    seats.index,
+    found.connections,
+    (other) => connectionsAmong(other, seats, isMachineDeclared(desk), now).connections,
+  );
   const names = new Set([...workloads.values()].map(workloadName));
   return {
     workloads: names,
-    connections: [...found.connections, ...led.connections],
+    connections: [...found.connections, ...named, ...led.connections],
     torn: found.torn,
     barred: led.barred,
   };

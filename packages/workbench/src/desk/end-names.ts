@@ -34,6 +34,11 @@ export function isNodeName(name: string): boolean {
 /** Whoever leads traffic from outside to where Ingresses and routes say. */
 export const CONTROLLER_NAME = "{ingress-controller}";
 
+/** Addresses of the world that a name stands for: `*.example.com[Domain]`. */
+export function domainName(pattern: string): string {
+  return `${pattern}[Domain]`;
+}
+
 /** The machine itself, where an Inventory gives its addresses. */
 export const HOST_NAME = "{host}";
 

@@ -1,11 +1,9 @@
-/** What lines over addresses and ports cannot tell of a policy set: they hold at best, or leave out what goes by name. */
+/** What lines over addresses and ports cannot tell of a policy set: they hold at best. */
 import { formatSpan, type PolicySet, type Rule } from "@bulkhead/model";
 
 export interface Untold {
   /** Rules that look into requests, ask for proof or for another's word: listed as if every request pleased them. */
   readonly conditional: number;
-  /** Rules that name peers by domain: what they permit is not listed. */
-  readonly byDomain: number;
 }
 
 export function untoldOf({ stages }: PolicySet): Untold {
@@ -17,6 +15,5 @@ export function untoldOf({ stages }: PolicySet): Untold {
     conditional: written(
       ({ l7, auth, action }) => l7 !== undefined || auth === "required" || action === "custom",
     ),
-    byDomain: written(({ peers }) => peers.some(({ kind }) => kind === "domain")),
   };
 }
