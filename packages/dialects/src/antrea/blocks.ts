@@ -95,8 +95,11 @@ const servicesOf = (rule: AntreaRule, members: Members): readonly Match[] =>
     };
   });
 
-const mayBeOther = (ports: readonly PortMatch[]): boolean =>
-  ports.some((port) => port.kind === "all" || port.protocol !== TCP);
+const ofTcp = (ports: readonly PortMatch[]): readonly PortMatch[] =>
+  ports.flatMap((port): PortMatch[] => {
+    if (port.kind === "all") return [{ kind: "protocol", protocol: TCP }];
+    return port.protocol === TCP ? [port] : [];
+  });
 
 /**
  * Requests are looked for in TCP; what the rule holds of other protocols is none, and dropped, for nothing after the rule is
@@ -113,11 +116,19 @@ const rulesOf = (
   const log: Rule = { id: `${id}${name}~log`, ...base, action: "log" };
   const logs = rule.isLogged ? [log] : [];
   if (requests === undefined) return [...logs, { id: `${id}${name}`, ...base, action }];
-  return [
-    ...logs,
-    { id, ...base, action, l7: requests, l7Mode: "terminal", onOpaque: "noMatch" },
-    ...(mayBeOther(ports) ? [{ id: `${id}~other`, ...base, action: "deny" } as const] : []),
-  ];
+  const tcp = ofTcp(ports);
+  const asking: Rule = {
+    id,
+    ...base,
+    ports: tcp,
+    action,
+    l7: requests,
+    l7Mode: "terminal",
+    onOpaque: "noMatch",
+  };
+  const isAllTcp = ports.every((port) => tcp.includes(port));
+  const others: Rule = { id: `${id}~other`, ...base, action: "deny" };
+  return [...logs, asking, ...(isAllTcp ? [] : [others])];
 };
 
 const PLAIN = /^[\w.-]+$/;
