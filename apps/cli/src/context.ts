@@ -58,6 +58,9 @@ export const DIFF_FORMATS = ["txt", "json", "csv", "md", "dot"] as const;
 export const EXPOSURE_FORMATS = ["txt", "json", "md"] as const;
 export const LIST_FORMATS = [...DIFF_FORMATS, "svg"] as const;
 
+/** Of verbs that find something in files: for people, programs, code scanning, annotations, test reports, pull requests. */
+export const FINDING_FORMATS = ["text", "json", "sarif", "github", "junit", "md"] as const;
+
 /** Of `suggest`: the text of a pull request. */
 export const SUGGEST_FORMATS = ["markdown"] as const;
 

@@ -7,6 +7,7 @@ import { collect, gather } from "./arguments.ts";
 import { printAnswer } from "./answer.ts";
 import {
   createContext,
+  FINDING_FORMATS,
   FLOW_FORMATS,
   FORMATS,
   LIST_FORMATS,
@@ -19,6 +20,7 @@ import {
 } from "./context.ts";
 import type { ExitCode } from "./failure.ts";
 import { SINCE, withFlowOptions } from "./flow-options.ts";
+import { addCheckVerbs } from "./offline/check-verbs.ts";
 import { addListVerbs } from "./offline/list-verbs.ts";
 import { addQuestionVerbs } from "./offline/verbs.ts";
 import type { Verb } from "./verbs/verb.ts";
@@ -55,6 +57,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
             ...SUGGEST_FORMATS,
             ...LIST_FORMATS,
             ...TEST_FORMATS,
+            ...FINDING_FORMATS,
             ...BLAST_FORMATS,
           ]),
         ])
@@ -270,6 +273,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/why.ts")).why,
   ).option("--draft", "only what to propose, as YAML");
   addListVerbs(verb);
+  addCheckVerbs(verb);
   verb(
     "probe [workloads...]",
     "prove it: a connection for every rule and every boundary, both ends watched",

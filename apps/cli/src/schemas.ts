@@ -1,5 +1,10 @@
 /** Shapes of the answers that the command line makes itself; those of the API are published by the API. */
-import { explainAnswerSchema, statusAnswerSchema, workloadSchema } from "@bulkhead/api";
+import {
+  diagnosticSchema,
+  explainAnswerSchema,
+  statusAnswerSchema,
+  workloadSchema,
+} from "@bulkhead/api";
 import { z } from "zod";
 import {
   blastAnswerSchema,
@@ -141,6 +146,11 @@ export const exposureAnswerSchema = z.object({
   unprotected: z.array(z.object({ workload: z.string(), direction: directionSchema })),
 });
 
+export const lintAnswerSchema = z.object({
+  /** Sorted by place. */
+  findings: z.array(diagnosticSchema),
+});
+
 /** JSON Schemas by name. */
 export const schemaAnswerSchema = z.object({
   answers: z.record(z.string(), z.unknown()),
@@ -180,6 +190,7 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     test: testAnswerSchema,
     prove: proveAnswerSchema,
     blast: blastAnswerSchema,
+    lint: lintAnswerSchema,
     schema: schemaAnswerSchema,
     talkers: talkersAnswerSchema,
     map: mapAnswerSchema,

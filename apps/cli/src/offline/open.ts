@@ -29,17 +29,25 @@ export async function openDeskOf(
   options: OfflineOptions,
   hostNetwork: HostNetworkReading = "node",
 ): Promise<OpenedDesk> {
-  const { input, text } = parseLimits(options.limit ?? []);
-  const reading: DeskOptions = {
+  const { input } = parseLimits(options.limit ?? []);
+  const files = await readPolicyFiles(context, paths, input);
+  const desk = openDesk(files, readingOf(context, options, hostNetwork));
+  tell(context, desk);
+  return { desk, exitCode: (own) => (hasErrors(desk.diagnostics) ? 2 : own) };
+}
+
+/** How the files are read, as the options have it. */
+export function readingOf(
+  context: Pick<Context, "now">,
+  options: OfflineOptions,
+  hostNetwork: HostNetworkReading = "node",
+): DeskOptions {
+  return {
     now: context.now(),
-    limits: text,
+    limits: parseLimits(options.limit ?? []).text,
     hostNetwork: oneOf("--host-network", options.hostNetwork ?? hostNetwork, HOST_NETWORK),
     ipBlockMatchesWorkloads: oneOf("--ip-block", options.ipBlock ?? "world", IP_BLOCK) === "any",
   };
-  const files = await readPolicyFiles(context, paths, input);
-  const desk = openDesk(files, reading);
-  tell(context, desk);
-  return { desk, exitCode: (own) => (hasErrors(desk.diagnostics) ? 2 : own) };
 }
 
 /** Errors whole; warnings as a count, for they are what another question is about. */

@@ -179,6 +179,7 @@ async function completeArgument(
     case "decide":
     case "test":
     case "prove":
+    case "lint":
       return FILES;
     case "blast":
       return given.length === 0 ? FILES : "";

@@ -23,12 +23,16 @@ export function testsText({ passed, failed, tests }: TestsAnswer, dir: string, u
 
 /** One suite a file. */
 export function junitText({ failed, tests }: TestsAnswer): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="bulkhead" tests="${tests.length}" failures="${failed}" errors="0">\n${testSuites(tests)}</testsuites>\n`;
+}
+
+export function testSuites(tests: readonly TestResult[]): string {
   const suites = [...Map.groupBy(tests, ({ source }) => source.file)].map(([file, own]) => {
     const failures = own.filter(({ passed }) => !passed).length;
     const head = `  <testsuite name="${xml(file)}" tests="${own.length}" failures="${failures}" errors="0">\n`;
     return `${head}${own.map(junitCase).join("")}  </testsuite>\n`;
   });
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="bulkhead" tests="${tests.length}" failures="${failed}" errors="0">\n${suites.join("")}</testsuites>\n`;
+  return suites.join("");
 }
 
 function junitCase({ test, passed, message, source: { file, line } }: TestResult): string {
@@ -47,7 +51,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** XML 1.0 has no other control characters, not even escaped. */
-function xml(text: string): string {
+export function xml(text: string): string {
   return text
     .replaceAll(/[&<>"\n\t]/g, (character) => ENTITIES[character]!)
     .replaceAll(/[\p{Cc}\uFFFE\uFFFF]|\p{Cs}/gu, "\uFFFD");

@@ -1,0 +1,19 @@
+/** The verbs that find what is wrong with a folder of policies, for people at a terminal and for a pull request. */
+import { collect } from "../arguments.ts";
+import { FINDING_FORMATS } from "../context.ts";
+import type { AddVerb } from "../program.ts";
+import { withOfflineOptions } from "./options.ts";
+
+export function addCheckVerbs(verb: AddVerb): void {
+  withOfflineOptions(
+    verb(
+      "lint <files...>",
+      "what is needless, misleading or missing in policies; exit 1 for errors",
+      "bulkhead lint policies/\nbulkhead lint policies/ --strict --disable BH0705,BH0721\nbulkhead lint policies/ -o sarif > lint.sarif",
+      async () => (await import("../verbs/lint.ts")).lint,
+      FINDING_FORMATS,
+    )
+      .option("--strict", "warnings count as errors")
+      .option("--disable <codes>", "findings that are not wanted: BH0705", collect),
+  );
+}

@@ -1,0 +1,2 @@
+/** What is wrong, needless or misleading in a folder of policies. Pure; runs in a browser. */
+export { isUnreadable, lintDesk, type LintOptions } from "./lint.ts";
