@@ -4,7 +4,7 @@ import type { LintContext } from "./lint-context.ts";
 
 export function ciliumTraps({ desk, blocks, say }: LintContext): void {
   for (const resource of desk.resources) {
-    if (resource.dialect !== "cilium" || resource.object.kind === "CiliumCIDRGroup") continue;
+    if (resource.dialect !== "cilium" || !("specs" in resource.object)) continue;
     const isClusterwide = resource.object.kind === "CiliumClusterwideNetworkPolicy";
     for (const { spec } of resource.object.specs) {
       const { ingress = [], egress = [], ingressDeny = [], egressDeny = [] } = spec;
