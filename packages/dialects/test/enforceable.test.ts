@@ -1,7 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { Block, Diagnostic, Plane, Rule, Stage } from "@bulkhead/model";
+import type {
+  Block,
+  Diagnostic,
+  NamespaceScope,
+  Plane,
+  Rule,
+  Selector,
+  Stage,
+} from "@bulkhead/model";
 import { createContext } from "../src/build/context.ts";
 import { refuseBeyondKernel } from "../src/build/enforceable.ts";
+import { buildPolicySet, parseFiles } from "../src/index.ts";
 
 const source = { file: "x.yaml", line: 3, column: 5 };
 const plain: Rule = {
@@ -13,17 +22,21 @@ const plain: Rule = {
   enforce: "on",
 };
 
-const said = (rule: Partial<Rule>, plane: Plane = "net"): readonly string[] => {
+const said = (
+  rule: Partial<Rule> | null,
+  plane: Plane = "net",
+  subject: Block["subject"] = { kind: "all-workloads" },
+): readonly string[] => {
   const diagnostics: Diagnostic[] = [];
   const block: Block = {
     id: "b",
     source,
-    subject: { kind: "all-workloads" },
+    subject,
     direction: "ingress",
     order: [0],
     isolates: true,
     enforce: "on",
-    rules: [{ ...plain, ...rule }],
+    rules: rule === null ? [] : [{ ...plain, ...rule }],
     policy: { kind: "Policy", namespace: "shop", name: "b" },
   };
   const stage: Stage = {
@@ -38,6 +51,15 @@ const said = (rule: Partial<Rule>, plane: Plane = "net"): readonly string[] => {
   refuseBeyondKernel([stage], createContext(options, new Map(), diagnostics));
   return diagnostics.map(({ code, span, message }) => `${code} ${span.line}: ${message}`);
 };
+
+const having = (key: string): Selector => ({ requirements: [{ key, operator: "Exists" }] });
+const ALL: NamespaceScope = { kind: "all" };
+const chosen = (namespaces: NamespaceScope, key?: string) =>
+  ({
+    kind: "workloads",
+    namespaces,
+    selector: key === undefined ? { requirements: [] } : having(key),
+  }) as const;
 
 describe("a set for the kernel", () => {
   test("may hold rules on addresses and ports", () => {
@@ -55,9 +77,111 @@ describe("a set for the kernel", () => {
     expect(said(rule)).toEqual([`BH0501 3: this rule ${why}, which cannot be enforced here`]);
   });
 
+  test.each<[string, Block["subject"]]>([
+    ["is a node's", chosen({ kind: "named", name: ":nodes" })],
+    ["selects by `service-account`, which only a cluster tells", chosen(ALL, ":service-account")],
+    [
+      "selects by `pcns.team`, which only a cluster tells",
+      chosen({ kind: "selected", selector: having(":pcns.team") }),
+    ],
+  ])("may not hold a policy that %s", (why, subject) => {
+    const refusal = `BH0501 3: this policy ${why}, which cannot be enforced here`;
+    expect(said({}, "net", subject)).toEqual([refusal]);
+    expect(said(null, "net", subject)).toEqual([refusal]);
+  });
+
+  test("may hold allows of nodes, and no denials: what runs has no such labels", () => {
+    const peers = [chosen({ kind: "named", name: ":nodes" })];
+    expect(said({ peers })).toEqual([]);
+    expect(said({ peers, action: "deny" })).toEqual([
+      "BH0501 3: this rule denies nodes, which cannot be enforced here",
+    ]);
+    expect(said({ peers: [plain.peers[0]!, chosen(ALL, ":mesh")] })).toEqual([
+      "BH0501 3: this rule selects by `mesh`, which only a cluster tells, which cannot be enforced here",
+    ]);
+  });
+
+  test("may not hold a plane that denies by having no rules", () => {
+    expect(said(null)).toEqual([]);
+    expect(said(null, "mesh")).toEqual([
+      "BH0501 3: this policy is a mesh's, which cannot be enforced here",
+    ]);
+  });
+
   test("may not hold a mesh's rules", () => {
     expect(said({}, "mesh")).toEqual([
       "BH0501 3: this rule is a mesh's, which cannot be enforced here",
     ]);
+  });
+});
+
+const built = (text: string, target: "kernel" | "desk" = "kernel"): readonly string[] => {
+  const { resources } = parseFiles([{ name: "x.yaml", text }]);
+  const { diagnostics } = buildPolicySet(resources, {
+    now: 0,
+    strict: false,
+    mode: "enforce",
+    target,
+  });
+  return diagnostics
+    .filter(({ severity }) => severity === "error")
+    .map(({ code, message }) => `${code} ${message}`);
+};
+const calico = (rest: string): string => `
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: { name: deny }
+spec: ${rest}
+---
+`;
+const KUBERNETES = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: open, namespace: shop }
+spec: { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] }
+---
+`;
+const NATIVE = `
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: shut, namespace: shop }
+spec:
+  subject: app=db
+  ingress: []
+---
+`;
+
+describe("what would be skipped in silence where it is put in force is refused", () => {
+  test.each([
+    ["{ selector: projectcalico.org/namespace == 'prod' }", /projectcalico\.org\/namespace/],
+    ["{ namespaceSelector: team == 'red' }", /pcns\.team/],
+    ["{ ingress: [{ action: Deny, source: { serviceAccounts: { names: [a] } } }] }", /account/],
+    ["{ ingress: [{ action: Deny, source: { selector: app starts with 'e' } }] }", /parts of/],
+    ["{ egress: [{ action: Deny, destination: { services: { name: a } } }] }", /a Service that/],
+  ])("Calico's %s", (spec, why) => {
+    expect(built(calico(spec))).toEqual([expect.stringMatching(why)]);
+    expect(built(calico(spec), "desk")).toEqual([]);
+  });
+
+  test.each([
+    [
+      "{ endpointSelector: {}, egressDeny: [{ toServices: [{ k8sService: { serviceName: a } }] }] }",
+    ],
+    ["{ endpointSelector: {}, ingressDeny: [{ fromCIDRSet: [{ cidrGroupRef: a }] }] }"],
+    ["{ endpointSelector: {}, ingressDeny: [{ fromEntities: [kube-apiserver] }] }"],
+    ["{ nodeSelector: {}, ingress: [], enableDefaultDeny: { ingress: true } }"],
+  ])("Cilium's %s", (spec) => {
+    const text = `{ apiVersion: cilium.io/v2, kind: CiliumClusterwideNetworkPolicy, metadata: { name: a }, spec: ${spec} }`;
+    expect(built(text)).toHaveLength(1);
+    expect(built(text, "desk")).toEqual([]);
+  });
+
+  test("a Calico policy that takes Kubernetes' own away from those they are judged with", () => {
+    expect(built(`${calico("{}")}${KUBERNETES}`)).toEqual([]);
+    expect(built(`${KUBERNETES}${NATIVE}`)).toEqual([]);
+    expect(built(`${calico("{}")}${KUBERNETES}${NATIVE}`)).toEqual([
+      "BH0501 `NetworkPolicy/shop/open` and `Policy/shop/shut` would no longer be judged together, which cannot be enforced here",
+    ]);
+    expect(built(`${calico("{}")}${KUBERNETES}${NATIVE}`, "desk")).toEqual([]);
   });
 });

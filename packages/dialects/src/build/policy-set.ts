@@ -25,7 +25,7 @@ import {
   type BuildOptions,
   type NamedNetworks,
 } from "./context.ts";
-import { refuseBeyondKernel } from "./enforceable.ts";
+import { refuseBeyondKernel, refuseParting } from "./enforceable.ts";
 import { buildInventory, type DeclaredInventory } from "./inventory.ts";
 import { networkPolicyBlocks } from "./kubernetes-blocks.ts";
 import { lintBlocks } from "./lint.ts";
@@ -123,18 +123,17 @@ export const buildPolicySet = (
   const networkSets = networkSetsOf(resources);
   const context = createContext(options, networkSets, diagnostics);
   const declared = buildInventory(resources, diagnostics);
-  const inventory = withReservedLabels(resources, declared);
+  // Where no selector may ask for them, who is who must not depend on what policies there are.
+  const inventory = options.target === "desk" ? withReservedLabels(resources, declared) : declared;
   const services = servicesOf(resources, inventory);
   const input = { resources, inventory, services };
   const brought = DIALECTS.flatMap((dialect) => dialect.stages(input, context));
   // Sorted, so that the same resources give the same set in whatever order their files were read.
-  const blocks = adopted(
-    [
-      ...resources.flatMap((resource) => blocksOf(resource, context)),
-      ...DIALECTS.flatMap((dialect) => dialect.blocks(input, context)),
-    ],
-    input,
-  ).toSorted(byOrder);
+  const own = [
+    ...resources.flatMap((resource) => blocksOf(resource, context)),
+    ...DIALECTS.flatMap((dialect) => dialect.blocks(input, context)),
+  ];
+  const blocks = adopted(own, input).toSorted(byOrder);
   lintBlocks(blocks, context);
   const guards = options.metadataGuard === false ? [] : metadataGuard(blocks);
   const tests = resources.flatMap(({ dialect, object }) =>
@@ -145,7 +144,10 @@ export const buildPolicySet = (
     const members = [...blocks, ...guards].filter(({ stage }) => stage === frame.id);
     return { ...frame, blocks: members.map(({ block }) => block) };
   });
-  if (options.target !== "desk") refuseBeyondKernel(stages, context);
+  if (options.target !== "desk") {
+    refuseBeyondKernel(stages, context);
+    refuseParting(own, blocks, context);
+  }
   return {
     set: { stages, profile },
     inventory,

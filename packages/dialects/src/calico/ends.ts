@@ -33,6 +33,8 @@ export interface Setting {
     readonly isGlobal: boolean;
   }[];
   readonly hasHostEndpoints: boolean;
+  /** Where a Service leads that is not in the files, others may know. */
+  readonly mustKnowServices: boolean;
 }
 
 /** Why something cannot be said in the common form. */
@@ -163,10 +165,12 @@ function outsiders(notSelector: Expression, setting: Setting): Peer[] {
 
 function servicePeers(
   { name, namespace }: NonNullable<EntityRule["services"]>,
-  { home, input }: Setting,
+  { home, input, mustKnowServices }: Setting,
 ): readonly Peer[] {
   const within = namespace ?? home ?? DEFAULT_NAMESPACE;
   const selector = input.services.named(within, name)?.selector;
+  if (selector === undefined && mustKnowServices)
+    throw new Beyond(`a Service that leads nowhere here, \`${within}/${name}\`,`);
   if (selector === undefined) return [];
   return [{ kind: "workloads", namespaces: { kind: "named", name: within }, selector }];
 }

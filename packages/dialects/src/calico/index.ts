@@ -4,7 +4,7 @@ import type { BuildInput, Dialect, ForeignKind } from "../dialect.ts";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
 import { mapped, type Shape } from "../text/shape.ts";
 import { adoptKubernetes, policyBlocks, type CalicoPolicy } from "./blocks.ts";
-import type { Setting } from "./ends.ts";
+import { Beyond, type Setting } from "./ends.ts";
 import { givenLabels } from "./labels.ts";
 import {
   globalNetworkPolicy,
@@ -88,9 +88,11 @@ const ranks = (policies: readonly CalicoPolicy[], more: readonly string[]): read
 const kubernetesName = (name: string, namespace: string): string =>
   `knp.default.${name} ${namespace}`;
 
-const valuesOf = ({ inventory }: BuildInput) => {
+/** Throws Beyond where there is more than the files tell: who is found running has values of their own. */
+const valuesOf = ({ inventory }: BuildInput, { options }: BuildContext) => {
   const known = new Map<string, readonly string[]>();
   return (key: string): readonly string[] => {
+    if (options.target !== "desk") throw new Beyond("a comparison of parts of a label's value");
     let values = known.get(key);
     if (values === undefined) {
       const all = inventory.workloads.flatMap(({ labels }) =>
@@ -144,7 +146,7 @@ export const calico: Dialect = {
     const inTiers = policies.filter((one) => isPlaced(one, tiers, context));
     const order = ranks(policies, kubernetesNames(input));
     const hasHostEndpoints = hostEndpoints.length > 0;
-    const values = valuesOf(input);
+    const values = valuesOf(input, context);
     return inTiers.flatMap((one) => {
       const { home } = one;
       const setting: Setting = {
@@ -152,6 +154,7 @@ export const calico: Dialect = {
         valuesOf: values,
         networkSets,
         hasHostEndpoints,
+        mustKnowServices: context.options.target !== "desk",
         ...(home === undefined ? {} : { home }),
       };
       return policyBlocks(one, order.indexOf(nameOf(one)), setting, context);

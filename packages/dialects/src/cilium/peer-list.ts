@@ -39,6 +39,10 @@ const endpointPeers = (selector: CiliumSelector, { home }: PeerInput): readonly 
   return chosen === null ? [] : [chosen];
 };
 
+/** What is denied to nobody known is not denied. */
+const unlessAtDesk = ({ options }: BuildContext): "error" | undefined =>
+  options.target === "desk" ? undefined : "error";
+
 const prefixesOf = (
   { from }: Pick<CidrRule, "from">,
   source: SourceSpan,
@@ -57,6 +61,7 @@ const prefixesOf = (
     source,
     `there is no CiliumCIDRGroup \`${from.name}\``,
     "until there is one it holds no addresses",
+    unlessAtDesk(context),
   );
   return [];
 };
@@ -120,6 +125,7 @@ const servicePeers = (
       source,
       meant.length === 0 ? `there is no Service ${what}` : `a Service ${what} has no selector`,
       "where it leads the files do not tell; nobody is met through it",
+      unlessAtDesk(context),
     );
   }
   return leading.map(({ name, selector }) => ({
