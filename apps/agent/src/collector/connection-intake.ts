@@ -14,7 +14,13 @@ import {
 } from "../kernel/netlink-message.ts";
 import type { AddressIndex } from "./address-index.ts";
 import type { ConnectionTable } from "./connection-table.ts";
-import { CONNTRACK_GET, decodeConnection, emptyConnection } from "./conntrack-message.ts";
+import {
+  CONNTRACK_GET,
+  decodeConnection,
+  emptyConnection,
+  type Connection,
+} from "./conntrack-message.ts";
+import { EarlyEndings, isUntold } from "./early-endings.ts";
 import type { FlowTable } from "./flow-table.ts";
 import { FORWARDED } from "./log-prefix.ts";
 import { looksInverted, swapEnds } from "./packet.ts";
@@ -44,6 +50,8 @@ export interface ConnectionIntake {
 }
 
 const EVENTS_AT_ONCE = 256;
+/** Refusals, within a moment: some hundred bytes each. */
+const MOST_EARLY = 4096;
 const EVENT_BYTES = 4096;
 /**
  * Dumps may use at most this share of the time: the pause after one is its duration times this. The kernel walks the table of
@@ -62,7 +70,8 @@ export function createConnectionIntake(
   none: AddressIndex,
 ): ConnectionIntake {
   const { eventsFd, dumpFd, flows, connections, notes, stats, announceExisting } = parts;
-  const connection = emptyConnection();
+  const decoded = emptyConnection();
+  const early = new EarlyEndings(MOST_EARLY);
   const batch = createBatchReceiver(EVENTS_AT_ONCE, EVENT_BYTES);
   const batchView = new DataView(batch.data.buffer, batch.data.byteOffset, batch.data.byteLength);
   const dump = Buffer.alloc(64 * 1024);
@@ -74,8 +83,8 @@ export function createConnectionIntake(
   let dumpBusyMs = 0;
   let lastDumpAt = Number.NEGATIVE_INFINITY;
 
-  /** Reports what is new about the decoded connection, if it concerns an endpoint. */
-  const tell = (now: number): void => {
+  /** Reports what is new about a connection, if it concerns an endpoint. */
+  const tell = (connection: Connection, now: number): void => {
     const ends = connection.ends;
     if (connection.pickedUp && looksInverted(ends.sourcePort, ends.port)) swapEnds(ends);
     const family = ends.family === 6 ? 1 : 0;
@@ -141,6 +150,7 @@ export function createConnectionIntake(
       endpoints = addresses;
     },
     readEvents(now) {
+      for (const connection of early.take(now)) tell(connection, now);
       const datagrams = batch.receive(eventsFd);
       // The exact number of lost events is the socket's own drop counter; the main thread reads it.
       if (datagrams < 0) return true;
@@ -152,9 +162,9 @@ export function createConnectionIntake(
         while (at + 16 <= end) {
           const size = batchView.getUint32(at, true);
           if (size < 16 || at + size > end) break;
-          if (decodeConnection(batchView, at, at + size, connection)) {
+          if (decodeConnection(batchView, at, at + size, decoded)) {
             events++;
-            tell(now);
+            if (!isUntold(decoded, now) || !early.add(decoded)) tell(decoded, now);
           }
           at += (size + 3) & ~3;
         }
@@ -180,7 +190,8 @@ export function createConnectionIntake(
           if (type === NLMSG_DONE || type === NLMSG_ERROR) {
             dumping = false;
             if (type === NLMSG_DONE) connections.endDump();
-          } else if (decodeConnection(dumpView, at, at + size, connection)) tell(now);
+          } else if (decodeConnection(dumpView, at, at + size, decoded) && !isUntold(decoded, now))
+            tell(decoded, now);
         }
         at += (size + 3) & ~3;
       }
