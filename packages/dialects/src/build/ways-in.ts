@@ -9,7 +9,11 @@ import {
   type SourceSpan,
   type WorkloadId,
 } from "@bulkhead/model";
-import { GATEWAY_GROUP } from "../kubernetes/gateway.ts";
+import {
+  GATEWAY_GROUP,
+  type GatewayObject,
+  type ReferenceGrantObject,
+} from "../kubernetes/gateway.ts";
 import type { Backend, ParentGateway, RouteObject } from "../kubernetes/ingress.ts";
 import type { ServicePort } from "../kubernetes/services.ts";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
@@ -30,7 +34,10 @@ export interface WayIn {
 }
 
 interface World {
-  readonly resources: readonly Resource[];
+  /** By `namespace/name`. */
+  readonly gateways: ReadonlyMap<string, GatewayObject>;
+  /** By the namespace that grants. */
+  readonly grants: ReadonlyMap<string, readonly ReferenceGrantObject[]>;
   readonly services: Services;
   readonly namespaces: ReadonlyMap<string, Namespace>;
 }
@@ -39,17 +46,11 @@ const homeOf = ({ metadata }: { readonly metadata: { readonly namespace?: string
   metadata.namespace ?? DEFAULT_NAMESPACE;
 
 /** Does a listener of the Gateway take routes of this namespace? Those that are not in the files may. */
-const admits = (parent: ParentGateway, home: string, { resources, namespaces }: World): boolean => {
+const admits = (parent: ParentGateway, home: string, { gateways, namespaces }: World): boolean => {
   const place = parent.namespace ?? home;
-  const found = resources.find(
-    (one) =>
-      one.dialect === "kubernetes" &&
-      one.role === "gateway" &&
-      one.object.metadata.name === parent.name &&
-      homeOf(one.object) === place,
-  );
-  if (found?.dialect !== "kubernetes" || found.role !== "gateway") return true;
-  return found.object.listeners.some(({ name, port, allowedRoutes }) => {
+  const found = gateways.get(`${place}/${parent.name}`);
+  if (found === undefined) return true;
+  return found.listeners.some(({ name, port, allowedRoutes }) => {
     if (parent.section !== undefined && name !== parent.section) return false;
     if (parent.port !== undefined && port !== parent.port) return false;
     const { from = "Same", selector } = allowedRoutes?.namespaces ?? {};
@@ -71,15 +72,12 @@ const isGranted = (
   route: RouteObject,
   namespace: string,
   service: string,
-  resources: readonly Resource[],
+  { grants }: World,
 ): boolean => {
   const home = homeOf(route);
   if (namespace === home) return true;
-  return resources.some((one) => {
-    if (one.dialect !== "kubernetes" || one.role !== "reference-grant") return false;
-    const { from, to } = one.object;
-    return (
-      homeOf(one.object) === namespace &&
+  return (grants.get(namespace) ?? []).some(
+    ({ from, to }) =>
       from.some(
         (who) => who.group === GATEWAY_GROUP && who.kind === route.kind && who.namespace === home,
       ) &&
@@ -88,9 +86,8 @@ const isGranted = (
           (what.group ?? "") === "" &&
           what.kind === "Service" &&
           (what.name === undefined || what.name === service),
-      )
-    );
-  });
+      ),
+  );
 };
 
 /** Does the backend mean this port of its Service? */
@@ -105,12 +102,13 @@ const asks =
 const wayIn = (
   route: RouteObject,
   backend: Backend,
-  { resources, services }: World,
+  world: World,
   { report }: BuildContext,
 ): readonly WayIn[] => {
   const home = homeOf(route);
+  const { services } = world;
   const { service: name, namespace = home, source } = backend;
-  if (!isGranted(route, namespace, name, resources)) {
+  if (!isGranted(route, namespace, name, world)) {
     report(
       "BH0406",
       source,
@@ -155,14 +153,17 @@ export const waysIn = (
   namespaces: readonly Namespace[],
   context: BuildContext,
 ): readonly WayIn[] => {
+  const kubernetes = resources.filter((one) => one.dialect === "kubernetes");
+  const gateways = kubernetes.flatMap((one) => (one.role === "gateway" ? [one.object] : []));
+  const grants = kubernetes.flatMap((one) => (one.role === "reference-grant" ? [one.object] : []));
   const world: World = {
-    resources,
+    gateways: new Map(gateways.map((one) => [`${homeOf(one)}/${one.metadata.name}`, one])),
+    grants: Map.groupBy(grants, homeOf),
     services,
     namespaces: new Map(namespaces.map((one) => [one.name, one])),
   };
-  return resources.flatMap((one) => {
-    if (one.dialect !== "kubernetes" || one.role !== "route") return [];
-    const { object: route } = one;
+  const routes = kubernetes.flatMap((one) => (one.role === "route" ? [one.object] : []));
+  return routes.flatMap((route) => {
     const isLed = route.parents?.some((parent) => admits(parent, homeOf(route), world)) ?? true;
     if (!isLed) return [];
     return route.backends.flatMap((backend) => wayIn(route, backend, world, context));
