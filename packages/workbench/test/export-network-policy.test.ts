@@ -6,7 +6,7 @@ import {
   type NetworkPolicyExportOptions,
 } from "@bulkhead/dialects";
 import { decide, indexInventory, type InventoryIndex } from "@bulkhead/engine";
-import type { Namespace, PolicySet } from "@bulkhead/model";
+import type { Namespace, PolicySet, Rule } from "@bulkhead/model";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -298,6 +298,29 @@ spec:
         wanted === approximation ? "BH0502 warning" : "BH0502 error",
       ]);
     }
+  });
+
+  test.each<[string, Partial<Rule>]>([
+    ["looks into requests", { l7: [{ kind: "http", conditions: [] }] }],
+    ["asks for proof of identity", { auth: "required" }],
+    ["ends by itself", { expiresAt: 1 }],
+  ])("what %s is left out as the rest of its kind is", (_, more) => {
+    const severities = (action: string, approximation: "under" | "over") => {
+      const { set } = read(rule(action, "app=db"));
+      const stages = set.stages.map((stage) => ({
+        ...stage,
+        blocks: stage.blocks.map((block) => ({
+          ...block,
+          rules: block.rules.map((one) => ({ ...one, ...more })),
+        })),
+      }));
+      const { diagnostics } = exportNetworkPolicies({ ...set, stages }, { approximation });
+      return diagnostics.map(({ severity }) => severity);
+    };
+    expect(severities("allow", "under")).toEqual(["warning"]);
+    expect(severities("allow", "over")).toEqual(["error"]);
+    expect(severities("deny", "over")).toEqual(["warning"]);
+    expect(severities("deny", "under")).toEqual(["error"]);
   });
 
   const PLAIN = [
