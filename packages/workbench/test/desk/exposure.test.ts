@@ -123,7 +123,7 @@ test("whatever a stranger's labels, where rules only allow it may what the entir
   const labels = fc.dictionary(fc.constantFrom("app", "tier", "env"), fc.constantFrom("a", "web"));
   fc.assert(
     fc.property(folder, labels, labels, (documents, ofPod, ofNamespace) => {
-      const allowing = documents.filter((text) => !text.includes("action: deny"));
+      const allowing = documents.filter((text) => !/action: (?:deny|Deny|Pass)/.test(text));
       const found = exposuresOf(opened(allowing), 0).exposures;
       const desk = opened([
         ...allowing,
@@ -160,6 +160,6 @@ test("whatever a stranger's labels, where rules only allow it may what the entir
         }
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 30 },
   );
 });

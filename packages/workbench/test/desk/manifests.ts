@@ -1,4 +1,4 @@
-/** Random folders of manifests: pods with and without addresses, on the node's network too, and Kubernetes and native policies. */
+/** Random folders of manifests: nodes, pods with and without addresses, on the node's network too, and policies of three dialects. */
 import fc from "fast-check";
 import { stringify } from "yaml";
 
@@ -81,6 +81,56 @@ const nativePolicy = fc
     },
   }));
 
+const adminPolicy = fc
+  .record({
+    version: fc.constantFrom("AdminNetworkPolicy", "BaselineAdminNetworkPolicy"),
+    subject: selector,
+    action: fc.constantFrom("Allow", "Deny", "Pass"),
+    to: fc.constantFrom<object>(
+      { namespaces: { matchLabels: { app: "db" } } },
+      { pods: { namespaceSelector: {}, podSelector: { matchLabels: { tier: "a" } } } },
+      { networks: ["10.0.0.0/8", "0.0.0.0/0"] },
+      { nodes: { matchLabels: { zone: "a" } } },
+    ),
+    ports: fc.option(
+      fc.constantFrom<object[]>(
+        [{ portNumber: { protocol: "TCP", port: 80 } }],
+        [{ portRange: { protocol: "SCTP", start: 7000, end: 7100 } }],
+      ),
+      { nil: undefined },
+    ),
+  })
+  .map(({ version, subject, action, to, ports }) => (name: string) => {
+    const isBaseline = version.startsWith("Baseline");
+    return {
+      apiVersion: "policy.networking.k8s.io/v1alpha1",
+      kind: version,
+      metadata: { name: isBaseline ? "default" : name },
+      spec: {
+        ...(isBaseline ? {} : { priority: Number(name.slice(1)) + 1 }),
+        subject: { namespaces: subject },
+        egress: [
+          {
+            action: isBaseline && action === "Pass" ? "Deny" : action,
+            to: [to],
+            ...(ports === undefined ? {} : { ports }),
+          },
+        ],
+      },
+    };
+  });
+
+const node = fc
+  .record({ labels: fc.constantFrom({ zone: "a" }, {}), isKnown: fc.boolean() })
+  .map(({ labels: own, isKnown }) => (name: string) => ({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels: own },
+    ...(isKnown
+      ? { status: { addresses: [{ type: "InternalIP", address: `10.9.0.${name.slice(1)}` }] } }
+      : {}),
+  }));
+
 const pod = fc
   .record({
     namespace,
@@ -100,13 +150,24 @@ const pod = fc
     ...(address === undefined ? {} : { status: { podIP: `10.0.0.${address}` } }),
   }));
 
+/** There may be one BaselineAdminNetworkPolicy in a cluster. */
+function withOneBaseline<T extends { readonly kind: string }>(
+  policies: readonly T[],
+): readonly T[] {
+  const first = policies.find(({ kind }) => kind.startsWith("Baseline"));
+  return policies.filter((one) => one === first || !one.kind.startsWith("Baseline"));
+}
+
 /** Documents, each to stand alone. */
 export const folder: fc.Arbitrary<readonly string[]> = fc
   .record({
     pods: fc.array(pod, { minLength: 1, maxLength: 5 }),
-    policies: fc.array(fc.oneof(networkPolicy, networkPolicy, nativePolicy), { maxLength: 4 }),
+    nodes: fc.array(node, { maxLength: 2 }),
+    policies: fc.array(fc.oneof(networkPolicy, networkPolicy, nativePolicy, adminPolicy), {
+      maxLength: 4,
+    }),
   })
-  .map(({ pods, policies }) =>
+  .map(({ pods, nodes, policies }) =>
     [
       ...NAMESPACES.map((name) => ({
         apiVersion: "v1",
@@ -114,6 +175,7 @@ export const folder: fc.Arbitrary<readonly string[]> = fc
         metadata: { name, labels: { app: name === "shop" ? "web" : "db" } },
       })),
       ...pods.map((make, at) => make(`p${at}`)),
-      ...policies.map((make, at) => make(`n${at}`)),
+      ...nodes.map((make, at) => make(`m${at + 1}`)),
+      ...withOneBaseline(policies.map((make, at) => make(`n${at}`))),
     ].map((one) => stringify(one, { aliasDuplicateObjects: false })),
   );
