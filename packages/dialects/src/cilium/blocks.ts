@@ -42,8 +42,9 @@ const subjectIn = (spec: CiliumSpec, input: PeerInput): Subject | null => {
   if (isHost) return nodesOf(subject);
   const [only] = subject.requirements;
   if (only?.from === "reserved") {
-    const [chosen, ...others] = isReserved(only.name) ? entityPeers(only.name) : [];
-    if (chosen?.kind === "workloads" && others.length === 0) return chosen;
+    const [chosen] = isReserved(only.name) ? entityPeers(only.name) : [];
+    // Nodes have policies of their own, and the world has none.
+    if (chosen?.kind === "workloads" && chosen.namespaces.kind === "all") return chosen;
     input.context.report(
       "BH0402",
       subject.source,
