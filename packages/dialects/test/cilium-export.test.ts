@@ -1,4 +1,4 @@
-import type { Block, PolicySet, Rule } from "@bulkhead/model";
+import type { Block, Condition, PolicySet, Rule, TextMatch } from "@bulkhead/model";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildPolicySet, parseFiles, exportCilium } from "../src/index.ts";
@@ -194,5 +194,135 @@ spec: { subject: app=db, ${more}ingress: [${rule}] }`;
     );
     expect(exportCilium(deny, { approximation: "over" }).text).toContain("ingress:\n    - {}");
     expect(exportCilium(deny, { approximation: "under" }).diagnostics[0]?.severity).toBe("error");
+  });
+});
+
+/** Rules that no text of ours reads, but other dialects bring. */
+describe("what other dialects ask of requests", () => {
+  const web: Block["subject"] = {
+    kind: "workloads",
+    namespaces: { kind: "named", name: "shop" },
+    selector: { requirements: [] },
+  };
+  const source = { file: "x", line: 1, column: 1 };
+  const exportRule = (rule: Partial<Rule>) => {
+    const whole: Rule = {
+      id: "r",
+      source,
+      action: "allow",
+      peers: [{ kind: "any" }],
+      ports: [{ kind: "range", protocol: 6, first: 80, last: 80 }],
+      enforce: "on",
+      ...rule,
+    };
+    const block: Block = {
+      id: "b",
+      source,
+      subject: web,
+      direction: "ingress",
+      order: [0],
+      isolates: true,
+      enforce: "on",
+      rules: [whole],
+      policy: { kind: "Policy", namespace: "shop", name: "web" },
+    };
+    const { set } = build("");
+    const stages = set.stages.map((stage) =>
+      stage.id === "application" ? { ...stage, blocks: [block] } : stage,
+    );
+    const { objects, diagnostics } = exportCilium({ ...set, stages });
+    return { objects, said: diagnostics.map(({ message }) => message) };
+  };
+  const http = (...conditions: readonly Condition[]): Partial<Rule> => ({
+    l7: [{ kind: "http", conditions }],
+  });
+  const is = (attribute: Condition["attribute"], ...anyOf: readonly TextMatch[]): Condition => ({
+    attribute,
+    anyOf,
+    noneOf: [],
+  });
+  const exact = (value: string, ignoreCase?: true): TextMatch => ({
+    kind: "exact",
+    value,
+    ...(ignoreCase && { ignoreCase }),
+  });
+
+  test.each<[string, Condition, object]>([
+    ["an exact method", is("method", exact("GET")), { method: "GET" }],
+    ["several", is("method", exact("GET"), exact("PUT")), { method: "(?:GET)|(?:PUT)" }],
+    ["a host in any case", is("host", exact("a.b", true)), { host: "(?i)a\\.b" }],
+    ["a prefix", is("target", { kind: "prefix", value: "/a+" }), { path: "/a\\+.*" }],
+    ["a suffix", is("target", { kind: "suffix", value: "/z" }), { path: ".*/z" }],
+    ["any but the empty one", is("host", { kind: "present" }), { host: ".+" }],
+    ["a path without its query", is("path", exact("/a")), { path: "(?:/a)(?:[?].*)?" }],
+    ["a header", is("header:x-a", exact("b")), { headers: ["x-a: b"] }],
+  ])("says %s", (_name, condition, printed) => {
+    const { objects, said } = exportRule(http(condition));
+    expect(said).toEqual([]);
+    expect(objects).toMatchObject([
+      { spec: { ingress: [{ toPorts: [{ rules: { http: [printed] } }] }] } },
+    ]);
+  });
+
+  test.each<[string, Partial<Rule>]>([
+    [
+      "this rule excludes requests",
+      http({ attribute: "method", anyOf: [], noneOf: [exact("GET")] }),
+    ],
+    ["this rule asks for `remote-ip`", http(is("remote-ip", exact("10.0.0.1")))],
+    [
+      "this rule looks for an address in requests",
+      http(is("host", { kind: "cidr", value: "10.0.0.0/8" })),
+    ],
+    ["this rule asks twice for `host`", http(is("host", exact("a")), is("host", exact("b")))],
+    ["this rule asks more of `x-a` than one value", http(is("header:x-a", exact("b"), exact("c")))],
+    ["this rule asks more of `x-a` than one value", http(is("header:x-a", exact("b", true)))],
+    ["this rule holds requests of every kind", { l7: [{ kind: "any", conditions: [] }] }],
+    ["this rule asks for more than the name", { l7: [{ kind: "tls", conditions: [] }] }],
+    [
+      "this rule asks for names by expressions",
+      { l7: [{ kind: "tls", conditions: [is("sni", { kind: "regex", value: "a|b" })] }] },
+    ],
+    ["this rule looks into requests at every port", { ...http(), ports: [{ kind: "all" }] }],
+    [
+      "this rule looks into requests of another protocol than TCP",
+      { ...http(), ports: [{ kind: "range", protocol: 17, first: 80, last: 80 }] },
+    ],
+    [
+      "this rule has two parsers at one port",
+      { l7: [...(http().l7 ?? []), { kind: "dns", conditions: [is("dns", exact("a"))] }] },
+    ],
+    ["this rule drops the requests that it does not hold", { ...http(), l7Mode: "terminal" }],
+    ["this rule holds what is no request", { ...http(), onOpaque: "widen" }],
+    ["this denial looks into requests", { ...http(), action: "deny" }],
+    ["this denial asks its ends to prove who they are", { action: "deny", auth: "required" }],
+    ["this rule ends by itself", { expiresAt: 1 }],
+    ["this rule only audits", { enforce: "staged" }],
+    ["this rule says `custom`", { action: "custom" }],
+    [
+      "this rule names where connections come from",
+      { peers: [{ kind: "domain", pattern: "a.b", regex: "a[.]b" }] },
+    ],
+    ["protocol `ospf`", { ports: [{ kind: "protocol", protocol: 89 }] }],
+    ["this rule names a port of ICMP", { ports: [{ kind: "named", protocol: 1, name: "a" }] }],
+    [
+      "this asks for `:mesh`",
+      {
+        peers: [
+          {
+            kind: "workloads",
+            namespaces: { kind: "all" },
+            selector: {
+              requirements: [
+                { key: ":mesh", operator: "Exists" },
+                { key: "a", operator: "Exists" },
+              ],
+            },
+          },
+        ],
+      },
+    ],
+  ])("refuses: %s", (what, rule) => {
+    expect(exportRule(rule).said).toEqual([`${what}, which Cilium cannot say`]);
   });
 });
