@@ -97,6 +97,7 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
   const made = new Map<CgroupPath, number>(noted.groups);
   /** By the agent before us, then by us. */
   let held = noted.held ?? [];
+  let isNoted = true;
   let leaving = false;
   let wanted: readonly CgroupPath[] = [];
   let complained = "";
@@ -107,9 +108,11 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
   };
 
   const note = (): void => {
+    isNoted = false;
     const text = JSON.stringify({ boot, groups: [...made], held } satisfies Note);
     writeFileSync(`${file}.new`, text, { mode: 0o600 });
     renameSync(`${file}.new`, file);
+    isNoted = true;
   };
 
   /** With the slices around it. False where somebody other than root may make groups. */
@@ -141,15 +144,17 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
       // Who starts in a group of their own making is denied until that is bound, as ever.
       complain(`control groups of stopped services could not be kept: ${String(error)}`);
     }
-    if ([...made.values()].join() !== before) note();
+    if ([...made.values()].join() !== before || !isNoted) attempt(note);
   };
 
-  /** A single group may be gone, and a note may find no room: no reason not to go on with the others, or not to end. */
+  /** A single group may be gone, and a note may find no room: no reason not to go on with the others, or to put no policy in force. */
   const attempt = (change: () => void): void => {
     try {
       change();
     } catch (error) {
-      complain(`a control group of a service could not be held, or let go of: ${String(error)}`);
+      complain(
+        `a control group of a service could not be kept, held or let go of: ${String(error)}`,
+      );
     }
   };
 
@@ -197,11 +202,13 @@ export function createKeptGroups(deps: KeptGroupsDeps): KeptGroups {
       // What lies in another before it.
       for (const [path, number] of [...made].toSorted(([a], [b]) => b.length - a.length)) {
         if (kept.has(path) || wanted.some((one) => one.startsWith(`${path}/`))) continue;
-        if (!removeOurs(join(mount, path), number)) continue;
-        made.delete(path);
-        changed = true;
+        attempt(() => {
+          if (!removeOurs(join(mount, path), number)) return;
+          made.delete(path);
+          changed = true;
+        });
       }
-      if (changed) note();
+      if (changed || !isNoted) attempt(note);
     },
   };
 }

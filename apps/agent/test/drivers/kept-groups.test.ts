@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   rmdirSync,
   statSync,
@@ -235,6 +236,28 @@ describe("a group that is kept", () => {
       groups().letGo();
       expect([...held]).toEqual(["/system.slice/of-others.service"]);
     });
+  });
+
+  it("is kept, and told of once, where there is no room for a note", () => {
+    const problems: string[] = [];
+    const file = join(mount, "missing", "note");
+    const kept = createKeptGroups({
+      file,
+      onProblem: (problem) => problems.push(problem),
+      mount,
+      boot: "one",
+      holds,
+    });
+    kept.keep(beside);
+    kept.letGo();
+    expect([existsSync(folder()), problems.length]).toEqual([true, 1]);
+    mkdirSync(join(mount, "missing"));
+    kept.renew();
+    expect(readFileSync(file, "utf8")).toContain(FEED);
+    rmSync(join(mount, "missing"), { recursive: true });
+    kept.keep(away);
+    kept.letGo();
+    expect(existsSync(folder())).toBe(false);
   });
 
   it("is not made where others than root may make groups", () => {
