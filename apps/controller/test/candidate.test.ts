@@ -116,6 +116,16 @@ kind: NetworkPolicy
 metadata: { name: one, namespace: shop }
 spec: { ingress: [{ action: Deny }] }
 ---
+apiVersion: crd.antrea.io/v1beta1
+kind: ClusterNetworkPolicy
+metadata: { name: one }
+spec: { priority: 5, appliedTo: [{ podSelector: {} }], ingress: [{ action: Drop }] }
+---
+apiVersion: crd.antrea.io/v1beta1
+kind: NetworkPolicy
+metadata: { name: one, namespace: shop }
+spec: { priority: 5, appliedTo: [{ podSelector: {} }], ingress: [{ action: Drop }] }
+---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: one, namespace: shop }

@@ -176,6 +176,17 @@ describe("what would be skipped in silence where it is put in force is refused",
     expect(built(text, "desk")).toEqual([]);
   });
 
+  test.each([
+    ["egress: [{ action: Drop, toServices: [{ name: a, namespace: b }] }]", 2],
+    ["ingress: [{ action: Drop, from: [{ group: a }] }]", 1],
+    ["ingress: [{ action: Drop, from: [{ namespaces: { match: Self } }] }]", 1],
+    ["ingress: [{ action: Drop, from: [{ serviceAccount: { name: a, namespace: b } }] }]", 1],
+  ])("Antrea's %s", (rules, count) => {
+    const text = `{ apiVersion: crd.antrea.io/v1beta1, kind: ClusterNetworkPolicy, metadata: { name: a }, spec: { priority: 5, appliedTo: [{ podSelector: {} }], ${rules} } }`;
+    expect(built(text)).toHaveLength(count);
+    expect(built(text, "desk")).toEqual([]);
+  });
+
   test("a Calico policy that takes Kubernetes' own away from those they are judged with", () => {
     expect(built(`${calico("{}")}${KUBERNETES}`)).toEqual([]);
     expect(built(`${KUBERNETES}${NATIVE}`)).toEqual([]);

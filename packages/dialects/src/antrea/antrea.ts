@@ -55,6 +55,29 @@ const found = ({ resources }: BuildInput) => {
 const keyOf = ({ kind: of, metadata }: AntreaGroup): string =>
   groupKey(of === "Group" ? (metadata.namespace ?? DEFAULT_NAMESPACE) : undefined, metadata.name);
 
+/**
+ * Where policy is put in force there are namespaces that no file declares, and packets are judged by where a Service has led
+ * them: what rests on either would not be denied.
+ */
+const refuseUnknowable = (policy: AntreaPolicy, { report }: BuildContext): void => {
+  for (const { peers = [], services, source } of [...policy.ingress, ...policy.egress]) {
+    const isBound = peers.some(({ kind: of }) => of === "bound");
+    if (!isBound && services === undefined) continue;
+    report(
+      "BH0501",
+      source,
+      `this rule ${isBound ? "binds its peers to its subject's namespace" : "is about Services' own addresses"}, which cannot be enforced here`,
+      isBound ? "write a policy for each namespace" : "name the pods behind the Service",
+    );
+  }
+};
+
+/** What is denied to a group that nobody knows is not denied. */
+const strictly =
+  ({ report }: BuildContext): BuildContext["report"] =>
+  (code, span, message, help, severity) =>
+    report(code, span, message, help, code === "BH0432" ? "error" : severity);
+
 /** What is wrong with tiers is told with the blocks. */
 const silent = (context: BuildContext): BuildContext => ({ ...context, report: () => undefined });
 
@@ -104,6 +127,7 @@ export const antrea: Dialect = {
   blocks(input, context) {
     const { policies, tiers, groups } = found(input);
     const priorities = tiersOf(tiers, context);
+    const isAtDesk = context.options.target === "desk";
     reportNesting(groups, context.report);
     reportTies(policies, context);
     return policies.flatMap((policy) => {
@@ -111,8 +135,9 @@ export const antrea: Dialect = {
         home: homeOf(policy),
         groups,
         services: input.services,
-        report: context.report,
+        report: isAtDesk ? context.report : strictly(context),
       };
+      if (!isAtDesk) refuseUnknowable(policy, context);
       const priority = priorities.get(policy.tier);
       if (priority === undefined) {
         const help = didYouMean(policy.tier, [...priorities.keys()]);
