@@ -61,6 +61,25 @@ describe("who a pod is", () => {
   });
 });
 
+test.each([
+  ["apps.openshift.io/v1", "DeploymentConfig", ["default/web"]],
+  ["argoproj.io/v1alpha1", "Rollout", ["default/web"]],
+  ["elsewhere.example/v1", "Rollout", []],
+])("a controller of another maker: %s %s", (version, kind, ids) => {
+  const of = (spec: string) =>
+    built(`apiVersion: ${version}\nkind: ${kind}\nmetadata: {name: web}\nspec: ${spec}`);
+  const found = of("{template: {metadata: {labels: {app: web}}}}");
+  expect(found.inventory.workloads.map(({ id }) => id)).toEqual(ids);
+  expect(found.said).toEqual(ids.length === 0 ? ["BH0401"] : []);
+});
+
+test("a Rollout that refers to a Deployment is that one", () => {
+  const text =
+    "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {workloadRef: {kind: Deployment, name: web}}";
+  expect(built(text).inventory.workloads).toEqual([]);
+  expect(built(text).said).toEqual([]);
+});
+
 describe("nodes", () => {
   const node = `apiVersion: v1
 kind: Node

@@ -33,6 +33,7 @@ interface Said {
   readonly name?: string;
   readonly tier?: string;
   readonly priority?: number;
+  readonly subject?: object;
   readonly ingress?: readonly unknown[];
   readonly egress?: readonly unknown[];
 }
@@ -110,6 +111,27 @@ describe("equal priorities", () => {
   test("that agree do not", () => {
     const { ask } = world(of("a", "Deny", 5), of("b", "Deny", 5));
     expect(ask(WEB, DB)).toMatchObject({ verdict: "drop", ingress: { ambiguous: false } });
+  });
+  const selecting = (namespaces: object): Said => ({
+    subject: { namespaces },
+    ingress: [{ action: "Deny", from: [{ namespaces: {} }] }],
+  });
+  const expression = (operator: string, ...values: readonly string[]) => ({
+    matchExpressions: [{ key: "team", operator, ...(values.length === 0 ? {} : { values }) }],
+  });
+  test.each([
+    [{ matchLabels: { team: "a" } }, { matchLabels: { team: "b" } }, []],
+    [{ matchLabels: { team: "a" } }, { matchLabels: { env: "b" } }, ["BH0408"]],
+    [expression("In", "a", "b"), expression("In", "b", "c"), ["BH0408"]],
+    [expression("In", "a", "b"), expression("NotIn", "a", "b", "c"), []],
+    [expression("NotIn", "a"), expression("In", "a", "b"), ["BH0408"]],
+    [expression("DoesNotExist"), expression("Exists"), []],
+    [expression("Exists"), {}, ["BH0408"]],
+  ])("of who cannot be for the same pod are nothing to warn about: %j and %j", (a, b, codes) => {
+    const said = (one: object, other: object) =>
+      world({ name: "a", ...selecting(one) }, { name: "b", ...selecting(other) }).said;
+    expect(said(a, b)).toEqual(codes);
+    expect(said(b, a)).toEqual(codes);
   });
   test("an earlier one leaves nothing to disagree about", () => {
     const { ask } = world(of("a", "Accept", 5), of("b", "Deny", 5), of("c", "Accept", 4));

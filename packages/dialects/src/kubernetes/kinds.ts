@@ -19,6 +19,11 @@ interface KubernetesKind {
 const CORE = [""];
 /** Objects of each have been in several groups over the years. */
 const WORKLOADS = ["", "apps", "batch", "extensions"];
+/** Controllers of other makers. */
+const OWN_GROUPS: Readonly<Record<string, readonly string[]>> = {
+  DeploymentConfig: ["apps.openshift.io"],
+  Rollout: ["argoproj.io"],
+};
 const dialect = "kubernetes" as const;
 
 const KINDS: Readonly<Record<string, KubernetesKind>> = {
@@ -26,10 +31,10 @@ const KINDS: Readonly<Record<string, KubernetesKind>> = {
     Object.entries(POD_MAKERS).map(([kind, { read }]): [string, KubernetesKind] => [
       kind,
       {
-        groups: WORKLOADS,
+        groups: OWN_GROUPS[kind] ?? WORKLOADS,
         read: (map, at) => {
           const object = read(map, at);
-          return object && { dialect, role: "pods", object };
+          return object ? { dialect, role: "pods", object } : undefined;
         },
       },
     ]),

@@ -159,6 +159,15 @@ const cronJob = mapped(
   }),
 );
 
+/** Argo's. Without a template it stands for a Deployment that is there itself. */
+const rollout = mapped(
+  fields("a Rollout", { metadata: required(generatedMeta), spec: optional(withTemplate) }, open),
+  ({ metadata, spec, source }) =>
+    spec?.template === undefined
+      ? null
+      : { kind: "Rollout", metadata, facts: controllerFacts(spec.template), source },
+);
+
 export const namespaceObject = fields(
   "a Namespace",
   { kind: optional(text), metadata: required(namespaceMeta) },
@@ -168,8 +177,8 @@ export const namespaceObject = fields(
 export type PodMaker = Read<typeof pod>;
 export type NamespaceObject = Read<typeof namespaceObject>;
 
-/** Kinds that become workloads. */
-export const POD_MAKERS: Readonly<Record<string, Shape<PodMaker>>> = {
+/** Kinds that become workloads; null: what it stands for is elsewhere. */
+export const POD_MAKERS: Readonly<Record<string, Shape<PodMaker | null>>> = {
   Pod: pod,
   Deployment: controller("Deployment"),
   ReplicaSet: controller("ReplicaSet"),
@@ -178,4 +187,6 @@ export const POD_MAKERS: Readonly<Record<string, Shape<PodMaker>>> = {
   Job: controller("Job"),
   CronJob: cronJob,
   ReplicationController: controller("ReplicationController"),
+  DeploymentConfig: controller("DeploymentConfig"),
+  Rollout: rollout,
 };

@@ -3,7 +3,6 @@
  * matches by priority and place, and no isolation of their own.
  */
 import {
-  formatSpan,
   NODES_NAMESPACE,
   type Direction,
   type NamespaceScope,
@@ -121,27 +120,4 @@ export const clusterPolicyBlocks = (
       },
     ];
   });
-};
-
-/** Which of two of equal priority is asked first is nobody's promise: ours takes the stricter, others need not. */
-export const reportTies = (policies: readonly ClusterPolicy[], context: BuildContext): void => {
-  const first = new Map<string, ClusterPolicy>();
-  for (const policy of policies) {
-    for (const direction of ["ingress", "egress"] as const) {
-      if (policy[direction].length === 0) continue;
-      const key = `${policy.tier} ${policy.priority} ${direction}`;
-      const before = first.get(key);
-      if (before === undefined) {
-        first.set(key, policy);
-        continue;
-      }
-      context.report(
-        "BH0408",
-        policy.source,
-        `\`${policy.metadata.name}\` has priority ${policy.priority} in tier \`${policy.tier}\`, as \`${before.metadata.name}\` has`,
-        `the other is at ${formatSpan(before.source)}; where both match, any of the two may decide`,
-      );
-      break;
-    }
-  }
 };

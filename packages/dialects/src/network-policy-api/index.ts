@@ -1,13 +1,14 @@
 /** Kubernetes' cluster-wide policies (SIG Network, network-policy-api): ClusterNetworkPolicy, and what came before it. */
 import type { BuildInput, Dialect, ForeignKind } from "../dialect.ts";
 import { mapped, type Shape } from "../text/shape.ts";
-import { clusterPolicyBlocks, reportTies, TIER_STAGES } from "./blocks.ts";
+import { clusterPolicyBlocks, TIER_STAGES } from "./blocks.ts";
 import {
   adminNetworkPolicy,
   baselineAdminNetworkPolicy,
   clusterNetworkPolicy,
   type ClusterPolicy,
 } from "./cluster-policy.ts";
+import { reportTies } from "./ties.ts";
 
 export interface ClusterPolicyResource {
   readonly dialect: "network-policy-api";
