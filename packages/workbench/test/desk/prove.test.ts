@@ -1,5 +1,6 @@
 /** Proofs over a folder: whom a selector means, what is over sets and what is one packet, and two folders side by side. */
 import { expect, test } from "vitest";
+import { alignDesks } from "../../src/desk/prove/align.ts";
 import { blastAt, openDesk, parseStatement, prove, type Proof } from "../../src/desk/index.ts";
 
 const NOW = 0;
@@ -189,6 +190,8 @@ test("an address that a pod has in one folder and another pod in the other is ne
   const at = (id: string, labels: string) => POD(id, labels, "status: { podIP: 10.0.0.1 }\n");
   const policy = INGRESS("shop/db", "{ matchLabels: { app: db } }", "[]");
   const [one, other] = [at("shop/db", "app: db"), at("shop/web", "app: web")];
+  const aligned = alignDesks(desk(`${one}${policy}`), desk(`${other}${policy}`));
+  expect(aligned.one.index.contested).toEqual([]);
   expect(ask(`${one}${policy}`, "equivalent-to x", { other: `${other}${policy}` })).toMatchObject({
     answer: "yes",
   });
