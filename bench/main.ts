@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, follow, idle, list
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, follow, idle, list, decide
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
@@ -11,6 +11,7 @@ import { cpus, loadavg, release } from "node:os";
 import { benchCollector } from "./collector.ts";
 import { benchCompile } from "./compile.ts";
 import { benchDatapath } from "./datapath.ts";
+import { benchDecide } from "./decide.ts";
 import { absolute, compared, formatFigure, header } from "./figure.ts";
 import { benchDiscovery } from "./discovery.ts";
 import type { Figure } from "./figure.ts";
@@ -85,6 +86,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   follow,
   idle,
   list: async () => benchList(),
+  decide: async () => benchDecide(),
   discovery: () => benchDiscovery(say),
 };
 

@@ -57,7 +57,10 @@ export function createDecider(
   const seats = new Map<IpAddress, Seat>();
   const strangers = new Map<IpAddress, Seat>();
   const nobody = { egress: null, ingress: null };
-  const memory = { egress: new Memory("egress"), ingress: new Memory("ingress") };
+  const memory = {
+    egress: new Memory("egress", determinants),
+    ingress: new Memory("ingress", determinants),
+  };
   const silent: RowDecision = { verdict: defaultVerdict(set, "net"), cookie: DEFAULT_COOKIE };
 
   const seatOf = (address: IpAddress): Seat => {
@@ -95,10 +98,10 @@ export function createDecider(
     const exemption = exemptionOf(set.profile, subject, there.place, query, direction, noProcess);
     if (exemption !== null) return own.exempt(exemption);
     const judge = here.judges[direction];
-    if (judge === null) return own.decided(silent, determinants);
+    if (judge === null) return own.decided(silent);
     const row = rowIn(judge, there);
     if (row.conflicts.length > 0) return null;
-    return own.decided(decisionAt(universe.row(row.base), query), determinants);
+    return decisionAt(own.row(row.base, universe.row), query);
   };
 
   return (query) => {
@@ -156,39 +159,63 @@ function rowIn({ map }: CompiledClass, { atom, place }: Seat): TimedRow {
   return segmentAt(map.world, place)?.row ?? map.elsewhere;
 }
 
-function decisionAt(row: Omit<Row, "id">, { protocol, port }: FlowQuery): RowDecision {
-  for (const listed of row.protocols) {
-    if (listed.protocol !== protocol) continue;
-    const { intervals } = listed;
-    let [low, high] = [0, intervals.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (intervals[middle]!.last < port) low = middle + 1;
-      else high = middle;
-    }
-    return intervals[low]!.decision;
-  }
-  return row.others;
+/** A row with the decisions of one direction in it; ends of intervals side by side, for the search among them. */
+interface PreparedRow {
+  readonly protocols: readonly {
+    readonly protocol: number;
+    readonly lasts: Uint16Array;
+    readonly decisions: readonly DirectionDecision[];
+  }[];
+  readonly others: DirectionDecision;
 }
 
-/** Decisions of one direction, each made once. */
+function decisionAt({ protocols, others }: PreparedRow, query: FlowQuery): DirectionDecision {
+  for (const { protocol, lasts, decisions } of protocols) {
+    if (protocol !== query.protocol) continue;
+    let [low, high] = [0, lasts.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (lasts[middle]! < query.port) low = middle + 1;
+      else high = middle;
+    }
+    return decisions[low]!;
+  }
+  return others;
+}
+
+/** Rows and decisions of one direction, each made once. */
 class Memory {
   readonly #direction: Direction;
+  readonly #determinants: ReadonlyMap<Cookie, Determinant>;
   readonly #decided = new Map<RowDecision, DirectionDecision>();
   readonly #exempt = new Map<Exemption, DirectionDecision>();
+  readonly #rows: (PreparedRow | undefined)[] = [];
 
-  constructor(direction: Direction) {
+  constructor(direction: Direction, determinants: ReadonlyMap<Cookie, Determinant>) {
     this.#direction = direction;
+    this.#determinants = determinants;
   }
 
-  decided(
-    decision: RowDecision,
-    determinants: ReadonlyMap<Cookie, Determinant>,
-  ): DirectionDecision {
+  row(number: number, rowAt: (number: number) => Omit<Row, "id">): PreparedRow {
+    return (this.#rows[number] ??= this.#prepare(rowAt(number)));
+  }
+
+  #prepare({ protocols, others }: Omit<Row, "id">): PreparedRow {
+    return {
+      protocols: protocols.map(({ protocol, intervals }) => ({
+        protocol,
+        lasts: Uint16Array.from(intervals, ({ last }) => last),
+        decisions: intervals.map(({ decision }) => this.decided(decision)),
+      })),
+      others: this.decided(others),
+    };
+  }
+
+  decided(decision: RowDecision): DirectionDecision {
     let found = this.#decided.get(decision);
     if (found === undefined) {
       const { verdict, cookie } = decision;
-      found = this.#plain(verdict, determinants.get(cookie)!);
+      found = this.#plain(verdict, this.#determinants.get(cookie)!);
       this.#decided.set(decision, found);
     }
     return found;

@@ -36,7 +36,7 @@ export interface Universe {
   /** Null: nothing asks about it. */
   classOf(workload: Workload, direction: Direction): CompiledClass | null;
   /** Row number `row`, with the cookies of `cookies`. */
-  row(row: number): Omit<Row, "id">;
+  readonly row: (row: number) => Omit<Row, "id">;
   /** By rule or block. */
   readonly cookies: ReadonlyMap<string, Cookie>;
   /** The ports that row number `row` permits. */
