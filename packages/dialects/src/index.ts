@@ -24,6 +24,7 @@ export {
   type ResourceName,
 } from "./resource.ts";
 export { TEXT_LIMITS, type SourceFile, type TextLimits } from "./text/document.ts";
+export { exportAntrea } from "./antrea/export.ts";
 export { exportCilium } from "./cilium/export.ts";
 export { printResources, type Comment, type CommentedResource } from "./native/print.ts";
 export { formatResolver } from "./native/machine.ts";

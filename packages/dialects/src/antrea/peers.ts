@@ -109,6 +109,9 @@ export const scope: Shape<"Cluster"> = mapped(
   },
 );
 
+export const domainExpression = (pattern: string): string =>
+  pattern.replaceAll(".", "[.]").replaceAll("*", ".*");
+
 /** As `toRegex` of `pkg/agent/controller/networkpolicy/fqdn.go`: a star is any text, over dots as well (trap 8). */
 const domain = refined<{ readonly pattern: string; readonly regex: string }>(
   "a domain name",
@@ -121,9 +124,7 @@ const domain = refined<{ readonly pattern: string; readonly regex: string }>(
       };
     }
     const pattern = value.toLowerCase();
-    return {
-      value: { pattern, regex: pattern.replaceAll(".", "[.]").replaceAll("*", ".*") },
-    };
+    return { value: { pattern, regex: domainExpression(pattern) } };
   },
 );
 

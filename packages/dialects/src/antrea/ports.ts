@@ -8,7 +8,7 @@ import { fields, optional, refused } from "../text/fields.ts";
 import { integer, list, mapped, word, type Shape } from "../text/shape.ts";
 
 const PROTOCOLS = { TCP, UDP, SCTP } as const;
-const IGMP = 2;
+export const IGMP = 2;
 
 const number = integer(1, 65535);
 const byte = integer(0, 255);

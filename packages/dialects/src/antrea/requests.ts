@@ -8,7 +8,7 @@ import { list, mapped, refined, word, type Shape } from "../text/shape.ts";
 
 const escaped = (text: string): string => text.replaceAll(/[^\w\-/]/g, "\\$&");
 
-const matchOf = (pattern: string, ignoreCase: boolean): TextMatch => {
+export const patternMatch = (pattern: string, ignoreCase: boolean): TextMatch => {
   const mark = ignoreCase ? { ignoreCase: true as const } : {};
   const [before, after] = [pattern.startsWith("*"), pattern.endsWith("*")];
   if (before && after) {
@@ -27,7 +27,7 @@ const pattern = (what: string, ignoreCase: boolean): Shape<TextMatch> =>
       const help = "leave the field out: it holds every request then";
       return { code: "BH0105", error: `\`${value}\` is not ${what}`, help };
     }
-    const match = matchOf(value, ignoreCase);
+    const match = patternMatch(value, ignoreCase);
     if (!value.slice(1, -1).includes("*")) return { value: match };
     const warning = {
       code: "BH0404",

@@ -7,7 +7,7 @@ import type { RankedStage } from "../dialect.ts";
 import type { AntreaTier } from "./groups.ts";
 import { BASELINE_TIER } from "./policy.ts";
 
-const OWN: Readonly<Record<string, number>> = {
+export const OWN_TIERS: Readonly<Record<string, number>> = {
   emergency: 50,
   securityops: 100,
   networkops: 150,
@@ -23,11 +23,11 @@ const NETWORK_POLICIES = "application";
 export type Tiers = ReadonlyMap<string, number | null>;
 
 export const tiersOf = (objects: readonly AntreaTier[], { report }: BuildContext): Tiers => {
-  const tiers = new Map<string, number | null>(Object.entries(OWN));
-  const names = new Map(Object.entries(OWN).map(([name, priority]) => [priority, name]));
+  const tiers = new Map<string, number | null>(Object.entries(OWN_TIERS));
+  const names = new Map(Object.entries(OWN_TIERS).map(([name, priority]) => [priority, name]));
   for (const { metadata, priority, source } of objects) {
     const { name } = metadata;
-    const own = Object.hasOwn(OWN, name) ? OWN[name] : undefined;
+    const own = Object.hasOwn(OWN_TIERS, name) ? OWN_TIERS[name] : undefined;
     if (own !== undefined) {
       if (own === priority) continue;
       const message = `tier \`${name}\` is Antrea's own, with priority ${own}`;
