@@ -20,6 +20,11 @@ const LIMITS: InputLimits = { files: 2000, fileSize: 100_000_000 };
 const NOT_TEXT = "it is not text";
 const POLICY_FILE = /\.(ya?ml|json)$/;
 
+/** By its name: one of those that are read below a folder. */
+export function isPolicyFile(name: string): boolean {
+  return POLICY_FILE.test(name);
+}
+
 export async function readPolicyFiles(
   context: Pick<Context, "stdin" | "signal">,
   paths: readonly string[],
@@ -81,7 +86,7 @@ async function expand(path: string, limits: InputLimits): Promise<readonly strin
   if (!(await stat(path)).isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   const found = entries
-    .filter((entry) => entry.isFile() && POLICY_FILE.test(entry.name))
+    .filter((entry) => entry.isFile() && isPolicyFile(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted();
   if (found.length === 0) throw new Error("the folder has no .yaml, .yml or .json file");

@@ -2,6 +2,7 @@
 import {
   diagnosticSchema,
   explainAnswerSchema,
+  sourceSpanSchema,
   statusAnswerSchema,
   workloadSchema,
 } from "@bulkhead/api";
@@ -151,6 +152,46 @@ export const lintAnswerSchema = z.object({
   findings: z.array(diagnosticSchema),
 });
 
+const replayedSchema = z.object({
+  source: z.string(),
+  destination: z.string(),
+  port: z.string(),
+  connections: z.number(),
+  /** What denies it now, or did before: a rule or block. */
+  rule: z.string(),
+});
+
+export const checkAnswerSchema = z.object({
+  ok: z.boolean(),
+  findings: z.array(diagnosticSchema),
+  tests: z.object({
+    passed: z.int(),
+    failed: z.int(),
+    tests: z.array(
+      z.object({
+        test: z.string(),
+        passed: z.boolean(),
+        message: z.string(),
+        source: sourceSpanSchema,
+      }),
+    ),
+  }),
+  exposure: exposureAnswerSchema,
+  /** Pods that stand for others, since no file has any. */
+  representatives: z.array(z.string()),
+  /** With `--base`. */
+  changes: diffAnswerSchema.optional(),
+  /** With `--flows`. */
+  replay: z
+    .object({
+      newlyDenied: z.array(replayedSchema),
+      newlyAllowed: z.array(replayedSchema),
+      unchanged: z.int(),
+    })
+    .optional(),
+});
+export type CheckAnswer = z.infer<typeof checkAnswerSchema>;
+
 /** JSON Schemas by name. */
 export const schemaAnswerSchema = z.object({
   answers: z.record(z.string(), z.unknown()),
@@ -190,6 +231,7 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     test: testAnswerSchema,
     prove: proveAnswerSchema,
     blast: blastAnswerSchema,
+    check: checkAnswerSchema,
     lint: lintAnswerSchema,
     schema: schemaAnswerSchema,
     talkers: talkersAnswerSchema,

@@ -45,6 +45,7 @@ const PROMISED = [
   "list",
   "diff",
   "exposure",
+  "check",
   "lint",
   "probe",
   "drift",

@@ -36,6 +36,6 @@ export * from "./prove/inclusion.ts";
 export { sampleNames, withEveryName } from "./prove/circumstances.ts";
 export { matchesExpression } from "./text-match.ts";
 export { findRules, type RuleFinding, type RuleFindingKind } from "./lint/rule-findings.ts";
-export { boxesOf, isSatisfiable, rangesIn, type Box } from "./lint/flow-box.ts";
+export { boxesOf } from "./lint/flow-box.ts";
 export { overlap } from "./lint/cover.ts";
 export { selects } from "./matching.ts";

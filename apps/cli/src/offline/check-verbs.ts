@@ -7,6 +7,19 @@ import { withOfflineOptions } from "./options.ts";
 export function addCheckVerbs(verb: AddVerb): void {
   withOfflineOptions(
     verb(
+      "check <dir>",
+      "lint, the folder's tests, what is exposed; with --base what a change permits otherwise",
+      "bulkhead check policies/\nbulkhead check policies/ --base origin/main -o md >> $GITHUB_STEP_SUMMARY\nbulkhead check policies/ --base main --flows hubble.jsonl",
+      async () => (await import("../verbs/check.ts")).check,
+      FINDING_FORMATS,
+    )
+      .option("--base <ref>", "compare with the folder at this commit, branch or tag of git's")
+      .option("--flows <file>", "replay an export (Hubble's JSON or ours), - for standard input")
+      .option("--strict", "warnings count as errors")
+      .option("--disable <codes>", "findings that are not wanted: BH0705", collect),
+  );
+  withOfflineOptions(
+    verb(
       "lint <files...>",
       "what is needless, misleading or missing in policies; exit 1 for errors",
       "bulkhead lint policies/\nbulkhead lint policies/ --strict --disable BH0705,BH0721\nbulkhead lint policies/ -o sarif > lint.sarif",

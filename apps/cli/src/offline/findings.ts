@@ -1,7 +1,7 @@
 /** Findings of a folder, and what they make of the exit code. */
 import { DIAGNOSTICS, type Diagnostic } from "@bulkhead/model";
 import type { Desk } from "@bulkhead/workbench/desk";
-import { isUnreadable, lintDesk } from "@bulkhead/workbench/lint";
+import { isUnreadable } from "@bulkhead/workbench/lint";
 import { badInput, type ExitCode } from "../failure.ts";
 import { nearest } from "../ui/spell.ts";
 import type { OfflineOptions } from "./options.ts";
@@ -11,11 +11,11 @@ export interface FindingOptions extends OfflineOptions {
   readonly disable?: readonly string[];
 }
 
-export function findingsOf(
-  desk: Desk,
-  now: number,
-  { strict = false, disable = [] }: FindingOptions,
-): readonly Diagnostic[] {
+/** As the linter takes them; codes that are none are refused. */
+export function lintOptions({ strict = false, disable = [] }: FindingOptions): {
+  readonly strict: boolean;
+  readonly disabled: readonly string[];
+} {
   for (const code of disable) {
     if (DIAGNOSTICS.has(code)) continue;
     const near = nearest(code, [...DIAGNOSTICS.keys()]);
@@ -24,7 +24,7 @@ export function findingsOf(
       near === undefined ? undefined : `did you mean \`${near}\`?`,
     );
   }
-  return lintDesk(desk, { now, strict, disabled: disable });
+  return { strict, disabled: disable };
 }
 
 /** 2: something could not be read; 1: an error among the findings. */

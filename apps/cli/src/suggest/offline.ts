@@ -34,6 +34,36 @@ export async function suggestOffline(
     (since === undefined || time >= since) && (until === undefined || time < until);
   const wanted = (time: number): boolean =>
     within(time) && !exclude.some(({ from, to }) => time >= from && time < to);
+  const { imported: found, ours } = await readExport(context, file, wanted);
+  const kept = ours.filter((edge) => within(edge.lastSeen) && !isWithin(edge, exclude));
+  const edges = mergeEdges([...found.edges, ...kept]);
+  const inventory = found.inventory;
+  const report = suggestionReport(suggest(edges, inventory, options));
+  return {
+    answer: {
+      ...report,
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+    },
+    imported: { ...found, outside: found.outside + ours.length - kept.length },
+    blurred: kept.filter((edge) => touches(edge, exclude)).length,
+    replay: replaySuggestion(report.files, edges, inventory, context.now()),
+  };
+}
+
+export interface ReadExport {
+  /** Flows of Hubble's, summed up. */
+  readonly imported: ImportedFlows;
+  /** Of our own, without probes; whenever they were. */
+  readonly ours: readonly Edge[];
+}
+
+/** `-` is standard input. */
+export async function readExport(
+  context: Pick<Context, "stdin">,
+  file: string,
+  wanted: (time: number) => boolean = () => true,
+): Promise<ReadExport> {
   const flows = createFlowImport(wanted);
   const own: Edge[] = [];
   let whole: string[] | undefined;
@@ -48,21 +78,7 @@ export async function suggestOffline(
   }
   const summed = whole === undefined ? [] : ownEdges(whole.join("\n"), file);
   const ours = [...own, ...summed].filter(({ probe }) => probe !== true);
-  const kept = ours.filter((edge) => within(edge.lastSeen) && !isWithin(edge, exclude));
-  const imported = flows.result();
-  const edges = mergeEdges([...imported.edges, ...kept]);
-  const inventory = imported.inventory;
-  const report = suggestionReport(suggest(edges, inventory, options));
-  return {
-    answer: {
-      ...report,
-      ...(since === undefined ? {} : { since }),
-      ...(until === undefined ? {} : { until }),
-    },
-    imported: { ...imported, outside: imported.outside + ours.length - kept.length },
-    blurred: kept.filter((edge) => touches(edge, exclude)).length,
-    replay: replaySuggestion(report.files, edges, inventory, context.now()),
-  };
+  return { imported: flows.result(), ours };
 }
 
 function isWithin({ firstSeen, lastSeen }: Edge, windows: readonly TimeWindow[]): boolean {

@@ -179,6 +179,7 @@ async function completeArgument(
     case "decide":
     case "test":
     case "prove":
+    case "check":
     case "lint":
       return FILES;
     case "blast":

@@ -69,11 +69,6 @@ export function boxesOf(block: Pick<Block, "subject" | "direction">, rule: Rule)
   );
 }
 
-/** Does any label satisfy it? */
-export function isSatisfiable(selector: Selector): boolean {
-  return ![...together(labelsAsked("", selector)).values()].some(isNothing);
-}
-
 export function areDisjoint(a: Box, b: Box): boolean {
   return meeting(a, b) === null;
 }
@@ -193,7 +188,7 @@ function labelsAsked(end: string, { requirements }: Selector): readonly Question
   return requirements.map((one) => [`${end} ${one.key}`, domainOf(one)]);
 }
 
-export function rangesIn(a: readonly IpRange[], b: readonly IpRange[]): readonly IpRange[] {
+function rangesIn(a: readonly IpRange[], b: readonly IpRange[]): readonly IpRange[] {
   return a.flatMap((one) =>
     b.flatMap((other) => {
       if (one.family !== other.family) return [];

@@ -72,20 +72,23 @@ function* txt(differences: Iterable<Difference>): Iterable<string> {
 function* json(differences: Iterable<Difference>): Iterable<string> {
   let before = "[";
   for (const one of inOrder(differences)) {
-    const answer: DifferenceAnswer = {
-      diff: one.kind,
-      src: one.source,
-      dst: one.destination,
-      dir1: connectionText(one.before),
-      dir2: connectionText(one.after),
-      ports1: formatPorts(one.before),
-      ports2: formatPorts(one.after),
-      info: info(one),
-    };
-    yield `${before}\n  ${JSON.stringify(answer)}`;
+    yield `${before}\n  ${JSON.stringify(differenceAnswer(one))}`;
     before = ",";
   }
   yield before === "[" ? "[]\n" : "\n]\n";
+}
+
+export function differenceAnswer(one: Difference): DifferenceAnswer {
+  return {
+    diff: one.kind,
+    src: one.source,
+    dst: one.destination,
+    dir1: connectionText(one.before),
+    dir2: connectionText(one.after),
+    ports1: formatPorts(one.before),
+    ports2: formatPorts(one.after),
+    info: info(one),
+  };
 }
 
 function* csv(differences: Iterable<Difference>): Iterable<string> {

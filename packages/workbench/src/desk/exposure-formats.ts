@@ -64,8 +64,12 @@ function md({ exposures, unprotected }: Exposures): string {
   return `## Exposure Analysis Result:\n${sections.join("\n")}${more}`;
 }
 
-function json({ exposures, unprotected }: Exposures): string {
-  const answer: ExposureAnswer = {
+function json(found: Exposures): string {
+  return `${JSON.stringify(exposureAnswer(found), undefined, 2)}\n`;
+}
+
+export function exposureAnswer({ exposures, unprotected }: Exposures): ExposureAnswer {
+  return {
     exposures: exposures.map(({ ports, ...one }) => ({
       ...one,
       conn: connectionText(ports),
@@ -73,7 +77,6 @@ function json({ exposures, unprotected }: Exposures): string {
     })),
     unprotected,
   };
-  return `${JSON.stringify(answer, undefined, 2)}\n`;
 }
 
 function text({ ports }: Exposure): string {

@@ -30,6 +30,7 @@ export { PAIR_FORMATS, pairFormats, type PairAnswer, type PairFormat } from "./p
 export { differencesOf, type Difference, type DifferenceKind } from "./differences.ts";
 export {
   DIFFERENCE_FORMATS,
+  differenceAnswer,
   differenceFormats,
   type DifferenceAnswer,
   type DifferenceFormat,
@@ -50,6 +51,7 @@ export { explainAtDesk, type DeskExplanation } from "./explain.ts";
 export { exposuresOf, type Exposure, type Exposures } from "./exposure.ts";
 export {
   EXPOSURE_FORMATS,
+  exposureAnswer,
   exposureFormats,
   type ExposureAnswer,
   type ExposureFormat,

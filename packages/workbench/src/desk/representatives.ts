@@ -135,7 +135,7 @@ function inScope(
 }
 
 /** The fewest labels that satisfy it; null: none do. */
-function labelsFor(selector: Selector): Labels | null {
+export function labelsFor(selector: Selector): Labels | null {
   const labels: Record<string, string> = {};
   for (const requirement of selector.requirements) {
     if (requirement.operator === "In") {

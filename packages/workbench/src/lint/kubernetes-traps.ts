@@ -4,6 +4,9 @@ import { hasPort, portsOf, TCP, UDP, type Selector } from "@bulkhead/model";
 import type { LintContext } from "./lint-context.ts";
 
 type NetworkPolicy = Extract<Resource, { dialect: "kubernetes"; role: "policy" }>["object"];
+type NetworkPolicyPeer = NonNullable<
+  NonNullable<NetworkPolicy["spec"]["ingress"]>[number]["from"]
+>[number];
 type Rule =
   | NonNullable<NetworkPolicy["spec"]["ingress"]>[number]
   | NonNullable<NetworkPolicy["spec"]["egress"]>[number];
@@ -32,25 +35,16 @@ function peers(rule: Rule, field: "from" | "to", say: LintContext["say"]): void 
       `for nobody leave the rule out; for everyone leave \`${field}\` out`,
     );
   }
-  for (const [at, { podSelector, namespaceSelector, source }] of (given ?? []).entries()) {
-    const before = given![at - 1];
-    const pods =
-      podSelector !== undefined && namespaceSelector === undefined && !isEmpty(podSelector);
+  for (const peer of splitPeers(given ?? [])) {
+    say(
+      "BH0720",
+      peer.source,
+      "two items: every pod of those namespaces, and besides these pods of the policy's own namespace",
+      "for these pods in those namespaces, put both selectors into one item",
+    );
+  }
+  for (const { podSelector, namespaceSelector, source } of given ?? []) {
     const spaces = namespaceSelector !== undefined && podSelector === undefined;
-    const beforePods =
-      before?.podSelector !== undefined &&
-      before.namespaceSelector === undefined &&
-      !isEmpty(before.podSelector);
-    const beforeSpaces =
-      before?.namespaceSelector !== undefined && before.podSelector === undefined;
-    if ((pods && beforeSpaces) || (spaces && beforePods)) {
-      say(
-        "BH0720",
-        source,
-        "two items: every pod of those namespaces, and besides these pods of the policy's own namespace",
-        "for these pods in those namespaces, put both selectors into one item",
-      );
-    }
     if (podSelector !== undefined && namespaceSelector === undefined && isEmpty(podSelector)) {
       say(
         "BH0721",
@@ -68,6 +62,28 @@ function peers(rule: Rule, field: "from" | "to", say: LintContext["say"]): void 
       );
     }
   }
+}
+
+/** Second items of pairs that a dash tells apart: most often the namespaces come first. Each item is in one pair. */
+function splitPeers(given: readonly NetworkPolicyPeer[]): readonly NetworkPolicyPeer[] {
+  const paired = new Set<number>();
+  const isPods = ({ podSelector, namespaceSelector }: NetworkPolicyPeer): boolean =>
+    podSelector !== undefined && namespaceSelector === undefined && !isEmpty(podSelector);
+  const isSpaces = ({ podSelector, namespaceSelector }: NetworkPolicyPeer): boolean =>
+    namespaceSelector !== undefined && podSelector === undefined;
+  const second: number[] = [];
+  for (const [first, then] of [
+    [isSpaces, isPods],
+    [isPods, isSpaces],
+  ] as const) {
+    for (let at = 1; at < given.length; at++) {
+      if (paired.has(at - 1) || paired.has(at)) continue;
+      if (!first(given[at - 1]!) || !then(given[at]!)) continue;
+      paired.add(at - 1).add(at);
+      second.push(at);
+    }
+  }
+  return second.map((at) => given[at]!);
 }
 
 /** A port without a protocol is TCP's (trap 4), and DNS asks over UDP. */

@@ -1,0 +1,83 @@
+/**
+ * `bulkhead check DIR`: findings, tests and exposure of a folder, and beside a commit what may talk to what that could not.
+ * What a change permits is for people to judge; only errors among the findings and tests that fail end it with 1.
+ */
+import type { Edge } from "@bulkhead/model";
+import { mergeEdges } from "@bulkhead/learn";
+import { differenceAnswer, exposureAnswer } from "@bulkhead/workbench/desk";
+import { checkFiles, type Checked } from "@bulkhead/workbench/check";
+import type { Context } from "../context.ts";
+import type { ExitCode } from "../failure.ts";
+import { readPolicyFiles } from "../input.ts";
+import { filesAt } from "../offline/base.ts";
+import { exitCodeOf, lintOptions, type FindingOptions } from "../offline/findings.ts";
+import { parseLimits } from "../offline/limits.ts";
+import { readingOf } from "../offline/open.ts";
+import type { CheckAnswer } from "../schemas.ts";
+import { readExport } from "../suggest/offline.ts";
+import { checkFormat } from "../views/findings/check.ts";
+import { replayedOf } from "../views/findings/replayed.ts";
+import type { Verb } from "./verb.ts";
+
+export interface CheckOptions extends FindingOptions {
+  readonly base?: string;
+  readonly flows?: string;
+}
+
+export const check: Verb<CheckOptions> = async (context, [dir = ""], options) => {
+  const { input } = parseLimits(options.limit ?? []);
+  const lint = lintOptions(options);
+  const files = await readPolicyFiles(context, [dir], input);
+  const base = options.base === undefined ? undefined : await filesAt(options.base, [dir], input);
+  const edges = options.flows === undefined ? undefined : await edgesOf(context, options.flows);
+  const checked = checkFiles({
+    files,
+    ...(base === undefined ? {} : { base }),
+    ...(edges === undefined ? {} : { edges }),
+    reading: readingOf(context, options, "pod"),
+    lint,
+  });
+  const exitCode = exitCodeFor(checked);
+  return {
+    value: answerOf(checked, exitCode),
+    text: (ui) =>
+      checkFormat(options.output)({ ...checked, files, dir, base: options.base, exitCode }, ui),
+    next: [],
+    exitCode,
+  };
+};
+
+async function edgesOf(context: Context, file: string): Promise<readonly Edge[]> {
+  const { imported, ours } = await readExport(context, file);
+  return mergeEdges([...imported.edges, ...ours]);
+}
+
+function exitCodeFor({ desk, findings, tests }: Checked): ExitCode {
+  const found = exitCodeOf(desk, findings);
+  return found === 0 && tests.some(({ passed }) => !passed) ? 1 : found;
+}
+
+function answerOf(checked: Checked, exitCode: ExitCode): CheckAnswer {
+  const { findings, tests, exposures, standIns, changes, replay } = checked;
+  const failed = tests.filter(({ passed }) => !passed).length;
+  return {
+    ok: exitCode === 0,
+    findings: [...findings],
+    tests: { passed: tests.length - failed, failed, tests: [...tests] },
+    exposure: {
+      exposures: [...exposureAnswer(exposures).exposures],
+      unprotected: [...exposures.unprotected],
+    },
+    representatives: [...standIns],
+    ...(changes === undefined ? {} : { changes: changes.map(differenceAnswer) }),
+    ...(replay === undefined
+      ? {}
+      : {
+          replay: {
+            newlyDenied: replay.newlyDenied.map((one) => replayedOf(one, "after")),
+            newlyAllowed: replay.newlyAllowed.map((one) => replayedOf(one, "before")),
+            unchanged: replay.unchanged,
+          },
+        }),
+  };
+}

@@ -1,0 +1,110 @@
+/** What a pull request is told about its policies, in Markdown: what changes first, then what is wrong, then what is open. */
+import {
+  connectionText,
+  exposureFormats,
+  NO_CONNECTIONS,
+  type Difference,
+} from "@bulkhead/workbench/desk";
+import { count } from "../../ui/words.ts";
+import type { CheckView } from "./check.ts";
+import { changesText, standInText } from "./check-words.ts";
+import { countsOf, findingsTable, row } from "./markdown.ts";
+import { pathOf } from "./place.ts";
+import { replayedOf } from "./replayed.ts";
+
+/** GitHub takes no more than 65,536 characters in a comment. */
+const MOST_ROWS = 100;
+
+export function checkMarkdown(view: CheckView): string {
+  const { findings, tests, changes, base, standIns, exitCode, dir, baseProblems } = view;
+  const failed = tests.filter(({ passed }) => !passed);
+  const summary = [
+    ...(changes === undefined
+      ? []
+      : [changes.length === 0 ? "connectivity unchanged" : changesText(changes)]),
+    countsOf(findings),
+    ...(tests.length === 0 ? [] : [`${count(tests.length, "test")}, ${failed.length} failed`]),
+  ];
+  const verdict = exitCode === 0 ? "✅" : "❌";
+  return [
+    `## ${verdict} Policy check: \`${pathOf(dir)}\`\n\n${summary.join(" · ")}\n`,
+    ...(changes === undefined ? [] : [changesSection(changes, base ?? "", baseProblems.length)]),
+    ...replaySection(view),
+    `### Findings\n\n${findingsTable(findings)}`,
+    ...(tests.length === 0 ? [] : [testsSection(view)]),
+    exposureSection(view),
+    ...(standIns.length === 0 ? [] : [`> ${standInText(standIns.length)}\n`]),
+  ].join("\n");
+}
+
+function changesSection(changes: readonly Difference[], base: string, problems: number): string {
+  const note =
+    problems === 0
+      ? ""
+      : `\n> ${count(problems, "error")} in the files at \`${base}\`: changes may look larger than they are.\n`;
+  const head = `### Who can reach whom, since \`${base}\`\n\n`;
+  if (changes.length === 0) {
+    return `${head}Nothing may talk to anything that it could not, and nothing is cut off.\n${note}`;
+  }
+  const words = {
+    added: "➕ newly allowed",
+    removed: "➖ no longer allowed",
+    changed: "✏️ changed",
+  };
+  const order = ["added", "changed", "removed"] as const;
+  const sorted = order.flatMap((kind) => changes.filter((one) => one.kind === kind));
+  const rows = sorted
+    .slice(0, MOST_ROWS)
+    .map(({ kind, source, destination, before, after }) =>
+      row([words[kind], source, destination, portsText(before), portsText(after)]),
+    );
+  const rest = sorted.length - rows.length;
+  const more =
+    rest === 0 ? "" : `\n… and ${count(rest, "other change")}; \`bulkhead diff\` lists all.\n`;
+  return `${head}${row(["", "from", "to", "before", "after"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}${more}${note}`;
+}
+
+function portsText(ports: Difference["before"]): string {
+  const text = connectionText(ports);
+  return text === NO_CONNECTIONS ? "nothing" : text;
+}
+
+function replaySection({ replay, base }: CheckView): readonly string[] {
+  if (replay === undefined) return [];
+  const { newlyDenied, newlyAllowed, unchanged } = replay;
+  const beside = base === undefined ? "Beside no policy at all" : `Since \`${base}\``;
+  const head = `### Recorded connections\n\n${beside}: ${newlyDenied.length} denied that were not, ${newlyAllowed.length} allowed that were not, ${unchanged} as before.\n`;
+  if (newlyDenied.length === 0) return [head];
+  const rows = newlyDenied.slice(0, MOST_ROWS).map((one) => {
+    const { source, destination, port, connections, rule } = replayedOf(one, "after");
+    return row([source, destination, port, String(connections), `\`${rule}\``]);
+  });
+  return [
+    `${head}\n${row(["from", "to", "port", "connections", "denied by"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}`,
+  ];
+}
+
+function testsSection({ tests }: CheckView): string {
+  const rows = tests
+    .toSorted((a, b) => Number(a.passed) - Number(b.passed))
+    .slice(0, MOST_ROWS)
+    .map(({ test, passed, message, source }) =>
+      row([
+        passed ? "✅" : "❌",
+        test,
+        passed ? "" : message,
+        `\`${pathOf(source.file)}:${source.line}\``,
+      ]),
+    );
+  return `### Tests\n\n${row(["", "test", "", "place"])}${row(["---", "---", "---", "---"])}${rows.join("")}`;
+}
+
+function exposureSection({ exposures }: CheckView): string {
+  const open = exposures.unprotected.length;
+  const title = `Exposure: ${count(exposures.exposures.length, "way")} to and from whoever is not in the files, ${open === 0 ? "no workload" : count(open, "workload direction")} without a policy`;
+  const lines = exposureFormats.md(exposures).split("\n").slice(1);
+  const rest = lines.length - MOST_ROWS;
+  const shown = lines.slice(0, MOST_ROWS).join("\n").trimEnd();
+  const more = rest <= 0 ? "" : `\n\n… and more; \`bulkhead exposure\` lists all.`;
+  return `<details><summary>${title}</summary>\n\n${shown}${more}\n\n</details>\n`;
+}

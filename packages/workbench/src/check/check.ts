@@ -1,0 +1,92 @@
+/**
+ * Everything that a pull request is to be told about a folder of policies: findings, its own tests, what is exposed, and
+ * beside another state of the folder what may talk to what that could not, and the other way round.
+ */
+import type { PolicySet } from "@bulkhead/model";
+import type { Diagnostic, Edge } from "@bulkhead/model";
+import { replay, type Replay } from "@bulkhead/engine";
+import type { SourceFile } from "@bulkhead/dialects";
+import { connectivityOf } from "../desk/connectivity.ts";
+import { openDesk, type Desk, type DeskOptions } from "../desk/desk.ts";
+import { differencesOf, type Difference } from "../desk/differences.ts";
+import { exposuresOf, type Exposures } from "../desk/exposure.ts";
+import { cutWorld } from "../desk/pairs.ts";
+import { standInPods, STAND_IN_FILE } from "../desk/stand-in-pods.ts";
+import { testDesk } from "../desk/tests.ts";
+import { lintDesk, type LintOptions } from "../lint/lint.ts";
+import type { TestResult } from "../policy-tests.ts";
+
+export interface CheckInput {
+  readonly files: readonly SourceFile[];
+  /** Absent: there is nothing to compare with. */
+  readonly base?: readonly SourceFile[];
+  /** Recorded traffic. */
+  readonly edges?: readonly Edge[];
+  readonly reading: DeskOptions;
+  readonly lint: Omit<LintOptions, "now">;
+}
+
+export interface Checked {
+  /** Of the files as they are, without anybody made up. */
+  readonly desk: Desk;
+  readonly findings: readonly Diagnostic[];
+  readonly tests: readonly TestResult[];
+  readonly exposures: Exposures;
+  /** Who is made up, since no file has any workload: what is exposed, and what changes, is theirs. */
+  readonly standIns: readonly string[];
+  readonly changes?: readonly Difference[];
+  /** What of the base could not be read, so that the changes may be more than those of the files. */
+  readonly baseProblems: readonly Diagnostic[];
+  readonly replay?: Replay;
+}
+
+export function checkFiles({ files, base, edges, reading, lint }: CheckInput): Checked {
+  const { now } = reading;
+  const desk = openDesk(files, reading);
+  const before = base === undefined ? undefined : openDesk(base, reading);
+  const isEmpty = desk.workloads.size + (before?.workloads.size ?? 0) === 0;
+  const others = isEmpty
+    ? standInPods([desk.set, ...(before === undefined ? [] : [before.set])])
+    : undefined;
+  const peopled = (one: Desk): Desk =>
+    others === undefined ? one : openDesk([...one.files, others], reading);
+  const here = peopled(desk);
+  const there = before === undefined ? undefined : peopled(before);
+  const view = cutWorld(here.set);
+  return {
+    desk,
+    findings: lintDesk(desk, { now, ...lint }),
+    tests: testDesk(desk, now),
+    exposures: exposuresOf(here, now, view),
+    standIns: others === undefined ? [] : [...here.workloads.keys()].toSorted(),
+    baseProblems: (before?.diagnostics ?? []).filter(({ severity }) => severity === "error"),
+    ...(there === undefined
+      ? {}
+      : {
+          changes: [...differencesOf(connectivityOf(there, now), connectivityOf(here, now), view)],
+        }),
+    ...(edges === undefined
+      ? {}
+      : {
+          replay: replay(
+            (before ?? NOTHING).set,
+            desk.set,
+            edges,
+            desk.index,
+            now,
+            "live",
+            before?.index,
+          ),
+        }),
+  };
+}
+
+/** Without a base, what the files deny is told beside no policy at all. */
+const NOTHING: { readonly set: PolicySet } = {
+  set: {
+    stages: [],
+    profile: { nodeExempt: true, hairpinExempt: true, default: "allow" },
+  },
+};
+
+export { STAND_IN_FILE };
