@@ -98,8 +98,7 @@ export function readCgroupTree(
     if (found.nlink > MOST_WITHIN) return false;
     return groupsIn(mount, path).every((name) => {
       within += 1;
-      if (name === PROBE_GROUP && pidsIn(mount, `${path}/${name}`).every((pid) => pid === prober))
-        return true;
+      if (name === PROBE_GROUP && isProbers(mount, `${path}/${name}`, prober)) return true;
       return (
         numbers.length < MOST_WITHIN &&
         within < MOST_GROUPS &&
@@ -155,6 +154,11 @@ function holdsContainers(mount: string, path: CgroupPath, name: string): boolean
     groupsIn(mount, path).some((child) => CONTAINER.some((pattern) => pattern.test(child))) &&
     pidsIn(mount, path).length === 0
   );
+}
+
+/** Ours alone: who may divide their own group must not hide behind our name, nor below it. */
+function isProbers(mount: string, path: CgroupPath, prober: number | undefined): boolean {
+  return pidsIn(mount, path).every((pid) => pid === prober) && groupsIn(mount, path).length === 0;
 }
 
 const isUserSlice = (path: CgroupPath): boolean =>

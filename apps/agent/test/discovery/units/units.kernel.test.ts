@@ -218,6 +218,10 @@ test("sockets that another group made are told with their maker, and how they ca
   lab.groups.put(prober.pid, lab.groups.add("asleep.service/bulkhead-probe"));
   ahead += 25_000;
   expect(found(asleep)).toBe(undefined);
+  // Nor does anybody else hide there.
+  lab.groups.put(moved.pid, lab.groups.add("asleep.service/bulkhead-probe/behind"));
+  ahead += 25_000;
+  expect(found(asleep)).toMatchObject({ form: "service" });
   await prober.end();
   await moved.end();
   await daemon.end();
