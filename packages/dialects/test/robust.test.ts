@@ -172,3 +172,9 @@ spec: {subject: app=a1, egress: [{to: [{networkSet: big}], ports: [443]}]}
   const application = built.set.stages.find(({ id }) => id === "application");
   expect(application?.blocks[0]?.rules[0]?.peers).toHaveLength(10_000);
 });
+
+test("a hundred thousand keys of one map, and one of them twice", () => {
+  const keys = Array.from({ length: 100_000 }, (_, at) => `k${at}: 1`);
+  const { diagnostics } = parseFiles([{ name: "x", text: `a: {${keys.join(", ")}, k7: 2}` }]);
+  expect(diagnostics.map(({ code }) => code)).toContain("BH0002");
+});

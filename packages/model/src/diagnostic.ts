@@ -66,11 +66,13 @@ export const createDiagnostic = (
   };
 };
 
-/** What was given may be megabytes; a person knows it by its beginning. */
+/** What was given may be megabytes; a person knows it by its beginning. It may hold line breaks, and must make no lines of its own. */
 const LONGEST_QUOTE = 200;
 const LONG_QUOTE = new RegExp(`(\`[^\`]{${LONGEST_QUOTE}})[^\`]+\``, "g");
-const shortened = (text: string): string =>
-  text.length <= LONGEST_QUOTE ? text : text.replaceAll(LONG_QUOTE, "$1…`");
+const shortened = (given: string): string => {
+  const text = given.replaceAll(/[\p{Cc}\u2028\u2029]/gu, "�");
+  return text.length <= LONGEST_QUOTE ? text : text.replaceAll(LONG_QUOTE, "$1…`");
+};
 
 export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean =>
   diagnostics.some(({ severity }) => severity === "error");

@@ -2,7 +2,7 @@
 import { isReservedLabel } from "@bulkhead/model";
 import { name as plainName, namespaceName } from "../native/values.ts";
 import { fields, ignored, optional, required } from "../text/fields.ts";
-import { dictionary, flag, list, mapped, type Shape, text } from "../text/shape.ts";
+import { dictionary, flag, list, mapped, refined, type Shape, text } from "../text/shape.ts";
 
 /**
  * Labels as objects bear them. The API server has checked them, save for keys that stand for an authority's word: such a
@@ -13,9 +13,23 @@ export const objectLabels = dictionary("texts", text, (key) =>
 );
 const texts = dictionary("texts", text, () => null);
 
+/**
+ * Servers take more kinds of names than those of pods, but none that could pass for a line, a path or markup where it is told:
+ * names of what made a pod stand in lists, and those of nodes in names of workloads.
+ */
+const tellableName = refined<string>("a name", (value) =>
+  /^[\w.:@~+-]{1,253}$/.test(value)
+    ? { value }
+    : {
+        code: "BH0107",
+        error: `\`${value.slice(0, 253)}\` is not a name`,
+        help: "letters, digits, `-` and `.`",
+      },
+);
+
 const ownerReference = fields(
   "an owner reference",
-  { kind: optional(text), name: required(text), controller: optional(flag) },
+  { kind: optional(tellableName), name: required(tellableName), controller: optional(flag) },
   { open: true },
 );
 
@@ -49,7 +63,7 @@ const placed = <T extends { readonly namespace?: string }>({ namespace: home, ..
 });
 
 export const objectMeta = mapped(
-  fields("metadata", { name: required(text), generateName: ignored(), ...known }),
+  fields("metadata", { name: required(tellableName), generateName: ignored(), ...known }),
   placed,
 );
 

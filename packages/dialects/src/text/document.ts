@@ -78,14 +78,12 @@ export interface TextLimits {
 export const TEXT_LIMITS: TextLimits = { depth: 64, aliasedNodes: 10_000, yamlSize: 30_000_000 };
 
 const YAML_CODES: Partial<Record<ErrorCode, DiagnosticCode>> = {
-  DUPLICATE_KEY: "BH0002",
   TAB_AS_INDENT: "BH0003",
   BAD_ALIAS: "BH0004",
   TAG_RESOLVE_FAILED: "BH0005",
   NON_STRING_KEY: "BH0005",
 };
 const YAML_HELP: Partial<Record<ErrorCode, string>> = {
-  DUPLICATE_KEY: "keep one of the two; YAML readers disagree about which one counts",
   TAB_AS_INDENT: "indent with spaces",
   BAD_INDENT: "align it with the entries it belongs to",
   TAG_RESOLVE_FAILED: "resources need no tags; write the plain value",
@@ -136,8 +134,11 @@ const scalar = (extent: Extent, value: unknown, source: string | undefined): Sca
   };
 };
 
+const TWICE = "keep one of the two; YAML readers disagree about which one counts";
+
 const entries = (map: YAMLMap, extent: Extent, to: Conversion, depth: number): MapEntry[] => {
   const out: MapEntry[] = [];
+  const taken = new Set<string>();
   for (const { key, value } of map.items as readonly { key: unknown; value: unknown }[]) {
     const keyNode = key as ParsedNode | null;
     if (keyNode === null || !isScalar(keyNode) || keyNode.value === null) {
@@ -151,6 +152,13 @@ const entries = (map: YAMLMap, extent: Extent, to: Conversion, depth: number): M
       to.reject("BH0005", keyExtent, "merge keys are not supported", "write the fields out");
       continue;
     }
+    if (taken.has(name)) {
+      to.broken = true;
+      // What an anchor holds was told where it stands.
+      if (to.insideAlias === 0) to.reject("BH0002", keyExtent, "map keys must be unique", TWICE);
+      continue;
+    }
+    taken.add(name);
     out.push({
       key: name,
       keyExtent,
@@ -271,7 +279,8 @@ export const parseText = (
   }
   const parsed = parseAllDocuments(content, {
     prettyErrors: false,
-    uniqueKeys: true,
+    // It would compare each with every other.
+    uniqueKeys: false,
     version: "1.2",
     schema: "core",
     merge: false,
