@@ -106,6 +106,7 @@ const l4 = (at: string): readonly Field[] => [
   [`${at}.toPorts.0.ports.0.protocol`, "TCP", "BH0103"],
   [`${at}.toPorts.0.ports.0`, { port: "80", protocol: "ICMP" }, "BH0105"],
   [`${at}.toPorts.0.ports.0`, { port: "80", endPort: 90 }, null],
+  [`${at}.toPorts.0.ports.0`, { port: "80", endPort: 80 }, null],
   [`${at}.toPorts.0.ports.0`, { port: "80", endPort: 79 }, "BH0206"],
   [`${at}.toPorts.0.ports.0`, { port: "http", endPort: 90 }, "BH0404"],
   [`${at}.toPorts.0.ports`, Array.from({ length: 41 }, () => tcp), "BH0410"],
