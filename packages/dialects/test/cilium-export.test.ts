@@ -269,6 +269,14 @@ describe("what other dialects ask of requests", () => {
       "this rule excludes requests",
       http({ attribute: "method", anyOf: [], noneOf: [exact("GET")] }),
     ],
+    [
+      "this rule excludes requests",
+      http(is("host", exact("a")), { attribute: "method", anyOf: [], noneOf: [exact("GET")] }),
+    ],
+    [
+      "this rule looks into requests at every port",
+      { ...http(), ports: [{ kind: "range", protocol: 6, first: 0, last: 80 }] },
+    ],
     ["this rule asks for `remote-ip`", http(is("remote-ip", exact("10.0.0.1")))],
     [
       "this rule looks for an address in requests",
