@@ -6,8 +6,8 @@
  *   input, original direction  ┐ the socket is the destination's: its ingress, by the source's address
  *   output, replies            ┘
  *
- * What has no full socket (a handshake's last two packets, those of TIME-WAIT) is asked of its port's owner on its way in. Nothing
- * here may be reached from `forward`, where the kernel refuses to ask for sockets.
+ * What has no full socket (a handshake's last two packets, those of TIME-WAIT) is asked of its port's owner on its way in; a reply
+ * that finds none reaches nobody, and passes. Nothing here may be reached from `forward`, where the kernel refuses to ask for sockets.
  */
 import { UNKNOWN_PROCESS, UNTOLD_SOCKET } from "@bulkhead/model";
 import type { HostPolicy, MapSet } from "@bulkhead/model";
@@ -36,6 +36,18 @@ import { nearClasses } from "./process-peers.ts";
 import { portLookups } from "./port-lookups.ts";
 import { judgedLevels, knownLevels, processesOf } from "./process-sets.ts";
 import type { TableBuilder } from "./ruleset.ts";
+
+/**
+ * Who closed first is asked by nobody any more when the other closes: the kernel answers in its place, from what is left of
+ * the socket or, before Linux 6.12, one of its own that is bound nowhere. Such an answer says nothing but that the other was heard; shape by shape, with a time stamp and without.
+ */
+const LAST_WORDS: readonly string[] = [
+  "ip length 40 tcp doff 5",
+  "ip length 52 tcp doff 8",
+].flatMap((shape) => [
+  shape,
+  shape.replace(/ip length (\d+)/, (_, all) => `ip6 length ${Number(all) - 20}`),
+]);
 
 const each = (write: (words: FamilyWords) => string): readonly string[] => BOTH.map(write);
 const socketAt = (level: number): string => `socket cgroupv2 level ${level}`;
@@ -297,8 +309,14 @@ const writeLoopback = (
   const telling = policy.canary !== undefined;
   const own = (end: "source" | "destination"): readonly string[] =>
     policy.profile.hairpinExempt ? ownSocket(policy, end, "accept") : [];
+  table.chain("last_words", [
+    // Somebody's, who is connected and may be judged.
+    "socket wildcard 0 return",
+    ...LAST_WORDS.map((shape) => `${shape} tcp flags ack / fin,syn,rst,ack accept`),
+  ]);
   table.chain("output_loopback", [
     ...OWN_ERRORS,
+    "meta l4proto 6 ct state established jump last_words",
     ...knownAt("reply", true),
     "ct direction reply return",
     "ct state != established jump loopback_fresh",
@@ -329,7 +347,16 @@ const writeLoopback = (
     ]);
     writeDenial(table, "untold_socket", UNTOLD_SOCKET, telling);
   }
-  table.chain("replies_loopback", [...own("source"), "goto loopback"]);
+  table.chain("replies_loopback", [
+    ...own("source"),
+    "meta l4proto 6 jump replies_met",
+    "meta l4proto != 6 goto loopback",
+  ]);
+  // Without a full socket it is neither.
+  table.chain("replies_met", [
+    "socket wildcard 0 goto loopback",
+    "socket wildcard 1 goto loopback",
+  ]);
   table.chain("arrival", [
     "ct state != new return",
     FIRST_ONLY,
