@@ -15,7 +15,8 @@ import { decide } from "../decide.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import type { DecideOptions } from "../judge-stage.ts";
 import { facetPairs, pairs, permittedAt, resolverPorts } from "../reach/permitted.ts";
-import { groupEnds } from "../reach/reach-groups.ts";
+import { groupEnds, type GroupedEnd } from "../reach/reach-groups.ts";
+import type { ReachEnd } from "../reach/reach.ts";
 import { createUniverse } from "../reach/reach-universe.ts";
 import { findPacket, packetBetween, type Hop } from "./packet.ts";
 import { everyoneIn, isSameEnd } from "./selection.ts";
@@ -35,18 +36,22 @@ export function findDifference(one: Side, other: Side, options: DecideOptions): 
   const allows = ({ set, index }: Side, query: FlowQuery) =>
     decide(set, index, query, options).verdict === "allow";
   const tells = (query: FlowQuery) => allows(one, query) && !allows(other, query);
+  const without = rememberedDifference();
+  const everyone = new Map<GroupedEnd, readonly ReachEnd[]>();
+  const members = (end: GroupedEnd): readonly ReachEnd[] => {
+    let found = everyone.get(end);
+    if (found === undefined) everyone.set(end, (found = everyoneIn(end.group, one.index)));
+    return found;
+  };
   for (const { from, to } of pairs(groupEnds([here!, there!], one.index))) {
-    const [source, destination] = [
-      everyoneIn(from.group, one.index),
-      everyoneIn(to.group, one.index),
-    ];
+    const [source, destination] = [members(from), members(to)];
     const first = source[0];
     const second = destination.find((end) => first !== undefined && !isSameEnd(first, end));
     if (first === undefined || second === undefined) continue;
     for (const met of facetPairs(from, to)) {
       const was = permittedAt(here!, 0, from, met.source, to, met.destination);
       const is = permittedAt(there!, 1, from, met.source, to, met.destination);
-      const missing = subtract(was, is);
+      const missing = without(was, is);
       // Only at the resolver's own address are these exempt, and sets tell no addresses apart there.
       const unsure =
         to.group.kind === "host" || to.isProcess
@@ -69,6 +74,17 @@ export function findDifference(one: Side, other: Side, options: DecideOptions): 
     }
   }
   return null;
+}
+
+/** The same few sets of ports meet again and again. */
+function rememberedDifference(): (a: PortSet, b: PortSet) => PortSet {
+  const known = new WeakMap<PortSet, WeakMap<PortSet, PortSet>>();
+  return (a, b) => {
+    const ofA = known.get(a) ?? new WeakMap<PortSet, PortSet>();
+    let found = ofA.get(b);
+    if (found === undefined) known.set(a, ofA.set(b, (found = subtract(a, b))));
+    return found;
+  };
 }
 
 function everyPort(protocol: number, { first, last }: PortInterval): PortSet[] {
