@@ -9,6 +9,7 @@ import { UNIT_KEY, type MachineProcesses } from "./machine.ts";
 
 const SSH = 22;
 const SERVERS = /^(open)?sshd?(@.*)?(\.(service|socket))?$|^dropbear/i;
+/** What systemd calls it, and what that is an instance of. Who is a container bears what its image's maker chose. */
 const NAMES = ["app", UNIT_KEY];
 
 /** By it people come in. */
@@ -21,8 +22,9 @@ export function isAdministration(
 }
 
 export function isServer(end: End, processes: MachineProcesses): boolean {
-  return processesOf(end, processes).some((labels) =>
-    NAMES.some((key) => SERVERS.test(labels[key] ?? "")),
+  return processesOf(end, processes).some(
+    (labels) =>
+      Object.hasOwn(labels, UNIT_KEY) && NAMES.some((key) => SERVERS.test(labels[key] ?? "")),
   );
 }
 

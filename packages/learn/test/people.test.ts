@@ -191,6 +191,14 @@ describe("people", () => {
     expect(new Set(left(edges).map((line) => line.split(" ")[0]))).toEqual(new Set(["scan"]));
   });
 
+  it("and servers for them are none that a container says to be, by its image", () => {
+    const claimed = unit("gateway", { app: "sshd" });
+    const edges = [edgeOf("host/gateway", "203.0.113.9", "443/tcp", {}, 4, [...ALL, claimed])];
+    expect(isolated(edges, {}, inventoryOf([...ALL, claimed]))).toEqual([
+      "default-deny-sshd: egress",
+    ]);
+  });
+
   it("are known by systemd's tree, and by no word of a pod or of a virtual machine", () => {
     const pod = unit("pod", { "bulkhead.dev/user": "root", app: "pod" }, "pod");
     const claims = [...ALL, { ...pod, addresses: ["10.0.0.99"] }];
