@@ -1,4 +1,6 @@
 /** `bulkhead lint` as people and programs meet it: every format, exit codes, options. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { lintAnswerSchema } from "../src/schemas.ts";
@@ -156,5 +158,28 @@ describe("lint", () => {
     expect(stdout).toContain("| warning | BH0720 | ");
     expect(stdout).toContain(String.raw`a\|b`);
     expect(stdout).toMatch(/\n2 warnings, 1 note\n$/);
+  });
+
+  it("--fix writes what it says, and --dry-run only tells it, as a patch", async () => {
+    const own = await folder({ "p.yaml": POLICY });
+    try {
+      const dry = await call(["lint", own.dir, "--fix", "--dry-run"]);
+      expect(dry.code).toBe(0);
+      expect(dry.stdout).toContain(
+        "\n-    ports: [{ port: 5432 }]\n+    ports: [{ protocol: TCP, port: 5432 }]\n",
+      );
+      expect(await readFile(join(own.dir, "p.yaml"), "utf8")).toBe(POLICY);
+      const { code, stderr, stdout } = await call(["lint", own.dir, "--fix"]);
+      expect(stderr).toContain(
+        "p.yaml: 2 fixes: `policyTypes` written out, `protocol: TCP` written out\n",
+      );
+      expect([code, stdout.includes("BH0720")]).toEqual([0, true]);
+      expect(await readFile(join(own.dir, "p.yaml"), "utf8")).toContain("policyTypes: [Ingress]\n");
+      expect((await call(["lint", own.dir, "--fix"])).stderr).toBe("");
+    } finally {
+      await own.remove();
+    }
+    expect((await call(["lint", "-", "--fix"], { stdin: POLICY })).code).toBe(2);
+    expect((await lint("--dry-run")).code).toBe(2);
   });
 });

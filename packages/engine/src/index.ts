@@ -39,3 +39,4 @@ export { findRules, type RuleFinding, type RuleFindingKind } from "./lint/rule-f
 export { boxesOf } from "./lint/flow-box.ts";
 export { overlap } from "./lint/cover.ts";
 export { selects } from "./matching.ts";
+export { saysTheSame } from "./lint/same-meaning.ts";

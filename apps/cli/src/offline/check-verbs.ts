@@ -22,10 +22,12 @@ export function addCheckVerbs(verb: AddVerb): void {
     verb(
       "lint <files...>",
       "what is needless, misleading or missing in policies; exit 1 for errors",
-      "bulkhead lint policies/\nbulkhead lint policies/ --strict --disable BH0705,BH0721\nbulkhead lint policies/ -o sarif > lint.sarif",
+      "bulkhead lint policies/\nbulkhead lint policies/ --strict --disable BH0705,BH0721\nbulkhead lint policies/ -o sarif > lint.sarif\nbulkhead lint policies/ --fix --dry-run",
       async () => (await import("../verbs/lint.ts")).lint,
       FINDING_FORMATS,
     )
+      .option("--fix", "write files plainer where no decision changes, which is proved first")
+      .option("--dry-run", "with --fix: print what would change, and change nothing")
       .option("--strict", "warnings count as errors")
       .option("--disable <codes>", "findings that are not wanted: BH0705", collect),
   );

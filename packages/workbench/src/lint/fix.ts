@@ -1,0 +1,54 @@
+/** Files written plainer, where it is proved that every decision stays as it is; edits that cannot be proved are left out. */
+import { saysTheSame } from "@bulkhead/engine";
+import type { SourceFile } from "@bulkhead/dialects";
+import { openDesk, type Desk, type DeskOptions } from "../desk/desk.ts";
+import { applyEdits, fixEdits, type Edit } from "./fix-edits.ts";
+
+export interface FixedFile extends SourceFile {
+  readonly before: string;
+  readonly edits: readonly Edit[];
+}
+
+/** Those that become otherwise. */
+export function fixFiles(files: readonly SourceFile[], reading: DeskOptions): readonly FixedFile[] {
+  const desk = openDesk(files, reading);
+  let current = files;
+  const fixed: FixedFile[] = [];
+  // Of what could not be read, nothing can be proved.
+  const broken = new Set(
+    desk.diagnostics.filter(({ severity }) => severity === "error").map(({ span }) => span.file),
+  );
+  for (const [at, { name, text }] of files.entries()) {
+    if (broken.has(name)) continue;
+    // Offsets are those of the text without a byte order mark.
+    const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
+    const plain = text.slice(mark.length);
+    const edited = (edits: readonly Edit[]): readonly SourceFile[] =>
+      current.with(at, { name, text: mark + applyEdits(plain, edits) });
+    const proposed = fixEdits(plain);
+    const edits = isSame(desk, edited(proposed), reading)
+      ? proposed
+      : proposed.reduce<readonly Edit[]>((kept, edit) => {
+          const more = [...kept, edit];
+          return isSame(desk, edited(more), reading) ? more : kept;
+        }, []);
+    if (edits.length === 0) continue;
+    current = edited(edits);
+    fixed.push({ name, text: current[at]!.text, before: text, edits });
+  }
+  return fixed;
+}
+
+/** Nothing that could be read before may be missing, and whoever was there is there. */
+function isSame(desk: Desk, files: readonly SourceFile[], reading: DeskOptions): boolean {
+  const after = openDesk(files, reading);
+  const errors = ({ diagnostics }: Desk): number =>
+    diagnostics.filter(({ severity }) => severity === "error").length;
+  return (
+    errors(after) === errors(desk) &&
+    after.resources.length === desk.resources.length &&
+    JSON.stringify(after.built.inventory.workloads) ===
+      JSON.stringify(desk.built.inventory.workloads) &&
+    saysTheSame(desk.set, after.set)
+  );
+}
