@@ -164,6 +164,27 @@ describe("Services", () => {
     expect(headless).toMatchObject({ clusterIps: [], headless: true });
   });
 
+  test("their ports, as they are given", () => {
+    const { services, said } = built(
+      service(
+        "s",
+        "{type: NodePort, clusterIP: 10.96.0.1, ports: [{name: a, port: 80, targetPort: http, nodePort: 30080}, {port: 53, protocol: UDP, nodePort: 0}]}",
+      ),
+    );
+    expect(said).toEqual([]);
+    expect(services.named("shop", "s")).toMatchObject({
+      type: "NodePort",
+      clusterIps: ["10.96.0.1"],
+      ports: [
+        { name: "a", protocol: TCP, port: 80, target: "http", nodePort: 30080 },
+        { protocol: UDP, port: 53, target: 53 },
+      ],
+    });
+    expect(services.named("shop", "s")?.ports[1]).not.toHaveProperty("nodePort");
+    expect(services.named("shop", "t")).toBeUndefined();
+    expect(services.named("default", "s")).toBeUndefined();
+  });
+
   test("of another API are not Services", () => {
     const knative = service("s", "{}").replace("v1", "serving.knative.dev/v1");
     expect(built(knative).services.all).toEqual([]);
@@ -298,6 +319,66 @@ describe("ways in from outside", () => {
     ]);
     expect(ways(abroad, grant(http, "kind: Service", "edge"))).toEqual([["BH0406"]]);
   });
+});
+
+/** Objects as sparse as the API server takes them, or as a person who is not done writes them. */
+test.each([
+  ["v1", "Pod", ""],
+  ["v1", "Pod", "spec: {containers: [{}]}\nstatus: {podIPs: [{}]}"],
+  ["v1", "Service", ""],
+  ["v1", "Service", "spec: {}\nstatus: {loadBalancer: {}}"],
+  ["v1", "ServiceAccount", "secrets: []"],
+  ["v1", "Node", ""],
+  ["v1", "Node", "status: {addresses: [{address: 192.0.2.1}, {type: InternalIP}]}"],
+  ["v1", "Namespace", ""],
+  ["apps/v1", "Deployment", ""],
+  ["apps/v1", "Deployment", "spec: {}"],
+  ["apps/v1", "Deployment", "spec: {template: {}}"],
+  ["batch/v1", "CronJob", ""],
+  ["batch/v1", "CronJob", "spec: {}"],
+  ["batch/v1", "CronJob", "spec: {jobTemplate: {}}"],
+  ["batch/v1", "CronJob", "spec: {jobTemplate: {spec: {}}}"],
+  ["networking.k8s.io/v1", "Ingress", ""],
+  ["networking.k8s.io/v1", "Ingress", "spec: {rules: [{}, {http: {}}, {http: {paths: [{}]}}]}"],
+  ["networking.k8s.io/v1", "Ingress", "spec: {defaultBackend: {}}"],
+  ["gateway.networking.k8s.io/v1", "Gateway", ""],
+  ["gateway.networking.k8s.io/v1", "Gateway", "spec: {listeners: [{}, {allowedRoutes: {}}]}"],
+  ["gateway.networking.k8s.io/v1", "HTTPRoute", ""],
+  [
+    "gateway.networking.k8s.io/v1",
+    "HTTPRoute",
+    "spec: {parentRefs: [{name: g}], rules: [{}, {filters: [{}, {requestMirror: {}}]}]}",
+  ],
+])("%s %s with nothing in it that could be left out: %s", (version, kind, rest) => {
+  const { resources, said } = built(
+    `apiVersion: ${version}\nkind: ${kind}\nmetadata: {name: a}\n${rest}`,
+  );
+  expect(said).toEqual([]);
+  expect(resources).toHaveLength(1);
+});
+
+test.each([
+  ["v1", "Service", "spec: {ports: [{}]}"],
+  ["networking.k8s.io/v1", "Ingress", "spec: {defaultBackend: {service: {}}}"],
+  ["route.openshift.io/v1", "Route", "spec: {}"],
+  ["route.openshift.io/v1", "Route", "spec: {to: {}}"],
+  ["route.openshift.io/v1", "Route", "spec: {to: {name: s}, port: {}}"],
+  ["gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {rules: [{backendRefs: [{port: 80}]}]}"],
+  ["gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {parentRefs: [{}]}"],
+  ["gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "spec: {from: []}"],
+  ["gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "spec: {to: []}"],
+  [
+    "gateway.networking.k8s.io/v1beta1",
+    "ReferenceGrant",
+    "spec: {from: [{kind: HTTPRoute}], to: []}",
+  ],
+  ["gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "spec: {from: [], to: [{}]}"],
+])("%s %s without what it needs: %s", (version, kind, rest) => {
+  const { resources, said } = built(
+    `apiVersion: ${version}\nkind: ${kind}\nmetadata: {name: a}\n${rest}`,
+  );
+  expect(said).toEqual(["BH0103"]);
+  expect(resources).toEqual([]);
 });
 
 describe("what other tools print", () => {
