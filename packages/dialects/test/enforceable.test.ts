@@ -96,6 +96,10 @@ describe("a set for the kernel", () => {
     expect(said({ peers, action: "deny" })).toEqual([
       "BH0501 3: this rule denies nodes, which cannot be enforced here",
     ]);
+    const host = { kind: "entity", entity: "host" } as const;
+    const world = { kind: "entity", entity: "world" } as const;
+    expect(said({ peers: [...peers, host], action: "deny" })).toHaveLength(1);
+    expect(said({ peers: [...peers, host, world], action: "deny" })).toEqual([]);
     expect(said({ peers: [plain.peers[0]!, chosen(ALL, ":mesh")] })).toEqual([
       "BH0501 3: this rule selects by `mesh`, which only a cluster tells, which cannot be enforced here",
     ]);
@@ -151,6 +155,12 @@ spec:
 ---
 `;
 
+test("what a set for the kernel may hold of Calico", () => {
+  expect(
+    built(calico(`{ ingress: [{ action: Deny, source: { notSelector: app == 'a' } }] }`)),
+  ).toEqual([]);
+});
+
 describe("what would be skipped in silence where it is put in force is refused", () => {
   test.each([
     ["{ selector: projectcalico.org/namespace == 'prod' }", /projectcalico\.org\/namespace/],
@@ -194,5 +204,9 @@ describe("what would be skipped in silence where it is put in force is refused",
       "BH0501 `NetworkPolicy/shop/open` and `Policy/shop/shut` would no longer be judged together, which cannot be enforced here",
     ]);
     expect(built(`${calico("{}")}${KUBERNETES}${NATIVE}`, "desk")).toEqual([]);
+    const tier = `{ apiVersion: projectcalico.org/v3, kind: Tier, metadata: { name: default }, spec: { defaultAction: Pass } }`;
+    expect(built(`${calico("{}")}${KUBERNETES}${tier}`)).toEqual([
+      "BH0501 `NetworkPolicy/shop/open` would no longer isolate in `calico/default`, which cannot be enforced here",
+    ]);
   });
 });

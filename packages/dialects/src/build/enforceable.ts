@@ -38,13 +38,25 @@ const DENIALS: readonly Rule["action"][] = ["deny", "reject"];
 const isOfNodes = (peer: Peer): boolean =>
   peer.kind === "workloads" && isReservedNamespace(peer.namespaces);
 
+/** With this machine and the world, whatever is told of nodes is said of all of them. */
+const holdsAllNodes = (peers: readonly Peer[]): boolean =>
+  peers.some((peer) => peer.kind === "entity" && peer.entity === "host") &&
+  ["0.0.0.0/0", "::/0"].every((whole) =>
+    peers.some(
+      (peer) =>
+        (peer.kind === "entity" && peer.entity === "world") ||
+        (peer.kind === "cidr" && peer.cidr === whole),
+    ),
+  );
+
 /** What of the rule is not for the kernel; null: nothing. */
 const beyond = ({ l7, peers, auth, action }: Rule): string | null => {
   if (l7 !== undefined) return "looks into requests";
   if (peers.some(({ kind }) => kind === "domain")) return "names its peers by domain";
   if (auth === "required") return "asks its ends to prove who they are";
   if (action === "custom") return "asks a judge outside";
-  if (DENIALS.includes(action) && peers.some(isOfNodes)) return "denies nodes";
+  if (DENIALS.includes(action) && peers.some(isOfNodes) && !holdsAllNodes(peers))
+    return "denies nodes";
   return peers.map(unknownHere).find((what) => what !== null) ?? null;
 };
 
@@ -83,11 +95,24 @@ export const refuseBeyondKernel = (stages: readonly Stage[], { report }: BuildCo
 export const refuseParting = (
   before: readonly StagedBlock[],
   after: readonly StagedBlock[],
+  stages: readonly Pick<Stage, "id" | "endIfApplied">[],
   { report }: BuildContext,
 ): void => {
+  const ends = new Map(stages.map(({ id, endIfApplied }) => [id, endIfApplied]));
+  const places = new Map(after.map(({ stage, block }) => [block.id, stage]));
   const left = new Set(after.map(({ stage, block }) => `${stage} ${block.id}`));
   const moved = before.filter(({ stage, block }) => !left.has(`${stage} ${block.id}`));
   for (const { stage, block } of moved) {
+    const place = places.get(block.id) ?? stage;
+    if (ends.get(place) !== ends.get(stage)) {
+      report(
+        "BH0501",
+        block.source,
+        `\`${formatResourceName(block.policy)}\` would no longer isolate in \`${place}\`, which cannot be enforced here`,
+        "what else these files hold says so of a tier: take that out",
+      );
+      return;
+    }
     const staying = after.find((one) => one.stage === stage);
     if (staying === undefined) continue;
     const [one, other] = [block, staying.block].map(({ policy }) => formatResourceName(policy));

@@ -146,7 +146,7 @@ export const buildPolicySet = (
   });
   if (options.target !== "desk") {
     refuseBeyondKernel(stages, context);
-    refuseParting(own, blocks, context);
+    refuseParting(own, blocks, stages, context);
   }
   return {
     set: { stages, profile },
