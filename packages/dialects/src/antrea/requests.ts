@@ -6,7 +6,8 @@ import type { Predicate, TextMatch } from "@bulkhead/model";
 import { fields, optional } from "../text/fields.ts";
 import { list, mapped, refined, word, type Shape } from "../text/shape.ts";
 
-const escaped = (text: string): string => text.replaceAll(/[^\w\-/]/g, "\\$&");
+/** RE2 takes a backslash before signs of ASCII only. */
+const escaped = (text: string): string => text.replaceAll(/[^\w\-/\u0080-\uffff]/g, "\\$&");
 
 export const patternMatch = (pattern: string, ignoreCase: boolean): TextMatch => {
   const mark = ignoreCase ? { ignoreCase: true as const } : {};
