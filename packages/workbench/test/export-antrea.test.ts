@@ -308,6 +308,63 @@ describe("policy as Antrea's", () => {
     expect(again.filter((one) => one.includes(" reject")).length).toBeGreaterThan(0);
   });
 
+  test("rules that say the same in two places stay in both, and a rule that is logged is one", () => {
+    const { set, said } = read(
+      antrea(
+        "a",
+        `{ priority: 1, ingress: [
+          { action: Allow, enableLogging: true, ports: [{ port: 80 }], appliedTo: [{ podSelector: { matchLabels: { app: db } } }] },
+          { action: Drop, appliedTo: [{ podSelector: { matchLabels: { app: web } } }] },
+          { action: Allow, enableLogging: true, ports: [{ port: 80 }], appliedTo: [{ podSelector: { matchLabels: { app: web } } }] }] }`,
+      ),
+    );
+    expect(said).toEqual([]);
+    const { objects, text, diagnostics } = exportAntrea(set);
+    expect(diagnostics).toEqual([]);
+    const [{ spec } = { spec: {} }] = objects;
+    expect(
+      (spec as { ingress: readonly { action: string }[] }).ingress.map(({ action }) => action),
+    ).toEqual(["Allow", "Drop", "Allow"]);
+    expect(decisions(read(text).set)).toEqual(decisions(set));
+  });
+
+  test("tiers of one's own keep clear of Antrea's", () => {
+    const priorities = [...Array.from({ length: 50 }, (_, at) => at), 60];
+    const tiers = priorities.map(
+      (priority) =>
+        `apiVersion: crd.antrea.io/v1beta1\nkind: Tier\nmetadata: { name: t${priority} }\nspec: { priority: ${priority} }`,
+    );
+    const policies = priorities.map((at) =>
+      antrea(
+        `a${at}`,
+        `{ tier: t${at}, priority: 1, appliedTo: [{ podSelector: {} }], ingress: [{ action: Drop, ports: [{ port: ${at + 1} }] }] }`,
+      ),
+    );
+    const { set, said } = read([...tiers, ...policies].join("\n---\n"));
+    expect(said).toEqual([]);
+    const { objects, diagnostics } = exportAntrea(set);
+    expect(diagnostics).toEqual([]);
+    const numbers = objects.flatMap(({ kind, spec }) =>
+      kind === "Tier" ? [(spec as { priority: number }).priority] : [],
+    );
+    expect(numbers).toEqual([...priorities.slice(0, -1), 51]);
+  });
+
+  test("a prefix without pods and nodes is none of Antrea's", () => {
+    const { set } = read(
+      native(
+        "a",
+        "{ tier: guardrail, subject: app=a, egress: [{ action: deny, to: [{ cidr: 10.0.0.0/8 }] }] }",
+      ),
+    );
+    const outside = JSON.parse(
+      JSON.stringify(set).replaceAll('"matchesWorkloads":true', '"matchesWorkloads":false'),
+    ) as PolicySet;
+    expect(exportAntrea(outside).diagnostics.map(({ message }) => message)).toEqual([
+      "`10.0.0.0/8` without pods and nodes, which Antrea cannot say",
+    ]);
+  });
+
   test.each<[string, string, "under" | "over" | "never"]>([
     [
       "the world",

@@ -64,8 +64,7 @@ const refusePasses = (set: PolicySet, { stage }: TierStage, losses: Losses): voi
   const isSame = meant === afterPass(set, stage.plane, target);
   for (const { action, source } of stage.blocks.flatMap(({ rules }) => rules)) {
     if (action !== "pass") continue;
-    const isBaseline = stage.id === meant || stage.onPass === null;
-    if (!isSame || isBaseline)
+    if (!isSame || stage.onPass === null)
       losses.refuse(source, `\`pass\` to stage \`${stage.onPass ?? "none"}\``);
   }
 };
