@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkAnswerSchema } from "../src/schemas.ts";
+import { answers } from "./answers.ts";
 import { call } from "./call.ts";
+import { startFakeController } from "./fake-controller.ts";
 import { git } from "./repository.ts";
 
 const EXAMPLE = join(import.meta.dirname, "..", "..", "..", "examples", "pull-request");
@@ -170,4 +172,35 @@ describe("check", () => {
       expect(stdout).toContain("web never reads the database");
     },
   );
+
+  it("without a folder checks what is in force, with everybody who is there", async () => {
+    // Whom somebody named by hand is in what the machine tells, too.
+    const text = `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: by-hand }
+spec: { workloads: [{ name: nobody-here, namespace: shop, addresses: [10.9.9.9] }] }
+---
+${readFileSync(join(EXAMPLE, "before", "shop.yaml"), "utf8").split("---\n", 1)[0]}`;
+    const controller = await startFakeController({
+      ...answers,
+      revision: { ...answers.revision, texts: [{ name: "shop.yaml", text }] },
+    });
+    try {
+      const { code, stdout, stderr } = await call(["check", "-o", "json"], {
+        state: controller.state,
+      });
+      expect(stderr).toBe("");
+      expect(code).toBe(0);
+      expect(stdout).not.toContain("nobody-here");
+      expect(controller.requests.map(({ route }) => route)).toEqual(
+        expect.arrayContaining(["history", "revision", "workloads", "status"]),
+      );
+      const { exposure, representatives } = checkAnswerSchema.parse(JSON.parse(stdout));
+      expect(exposure.exposures.length).toBeGreaterThan(0);
+      expect(representatives).toEqual([]);
+      expect((await call(["check", "--base", "main"], { state: controller.state })).code).toBe(2);
+    } finally {
+      await controller.stop();
+    }
+  });
 });

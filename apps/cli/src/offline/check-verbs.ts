@@ -7,8 +7,8 @@ import { withOfflineOptions } from "./options.ts";
 export function addCheckVerbs(verb: AddVerb): void {
   withOfflineOptions(
     verb(
-      "check <dir>",
-      "lint, the folder's tests, what is exposed; with --base what a change permits otherwise",
+      "check [dir]",
+      "lint, tests and exposure of a folder, or of what is in force; with --base what changes",
       "bulkhead check policies/\nbulkhead check policies/ --base origin/main -o md >> $GITHUB_STEP_SUMMARY\nbulkhead check policies/ --base main --flows hubble.jsonl",
       async () => (await import("../verbs/check.ts")).check,
       FINDING_FORMATS,

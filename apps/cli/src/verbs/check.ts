@@ -1,5 +1,6 @@
 /**
- * `bulkhead check DIR`: findings, tests and exposure of a folder, and beside a commit what may talk to what that could not.
+ * `bulkhead check DIR`: findings, tests and exposure of a folder, and beside a commit what may talk to what that could not;
+ * without DIR of what is in force here.
  * What a change permits is for people to judge; only errors among the findings and tests that fail end it with 1.
  */
 import type { Edge } from "@bulkhead/model";
@@ -7,7 +8,7 @@ import { mergeEdges } from "@bulkhead/learn";
 import { differenceAnswer, exposureAnswer } from "@bulkhead/workbench/desk";
 import { checkFiles, type Checked } from "@bulkhead/workbench/check";
 import type { Context } from "../context.ts";
-import type { ExitCode } from "../failure.ts";
+import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
 import { filesAt } from "../offline/base.ts";
 import { exitCodeOf, lintOptions, type FindingOptions } from "../offline/findings.ts";
@@ -24,11 +25,18 @@ export interface CheckOptions extends FindingOptions {
   readonly flows?: string;
 }
 
-export const check: Verb<CheckOptions> = async (context, [dir = ""], options) => {
+export const check: Verb<CheckOptions> = async (context, [dir], options) => {
   const { input } = parseLimits(options.limit ?? []);
   const lint = lintOptions(options);
-  const files = await readPolicyFiles(context, [dir], input);
-  const base = options.base === undefined ? undefined : await filesAt(options.base, [dir], input);
+  if (dir === undefined && options.base !== undefined) {
+    throw badInput("`--base` goes with a folder", "bulkhead check policies/ --base main");
+  }
+  const files =
+    dir === undefined
+      ? await (await import("../offline/in-force.ts")).filesInForce(context)
+      : await readPolicyFiles(context, [dir], input);
+  const base =
+    options.base === undefined ? undefined : await filesAt(options.base, [dir ?? ""], input);
   const edges = options.flows === undefined ? undefined : await edgesOf(context, options.flows);
   const checked = checkFiles({
     files,
@@ -41,7 +49,10 @@ export const check: Verb<CheckOptions> = async (context, [dir = ""], options) =>
   return {
     value: answerOf(checked, exitCode),
     text: (ui) =>
-      checkFormat(options.output)({ ...checked, files, dir, base: options.base, exitCode }, ui),
+      checkFormat(options.output)(
+        { ...checked, files, dir: dir ?? "what is in force", base: options.base, exitCode },
+        ui,
+      ),
     next: [],
     exitCode,
   };

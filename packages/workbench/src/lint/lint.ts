@@ -4,6 +4,7 @@
  */
 import { compareDiagnostics, type Diagnostic } from "@bulkhead/model";
 import type { Desk } from "../desk/desk.ts";
+import { antreaTraps } from "./antrea-traps.ts";
 import { breadth } from "./breadth.ts";
 import { ciliumTraps } from "./cilium-traps.ts";
 import { gaps } from "./gaps.ts";
@@ -21,6 +22,7 @@ const CHECKS: readonly Check[] = [
   kubernetesTraps,
   ciliumTraps,
   istioTraps,
+  antreaTraps,
 ];
 
 export interface LintOptions {

@@ -52,7 +52,8 @@ const NEEDLESS: readonly RuleFindingKind[] = ["never", "shadowed", "redundant", 
 export function needlessRules({ desk, now, say, blocks }: LintContext): void {
   const found = findRules(desk.set, now);
   const sizes = new Map<string, number>();
-  for (const { source } of blocks.flatMap(({ rules }) => rules)) {
+  for (const { source, action } of blocks.flatMap(({ rules }) => rules)) {
+    if (action === "log" || action === "audit") continue;
     sizes.set(placeOf(source), (sizes.get(placeOf(source)) ?? 0) + 1);
   }
   for (const [place, here] of Map.groupBy(found, ({ rule }) => placeOf(rule.source))) {

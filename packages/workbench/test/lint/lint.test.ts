@@ -318,6 +318,37 @@ ingress:
     expect(codes(cilium("81"))).toEqual([]);
   });
 
+  it("trap 7: a peer of a kind that nobody knows fails closed, and is told", () => {
+    const text = `apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: a }
+spec:
+  tier: Admin
+  priority: 5
+  subject: { namespaces: {} }
+  ingress:
+  - action: Accept
+    from: [{ planets: {} }]
+`;
+    expect(codes(text)).toContain("BH0407");
+  });
+
+  it("trap 10: requests of Antrea's are terminal, and Services are met by their ClusterIP alone", () => {
+    const antrea = (rule: string) =>
+      policy(
+        `priority: 5\nappliedTo: [{ podSelector: {} }]\negress:\n- ${rule}`,
+        "anp",
+        "NetworkPolicy",
+        "crd.antrea.io/v1beta1",
+      );
+    const web = "{ action: Allow, to: [{ podSelector: { matchLabels: { app: web } } }]";
+    expect(codes(antrea(`${web}, l7Protocols: [{ http: { path: /x } }] }`))).toContain("BH0737");
+    expect(codes(antrea(`${web} }`))).not.toContain("BH0737");
+    expect(
+      codes(antrea("{ action: Allow, toServices: [{ name: db, namespace: shop }] }")),
+    ).toContain("BH0738");
+  });
+
   it("trap 11: proof that is asked for elsewhere counts here too", () => {
     const text = policy(
       `endpointSelector: {}
