@@ -245,6 +245,13 @@ describe.each(KINDS)("$kind", (of) => {
     });
   });
 
+  test.each(["metadata", "spec"])("none without `%s`", (field) => {
+    const { [field]: _, ...rest } = object(everyone) as Record<string, unknown>;
+    const { diagnostics, resources } = parseFiles([{ name: "x", text: JSON.stringify(rest) }]);
+    expect(diagnostics.map(({ code }) => code)).toEqual(["BH0103"]);
+    expect(resources).toEqual([]);
+  });
+
   test("versions that say otherwise are refused with the one that is read", () => {
     const text = JSON.stringify({ ...object(everyone), apiVersion: "policy.networking.k8s.io/v1" });
     const { diagnostics } = parseFiles([{ name: "x", text }]);
@@ -264,7 +271,12 @@ describe("what single fields cannot know", () => {
       metadata: { name: "p" },
       spec: kind === "ClusterNetworkPolicy" ? spec : rest,
     });
-    return parseFiles([{ name: "x", text }]).diagnostics.map(({ code }) => code);
+    const { diagnostics, resources } = parseFiles([{ name: "x", text }]);
+    // A rule that is refused takes its policy along: without it, the policy would say something else.
+    expect(resources).toHaveLength(
+      diagnostics.some(({ severity }) => severity === "error") ? 0 : 1,
+    );
+    return diagnostics.map(({ code }) => code);
   };
 
   test.each([{ nodes: {} }, { networks: ["10.0.0.0/8"] }, { domainNames: ["a.example"] }])(
