@@ -22,11 +22,23 @@ interface Pending {
 
 const PROGRAM = fileURLToPath(new URL("./prober-process.ts", import.meta.url));
 
-/** `netns`: path of the namespace that is "the host" for these probes; default: that of the calling thread. */
-export function createProber(netns?: string): Prober {
+/** Without any result while some are awaited: a probe takes two seconds, a process may take long to start where much goes on. */
+const PATIENCE_MS = 15_000;
+
+/**
+ * `netns`: path of the namespace that is "the host" for these probes; default: that of the calling thread. Whoever may freeze a
+ * group that it speaks from could hold it there for ever: it is ended then, which frozen processes can be.
+ */
+export function createProber(netns?: string, patienceMs = PATIENCE_MS): Prober {
   let running: ChildProcess | null = null;
   let nextId = 1;
   const pending = new Map<number, Pending>();
+
+  let stuck: NodeJS.Timeout | undefined;
+  const expect = (child: ChildProcess): void => {
+    clearTimeout(stuck);
+    if (pending.size > 0) stuck = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+  };
 
   const start = (): ChildProcess => {
     const child = spawn(process.execPath, [PROGRAM, ...(netns === undefined ? [] : [netns])], {
@@ -34,6 +46,7 @@ export function createProber(netns?: string): Prober {
     });
     let reason = "the prober ended";
     const ended = (): void => {
+      clearTimeout(stuck);
       if (running === child) running = null;
       for (const { request, resolve } of pending.values()) resolve(inconclusive(request, reason));
       pending.clear();
@@ -42,6 +55,7 @@ export function createProber(netns?: string): Prober {
       const { id, result } = message as ProbeResultMessage;
       pending.get(id)?.resolve(result);
       pending.delete(id);
+      expect(child);
       if (pending.size === 0) hold(child, false);
     });
     child.on("error", (error) => {
@@ -65,6 +79,7 @@ export function createProber(netns?: string): Prober {
         const child = running ?? start();
         const id = nextId++;
         pending.set(id, { request, resolve });
+        if (pending.size === 1) expect(child);
         hold(child, true);
         const order: ProbeOrderMessage = { id, request: withoutEmptyPaths(request) };
         child.send(order, (error) => {
