@@ -22,7 +22,7 @@ import { intrude, latency, probe } from "./steps/prove.ts";
 import { lookAtShop } from "./steps/shop.ts";
 import { readTruth } from "./truth.ts";
 
-const MOST_SECONDS = 90;
+const AIM_SECONDS = 90;
 
 const HELP = `usage: make demo [KEEP=1] [SABOTAGE=${SABOTAGES.join("|")}] [JSON=1]
    or: node scripts/demo/main.ts [--json] [--keep]
@@ -167,7 +167,11 @@ async function main(): Promise<number> {
     return claims.failed("clean") ? 1 : 130;
   }
   const seconds = screen.seconds - setUpSeconds;
-  claims.atMost("time", "the loop takes, once the shop is up", seconds, MOST_SECONDS, " s");
+  // How fast depends on the machine and on who else is on it: a figure, not a claim.
+  demo.figures["seconds"] = { loop: seconds, aim: AIM_SECONDS };
+  screen.plain(
+    `    the loop, once the shop is up: ${seconds.toFixed(1)} s (aim on an idle machine: ${AIM_SECONDS} s)`,
+  );
   return conclude(demo, kept);
 }
 

@@ -31,6 +31,7 @@ import { networkPolicyBlocks } from "./kubernetes-blocks.ts";
 import { lintBlocks } from "./lint.ts";
 import { metadataGuard } from "./metadata-guard.ts";
 import { exceptionBlocks, intentBlocks, policyBlocks, type StagedBlock } from "./native-blocks.ts";
+import { tellSeveralNetworks } from "./networks.ts";
 import { buildProfile } from "./profile.ts";
 import { policyTests, type PolicyTest } from "./policy-tests.ts";
 import { servicesOf, type Services } from "./services.ts";
@@ -135,6 +136,7 @@ export const buildPolicySet = (
   ];
   const blocks = adopted(own, input).toSorted(byOrder);
   lintBlocks(blocks, context);
+  if (options.target === "desk") tellSeveralNetworks(resources, context);
   const guards = options.metadataGuard === false ? [] : metadataGuard(blocks);
   const tests = resources.flatMap(({ dialect, object }) =>
     dialect === "native" && object.kind === "PolicyTest" ? policyTests(object, context) : [],
