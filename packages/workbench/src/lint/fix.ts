@@ -9,8 +9,12 @@ export interface FixedFile extends SourceFile {
   readonly edits: readonly Edit[];
 }
 
-/** Those that become otherwise. */
-export function fixFiles(files: readonly SourceFile[], reading: DeskOptions): readonly FixedFile[] {
+/** Those that become otherwise. Whoever proposes need not be trusted. */
+export function fixFiles(
+  files: readonly SourceFile[],
+  reading: DeskOptions,
+  propose: (text: string) => readonly Edit[] = fixEdits,
+): readonly FixedFile[] {
   const desk = openDesk(files, reading);
   let current = files;
   const fixed: FixedFile[] = [];
@@ -25,7 +29,7 @@ export function fixFiles(files: readonly SourceFile[], reading: DeskOptions): re
     const plain = text.slice(mark.length);
     const edited = (edits: readonly Edit[]): readonly SourceFile[] =>
       current.with(at, { name, text: mark + applyEdits(plain, edits) });
-    const proposed = fixEdits(plain);
+    const proposed = propose(plain);
     const edits = isSame(desk, edited(proposed), reading)
       ? proposed
       : proposed.reduce<readonly Edit[]>((kept, edit) => {

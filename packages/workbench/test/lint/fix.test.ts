@@ -67,6 +67,21 @@ describe("fixes", () => {
     expect(fix(`${BEFORE}  podSelectr: {}\n`)).toEqual([]);
   });
 
+  it("are not made where they would say something else, or take an anchor away; the others are", () => {
+    const at = BEFORE.indexOf("5432");
+    const wrong = { start: at, end: at + 4, text: "5434", what: "wrong" };
+    const right = { start: BEFORE.length, end: BEFORE.length, text: "# end\n", what: "right" };
+    const [found] = fixFiles([{ name: "p.yaml", text: BEFORE }], reading, () => [wrong, right]);
+    expect(found?.edits).toEqual([right]);
+    const anchored = BEFORE.replace(
+      /- podSelector: (.*)\n {4}ports/,
+      "- &api { podSelector: $1 }\n    ports",
+    );
+    const again = `${anchored}  - from: [*api]\n    ports: [{ protocol: TCP, port: 1 }]\n`;
+    expect(fixed(again)).toContain("- &api");
+    expect(fixed(again)).toContain("policyTypes: [Ingress]");
+  });
+
   it("keep line ends and a byte order mark", () => {
     const text = `\uFEFF${BEFORE.replaceAll("\n", "\r\n")}`;
     expect(fixed(text)).toBe(`\uFEFF${AFTER.replaceAll("\n", "\r\n")}`);
