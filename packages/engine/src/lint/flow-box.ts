@@ -70,7 +70,12 @@ export function boxesOf(block: Pick<Block, "subject" | "direction">, rule: Rule)
 }
 
 export function areDisjoint(a: Box, b: Box): boolean {
-  return meeting(a, b) === null;
+  for (const [key, domain] of b.asked) {
+    const known = a.asked.get(key);
+    if (known !== undefined && isNothing(meet(known, domain))) return true;
+  }
+  if (a.ports !== b.ports && isEmptyPorts(intersect(a.ports, b.ports))) return true;
+  return a.addresses !== b.addresses && rangesIn(a.addresses, b.addresses).length === 0;
 }
 
 /** What of `a` is not in `b`, in disjoint boxes. */
@@ -92,16 +97,6 @@ export function without(a: Box, b: Box): readonly Box[] {
   const ports = subtractPorts(rest.ports, b.ports);
   if (!isEmptyPorts(ports)) left.push({ ...rest, ports });
   return left;
-}
-
-function meeting(a: Box, b: Box): Box | null {
-  const asked = together([...a.asked, ...b.asked]);
-  const box = {
-    asked,
-    addresses: a.addresses === b.addresses ? a.addresses : rangesIn(a.addresses, b.addresses),
-    ports: a.ports === b.ports ? a.ports : intersect(a.ports, b.ports),
-  };
-  return isEmpty(box) ? null : box;
 }
 
 function isEmpty({ asked, addresses, ports }: Box): boolean {

@@ -14,6 +14,8 @@ const NONE: ReadonlySet<string> = new Set();
 export const PRESENT: Domain = { absent: false, except: true, values: NONE };
 export const ABSENT: Domain = { absent: true, except: false, values: NONE };
 
+const NOTHING: Domain = { absent: false, except: false, values: NONE };
+
 export function oneOf(...values: readonly string[]): Domain {
   return { absent: false, except: false, values: new Set(values) };
 }
@@ -40,6 +42,11 @@ export function meet(a: Domain, b: Domain): Domain {
   const absent = a.absent && b.absent;
   if (a.except && b.except) return { absent, except: true, values: a.values.union(b.values) };
   const [finite, other] = a.except ? [b, a] : [a, b];
+  if (finite.values.size === 1) {
+    const [only] = finite.values;
+    if (other.values.has(only!) === other.except) return absent ? ABSENT : NOTHING;
+    return finite.absent === absent ? finite : { absent, except: false, values: finite.values };
+  }
   const values = other.except
     ? finite.values.difference(other.values)
     : finite.values.intersection(other.values);
