@@ -3,6 +3,7 @@
  * Paths may have `{*}` and `{**}` for one segment and for any (since Istio 1.22), and then no other `*`.
  */
 import { parseCidr, type TextMatch } from "@bulkhead/model";
+import { RE2JS } from "re2js";
 import { refined, type Refined, type Shape } from "../text/shape.ts";
 
 export interface Pattern {
@@ -69,12 +70,10 @@ export const pathPattern = nonEmpty("path", (value) => {
       help: "`{*}` and `{**}` stand for whole segments, nothing with braces follows `{**}`, and no other `*` goes with them",
     };
   const expression = parts
-    .map((part) => (part === "{*}" ? "/[^/]+" : part === "{**}" ? "/.*" : `/${escaped(part)}`))
+    .map((part) => (part === "{*}" ? "/[^/]+" : part === "{**}" ? "/.*" : `/${RE2JS.quote(part)}`))
     .join("");
   return { value: { text: value, match: { kind: "regex", value: expression } } };
 });
-
-const escaped = (text: string): string => text.replaceAll(/[^\w\-/]/g, "\\$&");
 
 /** `10.0.0.0/8` or a single address; Istio masks host bits. */
 export const ipBlock = refined<string>("an address or prefix", (value) => {
