@@ -19,8 +19,11 @@ export interface BuildOptions {
   readonly ipBlockMatchesWorkloads?: boolean;
   /** A set that a kernel is to hold may have no rules in it that none of our drivers can; at a desk it may. Kernel unless said. */
   readonly target?: "kernel" | "desk";
-  /** Keep wide rules from opening cloud metadata addresses by the way. On unless said otherwise. */
-  readonly metadataGuard?: boolean;
+  /**
+   * Keep wide rules from opening cloud metadata addresses by the way. On unless said otherwise; `native`: only the rules of
+   * our own policies, for who reads policies that others enforce.
+   */
+  readonly metadataGuard?: boolean | "native";
 }
 
 export interface NamedNetworks {

@@ -96,11 +96,17 @@ const denying = (block: Block): readonly StagedBlock[] => {
   return [guardBlock(block, 1, [rule])];
 };
 
-/** Guards for all that opens egress wide, but in `emergency`, which is there to open everything. Grants come first. */
-export const metadataGuard = (blocks: readonly StagedBlock[]): readonly StagedBlock[] => {
+/**
+ * Guards for all of what is guarded that opens egress wide, but in `emergency`, which is there to open everything. Grants
+ * come first, and anybody's count.
+ */
+export const metadataGuard = (
+  blocks: readonly StagedBlock[],
+  isGuarded: (block: Block) => boolean = () => true,
+): readonly StagedBlock[] => {
   const egress = blocks.filter(
     ({ stage, block }) => block.direction === "egress" && stage !== "emergency",
   );
-  const denies = egress.flatMap(({ block }) => denying(block));
+  const denies = egress.flatMap(({ block }) => (isGuarded(block) ? denying(block) : []));
   return denies.length === 0 ? [] : [...egress.flatMap(({ block }) => granting(block)), ...denies];
 };

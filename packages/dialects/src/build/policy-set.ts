@@ -116,6 +116,17 @@ const adopted = (blocks: readonly StagedBlock[], input: BuildInput): readonly St
 const byOrder = (a: StagedBlock, b: StagedBlock): number =>
   (a.block.order[0] ?? 0) - (b.block.order[0] ?? 0) || (a.block.id < b.block.id ? -1 : 1);
 
+const guardsOf = (
+  blocks: readonly StagedBlock[],
+  native: readonly StagedBlock[],
+  { metadataGuard: guard = true }: BuildOptions,
+): readonly StagedBlock[] => {
+  if (guard === false) return [];
+  if (guard === true) return metadataGuard(blocks);
+  const ids = new Set(native.map(({ block }) => block.id));
+  return metadataGuard(blocks, ({ id }) => ids.has(id));
+};
+
 export const buildPolicySet = (
   resources: readonly Resource[],
   options: BuildOptions,
@@ -129,15 +140,21 @@ export const buildPolicySet = (
   const services = servicesOf(resources, inventory);
   const input = { resources, inventory, services };
   const brought = DIALECTS.flatMap((dialect) => dialect.stages(input, context));
+  const written = resources.map((resource) => ({ resource, blocks: blocksOf(resource, context) }));
   // Sorted, so that the same resources give the same set in whatever order their files were read.
   const own = [
-    ...resources.flatMap((resource) => blocksOf(resource, context)),
+    ...written.flatMap(({ blocks }) => blocks),
     ...DIALECTS.flatMap((dialect) => dialect.blocks(input, context)),
   ];
+  const native = written.filter(({ resource }) => resource.dialect === "native");
   const blocks = adopted(own, input).toSorted(byOrder);
   lintBlocks(blocks, context);
   if (options.target === "desk") tellSeveralNetworks(resources, context);
-  const guards = options.metadataGuard === false ? [] : metadataGuard(blocks);
+  const guards = guardsOf(
+    blocks,
+    native.flatMap((one) => one.blocks),
+    options,
+  );
   const tests = resources.flatMap(({ dialect, object }) =>
     dialect === "native" && object.kind === "PolicyTest" ? policyTests(object, context) : [],
   );

@@ -78,8 +78,8 @@ export function openDesk(files: readonly SourceFile[], options: DeskOptions): De
     ...(options.ipBlockMatchesWorkloads === undefined
       ? {}
       : { ipBlockMatchesWorkloads: options.ipBlockMatchesWorkloads }),
-    // Metadata addresses are kept shut by who enforces native policies, and by nobody else.
-    metadataGuard: resources.some(({ dialect }) => dialect === "native"),
+    // Whoever enforces other people's policies keeps no metadata addresses shut; a document of ours beside them changes nothing.
+    metadataGuard: "native",
   });
   const hostNetwork = options.hostNetwork ?? "node";
   return {

@@ -123,3 +123,33 @@ test("limits are configurable and named", () => {
     ["BH0007", "nested more than 4 deep", "`--limit depth=…` for more"],
   ]);
 });
+
+test("metadata addresses: wide rules of ours do not open them, and documents of ours shut nobody else's", () => {
+  const imported = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: web, namespace: shop }
+spec: { podSelector: { matchLabels: { app: web } }, policyTypes: [Egress], egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0 } }] }] }
+`;
+  const ours = `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: db, namespace: shop }
+spec: { owner: a, subject: { selector: app=db }, egress: [{ to: [{ entity: world }], ports: [80/tcp] }] }
+`;
+  const expectations = `apiVersion: bulkhead.dev/v1
+kind: PolicyTest
+metadata: { name: t, namespace: shop }
+spec: { tests: [{ from: web, to: 198.51.100.7, port: 80/tcp, expect: allow }] }
+`;
+  const from = (desk: ReturnType<typeof open>, name: string, destination: string): string => {
+    const source = desk.addressesOf(name).find((one) => !one.includes(":"))!;
+    const query = { source, destination, protocol: TCP, port: 80 };
+    return decide(desk.set, desk.index, query, { now: NOW, view: "live" }).verdict;
+  };
+  const METADATA = "169.254.169.254";
+  for (const more of [[], [expectations], [ours], [ours, expectations]]) {
+    const desk = open(pod("web"), pod("db"), imported, ...more);
+    expect(from(desk, "shop/web", METADATA)).toBe("allow");
+    expect(from(desk, "shop/db", METADATA)).toBe(more.includes(ours) ? "drop" : "allow");
+    expect(from(desk, "shop/db", "198.51.100.7")).toBe("allow");
+  }
+});
