@@ -49,8 +49,16 @@ const WORDS: Readonly<Record<RuleFindingKind, Words>> = {
 /** Without it, nothing changes. */
 const NEEDLESS: readonly RuleFindingKind[] = ["never", "shadowed", "redundant", "contradicted"];
 
+/** Where one of these was said, it is known why the rule matches nothing. */
+const EXPLAINED: readonly DiagnosticCode[] = ["BH0308", "BH0407", "BH0412", "BH0432"];
+
 export function needlessRules({ desk, now, say, blocks }: LintContext): void {
-  const found = findRules(desk.set, now);
+  const explained = new Set(
+    desk.diagnostics.filter(({ code }) => EXPLAINED.includes(code)).map(({ span }) => lineOf(span)),
+  );
+  const found = findRules(desk.set, now).filter(
+    ({ kind, rule }) => kind !== "never" || !explained.has(lineOf(rule.source)),
+  );
   const sizes = new Map<string, number>();
   for (const { source, action } of blocks.flatMap(({ rules }) => rules)) {
     if (action === "log" || action === "audit") continue;
@@ -82,6 +90,8 @@ function othersOf(found: readonly RuleFinding[]): string {
   const [first = "", ...rest] = others;
   return rest.length === 0 ? first : `${first} and ${rest.length} more`;
 }
+
+const lineOf = ({ file, line }: SourceSpan): string => `${file}:${line}`;
 
 function placeOf({ file, line, column }: SourceSpan): string {
   return `${file}:${line}:${column}`;

@@ -3,6 +3,8 @@ import { selects } from "@bulkhead/engine";
 import {
   formatPort,
   formatSelector,
+  isReservedLabel,
+  SERVICE_ACCOUNT_LABEL,
   type Block,
   type Peer,
   type PortMatch,
@@ -33,7 +35,7 @@ function policiesOfNobody({ blocks, selectedBy, desk, say }: LintContext): void 
     JSON.stringify([policy, source.file, source.line]),
   )) {
     const [block] = own;
-    if (block === undefined || block.policy.kind === "") continue;
+    if (block === undefined || own.some(({ subject }) => isReserved(subject))) continue;
     const onNode = sharing.filter((one) =>
       own.some(
         ({ subject }) =>
@@ -60,9 +62,23 @@ function policiesOfNobody({ blocks, selectedBy, desk, say }: LintContext): void 
   }
 }
 
+/** Nodes of a cluster, and what only a dialect can tell of somebody: no file need have it. */
+function isReserved(chosen: Block["subject"] | Peer): boolean {
+  if (chosen.kind !== "workloads") return false;
+  const { namespaces, selector } = chosen;
+  return (
+    (namespaces.kind === "named" && namespaces.name.startsWith(":")) ||
+    selector.requirements.some(({ key }) => isReservedLabel(key) && key !== SERVICE_ACCOUNT_LABEL)
+  );
+}
+
 function peersThatAreNobody({ peers, source }: Rule, { workloads, desk, say }: LintContext): void {
   for (const peer of peers) {
-    if (peer.kind !== "workloads" || workloads.some((one) => selects(peer, one, desk.index)))
+    if (
+      peer.kind !== "workloads" ||
+      isReserved(peer) ||
+      workloads.some((one) => selects(peer, one, desk.index))
+    )
       continue;
     say(
       "BH0707",

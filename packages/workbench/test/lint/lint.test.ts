@@ -96,6 +96,23 @@ describe("findings about whom policies are for", () => {
     expect(codes(pod("db") + pod("wbe") + text)).toEqual([]);
   });
 
+  it("says nothing of policies of nodes, nor twice that a rule matches nothing", () => {
+    const nodes = policy(
+      "nodeSelector: {}\ningress:\n- fromEntities: [cluster]",
+      "ccnp",
+      "CiliumClusterwideNetworkPolicy",
+      "cilium.io/v2",
+    );
+    expect(codes(pod("db") + denied + nodes)).toEqual(["BH0705", "BH0734"]);
+    const nobody = policy(
+      "endpointSelector: {}\ningress:\n- {}",
+      "cnp",
+      "CiliumNetworkPolicy",
+      "cilium.io/v2",
+    );
+    expect(codes(nobody)).not.toContain("BH0704");
+  });
+
   it("a namespace that nothing isolates, and one workload of it", () => {
     expect(codes(pod("db") + pod("web"))).toEqual(["BH0710"]);
     expect(codes(pod("db") + denied)).toEqual([]);
