@@ -35,7 +35,7 @@ function policiesOfNobody({ blocks, selectedBy, desk, say }: LintContext): void 
     JSON.stringify([policy, source.file, source.line]),
   )) {
     const [block] = own;
-    if (block === undefined || own.some(({ subject }) => isReserved(subject))) continue;
+    if (block === undefined || own.some(({ subject }) => isOfNodes(subject))) continue;
     const onNode = sharing.filter((one) =>
       own.some(
         ({ subject }) =>
@@ -62,14 +62,16 @@ function policiesOfNobody({ blocks, selectedBy, desk, say }: LintContext): void 
   }
 }
 
-/** Nodes of a cluster, and what only a dialect can tell of somebody: no file need have it. */
-function isReserved(chosen: Block["subject"] | Peer): boolean {
-  if (chosen.kind !== "workloads") return false;
-  const { namespaces, selector } = chosen;
-  return (
-    (namespaces.kind === "named" && namespaces.name.startsWith(":")) ||
-    selector.requirements.some(({ key }) => isReservedLabel(key) && key !== SERVICE_ACCOUNT_LABEL)
-  );
+/** Of a cluster; no file need have them. */
+function isOfNodes(chosen: Block["subject"] | Peer): boolean {
+  if (chosen.kind !== "workloads" || chosen.namespaces.kind !== "named") return false;
+  return chosen.namespaces.name.startsWith(":");
+}
+
+/** Nodes, and whom only a dialect can tell by a label of its own. */
+function isReserved(peer: Extract<Peer, { kind: "workloads" }>): boolean {
+  const isOwn = (key: string): boolean => isReservedLabel(key) && key !== SERVICE_ACCOUNT_LABEL;
+  return isOfNodes(peer) || peer.selector.requirements.some(({ key }) => isOwn(key));
 }
 
 function peersThatAreNobody({ peers, source }: Rule, { workloads, desk, say }: LintContext): void {

@@ -86,6 +86,15 @@ describe("findings about whom policies are for", () => {
     const text = policy("podSelector: { matchLabels: { app: dbb } }");
     expect(codes(text)).toEqual([]);
     expect(codes(pod("db") + denied + text)).toEqual(["BH0706"]);
+    const istio = (app: string) =>
+      policy(
+        `selector: { matchLabels: { app: ${app} } }\nrules: [{}]`,
+        "ap",
+        "AuthorizationPolicy",
+        "security.istio.io/v1",
+      );
+    expect(codes(pod("db") + denied + istio("dbb"))).toContain("BH0706");
+    expect(codes(pod("db") + denied + istio("db"))).not.toContain("BH0706");
   });
 
   it("a peer that is no workload of the files", () => {
