@@ -20,6 +20,7 @@ import {
 } from "./context.ts";
 import type { ExitCode } from "./failure.ts";
 import { SINCE, withFlowOptions } from "./flow-options.ts";
+import { groupVerbs } from "./help-groups.ts";
 import { addCheckVerbs } from "./offline/check-verbs.ts";
 import { addListVerbs } from "./offline/list-verbs.ts";
 import { addQuestionVerbs } from "./offline/verbs.ts";
@@ -41,6 +42,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .description(
       "Every workload in its own watertight compartment: observe, suggest, replay, enforce, prove.",
     )
+    .commandsGroup("The command line:") // what the library adds: help
     .helpCommand("help [verb]", "help for a verb")
     .helpOption("-h, --help", "help for a verb")
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
@@ -211,7 +213,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "apply <policy...>",
     "put a policy in force (audit, unless told otherwise)",
-    "bulkhead apply policy.yaml --mode enforce --confirm 60s",
+    "sudo bulkhead apply policy.yaml --mode enforce --confirm 60s",
     async () => (await import("./verbs/policies.ts")).apply,
   )
     .option("--mode <mode>", "audit (default) or enforce")
@@ -225,7 +227,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "delete <resources...>",
     "take single resources out of force, and say what that newly allows",
-    "bulkhead delete Policy/shop/db --confirm 60s",
+    "sudo bulkhead delete Policy/shop/db --confirm 60s",
     async () => (await import("./verbs/delete.ts")).deleteResources,
   )
     .option("--mode <mode>", "audit or enforce for what stays; as it is, by default")
@@ -236,7 +238,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "label <workload> <labels...>",
     "give labels to a workload (key=value), or take them back (key-)",
-    "bulkhead label host/nginx.service role=front tier-\nbulkhead label shop/db backup=yes --dry-run",
+    "sudo bulkhead label host/nginx.service role=front tier-\nsudo bulkhead label shop/db backup=yes --dry-run",
     async () => (await import("./verbs/label.ts")).label,
   )
     .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
@@ -246,7 +248,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "confirm",
     "keep what was applied with --confirm",
-    "bulkhead confirm",
+    "sudo bulkhead confirm",
     async () => (await import("./verbs/history.ts")).confirm,
   );
   verb(
@@ -258,7 +260,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "rollback [revision]",
     "back to an earlier revision (the previous one)",
-    "bulkhead rollback 3 --confirm 60s",
+    "sudo bulkhead rollback 3 --confirm 60s",
     async () => (await import("./verbs/history.ts")).rollback,
   )
     .option("--mode <mode>", "audit or enforce; as it was, by default")
@@ -277,13 +279,13 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "probe [workloads...]",
     "prove it: a connection for every rule and every boundary, both ends watched",
-    "bulkhead probe",
+    "sudo bulkhead probe",
     async () => (await import("./verbs/probe.ts")).probe,
   ).option("--max-boundaries <count>", "at most so many; those left out count as skipped");
   verb(
     "drift",
     "where the kernel was found otherwise than wanted, and what was done",
-    "bulkhead drift --set report",
+    "bulkhead drift\nsudo bulkhead drift --set report",
     async () => (await import("./verbs/drift.ts")).drift,
   ).option("--set <what>", "repair (as soon as it is found) or report (and leave it)");
   verb(
@@ -350,6 +352,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     "bulkhead version",
     async () => (await import("./verbs/version.ts")).version,
   );
+  groupVerbs(program);
   program
     .command("__complete [words...]", { hidden: true })
     .allowUnknownOption()
@@ -361,7 +364,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     });
   program.addHelpText(
     "after",
-    "\nExample, the loop:\n  $ sudo bulkhead up\n  $ bulkhead observe\n  $ bulkhead suggest -f policy.yaml\n  $ bulkhead replay policy.yaml\n  $ bulkhead apply policy.yaml\n  $ bulkhead apply policy.yaml --mode enforce --confirm 60s\n  $ bulkhead probe\n",
+    "\nExample, the loop:\n  $ sudo bulkhead up\n  $ bulkhead observe\n  $ bulkhead suggest -f policy.yaml\n  $ bulkhead replay policy.yaml\n  $ sudo bulkhead apply policy.yaml\n  $ sudo bulkhead apply policy.yaml --mode enforce --confirm 60s\n  $ sudo bulkhead probe\n",
   );
   return program;
 }

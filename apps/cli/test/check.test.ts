@@ -10,7 +10,7 @@ import { startFakeController } from "./fake-controller.ts";
 import { git } from "./repository.ts";
 
 const EXAMPLE = join(import.meta.dirname, "..", "..", "..", "examples", "pull-request");
-const README = join(EXAMPLE, "..", "..", "README.md");
+const PAGE = join(EXAMPLE, "..", "..", "docs", "policy-as-code.md");
 let root = "";
 
 beforeAll(() => {
@@ -31,14 +31,14 @@ const check = (...args: readonly string[]) => call(["check", policies(), ...args
 const local = (text: string): string => text.replaceAll(`${root}/`, "");
 
 describe("check", () => {
-  it("tells a pull request what changes, what is found and which test fails, as the README shows", async () => {
+  it("tells a pull request what changes, what is found and which test fails, as its page shows", async () => {
     const { code, stdout } = await check("--base", "main", "-o", "md");
     expect(code).toBe(1);
     const told = local(stdout);
     expect(told).toContain(
       "| ➕ newly allowed | shop/web[Deployment] | shop/db[StatefulSet] | nothing | TCP 5432 |",
     );
-    expect(readFileSync(README, "utf8")).toContain(
+    expect(readFileSync(PAGE, "utf8")).toContain(
       told.slice(0, told.indexOf("<details>")).trimEnd(),
     );
   });

@@ -149,6 +149,20 @@ it("says which control groups there are", () => {
   expect(found("")).toMatch(/^not mounted/);
 });
 
+it("knows who hid the control groups: another /sys, called as a network namespace", () => {
+  const text = "582 579 0:60 / /sys rw,relatime - sysfs blue rw";
+  const hidden = machine({ files: { [MOUNTS]: text, "/run/netns/blue": "" } });
+  expect(controlGroups(hidden)).toMatchObject({
+    state: "fails",
+    detail: expect.stringMatching(/^hidden by `ip netns exec`/),
+    help: expect.stringMatching(/^nsenter --net=\/run\/netns\/blue bulkhead /),
+  });
+  // Not by one of another name, nor where they are mounted again.
+  expect(controlGroups(machine({ files: { [MOUNTS]: text } })).detail).toMatch(/^not mounted/);
+  const again = { [MOUNTS]: `${text}\n${V2}`, "/run/netns/blue": "" };
+  expect(controlGroups(machine({ files: again })).state).toBe("works");
+});
+
 it("settings are writable where a part of what is read-only is mounted anew", () => {
   const files = {
     [MAX]: "9",

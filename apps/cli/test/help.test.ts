@@ -86,6 +86,18 @@ it("without a verb shows the verbs and the loop", async () => {
   expect(stdout).toContain("$ bulkhead suggest -f policy.yaml");
 });
 
+it("lays the verbs out by what they need, each in one group", async () => {
+  const { stdout } = await call(["--help"]);
+  expect(stdout).not.toContain("\nCommands:\n");
+  const groups = [...stdout.matchAll(/^(\S.*):\n((?: {2}.*\n)+)/gm)].map(
+    ([, heading = "", lines = ""]) =>
+      [heading, [...lines.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)] as const,
+  );
+  const files = groups.find(([heading]) => heading.startsWith("Files alone"))?.[1];
+  expect(files).toEqual("decide test prove blast list diff exposure check lint".split(" "));
+  expect(groups.flatMap(([, names]) => names).toSorted()).toEqual([...PROMISED, "help"].toSorted());
+});
+
 it.each(["--version", "-V", "version"])("%s tells the version", async (word) => {
   const { stdout, code } = await call([word]);
   expect(code).toBe(0);

@@ -1,38 +1,24 @@
-/** What the README shows of verbs over files is what they print. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** What the documents show of verbs over files is what they print of the folders that are shipped as examples. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { call } from "./call.ts";
 
-const readme = readFileSync(join(import.meta.dirname, "..", "..", "..", "README.md"), "utf8");
-const [, section = ""] = /\n## Policy as code\n([\s\S]*?)\n## /.exec(readme) ?? [];
-const [, manifests = ""] = /```yaml\n([\s\S]*?)```/.exec(section) ?? [];
-const shown = [...section.matchAll(/```\n\$ \.\/bulkhead (.*)\n([\s\S]*?)```/g)].map(
-  ([, command = "", printed = ""]) => [command, printed] as const,
-);
-let folder = "";
+const root = `${join(import.meta.dirname, "..", "..", "..")}/`;
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+const [readme, page] = [read("README.md"), read("docs/policy-as-code.md")];
+const FOLDERS = "examples/policy-as-code/";
 
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "bhi-readme-"));
-  const after = manifests
-    .replace("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]")
-    .replace(
-      "from: [{ podSelector: { matchLabels: { app: web } } }]",
-      "from: [{ namespaceSelector: {} }]",
-    );
-  for (const [name, text] of [
-    ["before", manifests],
-    ["after", after],
-  ] as const) {
-    mkdirSync(join(folder, name));
-    writeFileSync(join(folder, name, "shop.yaml"), text);
-  }
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** Transcripts over the shipped folders: what was called, and what it printed. */
+const transcripts = (text: string): (readonly [string, string])[] =>
+  [...text.matchAll(/```\n\$ \.\/bulkhead (.*)\n([\s\S]*?)```/g)]
+    .map(([, command = "", printed = ""]) => [command, printed] as const)
+    .filter(([command]) => command.includes(FOLDERS));
+const verbsOf = (text: string) => transcripts(text).map(([command]) => command.split(" ")[0]);
 
 it("shows the verbs over files", () => {
-  expect(shown.map(([command]) => command.split(" ")[0])).toEqual([
+  expect(verbsOf(readme)).toEqual(["list", "diff"]);
+  expect(verbsOf(page)).toEqual([
     "list",
     "diff",
     "exposure",
@@ -44,11 +30,38 @@ it("shows the verbs over files", () => {
   ]);
 });
 
-it.each(shown)("prints what it shows: %s", async (command, printed) => {
-  const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(
-    ([, quoted, word]) => quoted ?? word!,
+it.each([...transcripts(readme), ...transcripts(page)])(
+  "prints what it shows: %s",
+  async (command, printed) => {
+    const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(
+      ([, quoted, word]) => quoted ?? word!,
+    );
+    // From wherever the tests are run, as if called in the checkout.
+    const there = words.map((word) => word.replace(FOLDERS, `${root}${FOLDERS}`));
+    const { stdout } = await call(there);
+    expect(stdout.replaceAll(root, "")).toBe(printed);
+  },
+);
+
+it("shows the files as they are, and tells how the second folder differs", () => {
+  const before = read(`${FOLDERS}before/shop.yaml`);
+  expect(page).toContain(`\`\`\`yaml\n${before}\`\`\`\n`);
+  expect(read(`${FOLDERS}after/shop.yaml`)).toBe(
+    before
+      .replace("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]")
+      .replace(
+        "from: [{ podSelector: { matchLabels: { app: web } } }]",
+        "from: [{ namespaceSelector: {} }]",
+      ),
   );
-  const there = words.map((word) => word.replace(/\b(?=(?:before|after)$)/, `${folder}/`));
-  const { stdout } = await call(there);
-  expect(stdout.replaceAll(`${folder}/`, "")).toBe(printed);
+});
+
+it("of all examples at once says that they are versions of one another, and how to compare them", async () => {
+  const { code, stderr } = await call(["list", `${root}examples`]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(
+    "Files that declare the same things are read one folder at a time; `bulkhead diff DIR1 DIR2` compares two.\n",
+  );
+  const { stderr: one } = await call(["list", `${root}${FOLDERS}before`]);
+  expect(one).toBe("");
 });

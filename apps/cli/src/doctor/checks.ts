@@ -145,6 +145,8 @@ export function tracking(machine: Machine): Found {
 interface Mount {
   readonly point: string;
   readonly type: string;
+  /** What was mounted, or what it was called by whoever did. */
+  readonly source: string;
   readonly readOnly: boolean;
 }
 
@@ -153,8 +155,8 @@ function mountsOf({ read }: Machine): readonly Mount[] {
   return (read("/proc/self/mountinfo") ?? "").split("\n").map((line) => {
     const [front = "", back = ""] = line.split(" - ");
     const [, , , , point = "", options = ""] = front.split(" ");
-    const [type = ""] = back.split(" ");
-    return { point, type, readOnly: options.split(",").includes("ro") };
+    const [type = "", source = ""] = back.split(" ");
+    return { point, type, source, readOnly: options.split(",").includes("ro") };
   });
 }
 
@@ -172,6 +174,13 @@ export function controlGroups(machine: Machine): Found {
   const mounts = mountsOf(machine);
   const version2 = mounts.find(({ type }) => type === "cgroup2");
   const version1 = mounts.some(({ type }) => type === "cgroup");
+  const netns = mountOf("/sys", mounts)?.source ?? "";
+  // ip-netns(8): `exec` mounts another sysfs over the machine's, with all that hung below it, and calls it as the namespace.
+  if (version2 === undefined && !version1 && netns !== "" && machine.exists(`/run/netns/${netns}`))
+    return fails(
+      "hidden by `ip netns exec`, which puts another /sys in the place of the machine's: services cannot be told apart",
+      `nsenter --net=/run/netns/${netns} bulkhead … enters the network alone`,
+    );
   if (version2 === undefined)
     return fails(
       `${version1 ? "version 1 only" : "not mounted"}: services of this machine cannot be told apart, and never be enforced; workloads with an address of their own can`,

@@ -2,7 +2,8 @@
  * What every offline verb begins with: files, folders or standard input to a desk, and on stderr what is wrong with them.
  * One broken document does not keep the others from being read; but the exit code tells that the answer is not of the whole.
  */
-import { DIAGNOSTICS, hasErrors } from "@bulkhead/model";
+import { dirname } from "node:path";
+import { DIAGNOSTICS, hasErrors, type Diagnostic } from "@bulkhead/model";
 import {
   openDesk,
   type Desk,
@@ -50,6 +51,15 @@ export function readingOf(
   };
 }
 
+const ONE_FOLDER =
+  "Files that declare the same things are read one folder at a time; `bulkhead diff DIR1 DIR2` compares two.";
+
+/** Declared twice, and the first time in another folder: most likely two versions of one set were read as one. */
+function isOfAnotherVersion({ code, span, help }: Diagnostic): boolean {
+  const [, first] = /^first at (.*):\d+:\d+$/.exec(help ?? "") ?? [];
+  return code === "BH0108" && first !== undefined && dirname(first) !== dirname(span.file);
+}
+
 /** Errors whole; warnings as a count, for they are what another question is about. */
 function tell({ stderr, format, ui }: Context, { diagnostics, files }: Desk): void {
   const errors = diagnostics.filter(({ severity }) => severity === "error");
@@ -59,6 +69,7 @@ function tell({ stderr, format, ui }: Context, { diagnostics, files }: Desk): vo
     return;
   }
   if (errors.length > 0) stderr.write(`${diagnosticsText(errors, files, ui)}\n`);
+  if (errors.some(isOfAnotherVersion)) stderr.write(`${ONE_FOLDER}\n`);
   const counts = new Map<string, number>();
   for (const { severity, code } of diagnostics) {
     if (severity === "warning") counts.set(code, (counts.get(code) ?? 0) + 1);
