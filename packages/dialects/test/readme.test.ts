@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { DIALECTS } from "../src/dialect-list.ts";
 import { buildPolicySet, parseFiles } from "../src/index.ts";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
@@ -35,3 +36,12 @@ test("every port spelling of the reference reads", () => {
   });
   expect(parseFiles([{ name: "x", text }]).diagnostics).toEqual([]);
 });
+
+test.each(DIALECTS.map((dialect) => [dialect.title, dialect] as const))(
+  "%s: its group and each kind of it are named",
+  (_title, { group, kinds }) => {
+    const section = readme.split(/^## /m).find((text) => text.includes(group)) ?? "";
+    const words = [group, ...kinds.map(({ kind }) => kind.replace(/^Staged.*/, "Staged"))];
+    expect(words.filter((word) => !section.includes(word))).toEqual([]);
+  },
+);
