@@ -274,3 +274,67 @@ describe("exposure", () => {
     expect(unprotected).toHaveLength(2);
   });
 });
+
+describe("what lines cannot tell", () => {
+  const closed = [
+    deployment("web"),
+    deployment("db"),
+    policy.replace("{ matchLabels: { app: db } }\n  policy", "{}\n  policy"),
+  ];
+  const opened = (egress: string): string => `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: more, namespace: shop }
+spec: { endpointSelector: { matchLabels: { app: web } }, egress: [${egress}] }
+`;
+  const SIX = opened(
+    '{ toCIDR: ["::/0"], toPorts: [{ ports: [{ port: "443", protocol: TCP }] }] }',
+  );
+  const BOTH = opened(
+    '{ toCIDR: ["0.0.0.0/0", "::/0"], toPorts: [{ ports: [{ port: "443", protocol: TCP }] }] }',
+  );
+  const FEW = BOTH.replace("0.0.0.0/0", "198.51.100.0/24");
+  const PING = opened(
+    '{ toCIDR: ["8.8.8.8/32"], icmps: [{ fields: [{ type: 8, family: IPv4 }] }] }',
+  );
+  const SIX_LINE = "shop/web[Deployment], destination: ::-ffff:ffff:";
+  const diff = (more: string, format: string) => {
+    const before = put("closed.yaml", closed.join("---\n"));
+    const after = put("opened.yaml", [...closed, more].join("---\n"));
+    return call(["diff", before, after, "-o", format]);
+  };
+
+  it.each(["txt", "csv", "md", "dot", "json"])(
+    "diff -o %s ends with 1 all the same",
+    async (format) => {
+      const [six, ping] = [await diff(SIX, format), await diff(PING, format)];
+      expect(six.stdout).toMatch(/::-ffff:ffff:[^\n]*TCP 443/);
+      expect([six.code, six.stderr]).toEqual([1, ""]);
+      expect(ping.code).toBe(1);
+      if (["txt", "dot"].includes(format)) {
+        expect(ping.stderr).toContain("1 more difference that these lines cannot tell");
+        expect(ping.stdout).not.toContain("8.8.8.8");
+      } else {
+        expect(ping.stderr).toBe("");
+        expect(ping.stdout).toContain("icmp/echo-request");
+      }
+    },
+  );
+
+  it("IPv6 has a line of its own only where it goes another way than IPv4 at large", async () => {
+    const [both, few] = [await diff(BOTH, "txt"), await diff(FEW, "txt")];
+    expect(both.stdout).toContain("destination: 0.0.0.0-255.255.255.255[External]");
+    expect(both.stdout).not.toContain("ffff:ffff");
+    expect(both.stderr).toBe("");
+    expect(few.stdout).toContain("destination: 198.51.100.0-198.51.100.255[External]");
+    expect(few.stdout).toContain(SIX_LINE);
+  });
+
+  it.each(["list", "exposure"])("%s says that there is more", async (verb) => {
+    const stderr = async (...more: readonly string[]): Promise<string> =>
+      (await call([verb, put("more.yaml", [...closed, ...more].join("---\n"))])).stderr;
+    for (const more of [SIX, FEW, PING]) {
+      expect(await stderr(more)).toContain("more is permitted than lines can tell");
+    }
+    expect([await stderr(), await stderr(BOTH)]).toEqual(["", ""]);
+  });
+});

@@ -49,3 +49,10 @@ export function warnOfUntold({ stderr, ui }: Context, { set, workloads }: Desk):
   ];
   for (const one of told) stderr.write(`${ui.style.yellow("warning:")} ${one}\n`);
 }
+
+/** What is permitted beside the lines: a reader who takes them for all would be wrong. */
+export function warnOfMore({ stderr, ui }: Context): void {
+  stderr.write(
+    `${ui.style.yellow("warning:")} more is permitted than lines can tell, over IPv6 or other protocols than TCP, UDP and SCTP: \`-o json\` tells all\n`,
+  );
+}

@@ -4,14 +4,21 @@ import {
   cutWorld,
   DIFFERENCE_FORMATS,
   differenceFormats,
+  differencesBeyondLines,
   differencesOf,
+  isTellable,
   WHOLE_WORLD,
+  type Connectivity,
+  type Desk,
+  type Difference,
+  type DifferenceFormat,
 } from "@bulkhead/workbench/desk";
 import { badInput } from "../failure.ts";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import { warnOfBarred, warnOfReading, warnOfTorn, warnOfUntold } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
+import { count } from "../ui/words.ts";
 import type { Verb } from "./verb.ts";
 
 export const diff: Verb<OfflineOptions> = async (context, args, options) => {
@@ -32,10 +39,37 @@ export const diff: Verb<OfflineOptions> = async (context, args, options) => {
     warnOfBarred(context, connectivity);
     return connectivity;
   });
-  const view = exact ? WHOLE_WORLD : cutWorld(after.desk.set);
-  const found = differencesOf(sides[0]!, sides[1]!, view);
   const format = DIFFERENCE_FORMATS.find((known) => known === options.output) ?? "txt";
-  await writeLines(context.stdout, differenceFormats[format](found));
-  const differs = !found[Symbol.iterator]().next().done;
+  const { told, untold } = differencesIn(format, sides[0]!, sides[1]!, after.desk);
+  await writeLines(context.stdout, differenceFormats[format](told));
+  if (untold > 0) {
+    context.stderr.write(
+      `${context.ui.style.yellow("warning:")} ${count(untold, "more difference")} that these lines cannot tell (IPv6, other protocols, nodes): \`-o json\` tells all\n`,
+    );
+  }
+  const differs = untold > 0 || !told[Symbol.iterator]().next().done;
   return before.exitCode(after.exitCode(differs ? 1 : 0));
 };
+
+/** A program that reads netpol-analyzer's lines must know every word; a table has room for what that tool does not see. */
+function differencesIn(
+  format: DifferenceFormat,
+  before: Connectivity,
+  after: Connectivity,
+  { set }: Desk,
+): { readonly told: Iterable<Difference>; readonly untold: number } {
+  if (format === "json") return { told: differencesOf(before, after, WHOLE_WORLD), untold: 0 };
+  const lines = differencesOf(before, after, cutWorld(set));
+  const beyond = differencesBeyondLines(before, after);
+  const isTold = (one: Difference): boolean =>
+    format === "csv" || format === "md" || isTellable(one);
+  let untold = 0;
+  for (const one of beyond) if (!isTold(one)) untold++;
+  const told = {
+    *[Symbol.iterator]() {
+      yield* lines;
+      for (const one of beyond) if (isTold(one)) yield one;
+    },
+  };
+  return { told, untold };
+}

@@ -8,7 +8,7 @@ import {
 } from "@bulkhead/workbench/desk";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfReading, warnOfUntold } from "../offline/readings.ts";
+import { warnOfMore, warnOfReading, warnOfUntold } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
 import type { Verb } from "./verb.ts";
 
@@ -19,6 +19,7 @@ export const exposure: Verb<OfflineOptions> = async (context, args, options) => 
   warnOfUntold(context, desk);
   const found = exposuresOf(desk, context.now(), exact ? WHOLE_WORLD : cutWorld(desk.set));
   const format = EXPOSURE_FORMATS.find((known) => known === options.output) ?? "txt";
+  if (!exact && found.isMoreThanLines) warnOfMore(context);
   await writeLines(context.stdout, [exposureFormats[format](found)]);
   return exitCode(0);
 };

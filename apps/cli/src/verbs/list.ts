@@ -3,6 +3,7 @@ import {
   connectivityOf,
   connectivitySvg,
   cutWorld,
+  isMoreThanLines,
   PAIR_FORMATS,
   pairFormats,
   pairsOf,
@@ -10,7 +11,13 @@ import {
 } from "@bulkhead/workbench/desk";
 import { openDeskOf } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
-import { warnOfBarred, warnOfReading, warnOfTorn, warnOfUntold } from "../offline/readings.ts";
+import {
+  warnOfBarred,
+  warnOfMore,
+  warnOfReading,
+  warnOfTorn,
+  warnOfUntold,
+} from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
 import type { Verb } from "./verb.ts";
 
@@ -27,6 +34,7 @@ export const list: Verb<OfflineOptions> = async (context, args, options) => {
   else {
     const format = PAIR_FORMATS.find((known) => known === options.output) ?? "txt";
     const view = exact ? WHOLE_WORLD : cutWorld(desk.set);
+    if (!exact && isMoreThanLines(connectivity, view)) warnOfMore(context);
     await writeLines(context.stdout, pairFormats[format](pairsOf(connectivity, view)));
   }
   return exitCode(0);

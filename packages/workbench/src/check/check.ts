@@ -6,11 +6,12 @@ import type { PolicySet } from "@bulkhead/model";
 import type { Diagnostic, Edge } from "@bulkhead/model";
 import { replay, type Replay } from "@bulkhead/engine";
 import type { SourceFile } from "@bulkhead/dialects";
-import { connectivityOf } from "../desk/connectivity.ts";
+import { connectivityOf, type Connectivity } from "../desk/connectivity.ts";
 import { openDesk, type Desk, type DeskOptions } from "../desk/desk.ts";
-import { differencesOf, type Difference } from "../desk/differences.ts";
+import { differencesBeyondLines, differencesOf, type Difference } from "../desk/differences.ts";
+import { isNodeName } from "../desk/end-names.ts";
 import { exposuresOf, type Exposures } from "../desk/exposure.ts";
-import { cutWorld } from "../desk/pairs.ts";
+import { cutWorld, type WorldView } from "../desk/pairs.ts";
 import { standInPods, STAND_IN_FILE } from "../desk/stand-in-pods.ts";
 import { testDesk } from "../desk/tests.ts";
 import { lintDesk, type LintOptions } from "../lint/lint.ts";
@@ -63,7 +64,7 @@ export function checkFiles({ files, base, edges, reading, lint }: CheckInput): C
     ...(there === undefined
       ? {}
       : {
-          changes: [...differencesOf(connectivityOf(there, now), connectivityOf(here, now), view)],
+          changes: changesOf(connectivityOf(there, now), connectivityOf(here, now), view),
         }),
     ...(edges === undefined
       ? {}
@@ -79,6 +80,14 @@ export function checkFiles({ files, base, edges, reading, lint }: CheckInput): C
           ),
         }),
   };
+}
+
+/** Nodes are left out, which no policy here is about; IPv6 and other protocols are not. */
+function changesOf(before: Connectivity, after: Connectivity, view: WorldView): Difference[] {
+  const beyond = [...differencesBeyondLines(before, after)].filter(
+    ({ source, destination }) => !isNodeName(source) && !isNodeName(destination),
+  );
+  return [...differencesOf(before, after, view), ...beyond];
 }
 
 /** Without a base, what the files deny is told beside no policy at all. */

@@ -32,6 +32,10 @@ export function inWords(ports: PortSet): PortSet {
   return intersect(ports, EVERYTHING);
 }
 
+export function isEverythingInWords(ports: PortSet): boolean {
+  return coversPorts(ports, EVERYTHING);
+}
+
 const texts = new WeakMap<PortSet, string>();
 
 export function connectionText(ports: PortSet): string {
@@ -42,7 +46,7 @@ export function connectionText(ports: PortSet): string {
 
 function textOf(ports: PortSet): string {
   if (isEmptyPorts(ports)) return NO_CONNECTIONS;
-  if (coversPorts(ports, EVERYTHING)) return ALL_CONNECTIONS;
+  if (isEverythingInWords(ports)) return ALL_CONNECTIONS;
   return PROTOCOLS.flatMap((protocol) => {
     const intervals = portsOfProtocol(ports, protocol).map(({ first, last }) =>
       first === last ? `${first}` : `${first}-${last}`,

@@ -1,6 +1,6 @@
 /** Differences as text, in netpol-analyzer's words and order: what changed, what is new, what is gone. JSON holds everything. */
-import { formatPorts } from "@bulkhead/model";
-import { connectionText } from "./connection-text.ts";
+import { formatPorts, isEmptyPorts, type PortSet } from "@bulkhead/model";
+import { connectionText, NO_CONNECTIONS } from "./connection-text.ts";
 import type { Difference, DifferenceKind } from "./differences.ts";
 import { csvLine, dotGraph, markdownHead, markdownLine, quoted } from "./pair-formats.ts";
 
@@ -50,12 +50,19 @@ function info({ onlyThere, kind }: Difference): string {
   return onlyThere.length === 0 ? "" : `workload ${onlyThere.join(" and ")} ${kind}`;
 }
 
+/** Where both sides are the same in netpol-analyzer's words, in ours. */
+export function portsTexts({ before, after }: Difference): readonly [string, string] {
+  const [was, is] = [connectionText(before), connectionText(after)];
+  if (was !== is) return [was, is];
+  const text = (ports: PortSet) => (isEmptyPorts(ports) ? NO_CONNECTIONS : formatPorts(ports));
+  return [text(before), text(after)];
+}
+
 const cells = (one: Difference): readonly string[] => [
   one.kind,
   one.source,
   one.destination,
-  connectionText(one.before),
-  connectionText(one.after),
+  ...portsTexts(one),
   info(one),
 ];
 
@@ -114,7 +121,7 @@ function* dot(differences: Iterable<Difference>): Iterable<string> {
   for (const one of inOrder(differences)) {
     names.add(one.source).add(one.destination);
     for (const end of one.onlyThere) looks.set(end, one.kind);
-    const [before, after] = [connectionText(one.before), connectionText(one.after)];
+    const [before, after] = portsTexts(one);
     const label =
       one.kind === "changed" ? `${after} (dir1: ${before})` : one.kind === "added" ? after : before;
     const colour = quoted(COLOURS[one.kind]);

@@ -4,7 +4,8 @@
  */
 import { emptyPorts, equalPorts, isEmptyPorts, type IpRange, type PortSet } from "@bulkhead/model";
 import type { Connectivity } from "./connectivity.ts";
-import { rangeName } from "./end-names.ts";
+import { isAlikeInWords, isSameInWords, isToldByIpv4 } from "./beyond-lines.ts";
+import { isNodeName, rangeName } from "./end-names.ts";
 import { expand, type Expansion, type Row } from "./expansion.ts";
 import { WHOLE_WORLD, type WorldView } from "./pairs.ts";
 import type { WorldPiece } from "./world-pieces.ts";
@@ -28,18 +29,57 @@ interface Change {
   readonly after: PortSet;
 }
 
+/** Which of them are told. */
+interface Choice {
+  inside(source: string, change: Change): boolean;
+  /** `all`: of the same end, the same way. */
+  world(name: string, piece: ChangedPiece, all: readonly ChangedPiece[]): boolean;
+}
+
 /** Sorted by source, then by destination. Can be walked again. Cuts of the view do not matter. */
 export function differencesOf(
   before: Connectivity,
   after: Connectivity,
   view: WorldView = WHOLE_WORLD,
 ): Iterable<Difference> {
+  return chosen(before, after, view, {
+    inside: () => true,
+    world: (_, { range }) => view.families.includes(range.family),
+  });
+}
+
+/** Those that lines in netpol-analyzer's words, as `cutWorld` has them, do not tell. */
+export function differencesBeyondLines(
+  before: Connectivity,
+  after: Connectivity,
+): Iterable<Difference> {
+  return chosen(before, after, WHOLE_WORLD, {
+    inside: (source, { end, ...ports }) =>
+      isNodeName(source) || isNodeName(end) || isAlikeInWords(ports),
+    world: (name, piece, all) =>
+      isNodeName(name) ||
+      isAlikeInWords(piece) ||
+      (piece.range.family === 6 && !isToldByIpv4(all, (other) => isSameInWords(other, piece))),
+  });
+}
+
+/** Have netpol-analyzer's lines words for it? They know no nodes. */
+export function isTellable(one: Difference): boolean {
+  return !isAlikeInWords(one) && !isNodeName(one.source) && !isNodeName(one.destination);
+}
+
+function chosen(
+  before: Connectivity,
+  after: Connectivity,
+  view: WorldView,
+  choice: Choice,
+): Iterable<Difference> {
   const [was, is] = [expand(before, view), expand(after, view)];
   const names = [...new Set([...was.names, ...is.names])].toSorted();
   const rows = rowChanges(names, was, is);
   const world = (name: string, way: "to" | "from"): readonly Change[] =>
     overlay(was.worldOf(name, way), is.worldOf(name, way))
-      .filter(({ range }) => view.families.includes(range.family))
+      .filter((piece, _, all) => choice.world(name, piece, all))
       .map(({ range, ...ports }) => ({ end: rangeName(range), ...ports }));
   const onlyThere = (kind: DifferenceKind, ends: readonly string[]): readonly string[] => {
     if (kind === "changed") return [];
@@ -67,9 +107,10 @@ export function differencesOf(
       for (const source of [...names, ...worldly.keys()].toSorted()) {
         const changes =
           worldly.get(source) ??
-          [...rows(source).filter(({ end }) => end !== source), ...world(source, "to")].toSorted(
-            (a, b) => (a.end < b.end ? -1 : 1),
-          );
+          [
+            ...rows(source).filter((one) => one.end !== source && choice.inside(source, one)),
+            ...world(source, "to"),
+          ].toSorted((a, b) => (a.end < b.end ? -1 : 1));
         for (const change of changes) yield told(source, change);
       }
     },

@@ -12,6 +12,7 @@ import {
   type Direction,
   type PortSet,
 } from "@bulkhead/model";
+import { isMoreThanLines } from "./beyond-lines.ts";
 import { connectionsAmong, isMachineDeclared } from "./connectivity.ts";
 import type { Desk } from "./desk.ts";
 import { rangeName, workloadName } from "./end-names.ts";
@@ -33,6 +34,8 @@ export interface Exposures {
   readonly exposures: readonly Exposure[];
   /** No policy decides what goes this way, whoever is at the other end. Sorted. */
   readonly unprotected: readonly { readonly workload: string; readonly direction: Direction }[];
+  /** Is more permitted than lines can tell? */
+  readonly isMoreThanLines: boolean;
 }
 
 const DIRECTIONS = ["egress", "ingress"] as const;
@@ -45,13 +48,16 @@ export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WOR
     namespaces: representatives.namespaces,
   });
   const strangers = new Set(representatives.all.map(({ workload }) => workloadName(workload)));
+  let more = false;
   const exposures = DIRECTIONS.flatMap((direction) => {
     const stages = desk.set.stages.map((stage) => ({
       ...stage,
       blocks: stage.blocks.filter((block) => block.direction === direction),
     }));
     const oneWay = { ...desk.set, stages };
-    const expansion = expand(connectionsAmong(oneWay, seats, isMachineDeclared(desk), now), view);
+    const found = connectionsAmong(oneWay, seats, isMachineDeclared(desk), now);
+    more ||= isMoreThanLines(found, view);
+    const expansion = expand(found, view);
     const all = new Set([...seats.workloads.values()].map(workloadName));
     return [...all]
       .filter((name) => !strangers.has(name) && view.sees?.(name) !== false)
@@ -63,7 +69,11 @@ export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WOR
         ].toSorted((a, b) => (a.peer < b.peer ? -1 : 1)),
       );
   });
-  return { exposures, unprotected: unprotected(desk, seats, representatives.all[0]!, now) };
+  return {
+    exposures,
+    unprotected: unprotected(desk, seats, representatives.all[0]!, now),
+    isMoreThanLines: more,
+  };
 }
 
 function exposed(

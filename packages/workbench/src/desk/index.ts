@@ -27,11 +27,19 @@ export { connectionText, NO_CONNECTIONS } from "./connection-text.ts";
 export { HOST_NAME, rangeName, workloadName } from "./end-names.ts";
 export { cutWorld, pairsOf, WHOLE_WORLD, type Pair, type WorldView } from "./pairs.ts";
 export { PAIR_FORMATS, pairFormats, type PairAnswer, type PairFormat } from "./pair-formats.ts";
-export { differencesOf, type Difference, type DifferenceKind } from "./differences.ts";
+export { isMoreThanLines } from "./beyond-lines.ts";
+export {
+  differencesBeyondLines,
+  differencesOf,
+  isTellable,
+  type Difference,
+  type DifferenceKind,
+} from "./differences.ts";
 export {
   DIFFERENCE_FORMATS,
   differenceAnswer,
   differenceFormats,
+  portsTexts,
   type DifferenceAnswer,
   type DifferenceFormat,
 } from "./difference-formats.ts";

@@ -1,6 +1,6 @@
 /** What a pull request is told about its policies, in Markdown: what changes first, then what is wrong, then what is open. */
 import {
-  connectionText,
+  portsTexts,
   exposureFormats,
   NO_CONNECTIONS,
   type Difference,
@@ -55,8 +55,8 @@ function changesSection(changes: readonly Difference[], base: string, problems: 
   const sorted = order.flatMap((kind) => changes.filter((one) => one.kind === kind));
   const rows = sorted
     .slice(0, MOST_ROWS)
-    .map(({ kind, source, destination, before, after }) =>
-      row([words[kind], source, destination, portsText(before), portsText(after)]),
+    .map((one) =>
+      row([words[one.kind], one.source, one.destination, ...portsTexts(one).map(orNothing)]),
     );
   const rest = sorted.length - rows.length;
   const more =
@@ -64,8 +64,7 @@ function changesSection(changes: readonly Difference[], base: string, problems: 
   return `${head}${row(["", "from", "to", "before", "after"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}${more}${note}`;
 }
 
-function portsText(ports: Difference["before"]): string {
-  const text = connectionText(ports);
+function orNothing(text: string): string {
   return text === NO_CONNECTIONS ? "nothing" : text;
 }
 
