@@ -48,8 +48,17 @@ describe("list", () => {
   it("prints lines that diff can compare, from files below a folder", async () => {
     const { code, stdout, stderr } = await call(["list", join(folder, "shop")]);
     expect(stdout).toBe(`${LINES.join("\n")}\n`);
-    expect(stderr).toBe("warning BH0006: a document that is no resource\n");
+    expect(stderr).toBe(
+      `warning BH0006: a document that is no resource (${join(folder, "shop", "notes.yaml")}:1)\n`,
+    );
     expect(code).toBe(0);
+  });
+
+  it("warnings are told once each, with their first place and how many there are", async () => {
+    const notes = put("notes.yaml", "replicas: 3\n---\n\nreplicas: 4\n");
+    expect((await call(["list", notes])).stderr).toContain(
+      `warning BH0006: a document that is no resource (2 times, first at ${notes}:1)\n`,
+    );
   });
 
   it("reads standard input", async () => {

@@ -73,6 +73,23 @@ test.each([
   expect(code).toBe(2);
 });
 
+test.each([
+  [["web", "db"], "the port at `db` is missing"],
+  [["web"], "needs a source and a destination"],
+])("a folder and %j: the daemon is not asked", async (words, message) => {
+  const { stderr, code } = await call(["explain", `${files.dir}/`, ...words], {
+    state: "/nowhere",
+  });
+  expect(stderr).toContain(message);
+  expect(code).toBe(2);
+});
+
+test.each(["nosuchdir/", "nosuchdir"])("a folder that is not there: %s", async (dir) => {
+  const { stderr, code } = await call(["explain", dir, "web", "db:5432"], { state: "/nowhere" });
+  expect(stderr).toContain(`\`${dir}\`: no such file or folder`);
+  expect(code).toBe(2);
+});
+
 const TESTS = `apiVersion: bulkhead.dev/v1
 kind: PolicyTest
 metadata: { name: shop, namespace: shop }
@@ -91,7 +108,6 @@ test("expectations are told with their places, and 1 is returned where one fails
   await files.write("tests.yaml", TESTS.split("\n").slice(0, 6).join("\n"));
   const good = await call(["test", files.dir]);
   await files.write("tests.yaml", "");
-  const none = await call(["test", files.dir]);
   expect(stdout.split("\n")).toEqual([
     `✓ PolicyTest/shop/shop: web → db (${files.dir}/tests.yaml:6)`,
     `✗ <ssh> & co (${files.dir}/tests.yaml:7)`,
@@ -112,5 +128,23 @@ test("expectations are told with their places, and 1 is returned where one fails
     tests: [{ passed: true }, {}, {}],
   });
   expect([good.code, good.stdout]).toEqual([0, expect.stringContaining("1 test: 1 passed\n")]);
-  expect([none.code, none.stdout]).toEqual([0, expect.stringContaining("nothing was tested")]);
+});
+
+test("nothing to test is bad input, and it is told what there is none of", async () => {
+  const none = await call(["test", files.dir]);
+  const junit = await call(["test", files.dir, "-o", "junit"]);
+  const allowed = await call(["test", files.dir, "--allow-empty", "-o", "junit"]);
+  await files.write("tests.yaml", `${TESTS.split("tests:")[0]}tests: []\n`);
+  const empty = await call(["test", files.dir]);
+  await files.write("tests.yaml", TESTS.replaceAll("from:", "form:"));
+  const broken = await call(["test", files.dir]);
+  await files.write("tests.yaml", "");
+  expect([none.code, junit.code, empty.code, broken.code, allowed.code]).toEqual([2, 2, 2, 2, 0]);
+  expect(none.stderr).toContain(`no PolicyTest in \`${files.dir}\`: nothing was tested`);
+  expect(none.stderr).toContain("--allow-empty");
+  expect(junit.stdout).toBe("");
+  expect(allowed.stdout).toContain('tests="0"');
+  expect(empty.stderr).toContain("has a test in it: nothing was tested");
+  expect(broken.stdout).toBe(`not all of \`${files.dir}\` could be read: nothing was tested\n`);
+  expect(broken.stdout + broken.stderr).not.toContain("no PolicyTest");
 });

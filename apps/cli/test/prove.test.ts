@@ -54,6 +54,18 @@ test("a statement that the shell took apart is put together again", async () => 
   expect(code).toBe(0);
 });
 
+test("of two folders every line says whose it is", async () => {
+  const { stdout } = await call(["prove", here.dir, "--that", `implies ${here.dir}/pods.yaml`]);
+  expect(stdout).toMatch(/^yes/);
+  const no = await call(["prove", `${here.dir}/pods.yaml`, "--that", `implies ${here.dir}`]);
+  const lines = no.stdout.split("\n").filter((line) => line.includes(" may "));
+  expect(lines.map((line) => line.trim().split(/:? +/).slice(0, 4))).toEqual([
+    [`${here.dir}/pods.yaml`, "may", "leave", "yes"],
+    [`${here.dir}/pods.yaml`, "may", "arrive", "yes"],
+    [here.dir, "may", "arrive", "no"],
+  ]);
+});
+
 test("several statements, with another folder among them, are answered in their order", async () => {
   const other = `equivalent-to ${there.dir}`;
   const args = [

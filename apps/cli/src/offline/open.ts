@@ -60,7 +60,7 @@ function isOfAnotherVersion({ code, span, help }: Diagnostic): boolean {
   return code === "BH0108" && first !== undefined && dirname(first) !== dirname(span.file);
 }
 
-/** Errors whole; warnings as a count, for they are what another question is about. */
+/** Errors whole; warnings once each with their first place and a count, for they are what another question is about. */
 function tell({ stderr, format, ui }: Context, { diagnostics, files }: Desk): void {
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (format === "json") {
@@ -70,15 +70,13 @@ function tell({ stderr, format, ui }: Context, { diagnostics, files }: Desk): vo
   }
   if (errors.length > 0) stderr.write(`${diagnosticsText(errors, files, ui)}\n`);
   if (errors.some(isOfAnotherVersion)) stderr.write(`${ONE_FOLDER}\n`);
-  const counts = new Map<string, number>();
-  for (const { severity, code } of diagnostics) {
-    if (severity === "warning") counts.set(code, (counts.get(code) ?? 0) + 1);
-  }
-  for (const [code, times] of [...counts].toSorted()) {
+  const warnings = diagnostics.filter(({ severity }) => severity === "warning");
+  const byCode = Map.groupBy(warnings, ({ code }) => code);
+  for (const [code, [first, ...others]] of [...byCode].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const title = DIAGNOSTICS.get(code)?.title ?? "";
-    stderr.write(
-      `${ui.style.yellow("warning")} ${code}: ${title}${times > 1 ? ` (${times} times)` : ""}\n`,
-    );
+    const place = `${first!.span.file}:${first!.span.line}`;
+    const where = others.length === 0 ? place : `${others.length + 1} times, first at ${place}`;
+    stderr.write(`${ui.style.yellow("warning")} ${code}: ${title} (${where})\n`);
   }
 }
 

@@ -40,7 +40,7 @@ export function addQuestionVerbs(verb: AddVerb): void {
       "bulkhead test policies/\nbulkhead test policies/ -o junit > report.xml",
       async () => (await import("../verbs/test.ts")).test,
       [...FORMATS, ...TEST_FORMATS],
-    ),
+    ).option("--allow-empty", "nothing to test is no error"),
   );
   withOfflineOptions(
     verb(

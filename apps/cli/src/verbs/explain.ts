@@ -57,12 +57,20 @@ function endsIn(args: readonly string[]): {
   return { from, ...target };
 }
 
-/** With two or three words behind it: a workload may be called as a folder here is, and then its own two come first. */
+/**
+ * With two or three words behind it: a workload may be called as a folder here is, and then its own two come first. Where
+ * words can mean nothing but files, the daemon is not asked.
+ */
 async function isFolderFirst(dir: string, asked: readonly string[]): Promise<boolean> {
-  const [, to = "", port] = asked;
-  const isComplete = port !== undefined || (asked.length === 2 && to.includes(":"));
-  if (!isComplete) return false;
-  return dir === "-" || (await stat(dir).catch(() => undefined)) !== undefined;
+  const [from = "", to = "", port] = asked;
+  if (port !== undefined || to.includes(":")) return true;
+  const isPath = dir === "-" || /^\.{0,2}\/|\/$|\.(ya?ml|json)$/.test(dir);
+  if (!isPath && (await stat(dir).catch(() => undefined)) === undefined) return false;
+  if (to !== "" && !/^(\d|icmp)/.test(to)) {
+    const words = ["bulkhead explain", dir, from, `${to}:5432/tcp`];
+    throw badInput(`the port at \`${to}\` is missing`, words.join(" "));
+  }
+  return isPath;
 }
 
 async function explainFiles(

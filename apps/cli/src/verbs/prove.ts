@@ -38,9 +38,12 @@ export const prove: Verb<ProveOptions> = async (context, [dir = "", ...words], o
     });
     return { that, ...orFailure(proof) };
   });
+  const named = asked.map(({ statement }) =>
+    "folder" in statement ? statement.folder : undefined,
+  );
   return {
     value: { proofs },
-    text: (ui) => proofsText(proofs, dir, ui),
+    text: (ui) => proofsText(proofs, dir, named, ui),
     next: [],
     exitCode: exitCode(proofs.every(({ answer }) => answer === "yes") ? 0 : 1),
   };

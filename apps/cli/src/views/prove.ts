@@ -8,11 +8,21 @@ export interface ProofAnswer extends Proof {
   readonly that: string;
 }
 
-export function proofsText(proofs: readonly ProofAnswer[], dir: string, ui: Ui): string {
-  return proofs.map((proof) => proofText(proof, dir, ui)).join("\n");
+/** `folders`: those that a statement compares with, in its place. */
+export function proofsText(
+  proofs: readonly ProofAnswer[],
+  dir: string,
+  folders: readonly (string | undefined)[],
+  ui: Ui,
+): string {
+  return proofs
+    .map((proof, at) => proofText(proof, [dir, folders[at] ?? "the other folder"], ui))
+    .join("\n");
 }
 
-function proofText(proof: ProofAnswer, dir: string, { style }: Ui): string {
+type Folders = readonly [string, string];
+
+function proofText(proof: ProofAnswer, folders: Folders, { style }: Ui): string {
   const answers = {
     yes: style.green("yes"),
     no: style.red("no "),
@@ -20,18 +30,28 @@ function proofText(proof: ProofAnswer, dir: string, { style }: Ui): string {
   };
   const head = `${answers[proof.answer]}  ${style.bold(proof.that)}\n`;
   const because = proof.because === undefined ? "" : `  ${style.yellow(proof.because)}\n`;
-  return `${head}${because}${counterexampleText(proof, dir, style)}  ${style.dim(`over ${proof.over.join("; ")}`)}\n`;
+  return `${head}${because}${counterexampleText(proof, folders, style)}  ${style.dim(`over ${proof.over.join("; ")}`)}\n`;
 }
 
-function counterexampleText({ counterexample }: ProofAnswer, dir: string, style: Style): string {
+function counterexampleText(
+  { counterexample }: ProofAnswer,
+  folders: Folders,
+  style: Style,
+): string {
   if (counterexample === undefined) return "";
   const { path, permittedBy } = counterexample;
-  const folder = permittedBy === "this" ? dir : "the other folder";
-  const who = permittedBy === undefined ? "" : `  permitted by ${folder} only:\n`;
-  return `${who}${path.map((hop) => hopText(hop, style)).join("")}`;
+  if (permittedBy === undefined) {
+    return path.map((hop) => hopText(hop, ["  ", "  "], style)).join("");
+  }
+  const [here, there] = permittedBy === "this" ? folders : folders.toReversed();
+  const width = Math.max(...folders.map((name) => name.length)) + 1;
+  const [permits, denies] = [here!, there!].map((name) => `  ${`${name}:`.padEnd(width)}`);
+  const hops = path.map((hop) => hopText(hop, [permits!, denies!], style));
+  return `  permitted by ${here} only:\n${hops.join("")}`;
 }
 
-function hopText(hop: ProvedHop, style: Style): string {
+/** `sides`: what stands before a line about the folder that permits it, and about the one that denies it. */
+function hopText(hop: ProvedHop, sides: readonly [string, string], style: Style): string {
   const { from, to, ports, packet } = hop;
   const told = [
     ...(packet.request === undefined ? [] : [requestText(packet.request)]),
@@ -45,9 +65,9 @@ function hopText(hop: ProvedHop, style: Style): string {
       : style.dim(`  ${packet.source} → ${packet.destination}`);
   const lines = [
     `  ${from} → ${to} ${packet.port}${addresses}${more}`,
-    ...hop.determinedBy.map((one) => `  ${determinedLine(one, true, style)}`),
+    ...hop.determinedBy.map((one) => `${sides[0]}${determinedLine(one, true, style)}`),
     ...(hop.obligations ?? []).map((one) => `    ${style.yellow(obligationText(one))}`),
-    ...(hop.deniedBy ?? []).map((one) => `  ${determinedLine(one, false, style)}`),
+    ...(hop.deniedBy ?? []).map((one) => `${sides[1]}${determinedLine(one, false, style)}`),
   ];
   return `${lines.join("\n")}\n`;
 }

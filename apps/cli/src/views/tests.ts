@@ -9,9 +9,10 @@ export interface TestsAnswer {
   readonly tests: readonly TestResult[];
 }
 
-export function testsText({ passed, failed, tests }: TestsAnswer, dir: string, ui: Ui): string {
+/** `nothing`: why there is none, if there is none. */
+export function testsText({ passed, failed, tests }: TestsAnswer, nothing: string, ui: Ui): string {
   const { style } = ui;
-  if (tests.length === 0) return `No PolicyTest in ${dir}: nothing was tested.\n`;
+  if (tests.length === 0) return `${nothing}: nothing was tested\n`;
   const lines = tests.map(({ test, passed: good, message, source }) => {
     const mark = good ? style.green("✓") : style.red("✗");
     const place = style.dim(`(${source.file}:${source.line})`);
