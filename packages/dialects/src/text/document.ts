@@ -14,13 +14,12 @@ import {
   isScalar,
   isSeq,
   parseAllDocuments,
-  type ErrorCode,
   type Node as YamlNode,
   type ParsedNode,
-  type YAMLError,
   type YAMLMap,
 } from "yaml";
 import { parseJson } from "./json.ts";
+import { syntaxProblem } from "./syntax.ts";
 
 /** Offsets into the file's text, end exclusive. */
 export interface Extent {
@@ -77,18 +76,6 @@ export interface TextLimits {
 
 export const TEXT_LIMITS: TextLimits = { depth: 64, aliasedNodes: 10_000, yamlSize: 30_000_000 };
 
-const YAML_CODES: Partial<Record<ErrorCode, DiagnosticCode>> = {
-  TAB_AS_INDENT: "BH0003",
-  BAD_ALIAS: "BH0004",
-  TAG_RESOLVE_FAILED: "BH0005",
-  NON_STRING_KEY: "BH0005",
-};
-const YAML_HELP: Partial<Record<ErrorCode, string>> = {
-  TAB_AS_INDENT: "indent with spaces",
-  BAD_INDENT: "align it with the entries it belongs to",
-  TAG_RESOLVE_FAILED: "resources need no tags; write the plain value",
-};
-
 class Limit extends Error {
   readonly code: DiagnosticCode;
   readonly extent: Extent;
@@ -135,6 +122,12 @@ const scalar = (extent: Extent, value: unknown, source: string | undefined): Sca
 };
 
 const TWICE = "keep one of the two; YAML readers disagree about which one counts";
+const RUN_TOGETHER = "is this another resource? a line `---` must stand before it";
+/** Every resource has one of each. */
+const HEADING = ["apiVersion", "kind"];
+
+/** Depth of the entries of a document itself. */
+const TOP = 1;
 
 const entries = (map: YAMLMap, extent: Extent, to: Conversion, depth: number): MapEntry[] => {
   const out: MapEntry[] = [];
@@ -155,7 +148,8 @@ const entries = (map: YAMLMap, extent: Extent, to: Conversion, depth: number): M
     if (taken.has(name)) {
       to.broken = true;
       // What an anchor holds was told where it stands.
-      if (to.insideAlias === 0) to.reject("BH0002", keyExtent, "map keys must be unique", TWICE);
+      const help = depth === TOP && HEADING.includes(name) ? RUN_TOGETHER : TWICE;
+      if (to.insideAlias === 0) to.reject("BH0002", keyExtent, "map keys must be unique", help);
       continue;
     }
     taken.add(name);
@@ -216,20 +210,6 @@ const convert = (
   return scalar(extent, node.value, node.source);
 };
 
-const syntaxProblem = ({ code, message, pos: [start, end] }: YAMLError) => {
-  const extent: Extent = { start, end };
-  if (/call stack|stack overflow/i.test(message)) {
-    return { code: "BH0007" as const, extent, message: "nested too deeply", help: undefined };
-  }
-  const line = message.split("\n", 1)[0] ?? message;
-  return {
-    code: YAML_CODES[code] ?? ("BH0001" as const),
-    extent,
-    message: line.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase()),
-    help: YAML_HELP[code],
-  };
-};
-
 /** Offset → 1-based line and column; offsets behind the end are the end. */
 const createPlaces = (text: string) => {
   const starts = [0];
@@ -288,7 +268,7 @@ export const parseText = (
   const documents: TreeNode[] = [];
   for (const document of Array.isArray(parsed) ? parsed : []) {
     for (const problem of [...document.errors, ...document.warnings]) {
-      const { code, extent, message, help } = syntaxProblem(problem);
+      const { code, extent, message, help } = syntaxProblem(problem, content);
       reject(code, extent, message, help);
       // The parser ran out of stack: whatever follows is an echo of it.
       if (code === "BH0007") break;
