@@ -11,13 +11,18 @@ const known = (before: HostPolicy, after: HostPolicy) => {
   const byCgroup = new Map(processes.map((process) => [process.cgroup, process]));
   const names = new Set(processes.map(({ workload }) => workload));
   const more: ConfinedProcess[] = [];
-  const renamed = new Map<WorkloadId, WorkloadId>();
+  const renamed = new Map<WorkloadId, WorkloadId | null>();
   for (const process of before.processes ?? []) {
     const same = byCgroup.get(process.cgroup);
     if (same !== undefined) renamed.set(process.workload, same.workload);
-    else if (!names.has(process.workload)) more.push(process);
+    // The later policy knows nothing of it, and has given its name away: it is nobody's from the first step on.
+    else if (names.has(process.workload)) renamed.set(process.workload, null);
+    else more.push(process);
   }
-  const nameOf = (workload: WorkloadId): WorkloadId => renamed.get(workload) ?? workload;
+  const nameOf = (workload: WorkloadId): WorkloadId | null => {
+    const name = renamed.get(workload);
+    return name === undefined ? workload : name;
+  };
   const placeOf = ({ address, family, protocol, port }: (typeof sockets)[number]): string =>
     `${address ?? ""} ${family} ${protocol} ${port}`;
   const taken = new Set(sockets.map(placeOf));
@@ -26,15 +31,27 @@ const known = (before: HostPolicy, after: HostPolicy) => {
     nameOf,
     lists: {
       processes: [...processes, ...more],
-      sockets: [...sockets, ...old.map((s) => ({ ...s, workload: nameOf(s.workload) }))],
+      sockets: [
+        ...sockets,
+        ...old.flatMap((socket) => {
+          const workload = nameOf(socket.workload);
+          return workload === null ? [] : [{ ...socket, workload }];
+        }),
+      ],
       managed: [...new Set([...managed, ...(before.managed ?? [])])],
     },
   };
 };
 
-const renameProcesses = (set: MapSet, nameOf: (workload: WorkloadId) => WorkloadId): MapSet => {
+const renameProcesses = (
+  set: MapSet,
+  nameOf: (workload: WorkloadId) => WorkloadId | null,
+): MapSet => {
   const rename = <T>(list: readonly (readonly [WorkloadId, T])[]) =>
-    list.map(([workload, rest]) => [nameOf(workload), rest] as const);
+    list.flatMap(([workload, rest]) => {
+      const name = nameOf(workload);
+      return name === null ? [] : [[name, rest] as const];
+    });
   const { processes, processOverlay } = set;
   return {
     ...set,
@@ -45,7 +62,10 @@ const renameProcesses = (set: MapSet, nameOf: (workload: WorkloadId) => Workload
       processes: { egress: rename(processes.egress), ingress: rename(processes.ingress) },
     }),
     ...(processOverlay && {
-      processOverlay: processOverlay.map((entry) => ({ ...entry, process: nameOf(entry.process) })),
+      processOverlay: processOverlay.flatMap((entry) => {
+        const process = nameOf(entry.process);
+        return process === null ? [] : [{ ...entry, process }];
+      }),
     }),
   };
 };

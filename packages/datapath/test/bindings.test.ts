@@ -128,6 +128,25 @@ test("what is let go of keeps its processes on the way, under one name for each 
   expect(between.managed).toEqual(PROCESSES.managed);
 });
 
+test("whose name another takes over is nobody's on the way", () => {
+  const [first, second, third] = PROCESSES.processes ?? [];
+  if (first === undefined || second === undefined || third === undefined) throw new Error("three");
+  const heir = { ...second, workload: first.workload, handle: first.handle };
+  const between = beforeLettingGo(PROCESSES, {
+    ...SAMPLE_POLICIES.enforce,
+    processes: [heir],
+    live: { subjects: { egress: [], ingress: [] }, maps: [], overlay: [] },
+    canary: { seed: 1, share: 100, maps: SAMPLE_POLICIES.enforce.live },
+  });
+  if (between === null) throw new Error("nothing between");
+  expect(checkHostPolicy(between)).toEqual([]);
+  expect(() => renderRuleset(between, MARKER)).not.toThrow();
+  expect(between.processes).toEqual([heir, third]);
+  const { egress = [], ingress = [] } = between.live.processes ?? {};
+  const judged = [...egress, ...ingress].map(([workload]) => workload);
+  expect(judged.every((workload) => [heir.workload, third.workload].includes(workload))).toBe(true);
+});
+
 test("without processes there is nothing to bind", () => {
   const ruleset = renderRuleset(SAMPLE_POLICIES.enforce, MARKER);
   expect(bindProcesses(ruleset, there({ ...slice, ...nginx }))).toBe(ruleset);

@@ -1,7 +1,9 @@
 /** No packet under way falls between hooks that do not lead it aside yet and subjects that are no longer held for all. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { HostPolicy, MapSet } from "@bulkhead/model";
 import { beforeLettingGo, checkHostPolicy, planUpdate, renderRuleset } from "../src/index.ts";
+import { arbitraryHostPolicy } from "./arbitrary-policy.ts";
 import { SAMPLE_NOW, SAMPLE_POLICIES } from "./sample-policies.ts";
 
 const { audit, enforce } = SAMPLE_POLICIES;
@@ -73,4 +75,18 @@ test.each([
   expect(beforeLettingGo(null, to)).toBeNull();
   const [only] = steps(from, to);
   expect(changesHooks(only!.update) && letsGo(only!.update)).toBe(false);
+});
+
+test("whatever lies between two policies is sound, and can be written", () => {
+  let met = 0;
+  const policy = arbitraryHostPolicy(SAMPLE_NOW);
+  const sound = fc.property(policy, policy, (from, to) => {
+    const between = beforeLettingGo(from, to);
+    if (between === null) return;
+    met += 1;
+    expect(checkHostPolicy(between)).toEqual([]);
+    renderRuleset(between, "");
+  });
+  fc.assert(sound, { numRuns: 1500, seed: 7 });
+  expect(met).toBeGreaterThan(100);
 });

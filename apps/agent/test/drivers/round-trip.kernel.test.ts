@@ -10,6 +10,9 @@ import { createNftablesDriver, digestOf } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
 
+/** Looking for the smallest counterexample takes longer than the test may: what was found by then is told, with its seed. */
+const PATIENCE_MS = 90_000;
+
 let lab: Lab;
 beforeAll(() => {
   lab = createLab([]);
@@ -32,7 +35,7 @@ test("random policies, one after another", async () => {
       );
       expect(receipt.digest).toBe(digestOf(policy, Date.now()));
     }),
-    { numRuns: 30, endOnFailure: false },
+    { numRuns: 30, endOnFailure: false, interruptAfterTimeLimit: PATIENCE_MS },
   );
 });
 
@@ -63,6 +66,6 @@ test("the printed form loads into an empty kernel and means the same", async () 
         );
       expect((await driver.readBack()).differences).toEqual([]);
     }),
-    { numRuns: 10, endOnFailure: false },
+    { numRuns: 10, endOnFailure: false, interruptAfterTimeLimit: PATIENCE_MS },
   );
 });
