@@ -3,6 +3,7 @@
  * Names and labels are looked at here and nowhere else, so a workload on the host's network can never slip in by selector.
  */
 import {
+  isReservedNamespace,
   cidrRange,
   groupAt,
   matches,
@@ -110,23 +111,15 @@ export function selects(
   workload: Workload,
   index: NamespaceLabels,
 ): boolean {
-  if (subject.kind === "all-workloads") return !isReserved(workload.namespace);
+  if (subject.kind === "all-workloads") return !isReservedNamespace(workload.namespace);
   return (
     inScope(subject.namespaces, workload.namespace, index) &&
     matches(subject.selector, workload.labels)
   );
 }
 
-/**
- * Nobody can give a namespace such a name. What lives there are no workloads of anybody's, such as a cluster's nodes: they
- * are chosen by this very name, and by nothing that speaks of all namespaces.
- */
-function isReserved(namespace: string): boolean {
-  return namespace.startsWith(":");
-}
-
 function inScope(scope: NamespaceScope, namespace: string, index: NamespaceLabels): boolean {
-  if (isReserved(namespace)) return scope.kind === "named" && scope.name === namespace;
+  if (isReservedNamespace(namespace)) return scope.kind === "named" && scope.name === namespace;
   switch (scope.kind) {
     case "all":
       return true;

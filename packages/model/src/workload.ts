@@ -34,6 +34,12 @@ export type WorkloadKind =
 /** Where a cluster's nodes live. No namespace may be called so, and no selector of namespaces finds it. */
 export const NODES_NAMESPACE = ":nodes";
 
+/**
+ * Nobody can give a namespace such a name. What lives there are no workloads of anybody's, such as a cluster's nodes: they
+ * are chosen by this very name, and by nothing that speaks of all namespaces.
+ */
+export const isReservedNamespace = (name: string): boolean => name.startsWith(":");
+
 /** From the root of the control groups that the agent sees: `/system.slice/nginx.service`. Version 2 of the hierarchy only. */
 export type CgroupPath = string;
 

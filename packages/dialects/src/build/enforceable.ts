@@ -3,6 +3,7 @@
  * force; at a desk it is judged like all else. To skip it silently would be to allow what it denies, or to deny what it allows.
  */
 import {
+  isReservedNamespace,
   isReservedLabel,
   type Block,
   type NamespaceScope,
@@ -20,8 +21,8 @@ const OTHER_PLANES = { host: "a node", mesh: "a mesh" } as const;
 const reservedKey = ({ requirements }: Selector): string | undefined =>
   requirements.find(({ key }) => isReservedLabel(key))?.key;
 
-const isReservedNamespace = (scope: NamespaceScope): boolean =>
-  scope.kind === "named" && scope.name.startsWith(":");
+const isReservedScope = (scope: NamespaceScope): boolean =>
+  scope.kind === "named" && isReservedNamespace(scope.name);
 
 /** Labels under reserved keys are given to what files declare; what is found running has none of them. */
 const unknownHere = (peer: Peer | Block["subject"]): string | null => {
@@ -36,7 +37,7 @@ const unknownHere = (peer: Peer | Block["subject"]): string | null => {
 /** This machine is one of them, and none of its labels are known: what is denied them would go through. */
 const DENIALS: readonly Rule["action"][] = ["deny", "reject"];
 const isOfNodes = (peer: Peer): boolean =>
-  peer.kind === "workloads" && isReservedNamespace(peer.namespaces);
+  peer.kind === "workloads" && isReservedScope(peer.namespaces);
 
 /** With this machine and the world, whatever is told of nodes is said of all of them. */
 const holdsAllNodes = (peers: readonly Peer[]): boolean =>
@@ -62,7 +63,7 @@ const beyond = ({ l7, peers, auth, action }: Rule): string | null => {
 
 /** Null: its rules are looked at one by one. */
 const beyondWhole = ({ subject, rules }: Block, { plane }: Stage): string | null => {
-  if (subject.kind === "workloads" && isReservedNamespace(subject.namespaces)) return "is a node's";
+  if (subject.kind === "workloads" && isReservedScope(subject.namespaces)) return "is a node's";
   // Without rules it denies whatever comes.
   if (plane !== "net" && rules.length === 0) return `is ${OTHER_PLANES[plane]}'s`;
   return unknownHere(subject);

@@ -2,8 +2,13 @@
  * Calico's policies to blocks. Tiers are stages; within one, policies go by order and then by name, and their rules one after the
  * other: the first that matches decides. NetworkPolicies of Kubernetes stand in tier `default` at order 1000.
  */
-import type { Block, Direction, PolicyRef, Requirement } from "@bulkhead/model";
-import { NODES_NAMESPACE } from "@bulkhead/model";
+import {
+  NODES_NAMESPACE,
+  type Block,
+  type Direction,
+  type PolicyRef,
+  type Requirement,
+} from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
 import type { StagedBlock } from "../build/native-blocks.ts";
 import { contentName } from "../build/rule-id.ts";

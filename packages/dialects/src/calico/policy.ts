@@ -3,13 +3,21 @@
  * `api/pkg/apis/projectcalico/v3/{networkpolicy,globalnetworkpolicy,policy_common}.go`. What validation forbids is an error in place.
  */
 import { fields, ignored, optional, refused, required } from "../text/fields.ts";
-import { flag, integer, list, mapped, text, word, type Read, type Shape } from "../text/shape.ts";
+import {
+  flag,
+  integer,
+  list,
+  mapped,
+  refined,
+  text,
+  word,
+  type Read,
+  type Shape,
+} from "../text/shape.ts";
 import type { TreeNode } from "../text/document.ts";
 import type { Reader } from "../text/reader.ts";
-import { parseCidr, type Cidr } from "@bulkhead/model";
-import { ICMP, ICMPV6, TCP } from "@bulkhead/model";
+import { ICMP, ICMPV6, parseCidr, TCP, type Cidr } from "@bulkhead/model";
 import { objectMeta } from "../kubernetes/metadata.ts";
-import { refined } from "../text/shape.ts";
 import { expression } from "./expression.ts";
 import { hasPorts, port, protocol } from "./ports.ts";
 

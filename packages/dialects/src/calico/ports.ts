@@ -4,6 +4,7 @@ import {
   ICMP,
   ICMPV6,
   intersect,
+  isServiceName,
   MAX_PORT,
   portsOf,
   portsOfProtocol,
@@ -15,7 +16,6 @@ import {
   type PortSet,
   type ProtocolNumber,
 } from "@bulkhead/model";
-import { isServiceName } from "@bulkhead/model";
 import { refinedOrNumber, type Refined } from "../text/shape.ts";
 
 const PROTOCOLS: Readonly<Record<string, ProtocolNumber>> = {

@@ -1,5 +1,6 @@
 /** Whom the common form chooses, as Cilium's selectors: namespaces become labels of the workload. */
 import {
+  isReservedLabel,
   NODES_NAMESPACE,
   SERVICE_ACCOUNT_LABEL,
   type Block,
@@ -27,7 +28,7 @@ const SPECIAL = [ACCOUNT_KEY, CLUSTER_KEY, NAMESPACE_KEY];
 
 const keyOf = (key: string): string => {
   if (key === SERVICE_ACCOUNT_LABEL) return `k8s:${ACCOUNT_KEY}`;
-  if (key.startsWith(":")) throw new Unsayable(`this asks for \`${key}\``);
+  if (isReservedLabel(key)) throw new Unsayable(`this asks for \`${key}\``);
   const isTaken = SPECIAL.includes(key) || key.startsWith(NAMESPACE_LABELS);
   if (isTaken) throw new Unsayable(`this asks for a label \`${key}\``);
   return parseCiliumKey(key).from === "reserved" ? `k8s:${key}` : key;

@@ -3,6 +3,7 @@
  * approximation: one that permits less than was meant, or more; each place where that happened is then a warning.
  */
 import {
+  isReservedLabel,
   createDiagnostic,
   formatSpan,
   type Block,
@@ -81,7 +82,7 @@ export const exported = (
   diagnostics,
 });
 
-const isReserved = ({ key }: Requirement): boolean => key.startsWith(":");
+const isReserved = ({ key }: Requirement): boolean => isReservedLabel(key);
 
 /** `metav1.LabelSelector`; null, and told, where it asks for what only we know. */
 export const labelSelectorOf = (

@@ -1,6 +1,13 @@
 /** AuthorizationPolicies to blocks: one for each way in which the workloads they are for stand in the mesh. */
-import type { PolicyRef, PortMatch, Rule } from "@bulkhead/model";
-import { ICMP, ICMPV6, SCTP, UDP } from "@bulkhead/model";
+import {
+  ICMP,
+  ICMPV6,
+  SCTP,
+  UDP,
+  type PolicyRef,
+  type PortMatch,
+  type Rule,
+} from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
 import { refId, type StagedBlock } from "../build/native-blocks.ts";
 import { contentName } from "../build/rule-id.ts";

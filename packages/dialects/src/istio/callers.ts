@@ -3,6 +3,8 @@
  * have one: what asks for one never holds anybody else, and what only excludes some holds everybody without one (trap 12).
  */
 import {
+  NODES_NAMESPACE,
+  SERVICE_ACCOUNT_LABEL,
   cidrRange,
   parseCidr,
   type Cidr,
@@ -11,7 +13,7 @@ import {
   type Workload,
   type WorkloadId,
 } from "@bulkhead/model";
-import { MESH_LABEL, SERVICE_ACCOUNT_LABEL, type DataPlane } from "./mesh.ts";
+import { MESH_LABEL, type DataPlane } from "./mesh.ts";
 import { holdsText, type Pattern } from "./patterns.ts";
 
 export interface IdentityClause {
@@ -49,7 +51,7 @@ const WITHOUT_IDENTITY: readonly Peer[] = [
   },
   {
     kind: "workloads",
-    namespaces: { kind: "named", name: ":nodes" },
+    namespaces: { kind: "named", name: NODES_NAMESPACE },
     selector: { requirements: [] },
   },
 ];

@@ -1,5 +1,5 @@
 /** Istio: AuthorizationPolicy and PeerAuthentication, in sidecar and ambient mode. Policies of the destination's side only. */
-import type { Labels, WorkloadId } from "@bulkhead/model";
+import { SERVICE_ACCOUNT_LABEL, type Labels, type WorkloadId } from "@bulkhead/model";
 import type { BuildInput, Dialect, ForeignKind } from "../dialect.ts";
 import type { Resource } from "../resource.ts";
 import { mapped, type Shape } from "../text/shape.ts";
@@ -10,7 +10,7 @@ import {
   type PeerAuthentication,
 } from "./authorization-policy.ts";
 import { authorizationBlocks, ISTIO_STAGES } from "./blocks.ts";
-import { dataPlanes, MESH_LABEL, SERVICE_ACCOUNT_LABEL } from "./mesh.ts";
+import { dataPlanes, MESH_LABEL } from "./mesh.ts";
 import { plaintextWorkloads, tlsBlocks } from "./peer-authentication.ts";
 import { PLAINTEXT_LABEL } from "./subjects.ts";
 

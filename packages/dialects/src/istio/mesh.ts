@@ -2,11 +2,16 @@
  * Who is in the mesh, and how its proxy stands: a sidecar beside the workload looks into requests, the node's ztunnel of
  * ambient mode does not. Told by labels of namespaces and pods, which the cluster's authority gives.
  */
-import type { Inventory, Labels, Workload, WorkloadId } from "@bulkhead/model";
+import {
+  isReservedNamespace,
+  type Inventory,
+  type Labels,
+  type Workload,
+  type WorkloadId,
+} from "@bulkhead/model";
 
 /** Reserved: nobody can declare such a key. Value: the data plane. */
 export const MESH_LABEL = ":mesh";
-export { SERVICE_ACCOUNT_LABEL } from "@bulkhead/model";
 export type DataPlane = "sidecar" | "ambient";
 
 const MARKS = [
@@ -30,7 +35,7 @@ export function dataPlanes({
   );
   const planes = new Map<WorkloadId, DataPlane>();
   for (const workload of workloads) {
-    if (workload.hostNetwork || workload.namespace.startsWith(":")) continue;
+    if (workload.hostNetwork || isReservedNamespace(workload.namespace)) continue;
     const plane = told ? planeOf(workload, labelsOf.get(workload.namespace) ?? {}) : "sidecar";
     if (plane !== null) planes.set(workload.id, plane);
   }

@@ -3,6 +3,7 @@
  * NetworkPolicy comes back as it was, under its own name.
  */
 import {
+  isReservedNamespace,
   formatProtocol,
   matches,
   MAX_PORT,
@@ -63,7 +64,7 @@ const peerOf = (peer: Peer, home: string, rule: Rule, { options, losses }: Task)
       const podSelector = labelSelectorOf(peer.selector, source, losses);
       if (podSelector === null) return null;
       const { namespaces } = peer;
-      if (namespaces.kind === "named" && namespaces.name.startsWith(":")) {
+      if (namespaces.kind === "named" && isReservedNamespace(namespaces.name)) {
         losses.accept("under", source, "this rule speaks of nodes");
         return null;
       }
@@ -161,7 +162,7 @@ const homesOf = (block: Block, { options, losses }: Task): readonly string[] => 
   const { subject, source } = block;
   if (subject.kind === "workloads" && subject.namespaces.kind === "named") {
     const { name } = subject.namespaces;
-    if (!name.startsWith(":")) return [name];
+    if (!isReservedNamespace(name)) return [name];
     losses.refuse(source, "this policy is for nodes");
     return [];
   }

@@ -3,7 +3,7 @@
  * `Baseline`, and `application` itself NetworkPolicies. Priorities are renumbered where they do not fit.
  */
 import type { Block, Peer, PolicySet, PortMatch, Rule, Selector, Stage } from "@bulkhead/model";
-import { formatProtocol, MAX_PORT, SCTP, TCP, UDP } from "@bulkhead/model";
+import { isReservedNamespace, formatProtocol, MAX_PORT, SCTP, TCP, UDP } from "@bulkhead/model";
 import {
   createLosses,
   exported,
@@ -81,7 +81,7 @@ const podsOf = (
 const isNodes = (peer: Peer): peer is Extract<Peer, { kind: "workloads" }> =>
   peer.kind === "workloads" &&
   peer.namespaces.kind === "named" &&
-  peer.namespaces.name.startsWith(":");
+  isReservedNamespace(peer.namespaces.name);
 
 const isEvery = ({ requirements }: Selector): boolean => requirements.length === 0;
 

@@ -4,6 +4,7 @@
  * come and go. Names, requests and ports called by a name are asked yes or no, whatever the question.
  */
 import {
+  isReservedNamespace,
   cidrRange,
   GROUP_RANGES,
   intersect,
@@ -168,7 +169,7 @@ function scopeAsked(end: string, scope: NamespaceScope): readonly Question[] {
     case "all":
       return [[reserved, ABSENT]];
     case "named":
-      return scope.name.startsWith(":")
+      return isReservedNamespace(scope.name)
         ? [[reserved, oneOf(scope.name)]]
         : [
             [reserved, ABSENT],

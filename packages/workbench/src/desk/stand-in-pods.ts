@@ -4,6 +4,7 @@
  */
 import type { SourceFile } from "@bulkhead/dialects";
 import {
+  isReservedNamespace,
   formatSelector,
   isReservedLabel,
   type Labels,
@@ -68,7 +69,7 @@ function homeOf(
     case "all":
       return undefined;
     case "named":
-      return scope.name.startsWith(":") ? undefined : { name: scope.name, labels: {} };
+      return isReservedNamespace(scope.name) ? undefined : { name: scope.name, labels: {} };
     case "selected": {
       const { [NAME_LABEL]: name, ...labels } = declarable(scope.selector) ?? {};
       if (name !== undefined) return { name, labels };

@@ -2,6 +2,7 @@
 import { resourceName, resourceSource } from "@bulkhead/dialects";
 import { isActive } from "@bulkhead/engine";
 import {
+  isReservedLabel,
   hasPort,
   portsOf,
   TCP,
@@ -132,7 +133,7 @@ function withoutLabels({ workloads, blocks, desk, say }: LintContext): void {
       one.kind === "workloads" ? [one.selector] : [],
     );
     for (const { key } of selectors.flatMap(({ requirements }) => requirements)) {
-      if (!key.startsWith(":") && !asked.has(key)) asked.set(key, block.policy.name);
+      if (!isReservedLabel(key) && !asked.has(key)) asked.set(key, block.policy.name);
     }
   }
   const groupOf = ({ namespace, labels }: Workload): string | undefined => {

@@ -1,6 +1,7 @@
 /** What every check of a folder has before it: the desk, who is there, and a place for what it finds. */
 import { selects } from "@bulkhead/engine";
 import {
+  isReservedNamespace,
   createDiagnostic,
   type Block,
   type Diagnostic,
@@ -32,7 +33,7 @@ export interface LintContext {
 export type Check = (context: LintContext) => void;
 
 /** Of its own namespace: nodes of a cluster are no workloads of anybody's. */
-const isSomebodys = ({ namespace }: Workload): boolean => !namespace.startsWith(":");
+const isSomebodys = ({ namespace }: Workload): boolean => !isReservedNamespace(namespace);
 
 export function createLintContext(desk: Desk, now: number, into: Diagnostic[]): LintContext {
   const { index, set } = desk;

@@ -1,6 +1,7 @@
 /** Policies and peers that are nobody of the files, ports' names that nobody has, pods on their node's network. */
 import { selects } from "@bulkhead/engine";
 import {
+  isReservedNamespace,
   formatPort,
   formatSelector,
   isReservedLabel,
@@ -65,7 +66,7 @@ function policiesOfNobody({ blocks, selectedBy, desk, say }: LintContext): void 
 /** Of a cluster; no file need have them. */
 function isOfNodes(chosen: Block["subject"] | Peer): boolean {
   if (chosen.kind !== "workloads" || chosen.namespaces.kind !== "named") return false;
-  return chosen.namespaces.name.startsWith(":");
+  return isReservedNamespace(chosen.namespaces.name);
 }
 
 /** Nodes, and whom only a dialect can tell by a label of its own. */

@@ -5,6 +5,7 @@
 import { nearest } from "@bulkhead/dialects";
 import { NAMESPACE_NAME_LABEL, type Selection } from "@bulkhead/engine";
 import {
+  isReservedNamespace,
   canonicalIp,
   cidrRange,
   familyOf,
@@ -102,7 +103,7 @@ function chosen(desk: Desk, text: string, workloads: readonly Workload[]): Named
 /** Labels of the namespace are looked at only where they are asked for: they are somebody else's word. */
 function isChosen({ requirements }: Selector, workload: Workload, desk: Desk): boolean {
   // Nodes live where nobody can: they are nobody's pods, whatever is asked of labels.
-  if (workload.namespace.startsWith(":")) return false;
+  if (isReservedNamespace(workload.namespace)) return false;
   const ofNamespace = desk.index.namespaceLabels(workload.namespace);
   return requirements.every((requirement) => {
     const { key } = requirement;
