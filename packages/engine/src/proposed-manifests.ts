@@ -4,6 +4,7 @@ import {
   formatPort,
   formatSelector,
   groupAt,
+  hostCidr,
   isReservedLabel,
   selectorOf,
   type Cidr,
@@ -49,10 +50,6 @@ export interface Ends {
   readonly destination: End;
 }
 
-export function singleCidr({ address, family }: Place): Cidr {
-  return `${address}/${family === 4 ? 32 : 128}`;
-}
-
 /** What the workload and its replicas have in common; null when that is nothing. */
 export function stableSelector({ labels }: Workload): Selector | null {
   const stable = Object.entries(labels).filter(
@@ -72,7 +69,7 @@ function peerManifest(place: End, namespace: string): PeerManifest {
       if (place.set !== undefined) return { networkSet: within(place.set.name, namespace) };
       return place.atLarge === true
         ? { entity: groupAt(place) ?? "world" }
-        : { cidr: singleCidr(place) };
+        : { cidr: hostCidr(place.address) };
   }
 }
 

@@ -3,7 +3,7 @@
  * end that denies, an Intent for both ends, an Exception that stands above the application's own denies. What a
  * guardrail denies cannot be allowed from below it, and then the rule that stands in the way is named.
  */
-import { groupAt, GROUPS } from "@bulkhead/model";
+import { groupAt, GROUPS, hostCidr } from "@bulkhead/model";
 import type {
   Block,
   Cidr,
@@ -28,7 +28,6 @@ import {
   exception,
   intent,
   oneEnd,
-  singleCidr,
   stableSelector,
   type End,
   type Ends,
@@ -239,7 +238,7 @@ function peersOf(place: End): Peer[] {
     case "world": {
       const group = groupAt(place);
       if (place.set !== undefined) return place.set.cidrs.map(cidrPeer);
-      if (place.atLarge !== true) return [cidrPeer(singleCidr(place))];
+      if (place.atLarge !== true) return [cidrPeer(hostCidr(place.address))];
       return group === null ? [{ kind: "entity", entity: "world" }] : GROUPS[group].map(cidrPeer);
     }
   }

@@ -1,7 +1,15 @@
 /**
  * Prefixes and ranges of addresses. A range is the general form, a prefix the one people write; both are of one family.
  */
-import { formatIp, LAST_ADDRESS, parseIp, type IpFamily, type IpValue } from "./ip.ts";
+import {
+  familyOf,
+  formatIp,
+  LAST_ADDRESS,
+  parseIp,
+  type IpAddress,
+  type IpFamily,
+  type IpValue,
+} from "./ip.ts";
 
 /** Canonical text `address/length` with all host bits zero. */
 export type Cidr = `${string}/${number}`;
@@ -55,6 +63,13 @@ export const parseCidr = (text: string): ParsedCidr | null => {
   };
 };
 
+/** A prefix, or an address for itself alone, as several dialects let people write it. */
+export const parseCidrOrAddress = (text: string): ParsedCidr | null =>
+  parseCidr(text) ?? parseCidr(`${text}/${text.includes(":") ? 128 : 32}`);
+
+/** The prefix of this address alone. */
+export const hostCidr = (address: IpAddress): Cidr => `${address}/${WIDTH[familyOf(address)]}`;
+
 /** The addresses of a canonical prefix; throws on text that is none. */
 export const cidrRange = (cidr: Cidr): IpRange => {
   const parsed = parseCidr(cidr);
@@ -87,6 +102,9 @@ export const rangeContains = (range: IpRange, ip: IpValue): boolean =>
 /** Does `outer` hold every address of `inner`? */
 export const rangeCovers = (outer: IpRange, inner: IpRange): boolean =>
   outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
+
+export const cidrCovers = (outer: Cidr, inner: Cidr): boolean =>
+  rangeCovers(cidrRange(outer), cidrRange(inner));
 
 /** All addresses of a family: `0.0.0.0/0` or `::/0`. */
 export const wholeRange = (family: IpFamily): IpRange => ({

@@ -1,15 +1,14 @@
 /** The two ends of a Calico rule: its peers, and whom of its policy's subjects it is for. */
 import {
-  cidrRange,
   NODES_NAMESPACE,
   SERVICE_ACCOUNT_LABEL,
-  type Cidr,
   type Labels,
   type NamespaceScope,
   type Peer,
   type PortMatch,
   type Requirement,
 } from "@bulkhead/model";
+import { EVERYWHERE, prefixPeers } from "../build/prefix-peers.ts";
 import type { BuildInput } from "../dialect.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
 import type { Expression } from "./expression.ts";
@@ -89,7 +88,7 @@ export function peersOf(entity: EntityRule | undefined, setting: Setting): reado
   const placed = nets.length + notNets.length > 0;
   if (placed && (asks || notSelector !== undefined))
     throw new Beyond("addresses and selectors at one end of a rule");
-  if (placed) return prefixes(nets, notNets);
+  if (placed) return prefixPeers(nets.length > 0 ? nets : EVERYWHERE, notNets);
   if (!asks && notSelector === undefined) return [{ kind: "any" }];
   const chosen = { ...rest, ...(notSelector === undefined ? {} : { notSelector }) };
   const selection = chosenEndpoints(chosen, setting) ?? [[]];
@@ -117,7 +116,7 @@ function setPeers(chosen: Chosen, setting: Setting): Peer[] {
   if (chosen.serviceAccounts !== undefined) return [];
   return setting.networkSets
     .filter((set) => isChosen(set, chosen, setting))
-    .flatMap(({ object }) => prefixes(object.spec?.nets ?? [], [], true));
+    .flatMap(({ object }) => prefixPeers(object.spec?.nets ?? [], []));
 }
 
 function isChosen(
@@ -154,7 +153,7 @@ function outsiders(notSelector: Expression, setting: Setting): Peer[] {
       return expressionHolds(notSelector, setLabels(metadata.labels ?? {}, namespace));
     })
     .flatMap(({ object }) => object.spec?.nets ?? []);
-  const world = prefixes([], excluded).map((peer): Peer =>
+  const world = prefixPeers(EVERYWHERE, excluded).map((peer): Peer =>
     peer.kind === "cidr" ? { ...peer, matchesWorkloads: false } : peer,
   );
   const bare: readonly Requirement[] = setting.hasHostEndpoints
@@ -185,22 +184,4 @@ export function servicePorts(
       ? { kind: "range", protocol, first: target, last: target }
       : { kind: "named", protocol, name: target },
   );
-}
-
-/** `nets` without `notNets`; of an empty list everything. */
-export function prefixes(nets: readonly Cidr[], notNets: readonly Cidr[], strict = false): Peer[] {
-  const whole: readonly Cidr[] = nets.length > 0 || strict ? nets : ["0.0.0.0/0", "::/0"];
-  return whole
-    .filter((one) => !notNets.some((other) => contains(other, one)))
-    .map((cidr): Peer => ({
-      kind: "cidr",
-      cidr,
-      except: notNets.filter((other) => contains(cidr, other)),
-      matchesWorkloads: true,
-    }));
-}
-
-function contains(outer: Cidr, inner: Cidr): boolean {
-  const [a, b] = [cidrRange(outer), cidrRange(inner)];
-  return a.family === b.family && a.first <= b.first && b.last <= a.last;
 }

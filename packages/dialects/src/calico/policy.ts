@@ -16,14 +16,14 @@ import {
 } from "../text/shape.ts";
 import type { TreeNode } from "../text/document.ts";
 import type { Reader } from "../text/reader.ts";
-import { ICMP, ICMPV6, parseCidr, TCP, type Cidr } from "@bulkhead/model";
+import { ICMP, ICMPV6, parseCidrOrAddress, TCP, type Cidr } from "@bulkhead/model";
 import { objectMeta } from "../kubernetes/metadata.ts";
 import { expression } from "./expression.ts";
 import { hasPorts, port, protocol } from "./ports.ts";
 
 /** Calico masks host bits, and takes a bare address for itself. */
 export const net = refined<Cidr>("a prefix", (value) => {
-  const parsed = parseCidr(value) ?? parseCidr(`${value}/${value.includes(":") ? 128 : 32}`);
+  const parsed = parseCidrOrAddress(value);
   return parsed === null
     ? { code: "BH0203", error: `\`${value}\` is neither an address nor a prefix` }
     : { value: parsed.cidr };

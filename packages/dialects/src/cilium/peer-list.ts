@@ -1,7 +1,8 @@
 /** The other ends of one rule as peers of the common form. */
 import {
+  cidrCovers,
   cidrRange,
-  familyOf,
+  hostCidr,
   matches,
   NODES_NAMESPACE,
   rangeCovers,
@@ -86,19 +87,15 @@ const cidrPeers = (cidr: Cidr, except: readonly Cidr[], { nodes }: PeerInput): r
     return rangeCovers(whole, range) || rangeCovers(range, whole);
   });
   const held = nodes
-    .map(hostPrefix)
+    .map(hostCidr)
     .filter(
-      (one) =>
-        rangeCovers(whole, cidrRange(one)) &&
-        !taken.some((part) => rangeCovers(cidrRange(part), cidrRange(one))),
+      (one) => rangeCovers(whole, cidrRange(one)) && !taken.some((part) => cidrCovers(part, one)),
     );
   return [
     { kind: "cidr", cidr, except: taken, matchesWorkloads: false },
     ...held.map((one): Peer => ({ kind: "cidr", cidr: one, except: [], matchesWorkloads: true })),
   ];
 };
-
-const hostPrefix = (address: IpAddress): Cidr => `${address}/${familyOf(address) === 4 ? 32 : 128}`;
 
 /** Who stands behind a Service: where it leads by labels, since it is judged after translation (`pkg/policy/k8s`). */
 const servicePeers = (

@@ -1,5 +1,5 @@
 /** Who stands at the other end: each way to say it, as lists of one kind. A rule has at most one of them. */
-import { cidrRange, rangeCovers, type Cidr, type Selector } from "@bulkhead/model";
+import { cidrCovers, type Cidr, type Selector } from "@bulkhead/model";
 import { cidr as prefix } from "../kubernetes/network-policy.ts";
 import { labelSelector, name } from "../native/values.ts";
 import { fields, optional, required } from "../text/fields.ts";
@@ -39,9 +39,7 @@ const cidrRule = mapped(
       );
       return undefined;
     }
-    const outside = except.filter(
-      (part) => cidr !== undefined && !rangeCovers(cidrRange(cidr), cidrRange(part)),
-    );
+    const outside = except.filter((part) => cidr !== undefined && !cidrCovers(cidr, part));
     for (const part of outside) {
       at.report("BH0208", node, `\`${part}\` is not inside \`${cidr}\``);
     }

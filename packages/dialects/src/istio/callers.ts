@@ -5,14 +5,13 @@
 import {
   NODES_NAMESPACE,
   SERVICE_ACCOUNT_LABEL,
-  cidrRange,
-  parseCidr,
   type Cidr,
   type Peer,
   type Requirement,
   type Workload,
   type WorkloadId,
 } from "@bulkhead/model";
+import { EVERYWHERE, prefixPeers } from "../build/prefix-peers.ts";
 import { MESH_LABEL, type DataPlane } from "./mesh.ts";
 import { holdsText, type Pattern } from "./patterns.ts";
 
@@ -67,7 +66,10 @@ export function callers(
   const placed = addresses.filter(({ values, notValues }) => values.length + notValues.length > 0);
   if (asked.length > 0 && placed.length > 0) return null;
   if (placed.length > 1) return null;
-  if (placed.length === 1) return prefixes(placed[0]!);
+  if (placed.length === 1) {
+    const [{ values, notValues }] = placed as [AddressClause];
+    return prefixPeers(values.length > 0 ? values : EVERYWHERE, notValues);
+  }
   return asked.length === 0 ? EVERYBODY : identified(asked, home, index);
 }
 
@@ -183,26 +185,4 @@ function* byNamespace(found: readonly Caller[], whole: readonly string[]): Itera
       selector: { requirements: [IN_MESH, ...account] },
     };
   }
-}
-
-function prefixes({ values, notValues }: AddressClause): Peer[] {
-  const whole: readonly Cidr[] = values.length > 0 ? values : ["0.0.0.0/0", "::/0"];
-  return whole
-    .filter((one) => !notValues.some((other) => contains(other, one)))
-    .map((cidr): Peer => ({
-      kind: "cidr",
-      cidr,
-      except: notValues.filter((other) => contains(cidr, other)),
-      matchesWorkloads: true,
-    }));
-}
-
-function contains(outer: Cidr, inner: Cidr): boolean {
-  const [a, b] = [cidrRange(outer), cidrRange(inner)];
-  return a.family === b.family && a.first <= b.first && b.last <= a.last;
-}
-
-export function prefixOf(text: string): Cidr {
-  const length = text.includes(":") ? 128 : 32;
-  return (parseCidr(text) ?? parseCidr(`${text}/${length}`))!.cidr;
 }

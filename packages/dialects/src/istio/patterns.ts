@@ -2,7 +2,7 @@
  * Istio's patterns: `abc`, `abc*`, `*abc`, and `*` for anything that is not empty (AuthorizationPolicy, message Rule of istio/api).
  * Paths may have `{*}` and `{**}` for one segment and for any (since Istio 1.22), and then no other `*`.
  */
-import { parseCidr, type TextMatch } from "@bulkhead/model";
+import { parseCidrOrAddress, type TextMatch } from "@bulkhead/model";
 import { RE2JS } from "re2js";
 import { refined, type Refined, type Shape } from "../text/shape.ts";
 
@@ -77,8 +77,7 @@ export const pathPattern = nonEmpty("path", (value) => {
 
 /** `10.0.0.0/8` or a single address; Istio masks host bits. */
 export const ipBlock = refined<string>("an address or prefix", (value) => {
-  const parsed =
-    parseCidr(value) ?? parseCidr(value.includes(":") ? `${value}/128` : `${value}/32`);
+  const parsed = parseCidrOrAddress(value);
   if (parsed === null)
     return { code: "BH0203", error: `\`${value}\` is neither an address nor a prefix` };
   return { value: parsed.cidr };

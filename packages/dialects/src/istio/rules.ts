@@ -7,6 +7,7 @@ import {
   intersect,
   isEmptyPorts,
   MAX_PORT,
+  parseCidrOrAddress,
   portsOf,
   portsOfProtocol,
   subtract,
@@ -25,7 +26,6 @@ import type { IstioCondition, IstioRule, Operation, Source } from "./authorizati
 import {
   callers,
   callersInPlain,
-  prefixOf,
   type AddressClause,
   type CallerIndex,
   type IdentityClause,
@@ -124,15 +124,15 @@ function peersOf(
   ];
   const addresses: AddressClause[] = [
     {
-      values: (source?.ipBlocks ?? []).map(prefixOf),
-      notValues: (source?.notIpBlocks ?? []).map(prefixOf),
+      values: (source?.ipBlocks ?? []).map((text) => parseCidrOrAddress(text)!.cidr),
+      notValues: (source?.notIpBlocks ?? []).map((text) => parseCidrOrAddress(text)!.cidr),
     },
     ...when.flatMap(({ key, values = [], notValues = [] }) =>
       key.kind === "source-ip"
         ? [
             {
-              values: values.map(({ text }) => prefixOf(text)),
-              notValues: notValues.map(({ text }) => prefixOf(text)),
+              values: values.map(({ text }) => parseCidrOrAddress(text)!.cidr),
+              notValues: notValues.map(({ text }) => parseCidrOrAddress(text)!.cidr),
             },
           ]
         : [],
@@ -204,7 +204,7 @@ function predicates(
     });
   };
   const blocks = (cidrs: readonly string[] = []): Pattern[] =>
-    cidrs.map((text) => ({ text, match: { kind: "cidr", value: prefixOf(text) } }));
+    cidrs.map((text) => ({ text, match: { kind: "cidr", value: parseCidrOrAddress(text)!.cidr } }));
   add("request-principal", "http", source?.requestPrincipals, source?.notRequestPrincipals);
   add("remote-ip", "any", blocks(source?.remoteIpBlocks), blocks(source?.notRemoteIpBlocks));
   add("host", "http", to?.hosts, to?.notHosts);

@@ -15,8 +15,7 @@ import { indexInventory, type InventoryIndex } from "@bulkhead/engine";
 import {
   cidrRange,
   compareDiagnostics,
-  familyOf,
-  type Cidr,
+  hostCidr,
   type Diagnostic,
   type IpAddress,
   type PolicySet,
@@ -124,7 +123,7 @@ function seat(
   const hostLacks = atHost && inventory.hostAddresses.length === 0;
 
   const known = [...claims.keys(), ...inventory.hostAddresses].map((address) =>
-    cidrRange(`${address}/${familyOf(address) === 4 ? 32 : 128}` satisfies Cidr),
+    cidrRange(hostCidr(address)),
   );
   const named = [...namedRanges([set]), ...known];
   const count = lacking.length + (hostLacks ? 1 : 0);

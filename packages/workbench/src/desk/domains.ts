@@ -6,11 +6,10 @@ import {
   cidrRange,
   emptyPorts,
   equalPorts,
-  familyOf,
   formatPorts,
+  hostCidr,
   isEmptyPorts,
   parseIp,
-  type Cidr,
   type IpAddress,
   type Peer,
   type PolicySet,
@@ -34,7 +33,7 @@ export function namedConnections(
 ): readonly PartyConnection[] {
   const domains = domainsOf(set);
   if (domains.size === 0) return [];
-  const owned = known.map(({ address }) => cidrRange(single(address)));
+  const owned = known.map(({ address }) => cidrRange(hostCidr(address)));
   const addresses = standIns(4, domains.size, [...namedRanges([set]), ...owned]);
   const addressOf = new Map([...domains.keys()].map((pattern, at) => [pattern, addresses[at]!]));
   const named = expand({ connections: among(withAddresses(set, domains, addressOf)) });
@@ -82,7 +81,7 @@ function withAddresses(
     );
     return held.map((other) => ({
       kind: "cidr",
-      cidr: single(addressOf.get(other)!),
+      cidr: hostCidr(addressOf.get(other)!),
       except: [],
       matchesWorkloads: false,
     }));
@@ -98,10 +97,6 @@ function withAddresses(
     })),
   }));
   return { ...set, stages };
-}
-
-function single(address: IpAddress): Cidr {
-  return `${address}/${familyOf(address) === 4 ? 32 : 128}`;
 }
 
 function portsAt(pieces: readonly WorldPiece[], address: IpAddress): PortSet {

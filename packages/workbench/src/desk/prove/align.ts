@@ -5,8 +5,7 @@
 import { indexInventory, isProcess, type Side } from "@bulkhead/engine";
 import {
   cidrRange,
-  familyOf,
-  type Cidr,
+  hostCidr,
   type Inventory,
   type IpAddress,
   type Workload,
@@ -36,7 +35,7 @@ export function alignDesks(one: Desk, other: Desk): Aligned {
   const hostLacks = told.length === 0 && hosts.flat().length > 0;
 
   const known = [...[...real.values()].flat(), ...told].map((address) =>
-    cidrRange(`${address}/${familyOf(address) === 4 ? 32 : 128}` satisfies Cidr),
+    cidrRange(hostCidr(address)),
   );
   const named = [...namedRanges([one.set, other.set]), ...known];
   const count = lacking.length + (hostLacks ? 1 : 0);

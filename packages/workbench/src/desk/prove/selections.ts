@@ -5,10 +5,10 @@
 import { nearest } from "@bulkhead/dialects";
 import { NAMESPACE_NAME_LABEL, type Selection } from "@bulkhead/engine";
 import {
-  isReservedNamespace,
   canonicalIp,
   cidrRange,
-  familyOf,
+  hostCidr,
+  isReservedNamespace,
   matches,
   parseCidr,
   parseSelector,
@@ -36,9 +36,7 @@ export function selectionOf(desk: Desk, text: string, allowEmpty: boolean): Foun
   const nobody = { text, workloads: new Set<string>(), host: false, ranges: [], onNode: [] };
   const address = canonicalIp(text);
   const prefix: Cidr | null =
-    address === null
-      ? (parseCidr(text)?.cidr ?? null)
-      : `${address}/${familyOf(address) === 4 ? 32 : 128}`;
+    address === null ? (parseCidr(text)?.cidr ?? null) : hostCidr(address);
   if (prefix !== null) {
     const range = cidrRange(prefix);
     const held = desk.index.known.filter(
