@@ -14,7 +14,7 @@ import {
   type Shape,
 } from "../text/shape.ts";
 import { objectMeta } from "../kubernetes/metadata.ts";
-import { conditionKey } from "./conditions.ts";
+import { conditionKey, type ConditionKey } from "./conditions.ts";
 import { hostPattern, ipBlock, pathPattern, pattern, portText } from "./patterns.ts";
 
 const patterns = optional(list(pattern, "patterns"));
@@ -47,8 +47,13 @@ const operation = fields("an operation", {
   notPaths: optional(list(pathPattern, "paths")),
 });
 
-/** Values of these are no patterns. */
-const VALUES = { "source-ip": list(ipBlock, "addresses"), port: list(portText, "ports") } as const;
+/** What the values of a condition are, where they are no patterns. */
+function valuesOf(key: ConditionKey): Shape<unknown> | null {
+  if (key.kind === "port") return list(portText, "ports");
+  const isAddress =
+    key.kind === "source-ip" || (key.kind === "attribute" && key.attribute === "remote-ip");
+  return isAddress ? list(ipBlock, "addresses") : null;
+}
 
 const condition = mapped(
   fields("a condition", {
@@ -62,13 +67,14 @@ const condition = mapped(
       at.report("BH0103", node, "a condition needs `values` or `notValues`");
       return undefined;
     }
-    if (key.kind !== "source-ip" && key.kind !== "port") return value;
+    const shape = valuesOf(key);
+    if (shape === null) return value;
     const given =
       node.kind === "map"
         ? node.entries.filter((entry) => entry.key === "values" || entry.key === "notValues")
         : [];
-    const sound = given.every((entry) => VALUES[key.kind].read(entry.value, at) !== undefined);
-    return sound ? value : undefined;
+    const read = given.map((entry) => shape.read(entry.value, at));
+    return read.includes(undefined) ? undefined : value;
   },
 );
 
