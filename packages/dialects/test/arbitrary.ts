@@ -224,7 +224,11 @@ export const manifest: fc.Arbitrary<NativeManifest> = fc.oneof(
               port,
               expect: fc.constantFrom("allow" as const, "deny" as const),
             }),
-            optional({ name: words }),
+            optional({
+              name: words,
+              http: fc.constantFrom("GET /x", "POST https://api.example.com/x?y=1", "* *"),
+              names: fc.subarray(["api.example.com", "cdn.example.com"]),
+            }),
           )
           .map(([test, rest]) => ({ ...test, ...rest })),
         { maxLength: 2 },

@@ -20,6 +20,7 @@ export * from "./canonical-policy.ts";
 export * from "./port-text.ts";
 export * from "./protocol.ts";
 export * from "./receipt.ts";
+export * from "./request-text.ts";
 export * from "./suggestion.ts";
 export * from "./unit-name.ts";
 export * from "./workload.ts";

@@ -174,6 +174,10 @@ export type PolicyTestManifest = Manifest<
       readonly from: string;
       readonly to: string;
       readonly port: PortManifest;
+      /** `GET /x`, `POST https://host/x`: what is asked in the connection. */
+      readonly http?: string;
+      /** Names that stand for the address at `to`. */
+      readonly names?: readonly string[];
       readonly expect: "allow" | "deny";
     }[];
   }

@@ -7,7 +7,14 @@ import {
   type AskedEnd,
   type InventoryIndex,
 } from "@bulkhead/engine";
-import { formatPort, type IpAddress, type PolicySet, type SourceSpan } from "@bulkhead/model";
+import {
+  formatPort,
+  type FlowQuery,
+  type IpAddress,
+  type PolicySet,
+  type Request,
+  type SourceSpan,
+} from "@bulkhead/model";
 
 export interface TestResult {
   readonly test: string;
@@ -51,7 +58,11 @@ function runTest(
   const [from, to] = [place.end(test.from), place.end(test.to)];
   if ("problem" in from) return result(false, from.problem);
   if ("problem" in to) return result(false, to.problem);
-  const queries = questionsBetween(index, from, to, { protocol, port });
+  const queries = questionsBetween(index, from, to, { protocol, port }).map((query): FlowQuery => ({
+    ...query,
+    ...(test.request === undefined ? {} : { request: test.request }),
+    ...(test.names === undefined ? {} : { names: test.names }),
+  }));
   if (queries.length === 0) {
     return result(false, "the two ends have no address family in common");
   }
@@ -62,7 +73,7 @@ function runTest(
       const text = place.addressText(address);
       return text === "" ? endText(end) : `${endText(end)} (${text})`;
     };
-    const flow = `${told(test.from, query.source)} → ${told(test.to, query.destination)} ${formatPort(protocol, port)}`;
+    const flow = `${told(test.from, query.source)} → ${told(test.to, query.destination)} ${formatPort(protocol, port)}${asked(test)}`;
     return result(false, `${flow}: \`${verdict}\`, expected \`${expect}\``);
   }
   return result(true, expect);
@@ -76,4 +87,16 @@ function endOf(end: TestEnd, index: InventoryIndex): AskedEnd | { readonly probl
 
 function endText(end: TestEnd): string {
   return end.kind === "address" ? end.address : end.workload;
+}
+
+/** ` GET api.example.com/x as cdn.example.com`: what the test says of the connection beside its ends and port. */
+function asked({ request, names = [] }: PolicyTest): string {
+  const name = names.length === 0 ? "" : ` as ${names.join(", ")}`;
+  return `${request === undefined ? "" : ` ${requestWords(request)}`}${name}`;
+}
+
+function requestWords(request: Request): string {
+  if (request.kind === "opaque") return "";
+  const { method = "", host = "", target, path = "" } = request.attributes;
+  return `${method} ${host}${target ?? path}`;
 }

@@ -57,3 +57,55 @@ it.each([[[]], [["10.0.0.254", "fd00::fe"]]])(
     );
   },
 );
+
+const REQUESTS = `
+apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: lab, namespace: shop }
+spec:
+  namespaces: [{ name: shop }]
+  workloads:
+    - { name: web, labels: { app: web }, addresses: [10.0.0.1] }
+    - { name: api, labels: { app: api }, addresses: [10.0.0.2] }
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: api, namespace: shop }
+spec:
+  endpointSelector: { matchLabels: { app: api } }
+  ingress:
+    - fromEndpoints: [{ matchLabels: { app: web } }]
+      toPorts:
+        - ports: [{ port: "80", protocol: TCP }]
+          rules: { http: [{ method: GET, path: "/orders/[0-9]+" }, { host: "admin[.]shop" }] }
+  egress:
+    - toFQDNs: [{ matchName: pay.example.com }]
+---
+apiVersion: bulkhead.dev/v1
+kind: PolicyTest
+metadata: { name: lab, namespace: shop }
+spec:
+  tests:
+    - { from: web, to: api, port: 80/tcp, expect: allow }
+    - { from: web, to: api, port: 80/tcp, http: GET /orders/7, expect: allow }
+    - { from: web, to: api, port: 80/tcp, http: POST http://admin.shop/orders, expect: allow }
+    - { from: api, to: 192.0.2.7, names: [Pay.example.com.], port: 443/tcp, expect: allow }
+    - { from: api, to: 192.0.2.7, names: [example.com, pay.example.org], port: 443/tcp, expect: allow }
+    - { from: web, to: api, port: 80/tcp, http: POST /orders/7, expect: allow }
+    - { from: web, to: api, port: 80/tcp, http: "GET https://shop.example/orders?x=1", expect: allow }
+    - { from: web, to: api, port: 81/tcp, http: GET /orders/7, expect: allow }
+`;
+
+it("asks for the very request, and for names, where a test tells them", () => {
+  const { resources, diagnostics } = parseFiles([{ name: "lab.yaml", text: REQUESTS }]);
+  expect(diagnostics).toEqual([]);
+  const built = buildPolicySet(resources, { now: 0, strict: true, mode: "enforce" });
+  const index = indexInventory(built.inventory);
+  const results = runPolicyTests(built.tests, built.set, index, 0);
+  expect(results.filter(({ passed }) => !passed).map(({ message }) => message)).toEqual([
+    "shop/api (10.0.0.2) → 192.0.2.7 (192.0.2.7) 443/tcp as example.com, pay.example.org: `drop`, expected `allow`",
+    "shop/web (10.0.0.1) → shop/api (10.0.0.2) 80/tcp POST /orders/7: `drop`, expected `allow`",
+    "shop/web (10.0.0.1) → shop/api (10.0.0.2) 80/tcp GET shop.example/orders?x=1: `drop`, expected `allow`",
+    "shop/web (10.0.0.1) → shop/api (10.0.0.2) 81/tcp GET /orders/7: `drop`, expected `allow`",
+  ]);
+});

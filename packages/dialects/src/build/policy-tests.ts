@@ -7,6 +7,7 @@ import {
   type IpAddress,
   type PortMatch,
   type ProtocolNumber,
+  type Request,
   type SourceSpan,
   type WorkloadId,
 } from "@bulkhead/model";
@@ -25,6 +26,10 @@ export interface PolicyTest {
   readonly to: TestEnd;
   readonly protocol: ProtocolNumber;
   readonly port: number;
+  /** Absent: what is asked in the connection is not told. */
+  readonly request?: Request;
+  /** That stand for the address at `to`, lower case. */
+  readonly names?: readonly string[];
   readonly expect: "allow" | "deny";
   readonly source: SourceSpan;
 }
@@ -72,6 +77,8 @@ export const policyTests = (file: PolicyTestFile, context: BuildContext): readon
         from: endOf(test.from, home),
         to: endOf(test.to, home),
         ...single,
+        ...(test.http === undefined ? {} : { request: test.http.request }),
+        ...(test.names === undefined ? {} : { names: test.names }),
         expect: test.expect,
         source: test.source,
       },

@@ -17,6 +17,7 @@ import { machine } from "./machine.ts";
 import { resource } from "./metadata.ts";
 import { address, cidr, port, ports } from "./networks.ts";
 import { peer, peers, subject } from "./peer.ts";
+import { hostName, httpRequest } from "./requests.ts";
 import {
   labels,
   name,
@@ -232,6 +233,11 @@ export const policyTest = resource(
           from: required(end),
           to: required(end),
           port: required(port),
+          http: optional(
+            httpRequest,
+            "What is asked in the connection; absent, an allow may depend on it.",
+          ),
+          names: optional(list(hostName, "names"), "Names that stand for the address at `to`."),
           expect: required(word("expectation", "allow", "deny")),
         }),
         "tests",

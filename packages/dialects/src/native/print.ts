@@ -31,7 +31,7 @@ const KEY_ORDER = `
   apiVersion kind metadata spec
   selector name namespace namespaceSelector labels annotations
   owner reason tier priority mode expires subject ingress egress
-  action from to ports port expect description
+  action from to ports port http names expect description
   networkSet cidr except entity any
   namespaces workloads netns container unit addresses sockets borrowedSockets protocol cidrs tests`
   .trim()

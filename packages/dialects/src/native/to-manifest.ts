@@ -150,6 +150,8 @@ const testSpec = ({ spec }: PolicyTestFile) => ({
     from: test.from,
     to: test.to,
     port: testPort(test.port),
+    ...(test.http === undefined ? {} : { http: test.http.text }),
+    ...given(test, "names"),
     expect: test.expect,
   })),
 });
