@@ -20,6 +20,7 @@ import {
 } from "yaml";
 import { parseJson } from "./json.ts";
 import { syntaxProblem } from "./syntax.ts";
+import { templatesIn, Unfilled } from "./template.ts";
 
 /** Offsets into the file's text, end exclusive. */
 export interface Extent {
@@ -92,6 +93,8 @@ class Limit extends Error {
 interface Conversion {
   readonly limits: TextLimits;
   readonly reject: (code: DiagnosticCode, extent: Extent, message: string, help?: string) => void;
+  /** Does an action of a template begin around a key that is no text? */
+  readonly isTemplate: (at: number) => boolean;
   /** Anchored nodes met so far; aliases may only look back. */
   readonly anchors: Map<string, YamlNode>;
   aliased: number;
@@ -136,6 +139,7 @@ const entries = (map: YAMLMap, extent: Extent, to: Conversion, depth: number): M
     const keyNode = key as ParsedNode | null;
     if (keyNode === null || !isScalar(keyNode) || keyNode.value === null) {
       const at = keyNode === null ? extent : extentOf(keyNode, extent);
+      if (to.isTemplate(at.start)) throw new Unfilled(at.start);
       to.reject("BH0005", at, "a key must be text");
       continue;
     }
@@ -266,9 +270,20 @@ export const parseText = (
     merge: false,
   });
   const documents: TreeNode[] = [];
-  for (const document of Array.isArray(parsed) ? parsed : []) {
-    for (const problem of [...document.errors, ...document.warnings]) {
-      const { code, extent, message, help } = syntaxProblem(problem, content);
+  const found = Array.isArray(parsed) ? parsed : [];
+  const problemsOf = (document: (typeof found)[number]) => [
+    ...document.errors,
+    ...document.warnings,
+  ];
+  const templates = templatesIn(content, (extent, message, help) => {
+    reject("BH0001", extent, message, help);
+  });
+  templates.tell(found.flatMap(problemsOf).map(({ pos }) => pos[0]));
+  for (const document of found) {
+    if (templates.isTold(document.range[0])) continue;
+    for (const problem of problemsOf(document)) {
+      const { code, extent, message, help } = syntaxProblem(problem);
+      if (templates.isTold(extent.start)) continue;
       reject(code, extent, message, help);
       // The parser ran out of stack: whatever follows is an echo of it.
       if (code === "BH0007") break;
@@ -277,6 +292,7 @@ export const parseText = (
     const to: Conversion = {
       limits,
       reject,
+      isTemplate: (at) => content.startsWith("{{", at - 1),
       anchors: new Map(),
       aliased: 0,
       insideAlias: 0,
@@ -287,6 +303,10 @@ export const parseText = (
       const tree = convert(document.contents, { start, end }, to, 0);
       if (!to.broken && (tree.kind !== "scalar" || tree.value !== null)) documents.push(tree);
     } catch (limit) {
+      if (limit instanceof Unfilled) {
+        templates.tell([limit.at]);
+        continue;
+      }
       if (!(limit instanceof Limit)) throw limit;
       reject(limit.code, limit.extent, limit.message, inHelp(limit.limit));
     }

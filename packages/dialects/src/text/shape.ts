@@ -6,6 +6,7 @@ import type { DiagnosticCode } from "@bulkhead/model";
 import type { ScalarNode, TreeNode } from "./document.ts";
 import { didYouMean } from "./near.ts";
 import { characterExtent, isNull, nodeKind, type Reader } from "./reader.ts";
+import { TEMPLATE_HELP } from "./template.ts";
 
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
@@ -119,7 +120,8 @@ const refine = <T>(
     return result.value;
   }
   const extent = result.offset === undefined ? node : characterExtent(node, result.offset);
-  at.report(result.code, extent, result.error, result.help);
+  const help = value.includes("{{") ? TEMPLATE_HELP : result.help;
+  at.report(result.code, extent, result.error, help);
   return undefined;
 };
 
