@@ -156,6 +156,16 @@ describe("check", () => {
     const file = join(root, "flows.jsonl");
     writeFileSync(file, `${flow("web", "db", 5432)}\n${flow("api", "db", 5432)}\n`);
     const { stdout } = await check("--base", "main", "--flows", file, "-o", "json");
+    const torn = join(root, "torn.jsonl");
+    writeFileSync(torn, `${flow("web", "db", 5432)}\n{"flow"`);
+    expect((await check("--flows", torn, "-o", "json")).stderr).toContain(
+      `warning: 1 line of \`${torn}\` could not be read, first line 2: not JSON`,
+    );
+    writeFileSync(torn, "<html>\n");
+    expect(await check("--flows", torn)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`no line of \`${torn}\` could be read`),
+    });
     const { replay } = checkAnswerSchema.parse(JSON.parse(stdout));
     expect(replay?.newlyAllowed.map(({ source, port }) => [source, port])).toEqual([
       ["shop/web", "5432/tcp"],

@@ -98,6 +98,18 @@ describe("suggest --flows", () => {
     expect(stdout).toContain("web → db");
   });
 
+  it.each(["oops\n\n{}\n", '{"start": 1}\n', "<html>"])(
+    "refuses %j, of which no line can be read",
+    async (stdin) => {
+      const { stdout, stderr, code } = await call(["suggest", "--flows", "-"], { stdin });
+      expect([stdout, code]).toEqual(["", 2]);
+      expect(stderr).toContain("no line of `-` could be read: line 1 is ");
+      expect(stderr).toContain("`hubble observe -o jsonpb`");
+      const quiet = await call(["suggest", "--flows", "-", "-o", "table"], { stdin: "\n" });
+      expect(quiet.code).toBe(0);
+    },
+  );
+
   it("learns nothing from a window that is excluded, nor beyond the span", async () => {
     const seen = async (...more: string[]) => {
       const args = ["suggest", "--flows", "-", "-o", "json", ...more];

@@ -68,17 +68,27 @@ export async function readExport(
   const own: Edge[] = [];
   let whole: string[] | undefined;
   let first = true;
+  let written = 0;
   for await (const line of linesOf(file === "-" ? context.stdin : readable(file))) {
     // Pretty-printed JSON begins with a line that is nothing by itself.
     if (first && line.trim() === "{") whole = [];
     first = false;
+    if (line.trim() !== "") written += 1;
     if (whole !== undefined) whole.push(line);
     else if (line.startsWith('{"start":')) own.push(...ownFlow(line, flows));
     else flows.line(line);
   }
   const summed = whole === undefined ? [] : ownEdges(whole.join("\n"), file);
-  const ours = [...own, ...summed].filter(({ probe }) => probe !== true);
-  return { imported: flows.result(), ours };
+  const imported = flows.result();
+  if (written > 0 && imported.malformed.count === written) throw nothingRead(imported, file);
+  return { imported, ours: [...own, ...summed].filter(({ probe }) => probe !== true) };
+}
+
+/** A pipeline with the wrong file in it would be green for ever. */
+function nothingRead({ malformed }: ImportedFlows, file: string): Error {
+  const [first] = malformed.quoted;
+  const why = first === undefined ? "" : `: line ${first.line} is ${first.problem}: ${first.quote}`;
+  return badInput(`no line of \`${file}\` could be read${why}`, WRITERS);
 }
 
 function isWithin({ firstSeen, lastSeen }: Edge, windows: readonly TimeWindow[]): boolean {
@@ -101,12 +111,15 @@ function edgeOf({ start, end, sourcePort: _port, cookie: _cookie, ...flow }: Flo
   return { ...edge, firstSeen: start, lastSeen: end, windows: edge.connections > 0 ? 1 : 0 };
 }
 
+const WRITERS =
+  "`hubble observe -o jsonpb`, `bulkhead observe -o json` and `bulkhead observe --follow -o json` write what can be read";
+
 function ownEdges(text: string, file: string): readonly Edge[] {
   const parsed = edgesAnswerSchema.safeParse(orNull(text));
   if (parsed.success) return parsed.data.edges;
   throw badInput(
     `\`${file}\` holds neither flows, one a line, nor the edges of \`observe -o json\``,
-    "`hubble observe -o jsonpb`, `bulkhead observe -o json` and `bulkhead observe --follow -o json` write what can be read",
+    WRITERS,
   );
 }
 

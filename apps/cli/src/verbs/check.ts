@@ -16,6 +16,7 @@ import { parseLimits } from "../offline/limits.ts";
 import { readingOf } from "../offline/open.ts";
 import type { CheckAnswer } from "../schemas.ts";
 import { readExport } from "../suggest/offline.ts";
+import { count } from "../ui/words.ts";
 import { checkFormat } from "../views/findings/check.ts";
 import { replayedOf } from "../views/findings/replayed.ts";
 import type { Verb } from "./verb.ts";
@@ -60,6 +61,15 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
 
 async function edgesOf(context: Context, file: string): Promise<readonly Edge[]> {
   const { imported, ours } = await readExport(context, file);
+  const { malformed } = imported;
+  if (malformed.count > 0) {
+    const { stderr, ui } = context;
+    const lines = count(malformed.count, "line");
+    const [first] = malformed.quoted;
+    stderr.write(
+      `${ui.style.yellow("warning:")} ${lines} of \`${file}\` could not be read, first line ${first?.line}: ${first?.problem}\n`,
+    );
+  }
   return mergeEdges([...imported.edges, ...ours]);
 }
 

@@ -1,4 +1,4 @@
-/** What could not be read of an export of flows, or could not be learned from: told on stderr, never fatal. */
+/** What could not be read of an export of flows, or could not be learned from: told on stderr. */
 import type { Offline } from "../suggest/offline.ts";
 import type { Ui } from "../ui/ui.ts";
 import { count, thousands } from "../ui/words.ts";
