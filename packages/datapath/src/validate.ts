@@ -167,6 +167,7 @@ export const checkHostPolicy = (policy: HostPolicy): readonly string[] => {
     checkNumber(endpoint.ifindex, numbers, where, report);
     if (!MAC.test(endpoint.mac)) report(`${where}: \`${endpoint.mac}\` is no MAC address`);
     for (const address of endpoint.addresses) checkAddress(address, where, report);
+    if (endpoint.node !== undefined) report(`${where}: runs on another node than this machine`);
   }
   for (const { interface: name, ifindex } of policy.ports ?? []) {
     const where = `port ${name}`;

@@ -52,6 +52,11 @@ describe("is refused:", () => {
       live({ maps: [egress, egress, ingress] }),
       /egress 0000000b is given twice/,
     ],
+    [
+      "a workload with another node",
+      { ...good, endpoints: good.endpoints.map((one) => ({ ...one, node: ["10.9.0.1"] })) },
+      /runs on another node than this machine/,
+    ],
     ["a rollout without a seed", { ...good, canary: { ...rollout, seed: 0 } }, /0 is no seed/],
     ["a rollout of all", { ...good, canary: { ...rollout, share: 10_000 } }, /10000 is no share/],
     [

@@ -22,6 +22,7 @@ export interface CompiledExemptions {
   /** In both directions; the others in the direction that their name says. */
   readonly hairpin: Asks;
   readonly node: Asks;
+  readonly ownNode: Asks;
   readonly dns: Asks;
   readonly dhcpRequest: Asks;
   readonly dhcpAnswer: Asks;
@@ -36,10 +37,13 @@ export function compiledExemptions({
   const unsure = new Set(contested);
   const owners = new Map<IpAddress, string>();
   const served = new Set<IpAddress>();
-  for (const { workload, addresses, dhcp } of endpoints) {
+  const nodes = new Map<IpAddress, ReadonlySet<IpAddress>>();
+  for (const { workload, addresses, dhcp, node = [] } of endpoints) {
+    const own = new Set(node);
     for (const address of addresses) {
       if (unsure.has(address)) continue;
       owners.set(address, workload);
+      nodes.set(address, own);
       if (dhcp === true) served.add(address);
     }
   }
@@ -49,6 +53,8 @@ export function compiledExemptions({
     hairpin: ({ source, destination }) =>
       profile.hairpinExempt && owners.has(source) && owners.get(source) === owners.get(destination),
     node: ({ source }) => profile.nodeExempt && host.has(source),
+    ownNode: ({ source, destination }) =>
+      profile.nodeExempt && nodes.get(destination)?.has(source) === true,
     dns: ({ destination, protocol, port }) =>
       (protocol === UDP || protocol === TCP) && resolvers.has(`${destination} ${port}`),
     dhcpRequest: ({ source, destination, protocol, port }) =>

@@ -35,10 +35,17 @@ export function exemptionOf(
   // The node is who has no policy there; and the way from one of its processes to another is nobody's privilege.
   const fromNode = direction === "ingress" && peer.kind === "host" && !isProcess(here.workload);
   if (profile.nodeExempt && fromNode && !(peer.workload && isSubject(peer.workload))) return "node";
+  const fromOwn = direction === "ingress" && isOwnNode(here.workload, peer.workload);
+  if (profile.nodeExempt && sure && fromOwn) return "node";
   if (direction === "egress" && toResolver(profile, peer, query)) return "dns";
   const served = profile.dhcp?.some((name) => here.interfaces.includes(name)) === true;
   if (served && sure && aboutLease(peer, query, direction)) return "dhcp";
   return null;
+}
+
+/** Does it run there? An inventory that has nodes tells (decision 0104); elsewhere the machine is everybody's node. */
+export function isOwnNode(workload: Workload, node: Workload | undefined): boolean {
+  return node?.kind === "node" && workload.node === node.id;
 }
 
 function toResolver({ dns = [] }: Profile, peer: Place, { protocol, port }: FlowQuery): boolean {

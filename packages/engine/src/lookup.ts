@@ -59,7 +59,7 @@ export function lookup(policy: HostPolicy, view: View, query: FlowQuery, now: nu
   };
   const asNode = () =>
     exempt.node(query) && !classOf(slot, "ingress", query.destination)?.knows(source);
-  const isExempt = destination === undefined && (toLease || asNode());
+  const isExempt = destination === undefined && (toLease || asNode() || exempt.ownNode(query));
   const ingress = isExempt ? undefined : hears(destination ?? query.destination);
   const denies = [egress, ingress].find((one) => one !== undefined && one.verdict !== "allow");
   return {

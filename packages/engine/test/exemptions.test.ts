@@ -9,7 +9,16 @@ import {
   type Profile,
   type Workload,
 } from "@bulkhead/model";
-import { compile, decide, explain, indexInventory, lookup } from "../src/index.ts";
+import {
+  compile,
+  createDecider,
+  decide,
+  expandConnections,
+  explain,
+  indexInventory,
+  lookup,
+  reach,
+} from "../src/index.ts";
 import { agrees, DIRECTIONS, looked, reported } from "./agreement.ts";
 import { claim, enough, failureOf } from "./check.ts";
 import { block, inventory, policySet, stage, T0, workload } from "./small-sets.ts";
@@ -40,7 +49,9 @@ describe("lookup(compile(set)) == decide(set), where exemptions are declared", (
               const found = lookup(policy, view, query, NOW);
               for (const direction of DIRECTIONS.filter((way) => ways[way])) {
                 const { determinedBy } = said[direction];
-                const name = determinedBy.kind === "exemption" ? determinedBy.exemption : "";
+                const exempt = determinedBy.kind === "exemption" ? determinedBy.exemption : "";
+                const isOwn = exempt === "node" && index.at(source).kind === "workload";
+                const name = isOwn ? "own node" : exempt;
                 reached.set(name, (reached.get(name) ?? 0) + 1);
                 const got = looked(found[direction]);
                 const expected = reported(said[direction], cookieOf);
@@ -56,8 +67,69 @@ describe("lookup(compile(set)) == decide(set), where exemptions are declared", (
       }
     });
     expect(failureOf(same, 100)).toBe("");
-    for (const name of ["dns", "dhcp", "node", "hairpin"])
+    for (const name of ["dns", "dhcp", "node", "own node", "hairpin"])
       expect(reached.get(name) ?? 0, name).toBeGreaterThan(enough(100));
+  });
+});
+
+describe("a pod's own node", () => {
+  const node = (name: string, address: string): Workload => ({
+    ...workload(`:nodes/${name}`, address),
+    kind: "node",
+  });
+  const pod = { ...workload("shop/db", "10.0.0.2", { app: "db" }), node: ":nodes/n1" };
+  const twin = { ...pod, id: "shop/db2", name: "db2", addresses: ["10.0.0.3"], node: ":nodes/n2" };
+  const cluster = inventory([node("n1", "10.9.0.1"), node("n2", "10.9.0.2"), pod, twin]);
+  const index = indexInventory(cluster);
+  const shut = (profile: Partial<Profile> = {}) =>
+    policySet(
+      [
+        stage("s", "denyOverrides", [
+          block("shut", "ingress", "shop:app=db", []),
+          block("out", "egress", "shop:app=db", []),
+        ]),
+      ],
+      profile,
+    );
+  const told = (source: string, destination: string, profile?: Partial<Profile>) => {
+    const query = { source, destination, protocol: TCP, port: 80 };
+    const set = shut(profile);
+    const { verdict, ingress } = decide(set, index, query, { now: T0, view: "live" });
+    const endpoints = [pod, twin].map(endpointOf);
+    const { policy } = compile(set, cluster, { now: T0, revision: 1, endpoints });
+    expect(lookup(policy, "live", query, T0).verdict).toBe(verdict);
+    const decider = createDecider(set, index, { now: T0, view: "live" });
+    expect(decider(query)).toEqual(decide(set, index, query, { now: T0, view: "live" }));
+    const { determinedBy } = ingress;
+    return determinedBy.kind === "exemption" ? `${verdict} ${determinedBy.exemption}` : verdict;
+  };
+
+  it("may open connections to it, and no other node may", () => {
+    expect(told("10.9.0.1", "10.0.0.2")).toBe("allow node");
+    expect(told("10.9.0.2", "10.0.0.2")).toBe("drop");
+    expect(told("10.9.0.2", "10.0.0.3")).toBe("allow node");
+  });
+
+  it("is not open to what the pod opens: only replies go there unasked", () => {
+    expect(told("10.0.0.2", "10.9.0.1")).toMatch(/^drop/);
+  });
+
+  it("is judged as everybody where the profile says so", () => {
+    expect(told("10.9.0.1", "10.0.0.2", { nodeExempt: false })).toBe("drop");
+  });
+
+  it("is listed for its own pods, and only there are pods told apart by nodes", () => {
+    const listed = expandConnections(reach(shut(), index, T0))
+      .map(({ from, to }) => [from, to].map((end) => ("workload" in end ? end.workload : end.kind)))
+      .filter(([from]) => from?.startsWith(":nodes"))
+      .map((ends) => ends.join(" → "));
+    expect(listed.filter((line) => line.includes("shop/"))).toEqual([
+      ":nodes/n1 → shop/db",
+      ":nodes/n2 → shop/db2",
+    ]);
+    const open = reach(policySet([]), index, T0);
+    const groups = new Set(open.flatMap(({ from, to }) => [from, to]));
+    expect([...groups].filter(({ kind }) => kind === "workloads")).toHaveLength(1);
   });
 });
 

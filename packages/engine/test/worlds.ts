@@ -431,9 +431,23 @@ const worldOf = (inventories: fc.Arbitrary<Inventory>): fc.Arbitrary<World> =>
       };
     });
 
-export const worldArbitrary = worldOf(inventoryArbitrary);
+/** Some workloads are nodes, and others run on these. */
+const withNodes = (inventories: fc.Arbitrary<Inventory>): fc.Arbitrary<Inventory> =>
+  fc
+    .tuple(inventories, fc.array(fc.nat(8), { minLength: 6, maxLength: 6 }))
+    .map(([inventory, draws]) => {
+      const nodes = inventory.workloads.filter((_, i) => draws[i] === 0);
+      const workloads = inventory.workloads.map((workload, i): Workload => {
+        if (nodes.includes(workload)) return { ...workload, kind: "node" };
+        const node = nodes[draws[i]! % 2];
+        return node === undefined ? workload : { ...workload, node: node.id };
+      });
+      return { ...inventory, workloads };
+    });
+
+export const worldArbitrary = worldOf(withNodes(inventoryArbitrary));
 /** Addresses may have several claimants. */
-export const contestedWorldArbitrary = worldOf(anyInventory);
+export const contestedWorldArbitrary = worldOf(withNodes(anyInventory));
 /** The machine has processes; a workload may claim one of its addresses. */
 export const processWorldArbitrary: fc.Arbitrary<World> = worldOf(
   fc

@@ -146,6 +146,7 @@ const endpoint = (value: ConfinedEndpoint) => ({
   addresses: ordered(value.addresses, compareIp),
   mode: value.mode,
   ...(value.dhcp === true ? { dhcp: true } : {}),
+  ...whenAny("node", ordered(value.node ?? [], compareIp)),
 });
 
 /** Canonical text; its UTF-8 bytes under SHA-256 are a receipt's digest. Throws on an address that is none. */

@@ -138,6 +138,8 @@ export interface ConfinedEndpoint extends Pick<
   readonly mode: Mode;
   /** The machine serves DHCP where this endpoint hangs: the two may speak about a lease. */
   readonly dhcp?: true;
+  /** Addresses of the node that it runs on, where that is not this machine: exempt as this machine is. No kernel driver holds it. */
+  readonly node?: readonly IpAddress[];
 }
 
 /** A bridge's port that leads to no workload of this machine: a network card, say. It is known, and confined by nobody. */

@@ -32,7 +32,7 @@ const CHANGE_COLUMNS: readonly Column<EdgeChange>[] = [
 /** Where no rule determined. */
 export const determinantWords: Readonly<Record<Exemption | "default", string>> = {
   default: "no policy applies",
-  node: "the machine itself is exempt",
+  node: "the machine that it runs on is exempt",
   hairpin: "a workload to itself is exempt",
   dns: "the machine's own resolver is exempt",
   dhcp: "leases from this machine are exempt",

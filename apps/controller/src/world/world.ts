@@ -85,7 +85,8 @@ export function buildWorld(declared: Declared, surroundings: Surroundings, befor
   const contested = contestedAddresses(surroundings);
   for (const discovered of surroundings.endpoints) {
     const known = bound.get(`${discovered.kind} ${discovered.name}`);
-    const workload = known ?? undeclared(discovered, workloads);
+    // Whoever is attached here runs here: this machine is its node, whatever a file says.
+    const { node: _elsewhere, ...workload } = known ?? undeclared(discovered, workloads);
     const addresses = discovered.addresses.filter((address) => !contested.has(address));
     const before = attachments.get(workload.id);
     const others = before === undefined ? [] : (workloads.get(workload.id)?.addresses ?? []);

@@ -13,6 +13,7 @@ import {
   type Diagnostic,
   type Endpoint,
   type HostPolicy,
+  type IpAddress,
   type LocalProcess,
   type MapSet,
   type Mode,
@@ -21,6 +22,7 @@ import {
   type Workload,
   type WorkloadId,
 } from "@bulkhead/model";
+import { isOwnNode } from "../exemption.ts";
 import type { InventoryIndex } from "../inventory-index.ts";
 import { modeOf } from "../mode.ts";
 import { contestedAddresses, diagnoseMachine, isServed, ownResolvers } from "./exempt-facts.ts";
@@ -111,6 +113,7 @@ export function compileResult(
           addresses: sortIps(addresses),
           mode: confined[workload] ?? "observe",
           ...(isServed(set.profile, { interface: name, bridge }) ? { dhcp: true as const } : {}),
+          ...ownNodeOf(index, workload),
         }))
         .toSorted((a, b) => compare(a.workload, b.workload) || compare(a.interface, b.interface)),
       ports: ports.filter(isNameable).toSorted((a, b) => compare(a.interface, b.interface)),
@@ -154,6 +157,21 @@ export function compileResult(
     capacity: capacityOf(maps, rows),
     nextChangeAt: reading.nextChangeAt,
   };
+}
+
+/** Only addresses that are surely the node's. */
+function ownNodeOf(
+  index: InventoryIndex,
+  id: WorkloadId,
+): { readonly node?: readonly IpAddress[] } {
+  const workload = index.workloads.get(id);
+  const node = workload?.node === undefined ? undefined : index.workloads.get(workload.node);
+  if (workload === undefined || node === undefined || !isOwnNode(workload, node)) return {};
+  const sure = node.addresses.filter((address) => {
+    const place = index.at(address);
+    return place.workload === node && place.rivals.length === 0;
+  });
+  return sure.length === 0 ? {} : { node: sortIps(sure) };
 }
 
 const isNameable = (link: { readonly interface: string }): boolean =>

@@ -72,7 +72,9 @@ export function permittedAt(
   destination: Facet,
 ): PortSet {
   const judgeOut = from.judges[number]!.egress;
-  const exempt = universe.set.profile.nodeExempt && from.isNode[number]! && !to.isProcess;
+  const ownNode = to.runsOn[number] ?? null;
+  const isNode = from.isNode[number]! || (ownNode !== null && from.hosts[number] === ownNode);
+  const exempt = universe.set.profile.nodeExempt && isNode && !to.isProcess;
   const judgeIn = exempt ? null : to.judges[number]!.ingress;
   const out = seenBy(universe, judgeOut, destination);
   const exempted = to.isProcess ? union(out, resolverPorts(universe, [source])) : out;

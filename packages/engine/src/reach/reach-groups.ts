@@ -3,6 +3,8 @@
  * judge them and every class gives them the same rows. The world's addresses are grouped the same way.
  */
 import {
+  allPorts,
+  equalPorts,
   wholeRange,
   type IpFamily,
   type IpRange,
@@ -13,6 +15,7 @@ import { sweepRanges } from "../compile/address-sweep.ts";
 import type { Atom } from "../compile/atom-table.ts";
 import type { CompiledClass } from "../compile/compile-view.ts";
 import type { TimedRow } from "../compile/timed-row.ts";
+import { isOwnNode } from "../exemption.ts";
 import { isProcess, ownersOf, type InventoryIndex } from "../inventory-index.ts";
 import { isLoopback } from "../socket-owners.ts";
 import type { Universe } from "./reach-universe.ts";
@@ -46,10 +49,16 @@ export interface GroupedEnd {
   readonly isProcess: boolean;
   /** In each universe: is it the node, whose way into workloads may be exempt? */
   readonly isNode: readonly boolean[];
+  /** In each universe: the node that it is, if policies would deny that node anything at workloads there. */
+  readonly hosts: readonly OwnNode[];
+  /** In each universe: the node where it runs, if a policy would deny that node anything. */
+  readonly runsOn: readonly OwnNode[];
   readonly facets: readonly Facet[];
   /** One for each universe. */
   readonly judges: readonly Judges[];
 }
+
+type OwnNode = WorkloadId | null;
 
 const NOBODY: Judges = { egress: null, ingress: null };
 
@@ -109,6 +118,9 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
     }),
   });
   const nobody = universes.map(() => NOBODY);
+  const nowhere = universes.map(() => null);
+  const runsOn = ownNodes(universes, index);
+  const hosting = universes.map((_, at) => new Set([...runsOn.values()].map((nodes) => nodes[at])));
   const groups = new Grouping();
   for (const [workload, judges] of judgesOf) {
     const ofMachine = isProcess(workload);
@@ -124,11 +136,20 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
     const isNode = universes.map(
       (universe) => ofMachine && !universe.isSubject(inside(universe, workload)),
     );
-    groups.addWorkload(workload.id, { facets, judges, isProcess: ofMachine, isNode });
+    groups.addWorkload(workload.id, {
+      facets,
+      judges,
+      isProcess: ofMachine,
+      isNode,
+      hosts: hosting.map((nodes) => (nodes.has(workload.id) ? workload.id : null)),
+      runsOn: runsOn.get(workload.id) ?? nowhere,
+    });
   }
   if (host.length > 0) {
     const facets = host.map((position) => facetOfMachine(position));
-    groups.addHost({ facets, judges: nobody, isProcess: false, isNode: universes.map(() => true) });
+    const isNode = universes.map(() => true);
+    const apart = { isNode, hosts: nowhere, runsOn: nowhere };
+    groups.addHost({ facets, judges: nobody, isProcess: false, ...apart });
   }
   for (const { range, segments } of worldAtoms([...numbers.keys()])) {
     const facet = {
@@ -136,9 +157,44 @@ export function groupEnds(universes: readonly Universe[], index: InventoryIndex)
       rows: rowsBy((judge) => segments.get(judge) ?? judge.map.elsewhere),
     };
     const isNode = universes.map(() => false);
-    groups.addWorld(range, { facets: [facet], judges: nobody, isProcess: false, isNode });
+    const apart = { isNode, hosts: nowhere, runsOn: nowhere };
+    groups.addWorld(range, { facets: [facet], judges: nobody, isProcess: false, ...apart });
   }
   return groups.all();
+}
+
+/**
+ * Who runs on which node of the inventory, in each universe; nobody where it makes no difference, so that workloads are told
+ * apart by their nodes only where somebody would keep a node out.
+ */
+function ownNodes(
+  universes: readonly Universe[],
+  index: InventoryIndex,
+): ReadonlyMap<WorkloadId, readonly OwnNode[]> {
+  const found = new Map<WorkloadId, readonly OwnNode[]>();
+  if (![...index.workloads.values()].some(({ kind }) => kind === "node")) return found;
+  const positions = new Map(index.known.map(({ address }, position) => [address, position]));
+  const ownNode = (universe: Universe, given: Workload): OwnNode => {
+    const workload = inside(universe, given);
+    const node = universe.index.workloads.get(workload.node ?? "");
+    if (node === undefined || !isOwnNode(workload, node)) return null;
+    const judge = universe.classOf(workload, "ingress");
+    if (judge === null) return null;
+    const atoms = node.addresses.flatMap(
+      (address) => universe.atoms[positions.get(address)!] ?? [],
+    );
+    const met = atoms.length === 0 ? [universe.bareAtom(node)] : atoms;
+    const isKeptOut = met.some(
+      (atom) => !equalPorts(universe.permitted(judge.map.rowOf(atom).base), allPorts),
+    );
+    return isKeptOut ? node.id : null;
+  };
+  for (const workload of index.workloads.values()) {
+    if (workload.node === undefined) continue;
+    const nodes = universes.map((universe) => ownNode(universe, workload));
+    if (nodes.some((node) => node !== null)) found.set(workload.id, nodes);
+  }
+  return found;
 }
 
 /** The same workload with the labels that it has there. */
@@ -209,19 +265,20 @@ class Grouping {
 
   #join(
     group: ReachGroup,
-    { facets, judges, isProcess: ofMachine, isNode }: Ungrouped,
+    { facets, judges, isProcess: ofMachine, isNode, hosts, runsOn }: Ungrouped,
     workloads: WorkloadId[],
     ranges: IpRange[],
   ) {
     const distinct = new Map(facets.map((facet) => [this.#facetNumber(facet), facet]));
     const judgeText = judges.map(({ egress, ingress }) => `${egress}-${ingress}`);
-    const kind = [group.kind, ofMachine, isNode.join()].join(" ");
+    const kind = [group.kind, ofMachine, isNode.join(), hosts.join(), runsOn.join()].join(" ");
     const key = [kind, judgeText.join(), ...[...distinct.keys()].toSorted((a, b) => a - b)].join(
       "|",
     );
     let found = this.#ends.get(key);
     if (found === undefined) {
-      const end = { group, facets: [...distinct.values()], judges, isProcess: ofMachine, isNode };
+      const seen = { facets: [...distinct.values()], isProcess: ofMachine, isNode };
+      const end = { group, judges, ...seen, hosts, runsOn };
       found = { end, workloads, ranges };
       this.#ends.set(key, found);
     }

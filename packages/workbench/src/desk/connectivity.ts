@@ -73,17 +73,23 @@ interface Found {
 /** Of whoever sits there; an ingress controller that nobody knows is not told of. */
 export function connectionsAmong(
   set: PolicySet,
-  { index, workloads }: Seats,
+  { index, workloads, nodeOf }: Seats,
   withMachine: boolean,
   now: number,
 ): Found {
   const onNode = [...workloads.values()].filter(({ id }) => !index.workloads.has(id));
   const nameOf = (id: WorkloadId): string => workloadName(workloads.get(id)!);
-  const host = workloadParty([...onNode.map(workloadName), ...(withMachine ? [HOST_NAME] : [])]);
+  const atNode = Map.groupBy(onNode, ({ id }) => nodeOf(id));
+  const somewhere = (atNode.get(undefined) ?? []).map(workloadName);
+  const namesOf = (id: WorkloadId): readonly string[] => [
+    nameOf(id),
+    ...(atNode.get(id) ?? []).map(workloadName),
+  ];
+  const host = workloadParty([...somewhere, ...(withMachine ? [HOST_NAME] : [])]);
   const partyOf = (group: ReachGroup): Party => {
     switch (group.kind) {
       case "workloads":
-        return workloadParty(group.workloads.filter((id) => id !== CONTROLLER_ID).map(nameOf));
+        return workloadParty(group.workloads.filter((id) => id !== CONTROLLER_ID).flatMap(namesOf));
       case "host":
         return host;
       case "world":
@@ -100,7 +106,12 @@ export function connectionsAmong(
   const connections = reached
     .map(({ from, to, ports }): PartyConnection => ({ from: party(from), to: party(to), ports }))
     .filter(({ from, to }) => !isNobody(from) && !isNobody(to));
-  if (onNode.length > 0) connections.push(...unjudged(onNode.map(workloadName)));
+  if (somewhere.length > 0) connections.push(...unjudged(somewhere));
+  for (const [node, there] of atNode) {
+    if (node === undefined) continue;
+    const together = workloadParty([nameOf(node), ...there.map(workloadName)]);
+    connections.push({ from: together, to: together, ports: allPorts });
+  }
   const torn = tornNames([...parties.values()].filter((one) => one !== host));
   return { reached, connections, torn };
 }

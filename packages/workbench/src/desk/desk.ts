@@ -48,6 +48,8 @@ export interface Seats {
   readonly index: InventoryIndex;
   /** Of one on its node's network, and of a process of the machine: the node's, the machine's. Empty: unknown workload. */
   addressesOf(workload: WorkloadId): readonly IpAddress[];
+  /** Of a pod on its node's network, where the files have that node: it is who the node is. */
+  nodeOf(workload: WorkloadId): WorkloadId | undefined;
   readonly isStandIn: (address: IpAddress) => boolean;
 }
 
@@ -108,6 +110,9 @@ function seat(
   const workloads = new Map(inventory.workloads.map((one) => [one.id, one]));
   const onNode = (one: Workload): boolean => one.hostNetwork && hostNetwork === "node";
   const apart = inventory.workloads.filter((one) => !onNode(one));
+  const isKnownNode = (id: WorkloadId): boolean => workloads.get(id)?.kind === "node";
+  const nodeOf = (one: Workload): WorkloadId | undefined =>
+    onNode(one) && one.node !== undefined && isKnownNode(one.node) ? one.node : undefined;
   const claims = new Map<IpAddress, number>();
   for (const address of apart.flatMap(({ addresses, hostNetwork: shared }) =>
     shared ? [] : addresses,
@@ -119,7 +124,9 @@ function seat(
     one.hostNetwork ? [] : one.addresses.filter((address) => claims.get(address) === 1);
   const isProcess = (one: Workload): boolean => one.kind === "process";
   const lacking = apart.filter((one) => !isProcess(one) && own(one).length === 0);
-  const atHost = inventory.workloads.some((one) => onNode(one) || isProcess(one));
+  const atHost = inventory.workloads.some(
+    (one) => (onNode(one) && nodeOf(one) === undefined) || isProcess(one),
+  );
   const hostLacks = atHost && inventory.hostAddresses.length === 0;
 
   const known = [...claims.keys(), ...inventory.hostAddresses].map((address) =>
@@ -147,7 +154,13 @@ function seat(
     addressesOf(id) {
       const one = workloads.get(id);
       if (one === undefined) return [];
+      const node = nodeOf(one);
+      if (node !== undefined) return index.workloads.get(node)!.addresses;
       return onNode(one) || isProcess(one) ? hostAddresses : index.workloads.get(id)!.addresses;
+    },
+    nodeOf: (id) => {
+      const one = workloads.get(id);
+      return one && nodeOf(one);
     },
     isStandIn: (address) => made.has(address),
   };

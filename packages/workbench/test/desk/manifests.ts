@@ -138,13 +138,15 @@ const pod = fc
     address: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
     hostNetwork: fc.integer({ min: 0, max: 5 }).map((at) => at === 0),
     http: fc.constantFrom(80, 8080),
+    nodeName: fc.constantFrom("m1", "m1", "m2", "elsewhere", undefined),
   })
-  .map(({ address, hostNetwork, http, ...metadata }) => (name: string) => ({
+  .map(({ address, hostNetwork, http, nodeName, ...metadata }) => (name: string) => ({
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name, ...metadata },
     spec: {
       hostNetwork,
+      ...(nodeName === undefined ? {} : { nodeName }),
       containers: [{ name: "c", image: "i", ports: [{ name: "http", containerPort: http }] }],
     },
     ...(address === undefined ? {} : { status: { podIP: `10.0.0.${address}` } }),
