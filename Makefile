@@ -2,7 +2,7 @@
 # Run `make help` for the list.
 
 NODE := node_modules/.bin/node
-export KEEP SABOTAGE ONLY JSON
+export KEEP SABOTAGE ONLY JSON SAMPLE SEED
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench mutate lint format setup package trial
@@ -22,9 +22,9 @@ bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|collector
 	@scripts/setup.sh bench
 	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
 
-mutate: ## mutation score of the reference and the compiler, at least 90 % (takes long)
+mutate: ## mutation score of deciding, compiling and each dialect, at least 90 % (ONLY=cilium, SAMPLE=400, SEED=7; takes long)
 	@scripts/setup.sh node
-	@cd packages/engine && ../../$(NODE) test/mutation/run.ts
+	@$(NODE) --disable-warning=ExperimentalWarning scripts/mutation/main.ts $(ARGS)
 
 lint: ## types, lint and format only
 	@scripts/setup.sh node
