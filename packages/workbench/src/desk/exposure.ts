@@ -18,7 +18,8 @@ import type { Desk } from "./desk.ts";
 import { rangeName, workloadName } from "./end-names.ts";
 import { expand, type Expansion } from "./expansion.ts";
 import { WHOLE_WORLD, type WorldView } from "./pairs.ts";
-import { EVERYBODY, representativesOf, type Representative } from "./representatives.ts";
+import { EVERYBODY } from "./peer-titles.ts";
+import { representativesOf, type Representative } from "./representatives.ts";
 
 export interface Exposure {
   readonly workload: string;
@@ -42,7 +43,13 @@ const DIRECTIONS = ["egress", "ingress"] as const;
 
 /** Cuts of the view do not matter. */
 export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WORLD): Exposures {
-  const representatives = representativesOf(desk.set, desk.index);
+  const { sees = () => true } = view;
+  const found = representativesOf(desk.set, desk.index);
+  // Whom the view leaves out has no line; without one, nothing must look denied to them either.
+  const representatives = {
+    ...found,
+    all: found.all.filter(({ workload }) => sees(workloadName(workload))),
+  };
   const seats = desk.withOthers({
     workloads: representatives.all.map(({ workload }) => workload),
     namespaces: representatives.namespaces,
@@ -60,7 +67,7 @@ export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WOR
     const expansion = expand(found, view);
     const all = new Set([...seats.workloads.values()].map(workloadName));
     return [...all]
-      .filter((name) => !strangers.has(name) && view.sees?.(name) !== false)
+      .filter((name) => !strangers.has(name) && sees(name))
       .toSorted()
       .flatMap((workload) =>
         [
@@ -71,7 +78,9 @@ export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WOR
   });
   return {
     exposures,
-    unprotected: unprotected(desk, seats, representatives.all[0]!, now),
+    unprotected: unprotected(desk, seats, representatives.all[0]!, now).filter(({ workload }) =>
+      sees(workload),
+    ),
     isMoreThanLines: more,
   };
 }

@@ -5,19 +5,16 @@
 import type { InventoryIndex } from "@bulkhead/engine";
 import {
   EVERYTHING,
-  formatSelector,
   matches,
   type Labels,
   type Namespace,
   type NamespaceScope,
-  type Peer,
   type PolicySet,
   type Requirement,
   type Selector,
   type Workload,
 } from "@bulkhead/model";
-
-type WorkloadPeer = Extract<Peer, { kind: "workloads" }>;
+import { EVERYBODY, titleOf, type WorkloadPeer } from "./peer-titles.ts";
 
 export interface Representative {
   readonly workload: Workload;
@@ -35,7 +32,6 @@ export interface Representatives {
 const NAME_LABEL = "kubernetes.io/metadata.name";
 /** No name of a resource has such a character. */
 const MARK = "~";
-export const EVERYBODY = "entire-cluster";
 
 export function representativesOf(
   { stages }: PolicySet,
@@ -189,27 +185,4 @@ function oppositeOf(requirement: Requirement): Requirement | undefined {
     case "Exists":
       return undefined;
   }
-}
-
-/** `[namespace with {env=prod}]/[all pods]`, `shop/[pod with {app=web}]`, in netpol-analyzer's words. */
-function titleOf({ namespaces, selector }: WorkloadPeer): string {
-  const everyPod = selector.requirements.length === 0;
-  if (everyPod && isEveryNamespace(namespaces)) return EVERYBODY;
-  const pods = everyPod ? "[all pods]" : `[pod with {${formatSelector(selector)}}]`;
-  return `${scopeTitle(namespaces)}/${pods}`;
-}
-
-function isEveryNamespace(scope: NamespaceScope): boolean {
-  return (
-    scope.kind === "all" || (scope.kind === "selected" && scope.selector.requirements.length === 0)
-  );
-}
-
-function scopeTitle(scope: NamespaceScope): string {
-  if (scope.kind === "named") return scope.name;
-  if (scope.kind === "all" || scope.selector.requirements.length === 0) return "[all namespaces]";
-  const [only, ...more] = scope.selector.requirements;
-  const named =
-    more.length === 0 && only?.key === NAME_LABEL && only.operator === "In" ? only.values : [];
-  return named.length === 1 ? named[0]! : `[namespace with {${formatSelector(scope.selector)}}]`;
 }

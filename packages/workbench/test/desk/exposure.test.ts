@@ -3,7 +3,13 @@ import { decide } from "@bulkhead/engine";
 import { hasPort, SCTP, TCP, UDP } from "@bulkhead/model";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { exposureFormats, exposuresOf, openDesk, workloadName } from "../../src/desk/index.ts";
+import {
+  cutWorld,
+  exposureFormats,
+  exposuresOf,
+  openDesk,
+  workloadName,
+} from "../../src/desk/index.ts";
 import { folder } from "./manifests.ts";
 
 const pod = (name: string, more = ""): string =>
@@ -108,6 +114,72 @@ spec: { podSelector: { matchLabels: { app: web } }, policyTypes: [Egress] }
 `;
     const from = "{ podSelector: { matchLabels: { app: web } } }";
     expect(toDb(ingress(from), closed)).toEqual(["shop/[pod with {app=web}] : All Connections"]);
+  });
+
+  test("what dialects tell by labels of their own is told in words of people, and nodes only where lists have them", () => {
+    const documents = [
+      pod("db"),
+      "apiVersion: v1\nkind: Node\nmetadata: { name: n1, labels: { zone: a } }\n",
+      `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  endpointSelector: { matchLabels: { app: db } }
+  ingress:
+    - { fromEntities: [cluster], toPorts: [{ ports: [{ port: "80", protocol: TCP }] }] }
+    - fromEntities: [kube-apiserver, health, ingress]
+      toPorts: [{ ports: [{ port: "81", protocol: TCP }] }]
+    - fromNodes: [{ matchLabels: { zone: b } }]
+      toPorts: [{ ports: [{ port: "82", protocol: TCP }] }]
+    - fromEndpoints: [{ matchLabels: { app: till, io.kubernetes.pod.namespace: pay, io.cilium.k8s.policy.serviceaccount: till } }]
+      toPorts: [{ ports: [{ port: "83", protocol: TCP }] }]
+`,
+    ];
+    const desk = opened(documents);
+    const told = (view?: ReturnType<typeof cutWorld>): readonly string[] =>
+      exposureFormats
+        .txt(exposuresOf(desk, 0, view))
+        .split("\n")
+        .filter((line) => /^shop\/db.*<=|not protected/.test(line))
+        .map((line) => line.replace(/^.*<= \t/, ""));
+    const people = [
+      "[entity health] : TCP 80-81",
+      "[entity ingress] : TCP 80-81",
+      "[entity kube-apiserver] : TCP 80-81",
+      "entire-cluster : TCP 80",
+      "pay/[pod with {app=till} of service account till] : TCP 80,83",
+    ];
+    expect(told(cutWorld(desk.set))).toEqual([
+      ...people,
+      "Workloads not protected by network policies:",
+      "shop/db[Pod] is not protected on Egress",
+    ]);
+    expect(told().filter((line) => line.includes("node"))).toEqual([
+      "[node with {node-role.kubernetes.io/control-plane}] : TCP 80-81",
+      "[node with {zone=b}] : TCP 80,82",
+      ":nodes/n1[Node] is not protected on Egress",
+      ":nodes/n1[Node] is not protected on Ingress",
+    ]);
+  });
+
+  test("who is in a mesh is told by its words, too", () => {
+    const policy = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  selector: { matchLabels: { app: db } }
+  rules:
+    - from: [{ source: { principals: [cluster.local/ns/pay/sa/till] } }]
+      to: [{ operation: { ports: ["81"] } }]
+    - from: [{ source: { notNamespaces: [pay] } }]
+      to: [{ operation: { ports: ["82"] } }]
+`;
+    const inMesh = toDb(policy).filter((line) => line.startsWith("pay") || line.includes("mesh"));
+    expect(inMesh.map((line) => line.replace(/ : .*(TCP \d+).*/, " : $1"))).toEqual([
+      "[all namespaces]/[all pods outside the mesh] : TCP 82",
+      "pay/[all pods in the mesh of service account till] : TCP 81",
+      "shop/[all pods in the mesh of service account default] : TCP 82",
+    ]);
   });
 
   test("whom no policy protects", () => {
