@@ -1,6 +1,8 @@
 /** `prove` and `blast` as they are typed: quoting, exit codes, formats. */
+import { parseIp, rangeToCidrs, type Cidr, type IpRange } from "@bulkhead/model";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { blastAnswerSchema, proveAnswerSchema } from "../src/question-schemas.ts";
+import { folded } from "../src/views/prefixes.ts";
 import { call } from "./call.ts";
 import { folder, pod, type Folder } from "./offline-folder.ts";
 
@@ -100,6 +102,59 @@ test.each([
   const { stderr, code } = await call(["prove", here.dir, ...args]);
   expect(stderr).toContain(message);
   expect(code).toBe(2);
+});
+
+test.each<[readonly Cidr[], string]>([
+  [["10.0.0.0/8", "192.0.2.0/24"], "10.0.0.0/8, 192.0.2.0/24"],
+  [
+    [
+      ...rangeToCidrs(cidr("0.0.0.0", "223.255.255.255")),
+      ...rangeToCidrs(cidr("240.0.0.0", "255.255.255.254")),
+    ],
+    "0.0.0.0/0 but 224.0.0.0/4, 255.255.255.255/32",
+  ],
+  [rangeToCidrs(cidr("::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")), "::/0 but ff00::/8"],
+  [
+    rangeToCidrs(cidr("10.0.0.1", "10.0.0.30")).toReversed(),
+    "8 prefixes, 10.0.0.16/29, 10.0.0.8/29, 10.0.0.24/30, 10.0.0.4/30 the largest",
+  ],
+])("prefixes %j are told in a line", (prefixes, line) => {
+  expect(folded(prefixes)).toBe(line);
+});
+
+function cidr(first: string, last: string): IpRange {
+  const [from, to] = [parseIp(first)!, parseIp(last)!];
+  return { family: from.family, first: from.value, last: to.value };
+}
+
+test("what of the outside is reached stays readable, and all of it can be had", async () => {
+  const policy = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: out, namespace: dev }
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+    - to: [{ ipBlock: { cidr: 0.0.0.0/0, except: [10.1.2.0/24] } }]
+      ports: [{ port: 443 }]
+${Array.from({ length: 9 }, (_, at) => `    - { to: [{ ipBlock: { cidr: 192.0.2.${at}/32 } }], ports: [{ port: ${at + 1} }] }`).join("\n")}
+`;
+  const stdin = `${policy}---
+apiVersion: v1
+kind: Pod
+metadata: { name: tool, namespace: dev, labels: { app: tool } }
+`;
+  const short = await call(["blast", "-", "tool"], { stdin });
+  const rows = short.stdout.split("\n").filter((line) => line.includes("dev/tool  "));
+  expect(rows).toHaveLength(6);
+  expect(short.stdout).toMatch(
+    / 0\.0\.0\.0\/0 but 10\.1\.2\.0\/24, 192\.0\.2\.0\/29, 192\.0\.2\.8\/32 /,
+  );
+  expect(short.stdout).toContain("and 4 more rows of addresses outside: `--all` tells them\n");
+  const whole = await call(["blast", "-", "tool", "--all"], { stdin });
+  expect(whole.stdout).not.toContain("more rows");
+  expect(whole.stdout).toContain("192.0.2.8/32");
+  expect(whole.stdout).not.toContain(" but ");
 });
 
 test("a blast radius is a number, a table, and a graph", async () => {

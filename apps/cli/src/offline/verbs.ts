@@ -78,6 +78,7 @@ an address or prefix, world, or host. A yes is 0, a counterexample 1.
       BLAST_FORMATS,
     )
       .option("--hops <count>", "connections one after the other, at most (all)")
+      .option("--all", "every prefix outside, however many")
       .option("--shadow", "as if audit and staged policies were enforced"),
   );
 }

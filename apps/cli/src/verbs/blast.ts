@@ -11,6 +11,7 @@ import type { Verb } from "./verb.ts";
 export interface BlastOptions extends OfflineOptions {
   readonly hops?: string;
   readonly shadow?: boolean;
+  readonly all?: boolean;
 }
 
 export const blast: Verb<BlastOptions> = async (context, [dir = "", workload = ""], options) => {
@@ -21,7 +22,8 @@ export const blast: Verb<BlastOptions> = async (context, [dir = "", workload = "
   const answer = orFailure(blastAt(desk, workload, { now: context.now(), view, hops }));
   return {
     value: answer,
-    text: (ui) => (options.output === "dot" ? blastDot(answer) : blastText(answer, ui)),
+    text: (ui) =>
+      options.output === "dot" ? blastDot(answer) : blastText(answer, ui, options.all === true),
     next: [],
     exitCode: exitCode(0),
   };

@@ -1,6 +1,6 @@
 /** What an intruder in one workload of the files can reach, hop by hop. */
 import { blastRadius, type PathOptions } from "@bulkhead/engine";
-import { formatPorts, rangeToCidrs } from "@bulkhead/model";
+import { formatPorts, rangeToCidrs, type Cidr } from "@bulkhead/model";
 import type { Desk } from "./desk.ts";
 import { createEndFinder } from "./ends.ts";
 import { problem, type Found } from "./problem.ts";
@@ -23,7 +23,7 @@ export interface DeskBlast {
   readonly reached: readonly DeskReached[];
   /** Addresses outside, as prefixes; what may be attacked from there is not followed. */
   readonly outside: readonly (Omit<DeskReached, "end"> & {
-    readonly prefixes: readonly string[];
+    readonly prefixes: readonly Cidr[];
   })[];
 }
 
