@@ -4,14 +4,19 @@ import { everyField, META, type Field } from "./every-field.ts";
 
 const patterns = ["a", "a*", "*a", "*"];
 const LISTS: readonly Field[] = [
-  ...["principals", "requestPrincipals", "namespaces", "serviceAccounts"].map((name): Field => [
+  ...["principals", "requestPrincipals", "namespaces"].map((name): Field => [name, patterns, null]),
+  ...["notPrincipals", "notRequestPrincipals", "notNamespaces"].map((name): Field => [
     name,
     patterns,
     null,
   ]),
-  ...["notPrincipals", "notRequestPrincipals", "notNamespaces", "notServiceAccounts"].map(
-    (name): Field => [name, patterns, null],
-  ),
+  ...["serviceAccounts", "notServiceAccounts"].flatMap((name): Field[] => [
+    [name, ["a", "b/a"], null],
+    [name, ["a*"], "BH0107"],
+    [name, ["c/b/a"], "BH0107"],
+    [name, ["b/"], "BH0107"],
+    [name, Array.from({ length: 17 }, (_, i) => `a${i}`), "BH0421"],
+  ]),
   ["ipBlocks", ["10.0.0.1", "10.0.0.0/8", "2001:db8::/32"], null],
   ["notIpBlocks", ["10.0.0.1"], null],
   ["remoteIpBlocks", ["10.0.0.0/8"], null],
@@ -21,6 +26,7 @@ const LISTS: readonly Field[] = [
   ["principals", ["a*b"], "warned"],
   ["zebra", 1, "BH0102"],
 ];
+const GATEWAYS = "gateway.networking.k8s.io";
 const OPERATION: readonly Field[] = [
   ["hosts", ["*.example"], null],
   ["notHosts", ["*.example"], null],
@@ -31,7 +37,10 @@ const OPERATION: readonly Field[] = [
   ["paths", ["/a*", "/{*}/b", "/{**}"], null],
   ["notPaths", ["/a*"], null],
   ["ports", ["http"], "BH0205"],
-  ["ports", ["0"], "BH0205"],
+  ["ports", ["0"], null],
+  ["ports", ["65536"], "BH0205"],
+  ["paths", ["/{a}"], "BH0105"],
+  ["paths", ["/{*}/é"], "BH0105"],
   ["paths", ["/{**}/{*}"], "BH0105"],
   ["paths", ["/a*/{*}"], "BH0105"],
   ["zebra", 1, "BH0102"],
@@ -48,6 +57,7 @@ const KEYS = [
   "request.auth.presenter",
   "request.auth.claims[iss]",
   "request.auth.claims[a][b]",
+  "destination.ip",
   "destination.port",
   "connection.sni",
 ];
@@ -73,12 +83,19 @@ describe("AuthorizationPolicy", () => {
     ["spec.selector", {}, null],
     ["spec.selector.matchLabels", { app: "a" }, null],
     ["spec.selector.matchExpressions", [], "BH0102"],
-    ["spec.targetRef", { group: "g", kind: "Gateway", name: "a" }, null],
-    ["spec.targetRefs", [{ kind: "GatewayClass", name: "a", namespace: "b" }], null],
+    ["spec.targetRef", { group: GATEWAYS, kind: "Gateway", name: "a" }, null],
+    ["spec.targetRef", { group: "g", kind: "Gateway", name: "a" }, "BH0105"],
+    ["spec.targetRef", { group: GATEWAYS, kind: "Gateway", name: "" }, "BH0103"],
+    ["spec.targetRefs", [{ group: GATEWAYS, kind: "GatewayClass", name: "a" }], null],
+    ["spec.targetRefs", [{ kind: "Service", name: "a", namespace: "b" }], "BH0421"],
     ["spec.targetRefs", [{ kind: "Pod", name: "a" }], "BH0105"],
     ["spec", { selector: {}, targetRefs: [] }, "BH0109"],
     ["spec.rules", [], null],
     ["spec.rules.0", {}, null],
+    ["spec.rules.0.from", [], "BH0421"],
+    ["spec.rules.0.from.0.source", {}, "BH0421"],
+    ["spec.rules.0.to", [], "BH0421"],
+    ["spec.rules.0.to.0.operation", {}, "BH0421"],
     ...under("spec.rules.0.from.0.source", LISTS),
     ...under("spec.rules.0.to.0.operation", OPERATION),
     ...KEYS.flatMap((key): Field[] => [
@@ -90,16 +107,16 @@ describe("AuthorizationPolicy", () => {
     ["spec.rules.0.when.0", { key: "source.namespace" }, "BH0103"],
     ["spec.rules.0.when.0", { values: ["a"] }, "BH0103"],
     ["spec.rules.0.when.0", { key: "source.zebra", values: ["a"] }, "BH0105"],
-    ["spec.rules.0.when.0", { key: "destination.ip", values: ["10.0.0.1"] }, "BH0402"],
     [
       "spec.rules.0.when.0",
       { key: "experimental.envoy.filters.network.a[b]", values: ["a"] },
       "BH0402",
     ],
     ["spec.action", "ALLOW", null],
-    ["spec.action", "DENY", null],
+    ["spec", { action: "DENY", rules: [{}] }, null],
     ["spec.action", "AUDIT", null],
-    ["spec", { action: "CUSTOM", provider: { name: "a" } }, null],
+    ["spec", { action: "CUSTOM", provider: { name: "a" }, rules: [{}] }, null],
+    ["spec", { action: "CUSTOM", provider: { name: "" }, rules: [{}] }, "BH0103"],
     ["spec.action", "CUSTOM", "BH0103"],
     ["spec.provider", { name: "a" }, "BH0109"],
     ["spec.action", "allow", "BH0105"],
@@ -123,7 +140,10 @@ describe("PeerAuthentication", () => {
       { selector: { matchLabels: { a: "b" } }, portLevelMtls: { 80: { mode: "STRICT" } } },
       null,
     ],
-    ["spec.portLevelMtls", { 80: { mode: "STRICT" } }, "warned"],
+    ["spec.portLevelMtls", { 80: { mode: "STRICT" } }, "BH0421"],
+    ["spec", { selector: { matchLabels: { a: "b" } }, portLevelMtls: {} }, "BH0421"],
+    ["spec.selector.matchLabels", { a: "*" }, "BH0202"],
+    ["spec.selector.matchLabels", { "*": "a" }, "BH0202"],
     [
       "spec",
       { selector: { matchLabels: { a: "b" } }, portLevelMtls: { http: { mode: "STRICT" } } },

@@ -2,7 +2,7 @@
  * `security.istio.io` AuthorizationPolicy, every field of istio/api `security/v1/authorization_policy.proto`: mapped, refused by
  * name, or ignored. What the fields mean together is in `rules.ts`; here only what a single one can be wrong about.
  */
-import { fields, ignored, optional, required, refused } from "../text/fields.ts";
+import { fields, ignored, optional, required } from "../text/fields.ts";
 import {
   constant,
   dictionary,
@@ -15,45 +15,101 @@ import {
 } from "../text/shape.ts";
 import { objectMeta } from "../kubernetes/metadata.ts";
 import { conditionKey, type ConditionKey } from "./conditions.ts";
-import { hostPattern, ipBlock, pathPattern, pattern, portText } from "./patterns.ts";
+import {
+  accountName,
+  hostPattern,
+  ipBlock,
+  pathPattern,
+  pattern,
+  portText,
+  selectedKeyProblem,
+  selectedLabel,
+} from "./patterns.ts";
+import { customProblems, isNeverAsked, MOST_ACCOUNTS } from "./rejections.ts";
 
 const patterns = optional(list(pattern, "patterns"));
 const blocks = optional(list(ipBlock, "addresses and prefixes"));
+const accounts = optional(
+  mapped(list(accountName, "service accounts"), (names, node, at) => {
+    if (names.length <= MOST_ACCOUNTS) return names;
+    at.report("BH0421", node, `a list has at most ${MOST_ACCOUNTS} service accounts`);
+    return undefined;
+  }),
+);
+
+/** Where nothing is asked, everybody would be meant; Istio's own check wants that said by leaving the part out. */
+const saying = <T extends object>(shape: Shape<T>): Shape<T> =>
+  mapped(shape, (value, node, at) => {
+    const isSaid = Object.values(value).some((one) => Array.isArray(one) && one.length > 0);
+    if (isSaid) return value;
+    at.report("BH0421", node, `${shape.name} that asks nothing`, "leave it out to mean all");
+    return undefined;
+  });
+
+const nonEmptyList = <T>(item: Shape<T>, field: string, what: string) =>
+  mapped(list(item, what), (value, node, at) => {
+    if (value.length > 0) return value;
+    at.report("BH0421", node, `\`${field}\` is empty`, "leave it out to mean all");
+    return undefined;
+  });
 
 /** An empty list says nothing, as in the proto: absent and empty are one. */
-const source = fields("a source", {
+const sourceFields = fields("a source", {
   principals: patterns,
   notPrincipals: patterns,
   requestPrincipals: patterns,
   notRequestPrincipals: patterns,
   namespaces: patterns,
   notNamespaces: patterns,
-  serviceAccounts: optional(list(text, "service accounts")),
-  notServiceAccounts: optional(list(text, "service accounts")),
+  serviceAccounts: accounts,
+  notServiceAccounts: accounts,
   ipBlocks: blocks,
   notIpBlocks: blocks,
   remoteIpBlocks: blocks,
   notRemoteIpBlocks: blocks,
 });
-
-const operation = fields("an operation", {
-  hosts: optional(list(hostPattern, "hosts")),
-  notHosts: optional(list(hostPattern, "hosts")),
-  ports: optional(list(portText, "ports")),
-  notPorts: optional(list(portText, "ports")),
-  methods: patterns,
-  notMethods: patterns,
-  paths: optional(list(pathPattern, "paths")),
-  notPaths: optional(list(pathPattern, "paths")),
+const source = mapped(saying(sourceFields), (value, node, at) => {
+  const { serviceAccounts = [], notServiceAccounts = [] } = value;
+  const { principals = [], notPrincipals = [], namespaces = [], notNamespaces = [] } = value;
+  const accounts = serviceAccounts.length + notServiceAccounts.length;
+  const others = [principals, notPrincipals, namespaces, notNamespaces].flat().length;
+  if (accounts === 0 || others === 0) return value;
+  at.report(
+    "BH0109",
+    node,
+    "service accounts exclude principals and namespaces",
+    "make it two sources, or name the account by its principal",
+  );
+  return undefined;
 });
 
-/** What the values of a condition are, where they are no patterns. */
-function valuesOf(key: ConditionKey): Shape<unknown> | null {
-  if (key.kind === "port") return list(portText, "ports");
-  const isAddress =
-    key.kind === "source-ip" || (key.kind === "attribute" && key.attribute === "remote-ip");
-  return isAddress ? list(ipBlock, "addresses") : null;
-}
+const operation = saying(
+  fields("an operation", {
+    hosts: optional(list(hostPattern, "hosts")),
+    notHosts: optional(list(hostPattern, "hosts")),
+    ports: optional(list(portText, "ports")),
+    notPorts: optional(list(portText, "ports")),
+    methods: patterns,
+    notMethods: patterns,
+    paths: optional(list(pathPattern, "paths")),
+    notPaths: optional(list(pathPattern, "paths")),
+  }),
+);
+
+/** Values of these are no patterns. */
+const valuesOf = (key: ConditionKey): Shape<unknown> | undefined => {
+  switch (key.kind) {
+    case "source-ip":
+    case "destination-ip":
+      return list(ipBlock, "addresses");
+    case "port":
+      return list(portText, "ports");
+    case "identity":
+      return key.of === "serviceAccount" ? list(accountName, "service accounts") : undefined;
+    case "attribute":
+      return key.attribute === "remote-ip" ? list(ipBlock, "addresses") : undefined;
+  }
+};
 
 const condition = mapped(
   fields("a condition", {
@@ -68,7 +124,7 @@ const condition = mapped(
       return undefined;
     }
     const shape = valuesOf(key);
-    if (shape === null) return value;
+    if (shape === undefined) return value;
     const given =
       node.kind === "map"
         ? node.entries.filter((entry) => entry.key === "values" || entry.key === "notValues")
@@ -79,22 +135,53 @@ const condition = mapped(
 );
 
 const rule = fields("a rule", {
-  from: optional(list(fields("a from", { source: required(source) }), "sources")),
-  to: optional(list(fields("a to", { operation: required(operation) }), "operations")),
+  from: optional(nonEmptyList(fields("a from", { source: required(source) }), "from", "sources")),
+  to: optional(
+    nonEmptyList(fields("a to", { operation: required(operation) }), "to", "operations"),
+  ),
   when: optional(list(condition, "conditions")),
 });
 
 export const workloadSelector = fields("a selector", {
-  matchLabels: optional(dictionary("labels", text, () => null)),
+  matchLabels: optional(dictionary("labels", selectedLabel, selectedKeyProblem)),
 });
 
 const TARGETS = ["Gateway", "GatewayClass", "Service", "ServiceEntry"] as const;
-const targetRef = fields("a target", {
-  group: optional(text),
-  kind: required(word("kind of target", ...TARGETS)),
-  name: required(text),
-  namespace: optional(text),
-});
+const GROUPS: Readonly<Record<(typeof TARGETS)[number], readonly string[]>> = {
+  Gateway: ["gateway.networking.k8s.io"],
+  GatewayClass: ["gateway.networking.k8s.io"],
+  Service: ["", "core"],
+  ServiceEntry: ["networking.istio.io"],
+};
+const targetRef = mapped(
+  fields("a target", {
+    group: optional(text),
+    kind: required(word("kind of target", ...TARGETS)),
+    name: required(text),
+    namespace: optional(text),
+  }),
+  ({ namespace = "", ...value }, node, at) => {
+    const { kind, group = "", name } = value;
+    if (!GROUPS[kind].includes(group)) {
+      at.report(
+        "BH0105",
+        node,
+        `there is no ${kind} in group \`${group}\``,
+        GROUPS[kind][0] === "" ? "leave `group` out" : `write \`group: ${GROUPS[kind][0]}\``,
+      );
+    } else if (name === "") {
+      at.report("BH0103", node, "a target needs a `name`");
+    } else if (namespace !== "") {
+      at.report(
+        "BH0421",
+        node,
+        "a target cannot say its `namespace`",
+        "it is in the policy's own; move the policy there",
+      );
+    } else return value;
+    return undefined;
+  },
+);
 
 const spec = mapped(
   fields("the spec of an AuthorizationPolicy", {
@@ -117,9 +204,27 @@ const spec = mapped(
       );
       return undefined;
     }
-    if (action === "CUSTOM" && provider === undefined) {
-      at.report("BH0103", node, "action `CUSTOM` needs a `provider`");
+    if (action === "CUSTOM" && (provider === undefined || provider.name === "")) {
+      at.report("BH0103", node, "action `CUSTOM` needs a `provider` with a `name`");
       return undefined;
+    }
+    const unknown = action === "CUSTOM" ? customProblems(value.rules ?? []) : [];
+    for (const what of unknown) {
+      at.report(
+        "BH0421",
+        node,
+        `action \`CUSTOM\` cannot ask for ${what}`,
+        "ask for it in a policy that allows or denies",
+      );
+    }
+    if (unknown.length > 0) return undefined;
+    if (isNeverAsked(value)) {
+      at.report(
+        "BH0308",
+        node,
+        `action \`${action}\` without rules never does anything`,
+        "Istio rejects it; for every request write `rules: [{}]`",
+      );
     }
     if (action !== "CUSTOM" && provider !== undefined) {
       at.report("BH0109", node, "`provider` goes with action `CUSTOM` only");
@@ -143,53 +248,8 @@ export const authorizationPolicy = fields("an AuthorizationPolicy", {
   spec: optional(spec),
 });
 
-const MODES = ["UNSET", "DISABLE", "PERMISSIVE", "STRICT"] as const;
-const mutualTls = fields("TLS settings", { mode: optional(word("mode", ...MODES)) });
-
-const PORT = /^\d{1,5}$/;
-const perPort: Shape<Readonly<Record<string, Read<typeof mutualTls>>>> = dictionary(
-  "ports with TLS settings",
-  mutualTls,
-  (key) =>
-    PORT.test(key) && Number(key) >= 1 && Number(key) <= 65535
-      ? null
-      : "a port is a number from 1 to 65535",
-);
-
-const peerAuthenticationSpec = mapped(
-  fields("the spec of a PeerAuthentication", {
-    selector: optional(workloadSelector),
-    mtls: optional(mutualTls),
-    portLevelMtls: optional(perPort),
-    portLevelTls: refused(
-      "leave it out: it is hidden upstream, and says nothing about who may call",
-    ),
-  }),
-  (value, node, at) => {
-    const { selector, portLevelMtls = {} } = value;
-    if (Object.keys(portLevelMtls).length === 0) return value;
-    if (Object.keys(selector?.matchLabels ?? {}).length === 0) {
-      at.report(
-        "BH0404",
-        node,
-        "`portLevelMtls` has no effect without a `selector`",
-        "select the workloads whose ports these are",
-      );
-    }
-    return value;
-  },
-);
-
-/** istio/api `security/v1/peer_authentication.proto`. */
-export const peerAuthentication = fields("a PeerAuthentication", {
-  ...heading("PeerAuthentication"),
-  spec: optional(peerAuthenticationSpec),
-});
-
 export type AuthorizationPolicy = Read<typeof authorizationPolicy>;
-export type PeerAuthentication = Read<typeof peerAuthentication>;
 export type Source = Read<typeof source>;
 export type Operation = Read<typeof operation>;
 export type IstioCondition = Read<typeof condition>;
 export type IstioRule = Read<typeof rule>;
-export type TlsMode = (typeof MODES)[number];

@@ -3,9 +3,11 @@ import {
   ICMP,
   ICMPV6,
   SCTP,
+  selectorOf,
   UDP,
   type PolicyRef,
   type PortMatch,
+  type Requirement,
   type Rule,
 } from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
@@ -13,8 +15,9 @@ import { refId, type StagedBlock } from "../build/native-blocks.ts";
 import { contentName } from "../build/rule-id.ts";
 import type { BuildInput, RankedStage } from "../dialect.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
-import type { AuthorizationPolicy } from "./authorization-policy.ts";
+import type { AuthorizationPolicy, IstioRule } from "./authorization-policy.ts";
 import type { CallerIndex } from "./callers.ts";
+import { placesOf } from "./destinations.ts";
 import { TLS_STAGE } from "./peer-authentication.ts";
 import { ruleContents, type RuleContent, type RuleSetting } from "./rules.ts";
 import {
@@ -68,40 +71,53 @@ export function authorizationBlocks(
   const ref: PolicyRef = { kind: "AuthorizationPolicy", namespace: home, name: metadata.name };
   const action = spec.action ?? "ALLOW";
   const isDryRun = metadata.annotations?.["istio.io/dry-run"] === "true";
-  const enforce = context.options.mode === "enforce" && !isDryRun ? "on" : "staged";
-  const silent: BuildContext = { ...context, report: () => undefined };
+  const enforce: Rule["enforce"] =
+    context.options.mode === "enforce" && !isDryRun ? "on" : "staged";
+  const rules = spec.rules ?? [];
+  const shared = rules.filter((rule) => placesOf(rule) === null);
   return partsOf(policy, home, input, context).flatMap(
-    ({ name, subject, standing }, at): StagedBlock[] => {
+    ({ name, subject, standing }): StagedBlock[] => {
       // A ztunnel knows neither CUSTOM nor AUDIT.
       if (standing.plane === "ambient" && (action === "CUSTOM" || action === "AUDIT")) return [];
-      const id = `${refId(ref)}#ingress${name}`;
       const setting: RuleSetting = { action, namespace: home, callers, ...standing };
-      // What is wrong with a rule is wrong with it in every part, and told once.
-      const contents = (spec.rules ?? []).flatMap((rule) =>
-        ruleContents(rule, setting, at === 0 ? context : silent),
-      );
-      return [
-        {
-          stage: STAGE[action],
-          block: {
-            id,
-            source,
-            subject,
-            direction: "ingress",
-            order: [0],
-            isolates: action === "ALLOW",
-            enforce,
-            rules: [
-              ...rulesOf(id, contents, enforce),
-              ...(action === "ALLOW" ? [others(id, source, enforce)] : []),
-            ],
-            policy: ref,
-          },
+      const blockOf = (id: string, some: readonly IstioRule[], more: readonly Requirement[]) => ({
+        stage: STAGE[action],
+        block: {
+          id,
+          source,
+          subject: narrowed(subject, more),
+          direction: "ingress" as const,
+          order: [0],
+          isolates: action === "ALLOW",
+          enforce,
+          rules: [
+            ...rulesOf(
+              id,
+              some.flatMap((rule) => ruleContents(rule, setting)),
+              enforce,
+            ),
+            ...(action === "ALLOW" ? [others(id, source, enforce)] : []),
+          ],
+          policy: ref,
         },
+      });
+      const id = `${refId(ref)}#ingress${name}`;
+      return [
+        blockOf(id, shared, []),
+        ...rules.flatMap((rule, number) =>
+          (placesOf(rule) ?? []).map((more, at) =>
+            blockOf(`${id}@to${number}.${at}`, [rule], more),
+          ),
+        ),
       ];
     },
   );
 }
+
+const narrowed = (subject: Subject, more: readonly Requirement[]): Subject =>
+  more.length === 0
+    ? subject
+    : { ...subject, selector: selectorOf([...subject.selector.requirements, ...more]) };
 
 function partsOf(
   policy: AuthorizationPolicy,

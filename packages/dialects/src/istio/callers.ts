@@ -5,6 +5,8 @@
 import {
   NODES_NAMESPACE,
   SERVICE_ACCOUNT_LABEL,
+  cidrCovers,
+  hostCidr,
   type Cidr,
   type Peer,
   type Requirement,
@@ -55,22 +57,19 @@ const WITHOUT_IDENTITY: readonly Peer[] = [
   },
 ];
 
-/** Null: the two kinds of clauses together, which the common form has no peer for. */
 export function callers(
   identities: readonly IdentityClause[],
   addresses: readonly AddressClause[],
   home: string,
   index: CallerIndex,
-): readonly Peer[] | null {
+): readonly Peer[] {
   const asked = identities.filter(({ values, notValues }) => values.length + notValues.length > 0);
   const placed = addresses.filter(({ values, notValues }) => values.length + notValues.length > 0);
-  if (asked.length > 0 && placed.length > 0) return null;
-  if (placed.length > 1) return null;
-  if (placed.length === 1) {
-    const [{ values, notValues }] = placed as [AddressClause];
-    return prefixPeers(values.length > 0 ? values : EVERYWHERE, notValues);
-  }
-  return asked.length === 0 ? EVERYBODY : identified(asked, home, index);
+  if (placed.length === 0) return asked.length === 0 ? EVERYBODY : identified(asked, home, index);
+  const place = placeOf(placed);
+  return asked.length === 0
+    ? prefixPeers(place.values, place.notValues)
+    : identifiedAt(place, asked, home, index);
 }
 
 /** Of a destination whose callers come without TLS: nobody has an identity there. */
@@ -79,9 +78,52 @@ export function callersInPlain(
   addresses: readonly AddressClause[],
   home: string,
   index: CallerIndex,
-): readonly Peer[] | null {
+): readonly Peer[] {
   if (identities.some(({ values }) => values.length > 0)) return [];
   return callers([], addresses, home, index);
+}
+
+/** Prefixes lie in one another or apart, so that what two lists have in common is again a list. */
+function placeOf(clauses: readonly AddressClause[]): AddressClause {
+  return clauses.reduce(
+    (left, { values, notValues }) => ({
+      values:
+        values.length === 0
+          ? left.values
+          : left.values.flatMap((one) => [
+              ...values.filter((other) => cidrCovers(one, other)),
+              ...(values.some((other) => other !== one && cidrCovers(other, one)) ? [one] : []),
+            ]),
+      notValues: [...left.notValues, ...notValues],
+    }),
+    { values: EVERYWHERE, notValues: [] },
+  );
+}
+
+/**
+ * Whoever has a certificate is a workload, and its addresses are known: those of whom the clauses hold, or everybody at
+ * the place but those of whom they do not.
+ */
+function identifiedAt(
+  place: AddressClause,
+  clauses: readonly IdentityClause[],
+  home: string,
+  { workloads, planes, trustDomain }: CallerIndex,
+): readonly Peer[] {
+  const passes = (workload: Workload) =>
+    clauses.every((clause) => clauseHolds(clause, callerOf(workload), home, trustDomain));
+  const own = workloads.filter(({ id }) => planes.has(id));
+  const addressesOf = (some: readonly Workload[]): Cidr[] =>
+    some.flatMap(({ addresses }) => addresses.map(hostCidr));
+  if (clauses.every(({ values }) => values.length === 0)) {
+    const failing = addressesOf(own.filter((one) => !passes(one)));
+    return prefixPeers(place.values, [...place.notValues, ...failing]);
+  }
+  const within = (some: readonly Cidr[], address: Cidr) =>
+    some.some((prefix) => cidrCovers(prefix, address));
+  return addressesOf(own.filter(passes))
+    .filter((address) => within(place.values, address) && !within(place.notValues, address))
+    .map((cidr): Peer => ({ kind: "cidr", cidr, except: [], matchesWorkloads: true }));
 }
 
 function identified(
@@ -102,13 +144,13 @@ function identified(
 }
 
 function knownCallers({ workloads, planes }: CallerIndex): Caller[] {
-  return workloads
-    .filter(({ id }) => planes.has(id))
-    .map(({ namespace, labels }) => ({
-      namespace,
-      account: labels[SERVICE_ACCOUNT_LABEL] ?? "default",
-    }));
+  return workloads.filter(({ id }) => planes.has(id)).map(callerOf);
 }
+
+const callerOf = ({ namespace, labels }: Workload): Caller => ({
+  namespace,
+  account: labels[SERVICE_ACCOUNT_LABEL] ?? "default",
+});
 
 function clauseHolds(
   { of, values, notValues }: IdentityClause,

@@ -9,6 +9,7 @@ export type ConditionKey =
   /** Who calls, by its certificate. */
   | { readonly kind: "identity"; readonly of: "principal" | "namespace" | "serviceAccount" }
   | { readonly kind: "source-ip" }
+  | { readonly kind: "destination-ip" }
   | { readonly kind: "port" }
   | {
       readonly kind: "attribute";
@@ -21,6 +22,7 @@ const PLAIN: Readonly<Record<string, ConditionKey>> = {
   "source.namespace": { kind: "identity", of: "namespace" },
   "source.serviceAccount": { kind: "identity", of: "serviceAccount" },
   "source.ip": { kind: "source-ip" },
+  "destination.ip": { kind: "destination-ip" },
   "destination.port": { kind: "port" },
   "remote.ip": { kind: "attribute", attribute: "remote-ip", asks: "any" },
   "connection.sni": { kind: "attribute", attribute: "sni", asks: "tls" },
@@ -36,12 +38,12 @@ export const conditionKey = refined<ConditionKey>("a condition's key", (value) =
   const claim = /^request\.auth\.claims((?:\[[^[\]]+\])+)$/.exec(value)?.[1];
   if (claim !== undefined)
     return { value: attributeOf(`claim:${claim.slice(1, -1).replaceAll("][", ".")}`) };
-  const refusal = /^(destination\.ip|experimental\.)/.test(value);
+  const refusal = /^(?:request\.)?experimental\./.test(value);
   return refusal
     ? {
         code: "BH0402",
         error: `\`${value}\` cannot be represented`,
-        help: "select the workload by its labels, or take the condition out",
+        help: "take the condition out, or ask for a header that says the same",
       }
     : {
         code: "BH0105",

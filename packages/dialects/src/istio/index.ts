@@ -3,16 +3,13 @@ import { SERVICE_ACCOUNT_LABEL, type Labels, type WorkloadId } from "@bulkhead/m
 import type { BuildInput, Dialect, ForeignKind } from "../dialect.ts";
 import type { Resource } from "../resource.ts";
 import { mapped, type Shape } from "../text/shape.ts";
-import {
-  authorizationPolicy,
-  peerAuthentication,
-  type AuthorizationPolicy,
-  type PeerAuthentication,
-} from "./authorization-policy.ts";
+import { authorizationPolicy, type AuthorizationPolicy } from "./authorization-policy.ts";
 import { authorizationBlocks, ISTIO_STAGES } from "./blocks.ts";
+import { askedPrefixes, placeLabels, tellTornWorkloads } from "./destinations.ts";
 import { dataPlanes, MESH_LABEL } from "./mesh.ts";
 import { plaintextWorkloads, tlsBlocks } from "./peer-authentication.ts";
 import { PLAINTEXT_LABEL } from "./subjects.ts";
+import { peerAuthentication, type PeerAuthentication } from "./tls-settings.ts";
 
 export type IstioResource =
   | {
@@ -75,14 +72,21 @@ export const istio: Dialect = {
     const { workloads } = input.inventory;
     const { planes } = dataPlanes(input.inventory);
     const plain = plaintextWorkloads(policies.authentications, workloads, planes);
-    for (const { id, labels: own } of workloads) {
+    const asked = askedPrefixes(policies.authorizations);
+    for (const workload of workloads) {
+      const { id, labels: own } = workload;
       const plane = planes.get(id);
-      if (plane === undefined) continue;
+      const places = placeLabels(workload, asked);
+      if (plane === undefined) {
+        if (Object.keys(places).length > 0) labels.set(id, places);
+        continue;
+      }
       labels.set(id, {
         [MESH_LABEL]: plane,
         // Kubernetes' own default; who is declared in another way has no account, and the same identity.
         [SERVICE_ACCOUNT_LABEL]: own[SERVICE_ACCOUNT_LABEL] ?? "default",
         ...(plain.has(id) ? { [PLAINTEXT_LABEL]: "" } : {}),
+        ...places,
       });
     }
     return labels;
@@ -101,6 +105,7 @@ export const istio: Dialect = {
         "label namespaces `istio-injection: enabled` or `istio.io/dataplane-mode: ambient`",
       );
     }
+    tellTornWorkloads(authorizations, input.inventory.workloads, context);
     const callers = { workloads: input.inventory.workloads, planes, trustDomain: TRUST_DOMAIN };
     return [
       ...authentications.flatMap((policy) => tlsBlocks(policy, context)),

@@ -21,6 +21,9 @@ const MARKS = [
   "sidecar.istio.io/inject",
 ];
 
+/** Pods of the installation's own gateways, as its charts label them: `istio: ingressgateway`. */
+const GATEWAYS = ["ingressgateway", "egressgateway", "eastwestgateway"];
+
 /** The data plane of every workload in the mesh. Where nothing at all speaks of a mesh, everybody is taken to have a sidecar. */
 export function dataPlanes({
   workloads,
@@ -44,6 +47,8 @@ export function dataPlanes({
 
 /** istio.io, "Installing the Sidecar" and "Add workloads to the mesh": a pod's own word comes before its namespace's. */
 function planeOf({ labels }: Workload, namespace: Labels): DataPlane | null {
+  // A gateway is a proxy, and nothing is put beside it.
+  if (GATEWAYS.includes(labels["istio"] ?? "")) return "sidecar";
   const inject = labels["sidecar.istio.io/inject"];
   if (inject === "true") return "sidecar";
   if (inject !== "false") {

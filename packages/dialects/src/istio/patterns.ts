@@ -48,8 +48,17 @@ const inTheMiddle = (value: string) => ({
   help: "only a `*` at the beginning or the end matches other text",
 });
 
+/** Characters that stand for themselves in a segment of a template: `pchar` of RFC 3986, as Istio checks it. */
+const LITERAL = /^[-a-zA-Z0-9._~%!$&'()+,;:@=]+$/;
+
 export const pathPattern = nonEmpty("path", (value) => {
   const template = /\{\*{1,2}\}/.test(value);
+  if (!template && /[{}]/.test(value))
+    return {
+      code: "BH0105",
+      error: `\`${value}\` has braces that are no operator`,
+      help: "`{*}` stands for one segment of a path, `{**}` for any number",
+    };
   if (!template)
     return {
       value: patternOf(value),
@@ -61,13 +70,13 @@ export const pathPattern = nonEmpty("path", (value) => {
     parts.every((part, at) =>
       part === "{*}" || part === "{**}"
         ? part === "{*}" || !parts.slice(at + 1).some((later) => later.startsWith("{"))
-        : !/[*{}]/.test(part),
+        : LITERAL.test(part) || (part === "" && at === parts.length - 1),
     );
   if (!sound)
     return {
       code: "BH0105",
       error: `\`${value}\` is not a path template`,
-      help: "`{*}` and `{**}` stand for whole segments, nothing with braces follows `{**}`, and no other `*` goes with them",
+      help: "`{*}` and `{**}` stand for whole segments, no other operator follows `{**}`, and the rest is what a path may hold",
     };
   const expression = parts
     .map((part) => (part === "{*}" ? "/[^/]+" : part === "{**}" ? "/.*" : `/${RE2JS.quote(part)}`))
@@ -87,11 +96,35 @@ const HTTP_PORT = /^\d{1,5}$/;
 
 /** Written as text in AuthorizationPolicy. */
 export const portText = refined<number>("a port", (value) => {
-  const port = HTTP_PORT.test(value) ? Number(value) : 0;
-  return port >= 1 && port <= 65535
+  const port = HTTP_PORT.test(value) ? Number(value) : Number.NaN;
+  return port <= 65535
     ? { value: port }
-    : { code: "BH0205", error: `\`${value}\` is not a port`, help: "a number from 1 to 65535" };
+    : { code: "BH0205", error: `\`${value}\` is not a port`, help: "a number from 0 to 65535" };
 });
+
+const LONGEST_ACCOUNT = 320;
+
+/** `account` of the policy's own namespace, or `namespace/account`. No pattern. */
+export const accountName = refined<string>("a service account", (value) => {
+  const isSound = /^[^/*]+(?:\/[^/*]+)?$/.test(value) && value.length <= LONGEST_ACCOUNT;
+  if (isSound) return { value };
+  return {
+    code: "BH0107",
+    error: `\`${value.slice(0, LONGEST_ACCOUNT)}\` is not a service account`,
+    help: "write `account` or `namespace/account`, without `*`",
+  };
+});
+
+const wildcard = "a selector of Istio knows no `*`";
+
+export const selectedLabel = refined<string>("a label value", (value) =>
+  value.includes("*") ? { code: "BH0202", error: `\`${value}\`: ${wildcard}` } : { value },
+);
+
+export const selectedKeyProblem = (key: string): string | null => {
+  if (key === "") return "a label key cannot be empty";
+  return key.includes("*") ? wildcard : null;
+};
 
 /** Does the pattern hold this text? For questions of identity, which are settled when a policy is read. */
 export function holdsText({ match }: Pattern, text: string): boolean {

@@ -15,9 +15,9 @@ import {
 import type { BuildContext } from "../build/context.ts";
 import { refId, type StagedBlock } from "../build/native-blocks.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
-import type { PeerAuthentication, TlsMode } from "./authorization-policy.ts";
 import { MESH_LABEL, type DataPlane } from "./mesh.ts";
 import { ROOT_NAMESPACE, subjectOf } from "./subjects.ts";
+import type { PeerAuthentication, TlsMode } from "./tls-settings.ts";
 
 export const TLS_STAGE = "istio/tls";
 

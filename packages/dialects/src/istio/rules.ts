@@ -21,7 +21,6 @@ import {
   type RuleAction,
   type TextMatch,
 } from "@bulkhead/model";
-import type { BuildContext } from "../build/context.ts";
 import type { IstioCondition, IstioRule, Operation, Source } from "./authorization-policy.ts";
 import {
   callers,
@@ -54,28 +53,15 @@ const ACTIONS = {
 /** Some request of HTTP's. */
 const ANY_HTTP: readonly Predicate[] = [{ kind: "http", conditions: [] }];
 
-export function ruleContents(
-  rule: IstioRule,
-  setting: RuleSetting,
-  context: BuildContext,
-): readonly RuleContent[] {
+export function ruleContents(rule: IstioRule, setting: RuleSetting): readonly RuleContent[] {
   const froms = rule.from === undefined || rule.from.length === 0 ? [undefined] : rule.from;
   const tos = rule.to === undefined || rule.to.length === 0 ? [undefined] : rule.to;
   const when = rule.when ?? [];
   const parts = froms.flatMap((from) =>
     tos.map((to) => ({ peers: peersOf(from?.source, when, setting), to: to?.operation, from })),
   );
-  if (parts.some(({ peers }) => peers === null)) {
-    context.report(
-      "BH0402",
-      rule.source,
-      "addresses and identities in one rule cannot be represented",
-      "make it two policies, or leave one of them out",
-    );
-    return [];
-  }
   const said = parts.map(({ peers, from, to }) => ({
-    peers: peers!,
+    peers,
     ports: portsOfRule(to, when),
     l7: predicates(from?.source, to, when),
   }));
@@ -102,7 +88,7 @@ function peersOf(
   source: Source | undefined,
   when: readonly IstioCondition[],
   { namespace, plain, callers: index }: RuleSetting,
-): readonly Peer[] | null {
+): readonly Peer[] {
   const clause = (
     of: IdentityClause["of"],
     values: readonly Pattern[] = [],

@@ -24,17 +24,13 @@ export function targetSubjects(
   home: string,
   input: BuildInput,
 ): readonly Subject[] | null {
-  const namespace = target.namespace ?? home;
   switch (target.kind) {
     case "Gateway":
-      return [
-        gatewayPods(namespace, target.name),
-        ...behindWaypoint(input, namespace, target.name),
-      ];
+      return [gatewayPods(home, target.name), ...behindWaypoint(input, home, target.name)];
     case "GatewayClass":
       return home === ROOT_NAMESPACE ? behindWaypoint(input, undefined, undefined) : [];
     case "Service":
-      return behindService(input, namespace, target.name);
+      return behindService(input, home, target.name);
     case "ServiceEntry":
       return null;
   }
