@@ -4,7 +4,7 @@
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Room } from "./areas.ts";
 import type { Case, Judged, Survey } from "./judge.ts";
 import { ROOT, type Mutant, type Planted } from "./plant.ts";
@@ -42,7 +42,8 @@ export async function judgeAll(
   if (survey === null) throw new Error("the tests could not be run");
   if (survey.failed.length > 0)
     throw new Error(`fails without mutants: ${survey.failed.join(", ")}`);
-  process.stderr.write(`${room.name}: ${survey.tests} tests, ${survey.seconds.toFixed(1)} s\n`);
+  const seen = `${survey.tests} tests in ${survey.seconds.toFixed(1)} s, ${survey.atLoad.length} mutants at load`;
+  process.stderr.write(`${room.name}: ${seen}\n`);
   const queue = [...mutants];
   const judges = Array.from({ length: processes }, async (_, at) => {
     const judge = new Judge(hire, survey, at === 0 ? surveyor : hire());
@@ -83,7 +84,7 @@ class Judge {
 
   async #early(mutant: string, file: string): Promise<Status> {
     const child = this.#hire(mutant);
-    const tests = this.#survey.byFile[file]!;
+    const tests = this.#survey.byFolder[dirname(file)]!;
     const asked: Case = { mutant, tests, limit: HITS_AT_LOAD };
     const found = await ask<Judged>(child, asked, this.#patience);
     child.kill("SIGKILL");

@@ -5,10 +5,13 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { enableCompileCache, registerHooks } from "node:module";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { PlainTest } from "./plain-vitest.ts";
 import { ROOT, type Mutant } from "./plant.ts";
+
+/** The number of a file of tests, and of a test in it. */
+export type TestId = `${number}.${number}`;
 
 /** What running all tests without any mutant shows. */
 export interface Survey {
@@ -17,8 +20,8 @@ export interface Survey {
   readonly atLoad: readonly string[];
   /** By mutant. */
   readonly reached: Readonly<Record<string, Reach>>;
-  /** By file: tests that run something in it, the quickest first, and then all others. */
-  readonly byFile: Readonly<Record<string, readonly number[]>>;
+  /** By folder: tests that run something in it, those of files that load quickly first. */
+  readonly byFolder: Readonly<Record<string, readonly TestId[]>>;
   readonly tests: number;
   /** Of processor time, from the start of the process until all tests had run. */
   readonly seconds: number;
@@ -26,16 +29,16 @@ export interface Survey {
 }
 
 export interface Reach {
-  /** By number, the quickest first. */
-  readonly tests: readonly number[];
+  /** The quickest first. */
+  readonly tests: readonly TestId[];
   /** How often it was passed in the test that passes it most. */
   readonly most: number;
 }
 
 export interface Case {
   readonly mutant: string;
-  /** By number, in this order, until one fails. */
-  readonly tests: readonly number[];
+  /** In this order, until one fails. */
+  readonly tests: readonly TestId[];
   /** The most that it may be passed in one test: more is a loop without an end. */
   readonly limit: number;
 }
@@ -64,6 +67,10 @@ const state: StrykerState = ((globalThis as { __stryker__?: StrykerState }).__st
 const besides = (name: string): string => pathToFileURL(join(import.meta.dirname, name)).href;
 const [plainVitest, plainCheck] = [besides("plain-vitest.ts"), besides("plain-check.ts")];
 
+const early = process.env["__STRYKER_ACTIVE_MUTANT__"];
+const listed = JSON.parse(readFileSync(join(folder, "mutants.json"), "utf8")) as readonly Mutant[];
+const fileOf = new Map(listed.map(({ id, file }) => [id, file]));
+
 enableCompileCache(join(ROOT, ".stryker-tmp", "cache"));
 registerHooks({
   resolve: (specifier, context, next) => {
@@ -74,8 +81,11 @@ registerHooks({
   },
   load: (url, context, next) => {
     if (!url.startsWith("file:")) return next(url, context);
-    const planted = join(folder, relative(ROOT, fileURLToPath(url)));
-    if (!existsSync(planted)) return next(url, context);
+    const name = relative(ROOT, fileURLToPath(url));
+    const planted = join(folder, name);
+    // What is as it always was comes out of the cache: compiling all mutants takes longer than most tests.
+    const isOther = early !== undefined && name !== fileOf.get(early);
+    if (isOther || !existsSync(planted)) return next(url, context);
     return { format: "module", source: readFileSync(planted, "utf8"), shortCircuit: true };
   },
 });
@@ -89,17 +99,37 @@ async function fails(test: PlainTest): Promise<boolean> {
   }
 }
 
-async function survey(tests: readonly PlainTest[]): Promise<Survey> {
+interface Suite {
+  readonly tests: readonly PlainTest[];
+  readonly milliseconds: number;
+}
+
+const suites = new Map<number, Suite>();
+
+async function suite(at: number): Promise<Suite> {
+  const known = suites.get(at);
+  if (known !== undefined) return known;
+  const [before, start] = [tests.length, performance.now()];
+  await import(pathToFileURL(files[at]!).href);
+  const loaded = { tests: tests.slice(before), milliseconds: performance.now() - start };
+  suites.set(at, loaded);
+  return loaded;
+}
+
+async function survey(): Promise<Survey> {
   const failed: string[] = [];
-  const times: number[] = [];
-  for (const [number, test] of tests.entries()) {
-    state.currentTestId = `${number}`;
-    const start = performance.now();
-    if (await fails(test)) failed.push(test.name);
-    times.push(performance.now() - start);
+  const ran: { readonly id: TestId; readonly milliseconds: number }[] = [];
+  for (const [at, { tests }] of suites) {
+    for (const [number, test] of tests.entries()) {
+      const id: TestId = `${at}.${number}`;
+      state.currentTestId = id;
+      const start = performance.now();
+      if (await fails(test)) failed.push(test.name);
+      ran.push({ id, milliseconds: performance.now() - start });
+    }
   }
   state.currentTestId = undefined;
-  const order = [...tests.keys()].toSorted((a, b) => times[a]! - times[b]!);
+  const order = ran.toSorted((a, b) => a.milliseconds - b.milliseconds).map(({ id }) => id);
   const { user, system } = process.cpuUsage();
   return {
     kind: "survey",
@@ -111,57 +141,54 @@ async function survey(tests: readonly PlainTest[]): Promise<Survey> {
   };
 }
 
-function coverage(order: readonly number[]): Pick<Survey, "reached" | "byFile"> {
-  const text = readFileSync(join(folder, "mutants.json"), "utf8");
-  const fileOf = new Map((JSON.parse(text) as Mutant[]).map(({ id, file }) => [id, file]));
-  const reached: Record<string, { tests: number[]; most: number }> = {};
-  const inside = new Map([...fileOf.values()].map((file) => [file, new Set<number>()]));
+function coverage(order: readonly TestId[]): Pick<Survey, "reached" | "byFolder"> {
+  const reached: Record<string, { tests: TestId[]; most: number }> = {};
+  const inside = new Map([...fileOf.values()].map((file) => [dirname(file), new Set<TestId>()]));
   for (const test of order) {
-    for (const [mutant, times] of Object.entries(state.mutantCoverage!.perTest[`${test}`] ?? {})) {
+    for (const [mutant, times] of Object.entries(state.mutantCoverage!.perTest[test] ?? {})) {
       const reach = (reached[mutant] ??= { tests: [], most: 0 });
       reach.tests.push(test);
       reach.most = Math.max(reach.most, times);
-      inside.get(fileOf.get(mutant)!)!.add(test);
+      inside.get(dirname(fileOf.get(mutant)!))!.add(test);
     }
   }
-  const byFile = [...inside].map(([file, tests]) => [file, [...new Set([...tests, ...order])]]);
-  return { reached, byFile: Object.fromEntries(byFile) as Survey["byFile"] };
+  const loading = (id: TestId): number => suites.get(Number(id.split(".")[0]))!.milliseconds;
+  const quick = (ids: Iterable<TestId>) => [...ids].toSorted((a, b) => loading(a) - loading(b));
+  const byFolder = [...inside].map(([name, ids]) => [name, quick(ids)]);
+  return { reached, byFolder: Object.fromEntries(byFolder) as Survey["byFolder"] };
 }
 
 async function judge({ mutant, tests: order, limit }: Case): Promise<Judged> {
-  for (const number of order) {
-    const test = tests[number];
-    if (test === undefined) continue;
+  for (const id of order) {
+    const test = await testOf(id);
+    if (test === null) return { kind: "judged", mutant, killedBy: "loading", spoilt: false };
     state.activeMutant = mutant;
     state.hitCount = 0;
     state.hitLimit = limit;
-    const killed = await fails(test);
+    const killed = test === undefined || (await fails(test));
     // A mutant that was there at loading cannot be taken back: its process ends with it.
     if (early === undefined) state.activeMutant = undefined;
     if (!killed) continue;
-    const spoilt = early === undefined && (await fails(test));
-    return { kind: "judged", mutant, killedBy: test.name, spoilt };
+    const spoilt = early === undefined && test !== undefined && (await fails(test));
+    return { kind: "judged", mutant, killedBy: test?.name ?? "a test that is gone", spoilt };
   }
   return { kind: "judged", mutant, killedBy: null, spoilt: false };
 }
 
-const { tests } = (await import(plainVitest)) as { tests: PlainTest[] };
-const early = process.env["__STRYKER_ACTIVE_MUTANT__"];
-const said = await loaded();
-if (said !== null) process.send!(said, () => process.exit(0));
-else {
-  process.on("message", (message: Case | "survey") => {
-    const answer = message === "survey" ? survey(tests) : judge(message);
-    void answer.then((found) => process.send!(found));
-  });
-}
-
-async function loaded(): Promise<Judged | null> {
+/** `null`: its file does not load any more. */
+async function testOf(id: TestId): Promise<PlainTest | undefined | null> {
+  const [at, number] = id.split(".").map(Number) as [number, number];
   try {
-    for (const file of files) await import(pathToFileURL(file).href);
+    return (await suite(at)).tests[number];
+  } catch {
     return null;
-  } catch (error) {
-    if (early === undefined) throw error;
-    return { kind: "judged", mutant: early, killedBy: "loading", spoilt: false };
   }
 }
+
+const { tests } = (await import(plainVitest)) as { tests: PlainTest[] };
+// For a mutant that is on while modules load, only the tests that are asked for.
+if (early === undefined) for (const at of files.keys()) await suite(at);
+process.on("message", (message: Case | "survey") => {
+  const answer = message === "survey" ? survey() : judge(message);
+  void answer.then((found) => process.send!(found));
+});

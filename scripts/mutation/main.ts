@@ -8,7 +8,7 @@ import { rmSync } from "node:fs";
 import { ROOMS, type Room } from "./areas.ts";
 import { judgeAll, type Status } from "./court.ts";
 import { plant, type Mutant } from "./plant.ts";
-import { scores, survivors, table, type Score } from "./report.ts";
+import { scores, survivor, table, type Score } from "./report.ts";
 import { sampleOf } from "./sample.ts";
 
 const TARGET = 90;
@@ -33,13 +33,15 @@ async function mutate(room: Room): Promise<Score[]> {
       () => process.stderr.write(`${statuses.size} of ${chosen.length} mutants\n`),
       15_000,
     );
-    await judgeAll({ room, planted, processes: PROCESSES }, chosen, (mutant, status) =>
-      statuses.set(mutant, status),
-    ).finally(() => clearInterval(progress));
+    await judgeAll({ room, planted, processes: PROCESSES }, chosen, (mutant, status) => {
+      statuses.set(mutant, status);
+      if (status === "survived" || status === "not reached")
+        process.stdout.write(`${status} ${survivor(mutant)}`);
+    }).finally(() => clearInterval(progress));
     const judged = new Map(chosen.map((mutant) => [mutant, statuses.get(mutant)!]));
     const byArea = scores(planted.mutants, judged, "area");
     const byFile = scores(planted.mutants, judged, "file");
-    const said = [...survivors(judged), "", ...table("File", byFile), "", ...table("Area", byArea)];
+    const said = ["", ...table("File", byFile), "", ...table("Area", byArea)];
     process.stdout.write(`${said.join("\n")}\n\n`);
     return byArea;
   } finally {

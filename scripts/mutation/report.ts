@@ -12,21 +12,15 @@ export interface Score {
   readonly cells: string;
 }
 
-type Judged = ReadonlyMap<Mutant, Status>;
+export type Fates = ReadonlyMap<Mutant, Status>;
 
-export function survivors(judged: Judged): string[] {
-  const lefts = [...judged].filter(
-    ([, status]) => status === "survived" || status === "not reached",
-  );
-  return lefts.flatMap(([{ file, line, column, mutator, replacement }, status]) => [
-    `${status} ${file}:${line}:${column} ${mutator}`,
-    `  - ${readFileSync(join(ROOT, file), "utf8").split("\n")[line - 1]?.trim()}`,
-    `  + ${replacement.split("\n")[0]}`,
-  ]);
+export function survivor({ file, line, column, mutator, replacement }: Mutant): string {
+  const source = readFileSync(join(ROOT, file), "utf8").split("\n")[line - 1]?.trim();
+  return `${file}:${line}:${column} ${mutator}\n  - ${source}\n  + ${replacement.split("\n")[0]}\n`;
 }
 
 /** `all`: the mutants that there are, judged or not. */
-export function scores(all: readonly Mutant[], judged: Judged, by: "area" | "file"): Score[] {
+export function scores(all: readonly Mutant[], judged: Fates, by: "area" | "file"): Score[] {
   const statuses = Map.groupBy(judged, ([mutant]) => mutant[by]);
   const counts = Map.groupBy(all, (mutant) => mutant[by]);
   return [...statuses].map(([area, entries]) => {
