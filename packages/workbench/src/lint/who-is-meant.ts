@@ -10,9 +10,11 @@ import {
   type Peer,
   type PortMatch,
   type Rule,
+  type Selector,
   type Workload,
 } from "@bulkhead/model";
 import { workloadName } from "../desk/end-names.ts";
+import { slipIn } from "./slips.ts";
 import { named, type LintContext } from "./lint-context.ts";
 
 export function whoIsMeant(context: LintContext): void {
@@ -28,7 +30,8 @@ export function whoIsMeant(context: LintContext): void {
 }
 
 /** A policy may be several blocks, one for each way its workloads stand in a mesh. */
-function policiesOfNobody({ blocks, selectedBy, desk, say }: LintContext): void {
+function policiesOfNobody(context: LintContext): void {
+  const { blocks, selectedBy, desk, say } = context;
   const sharing = [...desk.workloads.values()].filter(
     ({ id, hostNetwork }) => hostNetwork && !desk.index.workloads.has(id),
   );
@@ -57,10 +60,18 @@ function policiesOfNobody({ blocks, selectedBy, desk, say }: LintContext): void 
         "BH0706",
         block.source,
         "this policy selects no workload of these files",
-        "compare its selector with the labels of the pods that it is for",
+        meantBy(own, context) ?? "compare its selector with the labels of the pods that it is for",
       );
     }
   }
+}
+
+function meantBy(own: readonly Block[], { workloads, desk }: LintContext): string | undefined {
+  for (const { subject } of own) {
+    const slip = subject.kind === "workloads" ? slipIn(subject, workloads, desk.index) : undefined;
+    if (slip !== undefined) return `did you mean \`${slip.meant}\`, for \`${slip.written}\`?`;
+  }
+  return undefined;
 }
 
 /** Of a cluster; no file need have them. */
@@ -83,17 +94,21 @@ function peersThatAreNobody({ peers, source }: Rule, { workloads, desk, say }: L
       workloads.some((one) => selects(peer, one, desk.index))
     )
       continue;
+    const slip = slipIn(peer, workloads, desk.index);
     say(
       "BH0707",
       source,
       `no workload of these files is ${peerText(peer)}`,
-      "a label or namespace that is written otherwise there?",
+      slip === undefined
+        ? "a label or namespace that is written otherwise there?"
+        : `did you mean \`${slip.meant}\`, for \`${slip.written}\`?`,
+      slip === undefined ? "info" : "warning",
     );
   }
 }
 
 function peerText({ namespaces, selector }: Extract<Peer, { kind: "workloads" }>): string {
-  const pods = selector.requirements.length === 0 ? "in" : `\`${formatSelector(selector)}\` in`;
+  const pods = selector.requirements.length === 0 ? "in" : `\`${selectorText(selector)}\` in`;
   switch (namespaces.kind) {
     case "all":
       return `${pods} any namespace`;
@@ -102,6 +117,14 @@ function peerText({ namespaces, selector }: Extract<Peer, { kind: "workloads" }>
     case "selected":
       return `${pods} a namespace with \`${formatSelector(namespaces.selector)}\``;
   }
+}
+
+/** A service account by its own name, not by that of the label that tells it here. */
+function selectorText({ requirements }: Selector): string {
+  const named = requirements.map((one) =>
+    isReservedLabel(one.key) ? { ...one, key: one.key.slice(1) } : one,
+  );
+  return formatSelector({ requirements: named });
 }
 
 /** Trap 4: a name is resolved at the destination, and may mean different ports there. */

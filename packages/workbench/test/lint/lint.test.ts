@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { DIAGNOSTICS } from "@bulkhead/model";
 import { openDesk } from "../../src/desk/index.ts";
 import { lintDesk, type LintOptions } from "../../src/lint/index.ts";
+import { isSlip } from "../../src/lint/slips.ts";
 
 const NOW = Date.parse("2026-11-20T12:00:00Z");
 
@@ -103,6 +104,78 @@ describe("findings about whom policies are for", () => {
     );
     expect(places(pod("db") + text, "BH0707")).toEqual([11]);
     expect(codes(pod("db") + pod("wbe") + text)).toEqual([]);
+  });
+
+  it.each([
+    [
+      "podSelector: { matchLabels: { app: chekcout } }",
+      "did you mean `app=checkout`, for `app=chekcout`?",
+    ],
+    [
+      "podSelector: { matchLabels: { App: checkout } }",
+      "did you mean `app=checkout`, for `App=checkout`?",
+    ],
+    [
+      "namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: shopp } }, podSelector: { matchLabels: { app: checkout } }",
+      "did you mean `kubernetes.io/metadata.name=shop`, for `kubernetes.io/metadata.name=shopp`?",
+    ],
+  ])("a peer with a slip of the pen is a warning: %s", (peer, help) => {
+    const files = pod("checkout") + denied;
+    const asPeer = policy(
+      `podSelector: {}\ningress:\n- from: [{ ${peer} }]\n  ports: [{ port: 80 }]`,
+    );
+    const found = lint(files + asPeer).filter(({ code }) => code === "BH0707");
+    expect(found.map((one) => [one.severity, one.help])).toEqual([["warning", help]]);
+    if (peer.startsWith("pod")) {
+      const [missed] = lint(files + policy(peer)).filter(({ code }) => code === "BH0706");
+      expect(missed?.help).toBe(help);
+    }
+  });
+
+  it("a namespace of ours with a slip of the pen is told, too", () => {
+    const text = policy(
+      "subject: app=checkout\ningress: [{ from: [{ selector: app=checkout, namespace: shpo }], ports: [80/tcp] }]",
+      "p",
+      "Policy",
+      "bulkhead.dev/v1",
+    );
+    expect(
+      lint(pod("checkout") + denied + text).find(({ code }) => code === "BH0707"),
+    ).toMatchObject({
+      severity: "warning",
+      help: "did you mean `namespace shop`, for `namespace shpo`?",
+    });
+  });
+
+  it.each([
+    ["wbe", "web", true],
+    ["payment", "payments", true],
+    ["Web", "web", true],
+    ["payment_api", "payment-api", true],
+    ["bd", "db", true],
+    ["web", "web", false],
+    ["app", "api", false],
+    ["v1", "v2", false],
+    ["web-1", "web-2", false],
+    ["web", "web1", false],
+    ["frontend", "frontend-canary", false],
+    ["prod", "dev", false],
+    ["abba", "abab", true],
+  ])("`%s` may be a slip for `%s`: %s", (written, known, expected) => {
+    expect(isSlip(written, known)).toBe(expected);
+  });
+
+  it("a peer that is near nobody, or in another namespace, stays what may be right", () => {
+    const other = pod("wbe", "app: web", "", "other");
+    const text = policy(
+      "podSelector: {}\ningress:\n- from: [{ podSelector: { matchLabels: { app: wbe } } }]\n  ports: [{ port: 80 }]",
+    );
+    const severities = (files: string) =>
+      lint(files)
+        .filter(({ code }) => code === "BH0707")
+        .map(({ severity }) => severity);
+    expect(severities(pod("db") + other + text)).toEqual(["info"]);
+    expect(severities(pod("db") + pod("web") + text)).toEqual(["warning"]);
   });
 
   it("says nothing of policies of nodes, nor twice that a rule matches nothing", () => {
