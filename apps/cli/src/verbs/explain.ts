@@ -107,7 +107,7 @@ function explained(answer: Explained, next: readonly string[]): Answer {
 function changeOnly({ verdict, inTheWay, smallestChange: change }: Explained): Answer {
   const denied = verdict !== "allow";
   const nothing = denied
-    ? `# nothing added would allow it: ${inTheWay ?? "a rule denies it"}\n`
+    ? `# nothing to propose: ${inTheWay ?? "a rule denies it"}\n`
     : "# allowed already\n";
   return {
     value: change ?? null,

@@ -5,7 +5,6 @@ import { askedOf } from "./answer.ts";
 import type { Desk } from "./desk.ts";
 import type { DeskEnd, FindEnd } from "./ends.ts";
 import {
-  changeOf,
   nearestOf,
   traceSteps,
   verdictOf,
@@ -13,6 +12,7 @@ import {
   type ToldChange,
   type TraceStep,
 } from "./explanation.ts";
+import { changeInFolder } from "./folder-change.ts";
 import type { Found } from "./problem.ts";
 import type { Question } from "./question.ts";
 
@@ -76,7 +76,7 @@ export function explainAtDesk(
         })),
       })),
       ...(denied === undefined ? {} : nearest(denied, named)),
-      ...changeOf(denied?.smallestChange ?? null, dialectOf(desk)),
+      ...(denied === undefined ? {} : changeInFolder(desk, denied)),
     },
   };
 }
@@ -99,12 +99,4 @@ function withoutStandIns(text: string, desk: Desk, queries: readonly FlowQuery[]
   return addresses
     .filter((address) => desk.isStandIn(address))
     .reduce((left, address) => left.replaceAll(address, "the node"), text);
-}
-
-/** Who has nothing native is told what is missing in Kubernetes' words. */
-function dialectOf({ resources }: Desk): "native" | "kubernetes" {
-  const policies = resources.filter(
-    ({ dialect, object }) => dialect === "native" && object.kind !== "Inventory",
-  );
-  return policies.some(({ object }) => object.kind !== "PolicyTest") ? "native" : "kubernetes";
 }

@@ -6,7 +6,6 @@ import {
   type Explanation,
   type SmallestChange,
 } from "@bulkhead/engine";
-import { networkPoliciesFor } from "./network-policies-for.ts";
 import type {
   Decision,
   DecisionVerdict,
@@ -103,15 +102,13 @@ export interface ToldChange {
   readonly fillIn: string[];
 }
 
-/** `kubernetes`: as NetworkPolicies, where these can say it. */
-export function changeOf(
-  change: SmallestChange | null,
-  dialect: "native" | "kubernetes" = "native",
-): { readonly smallestChange?: ToldChange; readonly inTheWay?: string } {
+export function changeOf(change: SmallestChange | null): {
+  readonly smallestChange?: ToldChange;
+  readonly inTheWay?: string;
+} {
   if (change === null) return {};
   if (change.kind === "blocked") return { inTheWay: change.reason };
   const { manifest, fillIn } = change;
-  const policies = dialect === "kubernetes" ? networkPoliciesFor(manifest) : null;
-  const text = policies ?? printResources([manifest]);
+  const text = printResources([manifest]);
   return { smallestChange: { name: `${manifest.metadata.name}.yaml`, text, fillIn: [...fillIn] } };
 }

@@ -41,8 +41,55 @@ test.each([
   expect(ask([...FOLDER, text], to === "world" ? "a/db" : to, from, port).verdict).toBe("drop");
 });
 
-test("ICMP is nothing that a NetworkPolicy could allow", () => {
-  const { smallestChange } = ask(FOLDER, "a/web", "a/db", "icmp");
+const ICMP_ALONE =
+  "a NetworkPolicy names ports of TCP, UDP and SCTP alone: only a rule without `ports` allows icmp, and every other protocol and port with it";
+const CILIUM = `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: none, namespace: a }
+spec: { endpointSelector: {}, ingress: [{ fromEndpoints: [] }], egress: [{ toEndpoints: [] }] }
+`;
+
+test("ICMP is nothing that a NetworkPolicy could allow by itself: that is said, and nothing else is proposed", () => {
+  const { verdict, smallestChange, inTheWay } = ask(FOLDER, "a/web", "a/db", "icmp");
+  expect([verdict, smallestChange, inTheWay]).toEqual(["drop", undefined, ICMP_ALONE]);
+  expect(ask([...FOLDER, CILIUM], "a/web", "a/db", "icmp").inTheWay).toBe(
+    `${ICMP_ALONE}; a CiliumNetworkPolicy can, with \`icmps\``,
+  );
+  expect(ask([...FOLDER, CILIUM], "a/web", "a/db", "gre").inTheWay).toBe(
+    ICMP_ALONE.replace("icmp", "gre"),
+  );
+  // As it says.
+  const { text } = ask(FOLDER, "a/web", "a/db", "80/tcp").smallestChange!;
+  const portless = text.replaceAll(/\n +ports:\n +- protocol: TCP\n +port: 80/g, "");
+  expect(portless).not.toContain("ports");
+  expect(ask([...FOLDER, portless], "a/web", "a/db", "icmp").verdict).toBe("allow");
+});
+
+test("whoever has something of ours is told what to add in our words", () => {
+  const ours = `apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: web-db, namespace: a }
+spec: { from: app=web, to: app=db, ports: [80/tcp] }
+`;
+  const { smallestChange } = ask([...FOLDER, ours], "a/web", "a/db", "icmp");
   expect(smallestChange?.text).toContain("kind: Intent");
-  expect(ask([...FOLDER, smallestChange!.text], "a/web", "a/db", "icmp").verdict).toBe("allow");
+  expect(ask([...FOLDER, ours, smallestChange!.text], "a/web", "a/db", "icmp").verdict).toBe(
+    "allow",
+  );
+});
+
+test("what is denied before any NetworkPolicy is asked is named, and no stand-in is proposed", () => {
+  const above = `apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: { name: shut }
+spec:
+  priority: 1
+  subject: { namespaces: {} }
+  ingress: [{ name: no, action: Deny, from: [{ namespaces: {} }] }]
+`;
+  const { smallestChange, inTheWay } = ask([...FOLDER, above], "a/web", "a/db", "80/tcp");
+  expect(smallestChange).toBeUndefined();
+  expect(inTheWay).toMatch(
+    /^no NetworkPolicy is asked before rule `[^`]+\/no[^`]*` \(all\.yaml:\d+\): what denies there must change$/,
+  );
 });
