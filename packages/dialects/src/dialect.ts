@@ -25,6 +25,8 @@ export interface ForeignKind<R extends Resource = Resource> {
   readonly clusterScoped: boolean;
   /** Versions of the group that are read, the one to use first. Others are an error that names it. */
   readonly versions: readonly string[];
+  /** Those of a group below the dialect's, where they are others. */
+  readonly versionsIn?: Readonly<Record<string, readonly string[]>>;
   readonly shape: Shape<R>;
 }
 

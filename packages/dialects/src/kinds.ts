@@ -192,10 +192,11 @@ const foreignKind = (head: Head): ForeignKind | undefined => {
 
 const readForeign = (
   head: Head,
-  { kind, versions, shape }: ForeignKind,
+  { kind, versions: usual, versionsIn, shape }: ForeignKind,
   at: Reader,
 ): ReadObject => {
   const inGroup = group(head.apiVersion);
+  const versions = versionsIn?.[inGroup] ?? usual;
   const version = head.apiVersion.slice(inGroup.length + 1);
   if (!versions.includes(version)) {
     at.report(

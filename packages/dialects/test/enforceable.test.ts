@@ -9,7 +9,7 @@ import type {
   Stage,
 } from "@bulkhead/model";
 import { createContext } from "../src/build/context.ts";
-import { refuseBeyondKernel } from "../src/build/enforceable.ts";
+import { refuseBeyondKernel, refuseParting } from "../src/build/enforceable.ts";
 import { buildPolicySet, parseFiles } from "../src/index.ts";
 
 const source = { file: "x.yaml", line: 3, column: 5 };
@@ -167,7 +167,10 @@ describe("what would be skipped in silence where it is put in force is refused",
     ["{ namespaceSelector: team == 'red' }", /pcns\.team/],
     ["{ ingress: [{ action: Deny, source: { serviceAccounts: { names: [a] } } }] }", /account/],
     ["{ ingress: [{ action: Deny, source: { selector: app starts with 'e' } }] }", /parts of/],
-    ["{ egress: [{ action: Deny, destination: { services: { name: a } } }] }", /a Service that/],
+    [
+      "{ egress: [{ action: Deny, destination: { services: { name: a, namespace: b } } }] }",
+      /a Service that/,
+    ],
   ])("Calico's %s", (spec, why) => {
     expect(built(calico(spec))).toEqual([expect.stringMatching(why)]);
     expect(built(calico(spec), "desk")).toEqual([]);
@@ -204,9 +207,32 @@ describe("what would be skipped in silence where it is put in force is refused",
       "BH0501 `NetworkPolicy/shop/open` and `Policy/shop/shut` would no longer be judged together, which cannot be enforced here",
     ]);
     expect(built(`${calico("{}")}${KUBERNETES}${NATIVE}`, "desk")).toEqual([]);
-    const tier = `{ apiVersion: projectcalico.org/v3, kind: Tier, metadata: { name: default }, spec: { defaultAction: Pass } }`;
-    expect(built(`${calico("{}")}${KUBERNETES}${tier}`)).toEqual([
-      "BH0501 `NetworkPolicy/shop/open` would no longer isolate in `calico/default`, which cannot be enforced here",
+  });
+
+  test("a place for others' policies that would not isolate them", () => {
+    const block: Block = {
+      id: "b",
+      source,
+      subject: { kind: "all-workloads" },
+      direction: "ingress",
+      order: [0],
+      isolates: true,
+      enforce: "on",
+      rules: [],
+      policy: { kind: "NetworkPolicy", namespace: "shop", name: "open" },
+    };
+    const diagnostics: Diagnostic[] = [];
+    refuseParting(
+      [{ stage: "application", block }],
+      [{ stage: "other", block }],
+      [
+        { id: "application", endIfApplied: "deny" },
+        { id: "other", endIfApplied: "pass" },
+      ],
+      createContext({ now: 0, strict: false, mode: "enforce" }, new Map(), diagnostics),
+    );
+    expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
+      "BH0501 `NetworkPolicy/shop/open` would no longer isolate in `other`, which cannot be enforced here",
     ]);
   });
 });

@@ -37,7 +37,10 @@ interface KubernetesRule {
 }
 
 /** The policy's types as the API server defaults them (`SetDefaults_NetworkPolicy`). */
-const directions = ({ spec }: NetworkPolicy, context: BuildContext): readonly Direction[] => {
+const directions = (
+  { spec }: Pick<NetworkPolicy, "spec">,
+  context: BuildContext,
+): readonly Direction[] => {
   const given = spec.policyTypes ?? [];
   const types = new Set<Direction>(
     given.length > 0
@@ -62,12 +65,13 @@ const directions = ({ spec }: NetworkPolicy, context: BuildContext): readonly Di
 };
 
 export const networkPolicyBlocks = (
-  policy: NetworkPolicy,
+  policy: Pick<NetworkPolicy, "metadata" | "spec" | "source">,
   context: BuildContext,
+  kind = "NetworkPolicy",
 ): readonly StagedBlock[] => {
   const { metadata, spec, source } = policy;
   const home = metadata.namespace ?? DEFAULT_NAMESPACE;
-  const ref: PolicyRef = { kind: "NetworkPolicy", namespace: home, name: metadata.name };
+  const ref: PolicyRef = { kind, namespace: home, name: metadata.name };
   const enforce = context.options.mode === "enforce" ? "on" : "staged";
   return directions(policy, context).map((direction): StagedBlock => {
     const id = `${refId(ref)}#${direction}`;

@@ -15,7 +15,8 @@ import { contentName } from "../build/rule-id.ts";
 import { calicoKind, formatResourceName } from "../resource.ts";
 import { Beyond, chosenEndpoints, type Setting } from "./ends.ts";
 import { HOST_ENDPOINT_LABEL } from "./labels.ts";
-import type { CalicoRule, GlobalPolicy } from "./policy.ts";
+import type { GlobalPolicy } from "./policy.ts";
+import { written, type CalicoRule } from "./rule.ts";
 import { ruleParts, type CalicoRuleParts } from "./rules.ts";
 import { product, type Selection } from "./selection.ts";
 import { stageOfTier } from "./tiers.ts";
@@ -133,7 +134,8 @@ function grouped(parts: readonly CalicoRuleParts[]): readonly Group[] {
 }
 
 function subjectsOf({ object, home }: CalicoPolicy, setting: Setting): Selection {
-  const { selector, namespaceSelector, serviceAccountSelector } = object.spec;
+  const { selector, serviceAccountSelector } = object.spec;
+  const namespaceSelector = written(object.spec.namespaceSelector);
   const chosen = {
     ...(selector && { selector }),
     ...(namespaceSelector && home === undefined && { namespaceSelector }),
@@ -179,11 +181,16 @@ function directions({ spec }: GlobalPolicy): readonly Direction[] {
   return hasIngress ? ["ingress", "egress"] : ["egress"];
 }
 
-/** Where Calico puts a NetworkPolicy of Kubernetes. */
-export function adoptKubernetes(staged: StagedBlock, rank: number): StagedBlock {
-  const { block } = staged;
+/** Where Calico puts a NetworkPolicy of Kubernetes; and what it does with a prefix there: it compares addresses, whoever's. */
+export function adoptKubernetes({ block }: StagedBlock, rank: number): StagedBlock {
+  const rules = block.rules.map((rule) => ({
+    ...rule,
+    peers: rule.peers.map((peer) =>
+      peer.kind === "cidr" ? { ...peer, matchesWorkloads: true } : peer,
+    ),
+  }));
   return {
     stage: stageOfTier("default"),
-    block: { ...block, order: [KUBERNETES_ORDER, rank, 0] },
+    block: { ...block, rules, order: [KUBERNETES_ORDER, rank, 0] },
   };
 }

@@ -12,8 +12,9 @@ import { EVERYWHERE, prefixPeers } from "../build/prefix-peers.ts";
 import type { BuildInput } from "../dialect.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
 import type { Expression } from "./expression.ts";
-import { accountKey, HOST_ENDPOINT_LABEL, namespaceKey, ownKey } from "./labels.ts";
-import type { EntityRule, NetworkSetObject } from "./policy.ts";
+import { accountKey, HOST_ENDPOINT_LABEL, IN_NAMESPACE, namespaceKey, ownKey } from "./labels.ts";
+import type { NetworkSetObject } from "./objects.ts";
+import type { EntityRule } from "./rule.ts";
 import {
   expressionHolds,
   product,
@@ -61,7 +62,11 @@ export function chosenEndpoints(
   };
   add(selector, ownKey);
   add(notSelector === undefined ? undefined : NOT(notSelector), ownKey);
-  add(namespaceSelector, namespaceKey);
+  // `all()` is everybody who is in a namespace (`updateprocessors/rules.go`).
+  if (namespaceSelector?.kind === "all") parts.push([[{ key: IN_NAMESPACE, operator: "Exists" }]]);
+  else if (namespaceSelector?.kind === "global")
+    parts.push([[{ key: IN_NAMESPACE, operator: "DoesNotExist" }]]);
+  else add(namespaceSelector, namespaceKey);
   add(serviceAccounts?.selector, accountKey);
   if (serviceAccounts?.names !== undefined && serviceAccounts.names.length > 0)
     parts.push([[{ key: SERVICE_ACCOUNT_LABEL, operator: "In", values: serviceAccounts.names }]]);
@@ -92,13 +97,15 @@ export function peersOf(entity: EntityRule | undefined, setting: Setting): reado
   if (!asks && notSelector === undefined) return [{ kind: "any" }];
   const chosen = { ...rest, ...(notSelector === undefined ? {} : { notSelector }) };
   const selection = chosenEndpoints(chosen, setting) ?? [[]];
-  // What is only excluded leaves everybody else, whether Calico knows them or not.
-  const scope: NamespaceScope = asks ? scopeOf(rest, setting) : { kind: "all" };
+  // A policy in a namespace means that one's endpoints as soon as it selects, or excludes, anybody (`updateprocessors/rules.go`);
+  // what a global one only excludes leaves everybody else, whether Calico knows them or not.
+  const selects = asks || setting.home !== undefined;
+  const scope = scopeOf(rest, setting);
   const endpoints = selection.flatMap((requirements): Peer[] => [
     { kind: "workloads", namespaces: scope, selector: { requirements } },
     ...(setting.hasHostEndpoints && scope.kind === "all" ? [nodes([HOST, ...requirements])] : []),
   ]);
-  return asks
+  return selects
     ? [...endpoints, ...setPeers(chosen, setting)]
     : [...endpoints, ...outsiders(notSelector!, setting)];
 }
@@ -130,13 +137,12 @@ function isChosen(
   if (selector !== undefined && !expressionHolds(selector, own)) return false;
   if (notSelector !== undefined && expressionHolds(notSelector, own)) return false;
   if (namespaceSelector === undefined) return home === undefined || namespace === home;
-  if (namespace === undefined)
-    return namespaceSelector.kind !== "all" && expressionHolds(namespaceSelector, {});
+  if (namespaceSelector.kind === "all") return namespace !== undefined;
+  if (namespaceSelector.kind === "global") return namespace === undefined;
   const found = input.inventory.namespaces.find(({ name }) => name === namespace);
   return expressionHolds(namespaceSelector, {
     ...found?.labels,
-    "projectcalico.org/namespace": namespace,
-    "projectcalico.org/name": namespace,
+    ...(namespace === undefined ? {} : { "projectcalico.org/name": namespace }),
   });
 }
 

@@ -5,7 +5,8 @@
 import { refined, type Refined } from "../text/shape.ts";
 
 export type Expression =
-  | { readonly kind: "all" }
+  /** An empty text counts as none wherever a selector may be left out. */
+  | { readonly kind: "all"; readonly isEmpty?: true }
   | { readonly kind: "global" }
   | { readonly kind: "and" | "or"; readonly of: readonly Expression[] }
   | { readonly kind: "not"; readonly of: Expression }
@@ -39,8 +40,8 @@ interface Token {
 
 const SYMBOLS = ["&&", "||", "==", "!=", "(", ")", "{", "}", ",", "!"] as const;
 const WORD = /[A-Za-z0-9_./-]+/y;
+/** Of the CRDs; it keeps the depth of parentheses in bounds, too. */
 const MOST_CHARACTERS = 1024;
-const MOST_DEPTH = 32;
 
 class Mistake extends Error {
   readonly at: number;
@@ -54,7 +55,8 @@ function tokensOf(text: string): readonly Token[] {
   const tokens: Token[] = [];
   for (let at = 0; at < text.length;) {
     const character = text[at]!;
-    if (/\s/.test(character)) {
+    // Nothing else separates words there: a line that a block scalar ends with is a mistake.
+    if (character === " " || character === "\t") {
       at += 1;
       continue;
     }
@@ -73,7 +75,10 @@ function tokensOf(text: string): readonly Token[] {
     }
     WORD.lastIndex = at;
     const word = WORD.exec(text)?.[0];
-    if (word === undefined) throw new Mistake(`\`${character}\` means nothing here`, at);
+    if (word === undefined) {
+      const shown = /\s/.test(character) ? "a line break" : `\`${character}\``;
+      throw new Mistake(`${shown} means nothing here`, at);
+    }
     tokens.push({ kind: "word", text: word, at });
     at += word.length;
   }
@@ -89,7 +94,7 @@ class Parser {
   }
 
   whole(): Expression {
-    const found = this.#either(0);
+    const found = this.#either();
     this.#take("end");
     return found;
   }
@@ -115,29 +120,35 @@ class Parser {
     return true;
   }
 
-  #either(depth: number): Expression {
-    const of = [this.#all(depth)];
-    while (this.#isNext("||")) of.push(this.#all(depth));
+  #either(): Expression {
+    const of = [this.#all()];
+    while (this.#isNext("||")) of.push(this.#all());
     return of.length === 1 ? of[0]! : { kind: "or", of };
   }
 
-  #all(depth: number): Expression {
-    const of = [this.#single(depth)];
-    while (this.#isNext("&&")) of.push(this.#single(depth));
+  #all(): Expression {
+    const of = [this.#single()];
+    while (this.#isNext("&&")) of.push(this.#single());
     return of.length === 1 ? of[0]! : { kind: "and", of };
   }
 
-  #single(depth: number): Expression {
-    if (depth > MOST_DEPTH) throw new Mistake(`more than ${MOST_DEPTH} levels`, this.#next.at);
-    if (this.#isNext("!")) return { kind: "not", of: this.#single(depth + 1) };
+  #single(): Expression {
+    let isNegated = false;
+    while (this.#isNext("!")) isNegated = !isNegated;
+    const found = this.#operation();
+    return isNegated ? not(found) : found;
+  }
+
+  #operation(): Expression {
     if (this.#isNext("(")) {
-      const inner = this.#either(depth + 1);
+      const inner = this.#either();
       this.#take(")");
       return inner;
     }
     const { text: key, at } = this.#take("word");
-    if (this.#next.kind === "(") return this.#call(key, at);
-    return this.#comparison(key);
+    // `has (a)` is no call there, but a label called so.
+    const isCall = this.#next.kind === "(" && this.#next.at === at + key.length;
+    return isCall ? this.#call(key, at) : this.#comparison(key);
   }
 
   #call(name: string, at: number): Expression {
@@ -162,12 +173,18 @@ class Parser {
       case "not":
         this.#word("in");
         return not({ kind: "in", key, values: this.#set() });
+      case "notin":
+        return not({ kind: "in", key, values: this.#set() });
       case "contains":
         return { kind: "contains", key, text: this.#take("text").text };
       case "starts":
       case "ends":
         this.#word("with");
         return { kind: text, key, text: this.#take("text").text };
+      case "startswith":
+        return { kind: "starts", key, text: this.#take("text").text };
+      case "endswith":
+        return { kind: "ends", key, text: this.#take("text").text };
       default:
         throw new Mistake(`unknown comparison \`${text}\``, at);
     }
@@ -181,24 +198,32 @@ class Parser {
   #set(): readonly string[] {
     this.#take("{");
     const values: string[] = [];
-    if (this.#isNext("}")) return values;
-    do values.push(this.#take("text").text);
-    while (this.#isNext(","));
-    this.#take("}");
+    while (!this.#isNext("}")) {
+      values.push(this.#take("text").text);
+      if (this.#isNext(",")) continue;
+      this.#take("}");
+      break;
+    }
     return values;
   }
 }
 
 const not = (of: Expression): Expression => ({ kind: "not", of });
 
-/** Empty text selects everything. */
+/** Whether `global()` is anywhere in it. */
+export const namesGlobal = (of: Expression): boolean => {
+  if (of.kind === "and" || of.kind === "or") return of.of.some(namesGlobal);
+  return of.kind === "not" ? namesGlobal(of.of) : of.kind === "global";
+};
+
 export const expression = refined<Expression>("a selector", (text): Refined<Expression> => {
   if (text.length > MOST_CHARACTERS)
     return {
       code: "BH0201",
       error: `a selector of ${text.length} characters, where ${MOST_CHARACTERS} are the most`,
     };
-  if (text.trim() === "") return { value: { kind: "all" } };
+  if (text === "") return { value: { kind: "all", isEmpty: true } };
+  if (/^[ \t]+$/.test(text)) return { value: { kind: "all" } };
   try {
     return { value: new Parser(tokensOf(text)).whole() };
   } catch (error) {

@@ -7,22 +7,28 @@ import { adoptKubernetes, policyBlocks, type CalicoPolicy } from "./blocks.ts";
 import { Beyond, type Setting } from "./ends.ts";
 import { givenLabels } from "./labels.ts";
 import {
-  globalNetworkPolicy,
   hostEndpoint,
-  networkPolicy,
   networkSet,
-  stagedGlobalNetworkPolicy,
-  stagedNetworkPolicy,
   tier,
-  type GlobalPolicy,
   type HostEndpointObject,
   type NetworkSetObject,
   type TierObject,
+} from "./objects.ts";
+import {
+  globalNetworkPolicy,
+  networkPolicy,
+  stagedGlobalNetworkPolicy,
+  stagedKubernetesNetworkPolicy,
+  stagedNetworkPolicy,
+  type GlobalPolicy,
+  type StagedKubernetesPolicy,
 } from "./policy.ts";
+import { stagedKubernetesBlocks } from "./staged-kubernetes.ts";
 import { isKnownTier, tierStages } from "./tiers.ts";
 
 export type CalicoResource = { readonly dialect: "calico"; readonly kind: string } & (
   | { readonly role: "policy"; readonly object: GlobalPolicy }
+  | { readonly role: "staged-kubernetes"; readonly object: StagedKubernetesPolicy }
   | { readonly role: "network-set"; readonly object: NetworkSetObject }
   | { readonly role: "tier"; readonly object: TierObject }
   | { readonly role: "host-endpoint"; readonly object: HostEndpointObject }
@@ -33,7 +39,13 @@ const kind = <T>(
   clusterScoped: boolean,
   shape: Shape<T>,
   as: (object: T) => Resource,
-): ForeignKind => ({ kind: name, clusterScoped, versions: ["v3"], shape: mapped(shape, as) });
+): ForeignKind => ({
+  kind: name,
+  clusterScoped,
+  versions: ["v3"],
+  versionsIn: { "crd.projectcalico.org": ["v1"] },
+  shape: mapped(shape, as),
+});
 
 const policy = (name: string, clusterScoped: boolean, shape: Shape<GlobalPolicy>): ForeignKind =>
   kind(name, clusterScoped, shape, (object) => ({
@@ -53,6 +65,7 @@ const set = (name: string, clusterScoped: boolean): ForeignKind =>
 
 interface Found {
   readonly policies: readonly CalicoPolicy[];
+  readonly stagedKubernetes: readonly StagedKubernetesPolicy[];
   readonly networkSets: Setting["networkSets"];
   readonly tiers: readonly TierObject[];
   readonly hostEndpoints: readonly HostEndpointObject[];
@@ -69,6 +82,7 @@ const found = ({ resources }: BuildInput): Found => {
       const isStaged = one.kind.startsWith("Staged");
       return [{ kind: one.kind, isStaged, object, ...(isGlobal ? {} : { home }) }];
     }),
+    stagedKubernetes: ours.flatMap((one) => (one.role === "staged-kubernetes" ? [one.object] : [])),
     networkSets: ours.flatMap((one) =>
       one.role === "network-set"
         ? [{ object: one.object, isGlobal: one.kind === "GlobalNetworkSet" }]
@@ -79,14 +93,35 @@ const found = ({ resources }: BuildInput): Found => {
   };
 };
 
-const nameOf = ({ object, home }: CalicoPolicy): string => `${object.metadata.name} ${home ?? ""}`;
+const nameOf = ({ object, home, kind: of }: CalicoPolicy): string =>
+  `${object.metadata.name} ${home ?? ""} ${of}`;
 
-/** Policies of one order go by name, Kubernetes' under the name that Calico gives them. */
-const ranks = (policies: readonly CalicoPolicy[], more: readonly string[]): readonly string[] =>
-  [...new Set([...policies.map(nameOf), ...more])].toSorted();
+const kubernetesName = (name: string, namespace: string, of: string): string =>
+  `knp.default.${name} ${namespace} ${of}`;
+const KUBERNETES = "KubernetesNetworkPolicy";
+const STAGED_KUBERNETES = "StagedKubernetesNetworkPolicy";
 
-const kubernetesName = (name: string, namespace: string): string =>
-  `knp.default.${name} ${namespace}`;
+/**
+ * Policies of one order go by name, then by namespace, then by kind (`felix/calc/policy_sorter.go`); Kubernetes' under the name
+ * that Calico gives them.
+ */
+const ranksOf = (input: BuildInput): ((name: string) => number) => {
+  const { policies, stagedKubernetes } = found(input);
+  const names = [
+    ...policies.map(nameOf),
+    ...kubernetesNames(input),
+    ...stagedKubernetes.map(stagedName),
+  ];
+  const places = new Map([...new Set(names)].toSorted().map((name, at) => [name, at]));
+  return (name) => places.get(name) ?? 0;
+};
+
+const stagedName = ({ metadata }: StagedKubernetesPolicy): string =>
+  kubernetesName(metadata.name, metadata.namespace ?? DEFAULT_NAMESPACE, STAGED_KUBERNETES);
+
+/** Whether Calico's policies are tried or in force here: then Kubernetes' own are in its tier. */
+const isUsed = ({ policies, stagedKubernetes }: Found): boolean =>
+  policies.length + stagedKubernetes.length > 0;
 
 /** Throws Beyond where there is more than the files tell: who is found running has values of their own. */
 const valuesOf = ({ inventory }: BuildInput, { options }: BuildContext) => {
@@ -118,6 +153,12 @@ export const calico: Dialect = {
     policy("GlobalNetworkPolicy", true, globalNetworkPolicy),
     policy("StagedNetworkPolicy", false, stagedNetworkPolicy),
     policy("StagedGlobalNetworkPolicy", true, stagedGlobalNetworkPolicy),
+    kind(STAGED_KUBERNETES, false, stagedKubernetesNetworkPolicy, (object) => ({
+      dialect: "calico",
+      role: "staged-kubernetes",
+      kind: STAGED_KUBERNETES,
+      object,
+    })),
     set("NetworkSet", false),
     set("GlobalNetworkSet", true),
     kind("Tier", true, tier, (object) => ({
@@ -133,21 +174,41 @@ export const calico: Dialect = {
       object,
     })),
   ],
+  bystanders: [
+    "BGPConfiguration",
+    "BGPFilter",
+    "BGPPeer",
+    "BlockAffinity",
+    "CalicoNodeStatus",
+    "ClusterInformation",
+    "FelixConfiguration",
+    "IPAMBlock",
+    "IPAMConfig",
+    "IPAMConfiguration",
+    "IPAMHandle",
+    "IPPool",
+    "IPReservation",
+    "KubeControllersConfiguration",
+    "Node",
+  ],
   labels(input) {
     const { policies, hostEndpoints } = found(input);
     return policies.length === 0 ? new Map() : givenLabels(input, hostEndpoints);
   },
   stages(input) {
-    const { policies, tiers } = found(input);
-    return policies.length === 0 ? [] : tierStages(tiers, tiersOf(policies));
+    const all = found(input);
+    return isUsed(all) ? tierStages(all.tiers, tiersOf(all.policies)) : [];
   },
   blocks(input, context) {
-    const { policies, networkSets, tiers, hostEndpoints } = found(input);
+    const { policies, stagedKubernetes, networkSets, tiers, hostEndpoints } = found(input);
     const inTiers = policies.filter((one) => isPlaced(one, tiers, context));
-    const order = ranks(policies, kubernetesNames(input));
+    const rankOf = ranksOf(input);
     const hasHostEndpoints = hostEndpoints.length > 0;
     const values = valuesOf(input, context);
-    return inTiers.flatMap((one) => {
+    const tried = stagedKubernetes.flatMap((one) =>
+      stagedKubernetesBlocks(one, rankOf(stagedName(one)), context),
+    );
+    const own = inTiers.flatMap((one) => {
       const { home } = one;
       const setting: Setting = {
         input,
@@ -157,18 +218,18 @@ export const calico: Dialect = {
         mustKnowServices: context.options.target !== "desk",
         ...(home === undefined ? {} : { home }),
       };
-      return policyBlocks(one, order.indexOf(nameOf(one)), setting, context);
+      return policyBlocks(one, rankOf(nameOf(one)), setting, context);
     });
+    return [...own, ...tried];
   },
   adopt(blocks, input) {
-    const { policies } = found(input);
-    if (policies.length === 0) return blocks;
-    const order = ranks(policies, kubernetesNames(input));
+    if (!isUsed(found(input))) return blocks;
+    const rankOf = ranksOf(input);
     return blocks.map((staged) => {
       const { kind: of, name, namespace } = staged.block.policy;
       const isTheirs = staged.stage === "application" && of === "NetworkPolicy";
       if (!isTheirs) return staged;
-      return adoptKubernetes(staged, order.indexOf(kubernetesName(name, namespace)));
+      return adoptKubernetes(staged, rankOf(kubernetesName(name, namespace, KUBERNETES)));
     });
   },
 };
@@ -177,7 +238,7 @@ const kubernetesNames = ({ resources }: BuildInput): readonly string[] =>
   resources.flatMap((one) => {
     if (one.dialect !== "kubernetes" || one.role !== "policy") return [];
     const { name, namespace = DEFAULT_NAMESPACE } = one.object.metadata;
-    return [kubernetesName(name, namespace)];
+    return [kubernetesName(name, namespace, KUBERNETES)];
   });
 
 const isPlaced = (

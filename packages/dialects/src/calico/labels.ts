@@ -11,7 +11,7 @@ import {
 } from "@bulkhead/model";
 import type { BuildInput } from "../dialect.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
-import type { HostEndpointObject } from "./policy.ts";
+import type { HostEndpointObject } from "./objects.ts";
 
 /** On nodes that a HostEndpoint makes Calico's. */
 export const HOST_ENDPOINT_LABEL = ":calico/host-endpoint";
@@ -21,8 +21,10 @@ const GIVEN =
 
 /** What a label of a selector is called in the inventory. */
 export const ownKey = (key: string): string => (GIVEN.test(key) ? `:${key}` : key);
-export const namespaceKey = (key: string): string =>
-  key === "projectcalico.org/namespace" ? `:${key}` : `:pcns.${key}`;
+/** What a profile gives under the namespace's prefix: its labels and its name, nothing else of Calico's. */
+export const namespaceKey = (key: string): string => `:pcns.${key}`;
+/** Of everybody who is in a namespace, and of nobody else. */
+export const IN_NAMESPACE = ":projectcalico.org/namespace";
 export const accountKey = (key: string): string => `:pcsa.${key}`;
 
 const prefixed = (prefix: string, labels: Labels): Labels =>
@@ -67,6 +69,7 @@ export function givenLabels(
     labels.set(id, {
       ...ofNamespace.get(namespace),
       ":projectcalico.org/serviceaccount": account,
+      ":pcsa.projectcalico.org/name": account,
       ...ofAccount.get(`${namespace}/${account}`),
     });
   }

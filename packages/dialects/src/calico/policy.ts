@@ -1,35 +1,16 @@
 /**
- * `projectcalico.org/v3` NetworkPolicy and GlobalNetworkPolicy with their staged forms, every field of
- * `api/pkg/apis/projectcalico/v3/{networkpolicy,globalnetworkpolicy,policy_common}.go`. What validation forbids is an error in place.
+ * NetworkPolicy and GlobalNetworkPolicy with their staged forms, `projectcalico.org/v3` and as they are stored: every field of
+ * `api/pkg/apis/projectcalico/v3/{networkpolicy,globalnetworkpolicy,staged*}.go`. What validation forbids is an error in place.
  */
-import { fields, ignored, optional, refused, required } from "../text/fields.ts";
-import {
-  flag,
-  integer,
-  list,
-  mapped,
-  refined,
-  text,
-  word,
-  type Read,
-  type Shape,
-} from "../text/shape.ts";
-import type { TreeNode } from "../text/document.ts";
-import type { Reader } from "../text/reader.ts";
-import { ICMP, ICMPV6, parseCidrOrAddress, TCP, type Cidr } from "@bulkhead/model";
+import { networkPolicySpec } from "../kubernetes/network-policy.ts";
 import { objectMeta } from "../kubernetes/metadata.ts";
-import { expression } from "./expression.ts";
-import { hasPorts, port, protocol } from "./ports.ts";
-
-/** Calico masks host bits, and takes a bare address for itself. */
-export const net = refined<Cidr>("a prefix", (value) => {
-  const parsed = parseCidrOrAddress(value);
-  return parsed === null
-    ? { code: "BH0203", error: `\`${value}\` is neither an address nor a prefix` }
-    : { value: parsed.cidr };
-});
-const nets = optional(list(net, "prefixes"));
-const selector = optional(expression);
+import type { TreeNode } from "../text/document.ts";
+import { fields, ignored, optional, required } from "../text/fields.ts";
+import type { Reader } from "../text/reader.ts";
+import { flag, list, mapped, text, word, type Read, type Shape } from "../text/shape.ts";
+import { extentAt } from "./places.ts";
+import { GLOBAL_ELSEWHERE, rulesOf, selector, withGlobal } from "./rule.ts";
+import { asWritten } from "./stored.ts";
 
 export const order: Shape<number> = {
   name: "a number",
@@ -41,146 +22,26 @@ export const order: Shape<number> = {
   },
 };
 
-const serviceMatch = fields("a service", { name: required(text), namespace: optional(text) });
-const accountMatch = fields("service accounts", {
-  names: optional(list(text, "names")),
-  selector,
+const types = mapped(list(word("type", "Ingress", "Egress"), "types"), (value, node, at) => {
+  const twice = value.findIndex((one, place) => value.indexOf(one) < place);
+  if (twice < 0) return value;
+  at.report("BH0108", extentAt(node, twice), `type \`${value[twice]}\` is given twice`);
+  return undefined;
 });
-
-const entity = mapped(
-  fields("an end", {
-    nets,
-    notNets: nets,
-    selector,
-    notSelector: selector,
-    namespaceSelector: selector,
-    services: optional(serviceMatch),
-    ports: optional(list(port, "ports")),
-    notPorts: optional(list(port, "ports")),
-    serviceAccounts: optional(accountMatch),
-    domains: refused("it is Calico Enterprise's; name the addresses"),
-  }),
-  (value, node, at) => {
-    const {
-      services,
-      nets: within,
-      notNets,
-      selector: chosen,
-      notSelector,
-      namespaceSelector,
-      serviceAccounts,
-    } = value;
-    if (services === undefined) return value;
-    const others = {
-      nets: within,
-      notNets,
-      selector: chosen,
-      notSelector,
-      namespaceSelector,
-      serviceAccounts,
-    };
-    const clash = Object.entries(others).find(([, one]) => one !== undefined)?.[0];
-    if (clash === undefined) return value;
-    at.report(
-      "BH0109",
-      node,
-      `\`services\` and \`${clash}\` exclude each other`,
-      "make it two rules",
-    );
-    return undefined;
-  },
-);
-
-const icmpFields = mapped(
-  fields("ICMP fields", { type: optional(integer(0, 254)), code: optional(integer(0, 255)) }),
-  (value, node, at) => {
-    if (value.code === undefined || value.type !== undefined) return value;
-    at.report("BH0103", node, "`code` needs a `type`");
-    return undefined;
-  },
-);
-
-const httpPath = mapped(
-  fields("a path", { exact: optional(text), prefix: optional(text) }),
-  (value, node, at) => {
-    if ((value.exact === undefined) !== (value.prefix === undefined)) return value;
-    at.report("BH0109", node, "a path has either `exact` or `prefix`");
-    return undefined;
-  },
-);
-
-const rule = mapped(
-  fields("a rule", {
-    action: required(word("action", "Allow", "Deny", "Log", "Pass")),
-    ipVersion: optional(integer(4, 6)),
-    protocol: optional(protocol),
-    notProtocol: optional(protocol),
-    icmp: optional(icmpFields),
-    notICMP: optional(icmpFields),
-    source: optional(entity),
-    destination: optional(entity),
-    http: optional(
-      fields("an HTTP match", {
-        methods: optional(list(text, "methods")),
-        paths: optional(list(httpPath, "paths")),
-      }),
-    ),
-    metadata: ignored(),
-  }),
-  (value, node, at) => (isValid(value, node, at) ? { ...value, place: at.span(node) } : undefined),
-);
-
-type RawRule = {
-  readonly action: string;
-  readonly ipVersion?: number;
-  readonly protocol?: number;
-  readonly notProtocol?: number;
-  readonly icmp?: unknown;
-  readonly notICMP?: unknown;
-  readonly http?: unknown;
-  readonly source?: EntityRule;
-  readonly destination?: EntityRule;
-};
-
-/** What upstream's validation refuses about one rule; all of it at once. */
-function isValid(value: RawRule, node: TreeNode, at: Reader): boolean {
-  const problems: string[] = [];
-  const { protocol: of, ipVersion, http, action } = value;
-  const isIcmp = of === ICMP || of === ICMPV6;
-  if (ipVersion === 5) problems.push("`ipVersion` is 4 or 6");
-  if (http !== undefined && of !== undefined && of !== TCP)
-    problems.push("`http` needs protocol TCP");
-  if (http !== undefined && action !== "Allow")
-    problems.push("`http` goes with action `Allow` only");
-  if ((value.icmp !== undefined || value.notICMP !== undefined) && !isIcmp)
-    problems.push("`icmp` and `notICMP` need protocol ICMP or ICMPv6");
-  for (const family of [of, value.notProtocol]) {
-    if (family === ICMP && ipVersion === 6) problems.push("protocol ICMP needs `ipVersion` 4");
-    if (family === ICMPV6 && ipVersion === 4) problems.push("protocol ICMPv6 needs `ipVersion` 6");
-  }
-  for (const end of ["source", "destination"] as const) {
-    const { ports = [], notPorts = [] } = value[end] ?? {};
-    if (ports.length + notPorts.length > 0 && (of === undefined || !hasPorts(of)))
-      problems.push(`ports of the ${end} need protocol TCP, UDP or SCTP`);
-  }
-  if (value.destination?.services !== undefined && value.destination.ports !== undefined)
-    problems.push("`ports` and `services` exclude each other");
-  for (const problem of problems) at.report("BH0109", node, problem);
-  return problems.length === 0;
-}
 
 const COMMON = {
   tier: optional(text),
   order: optional(order),
   selector,
   serviceAccountSelector: selector,
-  types: optional(list(word("type", "Ingress", "Egress"), "types")),
-  ingress: optional(list(rule, "rules")),
-  egress: optional(list(rule, "rules")),
-  performanceHints: ignored(),
+  types: optional(types),
+  // They never change what is enforced.
+  performanceHints: optional(list(word("hint", "AssumeNeededOnEveryNode"), "hints")),
 } as const;
+const NAMESPACED = { ...COMMON, ...rulesOf(false) } as const;
 const GLOBAL = {
   ...COMMON,
+  ...rulesOf(true),
   namespaceSelector: selector,
   doNotTrack: optional(flag),
   preDNAT: optional(flag),
@@ -197,60 +58,137 @@ export const head = {
   status: ignored(),
 } as const;
 
-export const networkPolicy = fields("a NetworkPolicy", {
-  ...head,
-  spec: required(fields("the spec of a NetworkPolicy", COMMON)),
-});
-export const stagedNetworkPolicy = fields("a StagedNetworkPolicy", {
-  ...head,
-  spec: required(fields("the spec of a StagedNetworkPolicy", { ...COMMON, ...STAGED })),
-});
-export const globalNetworkPolicy = fields("a GlobalNetworkPolicy", {
-  ...head,
-  spec: required(fields("the spec of a GlobalNetworkPolicy", GLOBAL)),
-});
-export const stagedGlobalNetworkPolicy = fields("a StagedGlobalNetworkPolicy", {
+const label = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?";
+const subdomain = `${label}(?:\\.${label})*`;
+/** A tier may stand before the name; or what was made of policies of Kubernetes and OpenStack. */
+const NAMESPACED_NAME = new RegExp(
+  `^(?:${label}(?:\\.${label})?|(?:knp|ossg)\\.default\\.${subdomain})$`,
+);
+const GLOBAL_NAME = new RegExp(`^(?:${label}\\.)?${label}$`);
+
+interface Given {
+  readonly apiVersion?: string;
+  readonly metadata: Read<typeof objectMeta>;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+type Problem = readonly [
+  code: "BH0107" | "BH0109" | "BH0441",
+  path: readonly string[],
+  message: string,
+  help?: string,
+];
+
+function* aboutPackets({ spec }: Given): Generator<Problem> {
+  const { doNotTrack, preDNAT, applyOnForward, egress, types: given } = spec;
+  if (doNotTrack === true && preDNAT === true)
+    yield ["BH0109", ["spec", "preDNAT"], "`preDNAT` and `doNotTrack` exclude each other"];
+  if ((doNotTrack === true || preDNAT === true) && applyOnForward !== true) {
+    const key = doNotTrack === true ? "doNotTrack" : "preDNAT";
+    yield ["BH0441", ["spec", key], `\`${key}\` needs \`applyOnForward: true\``];
+  }
+  if (preDNAT !== true) return;
+  if (Array.isArray(egress) && egress.length > 0)
+    yield ["BH0109", ["spec", "egress"], "`preDNAT` and `egress` exclude each other"];
+  if (Array.isArray(given) && given.includes("Egress"))
+    yield ["BH0109", ["spec", "types"], "`preDNAT` and type `Egress` exclude each other"];
+}
+
+/** A deletion says which policy, and nothing about it. `rest`: what may stand there nevertheless. */
+function* aboutDeletion(
+  { spec }: Given,
+  node: TreeNode,
+  rest: readonly string[],
+): Generator<Problem> {
+  if (spec["stagedAction"] !== "Delete" || node.kind !== "map") return;
+  const body = node.entries.find(({ key }) => key === "spec")?.value;
+  if (body?.kind !== "map") return;
+  for (const { key, value } of body.entries) {
+    const isNothing =
+      (value.kind === "scalar" &&
+        (value.value === null || value.value === "" || value.value === false)) ||
+      (value.kind === "list" && value.items.length === 0) ||
+      (value.kind === "map" && value.entries.length === 0);
+    if (isNothing || rest.includes(key)) continue;
+    yield ["BH0441", ["spec", key], `a staged \`Delete\` goes without \`${key}\``];
+  }
+}
+
+function* problemsOf(given: Given, node: TreeNode, isGlobal: boolean): Generator<Problem> {
+  const { metadata, spec } = given;
+  if (!(isGlobal ? GLOBAL_NAME : NAMESPACED_NAME).test(metadata.name)) {
+    const help = "lower case letters, digits and `-`; its tier may stand before it, with a dot";
+    yield ["BH0107", ["metadata", "name"], `\`${metadata.name}\` is not a policy's name`, help];
+  }
+  const own = ["selector", "serviceAccountSelector", "namespaceSelector"];
+  for (const key of withGlobal(spec, own)) yield ["BH0109", ["spec", key], GLOBAL_ELSEWHERE];
+  yield* aboutDeletion(given, node, ["stagedAction", "tier"]);
+  yield* aboutPackets(given);
+}
+
+/** Older versions of Calico know a policy's tier by its name, and refuse it where the two differ. */
+const reportTier = ({ metadata, spec }: Given, node: TreeNode, at: Reader): void => {
+  const { tier } = spec;
+  const called = /^(.+?)\./.exec(metadata.name)?.[1];
+  const inTier = typeof tier === "string" && tier !== "" ? tier : "default";
+  if (called === undefined || called === inTier || /^(?:knp|ossg)$/.test(called)) return;
+  const message = `policy \`${metadata.name}\` is called after tier \`${called}\`, and stands in \`${inTier}\``;
+  const help = `call it \`${inTier}.${metadata.name.slice(called.length + 1)}\`, or set \`tier: ${called}\``;
+  at.report("BH0441", extentAt(node, "metadata", "name"), message, help, "warning");
+};
+
+const policyShape = <T extends Given>(shape: Shape<T>, isGlobal: boolean): Shape<T> =>
+  asWritten(
+    mapped(shape, (given, node, at) => {
+      const problems = [...problemsOf(given, node, isGlobal)];
+      for (const [code, path, message, help] of problems)
+        at.report(code, extentAt(node, ...path), message, help);
+      if (problems.length > 0) return undefined;
+      reportTier(given, node, at);
+      return given;
+    }),
+    true,
+  );
+
+const policyOf = <const F extends typeof NAMESPACED | typeof GLOBAL>(
+  kind: string,
+  known: F,
+  isGlobal: boolean,
+): Shape<GlobalPolicy> =>
+  policyShape(
+    fields(`a ${kind}`, { ...head, spec: required(fields(`the spec of a ${kind}`, known)) }),
+    isGlobal,
+  ) as Shape<GlobalPolicy>;
+
+const stagedGlobal = fields("a StagedGlobalNetworkPolicy", {
   ...head,
   spec: required(fields("the spec of a StagedGlobalNetworkPolicy", { ...GLOBAL, ...STAGED })),
 });
+export type GlobalPolicy = Read<typeof stagedGlobal>;
 
-const setSpec = fields("the spec of a set", {
-  nets,
-  allowedEgressDomains: refused("it is Calico Enterprise's; name the addresses"),
-});
-export const networkSet = fields("a set of networks", { ...head, spec: optional(setSpec) });
+export const stagedGlobalNetworkPolicy = policyShape(stagedGlobal, true);
+export const networkPolicy = policyOf("NetworkPolicy", NAMESPACED, false);
+export const globalNetworkPolicy = policyOf("GlobalNetworkPolicy", GLOBAL, true);
+export const stagedNetworkPolicy = policyOf(
+  "StagedNetworkPolicy",
+  { ...NAMESPACED, ...STAGED },
+  false,
+);
 
-export const tier = fields("a Tier", {
+const stagedKubernetes = fields("a StagedKubernetesNetworkPolicy", {
   ...head,
-  spec: optional(
-    fields("the spec of a Tier", {
-      order: optional(order),
-      defaultAction: optional(word("action", "Deny", "Pass")),
-    }),
+  spec: required(
+    fields("the spec of a StagedKubernetesNetworkPolicy", { ...networkPolicySpec, ...STAGED }),
   ),
 });
+export type StagedKubernetesPolicy = Read<typeof stagedKubernetes>;
 
-const endpointPort = fields("a port", {
-  name: required(text),
-  protocol: required(protocol),
-  port: required(integer(1, 65535)),
-});
-export const hostEndpoint = fields("a HostEndpoint", {
-  ...head,
-  spec: optional(
-    fields("the spec of a HostEndpoint", {
-      node: optional(text),
-      interfaceName: optional(text),
-      expectedIPs: optional(list(net, "addresses")),
-      profiles: ignored("a profile's rules are not read: without a policy the node is open"),
-      ports: optional(list(endpointPort, "ports")),
-    }),
-  ),
-});
-
-export type EntityRule = Read<typeof entity>;
-export type CalicoRule = Read<typeof rule>;
-export type GlobalPolicy = Read<typeof stagedGlobalNetworkPolicy>;
-export type NetworkSetObject = Read<typeof networkSet>;
-export type TierObject = Read<typeof tier>;
-export type HostEndpointObject = Read<typeof hostEndpoint>;
+/** A policy of Kubernetes that is tried. */
+export const stagedKubernetesNetworkPolicy = asWritten(
+  mapped(stagedKubernetes, (given, node, at): StagedKubernetesPolicy | undefined => {
+    const problems = [...aboutDeletion(given, node, ["stagedAction"])];
+    for (const [code, path, message] of problems) at.report(code, extentAt(node, ...path), message);
+    return problems.length === 0 ? given : undefined;
+  }),
+  false,
+);

@@ -49,8 +49,10 @@ export type CalicoPort =
 export const port = refinedOrNumber<CalicoPort>("a port", (value): Refined<CalicoPort> => {
   const [first = -1, last = first] = /^\d+(:\d+)?$/.test(value) ? value.split(":").map(Number) : [];
   if (first >= 0) {
-    if (last > MAX_PORT)
-      return { code: "BH0205", error: `\`${value}\` is not a port`, help: "a number up to 65535" };
+    if (last > MAX_PORT || first < 1) {
+      const help = "a number from 1 to 65535";
+      return { code: "BH0205", error: `\`${value}\` is not a port`, help };
+    }
     return last < first
       ? { code: "BH0206", error: `range \`${value}\` ends before it begins` }
       : { value: { kind: "range", first, last } };

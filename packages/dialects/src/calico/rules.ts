@@ -3,6 +3,7 @@ import {
   cidrRange,
   ICMP,
   ICMPV6,
+  TCP,
   type Peer,
   type PortMatch,
   type Predicate,
@@ -10,7 +11,7 @@ import {
   type TextMatch,
 } from "@bulkhead/model";
 import { Beyond, chosenEndpoints, peersOf, servicePorts, type Setting } from "./ends.ts";
-import type { CalicoRule, EntityRule } from "./policy.ts";
+import type { CalicoRule, EntityRule } from "./rule.ts";
 import { portMatches } from "./ports.ts";
 import type { Selection } from "./selection.ts";
 
@@ -34,9 +35,6 @@ export function ruleParts(
   const [peer, own] = direction === "ingress" ? [source, destination] : [destination, source];
   if ([source?.ports, source?.notPorts].some((list) => (list?.length ?? 0) > 0))
     throw new Beyond("a source's port, which no decision knows");
-  if (source?.services !== undefined) throw new Beyond("a service as source");
-  if (direction === "ingress" && destination?.services !== undefined)
-    throw new Beyond("a service as the policy's own end");
   const peers = ofFamily(peersOf(peer, setting), rule);
   const content: RuleContent = {
     source: rule.place,
@@ -58,7 +56,9 @@ function ownEnd(own: EntityRule | undefined, setting: Setting): Selection | null
 function portsOfRule(rule: CalicoRule, setting: Setting): readonly PortMatch[] {
   const { destination } = rule;
   if (destination?.services !== undefined) return servicePorts(destination.services, setting);
-  const found = portMatches({ ...rule, ...withoutEmpty(destination) });
+  // Requests are TCP's, whether it is said or not.
+  const asked = rule.http === undefined ? rule : { protocol: TCP, ...rule };
+  const found = portMatches({ ...asked, ...withoutEmpty(destination) });
   if (found === null) throw new Beyond("names of ports where something is excluded");
   return found;
 }
@@ -82,19 +82,28 @@ function ofFamily(peers: readonly Peer[], { ipVersion, protocol }: CalicoRule): 
 function predicates({ http }: CalicoRule): Pick<Rule, "l7" | "onOpaque"> {
   if (http === undefined) return {};
   const { methods = [], paths = [] } = http;
-  const exact = (value: string): TextMatch => ({ kind: "exact", value });
   const predicate: Predicate = {
     kind: "http",
     conditions: [
-      { attribute: "method", anyOf: methods.map(exact), noneOf: [] },
+      // A star is any method (`app-policy/checker/match.go`).
+      { attribute: "method", anyOf: methods.includes("*") ? [] : methods.map(exact), noneOf: [] },
       {
         attribute: "path",
-        anyOf: paths.map(({ exact: whole, prefix }): TextMatch =>
-          whole === undefined ? { kind: "prefix", value: prefix ?? "" } : exact(whole),
+        anyOf: paths.flatMap(({ exact: whole, prefix = "" }) =>
+          whole === undefined ? under(prefix) : [exact(whole)],
         ),
         noneOf: [],
       },
     ],
   };
   return { l7: [predicate], onOpaque: "noMatch" };
+}
+
+const exact = (value: string): TextMatch => ({ kind: "exact", value });
+
+/** A prefix ends where a segment does: `/pub` is no prefix of `/public`. */
+function under(prefix: string): readonly TextMatch[] {
+  const whole = prefix.replace(/\/+$/, "");
+  const below: TextMatch = { kind: "prefix", value: `${whole}/` };
+  return whole === "" ? [below] : [exact(whole), below];
 }

@@ -1,12 +1,19 @@
 /** Calico's tiers as stages: by order, then by name; a tier that selects somebody denies them what it does not decide. */
 import type { RankedStage } from "../dialect.ts";
-import type { TierObject } from "./policy.ts";
+import type { TierObject } from "./objects.ts";
 
-/** Those that Calico makes itself (`api/pkg/apis/projectcalico/v3/tier.go`). */
-const BUILT_IN: Readonly<Record<string, number>> = {
-  adminnetworkpolicy: 1_000,
-  default: 1_000_000,
-  baselineadminnetworkpolicy: 10_000_000,
+interface BuiltIn {
+  readonly order: number;
+  readonly action: "Deny" | "Pass";
+}
+
+/** Those that Calico makes itself (`api/pkg/apis/projectcalico/v3/tier.go`, and its CEL rules); two have an older name, too. */
+export const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
+  "kube-admin": { order: 1_000, action: "Pass" },
+  adminnetworkpolicy: { order: 1_000, action: "Pass" },
+  default: { order: 1_000_000, action: "Deny" },
+  "kube-baseline": { order: 10_000_000, action: "Pass" },
+  baselineadminnetworkpolicy: { order: 10_000_000, action: "Pass" },
 };
 /** On the ruler of all dialects: before `application`, which Kubernetes' policies leave for tier `default`. */
 const FIRST_RANK = 230;
@@ -18,23 +25,25 @@ export function tierStages(
   tiers: readonly TierObject[],
   used: readonly string[],
 ): readonly RankedStage[] {
-  const orders = new Map<string, number>(Object.entries(BUILT_IN));
-  const actions = new Map<string, "Deny" | "Pass">();
+  const known = new Map<string, BuiltIn>(Object.entries(BUILT_IN));
   for (const { metadata, spec } of tiers) {
-    orders.set(metadata.name, spec?.order ?? orders.get(metadata.name) ?? Infinity);
-    actions.set(metadata.name, spec?.defaultAction ?? "Deny");
+    const own = known.get(metadata.name);
+    known.set(metadata.name, {
+      order: spec?.order ?? own?.order ?? Infinity,
+      action: spec?.defaultAction ?? own?.action ?? "Deny",
+    });
   }
-  const names = [...orders.keys()].filter((name) => used.includes(name));
-  const sorted = names.toSorted((a, b) => {
-    const [one, other] = [orders.get(a)!, orders.get(b)!];
-    return one === other ? (a < b ? -1 : 1) : one - other;
-  });
-  return sorted.map((name, at) => ({
+  const sorted = [...known]
+    .filter(([name]) => used.includes(name))
+    .toSorted(([a, one], [b, other]) =>
+      one.order === other.order ? (a < b ? -1 : 1) : one.order - other.order,
+    );
+  return sorted.map(([name, { action }], at) => ({
     id: stageOfTier(name),
     rank: FIRST_RANK + ((LAST_RANK - FIRST_RANK) * at) / sorted.length,
     plane: "net",
     mode: "firstMatch",
-    endIfApplied: actions.get(name) === "Pass" ? "pass" : "deny",
+    endIfApplied: action === "Pass" ? "pass" : "deny",
   }));
 }
 

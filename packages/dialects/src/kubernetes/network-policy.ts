@@ -123,19 +123,20 @@ const port = mapped(
 const ports = optional(list(port, "ports"));
 const peers = optional(list(peer, "peers"));
 
+/** Calico tries them by a kind of its own. */
+export const networkPolicySpec = {
+  podSelector: optional(labelSelector),
+  policyTypes: optional(list(word("policy type", "Ingress", "Egress"), "policy types")),
+  ingress: optional(list(fields("an ingress rule", { from: peers, ports }), "ingress rules")),
+  egress: optional(list(fields("an egress rule", { to: peers, ports }), "egress rules")),
+} as const;
+
 export const networkPolicy = fields("a NetworkPolicy", {
   // Absent in the items of a NetworkPolicyList as the API serves it.
   apiVersion: optional(constant("networking.k8s.io/v1")),
   kind: optional(constant("NetworkPolicy")),
   metadata: required(objectMeta),
-  spec: required(
-    fields("the spec of a NetworkPolicy", {
-      podSelector: optional(labelSelector),
-      policyTypes: optional(list(word("policy type", "Ingress", "Egress"), "policy types")),
-      ingress: optional(list(fields("an ingress rule", { from: peers, ports }), "ingress rules")),
-      egress: optional(list(fields("an egress rule", { to: peers, ports }), "egress rules")),
-    }),
-  ),
+  spec: required(fields("the spec of a NetworkPolicy", networkPolicySpec)),
   // Written by API servers 1.24 to 1.27 only; says nothing about traffic.
   status: ignored(),
 });
