@@ -1,15 +1,17 @@
-/** Every field of istio/api `security/v1/authorization_policy.proto` and `peer_authentication.proto` (1.28). */
+/** Every field of istio/api `security/v1/authorization_policy.proto` and `peer_authentication.proto` (1.29). */
 import { describe } from "vitest";
 import { everyField, META, type Field } from "./every-field.ts";
 
 const patterns = ["a", "a*", "*a", "*"];
 const LISTS: readonly Field[] = [
-  ...["principals", "requestPrincipals", "namespaces"].map((name): Field => [name, patterns, null]),
-  ...["notPrincipals", "notRequestPrincipals", "notNamespaces"].map((name): Field => [
+  ...["principals", "requestPrincipals", "namespaces", "trustDomains"].map((name): Field => [
     name,
     patterns,
     null,
   ]),
+  ...["notPrincipals", "notRequestPrincipals", "notNamespaces", "notTrustDomains"].map(
+    (name): Field => [name, patterns, null],
+  ),
   ...["serviceAccounts", "notServiceAccounts"].flatMap((name): Field[] => [
     [name, ["a", "b/a"], null],
     [name, ["a*"], "BH0107"],

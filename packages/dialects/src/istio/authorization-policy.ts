@@ -63,6 +63,8 @@ const sourceFields = fields("a source", {
   notNamespaces: patterns,
   serviceAccounts: accounts,
   notServiceAccounts: accounts,
+  trustDomains: patterns,
+  notTrustDomains: patterns,
   ipBlocks: blocks,
   notIpBlocks: blocks,
   remoteIpBlocks: blocks,

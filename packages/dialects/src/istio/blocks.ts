@@ -2,6 +2,8 @@
 import {
   ICMP,
   ICMPV6,
+  isReservedLabel,
+  matches,
   SCTP,
   selectorOf,
   UDP,
@@ -28,6 +30,7 @@ import {
   type Subject,
 } from "./subjects.ts";
 import { targetsOf, targetSubjects } from "./targets.ts";
+import { forZtunnel } from "./ztunnel.ts";
 
 const CUSTOM_STAGE = "istio/custom";
 const DENY_STAGE = "istio/deny";
@@ -80,6 +83,7 @@ export function authorizationBlocks(
       // A ztunnel knows neither CUSTOM nor AUDIT.
       if (standing.plane === "ambient" && (action === "CUSTOM" || action === "AUDIT")) return [];
       const setting: RuleSetting = { action, namespace: home, callers, ...standing };
+      if (isMetBy(callers, subject)) tellIdle(rules, setting, context);
       const blockOf = (id: string, some: readonly IstioRule[], more: readonly Requirement[]) => ({
         stage: STAGE[action],
         block: {
@@ -113,6 +117,40 @@ export function authorizationBlocks(
     },
   );
 }
+
+const isMetBy = (
+  { workloads, planes }: CallerIndex,
+  { namespaces, selector: { requirements } }: Subject,
+): boolean => {
+  const own = selectorOf(requirements.filter(({ key }) => !isReservedLabel(key)));
+  return workloads.some(
+    ({ id, namespace, labels }) =>
+      planes.get(id) === "ambient" &&
+      (namespaces.kind === "all" ||
+        (namespaces.kind === "named" && namespaces.name === namespace)) &&
+      matches(own, labels),
+  );
+};
+
+/** Whoever wrote it wants something that nobody does. */
+const tellIdle = (
+  rules: readonly IstioRule[],
+  { plane, action }: RuleSetting,
+  { report }: BuildContext,
+): void => {
+  if (plane !== "ambient") return;
+  for (const rule of rules) {
+    if (forZtunnel(rule, action === "ALLOW") !== null) continue;
+    report(
+      "BH0308",
+      rule.source,
+      "a ztunnel looks into no request, and never applies this rule",
+      action === "ALLOW"
+        ? "give the workloads a waypoint, and the policy a `targetRefs` with it"
+        : "nothing is denied by it; name ports or callers, or give the workloads a waypoint and the policy a `targetRefs` with it",
+    );
+  }
+};
 
 const narrowed = (subject: Subject, more: readonly Requirement[]): Subject =>
   more.length === 0

@@ -18,7 +18,7 @@ import { MESH_LABEL, type DataPlane } from "./mesh.ts";
 import { holdsText, type Pattern } from "./patterns.ts";
 
 export interface IdentityClause {
-  readonly of: "principal" | "namespace" | "serviceAccount";
+  readonly of: "principal" | "namespace" | "serviceAccount" | "trustDomain";
   readonly values: readonly Pattern[];
   readonly notValues: readonly Pattern[];
 }
@@ -172,6 +172,7 @@ function textsOf(
   trustDomain: string,
 ): readonly string[] {
   if (of === "namespace") return [namespace];
+  if (of === "trustDomain") return [trustDomain];
   if (of === "principal") return [`${trustDomain}/ns/${namespace}/sa/${account}`];
   const full = `${namespace}/${account}`;
   return namespace === home ? [full, account] : [full];
@@ -186,7 +187,7 @@ function spelledOut({ of, values }: IdentityClause, home: string, trustDomain: s
       const sound = domain === trustDomain && ns === "ns" && sa === "sa" && more.length === 0;
       return sound ? [{ namespace: namespace!, account: account! }] : [];
     }
-    if (of === "namespace") return [];
+    if (of === "namespace" || of === "trustDomain") return [];
     const [first, second] = text.split("/");
     return [
       second === undefined

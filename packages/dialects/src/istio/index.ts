@@ -7,7 +7,7 @@ import { authorizationPolicy, type AuthorizationPolicy } from "./authorization-p
 import { authorizationBlocks, ISTIO_STAGES } from "./blocks.ts";
 import { askedPrefixes, placeLabels, tellTornWorkloads } from "./destinations.ts";
 import { dataPlanes, MESH_LABEL } from "./mesh.ts";
-import { plaintextWorkloads, tlsBlocks } from "./peer-authentication.ts";
+import { plaintextWorkloads, tlsBlocks, tlsLabels } from "./peer-authentication.ts";
 import { PLAINTEXT_LABEL } from "./subjects.ts";
 import { peerAuthentication, type PeerAuthentication } from "./tls-settings.ts";
 
@@ -86,6 +86,7 @@ export const istio: Dialect = {
         // Kubernetes' own default; who is declared in another way has no account, and the same identity.
         [SERVICE_ACCOUNT_LABEL]: own[SERVICE_ACCOUNT_LABEL] ?? "default",
         ...(plain.has(id) ? { [PLAINTEXT_LABEL]: "" } : {}),
+        ...tlsLabels(policies.authentications, workload),
         ...places,
       });
     }
@@ -108,7 +109,7 @@ export const istio: Dialect = {
     tellTornWorkloads(authorizations, input.inventory.workloads, context);
     const callers = { workloads: input.inventory.workloads, planes, trustDomain: TRUST_DOMAIN };
     return [
-      ...authentications.flatMap((policy) => tlsBlocks(policy, context)),
+      ...authentications.flatMap((policy) => tlsBlocks(policy, authentications, context)),
       ...authorizations.flatMap((policy) => authorizationBlocks(policy, input, callers, context)),
     ];
   },

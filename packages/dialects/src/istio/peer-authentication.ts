@@ -31,11 +31,34 @@ const isSelecting = (policy: PeerAuthentication): boolean =>
 const levelOf = (policy: PeerAuthentication): number =>
   isSelecting(policy) ? 0 : homeOf(policy) === ROOT_NAMESPACE ? 2 : 1;
 
-const selectsWorkload = (policy: PeerAuthentication, workload: Workload): boolean => {
-  const home = homeOf(policy);
-  // One of the root namespace that selects is for that namespace alone; only authorization is for all.
-  if (levelOf(policy) !== 2 && home !== workload.namespace) return false;
-  return matches(selectorFromLabelSelector({ matchLabels: labelsOf(policy) }), workload.labels);
+/** Reserved: names the one policy of its own that a workload goes by. */
+export const TLS_LABEL = ":mesh-tls";
+
+/** Of several at one level the oldest counts, and it alone, with its ports (ComposePeerAuthentication); names break ties. */
+const byAge = (a: PeerAuthentication, b: PeerAuthentication): number => {
+  const keys = [a, b].map(({ metadata }) => `${metadata.creationTimestamp ?? ""} ${metadata.name}`);
+  return keys[0]! < keys[1]! ? -1 : 1;
+};
+
+/** One of the root namespace that selects is for that namespace alone; only authorization is for all. */
+const ownOf = (policies: readonly PeerAuthentication[], workload: Workload) =>
+  policies
+    .filter(
+      (policy) =>
+        levelOf(policy) === 0 &&
+        homeOf(policy) === workload.namespace &&
+        matches(selectorFromLabelSelector({ matchLabels: labelsOf(policy) }), workload.labels),
+    )
+    .toSorted(byAge)[0];
+
+const wholeOf = (policies: readonly PeerAuthentication[], level: number, home: string) =>
+  policies
+    .filter((policy) => levelOf(policy) === level && homeOf(policy) === home)
+    .toSorted(byAge)[0];
+
+export const tlsLabels = (policies: readonly PeerAuthentication[], workload: Workload): Labels => {
+  const own = ownOf(policies, workload);
+  return own === undefined ? {} : { [TLS_LABEL]: own.metadata.name };
 };
 
 /** Workloads with a sidecar whose callers come without TLS. A ztunnel does not know that mode. */
@@ -46,10 +69,12 @@ export function plaintextWorkloads(
 ): ReadonlySet<WorkloadId> {
   const plain = workloads.filter((workload) => {
     if (planes.get(workload.id) !== "sidecar") return false;
-    const modes = policies
-      .filter((policy) => selectsWorkload(policy, workload))
-      .toSorted((a, b) => levelOf(a) - levelOf(b))
-      .map(({ spec }) => spec?.mtls?.mode ?? "UNSET");
+    const nearest = [
+      ownOf(policies, workload),
+      wholeOf(policies, 1, workload.namespace),
+      wholeOf(policies, 2, ROOT_NAMESPACE),
+    ];
+    const modes = nearest.map((policy) => policy?.spec?.mtls?.mode ?? "UNSET");
     return modes.find((mode) => mode !== "UNSET") === "DISABLE";
   });
   return new Set(plain.map(({ id }) => id));
@@ -57,6 +82,7 @@ export function plaintextWorkloads(
 
 export function tlsBlocks(
   policy: PeerAuthentication,
+  all: readonly PeerAuthentication[],
   context: BuildContext,
 ): readonly StagedBlock[] {
   const { metadata, spec, source } = policy;
@@ -64,6 +90,16 @@ export function tlsBlocks(
   const ref = { kind: "PeerAuthentication", namespace: home, name: metadata.name };
   const id = refId(ref);
   const level = levelOf(policy);
+  const older = level === 0 ? policy : wholeOf(all, level, home);
+  if (older !== undefined && older !== policy) {
+    context.report(
+      "BH0308",
+      source,
+      `\`${older.metadata.name}\` is for the same workloads, and older`,
+      "Istio takes the oldest, or the first by name; make them one",
+    );
+    return [];
+  }
   const ports = Object.entries(isSelecting(policy) ? (spec?.portLevelMtls ?? {}) : {});
   if (ports.some(([, { mode }]) => mode === "DISABLE")) {
     context.report(
@@ -112,7 +148,10 @@ export function tlsBlocks(
     ...rulesOf(spec?.mtls?.mode ?? "UNSET", "all", { kind: "protocol", protocol: TCP }),
   ];
   if (rules.length === 0) return [];
-  const inMesh = subjectOf(home, labelsOf(policy), [{ key: MESH_LABEL, operator: "Exists" }]);
+  const inMesh = subjectOf(home, labelsOf(policy), [
+    { key: MESH_LABEL, operator: "Exists" },
+    ...(level === 0 ? [{ key: TLS_LABEL, operator: "In" as const, values: [metadata.name] }] : []),
+  ]);
   // One that selects holds in its own namespace, also in the root's.
   const subject =
     level === 0 ? { ...inMesh, namespaces: { kind: "named", name: home } as const } : inMesh;

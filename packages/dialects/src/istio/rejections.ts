@@ -16,6 +16,8 @@ const UNKNOWN_TO_JUDGES = [
   "notNamespaces",
   "serviceAccounts",
   "notServiceAccounts",
+  "trustDomains",
+  "notTrustDomains",
 ] as const satisfies readonly (keyof Source)[];
 
 const TOKENS = ["request-principal", "claim:"];

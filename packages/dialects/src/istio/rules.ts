@@ -31,6 +31,7 @@ import {
 } from "./callers.ts";
 import type { DataPlane } from "./mesh.ts";
 import type { Pattern } from "./patterns.ts";
+import { forZtunnel } from "./ztunnel.ts";
 
 export interface RuleSetting {
   readonly action: "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
@@ -53,7 +54,10 @@ const ACTIONS = {
 /** Some request of HTTP's. */
 const ANY_HTTP: readonly Predicate[] = [{ kind: "http", conditions: [] }];
 
-export function ruleContents(rule: IstioRule, setting: RuleSetting): readonly RuleContent[] {
+export function ruleContents(whole: IstioRule, setting: RuleSetting): readonly RuleContent[] {
+  const isAllow = setting.action === "ALLOW";
+  const rule = setting.plane === "ambient" ? forZtunnel(whole, isAllow) : whole;
+  if (rule === null) return [];
   const froms = rule.from === undefined || rule.from.length === 0 ? [undefined] : rule.from;
   const tos = rule.to === undefined || rule.to.length === 0 ? [undefined] : rule.to;
   const when = rule.when ?? [];
@@ -66,8 +70,6 @@ export function ruleContents(rule: IstioRule, setting: RuleSetting): readonly Ru
     l7: predicates(from?.source, to, when),
   }));
   const asks = said.some(({ l7 }) => l7 !== undefined);
-  const isAllow = setting.action === "ALLOW";
-  if (setting.plane === "ambient" && asks && isAllow) return [];
   return said.flatMap(({ peers, ports, l7 }): RuleContent[] => {
     if (peers.length === 0 || ports.length === 0) return [];
     const own =
@@ -104,6 +106,7 @@ function peersOf(
       accounts(source?.serviceAccounts),
       accounts(source?.notServiceAccounts),
     ),
+    clause("trustDomain", source?.trustDomains, source?.notTrustDomains),
     ...when.flatMap(({ key, values, notValues }) =>
       key.kind === "identity" ? [clause(key.of, values, notValues)] : [],
     ),
