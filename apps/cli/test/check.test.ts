@@ -193,7 +193,19 @@ spec: { workloads: [{ name: nobody-here, namespace: shop, addresses: [10.9.9.9] 
 ${readFileSync(join(EXAMPLE, "before", "shop.yaml"), "utf8").split("---\n", 1)[0]}`;
     const controller = await startFakeController({
       ...answers,
-      revision: { ...answers.revision, texts: [{ name: "shop.yaml", text }] },
+      inForce: {
+        revision: 3,
+        files: [
+          {
+            name: "shop.yaml",
+            text,
+            resources: [
+              { name: "Inventory//by-hand", mode: "enforce" },
+              { name: "NetworkPolicy/shop/db", mode: "enforce" },
+            ],
+          },
+        ],
+      },
     });
     try {
       const { code, stdout, stderr } = await call(["check", "-o", "json"], {
@@ -203,7 +215,7 @@ ${readFileSync(join(EXAMPLE, "before", "shop.yaml"), "utf8").split("---\n", 1)[0
       expect(code).toBe(0);
       expect(stdout).not.toContain("nobody-here");
       expect(controller.requests.map(({ route }) => route)).toEqual(
-        expect.arrayContaining(["history", "revision", "workloads", "status"]),
+        expect.arrayContaining(["inForce", "workloads", "status"]),
       );
       const { exposure, representatives } = checkAnswerSchema.parse(JSON.parse(stdout));
       expect(exposure.exposures.length).toBeGreaterThan(0);

@@ -258,7 +258,7 @@ describe("diff", () => {
     const broken = put("broken.yaml", "kind: NetworkPolcy\n---\n" + deployment("web"));
     expect((await call(["diff", before(), broken])).code).toBe(2);
     expect((await call(["diff", "-", "-"])).code).toBe(2);
-    expect((await call(["diff", before()])).code).toBe(2);
+    expect((await call(["diff", before(), after(), after()])).code).toBe(2);
   });
 });
 

@@ -81,6 +81,9 @@ describe("a member of the group", () => {
     const { stdout, stderr } = await somebody(String(READERS), "status", "-o", "json");
     expect(stderr).toBe("");
     expect(JSON.parse(stdout)).toMatchObject({ revision: 0 });
+    const listed = await somebody(String(READERS), "list");
+    expect(listed.stderr).toContain("no policy is in force here");
+    expect(listed.code).toBe(0);
   });
 
   it("may not change, and is told so", async () => {

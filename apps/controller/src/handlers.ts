@@ -15,6 +15,7 @@ import { explainFlow } from "./queries/explain.ts";
 import { givenBy } from "./policy/change.ts";
 import { domainSetsOf } from "./policy/domain-sets.ts";
 import { canaryView } from "./policy/rollout.ts";
+import { textsInForce } from "./queries/in-force.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
 import { unopenedBy } from "./queries/unopened.ts";
@@ -193,6 +194,7 @@ export function handlersOf(controller: Controller): Handlers {
         file: fileName,
       })),
     }),
+    inForce: () => textsInForce(state, governor.inForce),
     confirm: async () => ({ revision: await governor.confirm() }),
     rollback: (request) => governor.rollback(request),
     history: () => historyOf(state),

@@ -16,6 +16,7 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   plan: "read",
   policies: "read",
   resources: "read",
+  inForce: "read",
   history: "read",
   revision: "read",
   explain: "read",

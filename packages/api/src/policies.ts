@@ -326,6 +326,21 @@ export const resourcesAnswerSchema = z.object({
 });
 export type ResourcesAnswer = z.infer<typeof resourcesAnswerSchema>;
 
+/** The policy in force as texts, each with those of its resources that are in force from it. */
+export const inForceAnswerSchema = z.object({
+  revision: z.int(),
+  canary: canarySchema.optional(),
+  files: z.array(
+    z.object({
+      /** As it was given. Twice, where of two versions something is in force. */
+      name: z.string(),
+      text: z.string(),
+      resources: z.array(z.object({ name: z.string(), mode: applyModeSchema })),
+    }),
+  ),
+});
+export type InForceAnswer = z.infer<typeof inForceAnswerSchema>;
+
 /** What a rule, or what a policy says of everything else, did since it has been in the kernel. Packets, replies included. */
 export const ruleHitsSchema = z.object({
   /** As in flows: `Intent/shop/web-to-db#ingress`; `default` where no policy applies. */

@@ -3,6 +3,7 @@
  * `printResources` writes.
  */
 export { buildPolicySet, type BuiltPolicy } from "./build/policy-set.ts";
+export { stageAudited } from "./build/staged.ts";
 export { serviceNamespace, type ServiceBackend, type Services } from "./build/services.ts";
 export { STAGES } from "./build/stages.ts";
 export type { BuildOptions, NamedNetworks } from "./build/context.ts";

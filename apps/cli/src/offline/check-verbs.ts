@@ -20,9 +20,9 @@ export function addCheckVerbs(verb: AddVerb): void {
   );
   withOfflineOptions(
     verb(
-      "lint <files...>",
-      "what is needless, misleading or missing in policies; exit 1 for errors",
-      "bulkhead lint policies/\nbulkhead lint policies/ --strict --disable BH0705,BH0721\nbulkhead lint policies/ -o sarif > lint.sarif\nbulkhead lint policies/ --fix --dry-run",
+      "lint [files...]",
+      "what is needless, misleading or missing in policies, or in what is in force; exit 1 for errors",
+      "bulkhead lint policies/\nbulkhead lint\nbulkhead lint policies/ --strict --disable BH0705,BH0721\nbulkhead lint policies/ -o sarif > lint.sarif\nbulkhead lint policies/ --fix --dry-run",
       async () => (await import("../verbs/lint.ts")).lint,
       FINDING_FORMATS,
     )

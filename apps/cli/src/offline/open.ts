@@ -32,7 +32,42 @@ export async function openDeskOf(
 ): Promise<OpenedDesk> {
   const { input } = parseLimits(options.limit ?? []);
   const files = await readPolicyFiles(context, paths, input);
-  const desk = openDesk(files, readingOf(context, options, hostNetwork));
+  return opened(context, openDesk(files, readingOf(context, options, hostNetwork)));
+}
+
+/** As `openDeskOf`, and without paths of what is in force here; `typed` is how the verb is given a folder. */
+export async function openDeskOrHere(
+  context: Context,
+  paths: readonly string[],
+  options: OfflineOptions,
+  typed: string,
+  hostNetwork: HostNetworkReading = "node",
+): Promise<OpenedDesk> {
+  if (paths.length > 0) return openDeskOf(context, paths, options, hostNetwork);
+  const { readInForce } = await import("./in-force.ts");
+  const { files, reading } = await readInForce(context, options, typed);
+  return opened(context, openDesk(files, { ...readingOf(context, options), ...reading }));
+}
+
+/** A folder as if it were all that is in force here: its policies, and who is here. */
+export async function openDeskOverHere(
+  context: Context,
+  path: string,
+  options: OfflineOptions,
+  typed: string,
+): Promise<OpenedDesk> {
+  const { input } = parseLimits(options.limit ?? []);
+  const files = await readPolicyFiles(context, [path], input);
+  const reading = readingOf(context, options);
+  const { overHere } = await import("./over-here.ts");
+  const over = await overHere(context, openDesk(files, reading), typed);
+  return opened(
+    context,
+    openDesk([...files, over.everybody], { ...reading, leaveOut: over.leaveOut }),
+  );
+}
+
+function opened(context: Context, desk: Desk): OpenedDesk {
   tell(context, desk);
   return { desk, exitCode: (own) => (hasErrors(desk.diagnostics) ? 2 : own) };
 }

@@ -1,4 +1,4 @@
-/** The verbs that ask a folder of policy files questions: their arguments, options and examples. */
+/** The verbs that ask a folder of policy files, or what is in force here, questions: their arguments, options and examples. */
 import { gather } from "../arguments.ts";
 import { BLAST_FORMATS, FORMATS, PROOF_FORMATS, TEST_FORMATS } from "../context.ts";
 import type { AddVerb } from "../program.ts";
@@ -21,9 +21,9 @@ export function addQuestionVerbs(verb: AddVerb): void {
   withRequestOptions(
     withOfflineOptions(
       verb(
-        "decide <dir>",
-        "allowed or not, by the files alone: one connection, or a file of them",
-        "bulkhead decide policies/ --from shop/web --to shop/db --port 5432/tcp\nbulkhead decide policies/ --from web --to api --port http --http 'GET /orders'\nbulkhead decide policies/ --queries questions.jsonl > answers.jsonl",
+        "decide [dir]",
+        "allowed or not, by files alone or by what is in force here: one connection, or a file of them",
+        "bulkhead decide policies/ --from shop/web --to shop/db --port 5432/tcp\nbulkhead decide --from web --to db --port 5432/tcp\nbulkhead decide policies/ --from web --to api --port http --http 'GET /orders'\nbulkhead decide policies/ --queries questions.jsonl > answers.jsonl",
         async () => (await import("../verbs/decide.ts")).decide,
       )
         .option("--from <end>", "NS/NAME of a pod or its controller, an address, host or world")
@@ -35,18 +35,18 @@ export function addQuestionVerbs(verb: AddVerb): void {
   );
   withOfflineOptions(
     verb(
-      "test <dir>",
-      "the PolicyTests of a folder: what each expects, and what the files say",
-      "bulkhead test policies/\nbulkhead test policies/ -o junit > report.xml",
+      "test [dir]",
+      "the PolicyTests of a folder, or in force here: what each expects, and what the policies say",
+      "bulkhead test policies/\nbulkhead test\nbulkhead test policies/ -o junit > report.xml",
       async () => (await import("../verbs/test.ts")).test,
       [...FORMATS, ...TEST_FORMATS],
     ).option("--allow-empty", "nothing to test is no error"),
   );
   withOfflineOptions(
     verb(
-      "prove <dir> [words...]",
-      "does it hold, for all workloads, addresses, protocols and ports; or a packet that contradicts it",
-      `bulkhead prove policies/ --that "no path from 'env=dev' to 'app=payments-db'" --transitive\nbulkhead prove policies/ --that "isolated 'tenant=a' 'namespace/tenant=b'"\nbulkhead prove policies/ --that "equivalent-to converted/"\nbulkhead prove new/ --that "implies old/"`,
+      "prove [dir] [words...]",
+      "does it hold, for all workloads, addresses, protocols and ports; or a packet that contradicts it; without DIR here",
+      `bulkhead prove policies/ --that "no path from 'env=dev' to 'app=payments-db'" --transitive\nbulkhead prove policies/ --that "isolated 'tenant=a' 'namespace/tenant=b'"\nbulkhead prove policies/ --that "equivalent-to converted/"\nbulkhead prove new/ --that "implies old/"\nbulkhead prove --that "isolated 'tenant=a' 'tenant=b'"`,
       async () => (await import("../verbs/prove.ts")).prove,
       PROOF_FORMATS,
     )
@@ -71,9 +71,9 @@ an address or prefix, world, or host. A yes is 0, a counterexample 1.
   );
   withOfflineOptions(
     verb(
-      "blast <dir> <workload>",
-      "what an intruder in a workload reaches, directly and from there on",
-      "bulkhead blast policies/ shop/web\nbulkhead blast policies/ shop/web --hops 2 -o dot | dot -Tsvg > blast.svg",
+      "blast [dir] [workload]",
+      "what an intruder in a workload reaches, directly and from there on; without DIR here",
+      "bulkhead blast policies/ shop/web\nbulkhead blast shop/web\nbulkhead blast policies/ shop/web --hops 2 -o dot | dot -Tsvg > blast.svg",
       async () => (await import("../verbs/blast.ts")).blast,
       BLAST_FORMATS,
     )

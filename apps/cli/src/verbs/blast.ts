@@ -1,8 +1,9 @@
-/** `bulkhead blast DIR WORKLOAD`: what an intruder there reaches, as a number and a list. */
+/** `bulkhead blast DIR WORKLOAD`: what an intruder there reaches, as a number and a list; without DIR on this machine. */
+import { stat } from "node:fs/promises";
 import { blastAt } from "@bulkhead/workbench/desk";
 import { parseWhole } from "../arguments.ts";
 import { badInput } from "../failure.ts";
-import { openDeskOf } from "../offline/open.ts";
+import { openDeskOrHere } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import { orFailure } from "../offline/requests.ts";
 import { blastDot, blastText } from "../views/blast.ts";
@@ -14,10 +15,19 @@ export interface BlastOptions extends OfflineOptions {
   readonly all?: boolean;
 }
 
-export const blast: Verb<BlastOptions> = async (context, [dir = "", workload = ""], options) => {
+export const blast: Verb<BlastOptions> = async (context, args, options) => {
   const hops = options.hops === undefined ? Infinity : parseWhole(options.hops, "a number of hops");
   if (hops === 0) throw badInput("`--hops 0` goes nowhere", "give at least 1");
-  const { desk, exitCode } = await openDeskOf(context, [dir], options);
+  const workload = args.at(-1);
+  if (workload === undefined) throw badInput("`blast` needs a workload", EXAMPLE);
+  const paths = args.slice(0, -1);
+  if (paths.length === 0) await refuseFolder(workload);
+  const { desk, exitCode } = await openDeskOrHere(
+    context,
+    paths,
+    options,
+    `blast policies/ ${workload}`,
+  );
   const view = options.shadow === true ? "shadow" : "live";
   const answer = orFailure(blastAt(desk, workload, { now: context.now(), view, hops }));
   return {
@@ -28,3 +38,12 @@ export const blast: Verb<BlastOptions> = async (context, [dir = "", workload = "
     exitCode: exitCode(0),
   };
 };
+
+const EXAMPLE = "bulkhead blast policies/ shop/web, or of this machine: bulkhead blast shop/web";
+
+/** A folder alone is a workload forgotten. */
+async function refuseFolder(word: string): Promise<void> {
+  const isPath = word === "-" || /^\.{0,2}\/|\/$|\.(ya?ml|json)$/.test(word);
+  if (!isPath && (await stat(word).catch(() => undefined)) === undefined) return;
+  throw badInput(`\`blast\` needs a workload behind \`${word}\``, EXAMPLE);
+}

@@ -11,6 +11,7 @@ import type { Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
 import { filesAt } from "../offline/base.ts";
+import { IN_FORCE } from "../offline/here.ts";
 import { exitCodeOf, lintOptions, type FindingOptions } from "../offline/findings.ts";
 import { parseLimits } from "../offline/limits.ts";
 import { readingOf } from "../offline/open.ts";
@@ -32,10 +33,12 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
   if (dir === undefined && options.base !== undefined) {
     throw badInput("`--base` goes with a folder", "bulkhead check policies/ --base main");
   }
-  const files =
+  const { files, reading } =
     dir === undefined
-      ? await (await import("../offline/in-force.ts")).filesInForce(context)
-      : await readPolicyFiles(context, [dir], input);
+      ? await (
+          await import("../offline/in-force.ts")
+        ).readInForce(context, options, "check policies/")
+      : { files: await readPolicyFiles(context, [dir], input), reading: {} };
   const base =
     options.base === undefined ? undefined : await filesAt(options.base, [dir ?? ""], input);
   const edges = options.flows === undefined ? undefined : await edgesOf(context, options.flows);
@@ -43,7 +46,7 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
     files,
     ...(base === undefined ? {} : { base }),
     ...(edges === undefined ? {} : { edges }),
-    reading: readingOf(context, options, "pod"),
+    reading: { ...readingOf(context, options, "pod"), ...reading },
     lint,
   });
   const exitCode = exitCodeFor(checked);
@@ -51,7 +54,7 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
     value: answerOf(checked, exitCode),
     text: (ui) =>
       checkFormat(options.output)(
-        { ...checked, files, dir: dir ?? "what is in force", base: options.base, exitCode },
+        { ...checked, files, dir: dir ?? IN_FORCE, base: options.base, exitCode },
         ui,
       ),
     next: [],

@@ -1,4 +1,7 @@
-/** `bulkhead decide DIR`: what the files say of one connection, or of a stream of questions, one line of JSON each. */
+/**
+ * `bulkhead decide DIR`: what the files say of one connection, or of a stream of questions, one line of JSON each; without DIR
+ * what is in force here says.
+ */
 import {
   createAsker,
   type Asker,
@@ -8,7 +11,7 @@ import {
 import type { Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { lineBatchesOf, readable, writeOut } from "../lines.ts";
-import { openDeskOf } from "../offline/open.ts";
+import { openDeskOrHere } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import type { RequestOptions } from "../offline/request-options.ts";
 import { orFailure, requestFields } from "../offline/requests.ts";
@@ -24,14 +27,19 @@ export interface DecideOptions extends OfflineOptions, RequestOptions {
   readonly shadow?: boolean;
 }
 
-export const decide: Verb<DecideOptions> = async (context, [dir = ""], options) => {
+export const decide: Verb<DecideOptions> = async (context, [dir], options) => {
   const { queries } = options;
   const single = queries === undefined ? questionOf(options) : undefined;
   if (queries !== undefined) refuseBoth(options);
   if (dir === "-" && queries === "-") {
     throw badInput("both the policies and the questions are to come from standard input");
   }
-  const { desk, exitCode } = await openDeskOf(context, [dir], options);
+  const { desk, exitCode } = await openDeskOrHere(
+    context,
+    dir === undefined ? [] : [dir],
+    options,
+    "decide policies/ --from …",
+  );
   const view = options.shadow === true ? "shadow" : "live";
   const asker = createAsker(desk, { now: context.now(), view });
   if (single === undefined) return exitCode(await answerAll(context, asker, queries!));
@@ -44,8 +52,8 @@ export const decide: Verb<DecideOptions> = async (context, [dir = ""], options) 
   };
 };
 
-function explaining(dir: string, { from, to, port }: DecideAnswer): string {
-  return `explain ${[dir, from, to, port].map(shellWord).join(" ")}`;
+function explaining(dir: string | undefined, { from, to, port }: DecideAnswer): string {
+  return `explain ${[...(dir === undefined ? [] : [dir]), from, to, port].map(shellWord).join(" ")}`;
 }
 
 /** In the order of the questions, each as soon as it is known. 2: some of them were none. */

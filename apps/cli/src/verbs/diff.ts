@@ -1,4 +1,7 @@
-/** `bulkhead diff DIR1 DIR2`: what the second folder permits that the first does not, and the other way round. */
+/**
+ * `bulkhead diff DIR1 DIR2`: what the second folder permits that the first does not, and the other way round. Of one folder: what
+ * it would permit otherwise than what is in force here, if it were all that is.
+ */
 import {
   connectivityOf,
   cutWorld,
@@ -14,7 +17,7 @@ import {
   type DifferenceFormat,
 } from "@bulkhead/workbench/desk";
 import { badInput } from "../failure.ts";
-import { openDeskOf } from "../offline/open.ts";
+import { openDeskOf, openDeskOrHere, openDeskOverHere } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import { warnOfBarred, warnOfReading, warnOfTorn, warnOfUntold } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
@@ -23,14 +26,26 @@ import type { Verb } from "./verb.ts";
 
 export const diff: Verb<OfflineOptions> = async (context, args, options) => {
   const [first, second] = args;
-  if (first === undefined || second === undefined || args.length > 2) {
-    throw badInput("`diff` compares two folders", "bulkhead diff before/ after/");
+  if (first === undefined || args.length > 2) {
+    throw badInput(
+      "`diff` compares two folders, or one with what is in force",
+      "bulkhead diff before/ after/",
+    );
   }
   if (first === "-" && second === "-") throw badInput("only one of the two can be standard input");
   const exact = options.output === "json";
   const reading = exact ? "node" : "pod";
-  const before = await openDeskOf(context, [first], options, reading);
-  const after = await openDeskOf(context, [second], options, reading);
+  const typed = "diff before/ after/";
+  const [before, after] =
+    second === undefined
+      ? [
+          await openDeskOrHere(context, [], options, typed),
+          await openDeskOverHere(context, first, options, typed),
+        ]
+      : [
+          await openDeskOf(context, [first], options, reading),
+          await openDeskOf(context, [second], options, reading),
+        ];
   const sides = [before, after].map(({ desk }) => {
     const connectivity = connectivityOf(desk, context.now());
     warnOfReading(context, desk, options);

@@ -1,4 +1,4 @@
-/** `bulkhead exposure DIR`: what could reach, and be reached by, workloads that are not in the folder. */
+/** `bulkhead exposure DIR`: what could reach, and be reached by, workloads that are not in the folder, or not here. */
 import {
   cutWorld,
   EXPOSURE_FORMATS,
@@ -6,7 +6,7 @@ import {
   exposuresOf,
   WHOLE_WORLD,
 } from "@bulkhead/workbench/desk";
-import { openDeskOf } from "../offline/open.ts";
+import { openDeskOrHere } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import { warnOfMore, warnOfReading, warnOfUntold } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
@@ -14,7 +14,13 @@ import type { Verb } from "./verb.ts";
 
 export const exposure: Verb<OfflineOptions> = async (context, args, options) => {
   const exact = options.output === "json";
-  const { desk, exitCode } = await openDeskOf(context, args, options, exact ? "node" : "pod");
+  const { desk, exitCode } = await openDeskOrHere(
+    context,
+    args,
+    options,
+    "exposure manifests/",
+    exact ? "node" : "pod",
+  );
   warnOfReading(context, desk, options);
   warnOfUntold(context, desk);
   const found = exposuresOf(desk, context.now(), exact ? WHOLE_WORLD : cutWorld(desk.set));

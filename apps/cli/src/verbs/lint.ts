@@ -1,5 +1,5 @@
 /**
- * `bulkhead lint DIR`: findings about the policies of a folder, each with its place, and 1 as soon as one is an error. With `--fix`
+ * `bulkhead lint DIR`: findings about the policies of a folder, or without DIR of those in force here, each with its place, and 1 as soon as one is an error. With `--fix`
  * what can be written plainer is, if every decision stays as it is; the findings are then those of the files as they became.
  */
 import { openDesk } from "@bulkhead/workbench/desk";
@@ -28,8 +28,14 @@ export const lint: Verb<LintVerbOptions> = async (context, args, options) => {
   if (options.fix === true && args.includes("-") && options.dryRun !== true) {
     throw badInput("standard input cannot be fixed", "add --dry-run to see what would change");
   }
-  const read = await readPolicyFiles(context, args, parseLimits(options.limit ?? []).input);
-  const reading = readingOf(context, options);
+  const isHere = args.length === 0;
+  if (isHere && options.fix === true) {
+    throw badInput("what is in force cannot be fixed in place", "bulkhead lint policies/ --fix");
+  }
+  const { files: read, ...held } = isHere
+    ? await here(context, options)
+    : { files: await readPolicyFiles(context, args, parseLimits(options.limit ?? []).input) };
+  const reading = { ...readingOf(context, options), ...held };
   const fixed = options.fix === true ? fixFiles(read, reading) : [];
   if (options.dryRun === true) {
     context.stdout.write(fixed.map(unifiedDiff).join(""));
@@ -48,6 +54,12 @@ export const lint: Verb<LintVerbOptions> = async (context, args, options) => {
     exitCode: exitCodeOf(desk, findings),
   };
 };
+
+async function here(context: Context, options: LintVerbOptions) {
+  const { readInForce } = await import("../offline/in-force.ts");
+  const { files, reading } = await readInForce(context, options, "lint policies/");
+  return { files, ...reading };
+}
 
 async function write({ stderr }: Context, fixed: readonly FixedFile[]): Promise<void> {
   for (const { name, text, edits } of fixed) {

@@ -1,4 +1,7 @@
-/** `bulkhead list DIR`: every connection that the policies of a folder permit among its workloads and with the outside. */
+/**
+ * `bulkhead list DIR`: every connection that the policies of a folder permit among its workloads and with the outside; without
+ * DIR those of what is in force here.
+ */
 import {
   connectivityOf,
   connectivitySvg,
@@ -9,7 +12,7 @@ import {
   pairsOf,
   WHOLE_WORLD,
 } from "@bulkhead/workbench/desk";
-import { openDeskOf } from "../offline/open.ts";
+import { openDeskOrHere } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import {
   warnOfBarred,
@@ -24,7 +27,13 @@ import type { Verb } from "./verb.ts";
 export const list: Verb<OfflineOptions> = async (context, args, options) => {
   const exact = options.output === "json";
   // What is to be laid beside netpol-analyzer's answer has its reading of what Kubernetes leaves open.
-  const { desk, exitCode } = await openDeskOf(context, args, options, exact ? "node" : "pod");
+  const { desk, exitCode } = await openDeskOrHere(
+    context,
+    args,
+    options,
+    "list manifests/",
+    exact ? "node" : "pod",
+  );
   const connectivity = connectivityOf(desk, context.now());
   warnOfReading(context, desk, options);
   warnOfUntold(context, desk);

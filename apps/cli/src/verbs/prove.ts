@@ -1,4 +1,7 @@
-/** `bulkhead prove DIR --that …`: a yes over everybody and everything, or a packet that contradicts it. */
+/**
+ * `bulkhead prove DIR --that …`: a yes over everybody and everything, or a packet that contradicts it; without DIR of what is in
+ * force here.
+ */
 import {
   parseStatement,
   prove as proveAtDesk,
@@ -6,9 +9,9 @@ import {
   type Desk,
   type Statement,
 } from "@bulkhead/workbench/desk";
-import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
-import { openDeskOf } from "../offline/open.ts";
+import { IN_FORCE } from "../offline/here.ts";
+import { openDeskOf, openDeskOrHere, openDeskOverHere, type OpenedDesk } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import { orFailure } from "../offline/requests.ts";
 import { proofsText, type ProofAnswer } from "../views/prove.ts";
@@ -21,13 +24,19 @@ export interface ProveOptions extends OfflineOptions {
   readonly shadow?: boolean;
 }
 
-export const prove: Verb<ProveOptions> = async (context, [dir = "", ...words], options) => {
+export const prove: Verb<ProveOptions> = async (context, [dir, ...words], options) => {
   const asked = statementsIn(options.that ?? [], words).map((that) => ({
     that,
     statement: orFailure(parseStatement(that)),
   }));
-  const { desk, exitCode } = await openDeskOf(context, [dir], options);
-  const folders = await openFolders(context, asked, options);
+  const paths = dir === undefined ? [] : [dir];
+  const typed = "prove policies/ --that …";
+  const { desk, exitCode } = await openDeskOrHere(context, paths, options, typed);
+  const folders = await openFolders(asked, (name) =>
+    dir === undefined
+      ? openDeskOverHere(context, name, options, typed)
+      : openDeskOf(context, [name], options),
+  );
   const proofs = asked.map(({ that, statement }): ProofAnswer => {
     const folder = "folder" in statement ? folders.get(statement.folder) : undefined;
     const proof = proveAtDesk(desk, statement, folder, {
@@ -43,7 +52,7 @@ export const prove: Verb<ProveOptions> = async (context, [dir = "", ...words], o
   );
   return {
     value: { proofs },
-    text: (ui) => proofsText(proofs, dir, named, ui),
+    text: (ui) => proofsText(proofs, dir ?? IN_FORCE, named, ui),
     next: [],
     exitCode: exitCode(proofs.every(({ answer }) => answer === "yes") ? 0 : 1),
   };
@@ -59,14 +68,13 @@ function statementsIn(that: readonly string[], words: readonly string[]): readon
 }
 
 async function openFolders(
-  context: Context,
   asked: readonly { readonly statement: Statement }[],
-  options: OfflineOptions,
+  open: (name: string) => Promise<OpenedDesk>,
 ): Promise<ReadonlyMap<string, Desk>> {
   const names = asked.flatMap(({ statement }) => ("folder" in statement ? [statement.folder] : []));
   const folders = new Map<string, Desk>();
   for (const name of new Set(names)) {
-    const { desk, exitCode } = await openDeskOf(context, [name], options);
+    const { desk, exitCode } = await open(name);
     if (exitCode(0) !== 0) throw badInput(`\`${name}\` has errors: nothing can be said about it`);
     folders.set(name, desk);
   }

@@ -5,6 +5,7 @@
 import {
   buildPolicySet,
   formatResourceName,
+  stageAudited,
   type DeclaredInventory,
   type PolicyTest,
   type Resource,
@@ -43,7 +44,7 @@ export function readPolicy(
     held.filter(({ stored }) => stored.mode === "audit").map(({ stored }) => stored.key),
   );
   return {
-    set: inRollout(staged(built.set, audited), held),
+    set: inRollout(stageAudited(built.set, audited), held),
     declared:
       known !== undefined && sameDeclarations(known.held, held)
         ? known.reading.declared
@@ -56,19 +57,6 @@ export function readPolicy(
     invariants: built.invariants,
     diagnostics: built.diagnostics,
   };
-}
-
-function staged(set: PolicySet, audited: ReadonlySet<string>): PolicySet {
-  if (audited.size === 0) return set;
-  const stage = (block: Block): Block => {
-    if (!audited.has(ownerOf(block))) return block;
-    return {
-      ...block,
-      enforce: "staged",
-      rules: block.rules.map((rule) => ({ ...rule, enforce: "staged" as const })),
-    };
-  };
-  return { ...set, stages: set.stages.map((one) => ({ ...one, blocks: one.blocks.map(stage) })) };
 }
 
 /** What was applied with a share of flows is in force for that share. */

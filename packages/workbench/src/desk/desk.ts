@@ -5,6 +5,7 @@
 import {
   buildPolicySet,
   parseFiles,
+  stageAudited,
   type BuiltPolicy,
   type DeclaredInventory,
   type Resource,
@@ -22,6 +23,7 @@ import {
   type Workload,
   type WorkloadId,
 } from "@bulkhead/model";
+import { readHeld, type HeldFiles } from "./held.ts";
 import { namedRanges, standIns } from "./stand-in-addresses.ts";
 
 /**
@@ -38,6 +40,10 @@ export interface DeskOptions {
   /** `node` unless said otherwise. */
   readonly hostNetwork?: HostNetworkReading;
   readonly limits?: TextLimits;
+  /** Where files hold what is in force: it is built as it is for a kernel, and each resource counts in its mode. */
+  readonly held?: HeldFiles;
+  /** What of the files does not count, since others know better. */
+  readonly leaveOut?: (resource: Resource) => boolean;
 }
 
 /** Who is there, and where. */
@@ -66,46 +72,56 @@ export interface Desk extends Seats {
 }
 
 export function openDesk(files: readonly SourceFile[], options: DeskOptions): Desk {
-  const parsed = parseFiles(files, {
-    strangers: "left",
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
-  });
-  const { resources } = parsed;
+  const { held, limits } = options;
+  const parsed =
+    held === undefined
+      ? { ...parseFiles(files, { strangers: "left", ...(limits && { limits }) }), audited: NONE }
+      : readHeld(files, held, limits);
+  const leaveOut = options.leaveOut ?? (() => false);
+  const resources = parsed.resources.filter((resource) => !leaveOut(resource));
   const built = buildPolicySet(resources, {
     now: options.now,
     strict: false,
     mode: "enforce",
-    target: "desk",
     ...(options.ipBlockMatchesWorkloads === undefined
       ? {}
       : { ipBlockMatchesWorkloads: options.ipBlockMatchesWorkloads }),
     // Whoever enforces other people's policies keeps no metadata addresses shut; a document of ours beside them changes nothing.
-    metadataGuard: "native",
+    ...(held === undefined ? { target: "desk", metadataGuard: "native" } : {}),
   });
-  const hostNetwork = options.hostNetwork ?? "node";
+  const set = stageAudited(built.set, parsed.audited);
+  const { inventory } = built;
+  const reading = { hostNetwork: options.hostNetwork ?? "node", isHeld: held !== undefined };
   return {
     files,
     resources,
     built,
-    set: built.set,
-    ...seat(built.inventory, built.set, hostNetwork),
+    set,
+    ...seat(inventory, set, reading),
     withOthers: (others) => {
-      const inventory = {
-        ...built.inventory,
-        workloads: [...built.inventory.workloads, ...others.workloads],
-        namespaces: [...built.inventory.namespaces, ...others.namespaces],
+      const together = {
+        ...inventory,
+        workloads: [...inventory.workloads, ...others.workloads],
+        namespaces: [...inventory.namespaces, ...others.namespaces],
       };
-      return seat(inventory, built.set, hostNetwork);
+      return seat(together, set, reading);
     },
     diagnostics: [...parsed.diagnostics, ...built.diagnostics].toSorted(compareDiagnostics),
   };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+interface Reading {
+  readonly hostNetwork: HostNetworkReading;
+  readonly isHeld: boolean;
 }
 
 /** Gives everybody an address. */
 function seat(
   inventory: DeclaredInventory,
   set: PolicySet,
-  hostNetwork: HostNetworkReading,
+  { hostNetwork, isHeld }: Reading,
 ): Seats {
   const workloads = new Map(inventory.workloads.map((one) => [one.id, one]));
   const onNode = (one: Workload): boolean => one.hostNetwork && hostNetwork === "node";
@@ -119,9 +135,10 @@ function seat(
   )) {
     claims.set(address, (claims.get(address) ?? 0) + 1);
   }
-  // A snapshot may name an address twice, for a pod that left and one that came; the names tell them apart here.
+  // A snapshot may name an address twice, for a pod that left and one that came; the names tell them apart here. On a machine
+  // both claim it, and what any of them would be denied is denied.
   const own = (one: Workload): readonly IpAddress[] =>
-    one.hostNetwork ? [] : one.addresses.filter((address) => claims.get(address) === 1);
+    one.hostNetwork ? [] : one.addresses.filter((address) => isHeld || claims.get(address) === 1);
   const isProcess = (one: Workload): boolean => one.kind === "process";
   const lacking = apart.filter((one) => !isProcess(one) && own(one).length === 0);
   const atHost = inventory.workloads.some(

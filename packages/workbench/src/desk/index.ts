@@ -6,6 +6,7 @@ export {
   type HostNetworkReading,
   type Seats,
 } from "./desk.ts";
+export type { HeldFiles } from "./held.ts";
 export {
   createAsker,
   errorLine,
