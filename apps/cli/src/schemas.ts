@@ -141,9 +141,12 @@ export const exposureAnswerSchema = z.object({
       conn: z.string(),
       /** `none` where the entire cluster may, and these may not. */
       ports: z.string(),
+      /** `TCP http`: a port that rules allow by its name, or deny by it. */
+      named: z.string().optional(),
+      except: z.string().optional(),
     }),
   ),
-  /** No policy decides what goes this way. */
+  /** No policy in force selects it for this direction. */
   unprotected: z.array(z.object({ workload: z.string(), direction: directionSchema })),
 });
 

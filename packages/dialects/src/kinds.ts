@@ -12,21 +12,13 @@ import { readPartly } from "./partial.ts";
 import type { Resource } from "./resource.ts";
 import type { Extent, MapEntry, MapNode, TreeNode } from "./text/document.ts";
 import { didYouMean, nearest } from "./text/near.ts";
-import type { Reader } from "./text/reader.ts";
-import type { Shape } from "./text/shape.ts";
+import { isNull, type Reader } from "./text/reader.ts";
+import { wrongType, type Shape } from "./text/shape.ts";
+import { unreadKind } from "./unread-kinds.ts";
 
 const NATIVE_GROUP = "bulkhead.dev/";
 const NATIVE: Readonly<Record<string, Shape<NativeResource>>> = NATIVE_KINDS;
 
-/** API groups whose objects decide about traffic. */
-const POLICY_GROUPS: readonly (readonly [suffix: string, owner: string])[] = [
-  ["policy.networking.k8s.io", "Kubernetes network-policy-api"],
-  ["cilium.io", "Cilium"],
-  ["projectcalico.org", "Calico"],
-  ["antrea.io", "Antrea"],
-  ["istio.io", "Istio"],
-  ["linkerd.io", "Linkerd"],
-];
 const NETWORKING_KINDS = ["NetworkPolicy", "Ingress", "IngressClass", "IPAddress", "ServiceCIDR"];
 
 const entry = (map: MapNode, key: string): MapEntry | undefined =>
@@ -101,18 +93,30 @@ export const readHead = (
 /** `List` or `PodList`: its items, with what they inherit. */
 export const listItems = (
   head: Head,
+  at: Reader,
 ): {
   readonly items: readonly TreeNode[];
   readonly inherited?: { readonly apiVersion: string; readonly kind: string };
 } | null => {
   const items = entry(head.map, "items")?.value;
-  if (!head.kind.endsWith("List") || items?.kind !== "list") return null;
+  if (!head.kind.endsWith("List") || items === undefined) return null;
   const kind = head.kind.slice(0, -"List".length);
-  return {
-    items: items.items,
-    ...(kind === "" ? {} : { inherited: { apiVersion: head.apiVersion, kind } }),
-  };
+  const inherited = { apiVersion: head.apiVersion, kind };
+  if (items.kind !== "list") {
+    // Other kinds end in "List" by chance.
+    if (kind !== "" && !isRead(inherited)) return null;
+    // An empty one, as Go writes it.
+    if (!isNull(items)) wrongType(items, "a list of resources", at);
+    return { items: [] };
+  }
+  return { items: items.items, ...(kind === "" ? {} : { inherited }) };
 };
+
+/** Is there a reader for it? */
+const isRead = (head: Pick<Head, "apiVersion" | "kind">): boolean =>
+  head.kind === "NetworkPolicy" ||
+  foreignKind(head) !== undefined ||
+  kubernetesReader(group(head.apiVersion), head.kind) !== undefined;
 
 /** A sound object, or what could be read of one with errors. */
 export interface ReadObject {
@@ -183,7 +187,7 @@ const inGroupOf = (group: string, { group: owner }: Dialect): boolean =>
   group === owner || group.endsWith(`.${owner}`);
 
 /** Undefined: no dialect of ours has this kind. */
-const foreignKind = (head: Head): ForeignKind | undefined => {
+const foreignKind = (head: Pick<Head, "apiVersion" | "kind">): ForeignKind | undefined => {
   const inGroup = group(head.apiVersion);
   return DIALECTS.filter((dialect) => inGroupOf(inGroup, dialect))
     .flatMap(({ kinds }) => kinds)
@@ -226,9 +230,6 @@ const reportUnread = (head: Head, at: Reader): void => {
     reportRecipe(place, "give what `kustomize build` prints", at);
     return;
   }
-  const owner = POLICY_GROUPS.find(
-    ([suffix]) => inGroup === suffix || inGroup.endsWith(`.${suffix}`),
-  );
   const ours = DIALECTS.find((dialect) => inGroupOf(inGroup, dialect));
   if (ours?.bystanders?.includes(head.kind) === true) {
     at.report("BH0401", place, `\`${head.kind}\` does not decide who may connect: ignored`);
@@ -242,13 +243,10 @@ const reportUnread = (head: Head, at: Reader): void => {
     at.report("BH0101", place, `unknown kind \`${head.kind}\` of ${ours.title}`, help);
     return;
   }
-  if (owner !== undefined) {
-    at.report(
-      "BH0402",
-      place,
-      `\`${head.kind}\` of ${owner[1]} is not read yet`,
-      "take it out, or say the same with a Policy",
-    );
+  const unread = unreadKind(inGroup, head.kind);
+  if (unread !== undefined) {
+    const { owner, weight, help } = unread;
+    at.report("BH0402", place, `\`${head.kind}\` of ${owner} is not read`, help, weight);
     return;
   }
   const near = inGroup === "networking.k8s.io" ? nearest(head.kind, NETWORKING_KINDS) : null;

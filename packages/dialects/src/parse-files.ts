@@ -48,7 +48,7 @@ const readTree = (
 ): void => {
   const head = readHead(tree, readers.native, inherited, readers.strangers);
   if (head === null) return;
-  const list = listItems(head);
+  const list = listItems(head, readers.lenient);
   if (list !== null) {
     for (const item of list.items) readTree(item, readers, into, list.inherited);
     return;

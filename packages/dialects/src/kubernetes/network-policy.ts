@@ -123,12 +123,31 @@ const port = mapped(
 const ports = optional(list(port, "ports"));
 const peers = optional(list(peer, "peers"));
 
+/** The API server takes it; a port's name is a pod's, and an address has none (trap 4). */
+const egressRule = mapped(fields("an egress rule", { to: peers, ports }), (value, node, at) => {
+  const { to = [], ports: given = [] } = value;
+  const isBlock = ({ ipBlock: block }: Read<typeof peer>): boolean => block !== undefined;
+  const names = given.flatMap((one) => (one.kind === "named" ? [one.name] : []));
+  if (names.length > 0 && to.some(isBlock)) {
+    const nothing = names.length === given.length && to.every(isBlock);
+    at.report(
+      "BH0308",
+      node,
+      nothing
+        ? `no address has a port called \`${names[0]}\`: this rule never matches`
+        : `no address has a port called \`${names[0]}\`: for an \`ipBlock\` it allows nothing`,
+      "write the port's number",
+    );
+  }
+  return value;
+});
+
 /** Calico tries them by a kind of its own. */
 export const networkPolicySpec = {
   podSelector: optional(labelSelector),
   policyTypes: optional(list(word("policy type", "Ingress", "Egress"), "policy types")),
   ingress: optional(list(fields("an ingress rule", { from: peers, ports }), "ingress rules")),
-  egress: optional(list(fields("an egress rule", { to: peers, ports }), "egress rules")),
+  egress: optional(list(egressRule, "egress rules")),
 } as const;
 
 export const networkPolicy = fields("a NetworkPolicy", {

@@ -6,7 +6,7 @@ import { EVERYTHING, parseCidr, type Cidr, type Selector, type SourceSpan } from
 import { labelSelector } from "../native/values.ts";
 import { parseCidrText } from "../native/networks.ts";
 import type { MapNode } from "../text/document.ts";
-import { fields, optional, refused, required } from "../text/fields.ts";
+import { fields, optional, refused } from "../text/fields.ts";
 import { nearest } from "../text/near.ts";
 import type { Reader } from "../text/reader.ts";
 import {
@@ -51,18 +51,37 @@ export const some = <T>(item: Shape<T>, what: string, maximum: number): Shape<re
   });
 
 const podsOf = (namespaces: Selector, pods: Selector): Pods => ({ kind: "pods", namespaces, pods });
-const podSelector = required(labelSelector);
+/**
+ * v1alpha2 lets the selector of namespaces be left out. Every other absence an API server refuses; what it would mean is
+ * told by the type ("if empty, it selects all"), and tools that read files without a server read it so. So do we, aloud
+ * (decision 0091).
+ */
+const selectors = (leftOut: Namespaced): Shape<Pods> =>
+  mapped(
+    fields("pods", {
+      namespaceSelector: optional(labelSelector),
+      podSelector: optional(labelSelector),
+    }),
+    ({ namespaceSelector, podSelector }, node, at) => {
+      const missing = (field: string, all: string) =>
+        at.report(
+          "BH0103",
+          node,
+          `pods needs \`${field}\`: read as \`{}\`, ${all}`,
+          "an API server refuses it; write what is meant",
+          "warning",
+        );
+      if (podSelector === undefined) missing("podSelector", "every pod");
+      if (namespaceSelector === undefined && leftOut === "required")
+        missing("namespaceSelector", "every namespace");
+      return podsOf(namespaceSelector ?? EVERYTHING, podSelector ?? EVERYTHING);
+    },
+  );
 
-/** v1alpha2 lets the selector of namespaces be left out, v1alpha1 does not. */
-const PODS: Readonly<Record<"required" | "optional", Shape<Pods>>> = {
-  required: mapped(
-    fields("pods", { namespaceSelector: required(labelSelector), podSelector }),
-    (value) => podsOf(value.namespaceSelector, value.podSelector),
-  ),
-  optional: mapped(
-    fields("pods", { namespaceSelector: optional(labelSelector), podSelector }),
-    (value) => podsOf(value.namespaceSelector ?? EVERYTHING, value.podSelector),
-  ),
+type Namespaced = "required" | "optional";
+const PODS: Readonly<Record<Namespaced, Shape<Pods>>> = {
+  required: selectors("required"),
+  optional: selectors("optional"),
 };
 
 /** Relations of early v1alpha1, which bound a peer to the subject's namespace. */
@@ -185,14 +204,14 @@ const peerOf = (
 };
 
 /** `required`: v1alpha1, `optional`: v1alpha2. */
-export const ingressPeer = (namespaced: "required" | "optional"): Shape<ClusterPeer> =>
+export const ingressPeer = (namespaced: Namespaced): Shape<ClusterPeer> =>
   peerOf({ namespaces: namespacesShape, pods: PODS[namespaced] }, [
     "nodes",
     "networks",
     "domainNames",
   ]);
 
-export const egressPeer = (namespaced: "required" | "optional"): Shape<ClusterPeer> =>
+export const egressPeer = (namespaced: Namespaced): Shape<ClusterPeer> =>
   peerOf({
     namespaces: namespacesShape,
     pods: PODS[namespaced],
@@ -212,7 +231,7 @@ export const baselineEgressPeer: Shape<ClusterPeer> = peerOf(
   ["domainNames"],
 );
 
-export const subject = (namespaced: "required" | "optional"): Shape<ClusterSubject> => {
+export const subject = (namespaced: Namespaced): Shape<ClusterSubject> => {
   const shape = fields("a subject", {
     namespaces: optional(namespacesShape),
     pods: optional(PODS[namespaced]),

@@ -1,8 +1,9 @@
 /** Exposures as text: netpol-analyzer's sections, Markdown, and JSON that holds everything. */
-import { formatPorts } from "@bulkhead/model";
+import { formatPorts, isEmptyPorts } from "@bulkhead/model";
 import { connectionText } from "./connection-text.ts";
 import type { Exposure, Exposures } from "./exposure.ts";
 import { markdownHead, markdownLine } from "./pair-formats.ts";
+import { portNamesText } from "./ports-by-name.ts";
 
 export const EXPOSURE_FORMATS = ["txt", "json", "md"] as const;
 export type ExposureFormat = (typeof EXPOSURE_FORMATS)[number];
@@ -15,8 +16,11 @@ export interface ExposureAnswer {
     readonly peer: string;
     /** In netpol-analyzer's words, TCP, UDP and SCTP alone. */
     readonly conn: string;
-    /** All of it; `none` where others may, and these may not. */
+    /** All that has a number; `none` where others may, and these may not. */
     readonly ports: string;
+    /** `TCP http`: allowed by its name besides, and denied by its name whatever `ports` says. */
+    readonly named?: string;
+    readonly except?: string;
   }[];
   readonly unprotected: Exposures["unprotected"];
 }
@@ -32,11 +36,11 @@ const SECTIONS = [
 
 function txt({ exposures, unprotected }: Exposures): string {
   const width = Math.max(0, ...exposures.map(({ workload }) => workload.length));
-  const sections = SECTIONS.map(([direction, title, arrow]) => {
+  const sections = SECTIONS.flatMap(([direction, title, arrow]) => {
     const lines = exposures
       .filter((one) => one.direction === direction)
       .map((one) => `${one.workload.padEnd(width)} \t${arrow} \t${one.peer} : ${text(one)}\n`);
-    return `${title} Exposure:\n${lines.join("")}`;
+    return lines.length === 0 ? [] : [`${title} Exposure:\n${lines.join("")}`];
   });
   const open = unprotected.map(
     ({ workload, direction }) => `${workload} is not protected on ${titled(direction)}\n`,
@@ -70,17 +74,30 @@ function json(found: Exposures): string {
 
 export function exposureAnswer({ exposures, unprotected }: Exposures): ExposureAnswer {
   return {
-    exposures: exposures.map(({ ports, ...one }) => ({
-      ...one,
-      conn: connectionText(ports),
-      ports: formatPorts(ports),
+    exposures: exposures.map((one) => ({
+      workload: one.workload,
+      direction: one.direction,
+      peer: one.peer,
+      conn: text(one),
+      ports: formatPorts(one.ports),
+      ...(isSome(one.named) ? { named: portNamesText(one.named) } : {}),
+      ...(isSome(one.except) ? { except: portNamesText(one.except) } : {}),
     })),
     unprotected,
   };
 }
 
-function text({ ports }: Exposure): string {
-  return connectionText(ports);
+/** `TCP 80`, `TCP http`, `TCP 80,TCP http`, `All Connections except TCP http`. */
+function text({ ports, named, except }: Exposure): string {
+  const names = isSome(named) ? [portNamesText(named)] : [];
+  const numbers = isEmptyPorts(ports) && names.length > 0 ? [] : [connectionText(ports)];
+  return (
+    [...numbers, ...names].join(",") + (isSome(except) ? ` except ${portNamesText(except)}` : "")
+  );
+}
+
+function isSome<T>(all: readonly T[] | undefined): all is readonly T[] {
+  return all !== undefined && all.length > 0;
 }
 
 function titled(direction: Exposure["direction"]): string {

@@ -2,13 +2,13 @@
  * What could reach, and be reached by, workloads that no file has. One side is judged, that of the workloads here: what
  * the policies of somebody unknown say, nobody knows.
  */
-import { decide } from "@bulkhead/engine";
+import { isActive, selects } from "@bulkhead/engine";
 import {
   emptyPorts,
   equalPorts,
   intersect,
   isEmptyPorts,
-  TCP,
+  type Block,
   type Direction,
   type PortSet,
 } from "@bulkhead/model";
@@ -19,21 +19,26 @@ import { rangeName, workloadName } from "./end-names.ts";
 import { expand, type Expansion } from "./expansion.ts";
 import { WHOLE_WORLD, type WorldView } from "./pairs.ts";
 import { EVERYBODY } from "./peer-titles.ts";
-import { representativesOf, type Representative } from "./representatives.ts";
+import { portsByName, type PortName } from "./ports-by-name.ts";
+import { representativesOf, titlesIn, type Representative } from "./representatives.ts";
 
 export interface Exposure {
   readonly workload: string;
   readonly direction: Direction;
   /** `entire-cluster`, `[namespace with {env=prod}]/[all pods]`, `10.0.0.0-10.255.255.255[External]`. */
   readonly peer: string;
-  /** Empty: others may what the entire cluster may, but these may nothing. */
+  /** Empty, and no names: others may what the entire cluster may, but these may nothing. */
   readonly ports: PortSet;
+  /** Ports of whoever is there that rules allow by their names, whatever their numbers. */
+  readonly named?: readonly PortName[];
+  /** Those that rules deny by their names, whatever `ports` says. */
+  readonly except?: readonly PortName[];
 }
 
 export interface Exposures {
   /** Egress first; then by workload, then by peer. */
   readonly exposures: readonly Exposure[];
-  /** No policy decides what goes this way, whoever is at the other end. Sorted. */
+  /** No policy in force selects it for this direction. Sorted. */
   readonly unprotected: readonly { readonly workload: string; readonly direction: Direction }[];
   /** Is more permitted than lines can tell? */
   readonly isMoreThanLines: boolean;
@@ -44,11 +49,12 @@ const DIRECTIONS = ["egress", "ingress"] as const;
 /** Cuts of the view do not matter. */
 export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WORLD): Exposures {
   const { sees = () => true } = view;
-  const found = representativesOf(desk.set, desk.index);
+  const byName = portsByName(desk.set);
+  const drawn = representativesOf(desk.set, desk.index, byName.assumed);
   // Whom the view leaves out has no line; without one, nothing must look denied to them either.
   const representatives = {
-    ...found,
-    all: found.all.filter(({ workload }) => sees(workloadName(workload))),
+    ...drawn,
+    all: drawn.all.filter(({ workload }) => sees(workloadName(workload))),
   };
   const seats = desk.withOthers({
     workloads: representatives.all.map(({ workload }) => workload),
@@ -56,6 +62,7 @@ export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WOR
   });
   const strangers = new Set(representatives.all.map(({ workload }) => workloadName(workload)));
   let more = false;
+  const unprotected: Exposures["unprotected"][number][] = [];
   const exposures = DIRECTIONS.flatMap((direction) => {
     const stages = desk.set.stages.map((stage) => ({
       ...stage,
@@ -65,24 +72,81 @@ export function exposuresOf(desk: Desk, now: number, view: WorldView = WHOLE_WOR
     const found = connectionsAmong(oneWay, seats, isMachineDeclared(desk), now);
     more ||= isMoreThanLines(found, view);
     const expansion = expand(found, view);
+    const policed = policies(
+      stages.flatMap(({ blocks }) => blocks),
+      desk,
+      now,
+    );
+    unprotected.push(
+      ...[...policed]
+        .filter(([, { isProtected }]) => !isProtected)
+        .map(([workload]) => ({ workload, direction })),
+    );
     const all = new Set([...seats.workloads.values()].map(workloadName));
     return [...all]
       .filter((name) => !strangers.has(name) && sees(name))
       .toSorted()
-      .flatMap((workload) =>
-        [
-          ...exposed(workload, direction, expansion, representatives.all),
+      .flatMap((workload) => {
+        const titles = policed.get(workload)?.titles;
+        const spokenOf = representatives.all.filter(
+          ({ title }) => title === undefined || titles?.has(title) === true,
+        );
+        return [
+          ...exposed(workload, direction, expansion, spokenOf).map((one) =>
+            direction === "egress" ? { ...one, ...byName.read(one.ports) } : one,
+          ),
           ...worldly(workload, direction, expansion, view),
-        ].toSorted((a, b) => (a.peer < b.peer ? -1 : 1)),
-      );
+        ].toSorted((x, y) => (x.peer < y.peer ? -1 : 1));
+      });
   });
+  const keyOf = ({ workload, direction }: Exposures["unprotected"][number]): string =>
+    `${workload} ${direction}`;
   return {
     exposures,
-    unprotected: unprotected(desk, seats, representatives.all[0]!, now).filter(({ workload }) =>
-      sees(workload),
-    ),
+    unprotected: unprotected
+      .filter(({ workload }) => sees(workload))
+      .toSorted((x, y) => (keyOf(x) < keyOf(y) ? -1 : 1)),
     isMoreThanLines: more,
   };
+}
+
+interface Policed {
+  readonly isProtected: boolean;
+  /** Of the peers in rules about it. */
+  readonly titles: ReadonlySet<string>;
+}
+
+/** By the names of workloads; pods of one owner have what any of them has. Those on their node's network have none. */
+function policies(
+  blocks: readonly Block[],
+  { index }: Desk,
+  now: number,
+): ReadonlyMap<string, Policed> {
+  const found = new Map<string, Policed>();
+  const inForce = blocks.filter((block) => isActive(block, { now, view: "live" }));
+  const titlesOf = new Map(inForce.map((block) => [block, titlesIn(block)]));
+  const byLabels = new Map<string, Policed>();
+  for (const workload of index.workloads.values()) {
+    const key = JSON.stringify([workload.namespace, Object.entries(workload.labels).toSorted()]);
+    let one = byLabels.get(key);
+    if (one === undefined) {
+      const own = inForce.filter(({ subject }) => selects(subject, workload, index));
+      const titles = new Set(own.flatMap((block) => [...titlesOf.get(block)!]));
+      byLabels.set(key, (one = { isProtected: own.length > 0, titles }));
+    }
+    const name = workloadName(workload);
+    const before = found.get(name);
+    found.set(
+      name,
+      before === undefined || before === one
+        ? one
+        : {
+            isProtected: before.isProtected && one.isProtected,
+            titles: new Set([...before.titles, ...one.titles]),
+          },
+    );
+  }
+  return found;
 }
 
 function exposed(
@@ -124,30 +188,4 @@ function worldly(
     .worldOf(workload, direction === "ingress" ? "from" : "to")
     .filter(({ range }) => families.includes(range.family))
     .map(({ range, ports }) => ({ workload, direction, peer: rangeName(range), ports }));
-}
-
-/** Asked with somebody unknown at the other end. */
-function unprotected(
-  { set }: Desk,
-  { index, workloads, addressesOf }: ReturnType<Desk["withOthers"]>,
-  { workload: stranger }: Representative,
-  now: number,
-): Exposures["unprotected"] {
-  const [there = ""] = addressesOf(stranger.id);
-  const found = new Map<string, { readonly workload: string; readonly direction: Direction }>();
-  for (const one of workloads.values()) {
-    const here = addressesOf(one.id).find(
-      (address) => address.includes(":") === there.includes(":"),
-    );
-    if (here === undefined || one.name.startsWith("~")) continue;
-    for (const direction of DIRECTIONS) {
-      const [source, destination] = direction === "egress" ? [here, there] : [there, here];
-      const query = { source, destination, protocol: TCP, port: 80 };
-      const { determinedBy } = decide(set, index, query, { now, view: "live" })[direction];
-      if (determinedBy.kind !== "default" && determinedBy.kind !== "exemption") continue;
-      const workload = workloadName(one);
-      found.set(`${workload} ${direction}`, { workload, direction });
-    }
-  }
-  return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 }

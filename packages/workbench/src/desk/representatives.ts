@@ -6,7 +6,9 @@ import type { InventoryIndex } from "@bulkhead/engine";
 import {
   EVERYTHING,
   matches,
+  type Block,
   type Labels,
+  type NamedPort,
   type Namespace,
   type NamespaceScope,
   type PolicySet,
@@ -33,9 +35,11 @@ const NAME_LABEL = "kubernetes.io/metadata.name";
 /** No name of a resource has such a character. */
 const MARK = "~";
 
+/** `namedPorts`: what all of them are taken to have. */
 export function representativesOf(
   { stages }: PolicySet,
   { workloads, namespaceLabels, inventory }: InventoryIndex,
+  namedPorts: readonly NamedPort[],
 ): Representatives {
   const peers = new Map<string, WorkloadPeer>();
   for (const { blocks } of stages) {
@@ -48,7 +52,11 @@ export function representativesOf(
   const holds = ({ namespaces, selector }: WorkloadPeer, one: Workload): boolean =>
     matches(selector, one.labels) && inScope(namespaces, one.namespace, namespaceLabels);
   const here = [...workloads.values()];
-  const draft = new Draft(new Set(inventory.namespaces.map(({ name }) => name)), namespaceLabels);
+  const draft = new Draft(
+    new Set(inventory.namespaces.map(({ name }) => name)),
+    namespaceLabels,
+    namedPorts,
+  );
   draft.add({ namespaces: { kind: "all" }, selector: EVERYTHING }, undefined, false);
   for (const [title, peer] of [...peers].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (title === EVERYBODY) continue;
@@ -62,6 +70,14 @@ export function representativesOf(
   return { all: draft.all, namespaces: draft.namespaces };
 }
 
+/** Titles of all representatives that rules of a block ask for. */
+export function titlesIn({ rules }: Block): ReadonlySet<string> {
+  const peers = rules.flatMap((rule) =>
+    rule.peers.flatMap((peer) => (peer.kind === "workloads" ? [peer] : [])),
+  );
+  return new Set(peers.flatMap((peer) => [peer, ...exclusions(peer)]).map(titleOf));
+}
+
 type Wanted = Pick<WorkloadPeer, "namespaces" | "selector">;
 
 class Draft {
@@ -69,11 +85,17 @@ class Draft {
   readonly namespaces: Namespace[] = [];
   readonly #existing: ReadonlySet<string>;
   readonly #labelsOf: (namespace: string) => Labels;
+  readonly #namedPorts: readonly NamedPort[];
   readonly #seen = new Set<string>();
 
-  constructor(existing: ReadonlySet<string>, labelsOf: (namespace: string) => Labels) {
+  constructor(
+    existing: ReadonlySet<string>,
+    labelsOf: (namespace: string) => Labels,
+    namedPorts: readonly NamedPort[],
+  ) {
     this.#existing = existing;
     this.#labelsOf = labelsOf;
+    this.#namedPorts = namedPorts;
   }
 
   /** Nothing where no labels satisfy the selectors. */
@@ -93,7 +115,7 @@ class Draft {
         kind: "pod",
         labels,
         addresses: [],
-        namedPorts: [],
+        namedPorts: this.#namedPorts,
         hostNetwork: false,
       },
     });

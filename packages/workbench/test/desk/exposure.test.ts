@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   cutWorld,
+  exposureAnswer,
   exposureFormats,
   exposuresOf,
   openDesk,
@@ -182,12 +183,102 @@ spec:
     ]);
   });
 
+  test("a policy is about those whom it selects: peers of others' rules are not told", () => {
+    const ofWeb = ingress("{ podSelector: { matchLabels: { app: api } } }")
+      .replace("name: db", "name: web")
+      .replace("app: db", "app: web");
+    const found = toDb(ingress("{ namespaceSelector: { matchLabels: { env: prod } } }"), ofWeb);
+    expect(found).toEqual(["[namespace with {env=prod}]/[all pods] : All Connections"]);
+    const all = toDb(ingress("{ podSelector: {} }"), ofWeb, pod("web"));
+    expect(all).toEqual(["shop/[all pods] : All Connections"]);
+  });
+
+  test("rules of the other direction are not told", () => {
+    const both = `${ingress("{ podSelector: {} }")}  egress: [{ to: [{ podSelector: { matchLabels: { app: api } } }] }]\n`;
+    expect(toDb(both)).toEqual(["shop/[all pods] : All Connections"]);
+  });
+
+  test("where nothing is exposed one way, there is no section of it", () => {
+    const found = lines(pod("db"), ingress("{ podSelector: {} }"));
+    expect(found).toContain("Ingress Exposure:");
+    expect(found).not.toContain("Egress Exposure:");
+  });
+
+  test("selected is protected, also where no rule is about the flow", () => {
+    const some = `apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: { name: some }
+spec:
+  priority: 1
+  subject: { namespaces: {} }
+  ingress: [{ action: Allow, from: [{ namespaces: { matchLabels: { env: prod } } }], ports: [{ portNumber: { protocol: TCP, port: 443 } }] }]
+`;
+    expect(lines(pod("web"), some).filter((line) => line.includes("is not protected"))).toEqual([
+      "shop/web[Pod] is not protected on Egress",
+    ]);
+  });
+
   test("whom no policy protects", () => {
     expect(lines(pod("web"), pod("db"), ingress("{ podSelector: {} }")).slice(-4, -1)).toEqual([
       "Workloads not protected by network policies:",
       "shop/web[Pod] is not protected on Egress",
       "shop/web[Pod] is not protected on Ingress",
     ]);
+  });
+});
+
+describe("ports by their names, of somebody who is not in the folder", () => {
+  const egress = (ports: string, more = "") => `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: out, namespace: shop }
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: [{ to: [{ namespaceSelector: {} }], ports: [${ports}] }${more}]
+`;
+  const denied = (ports: string) => `apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: p }
+spec:
+  tier: Admin
+  priority: 1
+  subject: { namespaces: {} }
+  egress: [{ action: Deny, to: [{ namespaces: {} }], protocols: [${ports}] }]
+`;
+  const out = (...documents: readonly string[]): readonly string[] =>
+    lines(pod("web"), ...documents)
+      .flatMap((line) => line.split(" \t=> \t").slice(1))
+      .filter((line) => !line.includes("[External]"));
+
+  test.each([
+    [egress("{ port: http }"), ["entire-cluster : TCP http"]],
+    [
+      egress("{ port: http }, { port: dns, protocol: UDP }, { port: api }"),
+      ["entire-cluster : TCP api,http,UDP dns"],
+    ],
+    [egress("{ port: 80 }, { port: http }"), ["entire-cluster : TCP 80,TCP http"]],
+    // Whatever number it is, it is among these.
+    [egress("{ port: 1, endPort: 65535 }, { port: http }"), ["entire-cluster : TCP 1-65535"]],
+    [egress("{ port: http }", ", {}"), ["entire-cluster : All Connections"]],
+    [
+      egress(
+        "{ port: http }",
+        ", { to: [{ podSelector: { matchLabels: { app: db } } }], ports: [{ port: pg }] }",
+      ),
+      ["entire-cluster : TCP http", "shop/[pod with {app=db}] : TCP http,pg"],
+    ],
+  ])("%s", (policy, expected) => expect(out(policy)).toEqual(expected));
+
+  test("denied by name", () => {
+    const [found] = out(denied("{ destinationNamedPort: http }"));
+    expect(found).toBe("entire-cluster : All Connections except SCTP http,TCP http,UDP http");
+  });
+
+  test("in JSON, and in a document", () => {
+    const found = exposuresOf(opened([pod("web"), egress("{ port: 80 }, { port: http }")]), 0);
+    const [one] = exposureAnswer(found).exposures;
+    expect(one).toMatchObject({ conn: "TCP 80,TCP http", ports: "80/tcp", named: "TCP http" });
+    expect(exposureFormats.md(found)).toContain("| entire-cluster | TCP 80,TCP http |");
   });
 });
 

@@ -345,7 +345,7 @@ describe("traps", () => {
     const out = policy(
       "podSelector: {}\npolicyTypes: [Egress]\negress:\n- to: [{ ipBlock: { cidr: 10.1.0.0/16 } }]\n  ports: [{ port: web }]",
     );
-    expect(codes(out)).toContain("BH0704");
+    expect(codes(out)).toEqual(["BH0308"]);
   });
 
   it("trap 5: an ipBlock that holds pods", () => {
