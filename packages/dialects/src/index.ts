@@ -12,7 +12,7 @@ export type { PolicyTest, TestEnd } from "./build/policy-tests.ts";
 export type { WayIn } from "./build/ways-in.ts";
 export type { Approximation, Exported, ExportedObject, ExportOptions } from "./export/exported.ts";
 export { exportNetworkPolicies, type NetworkPolicyExportOptions } from "./kubernetes/export.ts";
-export { exportClusterPolicies } from "./network-policy-api/export.ts";
+export { exportAdminPolicies, exportClusterPolicies } from "./network-policy-api/export.ts";
 export { isDeciding } from "./kinds.ts";
 export type { NativeResource } from "./native/kinds.ts";
 export { parseFiles, type ParsedFiles, type ParseOptions } from "./parse-files.ts";

@@ -7,8 +7,13 @@ import {
   type Rule,
   type SourceSpan,
 } from "@bulkhead/model";
-import { labelSelectorOf, type ExportedObject, type Losses } from "../export/exported.ts";
-import { NAME_LABEL } from "../kubernetes/export.ts";
+import {
+  labelSelectorOf,
+  namespaceSelectorOf,
+  narrowed,
+  type ExportedObject,
+  type Losses,
+} from "../export/exported.ts";
 import type { Chosen } from "./members.ts";
 import { domainExpression } from "./peers.ts";
 
@@ -17,13 +22,6 @@ export interface Printing {
   readonly home: string | undefined;
   readonly losses: Losses;
 }
-
-/** A rule that is narrower than it was permits less if it lets in, and more if it keeps out. Of a pass nobody can tell. */
-export const narrowed = ({ action, source }: Rule, what: string, losses: Losses): void => {
-  if (action === "allow") losses.accept("under", source, what);
-  else if (action === "deny" || action === "reject") losses.accept("over", source, what);
-  else losses.refuse(source, what);
-};
 
 const isOfNodes = ({ namespaces }: Chosen): boolean =>
   namespaces.kind === "named" && namespaces.name === NODES_NAMESPACE;
@@ -54,12 +52,7 @@ export const chosenEntry = (
   const { namespaces } = peer;
   const isHome = namespaces.kind === "named" && namespaces.name === home;
   if (isHome || (home === undefined && namespaces.kind === "all")) return { podSelector };
-  const namespaceSelector =
-    namespaces.kind === "all"
-      ? {}
-      : namespaces.kind === "named"
-        ? { matchLabels: { [NAME_LABEL]: namespaces.name } }
-        : labelSelectorOf(namespaces.selector, source, losses);
+  const namespaceSelector = namespaceSelectorOf(namespaces, source, losses);
   if (namespaceSelector === null) return null;
   const isEvery = peer.selector.requirements.length === 0;
   return { namespaceSelector, ...(isEvery ? {} : { podSelector }) };

@@ -17,8 +17,8 @@ import {
   type Rule,
   type TextMatch,
 } from "@bulkhead/model";
-import type { ExportedObject, Losses } from "../export/exported.ts";
-import { narrowed, peerEntries, type Printing } from "./print-peers.ts";
+import { narrowed, type ExportedObject, type Losses } from "../export/exported.ts";
+import { peerEntries, type Printing } from "./print-peers.ts";
 import { IGMP } from "./ports.ts";
 import { patternMatch } from "./requests.ts";
 

@@ -2,8 +2,8 @@
  * Which stages tiers can be made of: those where the first rule that matches decides and nobody is isolated. Antrea's own keep
  * their names; others become tiers of one's own, with priorities that keep the order.
  */
-import type { Plane, PolicySet, Stage } from "@bulkhead/model";
-import type { ExportedObject, Losses } from "../export/exported.ts";
+import type { PolicySet, Stage } from "@bulkhead/model";
+import { askedNext, type ExportedObject, type Losses } from "../export/exported.ts";
 import { NETWORK_POLICY_STAGE } from "../kubernetes/export.ts";
 import { BASELINE_TIER } from "./policy.ts";
 import { OWN_TIERS, stageId } from "./tiers.ts";
@@ -51,17 +51,10 @@ const numbersOf = (names: readonly string[]): ReadonlyMap<string, number> | null
   return numbers;
 };
 
-/** Where a flow is asked next after `pass`; undefined: nowhere. */
-const afterPass = ({ stages }: PolicySet, plane: Plane, target: string | null) => {
-  const own = stages.filter((stage) => stage.plane === plane);
-  const at = own.findIndex(({ id }) => id === target);
-  return at < 0 ? undefined : own.slice(at).find(isUsed)?.id;
-};
-
 const refusePasses = (set: PolicySet, { stage }: TierStage, losses: Losses): void => {
   const target = stage.plane === "host" ? stageId(BASELINE_TIER, true) : NETWORK_POLICY_STAGE;
-  const meant = afterPass(set, stage.plane, stage.onPass);
-  const isSame = meant === afterPass(set, stage.plane, target);
+  const meant = askedNext(set, stage.plane, stage.onPass);
+  const isSame = meant === askedNext(set, stage.plane, target);
   for (const { action, source } of stage.blocks.flatMap(({ rules }) => rules)) {
     if (action !== "pass") continue;
     if (!isSame || stage.onPass === null)

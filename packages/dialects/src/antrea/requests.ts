@@ -3,17 +3,15 @@
  * at an end stands for any text, elsewhere for itself.
  */
 import type { Predicate, TextMatch } from "@bulkhead/model";
+import { RE2JS } from "re2js";
 import { fields, optional } from "../text/fields.ts";
 import { list, mapped, refined, word, type Shape } from "../text/shape.ts";
-
-/** RE2 takes a backslash before signs of ASCII only. */
-const escaped = (text: string): string => text.replaceAll(/[^\w\-/\u0080-\uffff]/g, "\\$&");
 
 export const patternMatch = (pattern: string, ignoreCase: boolean): TextMatch => {
   const mark = ignoreCase ? { ignoreCase: true as const } : {};
   const [before, after] = [pattern.startsWith("*"), pattern.endsWith("*")];
   if (before && after) {
-    const inside = escaped(pattern.slice(1, -1));
+    const inside = RE2JS.quote(pattern.slice(1, -1));
     return { kind: "regex", value: `(?${ignoreCase ? "is" : "s"}).*${inside}.*` };
   }
   if (before) return { kind: "suffix", value: pattern.slice(1), ...mark };

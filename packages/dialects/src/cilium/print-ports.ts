@@ -12,6 +12,7 @@ import {
   type Rule,
   type TextMatch,
 } from "@bulkhead/model";
+import { RE2JS } from "re2js";
 
 import { WITHOUT_PORTS } from "./port-entry.ts";
 import { Unsayable } from "./unsayable.ts";
@@ -66,17 +67,15 @@ const portEntry = (port: PortMatch): Section => {
   }
 };
 
-const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-
 const expressionOf = (match: TextMatch): string => {
   const folded = "ignoreCase" in match && match.ignoreCase === true ? "(?i)" : "";
   switch (match.kind) {
     case "exact":
-      return `${folded}${escaped(match.value)}`;
+      return `${folded}${RE2JS.quote(match.value)}`;
     case "prefix":
-      return `${folded}${escaped(match.value)}.*`;
+      return `${folded}${RE2JS.quote(match.value)}.*`;
     case "suffix":
-      return `${folded}.*${escaped(match.value)}`;
+      return `${folded}.*${RE2JS.quote(match.value)}`;
     case "present":
       return ".+";
     case "regex":

@@ -8,6 +8,7 @@ import {
   formatSpan,
   type Block,
   type Diagnostic,
+  type NamespaceScope,
   type PolicySet,
   type Requirement,
   type Rule,
@@ -110,6 +111,44 @@ export const labelSelectorOf = (
     ...(Object.keys(labels).length === 0 ? {} : { matchLabels: labels }),
     ...(matchExpressions.length === 0 ? {} : { matchExpressions }),
   };
+};
+
+/** What the API server puts on every namespace. */
+export const NAME_LABEL = "kubernetes.io/metadata.name";
+
+/** The same for namespaces; null, and told, where it asks for what only we know. */
+export const namespaceSelectorOf = (
+  scope: NamespaceScope,
+  source: SourceSpan,
+  losses: Losses,
+): ExportedObject | null => {
+  switch (scope.kind) {
+    case "all":
+      return {};
+    case "named":
+      return { matchLabels: { [NAME_LABEL]: scope.name } };
+    case "selected":
+      return labelSelectorOf(scope.selector, source, losses);
+  }
+};
+
+/** A rule that is narrower than it was permits less if it lets in, and more if it keeps out. Of a pass nobody can tell. */
+export const narrowed = ({ action, source }: Rule, what: string, losses: Losses): void => {
+  if (action === "allow" || action === "log" || action === "audit")
+    losses.accept("under", source, what);
+  else if (action === "deny" || action === "reject") losses.accept("over", source, what);
+  else losses.refuse(source, what);
+};
+
+/** Where a flow is asked next, from that stage on; undefined: nowhere. */
+export const askedNext = (
+  { stages }: PolicySet,
+  plane: Stage["plane"],
+  target: Stage["id"] | null,
+): Stage["id"] | undefined => {
+  const own = stages.filter((stage) => stage.plane === plane);
+  const at = own.findIndex(({ id }) => id === target);
+  return at < 0 ? undefined : own.slice(at).find(({ blocks }) => blocks.length > 0)?.id;
 };
 
 /** What no dialect of Kubernetes has: rules that end, that only watch, that look into requests. */

@@ -22,6 +22,7 @@ import {
   createLosses,
   exported,
   labelSelectorOf,
+  namespaceSelectorOf,
   plainBlocks,
   plainRule,
   refuseStages,
@@ -39,7 +40,6 @@ export interface NetworkPolicyExportOptions extends ExportOptions {
 }
 
 export const NETWORK_POLICY_STAGE = "application";
-export const NAME_LABEL = "kubernetes.io/metadata.name";
 const WHOLE: readonly Cidr[] = ["0.0.0.0/0", "::/0"];
 const WORDS: Readonly<Record<number, string>> = { [TCP]: "TCP", [UDP]: "UDP", [SCTP]: "SCTP" };
 
@@ -69,12 +69,7 @@ const peerOf = (peer: Peer, home: string, rule: Rule, { options, losses }: Task)
         return null;
       }
       if (namespaces.kind === "named" && namespaces.name === home) return [{ podSelector }];
-      const namespaceSelector =
-        namespaces.kind === "all"
-          ? {}
-          : namespaces.kind === "named"
-            ? { matchLabels: { [NAME_LABEL]: namespaces.name } }
-            : labelSelectorOf(namespaces.selector, source, losses);
+      const namespaceSelector = namespaceSelectorOf(namespaces, source, losses);
       if (namespaceSelector === null) return null;
       return [
         { namespaceSelector, ...(peer.selector.requirements.length === 0 ? {} : { podSelector }) },

@@ -1,13 +1,15 @@
 /**
- * Common form to ClusterNetworkPolicy and NetworkPolicy: a tier that is asked before `application` becomes `Admin`, one after it
+ * Common form to cluster-wide policies and NetworkPolicy: a tier that is asked before `application` becomes `Admin`, one after it
  * `Baseline`, and `application` itself NetworkPolicies. Priorities are renumbered where they do not fit.
  */
-import type { Block, Peer, PolicySet, PortMatch, Rule, Selector, Stage } from "@bulkhead/model";
-import { isReservedNamespace, formatProtocol, MAX_PORT, SCTP, TCP, UDP } from "@bulkhead/model";
+import type { Block, Peer, PolicySet, Rule, Selector, Stage } from "@bulkhead/model";
+import { isReservedNamespace, formatProtocol } from "@bulkhead/model";
 import {
   createLosses,
   exported,
   labelSelectorOf,
+  namespaceSelectorOf,
+  narrowed,
   plainBlocks,
   plainRule,
   refuseStages,
@@ -16,12 +18,12 @@ import {
   type Losses,
 } from "../export/exported.ts";
 import {
-  NAME_LABEL,
   NETWORK_POLICY_STAGE,
   networkPolicyObjects,
   type NetworkPolicyExportOptions,
 } from "../kubernetes/export.ts";
 import { parseDomainName } from "./peers.ts";
+import { actionOf, PROTOCOLS, V1ALPHA1, V1ALPHA2, type Words } from "./print-words.ts";
 import type { Tier } from "./cluster-policy.ts";
 
 /** Stages that a tier can be made of: of ours those whose `pass` leads where the tier's does. */
@@ -29,48 +31,25 @@ const TIERS: Readonly<Record<Tier, readonly string[]>> = {
   Admin: ["admin", "guardrail"],
   Baseline: ["admin-baseline", "baseline"],
 };
-const ACTIONS: Readonly<Partial<Record<Rule["action"], string>>> = {
-  allow: "Accept",
-  deny: "Deny",
-  pass: "Pass",
-};
-const WORDS: Readonly<Record<number, string>> = { [TCP]: "tcp", [UDP]: "udp", [SCTP]: "sctp" };
-const MOST = 25;
 const LAST_PRIORITY = 1000;
 
-const chunks = <T>(items: readonly T[]): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(items.length / MOST) }, (_, at) =>
-    items.slice(at * MOST, (at + 1) * MOST),
+interface Printing {
+  readonly words: Words;
+  readonly tier: Tier;
+  readonly losses: Losses;
+}
+
+const chunks = <T>(items: readonly T[], most: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(items.length / most) }, (_, at) =>
+    items.slice(at * most, (at + 1) * most),
   );
-
-/** A rule that is narrower than it was permits less if it lets in, and more if it keeps out. Of a pass nobody can tell. */
-const narrowed = ({ action, source }: Rule, what: string, losses: Losses): void => {
-  if (action === "allow") losses.accept("under", source, what);
-  else if (action === "deny") losses.accept("over", source, what);
-  else losses.refuse(source, what);
-};
-
-const namespacesOf = (
-  peer: Extract<Peer, { kind: "workloads" }>,
-  source: Rule["source"],
-  losses: Losses,
-): ExportedObject | null => {
-  switch (peer.namespaces.kind) {
-    case "all":
-      return {};
-    case "named":
-      return { matchLabels: { [NAME_LABEL]: peer.namespaces.name } };
-    case "selected":
-      return labelSelectorOf(peer.namespaces.selector, source, losses);
-  }
-};
 
 const podsOf = (
   peer: Extract<Peer, { kind: "workloads" }>,
   source: Rule["source"],
   losses: Losses,
 ): ExportedObject | null => {
-  const namespaceSelector = namespacesOf(peer, source, losses);
+  const namespaceSelector = namespaceSelectorOf(peer.namespaces, source, losses);
   const podSelector = labelSelectorOf(peer.selector, source, losses);
   if (namespaceSelector === null || podSelector === null) return null;
   return peer.selector.requirements.length === 0
@@ -86,7 +65,11 @@ const isNodes = (peer: Peer): peer is Extract<Peer, { kind: "workloads" }> =>
 const isEvery = ({ requirements }: Selector): boolean => requirements.length === 0;
 
 /** Null: what it says was told to be missing. */
-const egressOnly = (peer: Peer, rule: Rule, losses: Losses): ExportedObject | null => {
+const egressOnly = (
+  peer: Peer,
+  rule: Rule,
+  { words, tier, losses }: Printing,
+): ExportedObject | null => {
   if (isNodes(peer)) {
     const nodes = labelSelectorOf(peer.selector, rule.source, losses);
     return nodes && { nodes };
@@ -94,7 +77,8 @@ const egressOnly = (peer: Peer, rule: Rule, losses: Losses): ExportedObject | nu
   if (peer.kind === "any") return { networks: ["0.0.0.0/0", "::/0"] };
   if (peer.kind === "domain") {
     const read = parseDomainName(peer.pattern);
-    if (rule.action === "allow" && "value" in read && read.value.regex === peer.regex)
+    const isSame = "value" in read && read.value.regex === peer.regex;
+    if (rule.action === "allow" && isSame && !words.isPlain(tier))
       return { domainNames: [peer.pattern] };
     narrowed(rule, `this rule names \`${peer.pattern}\``, losses);
     return null;
@@ -111,47 +95,44 @@ const egressOnly = (peer: Peer, rule: Rule, losses: Losses): ExportedObject | nu
   return null;
 };
 
-const peersOf = (rule: Rule, { direction }: Block, losses: Losses): readonly ExportedObject[] => {
+const peersOf = (
+  rule: Rule,
+  { direction }: Block,
+  printing: Printing,
+): readonly ExportedObject[] => {
+  const { losses } = printing;
   const hasEveryNode = rule.peers.some((peer) => isNodes(peer) && isEvery(peer.selector));
   return rule.peers.flatMap<ExportedObject>((peer) => {
     // Who speaks of every node speaks of this machine with them.
     if (peer.kind === "entity" && peer.entity === "host" && hasEveryNode) return [];
     if (peer.kind === "workloads" && !isNodes(peer)) return podsOf(peer, rule.source, losses) ?? [];
-    if (direction === "egress") return egressOnly(peer, rule, losses) ?? [];
+    if (direction === "egress") return egressOnly(peer, rule, printing) ?? [];
     narrowed(rule, "in `ingress`, a peer that is no pod", losses);
     return [];
   });
 };
 
-/** A name with each of the protocols is what `destinationNamedPort` says; a name with one of them is not. */
-const portsOf = (rule: Rule, losses: Losses): readonly ExportedObject[] | "all" => {
+/** A name with each of the protocols is what a named port says; a name with one of them is not. */
+const portsOf = (rule: Rule, { words, losses }: Printing): readonly ExportedObject[] | "all" => {
   if (rule.ports.some(({ kind }) => kind === "all")) return "all";
   const named = Map.groupBy(
     rule.ports.filter((match) => match.kind === "named"),
     ({ name }) => name,
   );
   const out = [...named].flatMap(([name, matches]): ExportedObject[] => {
-    if (new Set(matches.map(({ protocol }) => protocol)).size === Object.keys(WORDS).length)
-      return [{ destinationNamedPort: name }];
+    if (new Set(matches.map(({ protocol }) => protocol)).size === PROTOCOLS)
+      return [words.named(name)];
     narrowed(rule, `port \`${name}\` with one protocol and not the others`, losses);
     return [];
   });
   const numbers = rule.ports.flatMap((match): ExportedObject[] => {
     if (match.kind === "named" || match.kind === "all") return [];
-    const word = WORDS[match.protocol];
-    if (word === undefined) {
-      narrowed(rule, `protocol \`${formatProtocol(match.protocol)}\``, losses);
-      return [];
-    }
-    return [{ [word]: { destinationPort: destinationPort(match) } }];
+    const entry = words.port(match);
+    if (entry !== null) return [entry];
+    narrowed(rule, `protocol \`${formatProtocol(match.protocol)}\``, losses);
+    return [];
   });
   return [...out, ...numbers];
-};
-
-const destinationPort = (match: Exclude<PortMatch, { kind: "named" | "all" }>): ExportedObject => {
-  const [first, last] =
-    match.kind === "protocol" ? [1, MAX_PORT] : [Math.max(1, match.first), match.last];
-  return first === last ? { number: first } : { range: { start: first, end: last } };
 };
 
 /** Names that nobody gave stay out. */
@@ -160,26 +141,34 @@ const nameOf = ({ id }: Rule, block: Block): ExportedObject => {
   return /^r-[0-9a-f]{8}(?:-\d+)?$/.test(name) || name.length > 100 ? {} : { name };
 };
 
-const rulesOf = (block: Block, losses: Losses): readonly ExportedObject[] => {
+const rulesOf = (block: Block, printing: Printing): readonly ExportedObject[] => {
+  const { words, tier, losses } = printing;
   const rules = block.rules.flatMap((rule): ExportedObject[] => {
-    const action = ACTIONS[rule.action];
-    if (!plainRule(rule, losses) || action === undefined) return [];
-    const peers = peersOf(rule, block, losses);
-    const ports = portsOf(rule, losses);
+    if (!plainRule(rule, losses)) return [];
+    const action = actionOf(words, tier, rule.action);
+    if (action === undefined) {
+      losses.refuse(rule.source, `this rule says \`${rule.action}\``);
+      return [];
+    }
+    const peers = peersOf(rule, block, printing);
+    const ports = portsOf(rule, printing);
     if (peers.length === 0 || ports.length === 0) return [];
     const to = block.direction === "ingress" ? "from" : "to";
-    return chunks(peers).flatMap((some) =>
-      (ports === "all" ? [undefined] : chunks(ports)).map((protocols) => ({
+    return chunks(peers, words.most).flatMap((some) =>
+      (ports === "all" ? [undefined] : chunks(ports, words.most)).map((given) => ({
         ...nameOf(rule, block),
         action,
         [to]: some,
-        ...(protocols === undefined ? {} : { protocols }),
+        ...(given === undefined ? {} : { [words.ports]: given }),
       })),
     );
   });
-  if (rules.length > MOST)
-    losses.refuse(block.source, `${rules.length} rules in one direction`, `${MOST} are the most`);
   return rules;
+};
+
+const tellMany = (rules: readonly unknown[], { source }: Block, { words, losses }: Printing) => {
+  if (rules.length > words.most)
+    losses.refuse(source, `${rules.length} rules in one direction`, `${words.most} are the most`);
 };
 
 /** As they are where they fit, else as many steps as there are. */
@@ -192,8 +181,51 @@ const priorities = (blocks: readonly Block[], losses: Losses): ReadonlyMap<numbe
   return new Map(given.map((one, at) => [one, fits ? one : at]));
 };
 
-const tierObjects = (stage: Stage, tier: Tier, losses: Losses): readonly ExportedObject[] => {
+const subjectOf = ({ subject, source }: Block, losses: Losses): ExportedObject | null =>
+  subject.kind === "workloads" ? podsOf(subject, source, losses) : { namespaces: {} };
+
+const head = ({ words, tier }: Printing, name: string) => ({
+  apiVersion: `policy.networking.k8s.io/${words.version}`,
+  kind: words.kinds[tier],
+  metadata: { name },
+});
+
+const sectionsOf = (blocks: readonly Block[], printing: Printing): ExportedObject => {
+  const sections = Map.groupBy(blocks, ({ direction }) => direction);
+  return Object.fromEntries(
+    [...sections].map(([direction, some]) => {
+      const rules = some.flatMap((block) => rulesOf(block, printing));
+      if (some[0] !== undefined) tellMany(rules, some[0], printing);
+      return [direction, rules];
+    }),
+  );
+};
+
+/** A cluster has one, with one subject; what stood in several goes one after the other. */
+const theBaseline = (
+  blocks: readonly Block[],
+  printing: Printing,
+): readonly ExportedObject[] => {
+  const { losses } = printing;
+  const inOrder = blocks.toSorted((a, b) => (a.order[0] ?? 0) - (b.order[0] ?? 0));
+  const [first] = inOrder;
+  if (first === undefined) return [];
+  const subject = subjectOf(first, losses);
+  const other = inOrder.find(
+    (block) => JSON.stringify(block.subject) !== JSON.stringify(first.subject),
+  );
+  if (other !== undefined)
+    losses.refuse(other.source, "a baseline for other pods", "a cluster has one such policy");
+  if (subject === null) return [];
+  return [
+    { ...head(printing, "default"), spec: { subject, ...sectionsOf(inOrder, printing) } },
+  ];
+};
+
+const tierObjects = (stage: Stage, printing: Printing): readonly ExportedObject[] => {
+  const { words, tier, losses } = printing;
   const blocks = plainBlocks(stage, losses);
+  if (words.isPlain(tier)) return theBaseline(blocks, printing);
   const numbered = priorities(blocks, losses);
   const groups = Map.groupBy(blocks, ({ policy, subject, order }) =>
     JSON.stringify([policy.kind, policy.namespace, policy.name, subject, order]),
@@ -201,12 +233,8 @@ const tierObjects = (stage: Stage, tier: Tier, losses: Losses): readonly Exporte
   const taken = new Set<string>();
   return [...groups.values()].flatMap((group): ExportedObject[] => {
     const [first] = group;
-    if (first === undefined) return [];
-    const subject =
-      first.subject.kind === "workloads"
-        ? podsOf(first.subject, first.source, losses)
-        : { namespaces: {} };
-    if (subject === null) return [];
+    const subject = first && subjectOf(first, losses);
+    if (first === undefined || subject === undefined || subject === null) return [];
     const { policy, order } = first;
     const base = policy.namespace === "" ? policy.name : `${policy.namespace}-${policy.name}`;
     let name = base;
@@ -214,33 +242,43 @@ const tierObjects = (stage: Stage, tier: Tier, losses: Losses): readonly Exporte
     taken.add(name);
     return [
       {
-        apiVersion: "policy.networking.k8s.io/v1alpha2",
-        kind: "ClusterNetworkPolicy",
-        metadata: { name },
+        ...head(printing, name),
         spec: {
-          tier,
+          ...(words.version === "v1alpha2" ? { tier } : {}),
           priority: numbered.get(order[0] ?? 0),
           subject,
-          ...Object.fromEntries(group.map((block) => [block.direction, rulesOf(block, losses)])),
+          ...sectionsOf(group, printing),
         },
       },
     ];
   });
 };
 
-/** The set should be built without the guard of metadata addresses. */
-export const exportClusterPolicies = (
+const exportIn = (
+  words: Words,
   set: PolicySet,
-  options: NetworkPolicyExportOptions = {},
+  options: NetworkPolicyExportOptions,
 ): Exported => {
-  const losses = createLosses("ClusterNetworkPolicy", options);
+  const losses = createLosses(words.target, options);
   const used = set.stages.filter(({ blocks }) => blocks.length > 0);
   const stageOf = (tier: Tier) => used.find(({ id }) => TIERS[tier].includes(id));
   const known = [stageOf("Admin"), stageOf("Baseline")].flatMap((stage) => stage?.id ?? []);
   refuseStages(set, [...known, NETWORK_POLICY_STAGE], losses);
   const tiers = (["Admin", "Baseline"] as const).flatMap((tier) => {
     const stage = stageOf(tier);
-    return stage === undefined ? [] : tierObjects(stage, tier, losses);
+    return stage === undefined ? [] : tierObjects(stage, { words, tier, losses });
   });
   return exported([...tiers, ...networkPolicyObjects(set, options, losses)], losses);
 };
+
+/** In `v1alpha2`. The set should be built without the guard of metadata addresses. */
+export const exportClusterPolicies = (
+  set: PolicySet,
+  options: NetworkPolicyExportOptions = {},
+): Exported => exportIn(V1ALPHA2, set, options);
+
+/** AdminNetworkPolicy and BaselineAdminNetworkPolicy, in `v1alpha1`; the same holds. */
+export const exportAdminPolicies = (
+  set: PolicySet,
+  options: NetworkPolicyExportOptions = {},
+): Exported => exportIn(V1ALPHA1, set, options);
