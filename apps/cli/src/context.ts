@@ -61,6 +61,9 @@ export const LIST_FORMATS = [...DIFF_FORMATS, "svg"] as const;
 /** Of verbs that find something in files: for people, programs, code scanning, annotations, test reports, pull requests. */
 export const FINDING_FORMATS = ["text", "json", "sarif", "github", "junit", "md"] as const;
 
+/** Of `convert`: what can be applied. */
+export const MANIFEST_FORMATS = ["yaml", "json"] as const;
+
 /** Of `suggest`: the text of a pull request. */
 export const SUGGEST_FORMATS = ["markdown"] as const;
 

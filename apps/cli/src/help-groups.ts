@@ -28,7 +28,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     "Files alone: no root, no daemon, no Linux:",
-    ["decide", "test", "prove", "blast", "list", "diff", "exposure", "check", "lint"],
+    ["decide", "test", "prove", "blast", "list", "diff", "exposure", "check", "lint", "convert"],
   ],
   ["This installation:", ["install", "upgrade", "uninstall", "doctor"]],
   ["The command line:", ["completion", "schema", "version"]],

@@ -22,6 +22,7 @@ import type { ExitCode } from "./failure.ts";
 import { SINCE, withFlowOptions } from "./flow-options.ts";
 import { groupVerbs } from "./help-groups.ts";
 import { addCheckVerbs } from "./offline/check-verbs.ts";
+import { addConvertVerb } from "./offline/convert-verb.ts";
 import { addListVerbs } from "./offline/list-verbs.ts";
 import { addQuestionVerbs } from "./offline/verbs.ts";
 import type { Verb } from "./verbs/verb.ts";
@@ -276,6 +277,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   ).option("--draft", "only what to propose, as YAML");
   addListVerbs(verb);
   addCheckVerbs(verb);
+  addConvertVerb(verb);
   verb(
     "probe [workloads...]",
     "prove it: a connection for every rule and every boundary, both ends watched",

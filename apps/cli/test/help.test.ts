@@ -47,6 +47,7 @@ const PROMISED = [
   "exposure",
   "check",
   "lint",
+  "convert",
   "probe",
   "drift",
   "boot",
@@ -94,7 +95,7 @@ it("lays the verbs out by what they need, each in one group", async () => {
       [heading, [...lines.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)] as const,
   );
   const files = groups.find(([heading]) => heading.startsWith("Files alone"))?.[1];
-  expect(files).toEqual("decide test prove blast list diff exposure check lint".split(" "));
+  expect(files).toEqual("decide test prove blast list diff exposure check lint convert".split(" "));
   expect(groups.flatMap(([, names]) => names).toSorted()).toEqual([...PROMISED, "help"].toSorted());
 });
 

@@ -19,12 +19,16 @@ export { parseFiles, type ParsedFiles, type ParseOptions } from "./parse-files.t
 export {
   DEFAULT_NAMESPACE,
   formatResourceName,
+  isPolicyResource,
   resourceName,
   resourceSource,
   type Resource,
   type ResourceName,
 } from "./resource.ts";
 export { TEXT_LIMITS, type SourceFile, type TextLimits } from "./text/document.ts";
+export { exportCalico } from "./calico/export.ts";
+export { exportNative } from "./native/export.ts";
+export { findTarget, TARGETS, type Target, type TargetOptions } from "./targets.ts";
 export { exportAntrea } from "./antrea/export.ts";
 export { exportCilium } from "./cilium/export.ts";
 export { printResources, type Comment, type CommentedResource } from "./native/print.ts";

@@ -101,6 +101,27 @@ export const resourceName = (resource: Resource): ResourceName => {
   return { kind, namespace: isClusterScoped ? "" : (namespace ?? DEFAULT_NAMESPACE), name };
 };
 
+/**
+ * Does it say who may talk to whom, or what policies refer to for it? The others say who is there, how the cluster runs it, or
+ * what is expected.
+ */
+export const isPolicyResource = (resource: Resource): boolean => {
+  switch (resource.dialect) {
+    case "kubernetes":
+      return resource.role === "policy";
+    case "native":
+      return resource.object.kind !== "Inventory" && resource.object.kind !== "PolicyTest";
+    case "calico":
+      return resource.role !== "host-endpoint";
+    case "cilium":
+      return resource.object.kind !== "ConfigMap";
+    case "network-policy-api":
+    case "istio":
+    case "antrea":
+      return true;
+  }
+};
+
 export const resourceSource = (resource: Resource): SourceSpan => resource.object.source;
 
 /** `Policy/shop/db`; without a namespace `Namespace/shop`. */

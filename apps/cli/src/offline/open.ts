@@ -68,7 +68,7 @@ export async function openDeskOverHere(
 }
 
 function opened(context: Context, desk: Desk): OpenedDesk {
-  tell(context, desk);
+  tellProblems(context, desk);
   return { desk, exitCode: (own) => (hasErrors(desk.diagnostics) ? 2 : own) };
 }
 
@@ -96,7 +96,10 @@ function isOfAnotherVersion({ code, span, help }: Diagnostic): boolean {
 }
 
 /** Errors whole; warnings once each with their first place and a count, for they are what another question is about. */
-function tell({ stderr, format, ui }: Context, { diagnostics, files }: Desk): void {
+export function tellProblems(
+  { stderr, format, ui }: Context,
+  { diagnostics, files }: Pick<Desk, "diagnostics" | "files">,
+): void {
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (format === "json") {
     const shown = diagnostics.filter(({ severity }) => severity !== "info");

@@ -181,6 +181,7 @@ async function completeArgument(
     case "prove":
     case "check":
     case "lint":
+    case "convert":
       return FILES;
     case "blast":
       return given.length === 0 ? FILES : "";

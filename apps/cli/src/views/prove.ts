@@ -33,8 +33,8 @@ function proofText(proof: ProofAnswer, folders: Folders, { style }: Ui): string 
   return `${head}${because}${counterexampleText(proof, folders, style)}  ${style.dim(`over ${proof.over.join("; ")}`)}\n`;
 }
 
-function counterexampleText(
-  { counterexample }: ProofAnswer,
+export function counterexampleText(
+  { counterexample }: Proof,
   folders: Folders,
   style: Style,
 ): string {

@@ -2,7 +2,7 @@
  * Common form to Antrea: tiers before NetworkPolicy and the baseline after it, with NetworkPolicies in between. Rules have one
  * number each there; where several policies have a priority in common and a rule would move, that is refused.
  */
-import type { Block, PolicySet, Stage } from "@bulkhead/model";
+import type { Block, PolicySet } from "@bulkhead/model";
 import {
   createLosses,
   exported,
@@ -12,6 +12,7 @@ import {
   type ExportedObject,
   type Losses,
 } from "../export/exported.ts";
+import { priorities } from "../export/order.ts";
 import {
   NETWORK_POLICY_STAGE,
   networkPolicyObjects,
@@ -22,18 +23,7 @@ import { subjectEntry, type Printing } from "./print-peers.ts";
 import { printedRules } from "./print-rules.ts";
 import { printedTiers, type TierStage } from "./print-tiers.ts";
 
-const LOWEST = 1;
-const HIGHEST = 10_000;
-
-/** As they are where they fit, else as many steps as there are. */
-const priorities = ({ blocks }: Stage, losses: Losses): ReadonlyMap<number, number> => {
-  const given = [...new Set(blocks.map(({ order }) => order[0] ?? 0))].toSorted((a, b) => a - b);
-  const fits = given.every((one) => one >= LOWEST && one <= HIGHEST);
-  const [first] = blocks;
-  if (!fits && given.length > HIGHEST && first !== undefined)
-    losses.refuse(first.source, `${given.length} different priorities`);
-  return new Map(given.map((one, at) => [one, fits ? one : at + LOWEST]));
-};
+const PRIORITIES = { first: 1, last: 10_000, hasFractions: true };
 
 const placeOf = ({ order }: Block): number => order[1] ?? 0;
 
@@ -171,14 +161,14 @@ const policyObjects = (
   losses: Losses,
 ): readonly ExportedObject[] => {
   const drafts = draftsOf(one, losses);
-  const numbered = priorities(one.stage, losses);
+  const numbered = priorities(one.stage.blocks, PRIORITIES, losses);
   refuseMoves(drafts, losses);
   return drafts.map((draft) => {
     const { first, home } = draft;
     const { kind, namespace, name } = first.policy;
     const isForeign = !kind.startsWith("Antrea") && namespace !== "";
     const wanted = isForeign ? `${namespace}-${name}` : name;
-    const priority = numbered.get(first.order[0] ?? 0) ?? LOWEST;
+    const priority = numbered.get(first.order[0] ?? 0) ?? PRIORITIES.first;
     return {
       apiVersion: "crd.antrea.io/v1beta1",
       kind: home === undefined ? "ClusterNetworkPolicy" : "NetworkPolicy",

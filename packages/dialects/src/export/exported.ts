@@ -43,11 +43,20 @@ export interface Losses {
   refuse(source: SourceSpan, what: string, help?: string): void;
   /** True where the approximation that was asked for takes it; `false`: it is an error now. */
   accept(approximation: Approximation, source: SourceSpan, what: string): boolean;
+  /** Of a rule that can be said wider than it is, or left out: what to do with it; null: it is an error now. */
+  choose(rule: Rule, what: string): "widen" | "leave-out" | null;
 }
 
 const CONSEQUENCES: Readonly<Record<Approximation, string>> = {
   under: "less is permitted than was meant",
   over: "more is permitted than was meant",
+};
+
+/** What becomes of the whole when a rule matches more than was meant. */
+const WIDENED: Readonly<Partial<Record<Rule["action"], Approximation>>> = {
+  allow: "over",
+  deny: "under",
+  reject: "under",
 };
 
 export const createLosses = (target: string, { approximation }: ExportOptions): Losses => {
@@ -61,6 +70,18 @@ export const createLosses = (target: string, { approximation }: ExportOptions): 
   return {
     diagnostics,
     refuse: (source, what, help) => tell(source, what, help, false),
+    choose({ action, source }, what) {
+      const wide = WIDENED[action];
+      const isTaken = approximation !== undefined && wide !== undefined;
+      const help = isTaken
+        ? CONSEQUENCES[approximation]
+        : wide !== undefined
+          ? "as an over- or an under-approximation it can be said more widely, or be left out"
+          : undefined;
+      tell(source, what, help, isTaken);
+      if (!isTaken) return null;
+      return wide === approximation ? "widen" : "leave-out";
+    },
     accept(wanted, source, what) {
       const isTaken = approximation === wanted;
       const help = isTaken

@@ -17,6 +17,7 @@ import {
   type ExportedObject,
   type Losses,
 } from "../export/exported.ts";
+import { priorities } from "../export/order.ts";
 import {
   NETWORK_POLICY_STAGE,
   networkPolicyObjects,
@@ -31,7 +32,7 @@ const TIERS: Readonly<Record<Tier, readonly string[]>> = {
   Admin: ["admin", "guardrail"],
   Baseline: ["admin-baseline", "baseline"],
 };
-const LAST_PRIORITY = 1000;
+const PRIORITIES = { first: 0, last: 1000 };
 
 interface Printing {
   readonly words: Words;
@@ -171,16 +172,6 @@ const tellMany = (rules: readonly unknown[], { source }: Block, { words, losses 
     losses.refuse(source, `${rules.length} rules in one direction`, `${words.most} are the most`);
 };
 
-/** As they are where they fit, else as many steps as there are. */
-const priorities = (blocks: readonly Block[], losses: Losses): ReadonlyMap<number, number> => {
-  const given = [...new Set(blocks.map(({ order }) => order[0] ?? 0))].toSorted((a, b) => a - b);
-  const fits = given.every((one) => Number.isInteger(one) && one >= 0 && one <= LAST_PRIORITY);
-  const [first] = blocks;
-  if (!fits && given.length > LAST_PRIORITY + 1 && first !== undefined)
-    losses.refuse(first.source, `${given.length} different priorities`);
-  return new Map(given.map((one, at) => [one, fits ? one : at]));
-};
-
 const subjectOf = ({ subject, source }: Block, losses: Losses): ExportedObject | null =>
   subject.kind === "workloads" ? podsOf(subject, source, losses) : { namespaces: {} };
 
@@ -202,10 +193,7 @@ const sectionsOf = (blocks: readonly Block[], printing: Printing): ExportedObjec
 };
 
 /** A cluster has one, with one subject; what stood in several goes one after the other. */
-const theBaseline = (
-  blocks: readonly Block[],
-  printing: Printing,
-): readonly ExportedObject[] => {
+const theBaseline = (blocks: readonly Block[], printing: Printing): readonly ExportedObject[] => {
   const { losses } = printing;
   const inOrder = blocks.toSorted((a, b) => (a.order[0] ?? 0) - (b.order[0] ?? 0));
   const [first] = inOrder;
@@ -217,16 +205,14 @@ const theBaseline = (
   if (other !== undefined)
     losses.refuse(other.source, "a baseline for other pods", "a cluster has one such policy");
   if (subject === null) return [];
-  return [
-    { ...head(printing, "default"), spec: { subject, ...sectionsOf(inOrder, printing) } },
-  ];
+  return [{ ...head(printing, "default"), spec: { subject, ...sectionsOf(inOrder, printing) } }];
 };
 
 const tierObjects = (stage: Stage, printing: Printing): readonly ExportedObject[] => {
   const { words, tier, losses } = printing;
   const blocks = plainBlocks(stage, losses);
   if (words.isPlain(tier)) return theBaseline(blocks, printing);
-  const numbered = priorities(blocks, losses);
+  const numbered = priorities(blocks, PRIORITIES, losses);
   const groups = Map.groupBy(blocks, ({ policy, subject, order }) =>
     JSON.stringify([policy.kind, policy.namespace, policy.name, subject, order]),
   );
@@ -254,11 +240,7 @@ const tierObjects = (stage: Stage, printing: Printing): readonly ExportedObject[
   });
 };
 
-const exportIn = (
-  words: Words,
-  set: PolicySet,
-  options: NetworkPolicyExportOptions,
-): Exported => {
+const exportIn = (words: Words, set: PolicySet, options: NetworkPolicyExportOptions): Exported => {
   const losses = createLosses(words.target, options);
   const used = set.stages.filter(({ blocks }) => blocks.length > 0);
   const stageOf = (tier: Tier) => used.find(({ id }) => TIERS[tier].includes(id));

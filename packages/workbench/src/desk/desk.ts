@@ -8,6 +8,7 @@ import {
   stageAudited,
   type BuiltPolicy,
   type DeclaredInventory,
+  type ParsedFiles,
   type Resource,
   type SourceFile,
   type TextLimits,
@@ -44,6 +45,8 @@ export interface DeskOptions {
   readonly held?: HeldFiles;
   /** What of the files does not count, since others know better. */
   readonly leaveOut?: (resource: Resource) => boolean;
+  /** `false`: without the guard of metadata addresses that our own policies have; for comparing what is written down. */
+  readonly metadataGuard?: false;
 }
 
 /** Who is there, and where. */
@@ -79,6 +82,19 @@ export function openDesk(files: readonly SourceFile[], options: DeskOptions): De
       : readHeld(files, held, limits);
   const leaveOut = options.leaveOut ?? (() => false);
   const resources = parsed.resources.filter((resource) => !leaveOut(resource));
+  return deskOf(files, { ...parsed, resources }, options);
+}
+
+/** Of what was read already; `files` are for showing places. */
+export function deskOf(
+  files: readonly SourceFile[],
+  parsed: Pick<ParsedFiles, "resources" | "diagnostics"> & {
+    readonly audited?: ReadonlySet<string>;
+  },
+  options: DeskOptions,
+): Desk {
+  const { held } = options;
+  const { resources } = parsed;
   const built = buildPolicySet(resources, {
     now: options.now,
     strict: false,
@@ -87,9 +103,11 @@ export function openDesk(files: readonly SourceFile[], options: DeskOptions): De
       ? {}
       : { ipBlockMatchesWorkloads: options.ipBlockMatchesWorkloads }),
     // Whoever enforces other people's policies keeps no metadata addresses shut; a document of ours beside them changes nothing.
-    ...(held === undefined ? { target: "desk", metadataGuard: "native" } : {}),
+    ...(held === undefined
+      ? { target: "desk", metadataGuard: options.metadataGuard ?? "native" }
+      : {}),
   });
-  const set = stageAudited(built.set, parsed.audited);
+  const set = stageAudited(built.set, parsed.audited ?? NONE);
   const { inventory } = built;
   const reading = { hostNetwork: options.hostNetwork ?? "node", isHeld: held !== undefined };
   return {

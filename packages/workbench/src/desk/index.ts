@@ -68,4 +68,11 @@ export {
 export { prove, type Proof, type ProofOptions, type ProvedHop } from "./prove/prove.ts";
 export { parseStatement, STATEMENTS, type Statement } from "./prove/statement.ts";
 export { blastAt, type DeskBlast } from "./blast.ts";
+export {
+  convert,
+  isRefused,
+  type Conversion,
+  type ConvertOptions,
+  type Relation,
+} from "./convert.ts";
 export { untoldOf, type Untold } from "./untold.ts";
