@@ -2,7 +2,7 @@
  * Workloads that no file has and that policies speak of all the same: one for every selector in a rule that names nobody
  * who is here, one without any labels for everybody else, and for selectors that exclude, one that they exclude.
  */
-import type { InventoryIndex } from "@bulkhead/engine";
+import { selects, type InventoryIndex } from "@bulkhead/engine";
 import {
   EVERYTHING,
   matches,
@@ -38,9 +38,10 @@ const MARK = "~";
 /** `namedPorts`: what all of them are taken to have. */
 export function representativesOf(
   { stages }: PolicySet,
-  { workloads, namespaceLabels, inventory }: InventoryIndex,
+  index: InventoryIndex,
   namedPorts: readonly NamedPort[],
 ): Representatives {
+  const { workloads, namespaceLabels, inventory } = index;
   const peers = new Map<string, WorkloadPeer>();
   for (const { blocks } of stages) {
     for (const rule of blocks.flatMap(({ rules }) => rules)) {
@@ -49,8 +50,7 @@ export function representativesOf(
       }
     }
   }
-  const holds = ({ namespaces, selector }: WorkloadPeer, one: Workload): boolean =>
-    matches(selector, one.labels) && inScope(namespaces, one.namespace, namespaceLabels);
+  const holds = (peer: WorkloadPeer, one: Workload): boolean => selects(peer, one, index);
   const here = [...workloads.values()];
   const draft = new Draft(
     new Set(inventory.namespaces.map(({ name }) => name)),
@@ -134,21 +134,6 @@ class Draft {
     const name = named ?? `${MARK}${this.namespaces.length}`;
     this.namespaces.push({ name, labels });
     return name;
-  }
-}
-
-function inScope(
-  scope: NamespaceScope,
-  namespace: string,
-  labelsOf: (namespace: string) => Labels,
-): boolean {
-  switch (scope.kind) {
-    case "all":
-      return true;
-    case "named":
-      return scope.name === namespace;
-    case "selected":
-      return matches(scope.selector, labelsOf(namespace));
   }
 }
 

@@ -163,6 +163,14 @@ spec:
     ]);
   });
 
+  test("a node is nobody whom a selector of pods could mean, whatever its labels", () => {
+    const node = "apiVersion: v1\nkind: Node\nmetadata: { name: n1, labels: { zone: a } }\n";
+    const from = "{ namespaceSelector: {}, podSelector: { matchLabels: { zone: a } } }";
+    const told = ["[all namespaces]/[pod with {zone=a}] : All Connections"];
+    expect(toDb(ingress(from))).toEqual(told);
+    expect(toDb(ingress(from), node)).toEqual(told);
+  });
+
   test("who is in a mesh is told by its words, too", () => {
     const policy = `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
