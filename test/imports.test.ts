@@ -1,5 +1,6 @@
 // The import graph is a test: the real tree must keep to the table of rooms, and each rule of the
 // table is shown to bite on a small source that breaks it.
+import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -229,4 +230,24 @@ describe("the import rules do not bite", () => {
   it.each(fine)("%s", (_name, path, text) => {
     expect(breaches(path, text)).toEqual([]);
   });
+});
+
+it("the agent loads of the engine what looks up, and none of what judges, proves or matches patterns", () => {
+  const script = `import { registerHooks } from "node:module";
+const seen = [];
+registerHooks({ load: (url, context, next) => { seen.push(url); return next(url, context); } });
+await import("./src/takeover/permitted.ts");
+console.log(JSON.stringify(seen));`;
+  const loaded = JSON.parse(
+    execFileSync(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval", script],
+      { cwd: join(root, "apps", "agent"), encoding: "utf8" },
+    ),
+  ) as readonly string[];
+  const ofEngine = loaded.filter((url) => url.includes("/packages/engine/"));
+  expect(ofEngine.length).toBeGreaterThan(1);
+  expect(loaded.filter((url) => /re2js|\/(?:prove|lint|reach)\/|\/decide\.ts$/.test(url))).toEqual(
+    [],
+  );
 });

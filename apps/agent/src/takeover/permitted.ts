@@ -1,5 +1,5 @@
 /** Whether a policy that is about to be enforced permits a connection in one direction, by who has the sockets at its ends. */
-import { lookup } from "@bulkhead/engine";
+import { lookup } from "@bulkhead/engine/lookup";
 import type { CgroupPath, HostPolicy, WorkloadId } from "@bulkhead/model";
 import { readSocketOwners, type SocketOwners } from "../link/socket-owners.ts";
 import { reversed, type LiveConnection } from "./origins.ts";
