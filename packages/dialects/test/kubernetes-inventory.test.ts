@@ -30,6 +30,52 @@ describe("who a pod is", () => {
     expect(labels(set)).toEqual({ ":service-account": account });
   });
 
+  describe("labels that controllers give, and no template has", () => {
+    const set = (spec: string) =>
+      `apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db, namespace: shop}\nspec: {${spec}, template: {metadata: {labels: {app: db}}}}`;
+    const asking = (labels: string) =>
+      `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {podSelector: {${labels}}}`;
+    const NAMED = "matchLabels: {statefulset.kubernetes.io/pod-name: db-1}";
+    const NUMBERED = "matchExpressions: [{key: apps.kubernetes.io/pod-index, operator: Exists}]";
+    const names = (...texts: readonly string[]) =>
+      built(documents(...texts)).inventory.workloads.map(({ id, owner }) => `${id} ${owner?.name}`);
+
+    test.each([NAMED, NUMBERED])("a StatefulSet's pods are told apart by %s", (asked) => {
+      expect(names(set("replicas: 2"), asking(asked))).toEqual(["shop/db-0 db", "shop/db-1 db"]);
+      expect(names(set("replicas: 2"), asking("matchLabels: {app: db}"))).toEqual(["shop/db db"]);
+    });
+
+    test("they are numbered from where the set begins, one if nothing is said", () => {
+      const found = built(documents(set("replicas: 2, ordinals: {start: 4}"), asking(NAMED)));
+      expect(found.inventory.workloads.map(({ labels: own }) => own)).toEqual(
+        ["4", "5"].map((at) => ({
+          app: "db",
+          ":service-account": "default",
+          "statefulset.kubernetes.io/pod-name": `db-${at}`,
+          "apps.kubernetes.io/pod-index": at,
+        })),
+      );
+      expect(names(set("replicas: null"), asking(NAMED))).toEqual(["shop/db-0 db"]);
+      expect(names(set("replicas: 0"), asking(NAMED))).toEqual(["shop/db-0 db"]);
+    });
+
+    test("a number alone does not fill the memory", () => {
+      expect(names(set("replicas: 1000"), asking(NAMED))).toHaveLength(1000);
+      expect(names(set("replicas: 2147483647"), asking(NAMED))).toEqual(["shop/db db"]);
+    });
+
+    test("a Job's pods have its name", () => {
+      const job =
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, namespace: shop}\nspec: {template: {metadata: {labels: {app: m}}}}";
+      expect(labels(job)).toEqual({
+        app: "m",
+        "job-name": "migrate",
+        "batch.kubernetes.io/job-name": "migrate",
+        ":service-account": "default",
+      });
+    });
+  });
+
   test("no label makes it another: who forges one is refused", () => {
     const { inventory, said } = built(
       'apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {":service-account": admin}}',

@@ -24,6 +24,7 @@ import type { PodMaker } from "../kubernetes/objects.ts";
 import type { NodeObject } from "../kubernetes/services.ts";
 import type { InventoryFile } from "../native/kinds.ts";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
+import { controllerOf, podsOf, tellsPodsApart, type MadePod } from "./made-pods.ts";
 
 /** `workload` is whatever the agent discovers under this name. */
 export interface Binding {
@@ -174,16 +175,6 @@ const addDeclared = (draft: Draft, workload: DeclaredWorkload, home: string): vo
 const isNested = (a: string, b: string): boolean =>
   a.startsWith("/") && b.startsWith("/") && (a.startsWith(`${b}/`) || b.startsWith(`${a}/`));
 
-/** The controller that made a pod; a static pod's owner is its node, which says nothing about it. */
-const controllerOf = (
-  object: PodMaker,
-): { readonly kind: string; readonly name: string } | undefined => {
-  const references = object.metadata.ownerReferences ?? [];
-  const owner = references.find(({ controller }) => controller === true) ?? references[0];
-  if (owner === undefined || owner.kind === "Node") return undefined;
-  return { kind: owner.kind ?? object.kind, name: owner.name };
-};
-
 const namespaceOf = (object: PodMaker): string => object.metadata.namespace ?? DEFAULT_NAMESPACE;
 
 const nodeId = (name: string): WorkloadId => `${NODES_NAMESPACE}/${name}`;
@@ -203,7 +194,13 @@ const addNode = (draft: Draft, { metadata, addresses, source }: NodeObject): voi
   });
 };
 
-const addPods = (draft: Draft, objects: readonly PodMaker[]): void => {
+const addPods = (
+  draft: Draft,
+  objects: readonly PodMaker[],
+  resources: readonly Resource[],
+): void => {
+  const areToldApart =
+    objects.some(({ numbers }) => numbers !== undefined) && tellsPodsApart(resources);
   const owners = new Set(
     objects.flatMap((object) => {
       const owner = controllerOf(object);
@@ -212,29 +209,36 @@ const addPods = (draft: Draft, objects: readonly PodMaker[]): void => {
   );
   for (const object of objects) {
     const namespace = namespaceOf(object);
-    const { name } = object.metadata;
-    const { nodeName } = object.facts;
     // What it made stands in the files itself.
-    if (owners.has(`${namespace}/${object.kind}/${name}`)) continue;
-    const plain = `${namespace}/${name}`;
-    const id = draft.workloads.has(plain)
-      ? `${namespace}/${object.kind.toLowerCase()}.${name}`
-      : plain;
-    const owner = object.kind === "Pod" ? controllerOf(object) : { kind: object.kind, name };
-    draft.workloads.set(id, {
-      id,
-      namespace,
-      name,
-      kind: "pod",
-      labels: { ...object.facts.labels, [SERVICE_ACCOUNT_LABEL]: object.facts.serviceAccount },
-      addresses: sortIps(object.facts.addresses),
-      namedPorts: object.facts.namedPorts,
-      hostNetwork: object.facts.hostNetwork,
-      ...(nodeName === undefined ? {} : { node: nodeId(nodeName) }),
-      ...(owner === undefined ? {} : { owner }),
-      source: object.source,
-    });
+    if (owners.has(`${namespace}/${object.kind}/${object.metadata.name}`)) continue;
+    for (const made of podsOf(object, areToldApart)) addPod(draft, object, made);
   }
+};
+
+const addPod = (draft: Draft, object: PodMaker, { name, labels }: MadePod): void => {
+  const namespace = namespaceOf(object);
+  const { nodeName } = object.facts;
+  const plain = `${namespace}/${name}`;
+  const id = draft.workloads.has(plain)
+    ? `${namespace}/${object.kind.toLowerCase()}.${name}`
+    : plain;
+  const owner =
+    object.kind === "Pod"
+      ? controllerOf(object)
+      : { kind: object.kind, name: object.metadata.name };
+  draft.workloads.set(id, {
+    id,
+    namespace,
+    name,
+    kind: "pod",
+    labels: { ...labels, [SERVICE_ACCOUNT_LABEL]: object.facts.serviceAccount },
+    addresses: sortIps(object.facts.addresses),
+    namedPorts: object.facts.namedPorts,
+    hostNetwork: object.facts.hostNetwork,
+    ...(nodeName === undefined ? {} : { node: nodeId(nodeName) }),
+    ...(owner === undefined ? {} : { owner }),
+    source: object.source,
+  });
 };
 
 export const buildInventory = (
@@ -268,7 +272,7 @@ export const buildInventory = (
     } else if (resource.role === "pods") pods.push(resource.object);
     else if (resource.role === "node") addNode(draft, resource.object);
   }
-  addPods(draft, pods);
+  addPods(draft, pods, resources);
   const workloads = [...draft.workloads.values()];
   for (const { namespace } of workloads) {
     if (namespace !== NODES_NAMESPACE && !draft.namespaces.has(namespace))

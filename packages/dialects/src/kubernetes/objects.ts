@@ -70,6 +70,13 @@ export interface PodFacts {
   readonly addresses: readonly string[];
 }
 
+/** Of a StatefulSet's pods. */
+export interface PodNumbers {
+  readonly first: number;
+  readonly count: number;
+}
+const UNNUMBERED: { readonly numbers?: PodNumbers } = {};
+
 type PodSpec = Read<typeof podSpec>;
 
 /** Containers that prepare the others are gone when anybody connects; those that are restarted stay beside them. */
@@ -114,7 +121,7 @@ const pod = mapped(
       return canonical === null ? [] : [canonical];
     });
     const facts = factsOf(metadata.labels, spec, addresses);
-    return { kind: "Pod", metadata, facts, source };
+    return { kind: "Pod", metadata, facts, source, ...UNNUMBERED };
   },
 );
 
@@ -131,8 +138,39 @@ const controller = (kind: string) =>
       metadata,
       facts: controllerFacts(spec?.template),
       source,
+      ...UNNUMBERED,
     }),
   );
+
+const count = integer(0, 2 ** 31 - 1);
+const statefulSet = mapped(
+  fields(
+    "a StatefulSet",
+    {
+      metadata: required(generatedMeta),
+      spec: optional(
+        fields(
+          "a spec",
+          {
+            template: optional(template),
+            replicas: optional(count),
+            ordinals: optional(fields("ordinals", { start: optional(count) }, open)),
+          },
+          open,
+        ),
+      ),
+    },
+    open,
+  ),
+  ({ metadata, spec, source }) => ({
+    kind: "StatefulSet",
+    metadata,
+    facts: controllerFacts(spec?.template),
+    source,
+    // A set of none is listed as what it would be; and so it is judged.
+    numbers: { first: spec?.ordinals?.start ?? 0, count: Math.max(1, spec?.replicas ?? 1) },
+  }),
+);
 
 const cronJob = mapped(
   fields(
@@ -156,6 +194,7 @@ const cronJob = mapped(
     metadata,
     facts: controllerFacts(spec?.jobTemplate?.spec?.template),
     source,
+    ...UNNUMBERED,
   }),
 );
 
@@ -165,7 +204,13 @@ const rollout = mapped(
   ({ metadata, spec, source }) =>
     spec?.template === undefined
       ? null
-      : { kind: "Rollout", metadata, facts: controllerFacts(spec.template), source },
+      : {
+          kind: "Rollout",
+          metadata,
+          facts: controllerFacts(spec.template),
+          source,
+          ...UNNUMBERED,
+        },
 );
 
 export const namespaceObject = fields(
@@ -182,7 +227,7 @@ export const POD_MAKERS: Readonly<Record<string, Shape<PodMaker | null>>> = {
   Pod: pod,
   Deployment: controller("Deployment"),
   ReplicaSet: controller("ReplicaSet"),
-  StatefulSet: controller("StatefulSet"),
+  StatefulSet: statefulSet,
   DaemonSet: controller("DaemonSet"),
   Job: controller("Job"),
   CronJob: cronJob,
