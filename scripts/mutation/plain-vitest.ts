@@ -2,7 +2,6 @@
  * Just enough of Vitest to run tests inside one process, thousands of times: `describe`, `it` and the matchers they use.
  * Mutants are judged by it; the suite itself runs in Vitest.
  */
-import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { equals, includes, matches, Pattern } from "./plain-equality.ts";
 
@@ -81,7 +80,6 @@ const matchers = {
   toBeLessThan: (got: number, wanted: number) => got < wanted,
   toBeLessThanOrEqual: (got: number, wanted: number) => got <= wanted,
   toThrow: throws,
-  toMatchFileSnapshot: (got: string, wanted: string) => got === readFileSync(wanted, "utf8"),
 } satisfies Record<string, Matcher>;
 
 type Expectation = Readonly<Record<keyof typeof matchers, (wanted?: unknown) => void>>;

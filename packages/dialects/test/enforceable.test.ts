@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type {
   Block,
+  Cidr,
   Diagnostic,
   NamespaceScope,
+  Peer,
   Plane,
   Rule,
   Selector,
@@ -99,6 +101,16 @@ describe("a set for the kernel", () => {
     const host = { kind: "entity", entity: "host" } as const;
     const world = { kind: "entity", entity: "world" } as const;
     expect(said({ peers: [...peers, host], action: "deny" })).toHaveLength(1);
+    expect(said({ peers: [...peers, world], action: "deny" })).toHaveLength(1);
+    const prefix = (cidr: Cidr): Peer => ({
+      kind: "cidr",
+      cidr,
+      except: [],
+      matchesWorkloads: true,
+    });
+    const [v4, v6] = [prefix("0.0.0.0/0"), prefix("::/0")];
+    expect(said({ peers: [...peers, host, v4], action: "deny" })).toHaveLength(1);
+    expect(said({ peers: [...peers, host, v4, v6], action: "deny" })).toEqual([]);
     expect(said({ peers: [...peers, host, world], action: "deny" })).toEqual([]);
     expect(said({ peers: [plain.peers[0]!, chosen(ALL, ":mesh")] })).toEqual([
       "BH0501 3: this rule selects by `mesh`, which only a cluster tells, which cannot be enforced here",

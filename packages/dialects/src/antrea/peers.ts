@@ -171,10 +171,10 @@ const namesNamespaces = (key: string): boolean =>
 const exclude = (one: string, other: string): boolean =>
   familyOf(one) !== familyOf(other) || (namesNamespaces(one) && namesNamespaces(other));
 
-/** Reports the first two fields that cannot stand together; true when there are any. */
+/** Reports the first two fields that cannot stand together; true when there are any. Of known fields alone. */
 const hasExclusion = (node: TreeNode, at: Reader): boolean => {
   if (node.kind !== "map") return false;
-  const given = node.entries.filter(({ key, value }) => familyOf(key) >= 0 && !isNull(value));
+  const given = node.entries.filter(({ value }) => !isNull(value));
   for (const [place, { key, keyExtent }] of given.entries()) {
     const other = given.slice(0, place).find((before) => exclude(before.key, key));
     if (other === undefined) continue;

@@ -1,0 +1,213 @@
+/** What comes of all objects together where no flow shows it: who is there, what is guarded, what contradicts what. */
+import { describe, expect, test } from "vitest";
+import type { Cidr } from "@bulkhead/model";
+import { prefixPeers } from "../../src/build/prefix-peers.ts";
+import { buildPolicySet, parseFiles, type BuildOptions } from "../../src/index.ts";
+
+const text = (
+  apiVersion: string,
+  kind: string,
+  name: string,
+  spec: unknown,
+  namespace: string | undefined = "shop",
+) => JSON.stringify({ apiVersion, kind, metadata: { name, namespace }, spec });
+const ours = (kind: string, name: string, spec: unknown) =>
+  text("bulkhead.dev/v1", kind, name, spec);
+const build = (texts: readonly string[], options: Partial<BuildOptions> = {}) => {
+  const parsed = parseFiles(texts.map((one, at) => ({ name: `${at}`, text: one })));
+  const built = buildPolicySet(parsed.resources, {
+    now: 0,
+    strict: false,
+    mode: "enforce",
+    target: "desk",
+    ...options,
+  });
+  const all = [...parsed.diagnostics, ...built.diagnostics];
+  const said = all.map(({ code, message }) => `${code} ${message}`);
+  const ids = (stage: string) =>
+    built.set.stages.find(({ id }) => id === stage)?.blocks.map(({ id }) => id) ?? [];
+  return { ...built, said, ids, all };
+};
+
+test("a workload that is declared twice is told where first", () => {
+  const workloads = [
+    { name: "a", netns: "a" },
+    { name: "a", unit: "b.service" },
+  ];
+  const { all } = build([ours("Inventory", "i", { workloads })]);
+  expect(all.map(({ message, help }) => [message, help])).toEqual([
+    ["workload `shop/a` is declared twice", expect.stringMatching(/^first at 0:1:\d+$/)],
+  ]);
+});
+
+test("a port of a workload has the protocol it says", () => {
+  const ports = [
+    { name: "dns", port: 53, protocol: "udp" },
+    { name: "sql", port: 5432 },
+  ];
+  const { inventory } = build([
+    ours("Inventory", "i", { workloads: [{ name: "a", netns: "a", ports }] }),
+  ]);
+  expect(inventory.workloads[0]?.namedPorts).toEqual([
+    { name: "dns", protocol: 17, port: 53 },
+    { name: "sql", protocol: 6, port: 5432 },
+  ]);
+});
+
+describe("sockets of a workload", () => {
+  const socketsOf = (sockets: unknown) =>
+    build([ours("Inventory", "i", { workloads: [{ name: "a", unit: "a.service", sockets }] })])
+      .inventory.workloads[0]?.sockets;
+
+  test("every address of a family, or of both", () => {
+    expect(socketsOf([{ port: 53, protocol: "udp", address: "0.0.0.0" }])).toEqual([
+      { family: 4, protocol: 17, port: 53 },
+    ]);
+    expect(socketsOf([{ port: 53, address: "::" }])).toEqual([
+      { family: 6, protocol: 6, port: 53 },
+    ]);
+    expect(socketsOf([{ port: 53 }])).toEqual([
+      { family: 4, protocol: 6, port: 53 },
+      { family: 6, protocol: 6, port: 53 },
+    ]);
+  });
+
+  test("one address, whatever its family, and in the order of ports", () => {
+    expect(
+      socketsOf([
+        { port: 443, address: "2001:db8::1" },
+        { port: 80, address: "192.0.2.1" },
+      ]),
+    ).toEqual([
+      { address: "192.0.2.1", family: 4, protocol: 6, port: 80 },
+      { address: "2001:db8::1", family: 6, protocol: 6, port: 443 },
+    ]);
+  });
+});
+
+test("only control groups lie in one another: neither containers, nor units that are named by paths like them", () => {
+  const bound = (...workloads: readonly object[]) =>
+    build([
+      ours("Inventory", "i", {
+        workloads: workloads.map((one, at) => ({ name: `w${at}`, ...one })),
+      }),
+    ]).said;
+  expect(bound({ unit: "/a.slice" }, { unit: "/a.slice/b.service" })).toEqual([
+    "BH0108 `/a.slice/b.service` and `/a.slice` lie in one another",
+  ]);
+  expect(bound({ unit: "/a.slice/b.service" }, { unit: "/a.slice" })).toEqual([
+    "BH0108 `/a.slice` and `/a.slice/b.service` lie in one another",
+  ]);
+  expect(bound({ unit: "/a.slice" }, { unit: "/a.slice-b" })).toEqual([]);
+  expect(bound({ unit: "/a" }, { netns: "/a/b" })).toEqual([]);
+  expect(bound({ netns: "/a" }, { unit: "/a/b" })).toEqual([]);
+});
+
+describe("guards of metadata addresses", () => {
+  const open = (to: unknown, name = "p") =>
+    ours("Policy", name, { subject: "app=a", egress: [{ to }] });
+
+  test("where a rule of another product opens everything", () => {
+    const everything = text("networking.k8s.io/v1", "NetworkPolicy", "p", {
+      podSelector: {},
+      policyTypes: ["Egress"],
+      egress: [{}],
+    });
+    expect(build([everything]).ids("metadata")).toEqual(["NetworkPolicy/shop/p#egress~metadata"]);
+    expect(build([everything], { metadataGuard: false }).ids("metadata")).toEqual([]);
+    expect(build([everything], { metadataGuard: "native" }).ids("metadata")).toEqual([]);
+  });
+
+  test("not where the machine itself is opened, and only ours when only ours are asked for", () => {
+    expect(build([open([{ entity: "host" }])]).ids("metadata")).toEqual([]);
+    const world = open([{ entity: "world" }]);
+    const guard = ["Policy/shop/p#egress~metadata"];
+    expect(build([world]).ids("metadata")).toEqual(guard);
+    expect(build([world], { metadataGuard: "native" }).ids("metadata")).toEqual(guard);
+  });
+
+  test("a grant has a name that no rule can have", () => {
+    const grant = open([{ cidr: "169.254.169.254/32" }], "grant");
+    const { set, ids } = build([open([{ entity: "world" }]), grant]);
+    expect(ids("metadata")).toEqual([
+      "Policy/shop/grant#egress~metadata-grant",
+      "Policy/shop/p#egress~metadata",
+    ]);
+    const [granting, denying] = set.stages.find(({ id }) => id === "metadata")!.blocks;
+    expect(granting?.rules.map(({ id, action }) => [id, action])).toEqual([
+      [expect.stringMatching(/^Policy\/shop\/grant#egress\/r-[0-9a-f]+~metadata-grant$/), "pass"],
+    ]);
+    expect(denying?.rules.map(({ id, action }) => [id, action])).toEqual([
+      ["Policy/shop/p#egress~metadata/deny", "deny"],
+    ]);
+  });
+});
+
+describe("contradictions", () => {
+  const both = (allowed: readonly unknown[], denied: readonly unknown[]) =>
+    build([
+      ours("Policy", "p", {
+        tier: "guardrail",
+        subject: "app=a",
+        ingress: [
+          { from: ["app=b"], ports: allowed },
+          { action: "deny", from: ["app=b"], ports: denied },
+        ],
+      }),
+    ]).said;
+  const SAID =
+    "BH0304 this rule says `deny` where another of the same tier and priority says `allow`";
+
+  test("of ports that are the same in other words", () => {
+    expect(both([80, 81], ["80-81"])).toEqual([SAID]);
+    expect(both(["http/tcp", 80], [80, "http/tcp"])).toEqual([SAID]);
+    expect(both([80], [81])).toEqual([]);
+    expect(both(["http/tcp"], ["www/tcp"])).toEqual([]);
+  });
+});
+
+test("what opens everything is told of its own direction", () => {
+  const spec = { podSelector: {}, policyTypes: ["Ingress", "Egress"], ingress: [{}], egress: [{}] };
+  const policy = text("networking.k8s.io/v1", "NetworkPolicy", "p", spec);
+  expect(build([policy]).said).toEqual([
+    "BH0403 this rule allows every port from every address",
+    "BH0403 this rule allows every port to every address",
+  ]);
+});
+
+test("a set of networks is that of the dialect that has it", () => {
+  const calico = text("projectcalico.org/v3", "NetworkSet", "office", { nets: ["192.0.2.0/24"] });
+  const policy = ours("Policy", "p", {
+    subject: "app=a",
+    egress: [{ to: [{ networkSet: "office" }] }],
+  });
+  expect(build([calico, policy]).said.map((one) => one.slice(0, 6))).toEqual(["BH0305"]);
+  expect(build([calico]).networkSets).toEqual([]);
+});
+
+test("nothing but a Service leads to workloads", () => {
+  const pod = text("v1", "Pod", "a", { containers: [] });
+  const policy = text("networking.k8s.io/v1", "NetworkPolicy", "p", { podSelector: {} });
+  expect(build([pod, policy]).services.all).toEqual([]);
+});
+
+test("a test of more than one port is told how to ask about one", () => {
+  const tests = [{ from: "a", to: "b", port: "80-81/tcp", expect: "allow" }];
+  const { all } = build([ours("PolicyTest", "t", { tests })]);
+  expect(all.map(({ code, message, help }) => [code, message, help])).toEqual([
+    ["BH0205", "a test asks about one port by number", "for example `port: 5432/tcp`"],
+  ]);
+});
+
+describe("prefixes without exceptions", () => {
+  test.each<[readonly Cidr[], readonly Cidr[], readonly (readonly [Cidr, readonly Cidr[]])[]]>([
+    [["10.1.0.0/16", "11.0.0.0/8"], ["10.0.0.0/8"], [["11.0.0.0/8", []]]],
+    [["10.0.0.0/8"], ["10.0.0.0/8"], []],
+    [["10.0.0.0/8"], ["10.1.0.0/16", "11.0.0.0/8"], [["10.0.0.0/8", ["10.1.0.0/16"]]]],
+    [["0.0.0.0/0", "::/0"], ["::/0"], [["0.0.0.0/0", []]]],
+  ])("%s without %s", (cidrs, except, left) => {
+    expect(prefixPeers(cidrs, except)).toEqual(
+      left.map(([cidr, holes]) => ({ kind: "cidr", cidr, except: holes, matchesWorkloads: true })),
+    );
+  });
+});
