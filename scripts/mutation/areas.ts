@@ -60,10 +60,10 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: "dialects",
-    // Exports count how often a case came up, which fewer runs cannot hold; a schema says what may stand in a text, not how it is
-    // read; and texts without any sense, or of great size, tell only of crashes.
+    // Exports count how often a case came up, which fewer runs cannot hold; texts without any sense, or of great size, tell only
+    // of crashes.
     tests: [
-      "packages/dialects/test/**/!(*-export|schema|robust).test.ts",
+      "packages/dialects/test/**/!(*-export|robust).test.ts",
       "packages/workbench/test/{vectors,network-policy,cluster-network-policy}.test.ts",
       "packages/workbench/test/{metadata-guard,policy-tests}.test.ts",
     ],

@@ -103,6 +103,100 @@ test("only control groups lie in one another: neither containers, nor units that
   expect(bound({ netns: "/a" }, { unit: "/a/b" })).toEqual([]);
 });
 
+test("what is audited drops nothing, whoever's it is", () => {
+  const policy = text("networking.k8s.io/v1", "NetworkPolicy", "p", {
+    podSelector: {},
+    policyTypes: ["Egress"],
+    egress: [{}, { ports: [{ port: 53, protocol: "UDP" }] }],
+  });
+  const enforced = (mode: "audit" | "enforce") =>
+    build([policy], { mode }).set.stages.flatMap(({ blocks }) =>
+      blocks.flatMap((block) => [block.enforce, ...block.rules.map(({ enforce }) => enforce)]),
+    );
+  expect(new Set(enforced("audit"))).toEqual(new Set(["staged"]));
+  expect(new Set(enforced("enforce"))).toEqual(new Set(["on"]));
+  const rules = build([policy]).set.stages.flatMap(({ blocks }) =>
+    blocks.flatMap((one) => one.rules),
+  );
+  const ids = rules.map(({ id }) => id).filter((id) => !id.includes("metadata"));
+  expect(new Set(ids).size).toBe(2);
+  for (const id of ids) expect(id).toMatch(/^NetworkPolicy\/shop\/p#egress\/r-[0-9a-f]+$/);
+});
+
+test("labels that only a cluster tells are not those of what runs here", () => {
+  const calico = text("projectcalico.org/v3", "GlobalNetworkPolicy", "p", {
+    serviceAccountSelector: "team == 'a'",
+    types: ["Ingress"],
+  });
+  const account = text("v1", "ServiceAccount", "sa", undefined);
+  const pod = text("v1", "Pod", "a", { serviceAccountName: "sa", containers: [] });
+  const namespace = JSON.stringify({
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name: "shop", labels: { team: "a" } },
+  });
+  const labels = (target: "desk" | "kernel") =>
+    build([calico, account, pod, namespace], { target }).inventory.workloads[0]?.labels;
+  expect(labels("kernel")).toEqual({ ":service-account": "sa" });
+  expect(Object.keys(labels("desk") ?? {}).length).toBeGreaterThan(1);
+});
+
+describe("workloads of Kubernetes", () => {
+  test.each([
+    ["apps/v1", "Deployment"],
+    ["apps/v1", "ReplicaSet"],
+    ["apps/v1", "StatefulSet"],
+    ["apps/v1", "DaemonSet"],
+    ["batch/v1", "Job"],
+    ["v1", "ReplicationController"],
+    ["apps.openshift.io/v1", "DeploymentConfig"],
+    ["argoproj.io/v1alpha1", "Rollout"],
+  ])("%s %s makes pods", (apiVersion, kind) => {
+    const template = { metadata: { labels: { app: "a" } }, spec: { containers: [] } };
+    const { inventory, said } = build([text(apiVersion, kind, "a", { template })]);
+    expect(said).toEqual([]);
+    expect(inventory.workloads).toMatchObject([
+      { id: "shop/a", kind: "pod", labels: { app: "a" }, owner: { kind, name: "a" } },
+    ]);
+  });
+
+  test("one whose name the server completes is called by what is there of it", () => {
+    const metadata = { generateName: "job--", namespace: "shop" };
+    const job = { apiVersion: "batch/v1", kind: "Job", metadata, spec: { template: {} } };
+    expect(build([JSON.stringify(job)]).inventory.workloads.map(({ id }) => id)).toEqual([
+      "shop/job",
+    ]);
+  });
+});
+
+test("a rule has the words it was described by, and one of a set of nothing is not called without peers", () => {
+  const empty = ours("NetworkSet", "none", { cidrs: [] });
+  const rule = { from: [{ networkSet: "none" }], description: "as agreed" };
+  const policy = ours("Policy", "p", { subject: "app=a", ingress: [rule, { from: ["app=b"] }] });
+  const { set, said } = build([empty, policy]);
+  expect(said).toEqual([]);
+  const rules = set.stages.flatMap(({ blocks }) => blocks.flatMap((block) => block.rules));
+  expect(rules.map(({ peers, description }) => [peers.length, description])).toEqual([
+    [0, "as agreed"],
+    [1, undefined],
+  ]);
+  expect(rules[1]).not.toHaveProperty("description");
+});
+
+test("whose a workload is, as it is declared", () => {
+  const workloads = [
+    { name: "a", netns: "a", owner: "Deployment/web" },
+    { name: "b", netns: "b" },
+  ];
+  const { inventory, said } = build([ours("Inventory", "i", { workloads })]);
+  expect(said).toEqual([]);
+  expect(inventory.workloads.map(({ owner }) => owner)).toEqual([
+    { kind: "Deployment", name: "web" },
+    undefined,
+  ]);
+  expect(inventory.workloads[1]).not.toHaveProperty("owner");
+});
+
 describe("guards of metadata addresses", () => {
   const open = (to: unknown, name = "p") =>
     ours("Policy", name, { subject: "app=a", egress: [{ to }] });
@@ -192,8 +286,11 @@ test("nothing but a Service leads to workloads", () => {
 });
 
 test("a test of more than one port is told how to ask about one", () => {
-  const tests = [{ from: "a", to: "b", port: "80-81/tcp", expect: "allow" }];
-  const { all } = build([ours("PolicyTest", "t", { tests })]);
+  const asked = (port: unknown) =>
+    build([ours("PolicyTest", "t", { tests: [{ from: "a", to: "b", port, expect: "allow" }] })]);
+  const { all } = asked("80-81/tcp");
+  for (const port of ["80-81/tcp", "tcp", "udp", "sctp"]) expect(asked(port).tests).toEqual([]);
+  expect(asked("gre").tests).toMatchObject([{ protocol: 47, port: 0 }]);
   expect(all.map(({ code, message, help }) => [code, message, help])).toEqual([
     ["BH0205", "a test asks about one port by number", "for example `port: 5432/tcp`"],
   ]);
