@@ -1,5 +1,5 @@
 /** Shapes of the answers that questions to a folder have. */
-import { sourceSpanSchema } from "@bulkhead/api";
+import { obligationSchema, sourceSpanSchema } from "@bulkhead/api";
 import { z } from "zod";
 
 const decisionSchema = z.enum(["allow", "deny"]);
@@ -16,14 +16,6 @@ const determinedSchema = z.strictObject({
   file: z.string().optional(),
   line: z.int().optional(),
   exemption: z.string().optional(),
-});
-
-/** What an allow depends on that the question did not tell. */
-const obligationSchema = z.strictObject({
-  /** Only these requests, all but these, proof of identity, a judge outside. */
-  kind: z.enum(["only", "unless", "auth", "external"]),
-  rules: z.array(z.string()),
-  l7: z.array(z.unknown()).optional(),
 });
 
 /** `decide`; with `--queries` one a line, or in its place `{"error": {"code", "message", "help"}, "line"}`. */

@@ -33,3 +33,45 @@ it.each([
 it("says nothing of it where enforcing changes nothing", async () => {
   expect((await shown(permitted)).stdout).not.toContain("once enforced");
 });
+
+it("tells what an allow depends on above layer 4, in text and JSON", async () => {
+  const [path] = permitted.paths;
+  const obligations = [
+    {
+      kind: "only" as const,
+      rules: ["CiliumNetworkPolicy/shop/db#ingress/1"],
+      l7: [
+        {
+          kind: "http" as const,
+          conditions: [
+            {
+              attribute: "method" as const,
+              anyOf: [{ kind: "exact" as const, value: "GET" }],
+              noneOf: [],
+            },
+            {
+              attribute: "header:x-team" as const,
+              anyOf: [{ kind: "present" as const }],
+              noneOf: [],
+            },
+          ],
+        },
+      ],
+    },
+    { kind: "auth" as const, rules: ["CiliumNetworkPolicy/shop/db#ingress/1"] },
+  ];
+  const ingress = { ...path!.decision.ingress, obligations };
+  const answer = {
+    ...permitted,
+    paths: [{ ...path!, decision: { ...path!.decision, ingress } }],
+  };
+  const { stdout } = await shown(answer);
+  expect(stdout).toContain("only requests that CiliumNetworkPolicy/shop/db#ingress/1 names");
+  expect(stdout).toContain("only if both ends prove who they are");
+  const controller = await startFakeController({ ...answers, explain: answer });
+  const asked = call(["explain", "shop/web", "shop/db:5432", "-o", "json"], {
+    state: controller.state,
+  });
+  const told = JSON.parse((await asked.finally(() => controller.stop())).stdout);
+  expect(told.paths[0].decision.ingress.obligations).toEqual(obligations);
+});

@@ -1,6 +1,15 @@
 /** Decisions and explanations: what the reference says about one flow, what determined it, and what would allow it. */
 import { z } from "zod";
-import type { Decision, Determinant, DirectionDecision, PolicyRef } from "@bulkhead/model";
+import type {
+  AttributeName,
+  Decision,
+  Determinant,
+  DirectionDecision,
+  Obligation,
+  PolicyRef,
+  Predicate,
+  TextMatch,
+} from "@bulkhead/model";
 import { sourceSpanSchema } from "./diagnostics.ts";
 
 export const directionSchema = z.enum(["egress", "ingress"]);
@@ -37,12 +46,52 @@ export const determinantSchema: z.ZodType<Determinant> = z.discriminatedUnion("k
   }),
 ]);
 
+const textMatchSchema: z.ZodType<TextMatch> = z.union([
+  z.object({
+    kind: z.enum(["exact", "prefix", "suffix"]),
+    value: z.string(),
+    ignoreCase: z.literal(true).optional(),
+  }),
+  z.object({ kind: z.literal("present") }),
+  z.object({ kind: z.enum(["regex", "cidr"]), value: z.string() }),
+]);
+
+const attributeSchema: z.ZodType<AttributeName> = z.union([
+  z.enum(["method", "path", "target", "host", "sni", "dns", "remote-ip", "request-principal"]),
+  z.templateLiteral(["header:", z.string()]),
+  z.templateLiteral(["claim:", z.string()]),
+]);
+
+const predicateSchema: z.ZodType<Predicate> = z.object({
+  kind: z.enum(["http", "dns", "tls", "any"]),
+  conditions: z.array(
+    z.object({
+      attribute: attributeSchema,
+      anyOf: z.array(textMatchSchema),
+      noneOf: z.array(textMatchSchema),
+    }),
+  ),
+});
+
+/** What an allow depends on that the question did not tell. */
+export const obligationSchema: z.ZodType<Obligation> = z.discriminatedUnion("kind", [
+  /** Only these requests; all but these. */
+  z.object({
+    kind: z.enum(["only", "unless"]),
+    rules: z.array(z.string()),
+    l7: z.array(predicateSchema),
+  }),
+  /** Proof of identity; a judge outside. */
+  z.object({ kind: z.enum(["auth", "external"]), rules: z.array(z.string()) }),
+]);
+
 export const directionDecisionSchema: z.ZodType<DirectionDecision> = z.object({
   direction: directionSchema,
   verdict: decisionVerdictSchema,
   determinedBy: determinantSchema,
   logged: z.array(z.string()),
   ambiguous: z.boolean(),
+  obligations: z.array(obligationSchema).optional(),
 });
 
 export const decisionSchema: z.ZodType<Decision> = z.object({
