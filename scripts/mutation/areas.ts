@@ -49,6 +49,10 @@ const engine = (names: readonly string[]): string[] =>
 const dialect = (...names: readonly string[]): string[] =>
   names.map((name) => `packages/dialects/src/${name}.ts`);
 
+/** What writes is not among it. */
+const reading = (folder: string): string[] =>
+  dialect(`${folder}/!(export|print|print-*|to-manifest|json-schema|unsayable)`);
+
 export const ROOMS: readonly Room[] = [
   {
     name: "engine",
@@ -68,16 +72,12 @@ export const ROOMS: readonly Room[] = [
       "packages/workbench/test/{metadata-guard,policy-tests}.test.ts",
     ],
     areas: [
-      {
-        name: "native",
-        files: dialect("native/!(print|to-manifest|json-schema)", "build/native-*"),
-      },
-      { name: "kubernetes", files: dialect("kubernetes/!(export)", "build/kubernetes-*") },
-      { name: "network-policy-api", files: dialect("network-policy-api/!(export)") },
-      { name: "cilium", files: dialect("cilium/!(export|print-*|unsayable)") },
-      { name: "istio", files: dialect("istio/*") },
-      { name: "calico", files: dialect("calico/*") },
-      { name: "antrea", files: dialect("antrea/!(export|print-*)") },
+      { name: "native", files: [...reading("native"), ...dialect("build/native-*")] },
+      { name: "kubernetes", files: [...reading("kubernetes"), ...dialect("build/kubernetes-*")] },
+      ...["network-policy-api", "cilium", "istio", "calico", "antrea"].map((name) => ({
+        name,
+        files: reading(name),
+      })),
       { name: "text", files: dialect("text/*", "{kinds,parse-files,resource,partial}") },
       { name: "build", files: dialect("build/!(native-*|kubernetes-*)") },
     ],

@@ -17,6 +17,12 @@ test.each([
       "FlowExporterDestination IPPool NodeLatencyMonitor PacketCapture PacketSampling SupportBundle SupportBundleCollection " +
       "Traceflow TrafficControl",
   ],
+  // projectcalico/calico `api/config/crd`, 3.31.
+  [
+    "projectcalico.org/v3",
+    "BGPConfiguration BGPFilter BGPPeer BlockAffinity CalicoNodeStatus ClusterInformation FelixConfiguration IPAMBlock " +
+      "IPAMConfig IPAMConfiguration IPAMHandle IPPool IPReservation KubeControllersConfiguration Node",
+  ],
 ])("of %s", (apiVersion, kinds) => {
   const objects = kinds.split(" ").map((kind) => ({ apiVersion, kind, metadata: { name: "a" } }));
   const files = objects.map((one) => ({ name: one.kind, text: JSON.stringify(one) }));
