@@ -32,7 +32,10 @@ const outside = (cidr: "0.0.0.0/0" | "::/0"): Peer => ({
   matchesWorkloads: false,
 });
 
-const PEERS: Readonly<Record<Entity, readonly Peer[]>> = {
+/** `namespace` is whoever is beside the subject, which no list can say. */
+type Anywhere = Exclude<Entity, "namespace">;
+
+const PEERS: Readonly<Record<Anywhere, readonly Peer[]>> = {
   all: [{ kind: "any" }],
   cluster: [HOST, everyoneIn(NODE), everyoneIn(ALL)],
   world: [{ kind: "entity", entity: "world" }],
@@ -52,4 +55,4 @@ const PEERS: Readonly<Record<Entity, readonly Peer[]>> = {
   none: [],
 };
 
-export const entityPeers = (entity: Entity): readonly Peer[] => PEERS[entity];
+export const entityPeers = (entity: Anywhere): readonly Peer[] => PEERS[entity];

@@ -75,12 +75,12 @@ export const domainSelector = (what: string): Shape<DomainMatch> =>
     },
   );
 
-/** Names that a client asks for in TLS: stars only as the whole first label, `*.` for one and `**.` for several. */
+/** Names that a client asks for in TLS: a star only as a whole label, and `**.` in front for several. */
 export const serverName: Shape<DomainMatch> = mapped(
   letters(
     "a server name",
-    /^(?:\*{1,2}\.)?(?:[-a-zA-Z0-9_]+\.?)+$/,
-    "a domain name, which may begin with `*.` or `**.`",
+    /^(?:\*\*\.)?(?:(?:\*|[-a-zA-Z0-9_]+)\.)*(?:\*|[-a-zA-Z0-9_]+)\.?$/,
+    "a domain name, labels of which may be `*`, and which may begin with `**.`",
   ),
   (value): DomainMatch => ({ pattern: canonical(value), regex: patternExpression(value) }),
 );

@@ -1,5 +1,6 @@
 /** The other ends of one rule as peers of the common form. */
 import {
+  EVERYTHING,
   cidrCovers,
   cidrRange,
   hostCidr,
@@ -132,6 +133,23 @@ const servicePeers = (
   }));
 };
 
+/** A policy of the whole cluster has subjects in many, and a peer cannot be another for each. */
+const ownNamespace = (source: SourceSpan, { home, context }: PeerInput): readonly Peer[] => {
+  const { namespace } = home;
+  if (namespace !== undefined) {
+    return [
+      { kind: "workloads", namespaces: { kind: "named", name: namespace }, selector: EVERYTHING },
+    ];
+  }
+  context.report(
+    "BH0402",
+    source,
+    "entity `namespace` cannot be represented in a policy of the whole cluster",
+    "write a CiliumNetworkPolicy for each namespace",
+  );
+  return [];
+};
+
 export const peerList = (
   peers: CiliumPeers,
   source: SourceSpan,
@@ -145,7 +163,9 @@ export const peerList = (
     case "nodes":
       return peers.selectors.map(nodesOf);
     case "entities":
-      return peers.entities.flatMap(entityPeers);
+      return peers.entities.flatMap((entity) =>
+        entity === "namespace" ? ownNamespace(source, input) : entityPeers(entity),
+      );
     case "domains":
       return peers.domains.map(({ pattern, regex }) => ({ kind: "domain", pattern, regex }));
     case "cidrs":

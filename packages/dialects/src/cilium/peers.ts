@@ -1,9 +1,9 @@
 /** Who stands at the other end: each way to say it, as lists of one kind. A rule has at most one of them. */
-import { cidrCovers, type Cidr, type Selector } from "@bulkhead/model";
+import { cidrCovers, parseCidrOrAddress, type Cidr, type Selector } from "@bulkhead/model";
 import { cidr as prefix } from "../kubernetes/network-policy.ts";
 import { labelSelector, name } from "../native/values.ts";
 import { fields, optional, required } from "../text/fields.ts";
-import { list, mapped, text, word, type Read } from "../text/shape.ts";
+import { list, mapped, text, word, type Read, type Shape } from "../text/shape.ts";
 import type { DomainMatch } from "./names.ts";
 import { ciliumSelector, RESERVED, type CiliumSelector } from "./selector.ts";
 
@@ -81,11 +81,30 @@ const service = mapped(
 
 export type ServiceRule = Read<typeof service>;
 
-const entity = word("entity", "all", "cluster", ...RESERVED);
+const entity = word("entity", "all", "cluster", "namespace", ...RESERVED);
 export type Entity = Read<typeof entity>;
 
 export const selectors = optional(list(ciliumSelector, "selectors"));
-export const prefixes = optional(list(prefix, "prefixes"));
+
+/** The agent takes a single address here, which the schema of the resource does not. */
+const prefixOrAddress: Shape<Cidr> = {
+  ...prefix,
+  read: (node, at) => {
+    const address = node.kind === "scalar" && typeof node.value === "string" ? node.value : "/";
+    const read = address.includes("/") ? null : parseCidrOrAddress(address);
+    if (read === null) return prefix.read(node, at);
+    at.report(
+      "BH0203",
+      node,
+      `\`${address}\` is an address, and wanted is a prefix`,
+      `read as \`${read.cidr}\``,
+      "warning",
+    );
+    return read.cidr;
+  },
+};
+
+export const prefixes = optional(list(prefixOrAddress, "prefixes"));
 export const cidrRules = optional(list(cidrRule, "CIDR rules"));
 export const entities = optional(list(entity, "entities"));
 export const services = optional(list(service, "Services"));

@@ -124,6 +124,8 @@ const policyOf = <const K extends string>(kind: K, clusterwide: boolean) => {
       metadata: required(objectMeta),
       spec: optional(spec),
       specs: optional(list(spec, "specs")),
+      // Where upstream's own examples had it once; the server drops it.
+      description: ignored("it belongs into `spec`"),
       status: ignored(),
     }),
     ({ metadata, spec: one, specs = [], source }, node, at) => {

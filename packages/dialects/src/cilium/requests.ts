@@ -53,10 +53,21 @@ const headerMatch = mapped(
     name: required(headerName),
     value: optional(text),
     mismatch: optional(word("action", "LOG", "ADD", "DELETE", "REPLACE")),
-    secret: refused("what a Secret holds is not among policies; give the header a `value`"),
+    secret: optional(
+      fields("a reference to a Secret", { name: required(text), namespace: optional(text) }),
+    ),
   }),
-  ({ name, value, mismatch }): readonly Condition[] => {
+  ({ name, value, mismatch, secret }, node, at): readonly Condition[] | undefined => {
     if (mismatch !== undefined) return [];
+    if (secret !== undefined) {
+      at.report(
+        "BH0402",
+        node,
+        "a header that must say what a Secret holds cannot be represented",
+        "what a Secret holds is not among policies; give the header a `value`",
+      );
+      return undefined;
+    }
     const wanted: TextMatch =
       value === undefined || value === "" ? EVEN_EMPTY : { kind: "exact", value };
     return [on(`header:${name}`, wanted)];
@@ -107,15 +118,11 @@ export const requestRules = mapped(
       at.report("BH0109", node, "`http` and `dns` exclude each other", "make it two rules");
       return undefined;
     }
-    if (http === undefined && dns === undefined) {
-      at.report("BH0103", node, "layer 7 rules need one of `http`, `dns`");
-      return undefined;
-    }
-    if ((http ?? dns)?.length === 0) {
+    if ((http ?? dns ?? []).length === 0) {
       at.report(
         "BH0404",
         node,
-        "an empty list of layer 7 rules has no effect",
+        "layer 7 rules that are empty have no effect",
         "every request passes; to let none pass, take the port out",
       );
     }
