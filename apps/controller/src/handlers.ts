@@ -43,7 +43,7 @@ export function handlersOf(controller: Controller): Handlers {
   }
 
   async function replayed(request: Parameters<Handlers["replay"]>[0]) {
-    const considered = governor.consider(request);
+    const considered = await governor.consider(request);
     const world = controller.worldUnder(considered.reading);
     const replay = replayAnswer({
       edges: await edgesIn(request.since, request.until),

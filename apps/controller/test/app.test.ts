@@ -4,16 +4,17 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import { ApiFailure, failureBodySchema, routes, type RouteName } from "@bulkhead/api";
+import { ApiFailure, failureBodySchema, routes, type Access, type RouteName } from "@bulkhead/api";
 import { createApp, type Handlers } from "../src/api/app.ts";
+import { createTurns } from "../src/api/turns.ts";
 
-function app(handlers: Partial<Record<RouteName, unknown>>) {
+function app(handlers: Partial<Record<RouteName, unknown>>, access: Access = "change") {
   const missing = () => Promise.reject(new Error("not in this test"));
   const all = Object.fromEntries(
     (Object.keys(routes) as RouteName[]).map((name) => [name, handlers[name] ?? missing]),
   );
   // The table of handlers is typed route by route; a test hands in only those it asks.
-  return createApp(all as unknown as Handlers, pino({ level: "silent" }));
+  return createApp(all as unknown as Handlers, pino({ level: "silent" }), access);
 }
 
 const post = (body: string) => ({
@@ -201,5 +202,62 @@ describe("streams", () => {
     expect(response.status).toBe(200);
     await response.body?.cancel();
     await expect.poll(() => stopped).toBe(true);
+  });
+});
+
+describe("who may only read", () => {
+  const ask = (text = "") => post(JSON.stringify({ files: [{ name: "a", text }] }));
+
+  it("sends less than who may change, and is told the limit", async () => {
+    const plan = () => Promise.resolve({});
+    const large = ask("#".repeat(3 << 20));
+    const refused = await app({ plan }, "read").request("/v1/plan", large);
+    const { code, message, help } = await failureOf(refused);
+    expect([code, message]).toEqual(["bad-request", "the request is larger than 2 MiB"]);
+    expect(help).toContain("root (sudo) 32");
+    expect((await app({ plan }).request("/v1/plan", large)).status).toBe(200);
+  });
+
+  it("is answered one at a time where it costs most, and others meanwhile", async () => {
+    let under = 0;
+    let most = 0;
+    const ends: (() => void)[] = [];
+    const begun = Promise.withResolvers<void>();
+    const plan = async () => {
+      most = Math.max(most, ++under);
+      await new Promise<void>((resolve) => {
+        ends.push(resolve);
+        begun.resolve();
+      });
+      under -= 1;
+      return {};
+    };
+    const server = app({ plan, replay: plan, status: () => Promise.resolve({}) }, "read");
+    const asked = ["plan", "replay", "plan"].map((name) => server.request(`/v1/${name}`, ask()));
+    await begun.promise;
+    expect((await server.request("/v1/status")).status).toBe(200);
+    for (let done = 0; done < asked.length;) {
+      const end = ends.shift();
+      if (end === undefined) await new Promise((resolve) => setImmediate(resolve));
+      else done += (end(), 1);
+    }
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(most).toBe(1);
+  });
+});
+
+describe("turns", () => {
+  it("go on behind one that failed, and too many are refused", async () => {
+    const inTurn = createTurns(2);
+    const first = Promise.withResolvers<string>();
+    const running = inTurn(() => first.promise);
+    // The first is no longer waiting as soon as it runs.
+    await new Promise((resolve) => setImmediate(resolve));
+    const waiting = [inTurn(() => Promise.resolve("b")), inTurn(() => Promise.resolve("c"))];
+    await expect(inTurn(() => Promise.resolve("d"))).rejects.toMatchObject({ code: "busy" });
+    first.reject(new Error("a"));
+    await expect(running).rejects.toThrow("a");
+    expect(await Promise.all(waiting)).toEqual(["b", "c"]);
+    expect(await inTurn(() => Promise.resolve("e"))).toBe("e");
   });
 });

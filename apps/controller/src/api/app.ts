@@ -14,6 +14,7 @@ import {
   type RouteName,
 } from "@bulkhead/api";
 import type { z } from "zod";
+import { createTurns } from "./turns.ts";
 
 type Parsed<R extends RouteName> = z.output<(typeof routes)[R]["request"]>;
 type StreamRoute = {
@@ -27,11 +28,16 @@ export type Handlers = {
     : (request: Parsed<R>) => Promise<AnswerOf<R>>;
 };
 
-const MAX_BODY = 32 * 1024 * 1024;
+/** MiB of one request. Who may only read sends policy to ask what it would do, and the controller has others to answer. */
+const MOST_MEBIBYTES: Readonly<Record<Access, number>> = { read: 2, change: 32 };
+/** Routes that read and judge policies, and what is on record, at length. */
+const COSTLY: ReadonlySet<RouteName> = new Set(["plan", "replay", "suggest"]);
+const MOST_WAITING = 8;
 
 /** `access`: what those who reach this app may do; `read` refuses every route that changes something. */
 export function createApp(handlers: Handlers, log: Logger, access: Access = "change"): Hono {
   const app = new Hono();
+  const inTurn = createTurns(MOST_WAITING);
   app.notFound((context) => {
     const failure = new ApiFailure(
       "no-such-route",
@@ -47,11 +53,14 @@ export function createApp(handlers: Handlers, log: Logger, access: Access = "cha
     const route = routes[name];
     app.on(route.method, route.path, async (context) => {
       if (access === "read" && accessOf[name] === "change") throw mayOnlyRead(name);
-      const request = await readRequest(name, context);
+      const request = await readRequest(name, context, access);
       // The table ties each handler to its route's types; a loop over all of them cannot.
       const handler = handlers[name] as (request: unknown, signal: AbortSignal) => unknown;
-      if (!("stream" in route))
-        return context.json((await handler(request, context.req.raw.signal)) as object);
+      if (!("stream" in route)) {
+        const answer = async () => (await handler(request, context.req.raw.signal)) as object;
+        const isInTurn = access === "read" && COSTLY.has(name);
+        return context.json(await (isInTurn ? inTurn(answer) : answer()));
+      }
       return lines(context, (signal) => handler(request, signal) as AsyncIterable<unknown>, log);
     });
   }
@@ -64,9 +73,9 @@ function mayOnlyRead(name: RouteName): ApiFailure {
   });
 }
 
-async function readRequest(name: RouteName, context: Context): Promise<unknown> {
+async function readRequest(name: RouteName, context: Context, access: Access): Promise<unknown> {
   const route = routes[name];
-  const value = route.method === "GET" ? context.req.query() : await readBody(context);
+  const value = route.method === "GET" ? context.req.query() : await readBody(context, access);
   const parsed = route.request.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(
@@ -75,8 +84,8 @@ async function readRequest(name: RouteName, context: Context): Promise<unknown> 
   throw new ApiFailure("bad-request", issues.join("; "));
 }
 
-async function readBody(context: Context): Promise<unknown> {
-  const text = await readText(context);
+async function readBody(context: Context, access: Access): Promise<unknown> {
+  const text = await readText(context, access);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -85,12 +94,19 @@ async function readBody(context: Context): Promise<unknown> {
 }
 
 /** Counts what comes, since what a request says of its length it need not say, nor keep to. */
-async function readText(context: Context): Promise<string> {
+async function readText(context: Context, access: Access): Promise<string> {
+  const most = MOST_MEBIBYTES[access];
   const tooLarge = new ApiFailure(
     "bad-request",
-    `the request is larger than ${MAX_BODY >> 20} MiB`,
+    `the request is larger than ${most} MiB`,
+    access === "change"
+      ? {}
+      : {
+          help: `who may only read sends ${most} MiB at most, and root (sudo) ${MOST_MEBIBYTES.change}; give fewer files, or \`bulkhead check\` and \`bulkhead diff\` the folder`,
+        },
   );
-  if (Number(context.req.header("content-length") ?? 0) > MAX_BODY) throw tooLarge;
+  const mostBytes = most << 20;
+  if (Number(context.req.header("content-length") ?? 0) > mostBytes) throw tooLarge;
   const decoder = new TextDecoder();
   let text = "";
   let length = 0;
@@ -100,7 +116,7 @@ async function readText(context: Context): Promise<string> {
     const chunk = (await reader?.read())?.value;
     if (chunk === undefined) return text + decoder.decode();
     length += chunk.byteLength;
-    if (length > MAX_BODY) throw tooLarge;
+    if (length > mostBytes) throw tooLarge;
     text += decoder.decode(chunk, { stream: true });
   }
 }

@@ -20,7 +20,8 @@ import { permittedDiff } from "../queries/permitted.ts";
 import type { WhatCuts } from "../queries/under-way.ts";
 import { unopenedBy } from "../queries/unopened.ts";
 import type { World } from "../world/world.ts";
-import { mergeGiven, readGiven, type HeldResource } from "./candidate.ts";
+import { mergeGiven, type HeldResource } from "./candidate.ts";
+import { readGivenAside } from "./parse-aside.ts";
 import { settlementOf } from "./confirmation.ts";
 import {
   listsOf,
@@ -180,18 +181,18 @@ export class Governor {
   }
 
   /** What files would make of the policy in force; throws when they hold an error. Changes nothing. */
-  consider(request: {
+  async consider(request: {
     readonly files: readonly StoredFile[];
     readonly mode: ApplyMode;
     readonly prune: boolean;
     readonly strict: boolean;
-  }): {
+  }): Promise<{
     readonly reading: Reading;
     readonly held: readonly HeldResource[];
     readonly changes: ChangeSummary;
     readonly diagnostics: readonly Diagnostic[];
-  } {
-    const given = readGiven(request.files);
+  }> {
+    const given = await readGivenAside(request.files);
     const { held, changes } = mergeGiven(this.#inForce.held, given, request);
     const { partial } = given;
     const { strict } = request;
