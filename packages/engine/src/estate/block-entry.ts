@@ -18,12 +18,17 @@ export interface BlockEntry {
   /** The namespace of its subjects, where it is named. */
   readonly shard: Shard | null;
   /** Those that it makes what they are. */
-  readonly maps: ClusterMap[];
+  maps: ClusterMap[];
+  /** Rows of which it determines everything: what is painted there, and the row's number, in turns. */
+  rows: number[];
 }
 
 export type NamedRef = Extract<PortMatch, { readonly kind: "named" }>;
 
 const NONE: readonly NamedRef[] = [];
+/** Never written to: see `append`. */
+const NO_MAPS: ClusterMap[] = [];
+const NO_ROWS: number[] = [];
 
 /** Null: it is not active. Its words are added to `words`. */
 export function readBlock(
@@ -64,7 +69,8 @@ export function readBlock(
     form: context.formOf(text),
     names,
     shard: isNamed ? context.shardOf(subject.namespaces.name) : null,
-    maps: [],
+    maps: NO_MAPS,
+    rows: NO_ROWS,
   };
 }
 

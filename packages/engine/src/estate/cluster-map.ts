@@ -17,6 +17,10 @@ export interface ClusterSegment extends IpRange {
   readonly row: number;
 }
 
+/** Never written to: see `append`. */
+const NOBODY: Group[] = [];
+const NO_ROWS: number[] = [];
+
 /** Ranks of every program of a form, one after the other: what is noted of a group is one number a rule. */
 const RANKS = 2 ** 20;
 export const noteOf = (part: number, rank: number): number => part * RANKS + rank;
@@ -43,10 +47,10 @@ export class ClusterMap {
   readonly entries: readonly BlockEntry[];
   readonly form: Form;
   /** Whom it judges. */
-  readonly subjects: Group[] = [];
+  subjects: Group[] = [];
   /** Groups at which another row than `known` holds, and that row. */
-  readonly hits: Group[] = [];
-  readonly rows: number[] = [];
+  hits: Group[] = NOBODY;
+  rows: number[] = NO_ROWS;
   /** Numbers of rows: of all other workloads, of the machine, and of the world where no stretch says otherwise. */
   readonly known: number;
   readonly host: number;

@@ -25,7 +25,7 @@ export interface ClusterRow {
   readonly others: ClusterDecision;
 }
 
-/** Of a form: the position of a block among those of the class, and of a rule in it; -1: the block itself. */
+/** The position of a block among several, and of a rule in it; -1: the block itself. */
 export interface Slot {
   readonly entry: number;
   readonly rule: number;
@@ -33,17 +33,17 @@ export interface Slot {
 
 /** A row whose determinants are positions in a form. */
 export interface PaintedRow {
-  readonly shape: Shape;
-  readonly slots: readonly Slot[];
+  readonly pattern: Pattern;
+  /** Each once, in the order of appearance. */
+  readonly entries: readonly number[];
 }
 
-interface Shape {
+/** What tells rows apart besides the blocks that they name. */
+interface Pattern {
+  readonly number: number;
   readonly row: Omit<Row, "id">;
-  /** In order of appearance, by the symbols that stand in `row`. */
-  readonly symbols: ReadonlyMap<string, number>;
-  /** Rows by their determinants. */
-  readonly byOne: Map<number, number>;
-  readonly byText: Map<string, number>;
+  /** By the symbols that stand in `row`: which of the blocks, and which rule of it; -1: the block itself. */
+  readonly symbols: ReadonlyMap<string, Slot>;
 }
 
 /** What a form calls a block, and a rule in it: texts in the order of positions, none of them a cookie. */
@@ -55,18 +55,19 @@ export const placeOf = (symbol: string): Slot => {
   return { entry: entry!, rule };
 };
 
-/** Positions of rules fit beside the number of their block. */
-const MOST_RULES = 2 ** 20;
+/** So many are gone through one after another. */
+const FEW = 64;
 
 export class ClusterRows {
-  readonly #shapes = new Map<string, Shape>();
+  readonly #patterns = new Map<string, Pattern>();
   readonly #painted: (PaintedRow | undefined)[] = [];
-  readonly #shapeOf: Shape[] = [];
-  readonly #determinants: (BlockEntry | readonly BlockEntry[])[] = [];
-  readonly #rules: (number | readonly number[])[] = [];
+  readonly #patternOf: Pattern[] = [];
+  readonly #blocks: (BlockEntry | readonly BlockEntry[])[] = [];
+  /** Those of several blocks, and those of blocks that have many. */
+  readonly #byText = new Map<string, number>();
 
   get size(): number {
-    return this.#shapeOf.length;
+    return this.#patternOf.length;
   }
 
   /** `number`: of the form's table of rows. */
@@ -75,42 +76,42 @@ export class ClusterRows {
   }
 
   /** The painted row with these blocks at the form's positions. */
-  intern({ shape, slots }: PaintedRow, entries: readonly BlockEntry[]): number {
-    if (slots.length === 1) {
-      const { entry, rule } = slots[0]!;
-      const block = entries[entry]!;
-      const key = block.number * MOST_RULES + rule + 1;
-      let row = shape.byOne.get(key);
-      if (row === undefined) shape.byOne.set(key, (row = this.#add(shape, block, rule)));
-      return row;
+  intern({ pattern, entries }: PaintedRow, blocks: readonly BlockEntry[]): number {
+    if (entries.length === 1) {
+      const block = blocks[entries[0]!]!;
+      const { rows } = block;
+      for (let at = 0; at < rows.length; at += 2) {
+        if (rows[at] === pattern.number) return rows[at + 1]!;
+      }
+      if (rows.length < FEW) {
+        const row = this.#add(pattern, block);
+        block.rows = rows.length === 0 ? [pattern.number, row] : [...rows, pattern.number, row];
+        return row;
+      }
     }
-    let text = "";
-    for (const { entry, rule } of slots) text += `${entries[entry]!.number}/${rule} `;
-    let row = shape.byText.get(text);
+    let text = `${pattern.number}`;
+    for (const entry of entries) text += ` ${blocks[entry]!.number}`;
+    let row = this.#byText.get(text);
     if (row === undefined) {
-      const blocks = slots.map(({ entry }) => entries[entry]!);
       row = this.#add(
-        shape,
-        blocks,
-        slots.map(({ rule }) => rule),
+        pattern,
+        entries.map((entry) => blocks[entry]!),
       );
-      shape.byText.set(text, row);
+      this.#byText.set(text, row);
     }
     return row;
   }
 
   at(number: number): ClusterRow {
-    const shape = this.#shapeOf[number]!;
-    const blocks = [this.#determinants[number]!].flat();
-    const rules = [this.#rules[number]!].flat();
+    const { row, symbols } = this.#patternOf[number]!;
+    const blocks = [this.#blocks[number]!].flat();
     const decision = ({ verdict, cookie }: Row["others"]): ClusterDecision => {
-      const slot = shape.symbols.get(cookie);
+      const slot = symbols.get(cookie);
       if (slot === undefined) return { verdict, by: null };
-      const { block, rules: own } = blocks[slot]!;
-      const rule = rules[slot]!;
-      return { verdict, by: rule < 0 ? block.id : own[rule]!.id };
+      const { block, rules } = blocks[slot.entry]!;
+      return { verdict, by: slot.rule < 0 ? block.id : rules[slot.rule]!.id };
     };
-    const { protocols, others } = shape.row;
+    const { protocols, others } = row;
     return {
       protocols: protocols.map(({ protocol, intervals }) => ({
         protocol,
@@ -120,27 +121,23 @@ export class ClusterRows {
     };
   }
 
-  #add(
-    shape: Shape,
-    determinants: BlockEntry | readonly BlockEntry[],
-    rules: number | readonly number[],
-  ): number {
-    this.#determinants.push(determinants);
-    this.#rules.push(rules);
-    return this.#shapeOf.push(shape) - 1;
+  #add(pattern: Pattern, blocks: BlockEntry | readonly BlockEntry[]): number {
+    this.#blocks.push(blocks);
+    return this.#patternOf.push(pattern) - 1;
   }
 
   #read(row: Omit<Row, "id">): PaintedRow {
-    const symbols = new Map<string, number>();
-    const slots: Slot[] = [];
+    const symbols = new Map<string, Slot>();
+    const entries: number[] = [];
     const nameless = ({ verdict, cookie }: Row["others"]): string => {
       if (cookie === DEFAULT_COOKIE) return verdict;
       let slot = symbols.get(cookie);
       if (slot === undefined) {
-        symbols.set(cookie, (slot = symbols.size));
-        slots.push(placeOf(cookie));
+        const { entry, rule } = placeOf(cookie);
+        if (!entries.includes(entry)) entries.push(entry);
+        symbols.set(cookie, (slot = { entry: entries.indexOf(entry), rule }));
       }
-      return `${verdict}${slot}`;
+      return `${verdict} ${slot.entry}/${slot.rule}`;
     };
     const text = JSON.stringify([
       row.protocols.map(({ protocol, intervals }) => [
@@ -149,11 +146,11 @@ export class ClusterRows {
       ]),
       nameless(row.others),
     ]);
-    let shape = this.#shapes.get(text);
-    if (shape === undefined) {
-      shape = { row, symbols, byOne: new Map(), byText: new Map() };
-      this.#shapes.set(text, shape);
+    let pattern = this.#patterns.get(text);
+    if (pattern === undefined) {
+      pattern = { number: this.#patterns.size, row, symbols };
+      this.#patterns.set(text, pattern);
     }
-    return { shape, slots };
+    return { pattern, entries };
   }
 }

@@ -28,7 +28,7 @@ import { expand, type ExpandedMap } from "./expand.ts";
 import { FormTable } from "./forms.ts";
 import { MapMaker } from "./map-maker.ts";
 import { FEW, Roster, type Group, type Reseated } from "./roster.ts";
-import { remove, SelectorIndex } from "./selector-index.ts";
+import { append, remove, SelectorIndex } from "./selector-index.ts";
 
 export interface EstateChange {
   /** Who comes, or says something else under the same id. */
@@ -216,7 +216,7 @@ class Books {
     }
     if (entry.shard === null) this.#anywhere.add(selectorOf(block), entry);
     else {
-      entry.shard.blocks.push(entry);
+      entry.shard.blocks = append(entry.shard.blocks, entry);
       entry.shard.bySelector?.add(selectorOf(block), entry);
     }
     if (affected !== undefined) for (const group of this.#subjectsOf(entry)) affected.add(group);
@@ -256,7 +256,7 @@ class Books {
     }
   }
 
-  #selecting({ shard, workload }: Group, direction: Direction): BlockEntry[] {
+  #selecting({ shard, workload }: Group): Record<Direction, BlockEntry[]> {
     let own: readonly BlockEntry[] = shard.blocks;
     if (own.length > FEW) {
       if (shard.bySelector === undefined) {
@@ -265,26 +265,28 @@ class Books {
       }
       own = shard.bySelector.candidates(workload.labels);
     }
-    const found: BlockEntry[] = [];
-    for (const list of [own, this.#anywhere.candidates(workload.labels)]) {
-      for (const entry of list) {
-        const { block } = entry;
-        if (block.direction === direction && selects(block.subject, workload, shard)) {
-          found.push(entry);
-        }
-      }
+    const found: Record<Direction, BlockEntry[]> = { egress: [], ingress: [] };
+    for (const entry of own) {
+      const { subject, direction } = entry.block;
+      if (selects(subject, workload, shard)) found[direction] = append(found[direction], entry);
+    }
+    if (this.#anywhere.isEmpty) return found;
+    for (const entry of this.#anywhere.candidates(workload.labels)) {
+      const { subject, direction } = entry.block;
+      if (selects(subject, workload, shard)) found[direction] = append(found[direction], entry);
     }
     return found;
   }
 
   #judge(group: Group): void {
+    const each = group.claimants.map((claimant) => this.#selecting(claimant));
     for (const direction of DIRECTIONS) {
-      const selected = group.claimants.map((claimant) => this.#selecting(claimant, direction));
+      const selected = each.map((found) => found[direction]);
       const isSilent = selected.every((list) => list.length === 0);
       if (isSilent && this.#set.profile.default === "allow") group.judges[direction] = null;
       else {
         const map = this.maker.take(direction, selected, group);
-        map.subjects.push(group);
+        map.subjects = append(map.subjects, group);
         group.judges[direction] = map;
       }
     }

@@ -9,7 +9,7 @@ import type { BlockEntry } from "./block-entry.ts";
 import { ClusterMap, noteOf, type Reach } from "./cluster-map.ts";
 import type { FormTable, Part } from "./forms.ts";
 import { FEW, type Group, type Roster } from "./roster.ts";
-import { LabelIndex, remove, SelectorIndex } from "./selector-index.ts";
+import { append, LabelIndex, remove, SelectorIndex } from "./selector-index.ts";
 
 export class MapMaker {
   readonly #roster: Roster;
@@ -43,7 +43,7 @@ export class MapMaker {
       if (map.form.text === form.text && isSameList(map.entries, entries)) return map;
     }
     const map = this.#make(direction, entries, form);
-    for (const { maps } of entries) maps.push(map);
+    for (const entry of entries) entry.maps = append(entry.maps, map);
     if (entries.length === 0) this.#silent.push(map);
     return map;
   }
@@ -122,7 +122,7 @@ export class MapMaker {
     form: ClusterMap["form"],
   ): ClusterMap {
     const round = ++this.#round;
-    const reach: Reach = { always: [], everyone: [], worldly: [], host: [], prefixes: [] };
+    const reach = new Reaching();
     const met: Group[] = [];
     for (let part = 0; part < form.programs.length; part++) {
       const { entryOf, ruleOf } = form.programs[part]!;
@@ -130,8 +130,8 @@ export class MapMaker {
         const { peers } = entries[entryOf[rank]!]!.rules[ruleOf[rank]!]!;
         const note = noteOf(part, rank);
         for (const peer of peers) {
-          if (peer.kind !== "workloads") reachBy(peer, note, reach);
-          else if (isEverybody(peer)) reach.everyone.push(note);
+          if (peer.kind !== "workloads") reachBy(peer, note, reach.open());
+          else if (isEverybody(peer)) push(reach.open().everyone, note);
           else {
             for (const group of this.#held(peer)) {
               if (group.round !== round) {
@@ -144,13 +144,13 @@ export class MapMaker {
         }
       }
     }
-    const map = new ClusterMap(direction, entries, form, reach, this.#forms);
+    const map = new ClusterMap(direction, entries, form, reach.found, this.#forms);
     const notedOf = (group: Group) => (group.round === round ? group.noted : NONE);
     for (const group of met) hit(map, group, map.rowAt(group, notedOf));
     this.#meetOdd(map, notedOf, round);
     eachPeer(map, (peer) => this.#watch(map, peer));
     if (map.isUneven) this.uneven.add(map);
-    if (reach.everyone.length > 0 || form.hasNames) this.#general.add(map);
+    if (map.reach.everyone.length > 0 || form.hasNames) this.#general.add(map);
     return map;
   }
 
@@ -180,8 +180,9 @@ export class MapMaker {
   #watch(map: ClusterMap, { namespaces, selector }: WorkloadPeer): void {
     if (namespaces.kind !== "named") this.#watching.add(selector, map);
     else {
-      const { watching } = this.#roster.shard(namespaces.name);
-      if (watching.at(-1) !== map) watching.push(map);
+      const shard = this.#roster.shard(namespaces.name);
+      const { watching } = shard;
+      if (watching.at(-1) !== map) shard.watching = append(watching, map);
     }
   }
 
@@ -208,12 +209,26 @@ export class MapMaker {
 
 const NONE: readonly number[] = [];
 
+/** Most classes name whom they mean, and all that reach nobody else reach so in the same way. */
+class Reaching {
+  found: Reach = NOBODY_ELSE;
+
+  open(): Reach {
+    if (this.found === NOBODY_ELSE) {
+      this.found = { always: [], everyone: [], worldly: [], host: [], prefixes: [] };
+    }
+    return this.found;
+  }
+}
+
+const NOBODY_ELSE: Reach = { always: [], everyone: [], worldly: [], host: [], prefixes: [] };
+
 /** Whether an entry is needed depends on who else is there: nobody who is like the rest has one. */
 function hit(map: ClusterMap, group: Group, row: number): void {
   if (row === map.known) return;
-  map.hits.push(group);
-  map.rows.push(row);
-  group.named.push(map);
+  map.hits = append(map.hits, group);
+  map.rows = append(map.rows, row);
+  group.named = append(group.named, map);
 }
 
 function reachBy(peer: Exclude<Rule["peers"][number], WorkloadPeer>, note: number, reach: Reach) {

@@ -17,7 +17,7 @@ import { compare } from "../order.ts";
 import { isLoopback } from "../socket-owners.ts";
 import type { BlockEntry } from "./block-entry.ts";
 import type { ClusterMap } from "./cluster-map.ts";
-import { remove, type LabelIndex, type SelectorIndex } from "./selector-index.ts";
+import { append, remove, type LabelIndex, type SelectorIndex } from "./selector-index.ts";
 
 /** Workloads that policies treat alike, wherever they have their addresses. */
 export class Group {
@@ -28,10 +28,10 @@ export class Group {
   readonly workload: Workload;
   /** Groups of an address that several claim; almost always it claims alone what it has. */
   readonly claimants: readonly Group[];
-  readonly members: IpAddress[] = [];
+  members: IpAddress[] = [];
   readonly judges: Record<Direction, ClusterMap | null> = { egress: null, ingress: null };
   /** Maps that say something of its own about it. */
-  readonly named: ClusterMap[] = [];
+  named: ClusterMap[] = [];
   /** For whoever goes through groups: seen in which round, and what was noted of it then. */
   round = 0;
   noted: number[] = NOTHING;
@@ -49,27 +49,31 @@ const NOTHING: number[] = [];
 /** One namespace. */
 export class Shard {
   readonly name: string;
-  readonly labels: Labels;
   /** It is found by its name only, and never as one of all. */
   readonly isReserved: boolean;
-  readonly groups: Group[] = [];
+  groups: Group[] = [];
   /** Blocks whose subjects are in this namespace by name. */
-  readonly blocks: BlockEntry[] = [];
+  blocks: BlockEntry[] = [];
   /** Maps with peers in this namespace by name. */
-  readonly watching: ClusterMap[] = [];
+  watching: ClusterMap[] = [];
   /** The same, for the search among many; made when it is needed. */
   byText: Map<string, Group> | undefined;
   byLabel: LabelIndex<Group> | undefined;
   bySelector: SelectorIndex<BlockEntry> | undefined;
 
-  constructor(name: string, labels: Labels) {
+  readonly #given: Labels | undefined;
+  #labels: Labels | undefined;
+
+  constructor(name: string, labels: Labels | undefined) {
     this.name = name;
-    this.labels = labels;
+    this.#given = labels;
     this.isReserved = isReservedNamespace(name);
   }
 
+  /** Few are ever asked. */
   namespaceLabels(): Labels {
-    return this.labels;
+    this.#labels ??= { ...this.#given, [NAMESPACE_NAME_LABEL]: this.name };
+    return this.#labels;
   }
 }
 
@@ -109,8 +113,8 @@ export class Roster {
   shard(name: string): Shard {
     let shard = this.shards.get(name);
     if (shard === undefined) {
-      const labels = { ...this.#namespaces.get(name), [NAMESPACE_NAME_LABEL]: name };
-      this.shards.set(name, (shard = new Shard(name, labels)));
+      shard = new Shard(name, this.#namespaces.get(name));
+      this.shards.set(name, shard);
       if (shard.isReserved) this.reserved.push(shard);
     }
     return shard;
@@ -168,7 +172,7 @@ export class Roster {
       if (known !== undefined) return known;
     }
     const group = new Group(shard, text, workload);
-    groups.push(group);
+    shard.groups = append(groups, group);
     shard.byText?.set(text, group);
     shard.byLabel?.add(workload.labels, group);
     this.onGroup(group);
@@ -211,7 +215,7 @@ export class Roster {
     if (claim === undefined) {
       if (isLoopbackText(address)) return;
       this.#claims.set(address, workload);
-      this.groupOf(workload).members.push(address);
+      seatIn(this.groupOf(workload), address);
       return;
     }
     const others = isSeveral(claim) ? claim : [claim];
@@ -244,14 +248,14 @@ export class Roster {
     const [first, ...others] = claimants.toSorted((a, b) => compare(a.id, b.id));
     if (others.length === 0) {
       this.#claims.set(address, first!);
-      this.groupOf(first!).members.push(address);
+      seatIn(this.groupOf(first!), address);
       return;
     }
     this.#claims.set(address, [first!, ...others]);
     const groups = [...new Set([first!, ...others].map((one) => this.groupOf(one)))];
     const [own] = groups;
     const group = new Group(own!.shard, own!.text, own!.workload, groups);
-    group.members.push(address);
+    seatIn(group, address);
     this.#contested.set(address, group);
   }
 
@@ -263,6 +267,10 @@ export class Roster {
   get workloads(): IterableIterator<Workload> {
     return this.#workloads.values();
   }
+}
+
+function seatIn(group: Group, address: IpAddress): void {
+  group.members = append(group.members, address);
 }
 
 function isSeveral(claim: Workload | readonly Workload[]): claim is readonly Workload[] {

@@ -19,6 +19,10 @@ export class SelectorIndex<T> {
   readonly #byLabel = new Map<string, T[]>();
   readonly #rest: T[] = [];
 
+  get isEmpty(): boolean {
+    return this.#rest.length === 0 && this.#byLabel.size === 0;
+  }
+
   add(selector: Selector, thing: T): void {
     for (const list of this.#listsOf(selector)) list.push(thing);
   }
@@ -81,6 +85,17 @@ export class LabelIndex<T> {
     return lists.length === 1 ? lists[0]! : lists.flat();
   }
 }
+
+/** A list with one thing more. Most lists of a cluster have one or two, and room for sixteen others is not kept for them. */
+export function append<T>(list: T[], thing: T): T[] {
+  if (list.length > MOST_EXACT) {
+    list.push(thing);
+    return list;
+  }
+  return list.length === 0 ? [thing] : [...list, thing];
+}
+
+const MOST_EXACT = 8;
 
 /** The order of the others is not kept. */
 export function remove<T>(list: T[], thing: T): void {
