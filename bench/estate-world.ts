@@ -136,28 +136,48 @@ export function read(files: readonly { readonly name: string; readonly text: str
   return { set, inventory };
 }
 
-/** As `read` of so many, but read for one only, and stamped. */
+/** As `read` of so many, but read for two only, and stamped. */
 export function stamp(make: Make, namespaces: number): World {
   const one = read(manifests(make, 1));
-  const worlds = Array.from({ length: namespaces }, (_, n) => renamed(one, n, make.pods.length));
+  if (namespaces === 1) return one;
+  const two = read(manifests(make, 2));
+  const ofFirst = two.set.stages.map(({ blocks }) => blocks.slice(0, blocks.length / 2));
+  const ofSecond = two.set.stages.map(({ blocks }) => blocks.slice(blocks.length / 2));
+  // What two namespaces have in common is one object, and all others have it in common, too.
+  const common = objectsIn(ofFirst).intersection(objectsIn(ofSecond));
+  const model = {
+    stages: ofFirst,
+    workloads: two.inventory.workloads.slice(0, make.pods.length),
+    namespaces: two.inventory.namespaces.slice(0, 1),
+  };
+  const all = Array.from({ length: namespaces }, (_, n) =>
+    renamed(model, n, make.pods.length, common),
+  );
   return {
     inventory: {
       ...one.inventory,
-      workloads: worlds.flatMap(({ inventory }) => inventory.workloads),
-      namespaces: worlds.flatMap(({ inventory }) => inventory.namespaces),
+      workloads: all.flatMap(({ workloads }) => workloads),
+      namespaces: all.flatMap((each) => each.namespaces),
     },
     set: {
       ...one.set,
       stages: one.set.stages.map((stage, at) => ({
         ...stage,
-        blocks: worlds.flatMap(({ set }) => set.stages[at]!.blocks),
+        blocks: all.flatMap(({ stages }) => stages[at]!),
       })),
     },
   };
 }
 
-/** Everything with a name of its own in it is another object; what is the same everywhere is the same one. */
-function renamed<T>(value: T, n: number, pods: number): T {
+function objectsIn(value: unknown, found = new Set<object>()): Set<object> {
+  if (typeof value !== "object" || value === null || found.has(value)) return found;
+  found.add(value);
+  for (const key in value) objectsIn(value[key as keyof typeof value], found);
+  return found;
+}
+
+/** What is one object in the original is one object in the copy. */
+function renamed<T>(value: T, n: number, pods: number, common: ReadonlySet<object>): T {
   const text = (said: string): string => {
     if (said.startsWith("10.")) {
       const [, a = 0, b = 0, c = 0] = said.split(".").map(Number);
@@ -165,12 +185,20 @@ function renamed<T>(value: T, n: number, pods: number): T {
     }
     return said.includes(namespaceOf(0)) ? said.replace(namespaceOf(0), namespaceOf(n)) : said;
   };
+  const copies = new Map<unknown, unknown>();
   const copy = (from: unknown): unknown => {
     if (typeof from === "string") return text(from);
-    if (typeof from !== "object" || from === null) return from;
-    if (Array.isArray(from)) return from.map(copy);
+    if (typeof from !== "object" || from === null || common.has(from)) return from;
+    const known = copies.get(from);
+    if (known !== undefined) return known;
+    if (Array.isArray(from)) {
+      const list = from.map(copy);
+      copies.set(from, list);
+      return list;
+    }
     const to: Record<string, unknown> = {};
     for (const key in from) to[key] = copy(from[key as keyof typeof from]);
+    copies.set(from, to);
     return to;
   };
   return copy(value) as T;

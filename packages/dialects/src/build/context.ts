@@ -4,6 +4,7 @@ import {
   type Cidr,
   type Diagnostic,
   type DiagnosticCode,
+  type Selector,
   type Severity,
   type SourceSpan,
 } from "@bulkhead/model";
@@ -37,6 +38,8 @@ export interface BuildContext {
   readonly options: BuildOptions;
   /** By `namespace/name`. */
   readonly networkSets: ReadonlyMap<string, NamedNetworks>;
+  /** The same selector as the same object: clusters say few of them, and say them often. */
+  readonly selector: (selector: Selector) => Selector;
   readonly report: (
     code: DiagnosticCode,
     span: SourceSpan,
@@ -53,7 +56,19 @@ export const createContext = (
 ): BuildContext => ({
   options,
   networkSets,
+  selector: sharing(),
   report: (code, span, message, help, severity) => {
     into.push(createDiagnostic(code, span, message, help, severity));
   },
 });
+
+function sharing(): BuildContext["selector"] {
+  const known = new Map<string, Selector>();
+  return (selector) => {
+    const text = JSON.stringify(selector.requirements);
+    const same = known.get(text);
+    if (same !== undefined) return same;
+    known.set(text, selector);
+    return selector;
+  };
+}

@@ -2,7 +2,15 @@
  * NetworkPolicy to blocks of stage `application`, with the meaning of SEMANTICS traps 1, 2, 4 and 5: an absent or
  * empty `from` is everyone, an absent or empty `ports` is every port, an empty selector is everything it looks at.
  */
-import type { Direction, NamespaceScope, Peer, PolicyRef, PortMatch, Rule } from "@bulkhead/model";
+import type {
+  Block,
+  Direction,
+  NamespaceScope,
+  Peer,
+  PolicyRef,
+  PortMatch,
+  Rule,
+} from "@bulkhead/model";
 import { EVERYTHING } from "@bulkhead/model";
 import type { NetworkPolicy, NetworkPolicyPeer } from "../kubernetes/network-policy.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
@@ -10,7 +18,14 @@ import type { BuildContext } from "./context.ts";
 import { refId, type StagedBlock } from "./native-blocks.ts";
 import { contentName } from "./rule-id.ts";
 
-const peerOf = (peer: NetworkPolicyPeer, home: string, context: BuildContext): Peer => {
+type Home = Extract<NamespaceScope, { readonly kind: "named" }>;
+
+/** A cluster has hundreds of thousands of these: what all of them have alike is one object. */
+const ANYBODY: Rule["peers"] = [{ kind: "any" }];
+const ANY_PORT: Rule["ports"] = [{ kind: "all" }];
+const ORDER: readonly number[] = [0];
+
+const peerOf = (peer: NetworkPolicyPeer, home: Home, context: BuildContext): Peer => {
   if (peer.ipBlock !== undefined) {
     return {
       kind: "cidr",
@@ -22,11 +37,12 @@ const peerOf = (peer: NetworkPolicyPeer, home: string, context: BuildContext): P
   const { namespaceSelector } = peer;
   const namespaces: NamespaceScope =
     namespaceSelector === undefined
-      ? { kind: "named", name: home }
+      ? home
       : namespaceSelector.requirements.length === 0
         ? { kind: "all" }
         : { kind: "selected", selector: namespaceSelector };
-  return { kind: "workloads", namespaces, selector: peer.podSelector ?? EVERYTHING };
+  const selector = context.selector(peer.podSelector ?? EVERYTHING);
+  return { kind: "workloads", namespaces, selector };
 };
 
 interface KubernetesRule {
@@ -73,6 +89,9 @@ export const networkPolicyBlocks = (
   const home = metadata.namespace ?? DEFAULT_NAMESPACE;
   const ref: PolicyRef = { kind, namespace: home, name: metadata.name };
   const enforce = context.options.mode === "enforce" ? "on" : "staged";
+  const own: Home = { kind: "named", name: home };
+  const selector = context.selector(spec.podSelector ?? EVERYTHING);
+  const subject: Block["subject"] = { kind: "workloads", namespaces: own, selector };
   return directions(policy, context).map((direction): StagedBlock => {
     const id = `${refId(ref)}#${direction}`;
     const taken = new Set<string>();
@@ -80,14 +99,8 @@ export const networkPolicyBlocks = (
       const given = rule.from ?? rule.to ?? [];
       const content = {
         action: "allow" as const,
-        peers:
-          given.length === 0
-            ? [{ kind: "any" as const }]
-            : given.map((peer) => peerOf(peer, home, context)),
-        ports:
-          rule.ports !== undefined && rule.ports.length > 0
-            ? rule.ports
-            : [{ kind: "all" as const }],
+        peers: given.length === 0 ? ANYBODY : given.map((peer) => peerOf(peer, own, context)),
+        ports: rule.ports !== undefined && rule.ports.length > 0 ? rule.ports : ANY_PORT,
       };
       const name = contentName(content, taken);
       taken.add(name);
@@ -98,13 +111,9 @@ export const networkPolicyBlocks = (
       block: {
         id,
         source,
-        subject: {
-          kind: "workloads",
-          namespaces: { kind: "named", name: home },
-          selector: spec.podSelector ?? EVERYTHING,
-        },
+        subject,
         direction,
-        order: [0],
+        order: ORDER,
         isolates: true,
         enforce,
         rules,

@@ -89,5 +89,5 @@ function portText(port: PortMatch): string {
 
 function addWords(peer: Rule["peers"][number] | Block["subject"], { labelKeys }: Words): void {
   if (peer.kind !== "workloads") return;
-  for (const { key } of peer.selector.requirements) labelKeys.add(key);
+  for (const { key } of peer.selector.requirements) if (!labelKeys.has(key)) labelKeys.add(key);
 }

@@ -5,6 +5,7 @@
 import type { DecisionVerdict, ProtocolNumber, Row } from "@bulkhead/model";
 import { DEFAULT_COOKIE } from "../compile/decision-table.ts";
 import type { BlockEntry } from "./block-entry.ts";
+import { append } from "./selector-index.ts";
 
 export interface ClusterDecision {
   readonly verdict: DecisionVerdict;
@@ -85,7 +86,7 @@ export class ClusterRows {
       }
       if (rows.length < FEW) {
         const row = this.#add(pattern, block);
-        block.rows = rows.length === 0 ? [pattern.number, row] : [...rows, pattern.number, row];
+        block.rows = append(append(rows, pattern.number), row);
         return row;
       }
     }

@@ -8,15 +8,16 @@
  *
  * What a machine's kernel holds is compiled for that machine (`createCompiler`), with names, deadlines and processes.
  */
-import type {
-  Block,
-  Direction,
-  Inventory,
-  IpAddress,
-  PolicySet,
-  StageId,
-  Workload,
-  WorkloadId,
+import {
+  matches,
+  type Block,
+  type Direction,
+  type Inventory,
+  type IpAddress,
+  type PolicySet,
+  type StageId,
+  type Workload,
+  type WorkloadId,
 } from "@bulkhead/model";
 import { isConditional } from "../bounds.ts";
 import type { DecideOptions } from "../judge-stage.ts";
@@ -268,7 +269,9 @@ class Books {
     const found: Record<Direction, BlockEntry[]> = { egress: [], ingress: [] };
     for (const entry of own) {
       const { subject, direction } = entry.block;
-      if (selects(subject, workload, shard)) found[direction] = append(found[direction], entry);
+      // They are in this very namespace.
+      const isMeant = subject.kind === "workloads" && matches(subject.selector, workload.labels);
+      if (isMeant) found[direction] = append(found[direction], entry);
     }
     if (this.#anywhere.isEmpty) return found;
     for (const entry of this.#anywhere.candidates(workload.labels)) {
@@ -323,11 +326,11 @@ class Books {
     if (before === after) return;
     subjects.add(address);
     const isOdd = (group: Group | undefined) =>
-      group !== undefined && (group.claimants[0] !== group || group.shard.isReserved);
-    if (isOdd(after) && after!.claimants[0] !== after) {
+      group !== undefined && (group.isContested || group.shard.isReserved);
+    if (after?.isContested === true) {
       this.#groups++;
-      this.maker.meetContested(after!);
-      this.#judge(after!);
+      this.maker.meetContested(after);
+      this.#judge(after);
     }
     for (const group of [before, after]) {
       if (group === undefined) continue;
@@ -340,7 +343,7 @@ class Books {
     if (before === undefined || after === undefined || isOdd(before) || isOdd(after)) {
       for (const map of this.maker.uneven) changed.add(map);
     } else for (const map of this.maker.uneven) if (map.reach.prefixes.length > 0) changed.add(map);
-    if (before !== undefined && before.claimants[0] !== before && before.members.length === 0) {
+    if (before !== undefined && before.isContested && before.members.length === 0) {
       this.maker.forget(before);
       for (const direction of DIRECTIONS) {
         const map = before.judges[direction];

@@ -138,16 +138,17 @@ export class MapMaker {
                 group.round = round;
                 group.noted = [note];
                 met.push(group);
-              } else if (group.noted.at(-1) !== note) group.noted.push(note);
+              } else if (group.noted!.at(-1) !== note) group.noted!.push(note);
             }
           }
         }
       }
     }
     const map = new ClusterMap(direction, entries, form, reach.found, this.#forms);
-    const notedOf = (group: Group) => (group.round === round ? group.noted : NONE);
+    const notedOf = (group: Group) => (group.round === round ? group.noted! : NONE);
     for (const group of met) hit(map, group, map.rowAt(group, notedOf));
     this.#meetOdd(map, notedOf, round);
+    for (const group of met) group.noted = undefined;
     eachPeer(map, (peer) => this.#watch(map, peer));
     if (map.isUneven) this.uneven.add(map);
     if (map.reach.everyone.length > 0 || form.hasNames) this.#general.add(map);

@@ -26,25 +26,31 @@ export class Group {
   readonly text: string;
   /** One of them; its labels and ports stand for all. */
   readonly workload: Workload;
-  /** Groups of an address that several claim; almost always it claims alone what it has. */
-  readonly claimants: readonly Group[];
+  readonly #claimants: readonly Group[] | undefined;
   members: IpAddress[] = [];
   readonly judges: Record<Direction, ClusterMap | null> = { egress: null, ingress: null };
   /** Maps that say something of its own about it. */
   named: ClusterMap[] = [];
   /** For whoever goes through groups: seen in which round, and what was noted of it then. */
   round = 0;
-  noted: number[] = NOTHING;
+  noted: number[] | undefined;
 
   constructor(shard: Shard, text: string, workload: Workload, claimants?: readonly Group[]) {
     this.shard = shard;
     this.text = text;
     this.workload = workload;
-    this.claimants = claimants ?? [this];
+    this.#claimants = claimants;
+  }
+
+  /** Groups of an address that several claim; almost always it claims alone what it has. */
+  get claimants(): readonly Group[] {
+    return this.#claimants ?? [this];
+  }
+
+  get isContested(): boolean {
+    return this.#claimants !== undefined;
   }
 }
-
-const NOTHING: number[] = [];
 
 /** One namespace. */
 export class Shard {
@@ -97,6 +103,7 @@ export class Roster {
   readonly words: Words;
   readonly shards = new Map<string, Shard>();
   readonly reserved: Shard[] = [];
+  #last: Shard | undefined;
   readonly #namespaces: ReadonlyMap<string, Labels>;
   readonly #workloads = new Map<WorkloadId, Workload>();
   /** Several, by id, where an address is contested. */
@@ -111,12 +118,15 @@ export class Roster {
   }
 
   shard(name: string): Shard {
+    // Whoever goes through a cluster mostly asks for one namespace many times.
+    if (this.#last?.name === name) return this.#last;
     let shard = this.shards.get(name);
     if (shard === undefined) {
       shard = new Shard(name, this.#namespaces.get(name));
       this.shards.set(name, shard);
       if (shard.isReserved) this.reserved.push(shard);
     }
+    this.#last = shard;
     return shard;
   }
 

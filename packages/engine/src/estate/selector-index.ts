@@ -86,16 +86,25 @@ export class LabelIndex<T> {
   }
 }
 
-/** A list with one thing more. Most lists of a cluster have one or two, and room for sixteen others is not kept for them. */
+/**
+ * A list with one thing more. Most lists of a cluster have one thing or two, and a list that grows keeps room for sixteen: so
+ * short ones are written out, each as long as it is.
+ */
 export function append<T>(list: T[], thing: T): T[] {
-  if (list.length > MOST_EXACT) {
-    list.push(thing);
-    return list;
+  switch (list.length) {
+    case 0:
+      return [thing];
+    case 1:
+      return [list[0]!, thing];
+    case 2:
+      return [list[0]!, list[1]!, thing];
+    case 3:
+      return [list[0]!, list[1]!, list[2]!, thing];
+    default:
+      list.push(thing);
+      return list;
   }
-  return list.length === 0 ? [thing] : [...list, thing];
 }
-
-const MOST_EXACT = 8;
 
 /** The order of the others is not kept. */
 export function remove<T>(list: T[], thing: T): void {
