@@ -1,34 +1,23 @@
 /** Agent's messages to protobuf and back. A message that does not decode to the model's nouns is a `WireError`. */
 import { create } from "@bufbuild/protobuf";
-import {
-  FLOW_VERDICTS,
-  INVARIANT_KINDS,
-  type FlowProcess,
-  type Invariant,
-  type Receipt,
-} from "@bulkhead/model";
+import { INVARIANT_KINDS, type Invariant } from "@bulkhead/model";
+import { decodeDiscovered, encodeDiscovered } from "./discovery-codec.ts";
+import { decodeFlow, encodeFlow } from "./flow-codec.ts";
 import {
   AgentMessageSchema,
-  FlowProcessSchema,
   type AgentMessage as ProtoMessage,
-  type CollectorStats as ProtoStats,
-  type DiscoveredEndpoint as ProtoEndpoint,
-  type FlowProcess as ProtoProcess,
-  type FlowRecord as ProtoFlow,
-  type Listener as ProtoListener,
-  type Receipt as ProtoReceipt,
-  type RuleCounter as ProtoRuleCounter,
 } from "./gen/bulkhead/agent/v1/agent_pb.js";
-import type {
-  AgentMessage,
-  CollectorStats,
-  DiscoveredEndpoint,
-  Listener,
-  ObservedRecord,
-  RuleCounter,
-} from "./messages.ts";
-import { decodeFacts, decodeProcess, encodeFacts, encodeProcess } from "./process-codec.ts";
+import {
+  decodedReceipt,
+  decodeRuleCounter,
+  decodeStats,
+  encodedReceipt,
+  encodeRuleCounter,
+  encodeStats,
+} from "./kernel-codec.ts";
+import type { AgentMessage } from "./messages.ts";
 import { oneOf, optional, present, WireError } from "./parse.ts";
+import { decodeFacts, encodeFacts } from "./process-codec.ts";
 
 type ProtoInit = NonNullable<Parameters<typeof create<typeof AgentMessageSchema>>[1]>;
 
@@ -51,33 +40,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
       };
     }
     case "discovered":
-      return {
-        case: "discovered",
-        value: {
-          endpoints: message.endpoints.map((endpoint) => ({
-            ...endpoint,
-            image: endpoint.image ?? "",
-            bridge: endpoint.bridge ?? "",
-            addresses: [...endpoint.addresses],
-            listeners: endpoint.listeners.map((listener) => ({ ...listener })),
-            capabilities: [...(endpoint.capabilities ?? [])],
-          })),
-          ports: message.ports.map(({ interface: name, ifindex }) => ({
-            interface: name,
-            ifindex,
-          })),
-          hostAddresses: [...message.hostAddresses],
-          sessions: message.sessions.map((session) => ({ ...session })),
-          hostListeners: message.hostListeners.map((listener) => ({ ...listener })),
-          relays: [...message.relays],
-          unread: message.unread.map(({ interface: name, ifindex }) => ({
-            interface: name,
-            ifindex,
-          })),
-          processes: message.processes.map(encodeProcess),
-          processesProblem: message.processesProblem ?? "",
-        },
-      };
+      return { case: "discovered", value: encodeDiscovered(message) };
     case "flows":
       return {
         case: "flows",
@@ -145,12 +108,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
         case: "ruleCounters",
         value: {
           id: message.id,
-          rules: message.rules.map(({ packets, bytes, lastHit = 0, ...rule }) => ({
-            ...rule,
-            packets: BigInt(packets),
-            bytes: BigInt(bytes),
-            lastHit: BigInt(lastHit),
-          })),
+          rules: message.rules.map(encodeRuleCounter),
           error: message.error ?? "",
         },
       };
@@ -224,30 +182,7 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
       };
     }
     case "discovered":
-      return {
-        kind: "discovered",
-        endpoints: kind.value.endpoints.map(decodeEndpoint),
-        ports: kind.value.ports.map(({ interface: name, ifindex }) => ({
-          interface: name,
-          ifindex,
-        })),
-        hostAddresses: kind.value.hostAddresses,
-        hostListeners: kind.value.hostListeners.map(decodeListener),
-        relays: kind.value.relays,
-        unread: kind.value.unread.map(({ interface: name, ifindex }) => ({
-          interface: name,
-          ifindex,
-        })),
-        processes: kind.value.processes.map(decodeProcess),
-        ...optional("processesProblem", kind.value.processesProblem),
-        sessions: kind.value.sessions.map(({ source, destination, protocol, port, what }) => ({
-          source,
-          destination,
-          protocol,
-          port,
-          what,
-        })),
-      };
+      return decodeDiscovered(kind.value);
     case "flows":
       return {
         kind: "flows",
@@ -378,177 +313,4 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
 
 function mapped<A, B>(record: Readonly<Record<string, A>>, to: (value: A) => B): Record<string, B> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]));
-}
-
-function encodeFlow(record: ObservedRecord): Omit<ProtoFlow, "$typeName" | "$unknown"> {
-  return {
-    start: BigInt(record.start),
-    end: BigInt(record.end),
-    source: record.source,
-    destination: record.destination,
-    protocol: record.protocol,
-    port: record.port,
-    sourcePort: record.sourcePort,
-    verdict: record.verdict,
-    cookie: record.cookie ?? "",
-    direction: record.direction ?? "",
-    connections: BigInt(record.connections),
-    established: BigInt(record.established),
-    failed: BigInt(record.failed),
-    bytes: BigInt(record.bytes),
-    packets: BigInt(record.packets),
-    probe: record.probe ?? false,
-    translated: record.translated ?? false,
-    sourceNames: [...(record.sourceNames ?? [])],
-    destinationNames: [...(record.destinationNames ?? [])],
-    ...(record.sourceProcess === undefined
-      ? {}
-      : { sourceProcess: encodeHolder(record.sourceProcess) }),
-    ...(record.destinationProcess === undefined
-      ? {}
-      : { destinationProcess: encodeHolder(record.destinationProcess) }),
-  };
-}
-
-function decodeFlow(flow: ProtoFlow): ObservedRecord {
-  return {
-    start: Number(flow.start),
-    end: Number(flow.end),
-    source: flow.source,
-    destination: flow.destination,
-    protocol: flow.protocol,
-    port: flow.port,
-    sourcePort: flow.sourcePort,
-    verdict: oneOf(FLOW_VERDICTS, flow.verdict, "flow.verdict"),
-    ...optional("cookie", flow.cookie),
-    ...(flow.direction === ""
-      ? {}
-      : { direction: oneOf(["egress", "ingress"] as const, flow.direction, "flow.direction") }),
-    connections: Number(flow.connections),
-    established: Number(flow.established),
-    failed: Number(flow.failed),
-    bytes: Number(flow.bytes),
-    packets: Number(flow.packets),
-    ...(flow.probe ? { probe: true } : {}),
-    ...(flow.translated ? { translated: true as const } : {}),
-    ...(flow.sourceNames.length === 0 ? {} : { sourceNames: flow.sourceNames }),
-    ...(flow.destinationNames.length === 0 ? {} : { destinationNames: flow.destinationNames }),
-    ...(flow.sourceProcess === undefined
-      ? {}
-      : { sourceProcess: decodeHolder(flow.sourceProcess) }),
-    ...(flow.destinationProcess === undefined
-      ? {}
-      : { destinationProcess: decodeHolder(flow.destinationProcess) }),
-  };
-}
-
-function decodeRuleCounter(counter: ProtoRuleCounter): RuleCounter {
-  const { cookie, plane, direction, verdict, packets, bytes, lastHit } = counter;
-  return {
-    cookie,
-    plane: oneOf(["live", "shadow", "canary"] as const, plane, "rule_counter.plane"),
-    direction: oneOf(["egress", "ingress"] as const, direction, "rule_counter.direction"),
-    verdict: oneOf(["allow", "drop", "reject"] as const, verdict, "rule_counter.verdict"),
-    packets: Number(packets),
-    bytes: Number(bytes),
-    ...(lastHit === 0n ? {} : { lastHit: Number(lastHit) }),
-  };
-}
-
-function encodeHolder({
-  name = "",
-  pid = 0,
-  uid,
-  user = "",
-  cgroup = "",
-  unit = "",
-}: FlowProcess): ProtoProcess {
-  return create(FlowProcessSchema, {
-    name,
-    pid,
-    ...(uid === undefined ? {} : { uid }),
-    user,
-    cgroup,
-    unit,
-  });
-}
-
-function decodeHolder({ name, pid, uid, user, cgroup, unit }: ProtoProcess): FlowProcess {
-  return {
-    ...optional("name", name),
-    ...(pid === 0 ? {} : { pid }),
-    ...(uid === undefined ? {} : { uid }),
-    ...optional("user", user),
-    ...optional("cgroup", cgroup),
-    ...optional("unit", unit),
-  };
-}
-
-function decodeEndpoint(endpoint: ProtoEndpoint): DiscoveredEndpoint {
-  return {
-    kind: oneOf(["netns", "container"] as const, endpoint.kind, "endpoint.kind"),
-    name: endpoint.name,
-    containerLabels: endpoint.containerLabels,
-    ...optional("image", endpoint.image),
-    interface: endpoint.interface,
-    ...optional("bridge", endpoint.bridge),
-    ifindex: endpoint.ifindex,
-    mac: endpoint.mac,
-    addresses: endpoint.addresses,
-    netnsPath: endpoint.netnsPath,
-    listeners: endpoint.listeners.map(decodeListener),
-    ...(endpoint.capabilities.length === 0 ? {} : { capabilities: endpoint.capabilities }),
-  };
-}
-
-function decodeListener({ protocol, port, family }: ProtoListener): Listener {
-  return { protocol, port, family: oneOf([4, 6] as const, family, "listener.family") };
-}
-
-function encodeStats(stats: CollectorStats) {
-  return {
-    alive: stats.alive,
-    received: BigInt(stats.received),
-    delivered: BigInt(stats.delivered),
-    lost: BigInt(stats.lost),
-    queueDepth: BigInt(stats.queueDepth),
-    lastEventAt: BigInt(stats.lastEventAt ?? 0),
-  };
-}
-
-function decodeStats(stats: ProtoStats): CollectorStats {
-  return {
-    alive: stats.alive,
-    received: Number(stats.received),
-    delivered: Number(stats.delivered),
-    lost: Number(stats.lost),
-    queueDepth: Number(stats.queueDepth),
-    ...(stats.lastEventAt === 0n ? {} : { lastEventAt: Number(stats.lastEventAt) }),
-  };
-}
-
-function encodedReceipt(receipt: Receipt | undefined) {
-  if (receipt === undefined) return {};
-  return {
-    receipt: {
-      ...receipt,
-      revision: BigInt(receipt.revision),
-      readAt: BigInt(receipt.readAt),
-      entries: BigInt(receipt.entries),
-    },
-  };
-}
-
-function decodedReceipt(receipt: ProtoReceipt | undefined): { readonly receipt?: Receipt } {
-  if (receipt === undefined) return {};
-  return {
-    receipt: {
-      revision: Number(receipt.revision),
-      digest: receipt.digest,
-      driver: oneOf(["nftables", "ebpf"] as const, receipt.driver, "receipt.driver"),
-      readAt: Number(receipt.readAt),
-      entries: Number(receipt.entries),
-      signature: receipt.signature,
-    },
-  };
 }
