@@ -27,5 +27,6 @@ export function interval(hits: number, tries: number): readonly [low: number, hi
   const scale = 1 + (z * z) / tries;
   const middle = share + (z * z) / (2 * tries);
   const spread = z * Math.sqrt((share * (1 - share)) / tries + (z * z) / (4 * tries * tries));
-  return [(100 * (middle - spread)) / scale, (100 * (middle + spread)) / scale];
+  const [low, high] = [(middle - spread) / scale, (middle + spread) / scale];
+  return [100 * Math.max(0, low), 100 * Math.min(1, high)];
 }
