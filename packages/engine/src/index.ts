@@ -39,7 +39,7 @@ export { findRules, type RuleFinding, type RuleFindingKind } from "./lint/rule-f
 export { boxesOf } from "./lint/flow-box.ts";
 export { overlap } from "./lint/cover.ts";
 export { selects } from "./matching.ts";
-export { saysTheSame } from "./lint/same-meaning.ts";
+export { saysTheSame, saysTheSameWithout } from "./lint/same-meaning.ts";
 export * from "./estate/estate.ts";
 export type { ClusterMap } from "./estate/cluster-map.ts";
 export type { ClusterDecision, ClusterRow } from "./estate/cluster-rows.ts";

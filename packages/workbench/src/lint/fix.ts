@@ -1,8 +1,11 @@
 /** Files written plainer, where it is proved that every decision stays as it is; edits that cannot be proved are left out. */
-import { saysTheSame } from "@bulkhead/engine";
+import { saysTheSameWithout } from "@bulkhead/engine";
 import type { SourceFile } from "@bulkhead/dialects";
 import { openDesk, type Desk, type DeskOptions } from "../desk/desk.ts";
-import { applyEdits, fixEdits, type Edit } from "./fix-edits.ts";
+import { fixEdits } from "./fix-edits.ts";
+import { needlessIn, offsetOf, type Needless } from "./fix-needless.ts";
+import { applyEdits, type Edit } from "./fix-places.ts";
+import { lintDesk } from "./lint.ts";
 
 export interface FixedFile extends SourceFile {
   readonly before: string;
@@ -13,9 +16,10 @@ export interface FixedFile extends SourceFile {
 export function fixFiles(
   files: readonly SourceFile[],
   reading: DeskOptions,
-  propose: (text: string) => readonly Edit[] = fixEdits,
+  propose: (text: string, needless: ReadonlySet<number>) => readonly Edit[] = fixEdits,
 ): readonly FixedFile[] {
   const desk = openDesk(files, reading);
+  const needless = needlessIn(desk, reading.now, lintDesk(desk, { now: reading.now }));
   let current = files;
   const fixed: FixedFile[] = [];
   // Of what could not be read, nothing can be proved.
@@ -29,12 +33,13 @@ export function fixFiles(
     const plain = text.slice(mark.length);
     const edited = (edits: readonly Edit[]): readonly SourceFile[] =>
       current.with(at, { name, text: mark + applyEdits(plain, edits) });
-    const proposed = propose(plain);
-    const edits = isSame(desk, edited(proposed), reading)
+    const places = needless.places.get(name) ?? [];
+    const proposed = propose(plain, new Set(places.map((place) => offsetOf(plain, place))));
+    const edits = isSame(desk, edited(proposed), reading, needless)
       ? proposed
       : proposed.reduce<readonly Edit[]>((kept, edit) => {
           const more = [...kept, edit];
-          return isSame(desk, edited(more), reading) ? more : kept;
+          return isSame(desk, edited(more), reading, needless) ? more : kept;
         }, []);
     if (edits.length === 0) continue;
     current = edited(edits);
@@ -44,7 +49,12 @@ export function fixFiles(
 }
 
 /** Nothing that could be read before may be missing, and whoever was there is there. */
-function isSame(desk: Desk, files: readonly SourceFile[], reading: DeskOptions): boolean {
+function isSame(
+  desk: Desk,
+  files: readonly SourceFile[],
+  reading: DeskOptions,
+  { rules }: Needless,
+): boolean {
   const after = openDesk(files, reading);
   const errors = ({ diagnostics }: Desk): number =>
     diagnostics.filter(({ severity }) => severity === "error").length;
@@ -53,6 +63,6 @@ function isSame(desk: Desk, files: readonly SourceFile[], reading: DeskOptions):
     after.resources.length === desk.resources.length &&
     JSON.stringify(after.built.inventory.workloads) ===
       JSON.stringify(desk.built.inventory.workloads) &&
-    saysTheSame(desk.set, after.set)
+    saysTheSameWithout(desk.set, after.set, rules)
   );
 }

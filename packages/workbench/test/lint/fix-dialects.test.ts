@@ -1,0 +1,309 @@
+/** Fixes in every dialect: what is written plainer, that the same is said by it, and what is left to people. */
+import { formatPorts } from "@bulkhead/model";
+import { describe, expect, it } from "vitest";
+import { connectivityOf, openDesk } from "../../src/desk/index.ts";
+import { pairsOf } from "../../src/desk/pairs.ts";
+import { fixFiles } from "../../src/lint/index.ts";
+
+const reading = { now: Date.parse("2026-11-20T12:00:00Z") };
+const desk = (text: string) => openDesk([{ name: "p.yaml", text }], reading);
+const fixed = (text: string): string =>
+  fixFiles([{ name: "p.yaml", text }], reading)[0]?.text ?? text;
+/** Errors would keep every fix away. */
+const sound = (text: string): string => {
+  expect(desk(text).diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  return text;
+};
+
+const CASES: readonly (readonly [dialect: string, before: string, after: string])[] = [
+  [
+    "Cilium",
+    `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  endpointSelector: { matchLabels: { app: db } }
+  ingress:
+    # the web
+    - fromEndpoints: [{ matchLabels: { app: web } }, { matchLabels: { app: web } }]
+      toPorts:
+        - ports:
+            - port: "80" # of any protocol
+    - fromEndpoints: [{ matchLabels: { app: web } }, { matchLabels: { app: web } }]
+      toPorts:
+        - ports:
+            - port: "80"
+  egress:
+    - toCIDRSet: [{ cidr: 10.1.2.3/8, except: [] }]
+    - toFQDNs: [{ matchName: a.example.com }, { matchName: a.example.com }]
+`,
+    `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  endpointSelector: { matchLabels: { app: db } }
+  ingress:
+    # the web
+    - fromEndpoints: [{ matchLabels: { app: web } }]
+      toPorts:
+        - ports:
+            - protocol: ANY
+              port: "80" # of any protocol
+  egress:
+    - toCIDRSet: [{ cidr: 10.0.0.0/8 }]
+    - toFQDNs: [{ matchName: a.example.com }]
+`,
+  ],
+  [
+    "Istio",
+    `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  rules:
+    - from: [{ source: { namespaces: [web, web] } }] # both ways
+      to: [{ operation: { methods: [GET, HEAD, GET], paths: [/a] } }]
+    - from: [{ source: { ipBlocks: [10.1.2.3/8] } }]
+`,
+    `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  rules:
+    - from: [{ source: { namespaces: [web] } }] # both ways
+      to: [{ operation: { methods: [GET, HEAD], paths: [/a] } }]
+    - from: [{ source: { ipBlocks: [10.0.0.0/8] } }]
+`,
+  ],
+  [
+    "Antrea",
+    `apiVersion: crd.antrea.io/v1beta1
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  priority: 5
+  appliedTo: [{ podSelector: {} }]
+  ingress:
+    - name: a
+      action: Allow
+      from: [{ ipBlock: { cidr: 10.1.2.3/8 } }]
+      ports: [{ port: 80 }, { port: 80 }]
+    - { name: b, action: Drop }
+`,
+    `apiVersion: crd.antrea.io/v1beta1
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  priority: 5
+  appliedTo: [{ podSelector: {} }]
+  ingress:
+    - name: a
+      action: Allow
+      from: [{ ipBlock: { cidr: 10.0.0.0/8 } }]
+      ports: [{ protocol: TCP, port: 80 }]
+    - { name: b, action: Drop }
+`,
+  ],
+  [
+    "Calico",
+    `apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  selector: app == 'db'
+  egress:
+    - action: Allow
+      protocol: TCP
+      destination: { nets: [10.1.2.3/8], ports: [80, 80] } # out
+`,
+    `apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  types: [Egress]
+  selector: app == 'db'
+  egress:
+    - action: Allow
+      protocol: TCP
+      destination: { nets: [10.0.0.0/8], ports: [80] } # out
+`,
+  ],
+  [
+    "policies of administrators",
+    `apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: { name: p }
+spec:
+  priority: 5
+  subject: { namespaces: {} }
+  egress:
+    - { name: a, action: Deny, to: [{ networks: [10.0.0.0/8, 10.0.0.0/8] }] }
+    - { name: b, action: Deny, to: [{ networks: [10.0.0.0/8] }] } # a again
+    - { name: c, action: Deny, to: [{ networks: [10.2.0.0/16] }] }
+`,
+    `apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: { name: p }
+spec:
+  priority: 5
+  subject: { namespaces: {} }
+  egress:
+    - { name: a, action: Deny, to: [{ networks: [10.0.0.0/8] }] }
+    - { name: b, action: Deny, to: [{ networks: [10.0.0.0/8] }] } # a again
+`,
+  ],
+  [
+    "ours",
+    `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: p, namespace: shop }
+spec:
+  subject: app=db
+  ingress:
+    - from: [app=web, app=web]
+      ports: [5432, 8000-8100, 53/udp] # three
+    - from: ["app=web,tier=front"]
+      ports: [5432/tcp]
+  egress:
+    - { to: [{ cidr: "2001:DB8::/32", except: [] }], ports: ["443"] }
+`,
+    `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: p, namespace: shop }
+spec:
+  subject: app=db
+  ingress:
+    - from: [app=web]
+      ports: [5432/tcp, 8000-8100/tcp, 53/udp] # three
+  egress:
+    - { to: [{ cidr: "2001:db8::/32" }], ports: ["443/tcp"] }
+`,
+  ],
+  [
+    "Kubernetes",
+    `apiVersion: v1
+kind: List
+items:
+  - apiVersion: networking.k8s.io/v1
+    kind: NetworkPolicy
+    metadata: { name: p, namespace: shop }
+    spec:
+      podSelector: {}
+      policyTypes: [Ingress]
+      ingress:
+        - from:
+            - ipBlock:
+                cidr: 10.1.0.0/16
+                except: []
+          ports: [{ protocol: TCP, port: 80 }, { protocol: TCP, port: 443 }]
+        - from: [{ ipBlock: { cidr: 10.1.2.0/24 } }]
+          ports: [{ protocol: TCP, port: 443 }]
+`,
+    `apiVersion: v1
+kind: List
+items:
+  - apiVersion: networking.k8s.io/v1
+    kind: NetworkPolicy
+    metadata: { name: p, namespace: shop }
+    spec:
+      podSelector: {}
+      policyTypes: [Ingress]
+      ingress:
+        - from:
+            - ipBlock:
+                cidr: 10.1.0.0/16
+          ports: [{ protocol: TCP, port: 80 }, { protocol: TCP, port: 443 }]
+`,
+  ],
+];
+
+describe.each(CASES)("in %s", (_dialect, before, after) => {
+  it("is written plainer, with comments and layout as they were, and nothing is left to write", () => {
+    expect(fixed(sound(before))).toBe(after);
+    expect(fixed(sound(after))).toBe(after);
+  });
+});
+
+const PODS = ["db", "web", "other"]
+  .map(
+    (name) =>
+      `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }\n---\n`,
+  )
+  .join("");
+
+it.each(CASES)(
+  "in %s whoever could reach whom still can, and nobody else",
+  (_dialect, before, after) => {
+    const told = (text: string) =>
+      [...pairsOf(connectivityOf(desk(PODS + text), reading.now))].map(
+        ({ source, destination, ports }) => `${source} ${destination} ${formatPorts(ports)}`,
+      );
+    expect(told(before).length).toBeGreaterThan(3);
+    expect(told(after)).toEqual(told(before));
+  },
+);
+
+const POLICY = (rules: string, more = ""): string => `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  podSelector: {}
+  policyTypes: [Ingress]
+  ingress:
+${rules}${more}`;
+const WEB = `    - { from: [{ podSelector: { matchLabels: { app: web } } }], ports: [{ protocol: TCP, port: 80 }] }\n`;
+
+describe("left to people", () => {
+  it.each([
+    ["what another policy says", `${POLICY(WEB)}---\n${POLICY(WEB).replace("name: p", "name: q")}`],
+    [
+      "what only something doubtful makes needless",
+      POLICY(
+        WEB,
+        "    - from: [{ namespaceSelector: {} }]\n      ports: [{ protocol: TCP, port: 80 }]\n",
+      ),
+    ],
+    ["what opens everything", POLICY(WEB, "    - {}\n")],
+    [
+      "what is in vain",
+      `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: p, namespace: shop }
+spec:
+  subject: app=db
+  ingress:
+    - { action: deny, from: [app=web], ports: [80/tcp] }
+    - { from: ["app=web,tier=front"], ports: [80/tcp] }
+`,
+    ],
+    [
+      "a rule of another order",
+      `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: p, namespace: shop }
+spec:
+  tier: guardrail
+  subject: app=db
+  ingress:
+    - { action: log, from: [app=web], ports: [80/tcp] }
+    - { action: deny, from: [app=web], ports: [80/tcp] }
+    - { action: log, from: [app=web], ports: [80/tcp] }
+`,
+    ],
+    [
+      "what ends later than what says it now",
+      `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: p, namespace: shop }
+spec: { subject: app=db, ingress: [{ from: [app=web], ports: [80/tcp] }] }
+---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: q, namespace: shop }
+spec: { subject: app=db, expires: 2027-01-01T00:00:00Z, ingress: [{ from: [app=web], ports: [80/tcp] }] }
+`,
+    ],
+  ])("%s", (_what, text) => {
+    expect(fixed(sound(text))).toBe(text);
+  });
+});
