@@ -28,6 +28,7 @@ import {
 import { refuseBeyondKernel, refuseParting } from "./enforceable.ts";
 import { buildInventory, type DeclaredInventory } from "./inventory.ts";
 import { networkPolicyBlocks } from "./kubernetes-blocks.ts";
+import { reportGoesBefore } from "./goes-before.ts";
 import { lintBlocks } from "./lint.ts";
 import { metadataGuard } from "./metadata-guard.ts";
 import { exceptionBlocks, intentBlocks, policyBlocks, type StagedBlock } from "./native-blocks.ts";
@@ -159,7 +160,10 @@ export const buildPolicySet = (
     dialect === "native" && object.kind === "PolicyTest" ? policyTests(object, context) : [],
   );
   const profile = buildProfile(resources, diagnostics);
-  const stages = orderStages(brought).map((frame): Stage => {
+  const frames = orderStages(brought);
+  const ours = new Set(native.flatMap((one) => one.blocks.map(({ block }) => block.id)));
+  reportGoesBefore(blocks, ours, frames, context);
+  const stages = frames.map((frame): Stage => {
     const members = [...blocks, ...guards].filter(({ stage }) => stage === frame.id);
     return { ...frame, blocks: members.map(({ block }) => block) };
   });
