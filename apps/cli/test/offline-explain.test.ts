@@ -45,6 +45,22 @@ test("a deny shows every rule with its place, the nearest one, and a change that
   expect(after.code).toBe(0);
 });
 
+test("a policy of the whole cluster is told without a namespace", async () => {
+  const policy = `apiVersion: policy.networking.k8s.io/v1beta1
+kind: ClusterNetworkPolicy
+metadata: { name: guard }
+spec:
+  tier: Admin
+  priority: 1
+  subject: { namespaces: {} }
+  ingress: [{ name: no-ssh, action: Deny, from: [{ namespaces: {} }], protocols: [{ tcp: { destinationPort: { number: 22 } } }] }]
+`;
+  const { stdout } = await call(["explain", "-", "web", "db:22"], {
+    stdin: `${pod("shop", "web")}${pod("shop", "db")}${policy}`,
+  });
+  expect(stdout).toContain("may arrive no   ClusterNetworkPolicy guard, admin: ");
+});
+
 test("stand-ins for addresses that no file gives are not told", async () => {
   const { stdout } = await call(["explain", files.dir, "web", "db", "22/tcp", "-o", "json"]);
   expect(JSON.parse(stdout).paths[0]).toMatchObject({

@@ -1,5 +1,5 @@
 /** What `explain` prints: the verdict, what determined it and where that is written, and for a deny the smallest change. */
-import { formatPort, formatShare, type DirectionDecision } from "@bulkhead/model";
+import { formatPort, formatShare, type DirectionDecision, type PolicyRef } from "@bulkhead/model";
 import type { ExplainAnswer, TraceStep } from "@bulkhead/api";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count } from "../ui/words.ts";
@@ -88,13 +88,18 @@ function sharedText({ shared, source, destination }: Path, ui: Ui): string {
   return `  ${ui.style.yellow(`${precision}: ${claimed.join("; ")}; the strictest reading counts${used}`)}\n`;
 }
 
+/** Those of the whole cluster have no namespace. */
+function policyText({ kind, namespace, name }: PolicyRef): string {
+  return namespace === "" ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+}
+
 function directionText(judged: DirectionDecision, ui: Ui): string {
   const what = judged.direction === "egress" ? "may leave " : "may arrive";
   const answer = judged.verdict === "allow" ? ui.style.green("yes") : ui.style.red("no ");
   const { determinedBy } = judged;
   const policy =
     determinedBy.kind === "rule" || determinedBy.kind === "isolation"
-      ? `${determinedBy.policy.kind} ${determinedBy.policy.namespace}/${determinedBy.policy.name}, ${determinedBy.stage}: `
+      ? `${policyText(determinedBy.policy)}, ${determinedBy.stage}: `
       : "";
   const ambiguous = judged.ambiguous
     ? ui.style.yellow("  (policies of equal order disagree; the stricter one counts)")

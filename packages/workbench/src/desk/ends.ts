@@ -3,7 +3,7 @@
  * controller of a pod, an address, `host`, `world`. Tools write a kind behind a name (`shop/web[Deployment]`): it may stay.
  */
 import { nearest } from "@bulkhead/dialects";
-import { askedHost, askedWorkload, isProcess, type AskedEnd } from "@bulkhead/engine";
+import { askedHost, askedWorkload, isProcess, selects, type AskedEnd } from "@bulkhead/engine";
 import { canonicalIp, parseCidr, type IpAddress, type Workload } from "@bulkhead/model";
 import type { Desk } from "./desk.ts";
 import { problem, type Found } from "./problem.ts";
@@ -50,17 +50,30 @@ export function createEndFinder(desk: Desk): FindEnd {
       return problem("unknown-end", `\`${text}\` is a prefix, and an end is one address`);
     }
     const name = text.replace(/\[[A-Za-z]+\]$/, "");
-    const exact = desk.workloads.get(name) ?? byController.get(name)?.[0]?.workload;
+    const exact = desk.workloads.get(name);
     if (exact !== undefined) return { value: endOf(exact) };
+    const made = (byController.get(name) ?? []).map(({ workload }) => workload);
+    if (made[0] !== undefined) return oneOf(made, made[0], text);
     const called =
       byName.get(name) ?? (controllers.get(name) ?? []).map(({ workload }) => workload);
     const namespaces = new Set(called.map(({ namespace }) => namespace));
-    if (called[0] !== undefined && namespaces.size === 1) return { value: endOf(called[0]) };
+    if (called[0] !== undefined && namespaces.size === 1) return oneOf(called, called[0], text);
     if (namespaces.size > 1) {
       const which = [...namespaces].toSorted().map((namespace) => `\`${namespace}/${name}\``);
       return problem("ambiguous-end", `\`${text}\` could be ${which.join(" or ")}`);
     }
     return unknown(text, name);
+  }
+
+  /** One pod stands for all of its controller's, unless policies tell them apart: then each has an answer of its own. */
+  function oneOf(pods: readonly Workload[], first: Workload, text: string): Found<DeskEnd> {
+    if (pods.length === 1 || !areToldApart(pods, desk)) return { value: endOf(first) };
+    const some = pods.slice(0, 5).map(({ id }) => `\`${id}\``);
+    return problem(
+      "ambiguous-end",
+      `policies tell the pods of \`${text}\` apart`,
+      `ask for one of them: ${some.join(", ")}${pods.length > some.length ? ", …" : ""}`,
+    );
   }
 
   function unknown(text: string, name: string): Found<DeskEnd> {
@@ -100,6 +113,21 @@ export function createEndFinder(desk: Desk): FindEnd {
     if (found === undefined) known.set(text, (found = find(text)));
     return found;
   };
+}
+
+/** Does any selector of the policies hold some of them, and not all? */
+function areToldApart(pods: readonly Workload[], { set, index }: Desk): boolean {
+  const [first, ...others] = pods;
+  return set.stages.some(({ blocks }) =>
+    blocks.some(({ subject, rules }) => {
+      const peers = rules.flatMap((rule) => rule.peers);
+      return [subject, ...peers].some((one) => {
+        if (one.kind !== "workloads" || first === undefined) return false;
+        const isHeld = selects(one, first, index);
+        return others.some((other) => selects(one, other, index) !== isHeld);
+      });
+    }),
+  );
 }
 
 /**

@@ -72,6 +72,34 @@ test.each([
   });
 });
 
+test("one pod stands for all of its controller's, unless policies tell them apart", () => {
+  const set = (asked: string) => `apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db, namespace: shop }
+spec: { replicas: 2, template: { metadata: { labels: { app: db } } } }
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec: { podSelector: { matchLabels: { ${asked} } }, policyTypes: [Ingress] }
+`;
+  const question = (to: string) => ({ from: "world", to, port: "5432/tcp" });
+  const apart = asker(set("statefulset.kubernetes.io/pod-name: db-1"));
+  expect(apart.ask(question("shop/db"))).toEqual({
+    problem: {
+      code: "ambiguous-end",
+      message: "policies tell the pods of `shop/db` apart",
+      help: "ask for one of them: `shop/db-0`, `shop/db-1`",
+    },
+  });
+  expect(apart.ask(question("db"))).toHaveProperty("problem.code", "ambiguous-end");
+  expect(apart.ask(question("shop/db-0"))).toHaveProperty("value.decision", "allow");
+  expect(apart.ask(question("shop/db-1"))).toHaveProperty("value.decision", "deny");
+  // Both have it: whoever is asked, the answer is the same.
+  const alike = asker(set("app: db").replace("replicas: 2", "replicas: 1"));
+  expect(alike.ask(question("db"))).toHaveProperty("value.decision", "deny");
+});
+
 test("what determined a decision is told with its place", () => {
   expect(ask("web", "shop/db", "pg").determinedBy).toEqual([
     { direction: "egress", kind: "default" },
