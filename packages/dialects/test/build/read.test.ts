@@ -103,6 +103,141 @@ test("only control groups lie in one another: neither containers, nor units that
   expect(bound({ netns: "/a" }, { unit: "/a/b" })).toEqual([]);
 });
 
+test("two rules that say the same have a name each; and where any namespace will do, no label is asked for", () => {
+  const rule = { from: [{ namespaceSelector: {}, podSelector: { matchLabels: { app: "b" } } }] };
+  const spec = { podSelector: {}, ingress: [rule, rule, rule] };
+  const { set } = build([text("networking.k8s.io/v1", "NetworkPolicy", "p", spec)]);
+  const rules = set.stages.flatMap(({ blocks }) => blocks.flatMap((block) => block.rules));
+  expect(new Set(rules.map(({ id }) => id)).size).toBe(3);
+  expect(rules[0]?.peers).toEqual([
+    {
+      kind: "workloads",
+      namespaces: { kind: "all" },
+      selector: { requirements: [{ key: "app", operator: "In", values: ["b"] }] },
+    },
+  ]);
+});
+
+describe("what an Inventory says of the machine", () => {
+  const profile = (...machines: readonly object[]) => {
+    const texts = machines.map((machine, at) => ours("Inventory", `i${at}`, { machine }));
+    return build(texts).set.profile;
+  };
+  test("switches that are set one way, the other, or not at all", () => {
+    const usual = profile({});
+    for (const name of ["nodeExempt", "hairpinExempt"] as const) {
+      expect(profile({ [name]: true })).toEqual({ ...usual, [name]: true });
+      expect(profile({ [name]: false })).toEqual({ ...usual, [name]: false });
+      expect(profile({ [name]: true }, { [name]: false })[name]).toBe(false);
+      expect(profile({ [name]: false }, { [name]: true })[name]).toBe(false);
+    }
+  });
+
+  test("resolvers by address, then by port, each once", () => {
+    const { dns } = profile(
+      { dns: ["10.0.0.2", "10.0.0.1:5353", "10.0.0.1"] },
+      { dns: ["10.0.0.1", "9.0.0.1"] },
+    );
+    expect(dns?.map(({ address, port }) => `${address} ${port}`)).toEqual([
+      "9.0.0.1 53",
+      "10.0.0.1 53",
+      "10.0.0.1 5353",
+      "10.0.0.2 53",
+    ]);
+  });
+});
+
+test("a test of ICMP asks for an echo, unless it says a type", () => {
+  const asked = (port: string) => {
+    const tests = [{ from: "a", to: "b", port, expect: "allow" }];
+    return build([ours("PolicyTest", "t", { tests })]).tests.map((one) => [one.protocol, one.port]);
+  };
+  expect(asked("icmp")).toEqual([[1, 8 * 256]]);
+  expect(asked("icmpv6")).toEqual([[58, 128 * 256]]);
+});
+
+test("sockets that were borrowed and accepted are said of the binding", () => {
+  const bound = (more: object) =>
+    build([ours("Inventory", "i", { workloads: [{ name: "a", unit: "a.service", ...more }] })])
+      .inventory.bindings;
+  const binding = { workload: "shop/a", kind: "unit", name: "a.service" };
+  expect(bound({ borrowedSockets: "accepted" })).toEqual([
+    { ...binding, borrowedSockets: "accepted" },
+  ]);
+  expect(bound({})).toEqual([binding]);
+  expect(bound({})[0]).not.toHaveProperty("borrowedSockets");
+});
+
+describe("routes of Gateway API", () => {
+  const GROUP = "gateway.networking.k8s.io";
+  const service = text("v1", "Service", "web", {
+    selector: { app: "a" },
+    ports: [{ port: 80 }, { port: 81, name: "b" }],
+  });
+  const pod = JSON.stringify({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "a", namespace: "shop", labels: { app: "a" } },
+    spec: { containers: [] },
+  });
+  const gateway = text(
+    `${GROUP}/v1`,
+    "Gateway",
+    "gw",
+    { listeners: [{ name: "a", port: 80, allowedRoutes: { namespaces: { from: "None" } } }] },
+    "edge",
+  );
+  const ways = (backend: object, parent: object, ...more: readonly string[]) => {
+    const spec = { parentRefs: [parent], rules: [{ backendRefs: [backend] }] };
+    const route = text(`${GROUP}/v1`, "HTTPRoute", "r", spec);
+    return build([service, pod, gateway, route, ...more]).waysIn.map(({ backends }) =>
+      backends.map(({ port }) => port),
+    );
+  };
+  const FREE = { name: "elsewhere" };
+
+  test("lead to Services, and to nothing else of that name", () => {
+    expect(ways({ name: "web", port: 80 }, FREE)).toEqual([[80]]);
+    expect(ways({ name: "web" }, FREE)).toEqual([[80, 81]]);
+    expect(ways({ name: "web", kind: "Service", group: "", port: 80 }, FREE)).toEqual([[80]]);
+    expect(ways({ name: "web", kind: "Bucket", port: 80 }, FREE)).toEqual([]);
+    expect(ways({ name: "web", group: "x.example", port: 80 }, FREE)).toEqual([]);
+  });
+
+  test("come through Gateways, of the namespace that is named or their own", () => {
+    const to = { name: "web", port: 80 };
+    expect(ways(to, { name: "gw" })).toEqual([[80]]);
+    expect(ways(to, { name: "gw", namespace: "edge" })).toEqual([]);
+    expect(ways(to, { name: "gw", namespace: "edge", kind: "Service", group: "" })).toEqual([]);
+    expect(ways(to, { name: "free", kind: "Service" })).toEqual([]);
+    expect(ways(to, { name: "free", group: "x.example" })).toEqual([]);
+    expect(ways(to, { name: "free", group: GROUP, kind: "Gateway" })).toEqual([[80]]);
+  });
+
+  test("are granted by the namespace they lead into: to this kind, of this group, from there", () => {
+    const abroad = (from: object, what: object) => {
+      const grant = text(`${GROUP}/v1beta1`, "ReferenceGrant", "g", {
+        from: [{ group: GROUP, kind: "HTTPRoute", namespace: "other", ...from }],
+        to: [{ kind: "Service", ...what }],
+      });
+      const spec = {
+        parentRefs: [FREE],
+        rules: [{ backendRefs: [{ name: "web", namespace: "shop", port: 80 }] }],
+      };
+      const route = text(`${GROUP}/v1`, "HTTPRoute", "r", spec, "other");
+      return build([service, pod, grant, route]).waysIn.length;
+    };
+    expect(abroad({}, {})).toBe(1);
+    expect(abroad({}, { group: "", name: "web" })).toBe(1);
+    expect(abroad({ group: "x.example" }, {})).toBe(0);
+    expect(abroad({ kind: "GRPCRoute" }, {})).toBe(0);
+    expect(abroad({ namespace: "else" }, {})).toBe(0);
+    expect(abroad({}, { group: "x.example" })).toBe(0);
+    expect(abroad({}, { kind: "Secret" })).toBe(0);
+    expect(abroad({}, { name: "db" })).toBe(0);
+  });
+});
+
 test("what is audited drops nothing, whoever's it is", () => {
   const policy = text("networking.k8s.io/v1", "NetworkPolicy", "p", {
     podSelector: {},
