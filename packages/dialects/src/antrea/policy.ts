@@ -42,7 +42,14 @@ const priority: Shape<number> = {
 export const DEFAULT_TIER = "application";
 export const BASELINE_TIER = "baseline";
 /** What they were called before they had objects. */
-const STATIC_TIERS = ["Emergency", "SecurityOps", "NetworkOps", "Platform", "Application"];
+const STATIC_TIERS = [
+  "Emergency",
+  "SecurityOps",
+  "NetworkOps",
+  "Platform",
+  "Application",
+  "Baseline",
+];
 
 const tierName = (written: string | undefined): string => {
   if (written === undefined || written === "") return DEFAULT_TIER;

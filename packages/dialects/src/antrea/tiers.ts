@@ -17,6 +17,8 @@ export const OWN_TIERS: Readonly<Record<string, number>> = {
 };
 /** antrea-io/antrea `validate.go`: kept for what Antrea makes of other policies. */
 const RESERVED = [251, 252, 254, 255];
+/** `pkg/controller/networkpolicy/tier.go`, with Antrea's own among them. */
+const MOST_TIERS = 20;
 const NETWORK_POLICIES = "application";
 
 /** Priorities by name; null of a tier that cannot be. */
@@ -35,6 +37,7 @@ export const tiersOf = (objects: readonly AntreaTier[], { report }: BuildContext
       continue;
     }
     const other = names.get(priority);
+    const isTooMany = names.size >= MOST_TIERS;
     tiers.set(name, null);
     if (RESERVED.includes(priority)) {
       const message = `priority ${priority} is reserved`;
@@ -42,6 +45,9 @@ export const tiersOf = (objects: readonly AntreaTier[], { report }: BuildContext
     } else if (other !== undefined) {
       const message = `tier \`${name}\` has the priority of tier \`${other}\``;
       report("BH0430", source, message, "each tier needs one of its own");
+    } else if (isTooMany) {
+      const message = `tier \`${name}\` would be one of more than ${MOST_TIERS}`;
+      report("BH0430", source, message, "Antrea's own are among them: take some out");
     } else {
       tiers.set(name, priority);
       names.set(priority, name);
