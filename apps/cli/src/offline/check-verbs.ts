@@ -26,7 +26,10 @@ export function addCheckVerbs(verb: AddVerb): void {
       async () => (await import("../verbs/lint.ts")).lint,
       FINDING_FORMATS,
     )
-      .option("--fix", "write files plainer where no decision changes, which is proved first")
+      .option(
+        "--fix",
+        "write files plainer where no decision changes, and allow DNS that is missing; proved first",
+      )
       .option("--dry-run", "with --fix: print what would change, and change nothing")
       .option("--strict", "warnings count as errors")
       .option("--disable <codes>", "findings that are not wanted: BH0705", collect),

@@ -50,22 +50,20 @@ export function newFirst(map: YAMLMap, entry: string, text: string, what: string
   return [{ start, end: start, text: `${entry}${newline(text)}${" ".repeat(start - line)}`, what }];
 }
 
-/** Lines behind the last item of a list in block style, each of `lines` as a line of the new item. */
-export function newLast(
-  list: YAMLSeq,
-  lines: readonly string[],
-  text: string,
-  what: string,
-): readonly Edit[] {
+/** Behind the last item of a list: `item` as it stands in flow style, which block style takes as well. */
+export function newLast(list: YAMLSeq, item: string, text: string, what: string): readonly Edit[] {
   const last = list.items.at(-1) as Node | undefined;
-  if (list.flow === true || !last?.range) return [];
+  if (!last?.range) return [];
+  if (list.flow === true) {
+    const [, end] = last.range;
+    return [{ start: end, end, text: `, ${item}`, what }];
+  }
   const line = text.lastIndexOf("\n", last.range[0] - 1) + 1;
   const indent = /^( *)- +$/.exec(text.slice(line, last.range[0]))?.[1];
   if (indent === undefined) return [];
   const stop = endOfLine(last.range[1], text);
-  const ended = text[stop - 1] === "\n";
-  const item = lines.map((one, at) => `${indent}${at === 0 ? "- " : "  "}${one}${newline(text)}`);
-  return [{ start: stop, end: stop, text: `${ended ? "" : newline(text)}${item.join("")}`, what }];
+  const before = text[stop - 1] === "\n" ? "" : newline(text);
+  return [{ start: stop, end: stop, text: `${before}${indent}- ${item}${newline(text)}`, what }];
 }
 
 function endOfLine(at: number, text: string): number {

@@ -3,8 +3,9 @@ import { saysTheSameWithout } from "@bulkhead/engine";
 import type { SourceFile } from "@bulkhead/dialects";
 import { openDesk, type Desk, type DeskOptions } from "../desk/desk.ts";
 import { fixEdits } from "./fix-edits.ts";
+import { nameEdits } from "./fix-names.ts";
 import { needlessIn, offsetOf, type Needless } from "./fix-needless.ts";
-import { applyEdits, type Edit } from "./fix-places.ts";
+import { applyEdits, inOrder, type Edit } from "./fix-places.ts";
 import { lintDesk } from "./lint.ts";
 
 export interface FixedFile extends SourceFile {
@@ -45,7 +46,25 @@ export function fixFiles(
     current = edited(edits);
     fixed.push({ name, text: current[at]!.text, before: text, edits });
   }
-  return fixed;
+  return withNames(fixed, current, reading);
+}
+
+/** What is permitted besides is the last thing, over files that say the same as before. */
+function withNames(
+  fixed: readonly FixedFile[],
+  files: readonly SourceFile[],
+  reading: DeskOptions,
+): readonly FixedFile[] {
+  const edits = nameEdits(files, reading);
+  const plain = new Map(fixed.map((one) => [one.name, one]));
+  return files.flatMap(({ name, text }): readonly FixedFile[] => {
+    const one = plain.get(name);
+    const more = edits.get(name);
+    if (more === undefined) return one === undefined ? [] : [one];
+    const before = one?.before ?? text;
+    const all = [...(one?.edits ?? []), ...more];
+    return [{ name, before, text: applyEdits(text, inOrder(more)), edits: all }];
+  });
 }
 
 /** Nothing that could be read before may be missing, and whoever was there is there. */

@@ -82,8 +82,13 @@ function placeOf(
 
 const DNS = 53;
 
-/** Whoever may open something by TCP, and is kept from all else, needs to ask where it is. */
-function withoutNames({ blocks, workloads, selectedBy, now, say }: LintContext): void {
+/** Whoever may open something by TCP, and is kept from all else, needs to ask where it is. By a policy that keeps them. */
+export function namesLacking({
+  blocks,
+  workloads,
+  selectedBy,
+  now,
+}: Omit<LintContext, "say">): ReadonlyMap<Block, readonly Workload[]> {
   const leaving = blocks.filter(
     (block) => block.direction === "egress" && isActive(block, { now, view: "live" }),
   );
@@ -106,9 +111,13 @@ function withoutNames({ blocks, workloads, selectedBy, now, say }: LintContext):
     if (!connects || ports.some((set) => hasPort(set, UDP, DNS))) continue;
     lacking.set(isolating, [...(lacking.get(isolating) ?? []), one]);
   }
-  for (const [block, who] of lacking) {
+  return lacking;
+}
+
+function withoutNames(context: LintContext): void {
+  for (const [block, who] of namesLacking(context)) {
     const names = [...new Set(who.map(workloadName))];
-    say(
+    context.say(
       "BH0709",
       block.source,
       `${named(names)} may connect to others and not ask for names: port 53/udp is not allowed out`,

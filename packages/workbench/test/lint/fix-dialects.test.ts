@@ -1,9 +1,9 @@
 /** Fixes in every dialect: what is written plainer, that the same is said by it, and what is left to people. */
 import { formatPorts } from "@bulkhead/model";
 import { describe, expect, it } from "vitest";
-import { connectivityOf, openDesk } from "../../src/desk/index.ts";
+import { connectivityOf, createAsker, openDesk } from "../../src/desk/index.ts";
 import { pairsOf } from "../../src/desk/pairs.ts";
-import { fixFiles } from "../../src/lint/index.ts";
+import { fixFiles, lintDesk } from "../../src/lint/index.ts";
 
 const reading = { now: Date.parse("2026-11-20T12:00:00Z") };
 const desk = (text: string) => openDesk([{ name: "p.yaml", text }], reading);
@@ -305,5 +305,103 @@ spec: { subject: app=db, expires: 2027-01-01T00:00:00Z, ingress: [{ from: [app=w
     ],
   ])("%s", (_what, text) => {
     expect(fixed(sound(text))).toBe(text);
+  });
+});
+
+const DNS = (namespace: string): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: { name: dns, namespace: ${namespace}, labels: { k8s-app: kube-dns } }\n---\n`;
+const AT = { from: "shop/web", to: "kube-system/dns" };
+const OUT: Readonly<Record<string, string>> = {
+  kubernetes: `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: web } }
+  policyTypes: [Egress]
+  egress:
+    - to: [{ podSelector: { matchLabels: { app: db } } }]
+      ports: [{ protocol: TCP, port: 5432 }] # the database
+# the end
+`,
+  flow: `{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: { name: p, namespace: shop }, spec: { podSelector: { matchLabels: { app: web } }, policyTypes: [Egress], egress: [{ ports: [{ protocol: TCP, port: 443 }] }] } }`,
+  cilium: `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  endpointSelector: { matchLabels: { app: web } }
+  egress:
+    - toFQDNs: [{ matchName: a.example.com }]
+      toPorts: [{ ports: [{ port: "443", protocol: TCP }] }]
+`,
+  ours: `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: p, namespace: shop }
+spec:
+  subject: app=web
+  egress:
+  - { to: [app=db], ports: [5432/tcp] }
+`,
+};
+
+describe("names that cannot be asked for", () => {
+  const asked = (text: string, port: string): string => {
+    const found = createAsker(desk(text), { now: reading.now, view: "live" }).ask({ ...AT, port });
+    return found.problem === undefined ? found.value.decision : found.problem.message;
+  };
+  const codes = (text: string) => lintDesk(desk(text), reading).map(({ code }) => code);
+
+  it.each(Object.entries(OUT))(
+    "are allowed where the files have the cluster's DNS: %s",
+    (_what, policy) => {
+      const before = sound(`${PODS}${DNS("kube-system")}${policy}`);
+      expect(codes(before)).toContain("BH0709");
+      const after = fixed(before);
+      expect(codes(after)).not.toContain("BH0709");
+      expect(codes(after)).not.toContain("BH0413");
+      expect(["53/udp", "53/tcp", "54/udp", "80/tcp"].map((port) => asked(after, port))).toEqual([
+        "allow",
+        "allow",
+        "deny",
+        "deny",
+      ]);
+      expect(after).toContain(policy.split("\n").at(-2) ?? "");
+      expect(fixed(after)).toBe(after);
+      // Nothing but names.
+      const told = (text: string) =>
+        [...pairsOf(connectivityOf(desk(text), reading.now))]
+          .filter(({ destination }) => destination !== "kube-system/dns[Pod]")
+          .map(
+            ({ source, destination, ports }) => `${source} ${destination} ${formatPorts(ports)}`,
+          );
+      expect(told(after)).toEqual(told(before));
+    },
+  );
+
+  it.each([
+    ["nobody is it", ""],
+    ["two may be it", DNS("kube-system") + DNS("shop")],
+  ])("are left to people where %s", (_what, dns) => {
+    const text = `${PODS}${dns}${OUT["ours"]}`;
+    expect(fixed(text)).toBe(text);
+  });
+
+  it("are left to people where order counts, and in what has no rules", () => {
+    const antrea = `apiVersion: crd.antrea.io/v1beta1
+kind: NetworkPolicy
+metadata: { name: p, namespace: shop }
+spec:
+  priority: 5
+  appliedTo: [{ podSelector: { matchLabels: { app: web } } }]
+  egress: [{ action: Allow, ports: [{ protocol: TCP, port: 80 }] }, { action: Drop }]
+`;
+    const intent = `apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: p, namespace: shop }
+spec: { from: app=web, to: app=db, ports: [80/tcp] }
+`;
+    for (const text of [antrea, intent]) {
+      const files = `${PODS}${DNS("kube-system")}${text}`;
+      expect(fixed(sound(files))).toBe(files);
+    }
   });
 });
