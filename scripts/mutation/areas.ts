@@ -51,7 +51,7 @@ const dialect = (...names: readonly string[]): string[] =>
 
 /** What writes is not among it. */
 const reading = (folder: string): string[] =>
-  dialect(`${folder}/!(export|print|print-*|to-manifest|json-schema|unsayable)`);
+  dialect(`${folder}/!(export|print|print-*|to-manifest|unsayable)`);
 
 export const ROOMS: readonly Room[] = [
   {

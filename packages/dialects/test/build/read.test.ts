@@ -414,6 +414,33 @@ test("a set of networks is that of the dialect that has it", () => {
   expect(build([calico]).networkSets).toEqual([]);
 });
 
+test("a port by name goes to no address, and only an address is told of that", () => {
+  const said = (to: readonly object[] | undefined, ports: readonly object[]) => {
+    const egress = [{ ...(to === undefined ? {} : { to }), ports }];
+    const spec = { podSelector: {}, policyTypes: ["Egress"], egress };
+    return build([text("networking.k8s.io/v1", "NetworkPolicy", "p", spec)]).said;
+  };
+  const [block, pods] = [{ ipBlock: { cidr: "10.0.0.0/8" } }, { podSelector: {} }];
+  const [http, number] = [{ port: "http" }, { port: 80 }];
+  const never = "BH0308 no address has a port called `http`: this rule never matches";
+  const partly = "BH0308 no address has a port called `http`: for an `ipBlock` it allows nothing";
+  expect(said([block], [http])).toEqual([never]);
+  expect(said([block, pods], [http])).toEqual([partly]);
+  expect(said([block], [http, number])).toEqual([partly]);
+  expect(said([pods], [http])).toEqual([]);
+  expect(said(undefined, [http])).toEqual([]);
+  expect(said([block], [number])).toEqual([]);
+});
+
+test("a Service that stands for a name outside", () => {
+  const of = (spec: object) =>
+    build([text("v1", "Service", "s", spec)]).services.named("shop", "s");
+  expect(of({ type: "ExternalName", externalName: "a.example" })).toMatchObject({
+    externalName: "a.example",
+  });
+  expect(of({})).not.toHaveProperty("externalName");
+});
+
 test("nothing but a Service leads to workloads", () => {
   const pod = text("v1", "Pod", "a", { containers: [] });
   const policy = text("networking.k8s.io/v1", "NetworkPolicy", "p", { podSelector: {} });
