@@ -7,15 +7,17 @@ import { exportAntrea } from "./antrea/export.ts";
 import { exportCalico } from "./calico/export.ts";
 import { exportCilium } from "./cilium/export.ts";
 import {
-  inSlots,
   withDenialsApart,
   withDenialsApartIfNeeded,
   withDenialsInside,
   withEndsSaid,
+  withoutEmpty,
   withoutIdle,
+  withoutOverruled,
 } from "./export/arrange.ts";
 import type { Exported, ExportOptions } from "./export/exported.ts";
 import { withPlainLabels } from "./export/plain-labels.ts";
+import { inSlots } from "./export/slots.ts";
 import { exportNetworkPolicies } from "./kubernetes/export.ts";
 import { exportNative } from "./native/export.ts";
 import { exportAdminPolicies, exportClusterPolicies } from "./network-policy-api/export.ts";
@@ -38,7 +40,7 @@ export interface Target {
   write(set: PolicySet, options: TargetOptions): Exported;
 }
 
-const plain = (set: PolicySet): PolicySet => withEndsSaid(withPlainLabels(set));
+const plain = (set: PolicySet): PolicySet => withEndsSaid(withPlainLabels(withoutEmpty(set)));
 const ONE_EACH = { before: ["admin"], after: ["admin-baseline"] } as const;
 const NATIVE = { before: ["emergency", "guardrail"], after: ["baseline"] } as const;
 
@@ -105,7 +107,10 @@ export const TARGETS: readonly Target[] = [
     title: "Bulkhead",
     prefixesHoldWorkloads: true,
     write: (set, options) =>
-      exportNative(inSlots(withDenialsApartIfNeeded(withoutIdle(plain(set))), NATIVE), options),
+      exportNative(
+        inSlots(withDenialsApartIfNeeded(withoutIdle(withoutOverruled(plain(set)))), NATIVE),
+        options,
+      ),
   },
 ];
 

@@ -88,7 +88,7 @@ const anyToAny = (staged: StagedBlock, context: BuildContext): void => {
   }
 };
 
-const portKey = (ports: readonly PortMatch[]): string => {
+export const portKey = (ports: readonly PortMatch[]): string => {
   const names = ports.flatMap((port) =>
     port.kind === "named" ? [`${port.name}/${port.protocol}`] : [],
   );

@@ -18,7 +18,7 @@ import {
 import { numbered } from "../export/order.ts";
 import { withPlainLabels } from "../export/plain-labels.ts";
 import { NETWORK_POLICY_STAGE } from "../kubernetes/export.ts";
-import { subjectOf, type Subject } from "./print-ends.ts";
+import { needsCluster, subjectOf, type Subject } from "./print-ends.ts";
 import { printedRules } from "./print-rules.ts";
 
 const API = "projectcalico.org/v3";
@@ -80,12 +80,13 @@ const nameOf = (
   home: string | undefined,
   taken: Set<string>,
 ): string => {
-  const plain =
-    home === undefined && policy.namespace !== ""
-      ? `${policy.namespace}-${policy.name}`
-      : policy.name;
-  const isSaid = tier === DEFAULT_TIER || plain.startsWith(`${tier}.`);
-  const wanted = isSaid ? plain : `${tier}.${plain}`;
+  const said = policy.name.startsWith(`${tier}.`)
+    ? policy.name.slice(tier.length + 1)
+    : policy.name;
+  // Other dots would be a tier's.
+  const own = said.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  const plain = home === undefined && policy.namespace !== "" ? `${policy.namespace}-${own}` : own;
+  const wanted = tier === DEFAULT_TIER ? plain : `${tier}.${plain}`;
   let name = wanted;
   for (let i = 2; taken.has(`${home ?? ""}/${name}`); i += 1) name = `${wanted}-${i}`;
   taken.add(`${home ?? ""}/${name}`);
@@ -144,7 +145,7 @@ const policiesOf = (
   );
   return [...groups.values()].flatMap((group): readonly ExportedObject[] => {
     const [first] = group;
-    const subject = first && subjectOf(first, losses);
+    const subject = first && subjectOf(first, group.some(needsCluster), losses);
     if (subject === undefined || subject === null) return [];
     const isApart = new Set(group.map(({ direction }) => direction)).size < group.length;
     const parts = isApart ? group.map((one) => [one]) : [group];

@@ -137,7 +137,11 @@ export interface Subject extends Choice {
 }
 
 /** Where a policy with this subject lives, and how it names it; null: it was told that none can. */
-export const subjectOf = ({ subject, source }: Block, losses: Losses): Subject | null => {
+export const subjectOf = (
+  { subject, source }: Block,
+  isGlobal: boolean,
+  losses: Losses,
+): Subject | null => {
   if (subject.kind === "all-workloads") return { home: undefined, selector: IS_POD };
   if (isOfNodes(subject)) {
     if (!subject.selector.requirements.some(isHost)) {
@@ -148,7 +152,7 @@ export const subjectOf = ({ subject, source }: Block, losses: Losses): Subject |
     return choice && { home: undefined, ...choice };
   }
   const { namespaces } = subject;
-  const home = namespaces.kind === "named" ? namespaces.name : undefined;
+  const home = namespaces.kind === "named" && !isGlobal ? namespaces.name : undefined;
   const own = podClauses(subject.selector.requirements, source, losses);
   if (own === null) return null;
   if (home !== undefined) return { home, ...(own.length === 0 ? {} : { selector: joined(own) }) };
@@ -159,6 +163,9 @@ export const subjectOf = ({ subject, source }: Block, losses: Losses): Subject |
     ...(places.length === 0 ? {} : { namespaceSelector: joined(places) }),
   };
 };
+
+/** A rule there is about one family. */
+export const isSix = (cidr: Cidr): boolean => cidr.includes(":");
 
 const WHOLE: readonly Cidr[] = ["0.0.0.0/0", "::/0"];
 
@@ -187,6 +194,12 @@ const outsiders = (peers: readonly Peer[]): readonly Peer[] | null => {
   const all = found.flatMap((peer) => peer ?? []);
   return all.length === found.length ? all : null;
 };
+/** In a namespace, what excludes pods means other pods of it: only a policy of the whole cluster means everybody else. */
+export const needsCluster = ({ rules }: Block): boolean =>
+  rules.some(
+    ({ peers }) => outsiders(peers) !== null || peers.some(({ kind }) => kind === "entity"),
+  );
+
 const NO_POD: ExportedObject = { notSelector: IS_POD };
 
 /** One end a rule; `everyone`: it stays out. */
@@ -228,7 +241,7 @@ export const endsOf = (rule: Rule, printing: Printing): readonly ExportedObject[
     });
   return [
     ...ends,
-    ...(nets.length === 0 ? [] : [{ nets }]),
+    ...[...Map.groupBy(nets, isSix).values()].map((some) => ({ nets: some })),
     ...(outside.length === 0 ? [] : [NO_POD]),
   ];
 };

@@ -1,5 +1,6 @@
 /** Rules of the common form in Calico's words: one for every end, protocol and predicate, since Calico takes one of each a rule. */
 import {
+  allPorts,
   formatProtocol,
   ICMP,
   ICMPV6,
@@ -7,8 +8,10 @@ import {
   portsOf,
   portsOfProtocol,
   SCTP,
+  subtract,
   TCP,
   UDP,
+  type Cidr,
   type Direction,
   type PortInterval,
   type PortMatch,
@@ -18,7 +21,7 @@ import {
 } from "@bulkhead/model";
 import { narrowed, type ExportedObject, type Losses } from "../export/exported.ts";
 import { hasPorts } from "./ports.ts";
-import { endsOf, type Printing } from "./print-ends.ts";
+import { endsOf, isSix, type Printing } from "./print-ends.ts";
 
 const ACTIONS: Readonly<Partial<Record<Rule["action"], string>>> = {
   allow: "Allow",
@@ -38,10 +41,23 @@ const nameOf = (protocol: ProtocolNumber): string | number => NAMES[protocol] ??
 interface Match {
   readonly words: ExportedObject;
   readonly ports?: readonly (string | number)[];
+  readonly notPorts?: readonly (string | number)[];
 }
 
 const isWhole = ([only, ...more]: readonly PortInterval[]): boolean =>
   only !== undefined && more.length === 0 && only.first === 0 && only.last === MAX_PORT;
+
+const without = (protocol: ProtocolNumber, intervals: readonly PortInterval[]) =>
+  portsOfProtocol(
+    subtract(
+      allPorts,
+      portsOf(
+        intervals.map((one) => ({ kind: "range", protocol, ...one })),
+        () => [],
+      ),
+    ),
+    protocol,
+  );
 
 const echoes = (
   rule: Rule,
@@ -69,8 +85,12 @@ const ofProtocol = (
   if (intervals.length === 0) return [];
   if (isWhole(intervals) && protocol > 0) return [{ words }];
   if (hasPorts(protocol)) {
-    const ports = intervals.map(({ first, last }) => (first === last ? first : `${first}:${last}`));
-    return [{ words, ports }];
+    const listed = (some: readonly PortInterval[]) =>
+      some.map(({ first, last }) => (first === last ? first : `${first}:${last}`));
+    // Port 0 has no word there but as one that is not excluded.
+    return intervals[0]?.first === 0
+      ? [{ words, notPorts: listed(without(protocol, intervals)) }]
+      : [{ words, ports: listed(intervals) }];
   }
   if (protocol === ICMP || protocol === ICMPV6) return echoes(rule, protocol, intervals, losses);
   narrowed(rule, `protocol \`${formatProtocol(protocol)}\``, losses);
@@ -175,23 +195,35 @@ export const printedRules = (
     ({ words }) => rule.l7 === undefined || words["protocol"] === "TCP" || isAll(words),
   );
   return ends.flatMap((end) =>
-    matches.flatMap(({ words, ports }) =>
-      asked.map((http) => {
-        const target = ports === undefined ? {} : { ports };
-        const sides =
-          direction === "ingress"
-            ? { source: end ?? {}, destination: target }
-            : { source: {}, destination: { ...end, ...target } };
-        const given = Object.entries(sides).filter(([, side]) => Object.keys(side).length > 0);
-        return {
-          action,
-          ...words,
-          ...(http === undefined ? {} : { http }),
-          ...Object.fromEntries(given),
-        };
-      }),
-    ),
+    matches
+      .filter(({ words }) => canMeet(end, words))
+      .flatMap(({ words, ports, notPorts }) =>
+        asked.map((http) => {
+          const target = {
+            ...(ports === undefined ? {} : { ports }),
+            ...(notPorts === undefined ? {} : { notPorts }),
+          };
+          const sides =
+            direction === "ingress"
+              ? { source: end ?? {}, destination: target }
+              : { source: {}, destination: { ...end, ...target } };
+          const given = Object.entries(sides).filter(([, side]) => Object.keys(side).length > 0);
+          return {
+            action,
+            ...words,
+            ...(http === undefined ? {} : { http }),
+            ...Object.fromEntries(given),
+          };
+        }),
+      ),
   );
+};
+
+/** ICMP is IPv4's, and ICMPv6 IPv6's. */
+const canMeet = (end: ExportedObject | undefined, { protocol }: ExportedObject): boolean => {
+  const [first] = (end?.["nets"] ?? []) as readonly Cidr[];
+  if (first === undefined) return true;
+  return protocol !== (isSix(first) ? NAMES[ICMP] : NAMES[ICMPV6]);
 };
 
 const isAll = (words: ExportedObject): boolean => Object.keys(words).length === 0;

@@ -8,6 +8,7 @@ import {
   exported,
   plainBlocks,
   refuseStages,
+  shortKind,
   type Exported,
   type ExportedObject,
   type ExportOptions,
@@ -80,7 +81,7 @@ const specsOf = (pieces: readonly Piece[]): readonly (readonly Piece[])[] => {
 /** Free in its namespace, and as near to the policy's own as that allows. */
 const freeName = (wanted: string, kind: string, taken: Set<string>): string => {
   const plain = isName(wanted) ? wanted : "policy";
-  const candidates = [plain, `${plain}-${kind.toLowerCase()}`];
+  const candidates = [plain, `${plain}-${shortKind(kind)}`];
   for (let i = 2; candidates.every((one) => taken.has(one)); i += 1)
     candidates.push(`${plain}-${i}`);
   const found = candidates.find((one) => !taken.has(one)) ?? plain;

@@ -59,6 +59,7 @@ const portEntry = (port: PortMatch): Section => {
     case "named":
       return { port: port.name, protocol };
     case "range":
+      if (port.first === 0) throw new Unsayable("port 0");
       return {
         port: String(port.first),
         ...(port.last === port.first ? {} : { endPort: port.last }),

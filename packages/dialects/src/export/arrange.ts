@@ -4,24 +4,36 @@
  * it is, and the exporter refuses it by name.
  */
 import type { Block, PolicySet, Rule, Stage, StageId } from "@bulkhead/model";
-import { askedNext } from "./exported.ts";
-import { numbered } from "./order.ts";
+import { portKey } from "../build/lint.ts";
 
-const APPLICATION = "application";
+export const APPLICATION = "application";
 const DENIALS: readonly Rule["action"][] = ["deny", "reject"];
 
 export const isUsed = ({ blocks }: Stage): boolean => blocks.length > 0;
 
-const replaced = (set: PolicySet, stages: readonly Stage[]): PolicySet => ({ ...set, stages });
+export const replaced = (set: PolicySet, stages: readonly Stage[]): PolicySet => ({
+  ...set,
+  stages,
+});
 
-const actionsOf = ({ blocks }: Stage): ReadonlySet<Rule["action"]> =>
+export const actionsOf = ({ blocks }: Stage): ReadonlySet<Rule["action"]> =>
   new Set(blocks.flatMap(({ rules }) => rules.map(({ action }) => action)));
 
 const hasOnly = (stage: Stage, ...actions: readonly Rule["action"][]): boolean =>
   [...actionsOf(stage)].every((action) => actions.includes(action));
 
+/** Whoever isolates nobody and has no rules says nothing. */
+export const withoutEmpty = (set: PolicySet): PolicySet =>
+  replaced(
+    set,
+    set.stages.map((stage) => ({
+      ...stage,
+      blocks: stage.blocks.filter(({ isolates, rules }) => isolates || rules.length > 0),
+    })),
+  );
+
 /** Does the end of the stage deny whoever it is for? */
-const isShut = (stage: Stage): boolean =>
+export const isShut = (stage: Stage): boolean =>
   stage.plane === "net" &&
   stage.mode === "firstMatch" &&
   stage.endIfApplied === "deny" &&
@@ -130,12 +142,41 @@ export const withoutIdle = (set: PolicySet): PolicySet => {
   );
 };
 
+/** Allowances that a denial in the same words overrules say nothing. */
+export const withoutOverruled = (set: PolicySet): PolicySet => {
+  const keys = ({ direction, subject }: Block, { peers, ports, enforce }: Rule) =>
+    peers.map(
+      (peer) =>
+        [JSON.stringify([direction, subject, enforce, peer]) + portKey(ports), peer] as const,
+    );
+  return replaced(
+    set,
+    set.stages.map((stage) => {
+      if (stage.mode !== "denyOverrides") return stage;
+      const denied = new Set(
+        stage.blocks.flatMap((block) =>
+          block.rules
+            .filter(({ action, l7 }) => DENIALS.includes(action) && l7 === undefined)
+            .flatMap((rule) => keys(block, rule).map(([key]) => key)),
+        ),
+      );
+      const blocks = stage.blocks.map((block) => ({
+        ...block,
+        rules: block.rules.flatMap((rule) => {
+          if (rule.action !== "allow") return [rule];
+          const left = keys(block, rule).filter(([key]) => !denied.has(key));
+          return left.length === 0 ? [] : [{ ...rule, peers: left.map(([, peer]) => peer) }];
+        }),
+      }));
+      return { ...stage, blocks };
+    }),
+  );
+};
+
 /** Where all of `application` isolates, denials may stay in it. */
 export const withDenialsApartIfNeeded = (set: PolicySet): PolicySet => {
   const blocks = set.stages.find(({ id }) => id === APPLICATION)?.blocks ?? [];
-  return blocks.every(({ isolates, rules }) => isolates || rules.length === 0)
-    ? set
-    : withDenialsApart(set);
+  return blocks.every(({ isolates }) => isolates) ? set : withDenialsApart(set);
 };
 
 /** Denials that overrule, then what is allowed without isolating, in stages of their own before `application`. */
@@ -186,98 +227,6 @@ export const withDenialsInside = (set: PolicySet): PolicySet => {
     set.stages.map((stage) => {
       if (moved.includes(stage)) return { ...stage, blocks: [] };
       return stage.id === APPLICATION ? { ...stage, blocks: [...inside, ...stage.blocks] } : stage;
-    }),
-  );
-};
-
-/** Stages of a target in which the first match decides, those asked first in front; absent: as many as there are. */
-export interface Slots {
-  readonly before?: readonly StageId[];
-  readonly after?: readonly StageId[];
-}
-
-const isTier = (stage: Stage): boolean =>
-  isUsed(stage) && stage.plane === "net" && stage.mode === "firstMatch" && !isShut(stage);
-
-/** Every way to cut a list into so many runs at most. */
-const cuts = <T>(items: readonly T[], most: number): readonly (readonly (readonly T[])[])[] => {
-  if (items.length === 0) return [[]];
-  if (most <= 0) return [];
-  return items.flatMap((_, at) =>
-    cuts(items.slice(at + 1), most - 1).map((rest) => [items.slice(0, at + 1), ...rest]),
-  );
-};
-
-const merged = (
-  set: PolicySet,
-  tiers: readonly Stage[],
-  names: readonly StageId[] | undefined,
-): ReadonlyMap<Stage, Stage | null> => {
-  if (names === undefined || tiers.every(({ id }) => names.includes(id)))
-    return new Map(tiers.map((tier) => [tier, { ...tier, blocks: numbered(tier.blocks).blocks }]));
-  const ways = cuts(tiers, names.length).find((runs) =>
-    runs.every((run) => {
-      const last = run.at(-1);
-      const after = last && set.stages[set.stages.indexOf(last) + 1]?.id;
-      const next = last && askedNext(set, last.plane, after ?? null);
-      return run.every(
-        (tier) => !actionsOf(tier).has("pass") || askedNext(set, tier.plane, tier.onPass) === next,
-      );
-    }),
-  );
-  const found = new Map<Stage, Stage | null>();
-  for (const [at, run] of (ways ?? []).entries()) {
-    const [first, ...others] = run;
-    // The last names are those next to `application`.
-    const id = names[names.length - (ways ?? []).length + at];
-    if (first === undefined || id === undefined) continue;
-    const blocks: Block[] = [];
-    let next = others.length === 0 ? undefined : 0;
-    for (const tier of run) {
-      const some = numbered(tier.blocks, next);
-      blocks.push(...some.blocks);
-      if (next !== undefined) next = some.next;
-    }
-    found.set(first, { ...first, id, blocks, onPass: run.at(-1)?.onPass ?? null });
-    for (const other of others) found.set(other, null);
-  }
-  return found;
-};
-
-/** Where there are more stages than places, and no way to join them, all stay as they are. */
-export const inSlots = (set: PolicySet, { before, after }: Slots): PolicySet => {
-  const at = set.stages.findIndex(({ id }) => id === APPLICATION);
-  const tiers = set.stages.filter(isTier);
-  const found = new Map([
-    ...merged(
-      set,
-      tiers.filter((tier) => set.stages.indexOf(tier) < at),
-      before,
-    ),
-    ...merged(
-      set,
-      tiers.filter((tier) => set.stages.indexOf(tier) > at),
-      after,
-    ),
-  ]);
-  const taken = new Set([...found.values()].flatMap((tier) => tier?.id ?? []));
-  const stages = set.stages.flatMap((stage): Stage[] => {
-    const tier = found.get(stage);
-    if (tier === null) return [];
-    // A name that another tier has now was an empty stage's.
-    return tier === undefined && taken.has(stage.id) && !isUsed(stage) ? [] : [tier ?? stage];
-  });
-  const renamed = new Map(
-    [...found].flatMap(([one, tier]) => (tier === null ? [] : [[one.id, tier.id]])),
-  );
-  return replaced(
-    set,
-    stages.map((stage, i) => {
-      const asked = askedNext(set, stage.plane, stage.onPass);
-      const next = asked === undefined ? undefined : (renamed.get(asked) ?? asked);
-      const isThere = stages.some(({ id }) => id === next);
-      const following = stages.slice(i + 1).find((one) => one.plane === stage.plane && isUsed(one));
-      return { ...stage, onPass: isThere ? (next ?? null) : (following?.id ?? null) };
     }),
   );
 };

@@ -134,6 +134,9 @@ export const labelSelectorOf = (
   };
 };
 
+/** For names: `globalnetworkpolicy`, without the group that tells apart kinds of one name. */
+export const shortKind = (kind: string): string => kind.split(".")[0]!.toLowerCase();
+
 /** What the API server puts on every namespace. */
 export const NAME_LABEL = "kubernetes.io/metadata.name";
 

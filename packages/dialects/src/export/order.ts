@@ -3,6 +3,7 @@
  * places is one block, and places become numbers that no two of them share by accident.
  */
 import type { Block, Rule } from "@bulkhead/model";
+import { portKey } from "../build/lint.ts";
 import type { Losses } from "./exported.ts";
 
 export const compareOrders = (a: readonly number[], b: readonly number[]): number => {
@@ -18,6 +19,21 @@ const said = (rules: readonly Rule[]): string =>
 
 const keyOf = ({ policy, direction, subject, isolates, enforce, expiresAt, canary }: Block) =>
   JSON.stringify([policy, direction, subject, isolates, enforce, expiresAt, canary]);
+
+const FINAL: readonly Rule["action"][] = ["allow", "deny", "reject", "pass"];
+
+/** Whom a rule before it decides already, at the same ports, no rule meets any more. */
+const alive = (rules: readonly Rule[]): readonly Rule[] => {
+  const decided = new Set<string>();
+  return rules.flatMap((rule): Rule[] => {
+    const place = `${rule.enforce} ${rule.expiresAt} ${portKey(rule.ports)}`;
+    const keyed = rule.peers.map((peer) => [`${place} ${JSON.stringify(peer)}`, peer] as const);
+    const left = keyed.filter(([key]) => !decided.has(key)).map(([, peer]) => peer);
+    const isPlain = rule.l7 === undefined && rule.auth === undefined;
+    if (isPlain && FINAL.includes(rule.action)) for (const [key] of keyed) decided.add(key);
+    return left.length === 0 && rule.peers.length > 0 ? [] : [{ ...rule, peers: left }];
+  });
+};
 
 /** Blocks in between say at their places what the run says there; whoever is in both meets the same rules in the same order. */
 const isBetween = (run: readonly Block[], next: Block, all: readonly Block[]): boolean => {
@@ -43,7 +59,9 @@ const joined = (blocks: readonly Block[]): readonly Block[] => {
     }
     return runs.flatMap((run): Block[] => {
       const [first] = run;
-      return first === undefined ? [] : [{ ...first, rules: run.flatMap(({ rules }) => rules) }];
+      return first === undefined
+        ? []
+        : [{ ...first, rules: alive(run.flatMap(({ rules }) => rules)) }];
     });
   });
 };

@@ -26,6 +26,7 @@ import {
   plainBlocks,
   plainRule,
   refuseStages,
+  shortKind,
   type Exported,
   type ExportedObject,
   type ExportOptions,
@@ -263,8 +264,8 @@ const freeName = ({ block, home }: Part, taken: Set<string>): string => {
   const base = policy.name;
   const tries = [
     base,
-    `${base}-${policy.kind.toLowerCase()}`,
-    `${base}-${policy.kind.toLowerCase()}-${direction}`,
+    `${base}-${shortKind(policy.kind)}`,
+    `${base}-${shortKind(policy.kind)}-${direction}`,
   ];
   let name = tries.find((one) => !taken.has(`${home}/${one}`)) ?? base;
   for (let i = 2; taken.has(`${home}/${name}`); i += 1) name = `${tries.at(-1)}-${i}`;

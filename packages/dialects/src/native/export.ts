@@ -9,6 +9,10 @@ import {
   GROUPS,
   isReservedLabel,
   isReservedNamespace,
+  MAX_PORT,
+  SCTP,
+  TCP,
+  UDP,
   type Block,
   type Peer,
   type PeerManifest,
@@ -25,6 +29,7 @@ import {
   createLosses,
   narrowed,
   refuseStages,
+  shortKind,
   type Exported,
   type ExportOptions,
   type Losses,
@@ -122,6 +127,19 @@ const nameOf = ({ id }: Rule, block: Block, taken: Set<string>): { readonly name
   return { name };
 };
 
+/** Port 0 has no word. */
+const portsOf = (rule: Rule, losses: Losses): readonly string[] =>
+  rule.ports.flatMap((match) => {
+    const isZero =
+      match.kind === "range" &&
+      match.first === 0 &&
+      match.last < MAX_PORT &&
+      [TCP, UDP, SCTP].includes(match.protocol);
+    if (!isZero) return formatPortMatch(match);
+    narrowed(rule, "port 0", losses);
+    return match.last === 0 ? [] : formatPortMatch({ ...match, first: 1 });
+  });
+
 const rulesOf = (block: Block, tier: Tier, home: string, losses: Losses) => {
   const taken = new Set<string>();
   return block.rules.flatMap((rule) => {
@@ -140,7 +158,7 @@ const rulesOf = (block: Block, tier: Tier, home: string, losses: Losses) => {
         ...nameOf(rule, block, taken),
         ...(action === "allow" ? {} : { action }),
         peers,
-        ...(isAll ? {} : { ports: rule.ports.flatMap(formatPortMatch) }),
+        ...(isAll ? {} : { ports: portsOf(rule, losses) }),
         ...(rule.description === undefined ? {} : { description: rule.description }),
       },
     ];
@@ -159,6 +177,13 @@ const sectionOf = (
     : { egress: rules.map(({ peers, ...rest }) => ({ ...rest, to: peers })) };
 };
 
+/** A native Policy isolates in its tier `application`, and nowhere else. */
+const isolatesAs = (tier: Tier, { isolates, source }: Block, losses: Losses): boolean => {
+  if (tier !== "application" || isolates) return true;
+  losses.refuse(source, "this policy isolates nobody");
+  return false;
+};
+
 /** All of a policy is for the same time and in the same mode. */
 const sayable = (block: Block, losses: Losses): boolean => {
   const { rules, enforce, expiresAt, canary, source } = block;
@@ -170,7 +195,7 @@ const sayable = (block: Block, losses: Losses): boolean => {
 
 const freeName = (wanted: string, kind: string, home: string, taken: Set<string>): string => {
   const plain = isName(wanted) ? wanted : "policy";
-  const tries = [plain, `${plain}-${kind.toLowerCase()}`];
+  const tries = [plain, `${plain}-${shortKind(kind)}`];
   for (let i = 2; tries.every((one) => taken.has(`${home}/${one}`)); i += 1)
     tries.push(`${plain}-${i}`);
   const name = tries.find((one) => !taken.has(`${home}/${one}`)) ?? plain;
@@ -186,7 +211,7 @@ const manifestsOf = (
   taken: Set<string>,
   losses: Losses,
 ): readonly PolicyManifest[] => {
-  const blocks = all.filter((block) => sayable(block, losses));
+  const blocks = all.filter((block) => isolatesAs(tier, block, losses) && sayable(block, losses));
   const numbers = priorities(blocks, PRIORITIES, losses);
   const groups = Map.groupBy(blocks, ({ policy, subject, order, enforce, expiresAt }) =>
     JSON.stringify([

@@ -139,7 +139,8 @@ const portsOf = (rule: Rule, { words, losses }: Printing): readonly ExportedObje
 /** Names that nobody gave stay out. */
 const nameOf = ({ id }: Rule, block: Block): ExportedObject => {
   const name = id.slice(block.id.length + 1);
-  return /^r-[0-9a-f]{8}(?:-\d+)?$/.test(name) || name.length > 100 ? {} : { name };
+  const isOwn = name !== "" && !/^r-[0-9a-f]{8}(?:-\d+)?$/.test(name) && name.length <= 100;
+  return isOwn ? { name } : {};
 };
 
 const rulesOf = (block: Block, printing: Printing): readonly ExportedObject[] => {
