@@ -8,7 +8,7 @@ import type { BorrowedSockets, HostSession } from "@bulkhead/wire";
 import { mergeGiven, readGiven } from "../src/policy/candidate.ts";
 import type { Change, InForce } from "../src/policy/change.ts";
 import { judge } from "../src/policy/judgement.ts";
-import type { Reading } from "../src/policy/reading.ts";
+import { readPolicy, type Reading } from "../src/policy/reading.ts";
 import { buildWorld, type Surroundings } from "../src/world/world.ts";
 import { POLICY } from "./lab.ts";
 import {
@@ -313,5 +313,55 @@ it("refuses a policy with errors, with all of them", () => {
   expect(failure).toMatchObject({
     code: "bad-policy",
     diagnostics: [expect.objectContaining({ code: "BH0305" })],
+  });
+});
+
+describe("a tier", () => {
+  const tier = (name: string, priority: number) => `---
+apiVersion: crd.antrea.io/v1beta1
+kind: Tier
+metadata: { name: ${name} }
+spec: { priority: ${priority} }
+`;
+  const policy = (name: string, action: string) => `---
+apiVersion: crd.antrea.io/v1beta1
+kind: ClusterNetworkPolicy
+metadata: { name: ${name} }
+spec:
+  priority: 1
+  tier: ${name}
+  appliedTo: [{ podSelector: { matchLabels: { app: db } } }]
+  ingress: [{ action: ${action}, from: [{ ipBlock: { cidr: 192.0.2.0/24 } }], ports: [{ protocol: TCP, port: 80 }] }]
+`;
+  const POLICIES = `${policy("one", "Drop")}${policy("two", "Allow")}`;
+  const file = (text: string) => ({ name: "tiers.yaml", text });
+  const moved = file(`${tier("one", 110)}${tier("two", 105)}`);
+
+  function applied(mode: "audit" | "enforce", policies: "audit" | "enforce" = "enforce") {
+    const tiers = file(`${tier("one", 101)}${tier("two", 105)}`);
+    const rules = { name: "rules.yaml", text: POLICIES };
+    const before = mergeGiven(held([INVENTORY, tiers]), readGiven([rules]), {
+      mode: policies,
+      prune: false,
+    }).held;
+    const { held: after, changes } = mergeGiven(before, readGiven([moved]), { mode, prune: false });
+    const read = readPolicy(before, { now: NOW, strict: false });
+    return judged(POLICIES, { held: after, changes, mode }, SHOP, 0, {
+      held: before,
+      reading: read,
+    });
+  }
+
+  it("that moves enforced policies is not applied in audit", () => {
+    const refused = applied("audit");
+    expect(refused).toBeInstanceOf(ApiFailure);
+    expect(refused).toMatchObject({ code: "bad-policy" });
+    expect((refused as ApiFailure).message).toContain("tier `antrea/");
+    expect((refused as ApiFailure).help).toContain("--mode enforce");
+  });
+
+  it("moves where that is meant, and where nothing in it is enforced", () => {
+    expect(applied("enforce")).not.toBeInstanceOf(ApiFailure);
+    expect(applied("audit", "audit")).not.toBeInstanceOf(ApiFailure);
   });
 });

@@ -22,6 +22,7 @@ import { unopenedBy } from "../queries/unopened.ts";
 import type { World } from "../world/world.ts";
 import { mergeGiven, type HeldResource } from "./candidate.ts";
 import { readGivenAside } from "./parse-aside.ts";
+import { refuseMovedTiers } from "./tiers-moved.ts";
 import { settlementOf } from "./confirmation.ts";
 import {
   listsOf,
@@ -198,7 +199,9 @@ export class Governor {
     const { strict } = request;
     const known = this.#inForce;
     const options = { now: this.#deps.now(), strict, known, partial, given: request.files };
-    return { ...readSound(held, given.diagnostics, options), held, changes };
+    const sound = readSound(held, given.diagnostics, options);
+    if (request.mode === "audit") refuseMovedTiers(known.reading.set, sound.reading.set);
+    return { ...sound, held, changes };
   }
 
   async #make(change: Change): Promise<ApplyAnswer> {

@@ -12,6 +12,7 @@ import type { Compiled } from "./distributor.ts";
 import { sessionsCut } from "./lockout.ts";
 import { readPolicy, type Reading } from "./reading.ts";
 import { testIndex } from "./test-index.ts";
+import { refuseMovedTiers } from "./tiers-moved.ts";
 import { unitsMissed } from "./units-missed.ts";
 
 export interface JudgementContext {
@@ -44,6 +45,9 @@ export function judge(change: Change, context: JudgementContext): Judged {
     partial: change.partial,
     given: change.files,
   });
+  if (change.kind === "apply" && change.mode === "audit") {
+    refuseMovedTiers(inForce.reading.set, reading.set);
+  }
   const world = context.worldUnder(reading);
   // What is meant, and what may be cut one day, does not depend on how far a rollout has come.
   const whole = { ...reading.set, canary: undefined };
