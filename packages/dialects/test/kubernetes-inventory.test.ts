@@ -64,6 +64,30 @@ describe("who a pod is", () => {
       expect(names(set("replicas: 2147483647"), asking(NAMED))).toEqual(["shop/db db"]);
     });
 
+    const MACHINE =
+      "metadata: {labels: {app: vm}}, spec: {domain: {devices: {interfaces: [{name: default, masquerade: {}, ports: [{name: http, port: 80}, {port: 22}]}]}}}";
+
+    test.each([
+      ["VirtualMachine", `spec: {runStrategy: Always, template: {${MACHINE}}}`, "db"],
+      [
+        "VirtualMachineInstance",
+        MACHINE.replace("metadata: {", "metadata: {name: db, namespace: shop, "),
+        "db",
+      ],
+    ])("a %s is the pod that it runs in", (kind, body, name) => {
+      const meta = kind === "VirtualMachine" ? "metadata: {name: db, namespace: shop}, " : "";
+      const [machine] = built(`{apiVersion: kubevirt.io/v1, kind: ${kind}, ${meta}${body}}`)
+        .inventory.workloads;
+      expect(machine).toMatchObject({
+        id: "shop/db",
+        labels: { app: "vm", "kubevirt.io": "virt-launcher", "vm.kubevirt.io/name": name },
+        namedPorts: [{ name: "http", protocol: TCP, port: 80 }],
+        owner: { kind, name: "db" },
+      });
+      const other = `{apiVersion: vmoperator.vmware.com/v1alpha3, kind: ${kind}, metadata: {name: a}}`;
+      expect(built(other).inventory.workloads).toEqual([]);
+    });
+
     test("a Job's pods have its name", () => {
       const job =
         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, namespace: shop}\nspec: {template: {metadata: {labels: {app: m}}}}";

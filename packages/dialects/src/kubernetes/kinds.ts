@@ -6,6 +6,7 @@ import { GATEWAY_GROUP, gateway, gatewayRoute, referenceGrant, ROUTE_KINDS } fro
 import { ingress, openshiftRoute } from "./ingress.ts";
 import { namespaceObject, POD_MAKERS } from "./objects.ts";
 import { node, service, serviceAccount } from "./services.ts";
+import { VIRTUAL_MACHINES } from "./virtual-machines.ts";
 
 type Kubernetes = Extract<Resource, { dialect: "kubernetes" }>;
 type ReadResource = (map: MapNode, at: Reader) => Kubernetes | undefined;
@@ -23,21 +24,25 @@ const WORKLOADS = ["", "apps", "batch", "extensions"];
 const OWN_GROUPS: Readonly<Record<string, readonly string[]>> = {
   DeploymentConfig: ["apps.openshift.io"],
   Rollout: ["argoproj.io"],
+  VirtualMachine: ["kubevirt.io"],
+  VirtualMachineInstance: ["kubevirt.io"],
 };
 const dialect = "kubernetes" as const;
 
 const KINDS: Readonly<Record<string, KubernetesKind>> = {
   ...Object.fromEntries(
-    Object.entries(POD_MAKERS).map(([kind, { read }]): [string, KubernetesKind] => [
-      kind,
-      {
-        groups: OWN_GROUPS[kind] ?? WORKLOADS,
-        read: (map, at) => {
-          const object = read(map, at);
-          return object ? { dialect, role: "pods", object } : undefined;
+    Object.entries({ ...POD_MAKERS, ...VIRTUAL_MACHINES }).map(
+      ([kind, { read }]): [string, KubernetesKind] => [
+        kind,
+        {
+          groups: OWN_GROUPS[kind] ?? WORKLOADS,
+          read: (map, at) => {
+            const object = read(map, at);
+            return object ? { dialect, role: "pods", object } : undefined;
+          },
         },
-      },
-    ]),
+      ],
+    ),
   ),
   ...Object.fromEntries(
     ROUTE_KINDS.map((kind): [string, KubernetesKind] => [

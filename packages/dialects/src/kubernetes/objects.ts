@@ -75,7 +75,7 @@ export interface PodNumbers {
   readonly first: number;
   readonly count: number;
 }
-const UNNUMBERED: { readonly numbers?: PodNumbers } = {};
+export const UNNUMBERED: { readonly numbers?: PodNumbers } = {};
 
 type PodSpec = Read<typeof podSpec>;
 
@@ -93,7 +93,7 @@ const namedPorts = (spec: PodSpec | undefined): readonly NamedPort[] => {
 const accountOf = (spec: PodSpec | undefined): string =>
   spec?.serviceAccountName || spec?.serviceAccount || "default";
 
-const factsOf = (
+export const factsOf = (
   labels: Readonly<Record<string, string>> | undefined,
   spec: PodSpec | undefined,
   addresses: readonly string[],
