@@ -25,6 +25,7 @@ export interface Survey {
   readonly tests: number;
   /** Of processor time, from the start of the process until all tests had run. */
   readonly seconds: number;
+  /** Without any mutant: they can tell nothing, and judge none. */
   readonly failed: readonly string[];
 }
 
@@ -125,7 +126,7 @@ async function survey(): Promise<Survey> {
       state.currentTestId = id;
       const start = performance.now();
       if (await fails(test)) failed.push(test.name);
-      ran.push({ id, milliseconds: performance.now() - start });
+      else ran.push({ id, milliseconds: performance.now() - start });
     }
   }
   state.currentTestId = undefined;
