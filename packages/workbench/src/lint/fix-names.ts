@@ -23,10 +23,11 @@ import { createLintContext } from "./lint-context.ts";
 /** As clusters label it, whichever server it is. */
 const [DNS_KEY, DNS_VALUE] = ["k8s-app", "kube-dns"];
 
-/** Edits that are proved, by file. */
+/** Edits that are proved, by file. Whoever proposes them need not be trusted. */
 export function nameEdits(
   files: readonly SourceFile[],
   reading: DeskOptions,
+  propose: (block: Block, namespace: string, text: string) => readonly Edit[] = ruleFor,
 ): ReadonlyMap<string, readonly Edit[]> {
   const found = new Map<string, Edit[]>();
   const desk = openDesk(files, reading);
@@ -39,7 +40,7 @@ export function nameEdits(
     const at = files.findIndex(({ name }) => name === block.source.file);
     const file = files[at];
     if (file === undefined || broken.has(file.name)) continue;
-    for (const edit of ruleFor(block, namespace, file.text)) {
+    for (const edit of propose(block, namespace, file.text)) {
       const text = file.text.slice(0, edit.start) + edit.text + file.text.slice(edit.end);
       const after = openDesk(files.with(at, { ...file, text }), reading);
       if (!allowsNamesAlone(desk, after, block)) continue;

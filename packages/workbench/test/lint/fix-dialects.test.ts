@@ -3,6 +3,7 @@ import { formatPorts } from "@bulkhead/model";
 import { describe, expect, it } from "vitest";
 import { connectivityOf, createAsker, openDesk } from "../../src/desk/index.ts";
 import { pairsOf } from "../../src/desk/pairs.ts";
+import { nameEdits } from "../../src/lint/fix-names.ts";
 import { fixFiles, lintDesk } from "../../src/lint/index.ts";
 
 const reading = { now: Date.parse("2026-11-20T12:00:00Z") };
@@ -383,6 +384,47 @@ describe("names that cannot be asked for", () => {
   ])("are left to people where %s", (_what, dns) => {
     const text = `${PODS}${dns}${OUT["ours"]}`;
     expect(fixed(text)).toBe(text);
+  });
+
+  it.each([
+    [
+      "another port",
+      "{ to: [{ selector: k8s-app=kube-dns, namespace: kube-system }], ports: [53/udp, 80/tcp] }",
+    ],
+    ["everybody", "{ to: [{ entity: world }], ports: [53/udp] }"],
+    ["another workload", "{ to: [app=db], ports: [53/udp] }"],
+    [
+      "a denial",
+      "{ action: deny, to: [{ selector: k8s-app=kube-dns, namespace: kube-system }], ports: [53/udp] }",
+    ],
+    [
+      "something else besides",
+      "{ to: [{ selector: k8s-app=kube-dns, namespace: kube-system }], ports: [53/udp] }",
+      "5433/tcp",
+    ],
+  ])("are not allowed by a rule for %s", (_what, rule, port = "5432/tcp") => {
+    const text = `${PODS}${DNS("kube-system")}${OUT["ours"]}`;
+    const start = text.indexOf("5432/tcp");
+    const propose = () => [
+      { start, end: text.length, text: `${port}] }\n  - ${rule}\n`, what: "wrong" },
+    ];
+    const found = nameEdits([{ name: "p.yaml", text }], reading, propose);
+    expect([...found]).toEqual([]);
+    const right = rule.replace("80/tcp", "53/tcp");
+    if (right === rule) return;
+    const good = () => [
+      { start, end: text.length, text: `${port}] }\n  - ${right}\n`, what: "right" },
+    ];
+    expect([...nameEdits([{ name: "p.yaml", text }], reading, good).keys()]).toEqual(["p.yaml"]);
+  });
+
+  it("are not allowed at the cost of what was allowed", () => {
+    const text = `${PODS}${DNS("kube-system")}${OUT["ours"]}`;
+    const start = text.indexOf("{ to: [app=db]");
+    const rule =
+      "{ to: [{ selector: k8s-app=kube-dns, namespace: kube-system }], ports: [53/udp] }\n";
+    const propose = () => [{ start, end: text.length, text: rule, what: "wrong" }];
+    expect([...nameEdits([{ name: "p.yaml", text }], reading, propose)]).toEqual([]);
   });
 
   it("are left to people where order counts, and in what has no rules", () => {
