@@ -21,8 +21,6 @@ export interface RankedStage extends Omit<Stage, "blocks" | "onPass"> {
 
 export interface ForeignKind<R extends Resource = Resource> {
   readonly kind: string;
-  /** Without a namespace. */
-  readonly clusterScoped: boolean;
   /** Versions of the group that are read, the one to use first. Others are an error that names it. */
   readonly versions: readonly string[];
   /** Those of a group below the dialect's, where they are others. */

@@ -29,14 +29,8 @@ export interface AntreaResource {
   readonly object: AntreaObject;
 }
 
-const kind = (
-  name: string,
-  clusterScoped: boolean,
-  shape: Shape<AntreaObject>,
-  older: string,
-): ForeignKind => ({
+const kind = (name: string, shape: Shape<AntreaObject>, older: string): ForeignKind => ({
   kind: name,
-  clusterScoped,
   versions: ["v1beta1", older],
   shape: mapped(shape, (object): Resource => ({ dialect: "antrea", object })),
 });
@@ -85,11 +79,11 @@ export const antrea: Dialect = {
   title: "Antrea",
   group: "antrea.io",
   kinds: [
-    kind("NetworkPolicy", false, antreaNetworkPolicy, "v1alpha1"),
-    kind("ClusterNetworkPolicy", true, antreaClusterNetworkPolicy, "v1alpha1"),
-    kind("Tier", true, tier, "v1alpha1"),
-    kind("ClusterGroup", true, clusterGroup, "v1alpha3"),
-    kind("Group", false, namespacedGroup, "v1alpha3"),
+    kind("NetworkPolicy", antreaNetworkPolicy, "v1alpha1"),
+    kind("ClusterNetworkPolicy", antreaClusterNetworkPolicy, "v1alpha1"),
+    kind("Tier", tier, "v1alpha1"),
+    kind("ClusterGroup", clusterGroup, "v1alpha3"),
+    kind("Group", namespacedGroup, "v1alpha3"),
   ],
   bystanders: [
     "AntreaAgentInfo",

@@ -34,29 +34,23 @@ export type CalicoResource = { readonly dialect: "calico"; readonly kind: string
   | { readonly role: "host-endpoint"; readonly object: HostEndpointObject }
 );
 
-const kind = <T>(
-  name: string,
-  clusterScoped: boolean,
-  shape: Shape<T>,
-  as: (object: T) => Resource,
-): ForeignKind => ({
+const kind = <T>(name: string, shape: Shape<T>, as: (object: T) => Resource): ForeignKind => ({
   kind: name,
-  clusterScoped,
   versions: ["v3"],
   versionsIn: { "crd.projectcalico.org": ["v1"] },
   shape: mapped(shape, as),
 });
 
-const policy = (name: string, clusterScoped: boolean, shape: Shape<GlobalPolicy>): ForeignKind =>
-  kind(name, clusterScoped, shape, (object) => ({
+const policy = (name: string, shape: Shape<GlobalPolicy>): ForeignKind =>
+  kind(name, shape, (object) => ({
     dialect: "calico",
     role: "policy",
     kind: name,
     object,
   }));
 
-const set = (name: string, clusterScoped: boolean): ForeignKind =>
-  kind(name, clusterScoped, networkSet, (object) => ({
+const set = (name: string): ForeignKind =>
+  kind(name, networkSet, (object) => ({
     dialect: "calico",
     role: "network-set",
     kind: name,
@@ -149,25 +143,25 @@ export const calico: Dialect = {
   title: "Calico",
   group: "projectcalico.org",
   kinds: [
-    policy("NetworkPolicy", false, networkPolicy),
-    policy("GlobalNetworkPolicy", true, globalNetworkPolicy),
-    policy("StagedNetworkPolicy", false, stagedNetworkPolicy),
-    policy("StagedGlobalNetworkPolicy", true, stagedGlobalNetworkPolicy),
-    kind(STAGED_KUBERNETES, false, stagedKubernetesNetworkPolicy, (object) => ({
+    policy("NetworkPolicy", networkPolicy),
+    policy("GlobalNetworkPolicy", globalNetworkPolicy),
+    policy("StagedNetworkPolicy", stagedNetworkPolicy),
+    policy("StagedGlobalNetworkPolicy", stagedGlobalNetworkPolicy),
+    kind(STAGED_KUBERNETES, stagedKubernetesNetworkPolicy, (object) => ({
       dialect: "calico",
       role: "staged-kubernetes",
       kind: STAGED_KUBERNETES,
       object,
     })),
-    set("NetworkSet", false),
-    set("GlobalNetworkSet", true),
-    kind("Tier", true, tier, (object) => ({
+    set("NetworkSet"),
+    set("GlobalNetworkSet"),
+    kind("Tier", tier, (object) => ({
       dialect: "calico",
       role: "tier",
       kind: "Tier",
       object,
     })),
-    kind("HostEndpoint", true, hostEndpoint, (object) => ({
+    kind("HostEndpoint", hostEndpoint, (object) => ({
       dialect: "calico",
       role: "host-endpoint",
       kind: "HostEndpoint",

@@ -17,19 +17,16 @@ export const cilium: Dialect = {
   kinds: [
     {
       kind: "CiliumNetworkPolicy",
-      clusterScoped: false,
       versions: ["v2"],
       shape: ciliumNetworkPolicy,
     },
     {
       kind: "CiliumClusterwideNetworkPolicy",
-      clusterScoped: true,
       versions: ["v2"],
       shape: ciliumClusterwideNetworkPolicy,
     },
     {
       kind: "CiliumCIDRGroup",
-      clusterScoped: true,
       versions: ["v2", "v2alpha1"],
       shape: ciliumCidrGroup,
     },

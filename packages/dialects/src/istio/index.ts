@@ -25,7 +25,6 @@ export type IstioResource =
 
 const kind = <T>(name: string, shape: Shape<T>, as: (object: T) => Resource): ForeignKind => ({
   kind: name,
-  clusterScoped: false,
   versions: ["v1", "v1beta1"],
   shape: mapped(shape, as),
 });

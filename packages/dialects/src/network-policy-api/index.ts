@@ -21,7 +21,6 @@ const kind = (
   ...versions: readonly string[]
 ): ForeignKind => ({
   kind: name,
-  clusterScoped: true,
   versions,
   shape: mapped(shape, (object): ClusterPolicyResource => ({
     dialect: "network-policy-api",

@@ -293,3 +293,50 @@ describe("as the datastore holds them", () => {
     ]);
   });
 });
+
+test("a rule is called after what it says, wherever it stands", () => {
+  const rule = (port: number) => ({
+    action: "Allow",
+    protocol: "TCP",
+    destination: { ports: [port] },
+  });
+  const namesOf = (...ports: readonly number[]) =>
+    build(policy({ ingress: ports.map(rule) })).rules.map(({ id }) => id);
+  const [a, b] = namesOf(80, 81);
+  expect(a).not.toBe(b);
+  expect(namesOf(81, 80)).toEqual([b, a]);
+  expect(new Set(namesOf(80, 80)).size).toBe(2);
+});
+
+test("every port of a protocol is the protocol", () => {
+  const { rules } = build(policy({ ingress: [{ action: "Allow", protocol: "TCP" }] }));
+  expect(rules[0]?.ports).toEqual([{ kind: "protocol", protocol: 6 }]);
+  const but = { protocol: "TCP", destination: { notPorts: [80] } };
+  expect(build(policy({ ingress: [{ action: "Allow", ...but }] })).rules[0]?.ports).toEqual([
+    { kind: "range", protocol: 6, first: 0, last: 79 },
+    { kind: "range", protocol: 6, first: 81, last: 65535 },
+  ]);
+});
+
+test("Kubernetes' own policies stand in the order of the names that Calico gives them", () => {
+  const kubernetes = object(
+    "NetworkPolicy",
+    { podSelector: {}, ingress: [{}] },
+    { name: "z", namespace: "shop" },
+    "networking.k8s.io/v1",
+  );
+  const between = ["a", "z"].map((name) =>
+    policy({ order: 1000, ingress: [{ action: "Deny" }] }, { name }),
+  );
+  const { set } = build(kubernetes, ...between);
+  const blocks = set.stages.find(({ id }) => id === "calico/default")?.blocks ?? [];
+  const sorted = blocks.toSorted((one, other) => {
+    const at = one.order.findIndex((rank, place) => rank !== other.order[place]);
+    return at < 0 ? 0 : one.order[at]! - other.order[at]!;
+  });
+  expect(sorted.map((one) => one.policy.kind + one.policy.name)).toEqual([
+    "GlobalNetworkPolicy.projectcalico.orga",
+    "NetworkPolicyz",
+    "GlobalNetworkPolicy.projectcalico.orgz",
+  ]);
+});
