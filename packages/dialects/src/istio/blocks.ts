@@ -6,6 +6,7 @@ import {
   matches,
   SCTP,
   selectorOf,
+  TCP,
   UDP,
   type PolicyRef,
   type PortMatch,
@@ -24,23 +25,35 @@ import { TLS_STAGE } from "./peer-authentication.ts";
 import { ruleContents, type RuleContent, type RuleSetting } from "./rules.ts";
 import {
   standingRequirements,
-  STANDINGS,
+  standingsOf,
   subjectOf,
   type Standing,
   type Subject,
 } from "./subjects.ts";
-import { targetsOf, targetSubjects } from "./targets.ts";
+import { targetParts, targetsOf } from "./targets.ts";
+import { CAPTURED } from "./waypoints.ts";
 import { forZtunnel } from "./ztunnel.ts";
 
+const WAYPOINT_CUSTOM_STAGE = "istio/waypoint-custom";
+const WAYPOINT_DENY_STAGE = "istio/waypoint-deny";
+const WAYPOINT_ALLOW_STAGE = "istio/waypoint-allow";
 const CUSTOM_STAGE = "istio/custom";
 const DENY_STAGE = "istio/deny";
 const ALLOW_STAGE = "istio/allow";
 
-/** CUSTOM, then DENY, then ALLOW; callers without a certificate fail before any of them. All after the network's own stages. */
+const OVERRIDING = { plane: "mesh", mode: "denyOverrides", endIfApplied: "pass" } as const;
+
+/**
+ * CUSTOM, then DENY, then ALLOW; callers without a certificate fail before any of them. All after the network's own stages. What a
+ * waypoint lets through goes on to the ztunnel, so that there an ALLOW passes, and a denial of everything else follows.
+ */
 export const ISTIO_STAGES: readonly RankedStage[] = [
   { id: TLS_STAGE, rank: 300, plane: "mesh", mode: "firstMatch", endIfApplied: "pass" },
-  { id: CUSTOM_STAGE, rank: 310, plane: "mesh", mode: "denyOverrides", endIfApplied: "pass" },
-  { id: DENY_STAGE, rank: 320, plane: "mesh", mode: "denyOverrides", endIfApplied: "pass" },
+  { id: WAYPOINT_CUSTOM_STAGE, rank: 302, ...OVERRIDING },
+  { id: WAYPOINT_DENY_STAGE, rank: 304, ...OVERRIDING },
+  { id: WAYPOINT_ALLOW_STAGE, rank: 306, plane: "mesh", mode: "firstMatch", endIfApplied: "pass" },
+  { id: CUSTOM_STAGE, rank: 310, ...OVERRIDING },
+  { id: DENY_STAGE, rank: 320, ...OVERRIDING },
   { id: ALLOW_STAGE, rank: 330, plane: "mesh", mode: "anyAllow", endIfApplied: "deny" },
 ];
 
@@ -49,6 +62,12 @@ const STAGE = {
   DENY: DENY_STAGE,
   AUDIT: DENY_STAGE,
   ALLOW: ALLOW_STAGE,
+} as const;
+const WAYPOINT_STAGE = {
+  CUSTOM: WAYPOINT_CUSTOM_STAGE,
+  DENY: WAYPOINT_DENY_STAGE,
+  AUDIT: WAYPOINT_DENY_STAGE,
+  ALLOW: WAYPOINT_ALLOW_STAGE,
 } as const;
 
 /** A mesh redirects TCP and nothing else, so what it isolates stays open to all other protocols. */
@@ -78,29 +97,35 @@ export function authorizationBlocks(
     context.options.mode === "enforce" && !isDryRun ? "on" : "staged";
   const rules = spec.rules ?? [];
   const shared = rules.filter((rule) => placesOf(rule) === null);
-  return partsOf(policy, home, input, context).flatMap(
+  return partsOf(policy, home, input, callers, context).flatMap(
     ({ name, subject, standing }): StagedBlock[] => {
       // A ztunnel knows neither CUSTOM nor AUDIT.
       if (standing.plane === "ambient" && (action === "CUSTOM" || action === "AUDIT")) return [];
       const setting: RuleSetting = { action, namespace: home, callers, ...standing };
-      if (isMetBy(callers, subject)) tellIdle(rules, setting, context);
+      const isWaypoint = standing.way.kind === "to-waypoint";
+      if (standing.way.kind === "direct" && isMetBy(callers, subject))
+        tellIdle(rules, setting, context);
       const blockOf = (id: string, some: readonly IstioRule[], more: readonly Requirement[]) => ({
-        stage: STAGE[action],
+        stage: (isWaypoint ? WAYPOINT_STAGE : STAGE)[action],
         block: {
           id,
           source,
           subject: narrowed(subject, more),
           direction: "ingress" as const,
           order: [0],
-          isolates: action === "ALLOW",
+          isolates: action === "ALLOW" && !isWaypoint,
           enforce,
           rules: [
             ...rulesOf(
               id,
-              some.flatMap((rule) => ruleContents(rule, setting)),
+              some
+                .flatMap((rule) => ruleContents(rule, setting))
+                .map((one) =>
+                  isWaypoint && action === "ALLOW" ? { ...one, action: "pass" } : one,
+                ),
               enforce,
             ),
-            ...(action === "ALLOW" ? [others(id, source, enforce)] : []),
+            ...(action === "ALLOW" && !isWaypoint ? [others(id, source, enforce)] : []),
           ],
           policy: ref,
         },
@@ -108,6 +133,7 @@ export function authorizationBlocks(
       const id = `${refId(ref)}#ingress${name}`;
       return [
         blockOf(id, shared, []),
+        ...(isWaypoint && action === "ALLOW" ? [denyingRest(blockOf(`${id}@rest`, [], []))] : []),
         ...rules.flatMap((rule, number) =>
           (placesOf(rule) ?? []).map((more, at) =>
             blockOf(`${id}@to${number}.${at}`, [rule], more),
@@ -157,26 +183,30 @@ const narrowed = (subject: Subject, more: readonly Requirement[]): Subject =>
     ? subject
     : { ...subject, selector: selectorOf([...subject.selector.requirements, ...more]) };
 
+const nameOf = ({ plane, plain, way }: Standing): string => {
+  if (way.kind === "from-waypoint") return `@behind ${way.waypoint}`;
+  return plain ? "@plaintext" : plane === "ambient" ? "@ambient" : "";
+};
+
 function partsOf(
   policy: AuthorizationPolicy,
   home: string,
   input: BuildInput,
+  { waypoints }: CallerIndex,
   context: BuildContext,
 ): readonly Part[] {
   const spec = policy.spec ?? { source: policy.source };
   const targets = targetsOf(spec);
   if (targets.length === 0) {
-    return STANDINGS.map((standing) => ({
-      name: standing.plain ? "@plaintext" : standing.plane === "ambient" ? "@ambient" : "",
+    return standingsOf(waypoints).map((standing) => ({
+      name: nameOf(standing),
       subject: subjectOf(home, spec.selector?.matchLabels, standingRequirements(standing)),
       standing,
     }));
   }
-  // A waypoint and a gateway are proxies like a sidecar: they look into requests.
-  const standing: Standing = { plane: "sidecar", plain: false };
   return targets.flatMap((target, number) => {
-    const subjects = targetSubjects(target, home, input);
-    if (subjects === null) {
+    const parts = targetParts(target, home, input);
+    if (parts === null) {
       context.report(
         "BH0402",
         target.source,
@@ -185,7 +215,16 @@ function partsOf(
       );
       return [];
     }
-    return subjects.map((subject, at) => ({ name: `@${number}.${at}`, subject, standing }));
+    return parts.map(({ subject, isBehind }, at) => ({
+      name: `@${number}.${at}`,
+      subject,
+      // A waypoint and a gateway are proxies like a sidecar: they look into requests.
+      standing: {
+        plane: "sidecar",
+        plain: false,
+        way: { kind: isBehind ? "to-waypoint" : "direct" },
+      },
+    }));
   });
 }
 
@@ -201,6 +240,21 @@ function rulesOf(
     taken.add(name);
     return { id: `${id}/${name}`, ...content, enforce };
   });
+}
+
+/** After all that pass, in whatever policy. */
+function denyingRest({ stage, block }: StagedBlock): StagedBlock {
+  const { id, source, enforce } = block;
+  const rule = {
+    id: `${id}/deny`,
+    source,
+    action: "deny",
+    peers: [CAPTURED],
+    ports: [{ kind: "protocol", protocol: TCP }],
+    enforce,
+    description: "no policy of the waypoint allows it",
+  } as const;
+  return { stage, block: { ...block, order: [1], rules: [rule] } };
 }
 
 function others(id: string, source: Rule["source"], enforce: Rule["enforce"]): Rule {

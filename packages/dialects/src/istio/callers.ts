@@ -16,6 +16,7 @@ import {
 import { EVERYWHERE, prefixPeers } from "../build/prefix-peers.ts";
 import { MESH_LABEL, type DataPlane } from "./mesh.ts";
 import { holdsText, type Pattern } from "./patterns.ts";
+import { CAPTURED, type Way } from "./waypoints.ts";
 
 export interface IdentityClause {
   readonly of: "principal" | "namespace" | "serviceAccount" | "trustDomain";
@@ -32,6 +33,12 @@ export interface CallerIndex {
   readonly workloads: readonly Workload[];
   readonly planes: ReadonlyMap<WorkloadId, DataPlane>;
   readonly trustDomain: string;
+  /** All that stand before anybody. */
+  readonly waypoints: readonly string[];
+}
+
+export interface CallersAt extends CallerIndex {
+  readonly way: Way;
 }
 
 interface Caller {
@@ -39,7 +46,11 @@ interface Caller {
   readonly account: string;
 }
 
-const IN_MESH: Requirement = { key: MESH_LABEL, operator: "Exists" };
+const SEEN: Readonly<Record<Way["kind"], Requirement>> = {
+  direct: { key: MESH_LABEL, operator: "Exists" },
+  "to-waypoint": { key: MESH_LABEL, operator: "In", values: ["ambient"] },
+  "from-waypoint": { key: MESH_LABEL, operator: "In", values: ["sidecar"] },
+};
 const EVERYBODY: readonly Peer[] = [{ kind: "any" }];
 /** Whoever has no certificate of the mesh. */
 const WITHOUT_IDENTITY: readonly Peer[] = [
@@ -61,13 +72,17 @@ export function callers(
   identities: readonly IdentityClause[],
   addresses: readonly AddressClause[],
   home: string,
-  index: CallerIndex,
+  index: CallersAt,
 ): readonly Peer[] {
+  const isWaypoint = index.way.kind === "to-waypoint";
   const asked = identities.filter(({ values, notValues }) => values.length + notValues.length > 0);
   const placed = addresses.filter(({ values, notValues }) => values.length + notValues.length > 0);
-  if (placed.length === 0) return asked.length === 0 ? EVERYBODY : identified(asked, home, index);
+  if (placed.length === 0) {
+    if (asked.length > 0) return identified(asked, home, index);
+    return isWaypoint ? [CAPTURED] : EVERYBODY;
+  }
   const place = placeOf(placed);
-  return asked.length === 0
+  return asked.length === 0 && !isWaypoint
     ? prefixPeers(place.values, place.notValues)
     : identifiedAt(place, asked, home, index);
 }
@@ -77,7 +92,7 @@ export function callersInPlain(
   identities: readonly IdentityClause[],
   addresses: readonly AddressClause[],
   home: string,
-  index: CallerIndex,
+  index: CallersAt,
 ): readonly Peer[] {
   if (identities.some(({ values }) => values.length > 0)) return [];
   return callers([], addresses, home, index);
@@ -108,14 +123,14 @@ function identifiedAt(
   place: AddressClause,
   clauses: readonly IdentityClause[],
   home: string,
-  { workloads, planes, trustDomain }: CallerIndex,
+  index: CallersAt,
 ): readonly Peer[] {
   const passes = (workload: Workload) =>
-    clauses.every((clause) => clauseHolds(clause, callerOf(workload), home, trustDomain));
-  const own = workloads.filter(({ id }) => planes.has(id));
+    clauses.every((clause) => clauseHolds(clause, seenAs(workload, index), home, index));
+  const own = index.workloads.filter((one) => isAsked(one, index));
   const addressesOf = (some: readonly Workload[]): Cidr[] =>
     some.flatMap(({ addresses }) => addresses.map(hostCidr));
-  if (clauses.every(({ values }) => values.length === 0)) {
+  if (index.way.kind !== "to-waypoint" && clauses.every(({ values }) => values.length === 0)) {
     const failing = addressesOf(own.filter((one) => !passes(one)));
     return prefixPeers(place.values, [...place.notValues, ...failing]);
   }
@@ -129,23 +144,41 @@ function identifiedAt(
 function identified(
   clauses: readonly IdentityClause[],
   home: string,
-  index: CallerIndex,
+  index: CallersAt,
 ): readonly Peer[] {
-  const { trustDomain } = index;
+  const { trustDomain, way, planes, workloads } = index;
   const passes = (caller: Caller) =>
-    clauses.every((clause) => clauseHolds(clause, caller, home, trustDomain));
-  const known = knownCallers(index).filter(passes);
+    clauses.every((clause) => clauseHolds(clause, caller, home, index));
+  const known = workloads
+    .filter((one) => isAsked(one, index))
+    .filter(({ id }) => way.kind !== "from-waypoint" || planes.get(id) !== "ambient")
+    .map(callerOf)
+    .filter(passes);
   const named = clauses.flatMap((clause) => spelledOut(clause, home, trustDomain)).filter(passes);
   const all = new Map([...named, ...known].map((one) => [`${one.namespace}/${one.account}`, one]));
   const whole = wholeNamespaces(clauses);
-  const peers = [...byNamespace([...all.values()], whole)];
+  const peers = [
+    ...byNamespace([...all.values()], whole, SEEN[way.kind]),
+    ...(way.kind === "from-waypoint" && passes(waypointItself(way.waypoint)) ? [CAPTURED] : []),
+  ];
   const excludesOnly = clauses.every(({ values }) => values.length === 0);
-  return excludesOnly ? [...peers, ...WITHOUT_IDENTITY] : peers;
+  return excludesOnly && way.kind !== "to-waypoint" ? [...peers, ...WITHOUT_IDENTITY] : peers;
 }
 
-function knownCallers({ workloads, planes }: CallerIndex): Caller[] {
-  return workloads.filter(({ id }) => planes.has(id)).map(callerOf);
-}
+/** Has an identity, and comes this way at all. */
+const isAsked = ({ id }: Workload, { planes, way }: CallersAt): boolean =>
+  way.kind === "to-waypoint" ? planes.get(id) === "ambient" : planes.has(id);
+
+/** istiod gives a waypoint's pods an account with the name of its Gateway. */
+const waypointItself = (waypoint: string): Caller => {
+  const [namespace, account] = waypoint.split("/");
+  return { namespace: namespace!, account: account! };
+};
+
+const seenAs = (workload: Workload, { planes, way }: CallersAt): Caller =>
+  way.kind === "from-waypoint" && planes.get(workload.id) === "ambient"
+    ? waypointItself(way.waypoint)
+    : callerOf(workload);
 
 const callerOf = ({ namespace, labels }: Workload): Caller => ({
   namespace,
@@ -156,7 +189,7 @@ function clauseHolds(
   { of, values, notValues }: IdentityClause,
   caller: Caller,
   home: string,
-  trustDomain: string,
+  { trustDomain }: CallersAt,
 ): boolean {
   const texts = textsOf(of, caller, home, trustDomain);
   const isIn = (patterns: readonly Pattern[]) =>
@@ -209,7 +242,11 @@ function wholeNamespaces(clauses: readonly IdentityClause[]): readonly string[] 
     .map(({ text }) => text);
 }
 
-function* byNamespace(found: readonly Caller[], whole: readonly string[]): Iterable<Peer> {
+function* byNamespace(
+  found: readonly Caller[],
+  whole: readonly string[],
+  inMesh: Requirement,
+): Iterable<Peer> {
   const accounts = new Map<string, string[]>(whole.map((name) => [name, []]));
   for (const { namespace, account } of found) {
     if (whole.includes(namespace)) continue;
@@ -225,7 +262,7 @@ function* byNamespace(found: readonly Caller[], whole: readonly string[]): Itera
     yield {
       kind: "workloads",
       namespaces: { kind: "named", name },
-      selector: { requirements: [IN_MESH, ...account] },
+      selector: { requirements: [inMesh, ...account] },
     };
   }
 }

@@ -5,11 +5,13 @@ import type { Resource } from "../resource.ts";
 import { mapped, type Shape } from "../text/shape.ts";
 import { authorizationPolicy, type AuthorizationPolicy } from "./authorization-policy.ts";
 import { authorizationBlocks, ISTIO_STAGES } from "./blocks.ts";
+import type { CallerIndex } from "./callers.ts";
 import { askedPrefixes, placeLabels, tellTornWorkloads } from "./destinations.ts";
 import { dataPlanes, MESH_LABEL } from "./mesh.ts";
 import { plaintextWorkloads, tlsBlocks, tlsLabels } from "./peer-authentication.ts";
 import { PLAINTEXT_LABEL } from "./subjects.ts";
 import { peerAuthentication, type PeerAuthentication } from "./tls-settings.ts";
+import { WAYPOINT_LABEL, waypoints } from "./waypoints.ts";
 
 export type IstioResource =
   | {
@@ -71,11 +73,13 @@ export const istio: Dialect = {
     const { workloads } = input.inventory;
     const { planes } = dataPlanes(input.inventory);
     const plain = plaintextWorkloads(policies.authentications, workloads, planes);
+    const before = waypoints(input, planes);
     const asked = askedPrefixes(policies.authorizations);
     for (const workload of workloads) {
       const { id, labels: own } = workload;
       const plane = planes.get(id);
       const places = placeLabels(workload, asked);
+      const waypoint = before.get(id);
       if (plane === undefined) {
         if (Object.keys(places).length > 0) labels.set(id, places);
         continue;
@@ -85,6 +89,7 @@ export const istio: Dialect = {
         // Kubernetes' own default; who is declared in another way has no account, and the same identity.
         [SERVICE_ACCOUNT_LABEL]: own[SERVICE_ACCOUNT_LABEL] ?? "default",
         ...(plain.has(id) ? { [PLAINTEXT_LABEL]: "" } : {}),
+        ...(waypoint === undefined ? {} : { [WAYPOINT_LABEL]: waypoint }),
         ...tlsLabels(policies.authentications, workload),
         ...places,
       });
@@ -106,7 +111,12 @@ export const istio: Dialect = {
       );
     }
     tellTornWorkloads(authorizations, input.inventory.workloads, context);
-    const callers = { workloads: input.inventory.workloads, planes, trustDomain: TRUST_DOMAIN };
+    const callers: CallerIndex = {
+      workloads: input.inventory.workloads,
+      planes,
+      trustDomain: TRUST_DOMAIN,
+      waypoints: [...new Set(waypoints(input, planes).values())].toSorted(),
+    };
     return [
       ...authentications.flatMap((policy) => tlsBlocks(policy, authentications, context)),
       ...authorizations.flatMap((policy) => authorizationBlocks(policy, input, callers, context)),

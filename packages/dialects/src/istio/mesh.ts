@@ -24,6 +24,14 @@ const MARKS = [
 /** Pods of the installation's own gateways, as its charts label them: `istio: ingressgateway`. */
 const GATEWAYS = ["ingressgateway", "egressgateway", "eastwestgateway"];
 
+/** Pods that istiod makes for a Gateway, a waypoint among them; those of another class are none of the mesh. */
+export const GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name";
+const GATEWAY_CLASS = "gateway.networking.k8s.io/gateway-class-name";
+
+const isGateway = (labels: Labels): boolean =>
+  GATEWAYS.includes(labels["istio"] ?? "") ||
+  (Object.hasOwn(labels, GATEWAY_NAME) && (labels[GATEWAY_CLASS] ?? "istio").startsWith("istio"));
+
 /** The data plane of every workload in the mesh. Where nothing at all speaks of a mesh, everybody is taken to have a sidecar. */
 export function dataPlanes({
   workloads,
@@ -48,7 +56,7 @@ export function dataPlanes({
 /** istio.io, "Installing the Sidecar" and "Add workloads to the mesh": a pod's own word comes before its namespace's. */
 function planeOf({ labels }: Workload, namespace: Labels): DataPlane | null {
   // A gateway is a proxy, and nothing is put beside it.
-  if (GATEWAYS.includes(labels["istio"] ?? "")) return "sidecar";
+  if (isGateway(labels)) return "sidecar";
   const inject = labels["sidecar.istio.io/inject"];
   if (inject === "true") return "sidecar";
   if (inject !== "false") {

@@ -31,6 +31,7 @@ import {
 } from "./callers.ts";
 import type { DataPlane } from "./mesh.ts";
 import type { Pattern } from "./patterns.ts";
+import type { Way } from "./waypoints.ts";
 import { forZtunnel } from "./ztunnel.ts";
 
 export interface RuleSetting {
@@ -40,6 +41,7 @@ export interface RuleSetting {
   readonly plane: DataPlane;
   /** Callers come without TLS. */
   readonly plain: boolean;
+  readonly way: Way;
   readonly callers: CallerIndex;
 }
 
@@ -89,7 +91,7 @@ export function ruleContents(whole: IstioRule, setting: RuleSetting): readonly R
 function peersOf(
   source: Source | undefined,
   when: readonly IstioCondition[],
-  { namespace, plain, callers: index }: RuleSetting,
+  { namespace, plain, way, callers: index }: RuleSetting,
 ): readonly Peer[] {
   const clause = (
     of: IdentityClause["of"],
@@ -127,7 +129,7 @@ function peersOf(
         : [],
     ),
   ];
-  return (plain ? callersInPlain : callers)(identities, addresses, namespace, index);
+  return (plain ? callersInPlain : callers)(identities, addresses, namespace, { ...index, way });
 }
 
 /** A mesh carries TCP only. */

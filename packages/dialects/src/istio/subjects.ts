@@ -6,6 +6,7 @@ import {
   type Requirement,
 } from "@bulkhead/model";
 import { MESH_LABEL, type DataPlane } from "./mesh.ts";
+import { WAYPOINT_LABEL, type Way } from "./waypoints.ts";
 
 /** Where policies for the whole mesh lie, unless MeshConfig says otherwise. */
 export const ROOT_NAMESPACE = "istio-system";
@@ -17,13 +18,19 @@ export type Subject = Exclude<Block["subject"], { kind: "all-workloads" }>;
 export interface Standing {
   readonly plane: DataPlane;
   readonly plain: boolean;
+  readonly way: Way;
 }
 
 /** A policy says different things of each. */
-export const STANDINGS: readonly Standing[] = [
-  { plane: "sidecar", plain: false },
-  { plane: "sidecar", plain: true },
-  { plane: "ambient", plain: false },
+export const standingsOf = (waypoints: readonly string[]): readonly Standing[] => [
+  { plane: "sidecar", plain: false, way: { kind: "direct" } },
+  { plane: "sidecar", plain: true, way: { kind: "direct" } },
+  { plane: "ambient", plain: false, way: { kind: "direct" } },
+  ...waypoints.map((waypoint): Standing => ({
+    plane: "ambient",
+    plain: false,
+    way: { kind: "from-waypoint", waypoint },
+  })),
 ];
 
 export function subjectOf(
@@ -39,9 +46,12 @@ export function subjectOf(
   };
 }
 
-export function standingRequirements({ plane, plain }: Standing): readonly Requirement[] {
+export function standingRequirements({ plane, plain, way }: Standing): readonly Requirement[] {
   return [
     { key: MESH_LABEL, operator: "In", values: [plane] },
     { key: PLAINTEXT_LABEL, operator: plain ? "Exists" : "DoesNotExist" },
+    way.kind === "from-waypoint"
+      ? { key: WAYPOINT_LABEL, operator: "In", values: [way.waypoint] }
+      : { key: WAYPOINT_LABEL, operator: "DoesNotExist" },
   ];
 }

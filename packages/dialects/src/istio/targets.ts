@@ -5,30 +5,38 @@
 import type { Requirement } from "@bulkhead/model";
 import type { BuildInput } from "../dialect.ts";
 import type { AuthorizationPolicy } from "./authorization-policy.ts";
-import { MESH_LABEL } from "./mesh.ts";
+import { GATEWAY_NAME, MESH_LABEL } from "./mesh.ts";
 import { ROOT_NAMESPACE, type Subject } from "./subjects.ts";
+import { WAYPOINT_LABEL } from "./waypoints.ts";
 
 type Spec = NonNullable<AuthorizationPolicy["spec"]>;
 type Target = NonNullable<Spec["targetRef"]>;
 
-const USES_WAYPOINT = "istio.io/use-waypoint";
-const GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name";
 const AMBIENT: Requirement = { key: MESH_LABEL, operator: "In", values: ["ambient"] };
 
 export const targetsOf = ({ targetRef: single, targetRefs }: Spec): readonly Target[] =>
   single === undefined ? (targetRefs ?? []) : [single];
 
+export interface TargetPart {
+  readonly subject: Subject;
+  /** The gateway's own pods otherwise. */
+  readonly isBehind: boolean;
+}
+
 /** Null: this kind of target is none of a workload's. */
-export function targetSubjects(
+export function targetParts(
   target: Target,
   home: string,
   input: BuildInput,
-): readonly Subject[] | null {
+): readonly TargetPart[] | null {
   switch (target.kind) {
     case "Gateway":
-      return [gatewayPods(home, target.name), ...behindWaypoint(input, home, target.name)];
+      return [
+        { subject: gatewayPods(home, target.name), isBehind: false },
+        behindWaypoint({ operator: "In", values: [`${home}/${target.name}`] }),
+      ];
     case "GatewayClass":
-      return home === ROOT_NAMESPACE ? behindWaypoint(input, undefined, undefined) : [];
+      return home === ROOT_NAMESPACE ? [behindWaypoint({ operator: "Exists" })] : [];
     case "Service":
       return behindService(input, home, target.name);
     case "ServiceEntry":
@@ -37,15 +45,13 @@ export function targetSubjects(
 }
 
 /** What is addressed to a Service goes through its waypoint; workloads that are called by their own address are not asked about. */
-function behindService({ services }: BuildInput, namespace: string, name: string): Subject[] {
+function behindService({ services }: BuildInput, namespace: string, name: string): TargetPart[] {
   const selector = services.named(namespace, name)?.selector;
   if (selector === undefined) return [];
+  const requirements = [AMBIENT, ...selector.requirements];
+  const namespaces = { kind: "named", name: namespace } as const;
   return [
-    {
-      kind: "workloads",
-      namespaces: { kind: "named", name: namespace },
-      selector: { requirements: [AMBIENT, ...selector.requirements] },
-    },
+    { subject: { kind: "workloads", namespaces, selector: { requirements } }, isBehind: true },
   ];
 }
 
@@ -57,37 +63,15 @@ function gatewayPods(namespace: string, gateway: string): Subject {
   };
 }
 
-/** Those that use the waypoint by their own label, and those that do by their namespace's. Without a name: any waypoint. */
-function behindWaypoint(
-  { inventory }: BuildInput,
-  home: string | undefined,
-  waypoint: string | undefined,
-): Subject[] {
-  const uses: Requirement =
-    waypoint === undefined
-      ? { key: USES_WAYPOINT, operator: "NotIn", values: ["none"] }
-      : { key: USES_WAYPOINT, operator: "In", values: [waypoint] };
-  const own: Requirement[] =
-    waypoint === undefined ? [{ key: USES_WAYPOINT, operator: "Exists" }, uses] : [uses];
-  const byNamespace = inventory.namespaces.filter(({ name, labels }) => {
-    const used = labels[USES_WAYPOINT];
-    const of = labels["istio.io/use-waypoint-namespace"] ?? name;
-    if (used === undefined || used === "none") return false;
-    return waypoint === undefined || (used === waypoint && of === home);
-  });
-  const direct: Subject = {
+type Uses =
+  | { readonly operator: "In"; readonly values: readonly string[] }
+  | { readonly operator: "Exists" };
+
+const behindWaypoint = (uses: Uses): TargetPart => ({
+  subject: {
     kind: "workloads",
-    namespaces: home === undefined ? { kind: "all" } : { kind: "named", name: home },
-    selector: { requirements: [AMBIENT, ...own] },
-  };
-  return [
-    direct,
-    ...byNamespace.map(({ name }): Subject => ({
-      kind: "workloads",
-      namespaces: { kind: "named", name },
-      selector: {
-        requirements: [AMBIENT, { key: USES_WAYPOINT, operator: "DoesNotExist" }],
-      },
-    })),
-  ];
-}
+    namespaces: { kind: "all" },
+    selector: { requirements: [{ key: WAYPOINT_LABEL, ...uses }] },
+  },
+  isBehind: true,
+});
