@@ -15,6 +15,12 @@ import type { RawNeed } from "./world.ts";
 const CLOCKS = /^(cron|crond|cronie|anacron|fcron|atd)\.service$/;
 /** Where `systemd-run --scope` puts what somebody starts by hand; those of virtual machines lie elsewhere. */
 const BY_HAND = ["system.slice", "user.slice"];
+/**
+ * A runtime's scope holds a workload that nobody sits at, also where no runtime told of it: runc's and crun's defaults are
+ * `system.slice/runc-NAME.scope`.
+ */
+const OF_RUNTIMES =
+  /^(?:runc|crun|youki|kata|lxc|libpod|docker|cri-containerd|crio|nerdctl|buildah|machine|qemu)[-.]/;
 const SLICE_OF_USER = /^user-\d+\.slice$/;
 
 export type Unconfined = "people" | "administration" | "resolver";
@@ -38,7 +44,7 @@ function unconfined(end: End, { processes, includePeople }: PeopleOptions): Unco
 function isPerson(labels: Labels | undefined): boolean {
   if (labels === undefined) return false;
   const { [UNIT_KEY]: unit = "", [SLICE_KEY]: slice = "" } = labels;
-  const byHand = unit.endsWith(".scope") && BY_HAND.includes(slice);
+  const byHand = unit.endsWith(".scope") && BY_HAND.includes(slice) && !OF_RUNTIMES.test(unit);
   // Whom a directory service knows has no name in the machine's own list, and so no label of the user's.
   const sliceOfUser = slice === "user.slice" && SLICE_OF_USER.test(unit);
   return Object.hasOwn(labels, USER_KEY) || sliceOfUser || CLOCKS.test(unit) || byHand;

@@ -34,6 +34,7 @@ const MACHINE: readonly Workload[] = [
   user("bob", 1001),
   scope("upgrade.scope", "system.slice"),
   scope("guest.scope", "machine.slice"),
+  scope("runc-batch.scope", "system.slice"),
 ];
 const ALL = [...SHOP, ...MACHINE];
 const KNOWN = inventoryOf(ALL);
@@ -132,6 +133,12 @@ describe("people", () => {
       kind: "Policy",
       spec: { subject: "app=nginx", egress: [{ to: ["bulkhead.dev/user=bob"] }] },
     });
+  });
+
+  it("are not what a container's runtime runs in a scope of its own", () => {
+    const edges = [edge("host/runc-batch.scope", DB, "5432/tcp")];
+    expect(left(edges)).toEqual([]);
+    expect(isolated(edges)).toContain("default-deny-runc-batch: egress");
   });
 
   it("have no part in the rule of a service that needs the same", () => {
