@@ -266,6 +266,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   )
     .option("--mode <mode>", "audit or enforce; as it was, by default")
     .option("--confirm <time>", "revert by itself unless `bulkhead confirm` follows in time")
+    .option("--yes", "do not ask when it newly allows what is enforced now")
     .option("--force", "even if it cuts an SSH session or breaks an invariant; needs --reason")
     .option("--reason <text>", "why, for the history");
   addQuestionVerbs(verb);

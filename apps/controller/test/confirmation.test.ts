@@ -79,7 +79,7 @@ function apply(files: readonly { name: string; text: string }[], more: object = 
   return governor.apply({ files: [...files], ...given, ...common, ...more });
 }
 const rollback = (revision: number, more: object = {}) =>
-  governor.rollback({ revision, ...common, ...more });
+  governor.rollback({ revision, opens: false, ...common, ...more });
 const waiting = { revision: 2, revertsTo: 1, deadline: NOW + 60_000 };
 const outcome = async () => (await store.confirmations()).get(2);
 

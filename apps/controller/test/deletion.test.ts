@@ -91,7 +91,7 @@ it("takes one out, says what that allows, and is a revision of its own", async (
   expect(inForce()).toEqual(["Intent/shop/web-db enforce", "Inventory/shop/lab enforce"]);
   const record = await store.revision(2);
   expect(record).toMatchObject({ kind: "delete", author: "ada", reason: "moved", given: [] });
-  const back = await governor.rollback({ revision: 1, ...common });
+  const back = await governor.rollback({ revision: 1, opens: false, ...common });
   expect(back.resources.added).toEqual([SHUT]);
   expect(back.permitted).toEqual({
     added: answer.permitted?.removed,
@@ -215,4 +215,28 @@ spec: { subject: role=front, ingress: [] }
   await governor.label(given);
   const back = await governor.label({ ...given, set: {}, remove: ["role"], dryRun: true });
   expect(back.notices).toContainEqual(expect.stringContaining("is enforced no longer"));
+});
+
+it("going back to what is not enforced is refused unless it is meant, and says what it newly allows", async () => {
+  const back = (more: object = {}) =>
+    governor.rollback({ revision: 0, opens: false, ...common, ...more });
+  await expect(back()).rejects.toMatchObject({
+    code: "opens",
+    message: expect.stringMatching(
+      /^in revision 0 `Intent\/shop\/web-db` is gone, .*`Policy\/shop\/shut` is gone, so that going back newly allows .+ → .+: nothing was changed$/,
+    ),
+    help: expect.stringContaining("--confirm 60s"),
+  });
+  const audited = governor.rollback({ revision: 1, mode: "audit", opens: false, ...common });
+  await expect(audited).rejects.toMatchObject({
+    message: expect.stringContaining("`Policy/shop/shut` only audits"),
+  });
+  expect(governor.inForce.revision).toBe(1);
+  // It takes itself back, so that it may be tried.
+  expect(await back({ confirmSeconds: 60 })).toMatchObject({ revision: 2 });
+  // And back from what waits is what was there before: nobody is asked.
+  expect(await governor.rollback({ revision: 1, opens: false, ...common })).toMatchObject({
+    revision: 3,
+  });
+  expect(await back({ opens: true })).toMatchObject({ revision: 4 });
 });

@@ -365,7 +365,12 @@ describe("the loop", () => {
   });
 
   it("goes back to an earlier revision as a new one", async () => {
-    const back = await lab.client.call("rollback", { revision: 2, author: "ada" });
+    const unmeant = await failing(lab.client.call("rollback", { revision: 2, author: "ada" }));
+    expect(unmeant.code).toBe("opens");
+    expect(unmeant.message).toContain("`Intent/shop/web-db` only audits");
+    expect(unmeant.message).toMatch(/newly allows .*shop\/evil/);
+    expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
+    const back = await lab.client.call("rollback", { revision: 2, author: "ada", opens: true });
     expect(back).toMatchObject({ mode: "audit", changed: true });
     expect(await lab.reach("evil", "db", 5432)).toBe("connected");
     const { revisions, intact } = await lab.client.call("history", {});

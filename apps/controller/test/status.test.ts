@@ -19,6 +19,14 @@ function status(
   around: typeof SHOP,
   ...more: readonly { readonly name: string; readonly text: string }[]
 ): StatusAnswer {
+  return statusWith({}, around, ...more);
+}
+
+function statusWith(
+  facts: Partial<Parameters<typeof statusOf>[0]>,
+  around: typeof SHOP,
+  ...more: readonly { readonly name: string; readonly text: string }[]
+): StatusAnswer {
   const files = [INVENTORY, ...more];
   const read = reading(files);
   const world = buildWorld(read.declared, around);
@@ -48,6 +56,7 @@ function status(
     lastLook: undefined,
     orphaned: false,
     probe: null,
+    ...facts,
   });
 }
 
@@ -172,4 +181,43 @@ it("does not count units that ran once among the workloads", () => {
   expect(status(surroundings([], { processes: [gone, here] })).coverage.workloads).toBe(
     status(surroundings([])).coverage.workloads + 1,
   );
+});
+
+it("drift wants attention until the kernel was read again and held what is wanted; then it is told with its time", () => {
+  const session = (digest: string, readAt: number) =>
+    ({
+      connected: true,
+      since: NOW,
+      hello: {
+        host: "edge-1",
+        pid: 1,
+        version: "0",
+        driver: "nftables",
+        exemptions: { version: 1, list: [] },
+      },
+      receipt: { revision: 1, digest, driver: "nftables", readAt, entries: 3 },
+      receiptSigned: true,
+      collector: { alive: true, received: 0, delivered: 0, lost: 0, queueDepth: 0 },
+      counters: {},
+      undecided: [],
+    }) as unknown as NonNullable<Parameters<typeof statusOf>[0]["session"]>;
+  const message = "drift on edge-1: table inet bulkhead is gone, repaired";
+  const alarms = [{ at: NOW - 60_000, kind: "drift" as const, message, count: 2 }];
+  const told = (digest: string, readAt: number) => {
+    const { problems: bad, notices = [] } = statusWith(
+      { alarms, session: session(digest, readAt) },
+      SHOP,
+    );
+    return [bad, notices].map((lines) => lines.filter((line) => line.startsWith("drift on")));
+  };
+  const [problem, notice] = [
+    [`${message} (2 times)`],
+    [
+      `${message} (2 times), at ${new Date(NOW - 60_000).toISOString()}: the kernel holds what is wanted again (\`bulkhead drift\`)`,
+    ],
+  ];
+  expect(told("sha256:0", NOW - 1000)).toEqual([[], notice]);
+  // Not read since, or holding something else: whatever the agent said of its repair.
+  expect(told("sha256:0", NOW - 61_000)).toEqual([problem, []]);
+  expect(told("sha256:1", NOW - 1000)).toEqual([problem, []]);
 });

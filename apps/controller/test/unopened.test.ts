@@ -64,7 +64,7 @@ it("counts modes of what decides, and of nothing else", () => {
 
 it("a rollback enforces where any of what comes back was enforced", () => {
   const back = [...held([OPEN], "audit"), ...held([SHUT])];
-  const request = { revision: 2, author: "", reason: "", force: false };
+  const request = { revision: 2, author: "", reason: "", force: false, opens: false };
   const inForce = { revision: 3, record: null, held: [], reading: reading([]) };
   const change = (found: typeof back) =>
     changeToRollback(request, inForce, { held: found, revision: null });

@@ -22,6 +22,8 @@ const CODES = {
    * `force` and a reason.
    */
   lockout: { status: 409, exit: 2 },
+  /** Going back would newly allow what is enforced now: it has to be meant (`opens`), or confirmed in time. */
+  opens: { status: 409, exit: 2 },
   "tests-failed": { status: 422, exit: 1 },
   /** The compiled set does not fit; the old one stays. */
   capacity: { status: 422, exit: 2 },

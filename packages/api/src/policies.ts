@@ -382,6 +382,8 @@ export const rollbackRequestSchema = z.strictObject({
   /** Absent: as that revision was. */
   mode: applyModeSchema.optional(),
   confirmSeconds: z.int().positive().max(86_400).optional(),
+  /** What it newly allows is meant. */
+  opens: z.boolean().default(false),
   force: z.boolean().default(false),
   reason: z.string().default(""),
   author: z.string().default(""),

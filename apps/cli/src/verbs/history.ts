@@ -1,7 +1,7 @@
 /** `history`, `rollback` and `confirm`: what was applied, and back to it. */
 import { parseConfirm, parseWhole } from "../arguments.ts";
-import type { CommonOptions } from "../context.ts";
-import { badInput } from "../failure.ts";
+import type { CommonOptions, Context } from "../context.ts";
+import { badInput, CliFailure } from "../failure.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
 import { deletionText } from "../views/deletion.ts";
@@ -15,6 +15,7 @@ export interface RollbackOptions extends CommonOptions {
   readonly confirm?: string;
   readonly force?: boolean;
   readonly reason?: string;
+  readonly yes?: boolean;
 }
 
 export const history: Verb<CommonOptions> = async (context, [wanted]) => {
@@ -51,16 +52,22 @@ export const rollback: Verb<RollbackOptions> = async (context, [wanted], options
     wanted === undefined
       ? await previous(async () => client.call("history", {}))
       : parseWhole(wanted, "a revision");
-  const goingBack = withProgress(context, `going back to revision ${revision}`, () =>
+  const goBack = (opens: boolean) =>
     client.call("rollback", {
       revision,
+      opens,
       force: options.force === true,
       reason: options.reason ?? "",
       author: authorOf(context),
       ...(options.mode === undefined ? {} : { mode: modeOf(options.mode, "audit") }),
       ...(confirmSeconds === undefined ? {} : { confirmSeconds }),
-    }),
-  );
+    });
+  const goingBack = withProgress(context, `going back to revision ${revision}`, () =>
+    goBack(options.yes === true),
+  ).catch(async (error: unknown) => {
+    await askWhetherMeant(context, error);
+    return goBack(true);
+  });
   const answer = await orInterrupted(context.signal, goingBack, changeGoesOn(context));
   return {
     value: answer,
@@ -69,6 +76,17 @@ export const rollback: Verb<RollbackOptions> = async (context, [wanted], options
     exitCode: 0,
   };
 };
+
+/** Without a terminal the failure itself tells what to type. */
+async function askWhetherMeant({ stdin, stdout, stderr }: Context, error: unknown): Promise<void> {
+  const { ApiFailure } = await import("@bulkhead/api");
+  const isAskable = stdin.isTTY === true && stdout.isTTY === true;
+  if (!(error instanceof ApiFailure) || error.code !== "opens" || !isAskable) throw error;
+  stderr.write(`${error.message.replace(/: nothing was changed$/, "")}.\n`);
+  const { confirm: ask, isCancel } = await import("@clack/prompts");
+  const meant = await ask({ message: "Go back all the same?", initialValue: false });
+  if (isCancel(meant) || !meant) throw new CliFailure(2, "nothing was changed");
+}
 
 /** The revision before the one in force; 0 is "no policy at all". */
 async function previous(

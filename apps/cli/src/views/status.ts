@@ -81,20 +81,29 @@ function policyLine(answer: StatusAnswer, ui: Ui): string {
   const next =
     answer.nextChangeAt === undefined ? "" : `; next timed change ${moment(answer.nextChangeAt)}`;
   const { canary } = answer;
-  const rollout =
-    canary === undefined
-      ? ""
-      : ui.style.yellow(
-          `; ${count(canary.resources.length, "resource")} for ${formatShare(canary.share)} of flows`,
-        );
-  return `revision ${answer.revision}, ${modeText(answer)}${rollout}${confirm}${next}`;
+  const text = canary === undefined ? modeText(answer) : ui.style.yellow(modeText(answer));
+  return `revision ${answer.revision}, ${text}${confirm}${next}`;
 }
 
 /** Changes give only what they hold a mode, so both may be in force. */
-export function modeText({ resources: { enforce, audit } }: StatusAnswer): string {
+export function modeText({
+  resources: { enforce, audit },
+  canary,
+}: Pick<StatusAnswer, "resources" | "canary">): string {
   if (enforce + audit === 0) return "no policy in it";
-  if (enforce === 0) return "audit";
-  return audit === 0 ? "enforce" : `enforce, ${count(audit, "resource")} in audit`;
+  const trying = canary?.resources.length ?? 0;
+  const settled = enforce - trying;
+  // Whoever reads `enforce` alone takes it to hold for every flow.
+  const modes = [
+    ...(canary === undefined
+      ? []
+      : [`canary: ${count(trying, "resource")} for ${formatShare(canary.share)} of flows`]),
+    ...(settled > 0 ? [trying === 0 ? "enforce" : `${count(settled, "resource")} in enforce`] : []),
+    ...(audit > 0
+      ? [settled + trying === 0 ? "audit" : `${count(audit, "resource")} in audit`]
+      : []),
+  ];
+  return modes.join(", ");
 }
 
 function coverageLine(answer: StatusAnswer): string {

@@ -37,6 +37,8 @@ export interface Change {
   readonly strict: boolean;
   readonly confirmSeconds?: number;
   readonly restores?: number;
+  /** Going back newly allows something, and that is meant. */
+  readonly opens?: boolean;
   /** Only who is who changes: what that permits and forbids is told along. */
   readonly relabels?: true;
   /** What it opens, and was told to open. */

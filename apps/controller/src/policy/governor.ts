@@ -23,6 +23,7 @@ import type { World } from "../world/world.ts";
 import { mergeGiven, type HeldResource } from "./candidate.ts";
 import { readGivenAside } from "./parse-aside.ts";
 import { refuseMovedTiers } from "./tiers-moved.ts";
+import { refuseUnmeant } from "./weakened.ts";
 import { settlementOf } from "./confirmation.ts";
 import {
   listsOf,
@@ -230,6 +231,15 @@ export class Governor {
       now: now(),
     });
     assertHolds(change, broken);
+    const permitted =
+      change.kind === "delete" || change.kind === "rollback" || change.relabels === true
+        ? { permitted: permittedDiff(before.reading, reading, { was, world }, startedAt) }
+        : {};
+    const isMeant = change.opens === true || change.force || change.confirmSeconds !== undefined;
+    if (change.restores !== undefined && permitted.permitted && !isMeant && pending === null) {
+      const [revision, after] = [change.restores, change.held];
+      refuseUnmeant({ revision, before: before.held, after, permitted: permitted.permitted });
+    }
     const enforced = stayEnforced(change);
     const unopened =
       change.kind === "apply" && change.mode === "audit" && change.relabels !== true
@@ -237,9 +247,7 @@ export class Governor {
         : [];
     const answer = {
       ...(underWay === undefined ? {} : { underWay }),
-      ...(change.kind === "delete" || change.kind === "rollback" || change.relabels === true
-        ? { permitted: permittedDiff(before.reading, reading, { was, world }, startedAt) }
-        : {}),
+      ...permitted,
       mode: change.mode,
       modes: modesOf(change.held.map(({ stored }) => stored)),
       dryRun: change.dryRun,

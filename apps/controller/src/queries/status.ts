@@ -63,7 +63,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
   const underPolicy = counts.audit + counts.enforce;
   const agents = input.session === undefined ? [] : [agentView(input.session, wanted, now, world)];
   const problems = problemsOf(input, agents);
-  const notices = [...noticesOf(input), ...input.names];
+  const notices = [...noticesOf(input, agents), ...input.names];
   const nextChangeAt = wanted?.result.nextChangeAt ?? null;
   const collectorLost = agents.reduce((sum, agent) => sum + agent.collector.lost, 0);
   return {
@@ -147,10 +147,20 @@ function undecidedView({ session, world, inForce }: StatusInput): Pick<StatusAns
 }
 
 /** What somebody should know although nothing is wrong: what came back, what reaches too far, what is not seen. */
-function noticesOf(input: StatusInput): string[] {
+function noticesOf(input: StatusInput, agents: readonly AgentView[]): string[] {
   const { record, revision } = input.inForce;
   const { processesProblem } = input.world;
+  const last = input.alarms.find(({ kind }) => kind === "drift");
+  const wasDrift =
+    last !== undefined && input.now - last.at <= ALARM_MS && isOver(last, agents[0])
+      ? last
+      : undefined;
   return [
+    ...(wasDrift === undefined
+      ? []
+      : [
+          `${wasDrift.message}${wasDrift.count > 1 ? ` (${wasDrift.count} times)` : ""}, at ${new Date(wasDrift.at).toISOString()}: the kernel holds what is wanted again (\`bulkhead drift\`)`,
+        ]),
     ...(record?.kind === "revert"
       ? [`revision ${revision} holds what was in force before: ${record.reason}`]
       : []),
@@ -235,6 +245,12 @@ export function receiptMatches(
   );
   const near = timed.some(({ deadline }) => Math.abs(deadline - now) < CLOCK_TOLERANCE_MS);
   return near && revision === wanted.intent.revision;
+}
+
+/** The kernel has been read since the drift was found, and holds what is wanted. */
+function isOver({ kind, at }: Alarm, agent: AgentView | undefined): boolean {
+  const receipt = agent?.receipt;
+  return kind === "drift" && receipt?.matches === true && receipt.signed && receipt.readAt > at;
 }
 
 function leftOutText({ interface: name, workload, mode }: LeftOut): string {
@@ -329,7 +345,7 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
     add(false, `revision ${input.pending.revision} reverts in ${seconds} s unless confirmed`);
   }
   for (const alarm of input.alarms.slice(0, 10)) {
-    if (input.now - alarm.at > ALARM_MS) continue;
+    if (input.now - alarm.at > ALARM_MS || isOver(alarm, agent)) continue;
     add(
       alarm.kind === "verdict",
       `${alarm.message}${alarm.count > 1 ? ` (${alarm.count} times)` : ""}`,
