@@ -20,7 +20,7 @@ export interface Survey {
   readonly atLoad: readonly string[];
   /** By mutant. */
   readonly reached: Readonly<Record<string, Reach>>;
-  /** By folder: tests that run something in it, those of files that load quickly first. */
+  /** By folder: tests that run something in it, those of files that load quickly first, and then all others. */
   readonly byFolder: Readonly<Record<string, readonly TestId[]>>;
   readonly tests: number;
   /** Of processor time, from the start of the process until all tests had run. */
@@ -155,7 +155,8 @@ function coverage(order: readonly TestId[]): Pick<Survey, "reached" | "byFolder"
   }
   const loading = (id: TestId): number => suites.get(Number(id.split(".")[0]))!.milliseconds;
   const quick = (ids: Iterable<TestId>) => [...ids].toSorted((a, b) => loading(a) - loading(b));
-  const byFolder = [...inside].map(([name, ids]) => [name, quick(ids)]);
+  const all = quick(order);
+  const byFolder = [...inside].map(([name, ids]) => [name, [...new Set([...quick(ids), ...all])]]);
   return { reached, byFolder: Object.fromEntries(byFolder) as Survey["byFolder"] };
 }
 

@@ -206,12 +206,12 @@ const convert = (
       items: items.map((item) => convert(item, extent, to, depth + 1)),
     };
   }
-  if (!isScalar(node)) return scalar(extent, null, "");
-  if (typeof node.value === "object" && node.value !== null) {
-    to.reject("BH0005", extent, "binary values and other types of their own are not supported");
-    to.broken = true;
-  }
-  return scalar(extent, node.value, node.source);
+  // Dates and bytes are objects; entries of `!!omap` and `!!pairs` are no nodes.
+  if (isScalar(node) && (typeof node.value !== "object" || node.value === null))
+    return scalar(extent, node.value, node.source);
+  to.reject("BH0005", extent, "binary values and other types of their own are not supported");
+  to.broken = true;
+  return scalar(extent, null, "");
 };
 
 /** Offset → 1-based line and column; offsets behind the end are the end. */

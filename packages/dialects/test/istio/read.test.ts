@@ -147,6 +147,48 @@ describe("rules", () => {
     expect(opaque("DENY", { ports: ["80"] })).toEqual([undefined, undefined]);
   });
 
+  test.each([
+    ["hosts", "host", "a.example"],
+    ["methods", "method", "GET"],
+    ["paths", "path", "/a"],
+    ["notHosts", "host", "a.example"],
+    ["notMethods", "method", "GET"],
+    ["notPaths", "path", "/a"],
+  ])("%s are asked of HTTP", (field, attribute, value) => {
+    const { blocks } = build([
+      SIDECARS,
+      authorization({ rules: [{ to: [{ operation: { [field]: [value] } }] }] }),
+    ]);
+    const [predicate] = blocks[0]!.rules[0]!.l7 ?? [];
+    expect(predicate?.kind).toBe("http");
+    const [condition] = predicate?.conditions ?? [];
+    const [some, none] = field.startsWith("not") ? [0, 1] : [1, 0];
+    expect([condition?.attribute, condition?.anyOf.length, condition?.noneOf.length]).toEqual([
+      attribute,
+      some,
+      none,
+    ]);
+  });
+
+  test.each([
+    ["/a/{*}/b", []],
+    ["/a/{**}", []],
+    ["/{*}/{**}/", []],
+    ["/a/", []],
+    ["/a//{*}", ["BH0105"]],
+    ["/{**}/{*}", ["BH0105"]],
+    ["/{**}/{**}", ["BH0105"]],
+    ["a/{*}", ["BH0105"]],
+    ["/a{*}", ["BH0105"]],
+    ["/{*}b", ["BH0105"]],
+  ])("the path %s", (path, expected) => {
+    const { said } = build([
+      SIDECARS,
+      authorization({ rules: [{ to: [{ operation: { paths: [path] } }] }] }),
+    ]);
+    expect(said).toEqual(expected);
+  });
+
   test("whose request it is, is asked of HTTP", () => {
     const source = { requestPrincipals: ["a/b"] };
     const { blocks } = build([SIDECARS, authorization({ rules: [{ from: [{ source }] }] })]);
@@ -296,6 +338,13 @@ describe("PeerAuthentication", () => {
     expect(blocks.map(({ id }) => id)).toEqual(["PeerAuthentication/shop/b#ingress"]);
     const alone = build([SIDECARS, mode("a", "STRICT", {}, young)]);
     expect([alone.said, alone.blocks.length]).toEqual([[], 1]);
+  });
+
+  test("one that says nothing leaves everything as it is", () => {
+    for (const spec of [undefined, {}, { mtls: {} }, { mtls: { mode: "UNSET" } }]) {
+      const { said, blocks } = build([SIDECARS, object("PeerAuthentication", spec)]);
+      expect([said, blocks]).toEqual([[], []]);
+    }
   });
 
   test("rules are called after their ports, with and without a certificate", () => {

@@ -157,6 +157,36 @@ describe("documents", () => {
     expect(said("a: &a {b: 1, b: 2}\nc: *a").found).toHaveLength(1);
   });
 
+  test.each(["!!binary aGk=", "!!timestamp 2030-01-01", "!!omap [b: 1]", "!!pairs [b: 1]"])(
+    "a value of a type of its own is refused: %s",
+    (value) => {
+      expect(said(`a: ${value}`)).toEqual({
+        documents: 0,
+        found: [
+          expect.stringMatching(/^1:\d+ BH0005 binary values and other types of their own are not/),
+        ],
+      });
+    },
+  );
+
+  test.each([
+    ["a: !!str 7", "7"],
+    ["a: !!int '7'", "7"],
+    ["a: 2030-01-01", "2030-01-01"],
+  ])("%s", (text, shownAs) => {
+    const [tree] = parseText({ name: "x", text }).documents;
+    const value = tree?.kind === "map" ? tree.entries[0]?.value : undefined;
+    expect(value).toMatchObject({ kind: "scalar", text: shownAs });
+  });
+
+  test.each([
+    ["a:\n  b: 1\n c: 2", "align it with the entries it belongs to"],
+    ["a:\n\tb: 1", "indent with spaces"],
+    ["a: !x b", "resources need no tags; write the plain value"],
+  ])("%j is told with help", (text, help) => {
+    expect(said(text).found.join()).toContain(help);
+  });
+
   test("places are those of the text, whatever ends its lines", () => {
     const { documents, spanOf } = parseText({ name: "x", text: "a: 1\r\nbc:\n  d: 'e'\n" });
     const [tree] = documents;
