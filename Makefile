@@ -2,7 +2,7 @@
 # Run `make help` for the list.
 
 NODE := node_modules/.bin/node
-export KEEP SABOTAGE ONLY JSON SAMPLE SEED
+export KEEP SABOTAGE ONLY JSON CHART SAMPLE SEED
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench mutate lint format setup package trial
@@ -18,7 +18,7 @@ test: ## types, lint, format, unit tests, kernel tests; nothing may be skipped
 	@scripts/setup.sh test
 	@$(NODE) scripts/test.ts
 
-bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|collector|compile|follow|idle|list|decide|discovery)
+bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|collector|compile|estate|replay|follow|idle|list|decide|discovery)
 	@scripts/setup.sh bench
 	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
 

@@ -1,8 +1,10 @@
 /**
  * What `list` costs: every connection that 2,000 policies permit among 10,000 pods of 500 classes, found and written out as
  * lines. The peer has the same classes and policies, and a pod for each class: what is more is what pods cost beside classes.
- * Processor time, so that a busy machine does not spoil it; reading the manifests is told apart.
+ * Processor time, so that a busy machine does not spoil it; reading the manifests is told apart. With CHART=FILE the cost is drawn
+ * as classes grow and as pods do.
  */
+import { writeFileSync } from "node:fs";
 import {
   connectivityOf,
   cutWorld,
@@ -11,7 +13,8 @@ import {
   pairsOf,
   type Desk,
 } from "@bulkhead/workbench/desk";
-import { absolute, compared } from "./figure.ts";
+import { drawChart, type Series } from "./chart.ts";
+import { absolute, compared, median } from "./figure.ts";
 import type { Figure } from "./figure.ts";
 
 const NAMESPACES = 50;
@@ -65,8 +68,8 @@ const pods = (n: number, a: number, count: number): object[] =>
   }));
 
 /** A file for each namespace. */
-const manifests = (podsOfAClass: number) =>
-  Array.from({ length: NAMESPACES }, (_, n) => {
+const manifests = (podsOfAClass: number, namespaces = NAMESPACES) =>
+  Array.from({ length: namespaces }, (_, n) => {
     const namespace = {
       apiVersion: "v1",
       kind: "Namespace",
@@ -96,6 +99,29 @@ const lines = (desk: Desk): number => {
   return count;
 };
 
+/** Processor time, the median of three, after one that is not counted. */
+const costOf = (classes: number, count: number): number => {
+  const desk = openDesk(manifests(count / classes, classes / APPS), { now: 0 });
+  connectivityOf(desk, 0);
+  return median([0, 1, 2].map(() => milliseconds(() => connectivityOf(desk, 0)).ms));
+};
+
+const MOST_CLASSES = 500;
+const MOST_PODS = 10_000;
+const SHARES = [0.1, 0.2, 0.4, 0.8, 1] as const;
+
+/** Each with as much as the other has at its end: as many classes, and as many pods. */
+const series = (): readonly Series[] => [
+  {
+    name: `classes, of ${MOST_PODS} pods`,
+    points: SHARES.map((share) => [share, costOf(MOST_CLASSES * share, MOST_PODS)] as const),
+  },
+  {
+    name: `pods, in ${MOST_CLASSES / 2} classes`,
+    points: SHARES.map((share) => [share, costOf(MOST_CLASSES / 2, MOST_PODS * share)] as const),
+  },
+];
+
 export const benchList = (): Figure[] => {
   const [many, few] = [manifests(20), manifests(1)];
   const opened = milliseconds(() => openDesk(many, { now: 0 }));
@@ -111,7 +137,26 @@ export const benchList = (): Figure[] => {
     count = whole.value;
     classes.push(milliseconds(() => lines(alone)).ms);
   }
+  const [byClasses, byPods] = series();
+  const growth = ({ points }: Series): number => points.at(-1)![1] / points[0]![1];
+  const chart = process.env["CHART"] ?? "";
+  if (chart !== "") {
+    const text = {
+      title: "What a list of all permitted connections costs",
+      x: `share of ${MOST_CLASSES} classes, or of ${MOST_PODS} pods`,
+      y: "processor time, ms",
+    };
+    writeFileSync(chart, drawChart([byClasses!, byPods!], text));
+  }
   return [
+    compared(
+      "list/growth, ten times the classes",
+      "times",
+      [growth(byClasses!)],
+      "ten times the pods",
+      [growth(byPods!)],
+      { atLeast: 2 },
+    ),
     absolute("list/10k pods of 500 classes, found", "ms", found, { atMost: 2000 }),
     compared("list/the same as lines", "ms", written, "500 pods of 500 classes", classes),
     absolute("list/lines", "lines", [count]),

@@ -3,7 +3,8 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, follow, idle, list, decide
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, idle, list, replay, decide
+ *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
@@ -12,12 +13,14 @@ import { benchCollector } from "./collector.ts";
 import { benchCompile } from "./compile.ts";
 import { benchDatapath } from "./datapath.ts";
 import { benchDecide } from "./decide.ts";
+import { benchEstate } from "./estate.ts";
 import { absolute, compared, formatFigure, header } from "./figure.ts";
 import { benchDiscovery } from "./discovery.ts";
 import type { Figure } from "./figure.ts";
 import { benchFollow } from "./follow.ts";
 import { benchIdle, type IdleCost } from "./idle.ts";
 import { benchList } from "./list.ts";
+import { benchReplay } from "./replay.ts";
 
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
@@ -86,6 +89,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   follow,
   idle,
   list: async () => benchList(),
+  estate: async () => benchEstate(say),
+  replay: async () => benchReplay(),
   decide: async () => benchDecide(),
   discovery: () => benchDiscovery(say),
 };

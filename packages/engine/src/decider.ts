@@ -2,19 +2,20 @@
  * `decide` for many questions about one policy set and one inventory: the same answers, looked up in compiled rows. What
  * rows do not tell (requests, names, processes, rules that log, ties) is asked of the reference itself.
  */
-import type {
-  Cookie,
-  Decision,
-  Determinant,
-  Direction,
-  DirectionDecision,
-  Exemption,
-  FlowQuery,
-  IpAddress,
-  PolicySet,
-  Row,
-  RowDecision,
-  Workload,
+import {
+  UDP,
+  type Cookie,
+  type Decision,
+  type Determinant,
+  type Direction,
+  type DirectionDecision,
+  type Exemption,
+  type FlowQuery,
+  type IpAddress,
+  type PolicySet,
+  type Row,
+  type RowDecision,
+  type Workload,
 } from "@bulkhead/model";
 import { isConditional } from "./bounds.ts";
 import { segmentAt } from "./compile/address-sweep.ts";
@@ -32,13 +33,33 @@ import { isLoopback } from "./socket-owners.ts";
 export type Decider = (query: FlowQuery) => Decision;
 
 /** An address with all that was found out about it. */
-interface Seat {
+export interface Seat {
   readonly place: Place;
   /** The same, where a workload is. */
   readonly subject: (Place & { readonly workload: Workload }) | undefined;
   /** Undefined: it is the world's. */
   readonly atom: Atom | undefined;
-  readonly judges: Readonly<Record<Direction, CompiledClass | null>>;
+  readonly judges: Readonly<Record<Direction, Judge | null>>;
+  /** A workload's, and no node's: nobody is exempt for being there. */
+  readonly isOrdinary: boolean;
+  readonly isLoopback: boolean;
+}
+
+/** A class with the rows that were asked for, by atom; null: its rules disagree there. */
+export interface Judge extends Pick<CompiledClass, "direction" | "blocks" | "map"> {
+  readonly prepared: (PreparedRow | null | undefined)[];
+}
+
+type AtPort = Pick<FlowQuery, "protocol" | "port">;
+
+/** `decide` for two addresses that were looked up before. */
+export interface Seating {
+  /** As it stands at that moment in that view. */
+  readonly set: PolicySet;
+  seatOf(address: IpAddress): Seat;
+  /** May the one call the other? Null: the rows do not tell. */
+  allows(from: Seat, to: Seat, flow: AtPort): boolean | null;
+  decide(from: Seat, to: Seat, flow: AtPort): Decision | null;
 }
 
 /** So many addresses of the world are remembered before all of them are forgotten. */
@@ -50,7 +71,24 @@ export function createDecider(
   options: DecideOptions,
 ): Decider {
   const reference: Decider = (query) => decide(set, index, query, options);
-  if (!isPlain(set, index)) return reference;
+  const seating = createSeating(set, index, options);
+  if (seating === null) return reference;
+  return (query) => {
+    if (query.sourceProcess !== undefined || query.destinationProcess !== undefined) {
+      return reference(query);
+    }
+    const from = seating.seatOf(query.source);
+    return seating.decide(from, seating.seatOf(query.destination), query) ?? reference(query);
+  };
+}
+
+/** Null: rows do not say all that the reference would. Whose processes are at the ends is nothing that rows tell. */
+export function createSeating(
+  set: PolicySet,
+  index: InventoryIndex,
+  options: DecideOptions,
+): Seating | null {
+  if (!isPlain(set, index)) return null;
   const universe = createUniverse(set, index, options);
   const determinants = determinantsOf(set, universe.cookies);
   const atoms = new Map(index.known.map((place, at) => [place, universe.atoms[at]!]));
@@ -61,6 +99,15 @@ export function createDecider(
     egress: new Memory("egress", determinants),
     ingress: new Memory("ingress", determinants),
   };
+  const judges = new Map<CompiledClass, Judge>();
+  const hasLeases = (set.profile.dhcp ?? []).length > 0;
+  const judgeOf = (workload: Workload, direction: Direction): Judge | null => {
+    const found = universe.classOf(workload, direction);
+    if (found === null) return null;
+    let judge = judges.get(found);
+    if (judge === undefined) judges.set(found, (judge = { ...found, prepared: [] }));
+    return judge;
+  };
   const silent: RowDecision = { verdict: defaultVerdict(set, "net"), cookie: DEFAULT_COOKIE };
 
   const seatOf = (address: IpAddress): Seat => {
@@ -68,15 +115,19 @@ export function createDecider(
     if (known !== undefined) return known;
     const place = index.at(address);
     const { workload } = place;
-    const judges =
+    const own =
       workload === undefined
         ? nobody
-        : {
-            egress: universe.classOf(workload, "egress"),
-            ingress: universe.classOf(workload, "ingress"),
-          };
+        : { egress: judgeOf(workload, "egress"), ingress: judgeOf(workload, "ingress") };
     const subject = workload === undefined ? undefined : { ...place, workload };
-    const seat = { place, subject, atom: atoms.get(place), judges };
+    const seat: Seat = {
+      place,
+      subject,
+      atom: atoms.get(place),
+      judges: own,
+      isOrdinary: place.kind === "workload" && place.workload.kind !== "node",
+      isLoopback: isLoopback(place),
+    };
     if (seat.atom !== undefined) seats.set(address, seat);
     else {
       if (strangers.size >= MOST_STRANGERS) strangers.clear();
@@ -85,36 +136,60 @@ export function createDecider(
     return seat;
   };
 
+  const rowAt = (judge: Judge, there: Seat): PreparedRow | null => {
+    const { atom, place } = there;
+    if (atom === undefined) {
+      return prepare(judge, segmentAt(judge.map.world, place)?.row ?? judge.map.elsewhere);
+    }
+    let row = judge.prepared[atom.number];
+    if (row === undefined) {
+      judge.prepared[atom.number] = row = prepare(judge, judge.map.rowOf(atom));
+    }
+    return row;
+  };
+  const prepare = ({ direction }: Judge, { base, conflicts }: TimedRow): PreparedRow | null =>
+    conflicts.length > 0 ? null : memory[direction].row(base, universe.row);
+
   /** Null: the rows do not tell. */
   const judged = (
     here: Seat,
     there: Seat,
-    query: FlowQuery,
+    flow: AtPort,
     direction: Direction,
   ): DirectionDecision | null => {
     const { subject } = here;
     const own = memory[direction];
     if (subject === undefined) return own.exempt("not-a-workload");
-    const exemption = exemptionOf(set.profile, subject, there.place, query, direction, noProcess);
-    if (exemption !== null) return own.exempt(exemption);
+    // Who is at home nowhere special is exempt only from its own policy, or for an address that it wants to lease.
+    const isPlainly = there.isOrdinary && there.place.workload !== subject.workload;
+    if (!isPlainly || (hasLeases && flow.protocol === UDP)) {
+      const exemption = exemptionOf(set.profile, subject, there.place, flow, direction, noProcess);
+      if (exemption !== null) return own.exempt(exemption);
+    }
     const judge = here.judges[direction];
     if (judge === null) return own.decided(silent);
-    const row = rowIn(judge, there);
-    if (row.conflicts.length > 0) return null;
-    return decisionAt(own.row(row.base, universe.row), query);
+    const row = rowAt(judge, there);
+    return row === null ? null : decisionAt(row, flow);
   };
 
-  return (query) => {
-    if (query.sourceProcess !== undefined || query.destinationProcess !== undefined) {
-      return reference(query);
-    }
-    const [from, to] = [seatOf(query.source), seatOf(query.destination)];
-    if (isLoopback(from.place) || isLoopback(to.place)) return reference(query);
-    const egress = judged(from, to, query, "egress");
-    const ingress = judged(to, from, query, "ingress");
-    if (egress === null || ingress === null) return reference(query);
-    const verdict = egress.verdict === "allow" ? ingress.verdict : egress.verdict;
-    return { verdict, egress, ingress };
+  return {
+    set: universe.set,
+    seatOf,
+    allows(from, to, flow) {
+      if (from.isLoopback || to.isLoopback) return null;
+      const egress = judged(from, to, flow, "egress");
+      const ingress = judged(to, from, flow, "ingress");
+      if (egress === null || ingress === null) return null;
+      return egress.verdict === "allow" && ingress.verdict === "allow";
+    },
+    decide(from, to, flow) {
+      if (from.isLoopback || to.isLoopback) return null;
+      const egress = judged(from, to, flow, "egress");
+      const ingress = judged(to, from, flow, "ingress");
+      if (egress === null || ingress === null) return null;
+      const verdict = egress.verdict === "allow" ? ingress.verdict : egress.verdict;
+      return { verdict, egress, ingress };
+    },
   };
 }
 
@@ -154,11 +229,6 @@ function determinantsOf(
   return found;
 }
 
-function rowIn({ map }: CompiledClass, { atom, place }: Seat): TimedRow {
-  if (atom !== undefined) return map.rowOf(atom);
-  return segmentAt(map.world, place)?.row ?? map.elsewhere;
-}
-
 /** A row with the decisions of one direction in it; ends of intervals side by side, for the search among them. */
 interface PreparedRow {
   readonly protocols: readonly {
@@ -169,7 +239,7 @@ interface PreparedRow {
   readonly others: DirectionDecision;
 }
 
-function decisionAt({ protocols, others }: PreparedRow, query: FlowQuery): DirectionDecision {
+function decisionAt({ protocols, others }: PreparedRow, query: AtPort): DirectionDecision {
   for (const { protocol, lasts, decisions } of protocols) {
     if (protocol !== query.protocol) continue;
     let [low, high] = [0, lasts.length - 1];

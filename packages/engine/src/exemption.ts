@@ -13,6 +13,8 @@ import {
 } from "@bulkhead/model";
 import { isProcess, type Place } from "./inventory-index.ts";
 
+type AtPort = Pick<FlowQuery, "protocol" | "port">;
+
 /** RFC 2131 §4.1, RFC 8415 §7.2. */
 export const DHCP_SERVER = 67;
 export const DHCP_CLIENT = 68;
@@ -26,7 +28,7 @@ export function exemptionOf(
   profile: Profile,
   here: Place & { readonly workload: Workload },
   peer: Place,
-  query: FlowQuery,
+  query: AtPort,
   direction: Direction,
   isSubject: (process: Workload) => boolean,
 ): Exemption | null {
@@ -48,13 +50,13 @@ export function isOwnNode(workload: Workload, node: Workload | undefined): boole
   return node?.kind === "node" && workload.node === node.id;
 }
 
-function toResolver({ dns = [] }: Profile, peer: Place, { protocol, port }: FlowQuery): boolean {
+function toResolver({ dns = [] }: Profile, peer: Place, { protocol, port }: AtPort): boolean {
   if (peer.kind !== "host" || (protocol !== UDP && protocol !== TCP)) return false;
   return dns.some((one) => one.address === peer.address && one.port === port);
 }
 
 /** Between a client and the machine as its server. The client's first words come from 0.0.0.0, which is no workload's. */
-function aboutLease(peer: Place, { protocol, port }: FlowQuery, direction: Direction): boolean {
+function aboutLease(peer: Place, { protocol, port }: AtPort, direction: Direction): boolean {
   if (protocol !== UDP) return false;
   const v4 = peer.family === 4;
   if (direction === "ingress") {

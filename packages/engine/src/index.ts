@@ -1,6 +1,6 @@
 /** What policies mean and what follows from them: decide, compile, look up, explain, replay, diff, reach. Pure. */
 export * from "./decide.ts";
-export * from "./decider.ts";
+export { createDecider, type Decider } from "./decider.ts";
 export * from "./inventory-index.ts";
 export * from "./flow-ends.ts";
 export * from "./address-pairs.ts";

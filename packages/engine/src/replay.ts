@@ -5,16 +5,20 @@
  */
 import type {
   Decision,
+  Direction,
   Edge,
   FlowEnd,
   FlowQuery,
+  IpAddress,
   PolicySet,
   Workload,
   WorkloadId,
 } from "@bulkhead/model";
 import { decide } from "./decide.ts";
+import { createSeating, type Seat, type Seating } from "./decider.ts";
 import { isProcess, type InventoryIndex, type Place } from "./inventory-index.ts";
-import type { View } from "./judge-stage.ts";
+import { createSameJudges } from "./same-judges.ts";
+import type { DecideOptions, View } from "./judge-stage.ts";
 
 export interface ReplayedEdge {
   readonly edge: Edge;
@@ -41,14 +45,20 @@ export function replay(
   const newlyDenied: ReplayedEdge[] = [];
   const newlyAllowed: ReplayedEdge[] = [];
   let unchanged = 0;
+  const formerly = createJudge(oldSet, oldIndex, { now, view });
+  const presently = createJudge(newSet, index, { now, view });
+  const isUntouched = index === oldIndex ? untouchedBetween(formerly, presently) : null;
   for (const edge of edges) {
-    const then = indexAsSeen(index, edge);
-    const formerly = oldIndex === index ? then : indexAsSeen(oldIndex, edge);
-    const before = decide(oldSet, formerly, queryOf(edge, formerly), { now, view });
-    const after = decide(newSet, then, queryOf(edge, then), { now, view });
-    const wasAllowed = before.verdict === "allow";
-    if (wasAllowed === (after.verdict === "allow")) unchanged++;
-    else (wasAllowed ? newlyDenied : newlyAllowed).push({ edge, before, after });
+    if (isUntouched?.(edge) === true) {
+      unchanged++;
+      continue;
+    }
+    const wasAllowed = formerly.allows(edge);
+    if (wasAllowed === presently.allows(edge)) unchanged++;
+    else {
+      const [before, after] = [formerly.decide(edge), presently.decide(edge)];
+      (wasAllowed ? newlyDenied : newlyAllowed).push({ edge, before, after });
+    }
   }
   return { newlyDenied, newlyAllowed, unchanged };
 }
@@ -75,24 +85,117 @@ export function queryOf(
   };
 }
 
-function indexAsSeen(index: InventoryIndex, { source, destination }: Edge): InventoryIndex {
-  const places = new Map<string, Place>();
-  const gone = new Map<WorkloadId, Workload>();
-  for (const end of [source, destination]) {
-    const present = index.at(end.address);
-    const owner = ownerAsSeen(index, present, end);
-    if (owner === undefined) continue;
-    if (isProcess(owner)) gone.set(owner.id, owner);
-    else {
-      const { address, family, value, interfaces, sockets } = present;
-      const rest = { address, family, value, rivals: [], interfaces, sockets };
-      places.set(address, { ...rest, kind: "workload", workload: owner });
+/** Ends that were looked up, before all of them are forgotten. */
+const MOST_ENDS = 100_000;
+
+/** An address as it is seated under both sets; whether they say the same of it. */
+interface SeatedEnd {
+  readonly workload: WorkloadId | undefined;
+  readonly egress: boolean;
+  readonly ingress: boolean;
+}
+
+/**
+ * Edges about whose ends both sets say the same are decided alike, whatever that is: most edges, for a change touches few.
+ * Null: it cannot be told so.
+ */
+function untouchedBetween(
+  { seating: before }: EdgeJudge,
+  { seating: after }: EdgeJudge,
+): ((edge: Edge) => boolean) | null {
+  const isSame = before && after && createSameJudges(before, after);
+  if (before === null || after === null || isSame === null) return null;
+  const ends = new Map<IpAddress, SeatedEnd>();
+  const seated = (address: IpAddress): SeatedEnd => {
+    let end = ends.get(address);
+    if (end === undefined) {
+      const [was, is] = [before.seatOf(address), after.seatOf(address)];
+      const sameIn = (direction: Direction) =>
+        !is.isLoopback && isSame(was.judges[direction], is.judges[direction]);
+      const { workload } = is.place;
+      end = { workload: workload?.id, egress: sameIn("egress"), ingress: sameIn("ingress") };
+      if (ends.size >= MOST_ENDS) ends.clear();
+      ends.set(address, end);
     }
-  }
+    return end;
+  };
+  return ({ source, destination }) => {
+    const from = seated(source.address);
+    if (!from.egress || !isHere(from, source)) return false;
+    const to = seated(destination.address);
+    return to.ingress && isHere(to, destination);
+  };
+}
+
+function isHere(seated: SeatedEnd, { workload }: FlowEnd): boolean {
+  return workload === undefined || seated.workload === workload;
+}
+
+interface EdgeJudge {
+  /** Null: rows do not say all. */
+  readonly seating: Seating | null;
+  allows(edge: Edge): boolean;
+  decide(edge: Edge): Decision;
+}
+
+/** Decides edges; those whose ends are who they were, which are most, by look-up. */
+function createJudge(set: PolicySet, index: InventoryIndex, options: DecideOptions): EdgeJudge {
+  const seating = createSeating(set, index, options);
+  const seen = createSight(index);
+  const judge: EdgeJudge = {
+    seating,
+    allows: (edge) => judge.decide(edge).verdict === "allow",
+    decide(edge) {
+      const then = seen(edge);
+      return decide(set, then, queryOf(edge, then), options);
+    },
+  };
+  if (seating === null) return judge;
+  /** Null: an end is no longer who it was, or rows do not tell. */
+  const looked = <T>(
+    edge: Edge,
+    ask: (from: Seat, to: Seat, flow: Pick<Edge, "protocol" | "port">) => T | null,
+  ): T | null => {
+    const { source, destination } = edge;
+    const [from, to] = [seating.seatOf(source.address), seating.seatOf(destination.address)];
+    return isStill(from, source) && isStill(to, destination) ? ask(from, to, edge) : null;
+  };
   return {
-    ...index,
-    at: (address) => places.get(address) ?? index.at(address),
-    process: (id) => index.process(id) ?? gone.get(id),
+    seating,
+    allows: (edge) => looked(edge, seating.allows) ?? judge.allows(edge),
+    decide: (edge) => looked(edge, seating.decide) ?? judge.decide(edge),
+  };
+}
+
+function isStill({ place }: Seat, { workload }: FlowEnd): boolean {
+  return workload === undefined || place.workload?.id === workload;
+}
+
+/** The index with the ends of an edge in it as they were; the same one where they still are so. */
+function createSight(index: InventoryIndex): (edge: Edge) => InventoryIndex {
+  const onHosts = new Set(
+    index.inventory.workloads.flatMap(({ id, hostNetwork }) => (hostNetwork ? [id] : [])),
+  );
+  return ({ source, destination }) => {
+    const places = new Map<string, Place>();
+    const gone = new Map<WorkloadId, Workload>();
+    for (const end of [source, destination]) {
+      const present = index.at(end.address);
+      const owner = ownerAsSeen(index, present, end, onHosts);
+      if (owner === undefined) continue;
+      if (isProcess(owner)) gone.set(owner.id, owner);
+      else {
+        const { address, family, value, interfaces, sockets } = present;
+        const rest = { address, family, value, rivals: [], interfaces, sockets };
+        places.set(address, { ...rest, kind: "workload", workload: owner });
+      }
+    }
+    if (places.size + gone.size === 0) return index;
+    return {
+      ...index,
+      at: (address) => places.get(address) ?? index.at(address),
+      process: (id) => index.process(id) ?? gone.get(id),
+    };
   };
 }
 
@@ -101,11 +204,11 @@ function ownerAsSeen(
   index: InventoryIndex,
   { kind, workload }: Place,
   end: FlowEnd,
+  onHosts: ReadonlySet<WorkloadId>,
 ): Workload | undefined {
   const { workload: id } = end;
   if (id === undefined || workload?.id === id || index.process(id) !== undefined) return undefined;
-  const hostNetwork = index.inventory.workloads.some((one) => one.hostNetwork && one.id === id);
-  if (hostNetwork) return undefined;
+  if (onHosts.has(id)) return undefined;
   return index.workloads.get(id) ?? departed(end, id, kind === "host" ? "process" : "external");
 }
 

@@ -1,8 +1,25 @@
 /** Replay decides each recorded edge by both sets, with its ends as who they were. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TCP, type Edge, type FlowEnd } from "@bulkhead/model";
-import { indexInventory, modeOf, replay } from "../src/index.ts";
+import {
+  TCP,
+  type Block,
+  type Edge,
+  type FlowEnd,
+  type FlowQuery,
+  type PolicySet,
+} from "@bulkhead/model";
+import {
+  decide,
+  indexInventory,
+  modeOf,
+  queryOf,
+  replay,
+  type InventoryIndex,
+} from "../src/index.ts";
+import { claim, enough, failureOf } from "./check.ts";
 import { block, chosen, inventory, nativeSet, rule, T0, workload } from "./small-sets.ts";
+import { aimed, flowsArbitrary, MOMENTS, worldArbitrary } from "./worlds.ts";
 
 const web = workload("shop/web", "10.0.0.1", { app: "web" });
 const db = workload("shop/db", "10.0.0.2", { app: "db" });
@@ -109,3 +126,97 @@ describe("modeOf", () => {
     expect(modeOf(db, brief, index, T0 + 1)).toBe("observe");
   });
 });
+
+describe("replay of many edges", () => {
+  it("says of each what decide says, also where the sets have most in common", () => {
+    const seen = { denied: 0, allowed: 0, unchanged: 0 };
+    const edit = fc.constantFrom(
+      "nothing",
+      "a block goes",
+      "a line moves",
+      "a rule goes",
+      "a stage",
+    );
+    const same = fc.property(
+      worldArbitrary,
+      flowsArbitrary,
+      edit,
+      fc.nat(100),
+      fc.constantFrom("live" as const, "shadow" as const),
+      ({ set, inventory: there }, samples, what, n, view) => {
+        const index = indexInventory(there);
+        const changed = EDITS[what]!(set, n);
+        const edges = aimed(there, samples).map((query) =>
+          atPort(edge(seat(index, query.source), seat(index, query.destination)), query),
+        );
+        const found = replay(set, changed, edges, index, MOMENTS[1], view);
+        const told = new Set([...found.newlyDenied, ...found.newlyAllowed].map((one) => one.edge));
+        for (const one of edges) {
+          const query = queryOf(one, index);
+          const [before, after] = [set, changed].map((each) =>
+            decide(each, index, query, { now: MOMENTS[1], view }),
+          );
+          const differs = (before!.verdict === "allow") !== (after!.verdict === "allow");
+          claim(told.has(one) === differs, `${what}: told otherwise`, query);
+        }
+        for (const { edge: one, before, after } of [...found.newlyDenied, ...found.newlyAllowed]) {
+          const options = { now: MOMENTS[1], view } as const;
+          const query = queryOf(one, index);
+          const wanted = [
+            decide(set, index, query, options),
+            decide(changed, index, query, options),
+          ];
+          claim(
+            JSON.stringify([before, after]) === JSON.stringify(wanted),
+            `${what}: differs`,
+            query,
+          );
+        }
+        seen.denied += found.newlyDenied.length;
+        seen.allowed += found.newlyAllowed.length;
+        seen.unchanged += found.unchanged;
+        claim(told.size + found.unchanged === edges.length, "an edge is lost", what);
+      },
+    );
+    expect(failureOf(same, 300)).toBe("");
+    expect(seen.denied).toBeGreaterThan(enough(5));
+    expect(seen.allowed).toBeGreaterThan(enough(5));
+    expect(seen.unchanged).toBeGreaterThan(enough(500));
+  });
+});
+
+const EDITS: Readonly<Record<string, (set: PolicySet, n: number) => PolicySet>> = {
+  nothing: (set) => structuredClone(set),
+  "a block goes": (set, n) =>
+    inStage(set, n, (blocks) => blocks.filter((_, at) => at !== n % blocks.length)),
+  "a line moves": (set, n) =>
+    inStage(set, n, (blocks) =>
+      blocks.map((one) => ({ ...one, source: { ...one.source, line: one.source.line + n } })),
+    ),
+  "a rule goes": (set, n) =>
+    inStage(set, n, (blocks) => blocks.map((one) => ({ ...one, rules: one.rules.slice(1) }))),
+  "a stage": ({ stages, ...set }, n) => ({
+    ...set,
+    stages: stages.map((stage, at) =>
+      at === n % stages.length ? { ...stage, endIfApplied: "pass" } : stage,
+    ),
+  }),
+};
+
+function inStage(
+  { stages, ...set }: PolicySet,
+  n: number,
+  change: (blocks: readonly Block[]) => Block[],
+): PolicySet {
+  const position = n % stages.length;
+  const stage = stages[position]!;
+  return { ...set, stages: stages.with(position, { ...stage, blocks: change(stage.blocks) }) };
+}
+
+function seat(index: InventoryIndex, address: string): FlowEnd {
+  return end(address, index.at(address).workload?.id);
+}
+
+function atPort(one: Edge, { protocol, port }: FlowQuery): Edge {
+  return { ...one, protocol, port };
+}
