@@ -328,26 +328,69 @@ describe("policy as Antrea's", () => {
     expect(decisions(read(text).set)).toEqual(decisions(set));
   });
 
-  test("tiers of one's own keep clear of Antrea's", () => {
-    const priorities = [...Array.from({ length: 50 }, (_, at) => at), 60];
-    const tiers = priorities.map(
-      (priority) =>
-        `apiVersion: crd.antrea.io/v1beta1\nkind: Tier\nmetadata: { name: t${priority} }\nspec: { priority: ${priority} }`,
-    );
-    const policies = priorities.map((at) =>
-      antrea(
-        `a${at}`,
-        `{ tier: t${at}, priority: 1, appliedTo: [{ podSelector: {} }], ingress: [{ action: Drop, ports: [{ port: ${at + 1} }] }] }`,
-      ),
-    );
-    const { set, said } = read([...tiers, ...policies].join("\n---\n"));
+  const tiered = (priorities: readonly number[], others = "") => {
+    const tier = (priority: number) =>
+      `apiVersion: crd.antrea.io/v1beta1\nkind: Tier\nmetadata: { name: t${priority} }\nspec: { priority: ${priority} }`;
+    const rest = "priority: 1, appliedTo: [{ podSelector: {} }], ingress: [{ action: Drop }]";
+    const policies = priorities.map((at) => antrea(`a${at}`, `{ tier: t${at}, ${rest} }`));
+    const own = antrea("own", `{ ${others}${rest} }`);
+    return read([...priorities.map(tier), ...policies, own].join("\n---\n"));
+  };
+
+  test("tiers of one's own stand between Antrea's", () => {
+    const { set, said } = tiered([7, 49, 60, 61], "tier: emergency, ");
     expect(said).toEqual([]);
     const { objects, diagnostics } = exportAntrea(set);
     expect(diagnostics).toEqual([]);
     const numbers = objects.flatMap(({ kind, spec }) =>
       kind === "Tier" ? [(spec as { priority: number }).priority] : [],
     );
-    expect(numbers).toEqual([...priorities.slice(0, -1), 51]);
+    expect(numbers).toEqual([0, 1, 51, 52]);
+  });
+
+  test("no tier of one's own comes after Antrea's", () => {
+    const { set } = tiered([7]);
+    const others = set.stages.filter(({ id }) => id !== "antrea/t7");
+    const at = others.findIndex(({ id }) => id === "antrea/application");
+    const moved = set.stages.filter(({ id }) => id === "antrea/t7");
+    const stages = [...others.slice(0, at + 1), ...moved, ...others.slice(at + 1)];
+    expect(exportAntrea({ ...set, stages }).diagnostics.map(({ message }) => message)).toEqual([
+      expect.stringContaining("2 tiers in this order"),
+    ]);
+  });
+
+  test("Antrea takes twenty tiers, its own among them", () => {
+    const fourteen = Array.from({ length: 14 }, (_, at) => at + 1);
+    const { set, said } = tiered(fourteen);
+    expect(said).toEqual([]);
+    expect(exportAntrea(set).diagnostics).toEqual([]);
+    const [stage] = set.stages.filter(({ id }) => id === "antrea/t1");
+    const stages = [...set.stages, { ...stage!, id: "antrea/one-more" }].toSorted(
+      (one, other) => Number(other.id === "antrea/one-more") - Number(one.id === "antrea/one-more"),
+    );
+    expect(exportAntrea({ ...set, stages }).diagnostics.map(({ message }) => message)).toEqual([
+      expect.stringContaining("21 tiers, of which Antrea takes 20"),
+    ]);
+  });
+
+  test("IGMP keeps to itself, as Antrea takes it", () => {
+    const both =
+      "{ priority: 1, appliedTo: [{ podSelector: {} }], ingress: [{ action: Drop, protocols: [{ igmp: {} }] }], egress: [{ action: Drop, ports: [{ port: 80 }] }] }";
+    expect(read(antrea("a", both)).said.map(({ code }) => code)).toEqual(["BH0430"]);
+    const other = both
+      .replace("ingress", "egress")
+      .replace(/, egress: \[\{ action: Drop, ports.*$/, " }");
+    const { set, said } = read(antrea("a", other));
+    expect(said).toEqual([]);
+    expect(exportAntrea(set).diagnostics).toEqual([]);
+    const mixed = JSON.parse(JSON.stringify(set)) as PolicySet;
+    const [block] = mixed.stages.flatMap(({ blocks }) => blocks);
+    const web = { kind: "range", protocol: 6, first: 80, last: 80 };
+    const [rule] = block!.rules;
+    Object.assign(block!, { rules: [rule, { ...rule, id: `${rule!.id}2`, ports: [web] }] });
+    expect(exportAntrea(mixed).diagnostics.map(({ message }) => message)).toEqual([
+      expect.stringContaining("IGMP before rules with peers or ports, or beside ICMP"),
+    ]);
   });
 
   test("a prefix without pods and nodes is none of Antrea's", () => {

@@ -18,6 +18,7 @@ import {
   networkPolicyObjects,
   type NetworkPolicyExportOptions,
 } from "../kubernetes/export.ts";
+import { goesWithIgmp } from "./igmp.ts";
 import { DEFAULT_TIER } from "./policy.ts";
 import { subjectEntry, type Printing } from "./print-peers.ts";
 import { printedRules } from "./print-rules.ts";
@@ -100,6 +101,14 @@ const refuseMoves = (drafts: readonly Draft[], losses: Losses): void => {
   }
 };
 
+const askedBy = ({ words }: Entry) => {
+  const protocols = Array.isArray(words["protocols"]) ? words["protocols"] : [];
+  const has = (word: string) =>
+    protocols.some((one) => typeof one === "object" && one !== null && word in one);
+  const more = ["from", "to", "ports"].some((field) => field in words);
+  return { igmp: has("igmp"), icmp: has("icmp"), more };
+};
+
 const specOf = (
   { first, ingress, egress }: Draft,
   tier: string,
@@ -121,6 +130,9 @@ const specOf = (
   ];
   const ofNodes = all.flatMap(({ appliedTo }) => appliedTo).some((one) => "nodeSelector" in one);
   if (ofNodes && !isOne) losses.refuse(first.source, "rules for nodes with subjects of their own");
+  if (goesWithIgmp(all.map(askedBy)).includes(false)) {
+    losses.refuse(first.source, "IGMP before rules with peers or ports, or beside ICMP");
+  }
   const parts = { ingress: unique(ingress.map(printed)), egress: unique(egress.map(printed)) };
   return {
     ...(tier === DEFAULT_TIER ? {} : { tier }),

@@ -1,11 +1,13 @@
 /** Antrea NetworkPolicy and ClusterNetworkPolicy (`crd.antrea.io/v1beta1`; `v1alpha1` says the same in the same words). */
-import type { SourceSpan } from "@bulkhead/model";
+import { ICMP, SCTP, TCP, UDP, type SourceSpan } from "@bulkhead/model";
 import { objectMeta } from "../kubernetes/metadata.ts";
 import type { Extent, TreeNode } from "../text/document.ts";
 import { fields, ignored, optional, required } from "../text/fields.ts";
 import type { Reader } from "../text/reader.ts";
 import { constant, list, mapped, text, wrongType, type Read, type Shape } from "../text/shape.ts";
+import { goesWithIgmp } from "./igmp.ts";
 import { CLUSTER, NAMESPACED, type AppliedTo } from "./peers.ts";
+import { IGMP } from "./ports.ts";
 import { CLUSTER_RULES, NAMESPACED_RULES, type AntreaRule } from "./rules.ts";
 
 /** Kubernetes has policies of the same names: these are what Antrea itself calls them where both are meant. */
@@ -119,6 +121,24 @@ function* aboutNodes({ appliedTo = [] }: Spec, rules: readonly PlacedRule[]): Ge
   }
 }
 
+function* aboutIgmp(rules: readonly PlacedRule[]): Generator<Problem> {
+  const asked = rules.map(({ rule: { ports = [], peers, services } }) => {
+    const has = (...protocols: readonly number[]) =>
+      ports.some((port) => port.kind !== "all" && protocols.includes(port.protocol));
+    return {
+      igmp: has(IGMP),
+      icmp: has(ICMP),
+      more: peers !== undefined || services !== undefined || has(TCP, UDP, SCTP),
+    };
+  });
+  for (const [at, isTaken] of goesWithIgmp(asked).entries()) {
+    if (isTaken) continue;
+    const message =
+      "beside rules of `igmp` Antrea takes none after them with peers or ports, and no ICMP";
+    yield ["BH0430", rules[at]?.place ?? null, message, "make it two policies"];
+  }
+}
+
 /** Rules without a name are called after what they say: two that say the same would have one name. */
 function* aboutNames(rules: readonly PlacedRule[]): Generator<Problem> {
   const taken = new Set<string>();
@@ -144,6 +164,7 @@ function* problemsOf(spec: Spec): Generator<Problem> {
   yield* aboutSubjects(spec, rules);
   yield* aboutNodes(spec, rules);
   yield* aboutNames(rules);
+  yield* aboutIgmp(rules);
   if (tierName(spec.tier) !== BASELINE_TIER) return;
   for (const { rule, place } of rules) {
     if (rule.action !== "pass") continue;

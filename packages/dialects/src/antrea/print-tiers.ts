@@ -5,8 +5,8 @@
 import type { PolicySet, Stage } from "@bulkhead/model";
 import { askedNext, type ExportedObject, type Losses } from "../export/exported.ts";
 import { NETWORK_POLICY_STAGE } from "../kubernetes/export.ts";
-import { BASELINE_TIER } from "./policy.ts";
-import { OWN_TIERS, stageId } from "./tiers.ts";
+import { BASELINE_TIER, DEFAULT_TIER } from "./policy.ts";
+import { MOST_TIERS, OWN_TIERS, stageId } from "./tiers.ts";
 
 export interface TierStage {
   readonly stage: Stage;
@@ -19,6 +19,8 @@ export interface PrintedTiers {
   readonly objects: readonly ExportedObject[];
 }
 
+/** What comes after it is Antrea's. */
+const LAST_BEFORE = OWN_TIERS[DEFAULT_TIER] ?? 0;
 const PREFIX = /^antrea(?:-nodes)?\//;
 const isUsed = ({ blocks }: Stage): boolean => blocks.length > 0;
 const isAntreas = ({ id }: Stage): boolean => PREFIX.test(id);
@@ -36,15 +38,11 @@ const tierName = (stage: Stage, isAfter: boolean): string => {
 /** Between the numbers of Antrea's own tiers; null: there is no room. */
 const numbersOf = (names: readonly string[]): ReadonlyMap<string, number> | null => {
   const numbers = new Map<string, number>();
-  const own = Object.values(OWN_TIERS);
   let last = -1;
   for (const name of names) {
-    let number = Object.hasOwn(OWN_TIERS, name) ? OWN_TIERS[name] : undefined;
-    if (number === undefined) {
-      number = last + 1;
-      while (own.includes(number)) number += 1;
-    }
-    if (number <= last || number > (OWN_TIERS[BASELINE_TIER] ?? 0)) return null;
+    const own = Object.hasOwn(OWN_TIERS, name) ? OWN_TIERS[name] : undefined;
+    const number = own ?? last + 1;
+    if (number <= last || (own === undefined && number > LAST_BEFORE)) return null;
     numbers.set(name, number);
     last = number;
   }
@@ -82,6 +80,10 @@ export const printedTiers = (set: PolicySet, losses: Losses): PrintedTiers => {
   }
   for (const one of found) refusePasses(set, one, losses);
   const free = names.filter((name) => !Object.hasOwn(OWN_TIERS, name));
+  const count = free.length + Object.keys(OWN_TIERS).length;
+  if (count > MOST_TIERS && first !== undefined) {
+    losses.refuse(first.source, `${count} tiers, of which Antrea takes ${MOST_TIERS}`);
+  }
   const objects = free.map((name) => ({
     apiVersion: "crd.antrea.io/v1beta1",
     kind: "Tier",

@@ -18,7 +18,7 @@ export const OWN_TIERS: Readonly<Record<string, number>> = {
 /** antrea-io/antrea `validate.go`: kept for what Antrea makes of other policies. */
 const RESERVED = [251, 252, 254, 255];
 /** `pkg/controller/networkpolicy/tier.go`, with Antrea's own among them. */
-const MOST_TIERS = 20;
+export const MOST_TIERS = 20;
 const NETWORK_POLICIES = "application";
 
 /** Priorities by name; null of a tier that cannot be. */
