@@ -82,5 +82,5 @@ function withoutPorts(protocol: ProtocolNumber, { resources }: Desk): string {
     here.has(dialect) && (isIcmp || only === undefined) ? [`; ${how}`] : [],
   );
   const name = formatProtocol(protocol);
-  return `a NetworkPolicy names ports of TCP, UDP and SCTP alone: only a rule without \`ports\` allows ${name}, and every other protocol and port with it${able.join("")}`;
+  return `a NetworkPolicy names ports of TCP, UDP and SCTP alone: only a rule without \`ports\` allows ${name}, and every other protocol and port with it (what networks do with it, Kubernetes leaves open)${able.join("")}`;
 }

@@ -42,7 +42,7 @@ test.each([
 });
 
 const ICMP_ALONE =
-  "a NetworkPolicy names ports of TCP, UDP and SCTP alone: only a rule without `ports` allows icmp, and every other protocol and port with it";
+  "a NetworkPolicy names ports of TCP, UDP and SCTP alone: only a rule without `ports` allows icmp, and every other protocol and port with it (what networks do with it, Kubernetes leaves open)";
 const CILIUM = `apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
 metadata: { name: none, namespace: a }
