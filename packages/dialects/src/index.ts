@@ -15,6 +15,7 @@ export { exportNetworkPolicies, type NetworkPolicyExportOptions } from "./kubern
 export { exportAdminPolicies, exportClusterPolicies } from "./network-policy-api/export.ts";
 export { isDeciding } from "./kinds.ts";
 export type { NativeResource } from "./native/kinds.ts";
+export { kindSchemas, schemaDefinitions, type KindSchema } from "./kind-schemas.ts";
 export { parseFiles, type ParsedFiles, type ParseOptions } from "./parse-files.ts";
 export {
   DEFAULT_NAMESPACE,
@@ -36,3 +37,4 @@ export { formatResolver } from "./native/machine.ts";
 export { nearest } from "./text/near.ts";
 export { toManifest } from "./native/to-manifest.ts";
 export { nativeSchemas } from "./native/json-schema.ts";
+export type { JsonSchema } from "./text/shape.ts";

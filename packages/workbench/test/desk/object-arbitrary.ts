@@ -2,35 +2,11 @@
  * Objects of every kind that any dialect reads, drawn from the schemas that their shapes carry: of the right form nearly
  * everywhere, and with words in them that mean something in one dialect and nothing in another.
  */
-import { parseFiles } from "@bulkhead/dialects";
+import { kindSchemas, parseFiles, schemaDefinitions, type JsonSchema } from "@bulkhead/dialects";
 import fc from "fast-check";
 import { isCollection, isNode, isPair, parseDocument, type Document } from "yaml";
-import { DIALECTS } from "../../../dialects/src/dialect-list.ts";
-import { networkPolicy } from "../../../dialects/src/kubernetes/network-policy.ts";
-import { NATIVE_KINDS } from "../../../dialects/src/native/kinds.ts";
-import { sharedDefinitions, type JsonSchema } from "../../../dialects/src/text/shape.ts";
 
-interface Kind {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly schema: JsonSchema;
-}
-
-const KINDS: readonly Kind[] = [
-  { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", schema: networkPolicy.schema },
-  ...Object.entries(NATIVE_KINDS).map(([kind, { schema }]) => ({
-    apiVersion: "bulkhead.dev/v1",
-    kind,
-    schema,
-  })),
-  ...DIALECTS.flatMap(({ group, kinds }) =>
-    kinds.map(({ kind, versions, shape }) => ({
-      apiVersion: `${group}/${versions[0]!}`,
-      kind,
-      schema: shape.schema,
-    })),
-  ),
-];
+const KINDS = kindSchemas();
 
 const WORDS = [
   "web",
@@ -126,7 +102,7 @@ function ofSchema(schema: JsonSchema, field: string, depth: number): fc.Arbitrar
   if (Array.isArray(schema["enum"])) return fc.constantFrom<unknown>(...schema["enum"]);
   const ref = schema["$ref"];
   if (typeof ref === "string") {
-    return under(sharedDefinitions.get(ref.split("/").at(-1)!));
+    return under(schemaDefinitions.get(ref.split("/").at(-1)!));
   }
   const choices = (schema["anyOf"] ?? schema["oneOf"] ?? schema["allOf"]) as unknown;
   if (Array.isArray(choices)) return fc.oneof(...choices.map((one) => under(one)));
