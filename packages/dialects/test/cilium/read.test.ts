@@ -232,3 +232,36 @@ describe("places", () => {
     }
   });
 });
+
+test("a policy that says nothing is told of, and one with any rule in any section is not", () => {
+  const rule = { fromEntities: ["world"] };
+  const to = { toEntities: ["world"] };
+  const idle = (spec: object) => codes(policy(spec)).includes("BH0308");
+  expect(idle({ ingress: [], egressDeny: [] })).toBe(true);
+  expect(idle({ ingress: [rule] })).toBe(false);
+  expect(idle({ ingressDeny: [rule] })).toBe(false);
+  expect(idle({ egress: [to] })).toBe(false);
+  expect(idle({ egressDeny: [to] })).toBe(false);
+  expect(idle({ egress: [to], egressDeny: [to] })).toBe(false);
+  expect(idle({ ingress: [rule], ingressDeny: [rule] })).toBe(false);
+});
+
+test("where policy is always enforced, the configuration isolates everybody, by its own name", () => {
+  const config = JSON.stringify({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "cilium-config", namespace: "kube-system" },
+    data: { "enable-policy": "always" },
+  });
+  const found = build(config).blocks;
+  expect(
+    found.map(({ id, direction, isolates, policy: of }) => [id, direction, isolates, of]),
+  ).toEqual(
+    ["egress", "ingress"].map((direction) => [
+      `ConfigMap/cilium-config#${direction}`,
+      direction,
+      true,
+      { kind: "ConfigMap", namespace: "", name: "cilium-config" },
+    ]),
+  );
+});
