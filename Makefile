@@ -2,7 +2,7 @@
 # Run `make help` for the list.
 
 NODE := node_modules/.bin/node
-export KEEP SABOTAGE ONLY JSON CHART SAMPLE SEED
+export KEEP SABOTAGE ONLY JSON CHART SAMPLE SEED MINUTES
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench mutate lint format setup package trial
@@ -22,7 +22,7 @@ bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|collector
 	@scripts/setup.sh bench
 	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
 
-mutate: ## mutation score of deciding, compiling and each dialect, at least 90 % (ONLY=cilium, SAMPLE=400, SEED=7; takes long)
+mutate: ## mutation score of deciding, compiling and each dialect, at least 90 % (ONLY=cilium, SAMPLE=400, MINUTES=20, SEED=7; takes long)
 	@scripts/setup.sh node
 	@$(NODE) --disable-warning=ExperimentalWarning scripts/mutation/main.ts $(ARGS)
 

@@ -27,11 +27,13 @@ export interface Court {
   readonly room: Room;
   readonly planted: Planted;
   readonly processes: number;
+  /** Whether there is no time for another mutant. */
+  readonly isOver: () => boolean;
 }
 
 /** Tells each mutant's fate as it becomes known. */
 export async function judgeAll(
-  { room, planted, processes }: Court,
+  { room, planted, processes, isOver }: Court,
   mutants: readonly Mutant[],
   tell: (mutant: Mutant, status: Status) => void,
 ): Promise<void> {
@@ -47,7 +49,7 @@ export async function judgeAll(
   const queue = [...mutants];
   const judges = Array.from({ length: processes }, async (_, at) => {
     const judge = new Judge(hire, survey, at === 0 ? surveyor : hire());
-    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift())
+    for (let mutant = queue.shift(); mutant !== undefined && !isOver(); mutant = queue.shift())
       tell(mutant, await judge.statusOf(mutant));
     judge.end();
   });

@@ -1,19 +1,20 @@
 /**
  * Mutation testing of deciding, compiling and of each dialect's reading: `make mutate`, with parts of file names as
  * arguments (`ARGS=ports`) to look at these only. `ONLY=cilium,text` judges some areas, `SAMPLE=400` so many mutants of
- * each area at the most, `SEED=7` others of them; `MUTATION_PROCESSES=4` judges in more than two processes. Prints survivors and
- * scores; exit 1 when an area is below 90 %.
+ * each area at the most, `SEED=7` others of them, `MINUTES=20` as many as there is time for in each room, in turn of the
+ * areas; `MUTATION_PROCESSES=4` judges in more than two processes. Prints survivors and scores; exit 1 when an area is below 90 %.
  */
 import { rmSync } from "node:fs";
 import { ROOMS, type Room } from "./areas.ts";
 import { judgeAll, type Status } from "./court.ts";
 import { plant, type Mutant } from "./plant.ts";
 import { scores, survivor, table, type Score } from "./report.ts";
-import { sampleOf } from "./sample.ts";
+import { inTurn, sampleOf } from "./sample.ts";
 
 const TARGET = 90;
 const PROCESSES = Number(process.env["MUTATION_PROCESSES"] ?? 2);
 const SAMPLE = Number(process.env["SAMPLE"] ?? Number.POSITIVE_INFINITY);
+const MINUTES = Number(process.env["MINUTES"] ?? Number.POSITIVE_INFINITY);
 const SEED = Number(process.env["SEED"] ?? 1);
 const only = (process.env["ONLY"] ?? "").split(",").filter((name) => name !== "");
 const names = process.argv.slice(2);
@@ -26,19 +27,26 @@ async function mutate(room: Room): Promise<Score[]> {
   const planted = await plant(areas, names);
   try {
     const groups = [...Map.groupBy(planted.mutants, ({ area }) => area).values()];
-    const chosen = groups.flatMap((mutants) => sampleOf(mutants, SAMPLE, SEED));
+    const chosen = inTurn(groups.map((mutants) => sampleOf(mutants, SAMPLE, SEED)));
     if (chosen.length === 0) return [];
     const statuses = new Map<Mutant, Status>();
     const progress = setInterval(
       () => process.stderr.write(`${statuses.size} of ${chosen.length} mutants\n`),
       15_000,
     );
-    await judgeAll({ room, planted, processes: PROCESSES }, chosen, (mutant, status) => {
+    const end = Date.now() + MINUTES * 60_000;
+    const isOver = () => Date.now() > end;
+    await judgeAll({ room, planted, processes: PROCESSES, isOver }, chosen, (mutant, status) => {
       statuses.set(mutant, status);
       if (status === "survived" || status === "not reached")
         process.stdout.write(`${status} ${survivor(mutant)}`);
     }).finally(() => clearInterval(progress));
-    const judged = new Map(chosen.map((mutant) => [mutant, statuses.get(mutant)!]));
+    const judged = new Map(
+      planted.mutants.flatMap((mutant) => {
+        const status = statuses.get(mutant);
+        return status === undefined ? [] : [[mutant, status] as const];
+      }),
+    );
     const byArea = scores(planted.mutants, judged, "area");
     const byFile = scores(planted.mutants, judged, "file");
     const said = ["", ...table("File", byFile), "", ...table("Area", byArea)];

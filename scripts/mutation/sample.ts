@@ -3,13 +3,21 @@
  * sample as long as the sources are the same.
  */
 
-/** `size` of the items at the most, in their order; `hash` numbers them, whatever else there is. */
+/** `size` of the items at the most, in no order but the seed's: the first of them are a sample, too. */
 export function sampleOf<T>(items: readonly T[], size: number, seed: number): readonly T[] {
-  const ranked = items
-    .map((item, at) => ({ item, at, rank: scrambled(at, seed) }))
+  const ranked = items.map((item, at) => ({ item, rank: scrambled(at, seed) }));
+  return ranked
     .toSorted((a, b) => a.rank - b.rank)
-    .slice(0, size);
-  return ranked.toSorted((a, b) => a.at - b.at).map(({ item }) => item);
+    .slice(0, size)
+    .map(({ item }) => item);
+}
+
+/** The first of each list, then the second of each, … */
+export function inTurn<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  const longest = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: longest }, (_, at) =>
+    lists.flatMap((list) => list.slice(at, at + 1)),
+  ).flat();
 }
 
 /** The last steps of MurmurHash3: every bit of both numbers moves every bit of what comes out. */
