@@ -238,6 +238,33 @@ describe("up and down", () => {
     expect(await tables()).toContain("bulkhead");
   });
 
+  it("answers of what is in force without a folder, as the controller explains it", async () => {
+    const listed = await bulkhead("list", "-o", "json");
+    expect(listed.stderr).toBe("");
+    const lines = JSON.parse(listed.stdout) as readonly {
+      readonly src: string;
+      readonly dst: string;
+    }[];
+    expect(lines.filter(({ src }) => src.startsWith("lab/web["))).toEqual([]);
+    expect(lines.find(({ dst }) => dst.startsWith("lab/web["))?.src).toBe("{host}");
+    const asked = [
+      ["lab/web", "host"],
+      ["world", "lab/web"],
+      ["host", "lab/web"],
+    ] as const;
+    const codes = await Promise.all(
+      asked.map(async ([from, to]) => {
+        const [explained, decided] = await Promise.all([
+          bulkhead("explain", from, `${to}:80/tcp`),
+          bulkhead("decide", "--from", from, "--to", to, "--port", "80/tcp"),
+        ]);
+        expect([from, to, decided.code]).toEqual([from, to, explained.code]);
+        return decided.code;
+      }),
+    );
+    expect(codes).toEqual([1, 1, 0]);
+  });
+
   it("starts again what was killed", async () => {
     const [agent, controller] = [pid("agent"), pid("controller")];
     process.kill(agent, "SIGKILL");
