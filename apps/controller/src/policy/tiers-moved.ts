@@ -13,7 +13,8 @@ export function refuseMovedTiers(before: PolicySet, after: PolicySet): void {
   const [order, now] = [was.filter(inBoth), is.filter(inBoth)];
   const moved = now.find((stage, at) => {
     const old = order.find(({ id }) => id === stage.id)!;
-    return order[at]!.id !== stage.id || endOf(old, order) !== endOf(stage, now);
+    const [ended, ends] = [endOf(old, before, inBoth), endOf(stage, after, inBoth)];
+    return order[at]!.id !== stage.id || ended !== ends;
   });
   if (moved === undefined) return;
   throw new ApiFailure(
@@ -30,11 +31,13 @@ function enforcing({ stages }: PolicySet): readonly Stage[] {
   return stages.filter(({ blocks }) => blocks.some(({ enforce }) => enforce === "on"));
 }
 
-/** What becomes of whom nobody there decides about, and where a pass leads among the stages that decide. */
-function endOf({ id, mode, endIfApplied, onPass }: Stage, all: readonly Stage[]): string {
-  const at = all.findIndex((one) => one.id === id);
-  // A stage that decides nothing is passed through.
-  const next =
-    onPass === null ? "end" : (all.find((one) => one.id === onPass)?.id ?? all[at + 1]?.id);
+/** What becomes of whom nobody there decides about, and which stage that decides a pass leads to. */
+function endOf(
+  { mode, endIfApplied, onPass }: Stage,
+  { stages }: PolicySet,
+  decides: (stage: Stage) => boolean,
+): string {
+  const from = stages.findIndex(({ id }) => id === onPass);
+  const next = from < 0 ? undefined : stages.slice(from).find(decides)?.id;
   return [mode, endIfApplied, next].join();
 }
