@@ -22,6 +22,7 @@ import type { AuthorizationPolicy, IstioRule } from "./authorization-policy.ts";
 import type { CallerIndex } from "./callers.ts";
 import { placesOf } from "./destinations.ts";
 import { TLS_STAGE } from "./peer-authentication.ts";
+import { plainText } from "./plaintext.ts";
 import { ruleContents, type RuleContent, type RuleSetting } from "./rules.ts";
 import {
   standingRequirements,
@@ -185,20 +186,21 @@ const narrowed = (subject: Subject, more: readonly Requirement[]): Subject =>
 
 const nameOf = ({ plane, plain, way }: Standing): string => {
   if (way.kind === "from-waypoint") return `@behind ${way.waypoint}`;
-  return plain ? "@plaintext" : plane === "ambient" ? "@ambient" : "";
+  if (plain !== null) return `@plaintext-${plainText(plain)}`;
+  return plane === "ambient" ? "@ambient" : "";
 };
 
 function partsOf(
   policy: AuthorizationPolicy,
   home: string,
   input: BuildInput,
-  { waypoints }: CallerIndex,
+  index: CallerIndex,
   context: BuildContext,
 ): readonly Part[] {
   const spec = policy.spec ?? { source: policy.source };
   const targets = targetsOf(spec);
   if (targets.length === 0) {
-    return standingsOf(waypoints).map((standing) => ({
+    return standingsOf(index).map((standing) => ({
       name: nameOf(standing),
       subject: subjectOf(home, spec.selector?.matchLabels, standingRequirements(standing)),
       standing,
@@ -221,7 +223,7 @@ function partsOf(
       // A waypoint and a gateway are proxies like a sidecar: they look into requests.
       standing: {
         plane: "sidecar",
-        plain: false,
+        plain: null,
         way: { kind: isBehind ? "to-waypoint" : "direct" },
       },
     }));

@@ -16,6 +16,7 @@ import {
 import { EVERYWHERE, prefixPeers } from "../build/prefix-peers.ts";
 import { MESH_LABEL, type DataPlane } from "./mesh.ts";
 import { holdsText, type Pattern } from "./patterns.ts";
+import type { PlainPorts } from "./plaintext.ts";
 import { CAPTURED, type Way } from "./waypoints.ts";
 
 export interface IdentityClause {
@@ -35,6 +36,8 @@ export interface CallerIndex {
   readonly trustDomain: string;
   /** All that stand before anybody. */
   readonly waypoints: readonly string[];
+  /** All that anybody has. */
+  readonly plain: readonly PlainPorts[];
 }
 
 export interface CallersAt extends CallerIndex {

@@ -9,7 +9,7 @@ import type { CallerIndex } from "./callers.ts";
 import { askedPrefixes, placeLabels, tellTornWorkloads } from "./destinations.ts";
 import { dataPlanes, MESH_LABEL } from "./mesh.ts";
 import { plaintextWorkloads, tlsBlocks, tlsLabels } from "./peer-authentication.ts";
-import { PLAINTEXT_LABEL } from "./subjects.ts";
+import { PLAINTEXT_LABEL, plainText } from "./plaintext.ts";
 import { peerAuthentication, type PeerAuthentication } from "./tls-settings.ts";
 import { WAYPOINT_LABEL, waypoints } from "./waypoints.ts";
 
@@ -80,6 +80,7 @@ export const istio: Dialect = {
       const plane = planes.get(id);
       const places = placeLabels(workload, asked);
       const waypoint = before.get(id);
+      const open = plain.get(id);
       if (plane === undefined) {
         if (Object.keys(places).length > 0) labels.set(id, places);
         continue;
@@ -88,7 +89,7 @@ export const istio: Dialect = {
         [MESH_LABEL]: plane,
         // Kubernetes' own default; who is declared in another way has no account, and the same identity.
         [SERVICE_ACCOUNT_LABEL]: own[SERVICE_ACCOUNT_LABEL] ?? "default",
-        ...(plain.has(id) ? { [PLAINTEXT_LABEL]: "" } : {}),
+        ...(open === undefined ? {} : { [PLAINTEXT_LABEL]: plainText(open) }),
         ...(waypoint === undefined ? {} : { [WAYPOINT_LABEL]: waypoint }),
         ...tlsLabels(policies.authentications, workload),
         ...places,
@@ -116,6 +117,13 @@ export const istio: Dialect = {
       planes,
       trustDomain: TRUST_DOMAIN,
       waypoints: [...new Set(waypoints(input, planes).values())].toSorted(),
+      plain: [
+        ...new Map(
+          plaintextWorkloads(authentications, input.inventory.workloads, planes)
+            .values()
+            .map((one) => [plainText(one), one]),
+        ).values(),
+      ],
     };
     return [
       ...authentications.flatMap((policy) => tlsBlocks(policy, authentications, context)),

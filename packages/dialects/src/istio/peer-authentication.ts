@@ -17,6 +17,7 @@ import { refId, type StagedBlock } from "../build/native-blocks.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
 import { MESH_LABEL, type DataPlane } from "./mesh.ts";
 import { ROOT_NAMESPACE, subjectOf } from "./subjects.ts";
+import { plainPorts, type PlainPorts } from "./plaintext.ts";
 import type { PeerAuthentication, TlsMode } from "./tls-settings.ts";
 
 export const TLS_STAGE = "istio/tls";
@@ -61,23 +62,32 @@ export const tlsLabels = (policies: readonly PeerAuthentication[], workload: Wor
   return own === undefined ? {} : { [TLS_LABEL]: own.metadata.name };
 };
 
-/** Workloads with a sidecar whose callers come without TLS. A ztunnel does not know that mode. */
+/** Of workloads with a sidecar. A ztunnel does not know that mode. */
 export function plaintextWorkloads(
   policies: readonly PeerAuthentication[],
   workloads: readonly Workload[],
   planes: ReadonlyMap<WorkloadId, DataPlane>,
-): ReadonlySet<WorkloadId> {
-  const plain = workloads.filter((workload) => {
-    if (planes.get(workload.id) !== "sidecar") return false;
-    const nearest = [
-      ownOf(policies, workload),
-      wholeOf(policies, 1, workload.namespace),
-      wholeOf(policies, 2, ROOT_NAMESPACE),
-    ];
-    const modes = nearest.map((policy) => policy?.spec?.mtls?.mode ?? "UNSET");
-    return modes.find((mode) => mode !== "UNSET") === "DISABLE";
-  });
-  return new Set(plain.map(({ id }) => id));
+): ReadonlyMap<WorkloadId, PlainPorts> {
+  return new Map(
+    workloads.flatMap((workload): [WorkloadId, PlainPorts][] => {
+      if (planes.get(workload.id) !== "sidecar") return [];
+      const own = ownOf(policies, workload);
+      const nearest = [
+        own,
+        wholeOf(policies, 1, workload.namespace),
+        wholeOf(policies, 2, ROOT_NAMESPACE),
+      ].map((policy) => policy?.spec?.mtls?.mode ?? "UNSET");
+      const rest = nearest.find((mode) => mode !== "UNSET") === "DISABLE";
+      const others = Object.entries(own?.spec?.portLevelMtls ?? {}).filter(
+        ([, { mode = "UNSET" }]) => mode !== "UNSET" && (mode === "DISABLE") !== rest,
+      );
+      const plain = plainPorts(
+        rest,
+        others.map(([port]) => Number(port)),
+      );
+      return plain === null ? [] : [[workload.id, plain]];
+    }),
+  );
 }
 
 export function tlsBlocks(
@@ -101,14 +111,6 @@ export function tlsBlocks(
     return [];
   }
   const ports = Object.entries(isSelecting(policy) ? (spec?.portLevelMtls ?? {}) : {});
-  if (ports.some(([, { mode }]) => mode === "DISABLE")) {
-    context.report(
-      "BH0402",
-      source,
-      "`DISABLE` of a single port cannot be represented",
-      "say `PERMISSIVE`, or give the port a workload of its own",
-    );
-  }
   const enforce = context.options.mode === "enforce" ? "on" : "staged";
   const rulesOf = (mode: TlsMode, name: string, match: PortMatch): readonly Rule[] => {
     const rule = { source, ports: [match], enforce } as const;

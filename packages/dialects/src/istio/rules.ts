@@ -8,7 +8,6 @@ import {
   isEmptyPorts,
   MAX_PORT,
   parseCidrOrAddress,
-  portsOf,
   portsOfProtocol,
   subtract,
   TCP,
@@ -31,6 +30,7 @@ import {
 } from "./callers.ts";
 import type { DataPlane } from "./mesh.ts";
 import type { Pattern } from "./patterns.ts";
+import { EVERY_PORT, plainSet, portSet, type PlainPorts } from "./plaintext.ts";
 import type { Way } from "./waypoints.ts";
 import { forZtunnel } from "./ztunnel.ts";
 
@@ -39,8 +39,8 @@ export interface RuleSetting {
   /** Of the policy. */
   readonly namespace: string;
   readonly plane: DataPlane;
-  /** Callers come without TLS. */
-  readonly plain: boolean;
+  /** Where callers come without TLS. */
+  readonly plain: PlainPorts | null;
   readonly way: Way;
   readonly callers: CallerIndex;
 }
@@ -56,7 +56,24 @@ const ACTIONS = {
 /** Some request of HTTP's. */
 const ANY_HTTP: readonly Predicate[] = [{ kind: "http", conditions: [] }];
 
-export function ruleContents(whole: IstioRule, setting: RuleSetting): readonly RuleContent[] {
+/** Ports at which callers have identities, or have none. */
+interface Scope {
+  readonly ports: PortSet;
+  readonly plain: boolean;
+}
+
+export function ruleContents(rule: IstioRule, setting: RuleSetting): readonly RuleContent[] {
+  if (setting.plain === null) {
+    return contentsAt(rule, setting, { ports: EVERY_PORT, plain: false });
+  }
+  const plain = plainSet(setting.plain);
+  return [
+    ...contentsAt(rule, setting, { ports: plain, plain: true }),
+    ...contentsAt(rule, setting, { ports: subtract(EVERY_PORT, plain), plain: false }),
+  ];
+}
+
+function contentsAt(whole: IstioRule, setting: RuleSetting, scope: Scope): readonly RuleContent[] {
   const isAllow = setting.action === "ALLOW";
   const rule = setting.plane === "ambient" ? forZtunnel(whole, isAllow) : whole;
   if (rule === null) return [];
@@ -64,11 +81,15 @@ export function ruleContents(whole: IstioRule, setting: RuleSetting): readonly R
   const tos = rule.to === undefined || rule.to.length === 0 ? [undefined] : rule.to;
   const when = rule.when ?? [];
   const parts = froms.flatMap((from) =>
-    tos.map((to) => ({ peers: peersOf(from?.source, when, setting), to: to?.operation, from })),
+    tos.map((to) => ({
+      peers: peersOf(from?.source, when, setting, scope),
+      to: to?.operation,
+      from,
+    })),
   );
   const said = parts.map(({ peers, from, to }) => ({
     peers,
-    ports: portsOfRule(to, when),
+    ports: portsOfRule(to, when, scope),
     l7: predicates(from?.source, to, when),
   }));
   const asks = said.some(({ l7 }) => l7 !== undefined);
@@ -91,7 +112,8 @@ export function ruleContents(whole: IstioRule, setting: RuleSetting): readonly R
 function peersOf(
   source: Source | undefined,
   when: readonly IstioCondition[],
-  { namespace, plain, way, callers: index }: RuleSetting,
+  { namespace, way, callers: index }: RuleSetting,
+  { plain }: Scope,
 ): readonly Peer[] {
   const clause = (
     of: IdentityClause["of"],
@@ -132,12 +154,10 @@ function peersOf(
   return (plain ? callersInPlain : callers)(identities, addresses, namespace, { ...index, way });
 }
 
-/** A mesh carries TCP only. */
-const EVERY_PORT: PortSet = portsOf([{ kind: "protocol", protocol: TCP }], () => []);
-
 function portsOfRule(
   to: Operation | undefined,
   when: readonly IstioCondition[],
+  scope: Scope,
 ): readonly PortMatch[] {
   const limits = [
     { ports: to?.ports ?? [], notPorts: to?.notPorts ?? [] },
@@ -153,25 +173,15 @@ function portsOfRule(
     ),
   ];
   const set = limits.reduce((left, { ports, notPorts }) => {
-    const kept = ports.length === 0 ? left : intersect(left, single(ports));
-    return subtract(kept, single(notPorts));
-  }, EVERY_PORT);
+    const kept = ports.length === 0 ? left : intersect(left, portSet(ports));
+    return subtract(kept, portSet(notPorts));
+  }, scope.ports);
   if (isEmptyPorts(set)) return [];
   return portsOfProtocol(set, TCP).map(({ first, last }): PortMatch =>
     first === 0 && last === MAX_PORT
       ? { kind: "protocol", protocol: TCP }
       : { kind: "range", protocol: TCP, first, last },
   );
-}
-
-function single(ports: readonly number[]): PortSet {
-  const matches = ports.map((port): PortMatch => ({
-    kind: "range",
-    protocol: TCP,
-    first: port,
-    last: port,
-  }));
-  return portsOf(matches, () => []);
 }
 
 function predicates(

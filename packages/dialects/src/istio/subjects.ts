@@ -5,30 +5,37 @@ import {
   type Labels,
   type Requirement,
 } from "@bulkhead/model";
+import type { CallerIndex } from "./callers.ts";
 import { MESH_LABEL, type DataPlane } from "./mesh.ts";
+import { plainRequirement, type PlainPorts } from "./plaintext.ts";
 import { WAYPOINT_LABEL, type Way } from "./waypoints.ts";
 
 /** Where policies for the whole mesh lie, unless MeshConfig says otherwise. */
 export const ROOT_NAMESPACE = "istio-system";
-/** Reserved: on workloads whose callers come without TLS. */
-export const PLAINTEXT_LABEL = ":mesh-plaintext";
 
 export type Subject = Exclude<Block["subject"], { kind: "all-workloads" }>;
 
 export interface Standing {
   readonly plane: DataPlane;
-  readonly plain: boolean;
+  /** Null where there is none. */
+  readonly plain: PlainPorts | null;
   readonly way: Way;
 }
 
 /** A policy says different things of each. */
-export const standingsOf = (waypoints: readonly string[]): readonly Standing[] => [
-  { plane: "sidecar", plain: false, way: { kind: "direct" } },
-  { plane: "sidecar", plain: true, way: { kind: "direct" } },
-  { plane: "ambient", plain: false, way: { kind: "direct" } },
+export const standingsOf = ({
+  plain: ports,
+  waypoints,
+}: Pick<CallerIndex, "plain" | "waypoints">): readonly Standing[] => [
+  ...[null, ...ports].map((plain): Standing => ({
+    plane: "sidecar",
+    plain,
+    way: { kind: "direct" },
+  })),
+  { plane: "ambient", plain: null, way: { kind: "direct" } },
   ...waypoints.map((waypoint): Standing => ({
     plane: "ambient",
-    plain: false,
+    plain: null,
     way: { kind: "from-waypoint", waypoint },
   })),
 ];
@@ -49,7 +56,7 @@ export function subjectOf(
 export function standingRequirements({ plane, plain, way }: Standing): readonly Requirement[] {
   return [
     { key: MESH_LABEL, operator: "In", values: [plane] },
-    { key: PLAINTEXT_LABEL, operator: plain ? "Exists" : "DoesNotExist" },
+    plainRequirement(plain),
     way.kind === "from-waypoint"
       ? { key: WAYPOINT_LABEL, operator: "In", values: [way.waypoint] }
       : { key: WAYPOINT_LABEL, operator: "DoesNotExist" },

@@ -223,7 +223,6 @@ describe("rules", () => {
     expect(blocks.map(({ rules }) => rules.map(({ id }) => id.split("/").at(-1)))).toEqual([
       ["not-tcp"],
       ["not-tcp"],
-      ["not-tcp"],
     ]);
   });
 });
@@ -251,7 +250,7 @@ describe("targets", () => {
   const subjects = (target: object, texts: readonly string[], metadata?: object) => {
     const { blocks } = build([
       ...texts,
-      authorization({ targetRefs: [target], rules: [{}] }, metadata),
+      authorization({ targetRefs: [target], action: "DENY", rules: [{}] }, metadata),
     ]);
     return blocks.map(({ subject }) =>
       subject.kind === "workloads"
@@ -265,23 +264,11 @@ describe("targets", () => {
     );
   };
   const GATEWAY = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "w" };
-  const user = (name: string, labels: object) =>
-    namespace(name, { "istio.io/dataplane-mode": "ambient", ...labels });
 
   test("a Gateway stands for its own pods, and for those who use it as a waypoint", () => {
-    const texts = [
-      user("shop", { "istio.io/use-waypoint": "w" }),
-      user("other", { "istio.io/use-waypoint": "w" }),
-      user("far", { "istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "shop" }),
-      user("none", { "istio.io/use-waypoint": "none", "istio.io/use-waypoint-namespace": "shop" }),
-      user("else", { "istio.io/use-waypoint": "x", "istio.io/use-waypoint-namespace": "shop" }),
-    ];
-    const byNamespace = [":mesh In ambient", "istio.io/use-waypoint DoesNotExist"];
-    expect(subjects(GATEWAY, texts)).toEqual([
+    expect(subjects(GATEWAY, [AMBIENT])).toEqual([
+      ["all", ":mesh-waypoint In shop/w"],
       ["shop", "gateway.networking.k8s.io/gateway-name In w"],
-      ["shop", ":mesh In ambient", "istio.io/use-waypoint In w"],
-      ["shop", ...byNamespace],
-      ["far", ...byNamespace],
     ]);
   });
 
@@ -291,21 +278,10 @@ describe("targets", () => {
       kind: "GatewayClass",
       name: "istio-waypoint",
     };
-    const texts = [
-      user("shop", { "istio.io/use-waypoint": "w" }),
-      user("none", { "istio.io/use-waypoint": "none" }),
-      user("plain", {}),
-    ];
-    expect(subjects(target, texts, { namespace: "istio-system" })).toEqual([
-      [
-        "all",
-        ":mesh In ambient",
-        "istio.io/use-waypoint Exists",
-        "istio.io/use-waypoint NotIn none",
-      ],
-      ["shop", ":mesh In ambient", "istio.io/use-waypoint DoesNotExist"],
+    expect(subjects(target, [AMBIENT], { namespace: "istio-system" })).toEqual([
+      ["all", ":mesh-waypoint Exists"],
     ]);
-    expect(subjects(target, texts)).toEqual([]);
+    expect(subjects(target, [AMBIENT])).toEqual([]);
   });
 
   test("a Service for whom it leads to, and nobody where it has no selector", () => {
@@ -316,6 +292,61 @@ describe("targets", () => {
     ]);
     expect(subjects(target, [AMBIENT, service({})])).toEqual([]);
     expect(subjects(target, [AMBIENT])).toEqual([]);
+  });
+
+  test("what a waypoint allows goes on, and it denies the rest of those who come through it", () => {
+    const { blocks } = build([AMBIENT, authorization({ targetRefs: [GATEWAY], rules: [{}] })]);
+    const some = blocks.filter(({ id }) => id.includes("#ingress@0.1"));
+    expect(some.map(({ id, order, isolates }) => [id.split("#")[1], order, isolates])).toEqual([
+      ["ingress@0.1", [0], false],
+      ["ingress@0.1@rest", [1], false],
+    ]);
+    const peers = [{ kind: "workloads", namespaces: { kind: "all" } }];
+    expect(some.map(({ rules }) => rules)).toMatchObject([
+      [{ action: "pass", peers }],
+      [{ action: "deny", peers, ports: [{ kind: "protocol", protocol: 6 }] }],
+    ]);
+  });
+});
+
+describe("who uses which waypoint", () => {
+  const WAY = "istio.io/use-waypoint";
+  const OF = "istio.io/use-waypoint-namespace";
+  const ambient = (labels: object) =>
+    namespace("shop", { "istio.io/dataplane-mode": "ambient", ...labels });
+  const service = (name: string, labels: object) =>
+    object("Service", { selector: { app: "a" } }, { name, labels }, "v1");
+  const used = (...texts: readonly string[]) =>
+    build([...texts, authorization({ rules: [{}] })]).inventory.workloads.map(
+      ({ labels }) => labels[":mesh-waypoint"],
+    );
+  const a = (labels: object = {}) => pod("a", {}, { labels: { app: "a", ...labels } });
+
+  test("by its namespace's word, by its own before that, by its Service's before both", () => {
+    expect(used(ambient({}), a())).toEqual([undefined]);
+    expect(used(ambient({ [WAY]: "w" }), a())).toEqual(["shop/w"]);
+    expect(used(ambient({ [WAY]: "w", [OF]: "far" }), a())).toEqual(["far/w"]);
+    expect(used(ambient({ [WAY]: "w", [OF]: "far" }), a({ [WAY]: "x" }))).toEqual(["shop/x"]);
+    expect(used(ambient({ [WAY]: "w" }), a({ [WAY]: "x" }), service("s", { [WAY]: "y" }))).toEqual([
+      "shop/y",
+    ]);
+    expect(used(ambient({ [WAY]: "w" }), a(), service("s", {}))).toEqual(["shop/w"]);
+  });
+
+  test("`none` is a word, and only a ztunnel's workloads use any", () => {
+    expect(used(ambient({ [WAY]: "w" }), a({ [WAY]: "none" }))).toEqual([undefined]);
+    expect(used(ambient({ [WAY]: "none", [OF]: "far" }), a())).toEqual([undefined]);
+    expect(used(ambient({ [WAY]: "w" }), a(), service("s", { [WAY]: "none" }))).toEqual([
+      undefined,
+    ]);
+    expect(used(namespace("shop", { "istio-injection": "enabled", [WAY]: "w" }), a())).toEqual([
+      undefined,
+    ]);
+  });
+
+  test("of two Services the first that says", () => {
+    const [one, two] = [service("s", { [WAY]: "x" }), service("t", { [WAY]: "y" })];
+    expect(used(ambient({}), a(), one, two)).toEqual(["shop/x"]);
   });
 });
 
@@ -385,7 +416,7 @@ describe("PeerAuthentication", () => {
     expect(vm?.labels).toEqual({
       ":mesh": "sidecar",
       ":service-account": "default",
-      ":mesh-plaintext": "",
+      ":mesh-plaintext": "all",
     });
   });
 });
