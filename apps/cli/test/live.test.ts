@@ -142,9 +142,17 @@ describe("without a folder", () => {
       ...answers,
       inForce: { revision: 0, canary: rollout, files: [] },
     });
-    const { stderr } = await call(["list"], { state: other.state }).finally(() => other.stop());
-    expect(stderr).toContain("a rollout is under way, for 10 % of flows");
-    expect(stderr).toContain("no policy is in force here");
+    try {
+      const { code, stderr } = await call(["list"], { state: other.state });
+      expect(code).toBe(0);
+      expect(stderr).toContain("a rollout is under way, for 10 % of flows");
+      expect(stderr).toContain("no policy is in force here");
+      for (const verb of ["check", "lint", "test"]) {
+        expect((await call([verb], { state: other.state })).code, verb).toBe(2);
+      }
+    } finally {
+      await other.stop();
+    }
   });
 
   it("readings of a cluster's files are refused", async () => {

@@ -17,17 +17,24 @@ export interface FolderInForce {
   readonly reading: Required<Pick<DeskOptions, "held">>;
 }
 
-/** `verb`: as it is to be typed with a folder, for whoever has no controller. */
+/**
+ * `verb`: as it is to be typed with a folder, for whoever has no controller. `judged`: policies are asked about, and where there are
+ * none there is nothing to be content with.
+ */
 export async function readInForce(
   context: Context,
   options: OfflineOptions,
   verb: string,
+  judged = false,
 ): Promise<FolderInForce> {
   refuseReadings(options);
   const client = await context.client();
   const [inForce, who] = await orNameFolder(verb, () =>
     Promise.all([client.call("inForce", {}), readEverybody(client)]),
   );
+  if (judged && inForce.files.length === 0) {
+    throw badInput("no policy is in force here", `name a folder: bulkhead ${verb}`);
+  }
   warnOf(context, inForce);
   const { files, held } = filesOf(inForce);
   return {

@@ -37,7 +37,7 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
     dir === undefined
       ? await (
           await import("../offline/in-force.ts")
-        ).readInForce(context, options, "check policies/")
+        ).readInForce(context, options, "check policies/", true)
       : { files: await readPolicyFiles(context, [dir], input), reading: {} };
   const base =
     options.base === undefined ? undefined : await filesAt(options.base, [dir ?? ""], input);

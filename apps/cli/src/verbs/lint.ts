@@ -57,7 +57,7 @@ export const lint: Verb<LintVerbOptions> = async (context, args, options) => {
 
 async function here(context: Context, options: LintVerbOptions) {
   const { readInForce } = await import("../offline/in-force.ts");
-  const { files, reading } = await readInForce(context, options, "lint policies/");
+  const { files, reading } = await readInForce(context, options, "lint policies/", true);
   return { files, ...reading };
 }
 
