@@ -87,6 +87,54 @@ describe("convert", () => {
     expect([over.stdout, over.code]).toEqual(["", 1]);
   });
 
+  it("to istio: TCP of callers with certificates, which are demanded where nobody else may call", async () => {
+    const refused = await call(["convert", "-", "--to", "istio"], both(POLICY));
+    expect(refused.stderr).toContain("this policy denies other protocols than TCP, which Istio");
+    expect([refused.stdout, refused.code]).toEqual(["", 1]);
+    const namespaces = POLICY.replace(
+      "podSelector: { matchLabels: { app: web } }",
+      "namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: dev } }",
+    );
+    const { stdout, stderr, code } = await call(
+      ["convert", "-", "--to", "istio", "--approximate", "over"],
+      both(namespaces),
+    );
+    expect(stderr).toContain("proved: what is written permits all that the files do, and more");
+    expect(stdout).toBe(`apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata:
+  name: db
+  namespace: shop
+spec:
+  selector:
+    matchLabels:
+      app: db
+  mtls:
+    mode: STRICT
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: db
+  namespace: shop
+spec:
+  selector:
+    matchLabels:
+      app: db
+  action: ALLOW
+  rules:
+    - from:
+        - source:
+            namespaces:
+              - dev
+      to:
+        - operation:
+            ports:
+              - "5432"
+`);
+    expect(code).toBe(0);
+  });
+
   it("--out: one file an object, never over another unasked", async () => {
     const out = join(here.dir, "out");
     const args = ["convert", here.dir, "--to", "cilium", "--out", out];

@@ -28,6 +28,7 @@ export {
 } from "./resource.ts";
 export { TEXT_LIMITS, type SourceFile, type TextLimits } from "./text/document.ts";
 export { exportCalico } from "./calico/export.ts";
+export { exportIstio } from "./istio/export.ts";
 export { exportNative } from "./native/export.ts";
 export { findTarget, TARGETS, type Target, type TargetOptions } from "./targets.ts";
 export { exportAntrea } from "./antrea/export.ts";

@@ -18,6 +18,7 @@ import {
 import type { Exported, ExportOptions } from "./export/exported.ts";
 import { withPlainLabels } from "./export/plain-labels.ts";
 import { inSlots } from "./export/slots.ts";
+import { exportIstio } from "./istio/export.ts";
 import { exportNetworkPolicies } from "./kubernetes/export.ts";
 import { exportNative } from "./native/export.ts";
 import { exportAdminPolicies, exportClusterPolicies } from "./network-policy-api/export.ts";
@@ -89,6 +90,13 @@ export const TARGETS: readonly Target[] = [
     title: "Calico",
     prefixesHoldWorkloads: true,
     write: (set, options) => exportCalico(set, options),
+  },
+  {
+    name: "istio",
+    aliases: [],
+    title: "Istio",
+    prefixesHoldWorkloads: true,
+    write: (set, options) => exportIstio(withDenialsInside(plain(set)), options),
   },
   {
     name: "antrea",

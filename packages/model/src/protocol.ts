@@ -21,7 +21,7 @@ export interface PortInterval {
 /**
  * Canonical port set: `byProtocol` sorted by protocol, intervals sorted, disjoint and merged;
  * `others` holds for every protocol that is not listed (all of its ports). A listed protocol whose
- * content equals `others` does not occur.
+ * content equals `others` does not occur, and `others` is what more of the 256 protocols are: all of their ports, or none.
  */
 export interface PortSet {
   readonly byProtocol: readonly {
@@ -104,16 +104,39 @@ export const portsOfProtocol = (set: PortSet, protocol: ProtocolNumber): Interva
   return set.others ? FULL : NONE;
 };
 
+const PROTOCOLS = 256;
+
+/** With most protocols listed, the same set could be said with `others` the other way: it is said the shorter way. */
+const turned = ({ byProtocol, others }: PortSet): PortSet => {
+  const equal = byProtocol.filter(({ intervals }) =>
+    others ? intervals.length === 0 : isFull(intervals),
+  ).length;
+  const rest = PROTOCOLS - byProtocol.length;
+  const [full, empty] = others ? [rest, equal] : [equal, rest];
+  const wanted = full > empty;
+  if (wanted === others) return { byProtocol, others };
+  const known = new Map(byProtocol.map(({ protocol, intervals }) => [protocol, intervals]));
+  const all = Array.from({ length: PROTOCOLS }, (_, protocol) => ({
+    protocol,
+    intervals: known.get(protocol) ?? (others ? FULL : NONE),
+  }));
+  return {
+    byProtocol: all.filter(({ intervals }) => (wanted ? !isFull(intervals) : intervals.length > 0)),
+    others: wanted,
+  };
+};
+
 const build = (
   entries: Iterable<readonly [ProtocolNumber, Intervals]>,
   others: boolean,
-): PortSet => ({
-  byProtocol: [...entries]
+): PortSet => {
+  const byProtocol = [...entries]
     .filter(([, intervals]) => (others ? !isFull(intervals) : intervals.length > 0))
     .toSorted(([a], [b]) => a - b)
-    .map(([protocol, intervals]) => ({ protocol, intervals })),
-  others,
-});
+    .map(([protocol, intervals]) => ({ protocol, intervals }));
+  const set = { byProtocol, others };
+  return byProtocol.length < PROTOCOLS / 2 ? set : turned(set);
+};
 
 const combine = (
   a: PortSet,

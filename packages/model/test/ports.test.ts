@@ -124,6 +124,20 @@ describe("set algebra", () => {
     );
   });
 
+  test("most protocols in a list are the same set as all but the others", () => {
+    const but = (...left: readonly number[]): PortMatch[] =>
+      Array.from({ length: 256 }, (_, one) => one)
+        .filter((one) => !left.includes(one))
+        .map((one) => ({ kind: "protocol", protocol: one }));
+    const tcp: PortMatch = { kind: "protocol", protocol: TCP };
+    expect(portsOf(but(), resolve)).toEqual(allPorts);
+    expect(portsOf(but(TCP), resolve)).toEqual(subtract(allPorts, portsOf([tcp], resolve)));
+    expect(isEmptyPorts(subtract(allPorts, portsOf([...but(TCP), tcp], resolve)))).toBe(true);
+    expect(subtract(portsOf(but(UDP), resolve), portsOf(but(TCP, UDP), resolve))).toEqual(
+      portsOf([tcp], resolve),
+    );
+  });
+
   test("named ports are what the destination says", () => {
     const named: PortMatch[] = [{ kind: "named", protocol: TCP, name: "http" }];
     expect(formatPorts(portsOf(named, resolve))).toBe("80/tcp, 8080/tcp");

@@ -357,6 +357,77 @@ const antreaPolicy = (at: number): fc.Arbitrary<object> => {
     );
 };
 
+const istioPolicy = (at: number): fc.Arbitrary<object> => {
+  const source = fc.constantFrom<object>(
+    { namespaces: ["shop"] },
+    { principals: ["cluster.local/ns/test/sa/web"] },
+    { principals: ["*"] },
+    { notNamespaces: ["shop"] },
+    { ipBlocks: ["10.0.0.0/8"], notIpBlocks: ["10.1.0.0/16"] },
+  );
+  const operation = fc.constantFrom<object>(
+    { ports: ["80", "81"] },
+    { notPorts: ["81"] },
+    { methods: ["GET"], paths: ["/*"] },
+    { notMethods: ["GET"] },
+    { hosts: ["a"] },
+  );
+  const rule = fc
+    .record({
+      from: maybe(list(source, 1)),
+      to: maybe(list(operation, 1)),
+      when: maybe(fc.constant([{ key: "request.headers[x-a]", values: ["b*"] }])),
+    })
+    .map(({ from, to, when }) => ({
+      ...(from && { from: from.map((one) => ({ source: one })) }),
+      ...(to && { to: to.map((one) => ({ operation: one })) }),
+      ...(when && { when }),
+    }));
+  return fc
+    .record({
+      home: fc.constantFrom("shop", "test", "istio-system"),
+      selector: maybe(fc.constant({ matchLabels: { app: "db" } })),
+      action: at === 1 ? fc.constant("DENY") : fc.constantFrom("ALLOW", "DENY"),
+      rules: list(rule),
+    })
+    .map(({ home: namespace, selector, ...spec }) =>
+      object(
+        "security.istio.io/v1",
+        "AuthorizationPolicy",
+        { name: `s${at}`, namespace },
+        { ...spec, ...(selector && { selector }) },
+      ),
+    );
+};
+const withTls = (policies: readonly object[]) =>
+  fc
+    .constantFrom<object | null>(
+      null,
+      object(
+        "security.istio.io/v1",
+        "PeerAuthentication",
+        { name: "t", namespace: "shop" },
+        { mtls: { mode: "STRICT" } },
+      ),
+      object(
+        "security.istio.io/v1",
+        "PeerAuthentication",
+        { name: "t", namespace: "shop" },
+        { mtls: { mode: "DISABLE" } },
+      ),
+      object(
+        "security.istio.io/v1",
+        "PeerAuthentication",
+        { name: "t", namespace: "test" },
+        {
+          selector: { matchLabels: { app: "db" } },
+          mtls: { mode: "STRICT" },
+          portLevelMtls: { "80": { mode: "PERMISSIVE" } },
+        },
+      ),
+    )
+    .map((tls) => (tls === null ? policies : [...policies, tls]));
+
 const nativePolicy = (at: number): fc.Arbitrary<object> => {
   const tier = (["guardrail", "application", "baseline"] as const)[at] ?? "application";
   const peer = fc.constantFrom<unknown>(
@@ -400,6 +471,7 @@ export const SOURCES: Readonly<Record<string, fc.Arbitrary<readonly object[]>>> 
   adminnetworkpolicy: several(clusterPolicy("v1alpha1")),
   cilium: several(ciliumPolicy),
   calico: several(calicoPolicy).map(withTiers),
+  istio: several(istioPolicy).chain(withTls),
   antrea: several(antreaPolicy),
   bulkhead: several(nativePolicy),
 };

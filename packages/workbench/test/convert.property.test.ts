@@ -96,14 +96,14 @@ describe.each(Object.entries(SOURCES))("from %s", (name, documents) => {
           for (const side of ["over", "under"] as const) errs(source, target, asked, side);
           return;
         }
-        expect(out.diagnostics).toEqual([]);
+        expect(out.diagnostics.filter(({ severity }) => severity !== "info")).toEqual([]);
         const there = read(out.text, target);
         expect(there.errors).toEqual([]);
         const [before, after] = [judge(source), judge(there)];
         expect(asked.map(after)).toEqual(asked.map(before));
         counts.written += 1;
         const again = write(target, there);
-        expect(again.diagnostics).toEqual([]);
+        expect(isRefused(again)).toBe(false);
         expect(asked.map(judge(read(again.text, target)))).toEqual(asked.map(before));
         const returned = write(home, read(out.text, target));
         if (isRefused(returned)) return;
@@ -111,7 +111,7 @@ describe.each(Object.entries(SOURCES))("from %s", (name, documents) => {
         expect(back.errors).toEqual([]);
         expect(asked.map(judge(back))).toEqual(asked.map(before));
       }),
-      { numRuns: 10 },
+      { numRuns: Number(process.env["RUNS"] ?? 10) },
     );
     if (name === target.name) expect(counts.written).toBeGreaterThan(0);
   });

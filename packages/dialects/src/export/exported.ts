@@ -43,6 +43,8 @@ export interface Losses {
   refuse(source: SourceSpan, what: string, help?: string): void;
   /** True where the approximation that was asked for takes it; `false`: it is an error now. */
   accept(approximation: Approximation, source: SourceSpan, what: string): boolean;
+  /** Nothing is lost, but it is said in another way than it was. */
+  note(source: SourceSpan, what: string, help: string): void;
   /** Of a rule that can be said wider than it is, or left out: what to do with it; null: it is an error now. */
   choose(rule: Rule, what: string): "widen" | "leave-out" | null;
 }
@@ -70,6 +72,9 @@ export const createLosses = (target: string, { approximation }: ExportOptions): 
   return {
     diagnostics,
     refuse: (source, what, help) => tell(source, what, help, false),
+    note: (source, what, help) => {
+      diagnostics.push(createDiagnostic("BH0502", source, what, help, "info"));
+    },
     choose({ action, source }, what) {
       const wide = WIDENED[action];
       const isTaken = approximation !== undefined && wide !== undefined;

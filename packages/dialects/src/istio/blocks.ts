@@ -1,13 +1,9 @@
 /** AuthorizationPolicies to blocks: one for each way in which the workloads they are for stand in the mesh. */
 import {
-  ICMP,
-  ICMPV6,
   isReservedLabel,
   matches,
-  SCTP,
   selectorOf,
   TCP,
-  UDP,
   type PolicyRef,
   type PortMatch,
   type Requirement,
@@ -72,10 +68,9 @@ const WAYPOINT_STAGE = {
 } as const;
 
 /** A mesh redirects TCP and nothing else, so what it isolates stays open to all other protocols. */
-const NOT_TCP: readonly PortMatch[] = [UDP, SCTP, ICMP, ICMPV6].map((protocol) => ({
-  kind: "protocol",
-  protocol,
-}));
+const NOT_TCP: readonly PortMatch[] = Array.from({ length: 256 }, (_, protocol) => protocol)
+  .filter((protocol) => protocol !== TCP)
+  .map((protocol) => ({ kind: "protocol", protocol }));
 
 interface Part {
   readonly name: string;
