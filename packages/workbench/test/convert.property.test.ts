@@ -111,7 +111,7 @@ describe.each(Object.entries(SOURCES))("from %s", (name, documents) => {
         expect(back.errors).toEqual([]);
         expect(asked.map(judge(back))).toEqual(asked.map(before));
       }),
-      { numRuns: Number(process.env["RUNS"] ?? 10) },
+      { numRuns: 6 },
     );
     if (name === target.name) expect(counts.written).toBeGreaterThan(0);
   });
