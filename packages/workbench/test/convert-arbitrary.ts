@@ -422,7 +422,7 @@ const withTls = (policies: readonly object[]) =>
         {
           selector: { matchLabels: { app: "db" } },
           mtls: { mode: "STRICT" },
-          portLevelMtls: { "80": { mode: "PERMISSIVE" } },
+          portLevelMtls: { "80": { mode: "PERMISSIVE" }, "81": { mode: "DISABLE" } },
         },
       ),
     )

@@ -26,12 +26,12 @@ import {
 } from "../export/exported.ts";
 import { NETWORK_POLICY_STAGE } from "../kubernetes/export.ts";
 import { MESH_LABEL } from "./mesh.ts";
+import { PLAINTEXT_LABEL } from "./plaintext.ts";
 import { TLS_STAGE } from "./peer-authentication.ts";
 import { chosenWorkloads, meshView, type MeshView } from "./print-callers.ts";
 import { printedRules } from "./print-rules.ts";
 import { placesOf, type Place } from "./print-subjects.ts";
 import { authentication, tlsObjects } from "./print-tls.ts";
-import { PLAINTEXT_LABEL } from "./subjects.ts";
 import { WAYPOINT_LABEL } from "./waypoints.ts";
 
 export interface IstioExportOptions extends ExportOptions {

@@ -3,8 +3,9 @@ import { matches, type Block, type Rule, type Stage, type Workload } from "@bulk
 import type { ExportedObject, Losses } from "../export/exported.ts";
 import { MESH_LABEL } from "./mesh.ts";
 import { TLS_LABEL } from "./peer-authentication.ts";
+import { PLAINTEXT_LABEL } from "./plaintext.ts";
 import { labelsIn } from "./print-subjects.ts";
-import { PLAINTEXT_LABEL, ROOT_NAMESPACE } from "./subjects.ts";
+import { ROOT_NAMESPACE } from "./subjects.ts";
 
 const API = "security.istio.io/v1";
 
@@ -27,11 +28,23 @@ const holds = ({ subject }: Block, { namespace, labels }: Workload): boolean =>
 
 const isAll = ({ ports }: Rule): boolean => ports.some(({ kind }) => kind === "protocol");
 
+/** At this port, or at those that are not named; the label is what `plainText` makes. */
+const isPlainAt = ({ labels }: Workload, port: string | undefined): boolean => {
+  const text = Object.hasOwn(labels, PLAINTEXT_LABEL) ? (labels[PLAINTEXT_LABEL] ?? "") : "";
+  const [rest, named] = [text.startsWith("all"), text.split("_")];
+  return port === undefined ? rest : named.includes(port) !== rest;
+};
+
 /** That callers come without TLS, the mode tells, and in the common form the workloads do. */
-const isDisabled = (block: Block, stage: Stage, workloads: readonly Workload[]): boolean =>
+const isDisabled = (
+  block: Block,
+  stage: Stage,
+  workloads: readonly Workload[],
+  port?: string,
+): boolean =>
   workloads.some(
     (one) =>
-      Object.hasOwn(one.labels, PLAINTEXT_LABEL) &&
+      isPlainAt(one, port) &&
       holds(block, one) &&
       !stage.blocks.some(
         (other) =>
@@ -59,23 +72,19 @@ export const tlsObjects = (
       rules.filter((rule) => !isAll(rule)),
       ({ ports: [only] }) => (only?.kind === "range" ? String(only.first) : ""),
     );
-    const mode = isStrict(whole)
-      ? "STRICT"
-      : isDisabled(block, stage, workloads)
-        ? "DISABLE"
-        : "PERMISSIVE";
+    const modeOf = (some: readonly Rule[], port?: string): string => {
+      if (isStrict(some)) return "STRICT";
+      return isDisabled(block, stage, workloads, port) ? "DISABLE" : "PERMISSIVE";
+    };
     const isRootSelecting = Object.keys(labels).length > 0;
     const spec = {
       ...(isRootSelecting ? { selector: { matchLabels: labels } } : {}),
-      ...(whole.length === 0 ? {} : { mtls: { mode } }),
+      ...(whole.length === 0 ? {} : { mtls: { mode: modeOf(whole) } }),
       ...(byPort.size === 0
         ? {}
         : {
             portLevelMtls: Object.fromEntries(
-              [...byPort].map(([port, some]) => [
-                port,
-                { mode: isStrict(some) ? "STRICT" : "PERMISSIVE" },
-              ]),
+              [...byPort].map(([port, some]) => [port, { mode: modeOf(some, port) }]),
             ),
           }),
     };
