@@ -63,7 +63,7 @@ export function drawChart(series: readonly Series[], { title, x, y }: ChartText)
     text(LEFT, 28, title, ' font-size="16"'),
     ...grid.flat(),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x, ' text-anchor="middle"'),
-    text(LEFT, TOP - 8, y, ' text-anchor="end" font-size="11"'),
+    text(LEFT, TOP - 6, y, ' font-size="11"'),
     ...lines.flat(),
     "</svg>",
     "",
