@@ -1,4 +1,5 @@
 /** What Istio's policies come to where no flow shows it: names of rules, callers by identity and place, targets, ages. */
+import { matches, type Workload } from "@bulkhead/model";
 import { describe, expect, test } from "vitest";
 import { buildPolicySet, parseFiles, type BuildOptions } from "../../src/index.ts";
 
@@ -247,29 +248,38 @@ describe("rules that a ztunnel never applies", () => {
 });
 
 describe("targets", () => {
-  const subjects = (target: object, texts: readonly string[], metadata?: object) => {
-    const { blocks } = build([
-      ...texts,
-      authorization({ targetRefs: [target], action: "DENY", rules: [{}] }, metadata),
-    ]);
-    return blocks.map(({ subject }) =>
-      subject.kind === "workloads"
-        ? [
-            subject.namespaces.kind === "named" ? subject.namespaces.name : "all",
-            ...subject.selector.requirements.map((one) =>
-              [one.key, one.operator, ...("values" in one ? (one.values ?? []) : [])].join(" "),
-            ),
-          ]
-        : [],
-    );
+  const pods = (...namespaces: readonly string[]) =>
+    namespaces.map((one) => pod("a", {}, { namespace: one, labels: { app: "a" } }));
+  /** Workloads that any block of the policy is for. */
+  const guarded = (target: object, texts: readonly string[], metadata?: object) => {
+    const policy = authorization({ targetRefs: [target], rules: [{}] }, metadata);
+    const { blocks, inventory } = build([...texts, policy]);
+    const isIn = ({ namespace: of, labels }: Workload) =>
+      blocks.some(
+        ({ subject }) =>
+          subject.kind === "workloads" &&
+          (subject.namespaces.kind === "all" ||
+            (subject.namespaces.kind === "named" && subject.namespaces.name === of)) &&
+          matches(subject.selector, labels),
+      );
+    return inventory.workloads.filter(isIn).map(({ id }) => id);
   };
   const GATEWAY = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "w" };
+  const user = (name: string, labels: object) =>
+    namespace(name, { "istio.io/dataplane-mode": "ambient", ...labels });
 
   test("a Gateway stands for its own pods, and for those who use it as a waypoint", () => {
-    expect(subjects(GATEWAY, [AMBIENT])).toEqual([
-      ["all", ":mesh-waypoint In shop/w"],
-      ["shop", "gateway.networking.k8s.io/gateway-name In w"],
-    ]);
+    const texts = [
+      user("shop", { "istio.io/use-waypoint": "w" }),
+      user("other", { "istio.io/use-waypoint": "w" }),
+      user("far", { "istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "shop" }),
+      user("none", { "istio.io/use-waypoint": "none", "istio.io/use-waypoint-namespace": "shop" }),
+      user("else", { "istio.io/use-waypoint": "x", "istio.io/use-waypoint-namespace": "shop" }),
+      ...pods("shop", "other", "far", "none", "else"),
+      pod("w", {}, { labels: { "gateway.networking.k8s.io/gateway-name": "w" } }),
+      pod("free", {}, { labels: { "istio.io/use-waypoint": "none" } }),
+    ];
+    expect(guarded(GATEWAY, texts)).toEqual(["shop/a", "far/a", "shop/w"]);
   });
 
   test("a class of them, in the root namespace, for whoever uses any", () => {
@@ -278,75 +288,23 @@ describe("targets", () => {
       kind: "GatewayClass",
       name: "istio-waypoint",
     };
-    expect(subjects(target, [AMBIENT], { namespace: "istio-system" })).toEqual([
-      ["all", ":mesh-waypoint Exists"],
-    ]);
-    expect(subjects(target, [AMBIENT])).toEqual([]);
+    const texts = [
+      user("shop", { "istio.io/use-waypoint": "w" }),
+      user("none", { "istio.io/use-waypoint": "none" }),
+      user("plain", {}),
+      ...pods("shop", "none", "plain"),
+    ];
+    expect(guarded(target, texts, { namespace: "istio-system" })).toEqual(["shop/a"]);
+    expect(guarded(target, texts)).toEqual([]);
   });
 
   test("a Service for whom it leads to, and nobody where it has no selector", () => {
     const target = { kind: "Service", group: "", name: "s" };
     const service = (spec: object) => object("Service", spec, { name: "s" }, "v1");
-    expect(subjects(target, [AMBIENT, service({ selector: { app: "a" } })])).toEqual([
-      ["shop", ":mesh In ambient", "app In a"],
-    ]);
-    expect(subjects(target, [AMBIENT, service({})])).toEqual([]);
-    expect(subjects(target, [AMBIENT])).toEqual([]);
-  });
-
-  test("what a waypoint allows goes on, and it denies the rest of those who come through it", () => {
-    const { blocks } = build([AMBIENT, authorization({ targetRefs: [GATEWAY], rules: [{}] })]);
-    const some = blocks.filter(({ id }) => id.includes("#ingress@0.1"));
-    expect(some.map(({ id, order, isolates }) => [id.split("#")[1], order, isolates])).toEqual([
-      ["ingress@0.1", [0], false],
-      ["ingress@0.1@rest", [1], false],
-    ]);
-    const peers = [{ kind: "workloads", namespaces: { kind: "all" } }];
-    expect(some.map(({ rules }) => rules)).toMatchObject([
-      [{ action: "pass", peers }],
-      [{ action: "deny", peers, ports: [{ kind: "protocol", protocol: 6 }] }],
-    ]);
-  });
-});
-
-describe("who uses which waypoint", () => {
-  const WAY = "istio.io/use-waypoint";
-  const OF = "istio.io/use-waypoint-namespace";
-  const ambient = (labels: object) =>
-    namespace("shop", { "istio.io/dataplane-mode": "ambient", ...labels });
-  const service = (name: string, labels: object) =>
-    object("Service", { selector: { app: "a" } }, { name, labels }, "v1");
-  const used = (...texts: readonly string[]) =>
-    build([...texts, authorization({ rules: [{}] })]).inventory.workloads.map(
-      ({ labels }) => labels[":mesh-waypoint"],
-    );
-  const a = (labels: object = {}) => pod("a", {}, { labels: { app: "a", ...labels } });
-
-  test("by its namespace's word, by its own before that, by its Service's before both", () => {
-    expect(used(ambient({}), a())).toEqual([undefined]);
-    expect(used(ambient({ [WAY]: "w" }), a())).toEqual(["shop/w"]);
-    expect(used(ambient({ [WAY]: "w", [OF]: "far" }), a())).toEqual(["far/w"]);
-    expect(used(ambient({ [WAY]: "w", [OF]: "far" }), a({ [WAY]: "x" }))).toEqual(["shop/x"]);
-    expect(used(ambient({ [WAY]: "w" }), a({ [WAY]: "x" }), service("s", { [WAY]: "y" }))).toEqual([
-      "shop/y",
-    ]);
-    expect(used(ambient({ [WAY]: "w" }), a(), service("s", {}))).toEqual(["shop/w"]);
-  });
-
-  test("`none` is a word, and only a ztunnel's workloads use any", () => {
-    expect(used(ambient({ [WAY]: "w" }), a({ [WAY]: "none" }))).toEqual([undefined]);
-    expect(used(ambient({ [WAY]: "none", [OF]: "far" }), a())).toEqual([undefined]);
-    expect(used(ambient({ [WAY]: "w" }), a(), service("s", { [WAY]: "none" }))).toEqual([
-      undefined,
-    ]);
-    expect(used(namespace("shop", { "istio-injection": "enabled", [WAY]: "w" }), a())).toEqual([
-      undefined,
-    ]);
-  });
-
-  test("of two Services the first that says", () => {
-    const [one, two] = [service("s", { [WAY]: "x" }), service("t", { [WAY]: "y" })];
-    expect(used(ambient({}), a(), one, two)).toEqual(["shop/x"]);
+    const texts = [AMBIENT, ...pods("shop", "other"), pod("b")];
+    expect(guarded(target, [...texts, service({ selector: { app: "a" } })])).toEqual(["shop/a"]);
+    expect(guarded(target, [...texts, service({})])).toEqual([]);
+    expect(guarded(target, texts)).toEqual([]);
   });
 });
 
