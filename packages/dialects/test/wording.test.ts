@@ -37,6 +37,8 @@ const others = (value: unknown): readonly unknown[] => {
 
 function* changes(object: unknown): Generator<unknown> {
   yield object;
+  for (const other of [undefined, 7, {}, { name: "p", annotations: 7, labels: 7, zebra: 1 }])
+    yield changed(object, ["metadata"], other);
   for (const [path, value] of places(object)) {
     if (path[0] === "apiVersion" || path[0] === "kind" || path[0] === "metadata") continue;
     for (const other of others(value)) yield changed(object, path, other);

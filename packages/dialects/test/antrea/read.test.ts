@@ -44,6 +44,28 @@ describe("tiers", () => {
   });
 });
 
+describe("entries", () => {
+  const ENTRIES: readonly (readonly [string, unknown])[] = [
+    ["podSelector", {}],
+    ["ipBlock", { cidr: "10.0.0.0/8" }],
+    ["group", "g"],
+    ["serviceAccount", { name: "a", namespace: "b" }],
+    ["nodeSelector", {}],
+    ["fqdn", "a.example"],
+  ];
+  const pairs = ENTRIES.flatMap(([one, value], at) =>
+    ENTRIES.slice(at + 1).map(([other, more]) => ({
+      one,
+      other,
+      peer: { [one]: value, [other]: more },
+    })),
+  );
+  test.each(pairs)("$one and $other exclude each other", ({ one, other, peer }) => {
+    const { said } = build(policy({ egress: [{ action: "Drop", to: [peer] }] }));
+    expect(said).toEqual([`BH0109 \`${one}\` and \`${other}\` exclude each other`]);
+  });
+});
+
 describe("groups", () => {
   const BLOCKS = { ipBlocks: [{ cidr: "10.0.0.0/8" }] };
   const SERVICE = { serviceReference: { name: "a", namespace: "b" } };
@@ -86,6 +108,21 @@ describe("rules", () => {
   test.each(["-a", "a-", "a b", "ä", "a".repeat(64)])("no log label: `%s`", (logLabel) => {
     expect(build(policy({ ingress: [{ action: "Drop", logLabel }] })).said).toEqual([
       `BH0107 \`${logLabel}\` is not a log label`,
+    ]);
+  });
+
+  test("a rule's name is its own, and one without a name is called after what it says", () => {
+    const namesOf = (name?: string) => {
+      const rule = { action: "Drop", ...(name === undefined ? {} : { name }) };
+      const { stages } = build(policy({ ingress: [rule] }));
+      return stages.flatMap(({ blocks }) =>
+        blocks.flatMap((block) => block.rules.map(({ id }) => id)),
+      );
+    };
+    expect(namesOf("mine")).toEqual(["AntreaClusterNetworkPolicy/p#ingress/mine"]);
+    expect(namesOf("")).toEqual(namesOf());
+    expect(namesOf()).toEqual([
+      expect.stringMatching(/^AntreaClusterNetworkPolicy\/p#ingress\/r-[0-9a-f]+$/),
     ]);
   });
 

@@ -296,11 +296,13 @@ describe("workloads of Kubernetes", () => {
   });
 
   test("one whose name the server completes is called by what is there of it", () => {
-    const metadata = { generateName: "job--", namespace: "shop" };
-    const job = { apiVersion: "batch/v1", kind: "Job", metadata, spec: { template: {} } };
-    expect(build([JSON.stringify(job)]).inventory.workloads.map(({ id }) => id)).toEqual([
-      "shop/job",
-    ]);
+    const called = (generateName: string) => {
+      const metadata = { generateName, namespace: "shop" };
+      const job = { apiVersion: "batch/v1", kind: "Job", metadata, spec: { template: {} } };
+      return build([JSON.stringify(job)]).inventory.workloads.map(({ id }) => id);
+    };
+    expect(called("job--")).toEqual(["shop/job"]);
+    expect(called("my-job-")).toEqual(["shop/my-job"]);
   });
 });
 

@@ -308,6 +308,23 @@ describe("targets", () => {
   });
 });
 
+test("a rule of destinations is for whoever has any address there", () => {
+  const spec = { rules: [{ when: [{ key: "destination.ip", values: ["10.0.0.0/8"] }] }] };
+  const at = (...ips: readonly string[]) => {
+    const base = JSON.parse(pod("a")) as object;
+    const status = { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) };
+    const { inventory } = build([
+      SIDECARS,
+      JSON.stringify({ ...base, status }),
+      authorization(spec),
+    ]);
+    return Object.keys(inventory.workloads[0]!.labels).filter((key) => key.includes("10.0.0.0"));
+  };
+  expect(at("10.0.0.1", "fd00::1")).toHaveLength(1);
+  expect(at("10.0.0.1")).toHaveLength(1);
+  expect(at("192.0.2.1", "fd00::1")).toEqual([]);
+});
+
 describe("PeerAuthentication", () => {
   const mode = (name: string, value: string, more: object = {}, created?: string) =>
     object(
