@@ -1,10 +1,19 @@
 /** The maps of a whole cluster say what each machine's compilation says, from nothing and after any change. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Block, Direction, Inventory, IpAddress, PolicySet, Workload } from "@bulkhead/model";
+import type {
+  Block,
+  Direction,
+  Inventory,
+  IpAddress,
+  Peer,
+  PolicySet,
+  Workload,
+} from "@bulkhead/model";
 import { compile, createEstate, type ClusterMap, type Estate, type View } from "../src/index.ts";
 import { freeze } from "../src/reach/reach-universe.ts";
 import { claim, enough, failureOf } from "./check.ts";
+import { block, chosen, inventory, nativeSet, rule, T0, tcp, workload } from "./small-sets.ts";
 import { contestedWorldArbitrary, endpointOf, MOMENTS, worldArbitrary } from "./worlds.ts";
 
 const DIRECTIONS = ["egress", "ingress"] as const;
@@ -299,6 +308,82 @@ describe("an estate", () => {
     expect(kept).toBeGreaterThan(enough(200));
     expect(anew).toBeGreaterThan(enough(20));
   }, 120_000);
+});
+
+describe("a crowded namespace", () => {
+  /** More groups and blocks than are gone through one after another, and some who are found by name only. */
+  const pods = Array.from({ length: 60 }, (_, n) =>
+    workload(`${n % 3 === 0 ? "ops" : n % 7 === 0 ? ":nodes" : "shop"}/w${n}`, `10.0.1.${n}`, {
+      app: `a${n % 30}`,
+      instance: `${n}`,
+    }),
+  );
+  const app = (n: number, namespace = "shop") => chosen(`${namespace}:app=a${n % 30}`);
+  const everybody: Peer = {
+    kind: "workloads",
+    namespaces: { kind: "all" },
+    selector: { requirements: [] },
+  };
+  const anywhere = (n: number): Peer => ({
+    kind: "workloads",
+    namespaces: { kind: "selected", selector: { requirements: [] } },
+    selector: {
+      requirements: [{ key: "app", operator: "In", values: [`a${n % 30}`, `a${(n + 1) % 30}`] }],
+    },
+  });
+  const peersOf = (n: number): Peer =>
+    [app(n * 7 + 1), anywhere(n), everybody, app(n, ":nodes")][n % 4]!;
+  const blocks = Array.from({ length: 40 }, (_, n) =>
+    block(`p${n}`, n % 2 === 0 ? "ingress" : "egress", `shop:app=a${(n * 3) % 30}`, [
+      rule("allow", [peersOf(n)], [tcp(1000 + n)]),
+      ...(n % 5 === 0 ? [rule("deny", [app(n + 2)], [tcp(1000 + n, 1010 + n)])] : []),
+    ]),
+  );
+  const state: State = { set: nativeSet({ application: blocks }), inventory: inventory(pods) };
+
+  it("says what the compiler says", () => {
+    hold(
+      createEstate(state.set, state.inventory, { now: T0, view: "live" }),
+      state,
+      T0,
+      "live",
+      "",
+    );
+  });
+
+  it("still does when one after another is relabelled, comes and goes", () => {
+    const estate = createEstate(state.set, state.inventory, { now: T0, view: "live" });
+    let now = state;
+    const stage = state.set.stages.find((one) => one.blocks.length > 0)!;
+    for (let n = 0; n < 24; n++) {
+      const old = now.inventory.workloads[(n * 11) % now.inventory.workloads.length]!;
+      const relabelled = { ...old, labels: { ...old.labels, app: `a${(n * 13) % 30}` } };
+      const step = withWorkload(now, relabelled);
+      const before = blocks[n]!;
+      const [first] = before.rules;
+      const after = { ...before, rules: [{ ...first!, peers: [peersOf(n + 1)] }] };
+      const change = n % 3 === 2 ? { stage: stage.id, before } : { stage: stage.id, before, after };
+      const { isAnew } = estate.update({ ...step.change, blocks: [change] });
+      expect(isAnew).toBe(false);
+      const stages = step.state.set.stages.map((one) => ({
+        ...one,
+        blocks: one.blocks.flatMap((each) =>
+          each.id !== before.id ? [each] : "after" in change ? [after] : [],
+        ),
+      }));
+      now = { ...step.state, set: { ...step.state.set, stages } };
+      if (n % 4 === 3) hold(estate, now, T0, "live", `after ${n}`);
+    }
+  });
+
+  it("has nothing to say of processes, nor of a stage that is not there", () => {
+    const process = { ...pods[0]!, kind: "process" as const, addresses: [], cgroup: "/a.slice" };
+    const options = { now: T0, view: "live" } as const;
+    expect(() => createEstate(state.set, inventory([process]), options)).toThrow(RangeError);
+    const estate = createEstate(state.set, state.inventory, options);
+    const blocksThere = [{ stage: "nowhere", after: blocks[0]! }];
+    expect(() => estate.update({ blocks: blocksThere })).toThrow("there is no stage `nowhere`");
+  });
 });
 
 function judgesIn(estate: Estate, inventory: Inventory): Map<string, ClusterMap | null> {
