@@ -318,7 +318,8 @@ describe("a crowded namespace", () => {
       instance: `${n}`,
     }),
   );
-  const app = (n: number, namespace = "shop") => chosen(`${namespace}:app=a${n % 30}`);
+  const app = (n: number, name = "shop") =>
+    ({ ...chosen(`shop:app=a${n % 30}`), namespaces: { kind: "named", name } }) as const;
   const everybody = {
     kind: "workloads",
     namespaces: { kind: "all" },
