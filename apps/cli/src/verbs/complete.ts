@@ -85,6 +85,8 @@ async function completeValue(
       const { PROTOCOL_NAMES } = await import("@bulkhead/model");
       return print(lists(PROTOCOL_NAMES, current), current);
     }
+    case "approximate":
+      return print(words(["over", "under"]), current);
     case "by":
       return print(words(["bytes", "connections", "failed", "denied"]), current);
     case "last":
