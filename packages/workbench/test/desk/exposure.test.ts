@@ -84,6 +84,16 @@ describe("who is not in the folder", () => {
     ]);
   });
 
+  // netpol-analyzer tells each selector as if no other rule were about whom it means. NetworkPolicies
+  // add up, and `explain` for such a pod would contradict us: so here both are told.
+  test("whom two selectors mean, may what both allow", () => {
+    const two = `{ podSelector: { matchExpressions: [{ key: app, operator: Exists }] } }], ports: [{ port: 80 }] }, { from: [{ podSelector: { matchLabels: { app: web } } }`;
+    expect(toDb(ingress(two, ", ports: [{ port: 443 }]"))).toEqual([
+      "shop/[pod with {app=web}] : TCP 80,443",
+      "shop/[pod with {app}] : TCP 80",
+    ]);
+  });
+
   test("what is owed to a selector that leaves some out is not the entire cluster's", () => {
     const from =
       "{ namespaceSelector: {}, podSelector: { matchExpressions: [{ key: tier, operator: NotIn, values: [low] }] } }";
