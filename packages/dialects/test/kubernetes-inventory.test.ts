@@ -59,9 +59,14 @@ describe("who a pod is", () => {
       expect(names(set("replicas: 0"), asking(NAMED))).toEqual(["shop/db-0 db"]);
     });
 
-    test("a number alone does not fill the memory", () => {
+    test("a number alone does not fill the memory, and that is said where a policy asks for one", () => {
+      const said = (replicas: string, asked: string) =>
+        built(documents(set(replicas), asking(asked))).said;
       expect(names(set("replicas: 1000"), asking(NAMED))).toHaveLength(1000);
+      expect(said("replicas: 1000", NAMED)).toEqual([]);
+      expect(said("replicas: 1001", "matchLabels: {app: db}")).toEqual([]);
       expect(names(set("replicas: 2147483647"), asking(NAMED))).toEqual(["shop/db db"]);
+      expect(said("replicas: 2147483647", NAMED)).toEqual(["BH0404"]);
     });
 
     const MACHINE =

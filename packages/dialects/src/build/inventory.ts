@@ -24,7 +24,7 @@ import type { PodMaker } from "../kubernetes/objects.ts";
 import type { NodeObject } from "../kubernetes/services.ts";
 import type { InventoryFile } from "../native/kinds.ts";
 import { DEFAULT_NAMESPACE, type Resource } from "../resource.ts";
-import { controllerOf, podsOf, tellsPodsApart, type MadePod } from "./made-pods.ts";
+import { controllerOf, MOST_NUMBERED, podsOf, tellsPodsApart, type MadePod } from "./made-pods.ts";
 
 /** `workload` is whatever the agent discovers under this name. */
 export interface Binding {
@@ -211,6 +211,16 @@ const addPods = (
     const namespace = namespaceOf(object);
     // What it made stands in the files itself.
     if (owners.has(`${namespace}/${object.kind}/${object.metadata.name}`)) continue;
+    if (areToldApart && (object.numbers?.count ?? 0) > MOST_NUMBERED) {
+      draft.diagnostics.push(
+        createDiagnostic(
+          "BH0404",
+          object.source,
+          `\`${namespace}/${object.metadata.name}\` has too many pods to tell them apart: no selector finds one by its name or number`,
+          `up to ${MOST_NUMBERED} are told apart`,
+        ),
+      );
+    }
     for (const made of podsOf(object, areToldApart)) addPod(draft, object, made);
   }
 };

@@ -17,7 +17,7 @@ const POD_INDEX = "apps.kubernetes.io/pod-index";
 /** `JobNameLabel` of batch/v1, and as it was called before. */
 const JOB_NAMES = ["batch.kubernetes.io/job-name", "job-name"];
 /** Nobody names so many in a policy; a number of replicas alone must not fill the memory. */
-const MOST_NUMBERED = 1000;
+export const MOST_NUMBERED = 1000;
 
 /** Do selectors in these speak of a StatefulSet's single pods? */
 export const tellsPodsApart = (resources: readonly Resource[]): boolean =>
