@@ -40,6 +40,11 @@ const ENGINE_TESTS = [
   "compile",
   "incremental",
   "reach",
+  "requests",
+  "decider",
+  "decide-processes",
+  "compile-processes",
+  "compiled-processes",
 ];
 const DECIDE = ["decide", "judge-stage", "matching", "exemption", "strictness", "order"];
 const COMPILED = ["compile/*", "lookup", "compiled-exemptions"];
