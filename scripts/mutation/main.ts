@@ -12,10 +12,12 @@ import { scores, survivor, table, type Score } from "./report.ts";
 import { inTurn, sampleOf } from "./sample.ts";
 
 const TARGET = 90;
-const PROCESSES = Number(process.env["MUTATION_PROCESSES"] ?? 2);
-const SAMPLE = Number(process.env["SAMPLE"] ?? Number.POSITIVE_INFINITY);
-const MINUTES = Number(process.env["MINUTES"] ?? Number.POSITIVE_INFINITY);
-const SEED = Number(process.env["SEED"] ?? 1);
+/** make gives what nobody said as an empty text. */
+const given = (name: string, otherwise: number): number => Number(process.env[name] || otherwise);
+const PROCESSES = given("MUTATION_PROCESSES", 2);
+const SAMPLE = given("SAMPLE", Number.POSITIVE_INFINITY);
+const MINUTES = given("MINUTES", Number.POSITIVE_INFINITY);
+const SEED = given("SEED", 1);
 const only = (process.env["ONLY"] ?? "").split(",").filter((name) => name !== "");
 const names = process.argv.slice(2);
 
@@ -64,4 +66,5 @@ const unknown = only.filter(
 if (unknown.length > 0) throw new Error(`no such area: ${unknown.join(", ")}`);
 const all: Score[] = [];
 for (const room of ROOMS) all.push(...(await mutate(room)));
+if (all.length === 0) throw new Error("nothing was judged");
 process.exitCode = all.some(({ percent }) => percent < TARGET) ? 1 : 0;
