@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   hasPort,
   isEmptyPorts,
+  TCP,
   type IpAddress,
   type PolicySet,
   type Workload,
@@ -18,6 +19,7 @@ import {
 } from "../src/index.ts";
 import { allows, askable, isEnd, type Ports } from "./all-pairs.ts";
 import { claim, enough, failureOf } from "./check.ts";
+import { any, block, inventory, policySet, rule, stage, workload } from "./small-sets.ts";
 import {
   flowArbitrary,
   inventoryArbitrary,
@@ -49,7 +51,35 @@ function withOneAddress(workload: Workload, position: number): Workload {
   return { ...workload, addresses: [`10.9.9.${position}`] };
 }
 
+/** Every protocol but TCP, by number. */
+const exceptTcp = Array.from({ length: 256 }, (_, protocol) => protocol)
+  .filter((protocol) => protocol !== TCP)
+  .map((protocol) => ({ kind: "protocol", protocol }) as const);
+
 describe("reach", () => {
+  it("says all protocols but one the same way, whether they are listed or the one denied", () => {
+    const db = "shop:app=db";
+    const listed = block("listed", "ingress", db, [rule("allow", [any], exceptTcp)]);
+    const denied = block("denied", "ingress", db, [
+      rule("deny", [any], [{ kind: "protocol", protocol: TCP }]),
+      rule("allow", [any]),
+    ]);
+    const index = indexInventory(
+      inventory([workload("shop/web", "10.0.0.1"), workload("shop/db", "10.0.0.2", { app: "db" })]),
+    );
+    const at = (name: string) => ({ kind: "workload", workload: `shop/${name}` }) as const;
+    for (const one of [listed, denied]) {
+      const set = policySet([stage("s", "denyOverrides", [one])]);
+      const found = expandConnections(reach(set, index, NOW)).find(
+        ({ from, to }) => isEnd(from, at("web")) && isEnd(to, at("db")),
+      );
+      expect(found?.ports).toEqual({
+        byProtocol: [{ protocol: TCP, intervals: [] }],
+        others: true,
+      });
+    }
+  });
+
   it("lists exactly the connections that decide allows", () => {
     let permitted = 0;
     const agrees = fc.property(worlds, samples, ({ set, inventory }, flows) => {

@@ -106,8 +106,12 @@ export const portsOfProtocol = (set: PortSet, protocol: ProtocolNumber): Interva
 
 const PROTOCOLS = 256;
 
-/** With most protocols listed, the same set could be said with `others` the other way: it is said the shorter way. */
-const turned = ({ byProtocol, others }: PortSet): PortSet => {
+/**
+ * A set whose `others` may be either way: with most protocols listed the same could be said with it the other way, and is said
+ * the shorter one.
+ */
+export const turnedPorts = ({ byProtocol, others }: PortSet): PortSet => {
+  if (byProtocol.length < PROTOCOLS / 2) return { byProtocol, others };
   const equal = byProtocol.filter(({ intervals }) =>
     others ? intervals.length === 0 : isFull(intervals),
   ).length;
@@ -134,8 +138,7 @@ const build = (
     .filter(([, intervals]) => (others ? !isFull(intervals) : intervals.length > 0))
     .toSorted(([a], [b]) => a - b)
     .map(([protocol, intervals]) => ({ protocol, intervals }));
-  const set = { byProtocol, others };
-  return byProtocol.length < PROTOCOLS / 2 ? set : turned(set);
+  return turnedPorts({ byProtocol, others });
 };
 
 const combine = (

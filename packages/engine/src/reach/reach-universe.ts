@@ -5,6 +5,7 @@
 import {
   allPorts,
   intersect,
+  turnedPorts,
   type Cookie,
   type Direction,
   type PolicySet,
@@ -136,5 +137,5 @@ export function permittedPorts(row: Omit<Row, "id">): PortSet {
     if (others ? !everything : allowed.length > 0)
       byProtocol.push({ protocol, intervals: allowed });
   }
-  return { byProtocol, others };
+  return turnedPorts({ byProtocol, others });
 }
