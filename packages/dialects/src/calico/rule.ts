@@ -24,6 +24,7 @@ import {
   type Read,
   type Shape,
 } from "../text/shape.ts";
+import { readCidr } from "../native/networks.ts";
 import { expression, namesGlobal, type Expression } from "./expression.ts";
 import { extentAt } from "./places.ts";
 import { hasPorts, port, protocol } from "./ports.ts";
@@ -33,7 +34,7 @@ export const net = refined<Cidr>("a prefix", (value) => {
   const parsed = parseCidrOrAddress(value);
   return parsed === null
     ? { code: "BH0203", error: `\`${value}\` is neither an address nor a prefix` }
-    : { value: parsed.cidr };
+    : readCidr(value, parsed);
 });
 
 /** Of rules: the validator takes neither a bare address nor host bits, what comes after it does. */
@@ -46,7 +47,7 @@ const ruleNet = refined<Cidr>("a prefix", (value) => {
     const warning = { code: "BH0203", error: `\`${value}\` has no prefix length`, help } as const;
     return { value: parsed.cidr, warning };
   }
-  if (!whole.hadHostBits) return { value: whole.cidr };
+  if (!whole.hadHostBits) return readCidr(value, whole);
   const error = `\`${value}\` has bits set beyond its prefix length`;
   return { value: whole.cidr, warning: { code: "BH0204", error, help } };
 });

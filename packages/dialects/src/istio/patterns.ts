@@ -4,6 +4,7 @@
  */
 import { parseCidrOrAddress, type TextMatch } from "@bulkhead/model";
 import { RE2JS } from "re2js";
+import { readCidr } from "../native/networks.ts";
 import { refined, type Refined, type Shape } from "../text/shape.ts";
 
 export interface Pattern {
@@ -89,7 +90,7 @@ export const ipBlock = refined<string>("an address or prefix", (value) => {
   const parsed = parseCidrOrAddress(value);
   if (parsed === null)
     return { code: "BH0203", error: `\`${value}\` is neither an address nor a prefix` };
-  return { value: parsed.cidr };
+  return readCidr(value, parsed);
 });
 
 const HTTP_PORT = /^\d{1,5}$/;

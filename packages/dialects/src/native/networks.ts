@@ -7,11 +7,28 @@ import {
   parsePort,
   type Cidr,
   type IpAddress,
+  type ParsedCidr,
   type PortMatch,
 } from "@bulkhead/model";
 import { described, list, refined, refinedOrNumber, shared, type Refined } from "../text/shape.ts";
 
 const CIDR_HELP = "for example `10.0.0.0/8` or `2001:db8::/32`";
+
+/**
+ * A prefix as it is read. That an IPv4-mapped one is of IPv4 is said aloud: other readers of such a text take it for
+ * addresses of IPv6, which no packet of IPv4 is among.
+ */
+export const readCidr = (value: string, { cidr: read, range }: ParsedCidr): Refined<Cidr> =>
+  range.family === 6 || !value.includes(":")
+    ? { value: read }
+    : {
+        value: read,
+        warning: {
+          code: "BH0211",
+          error: `\`${value}\` is a prefix of IPv4, written as one of IPv6`,
+          help: `read as \`${read}\``,
+        },
+      };
 
 export const parseCidrText = (value: string): Refined<Cidr> => {
   const parsed = parseCidr(value);
@@ -32,7 +49,7 @@ export const parseCidrText = (value: string): Refined<Cidr> => {
         error: `\`${value}\` has bits set beyond its prefix length`,
         help: `did you mean \`${parsed.cidr}\`, or one address with \`/${value.includes(":") ? 128 : 32}\`?`,
       }
-    : { value: parsed.cidr };
+    : readCidr(value, parsed);
 };
 
 export const cidr = shared(

@@ -231,6 +231,18 @@ const createPlaces = (text: string) => {
   };
 };
 
+const inHelp = ({ option }: TextLimits, limit: string) =>
+  option && `\`${option} ${limit}=…\` for more`;
+
+/** To such a depth the parser's own stack lasts by far; where it did not, the text is deeper than this. */
+const PARSED_SURELY = 500;
+
+/** The limit that a text went beyond which the parser gave up: the one that was set, where the parser reaches it. */
+const tooDeep = (limits: TextLimits): [message: string, help?: string] =>
+  limits.depth <= PARSED_SURELY
+    ? [`nested more than ${limits.depth} deep`, inHelp(limits, "depth")]
+    : ["nested more deeply than can be read"];
+
 /** All documents of a text and everything wrong with its syntax. Never throws on any text. */
 export const parseText = (
   { name, text }: SourceFile,
@@ -250,14 +262,13 @@ export const parseText = (
   };
   const json = /^\s*[{[]/.test(content) ? parseJson(content, limits.depth) : null;
   if (json !== null) return { documents: [json], diagnostics, spanOf };
-  const inHelp = (limit: string) => limits.option && `\`${limits.option} ${limit}=…\` for more`;
   if (content.length > limits.yamlSize) {
     const message = `more than ${limits.yamlSize / 1e6} MB of YAML in one file: not read`;
     reject(
       "BH0007",
       { start: 0, end: 0 },
       message,
-      inHelp("yaml-size") ?? "as JSON it may be larger",
+      inHelp(limits, "yaml-size") ?? "as JSON it may be larger",
     );
     return { documents: [], diagnostics, spanOf };
   }
@@ -284,9 +295,12 @@ export const parseText = (
     for (const problem of problemsOf(document)) {
       const { code, extent, message, help } = syntaxProblem(problem);
       if (templates.isTold(extent.start)) continue;
-      reject(code, extent, message, help);
       // The parser ran out of stack: whatever follows is an echo of it.
-      if (code === "BH0007") break;
+      if (code === "BH0007") {
+        reject(code, extent, ...tooDeep(limits));
+        break;
+      }
+      reject(code, extent, message, help);
     }
     if (document.errors.length > 0 || document.contents === null) continue;
     const to: Conversion = {
@@ -308,7 +322,7 @@ export const parseText = (
         continue;
       }
       if (!(limit instanceof Limit)) throw limit;
-      reject(limit.code, limit.extent, limit.message, inHelp(limit.limit));
+      reject(limit.code, limit.extent, limit.message, inHelp(limits, limit.limit));
     }
   }
   return { documents, diagnostics, spanOf };

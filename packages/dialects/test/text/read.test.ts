@@ -119,6 +119,14 @@ describe("limits", () => {
     expect(said("a: [[1]]", { depth: 2, option }).found).toEqual([
       "1:6 BH0007 nested more than 2 deep; `--limit depth=…` for more",
     ]);
+    // Deeper than the parser itself can follow; where it gives up depends on its stack.
+    const endless = `a: ${"[".repeat(20_000)}`;
+    expect(said(endless, { depth: 64, option }).found).toEqual([
+      expect.stringMatching(/^1:\d+ BH0007 nested more than 64 deep; `--limit depth=…` for more$/),
+    ]);
+    expect(said(endless, { depth: 100_000, option }).found).toEqual([
+      expect.stringMatching(/^1:\d+ BH0007 nested more deeply than can be read; undefined$/),
+    ]);
     const aliases = "a: &a [1, 2]\nb: *a\nc: *a";
     expect(said(aliases, { aliasedNodes: 6 }).found).toEqual([]);
     expect(said(aliases, { aliasedNodes: 5 }).found[0]).toMatch(
