@@ -110,7 +110,9 @@ describe("stages find their place", () => {
       "{ order: 1, selector: app == 'db', namespaceSelector: env == 'prod', ingress: [{ action: Allow, protocol: TCP, source: { selector: app == 'web' }, destination: { ports: [80] } }] }",
     );
     const { objects, said, answer } = converted(only, target("kubernetes"));
-    expect([said, answer]).toEqual([[], "yes"]);
+    const later =
+      "info this policy is for whatever namespaces there will be, and is written in those of the files";
+    expect([said, answer]).toEqual([[later], "yes"]);
     expect(objects.map(({ kind }) => kind)).toEqual(["NetworkPolicy", "NetworkPolicy"]);
   });
 

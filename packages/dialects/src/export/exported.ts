@@ -73,7 +73,12 @@ export const createLosses = (target: string, { approximation }: ExportOptions): 
     diagnostics,
     refuse: (source, what, help) => tell(source, what, help, false),
     note: (source, what, help) => {
-      diagnostics.push(createDiagnostic("BH0502", source, what, help, "info"));
+      const told = createDiagnostic("BH0502", source, what, help, "info");
+      // Both directions of a policy say it, and stand in one place.
+      const isKnown = diagnostics.some(
+        ({ message, span }) => message === told.message && formatSpan(span) === formatSpan(source),
+      );
+      if (!isKnown) diagnostics.push(told);
     },
     choose({ action, source }, what) {
       const wide = WIDENED[action];

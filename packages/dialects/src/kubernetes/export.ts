@@ -172,6 +172,11 @@ const homesOf = (block: Block, { options, losses }: Task): readonly string[] => 
     return [];
   }
   const scope = subject.kind === "workloads" ? subject.namespaces : { kind: "all" as const };
+  losses.note(
+    source,
+    "this policy is for whatever namespaces there will be, and is written in those of the files",
+    "a namespace that comes later, or is labelled later, goes without it until it is written again",
+  );
   return namespaces
     .filter(({ labels }) => scope.kind !== "selected" || matches(scope.selector, labels))
     .map(({ name }) => name);
