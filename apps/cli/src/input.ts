@@ -1,6 +1,6 @@
 /** Reads the POLICY arguments: files, folders (every .yaml, .yml and .json below, in order of name), and `-` for stdin. */
-import { open, readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
 import type { PolicyFileInput } from "@bulkhead/api";
 import type { Context } from "./context.ts";
 import { badInput } from "./failure.ts";
@@ -18,6 +18,7 @@ export interface InputLimits {
 
 const LIMITS: InputLimits = { files: 2000, fileSize: 100_000_000 };
 const NOT_TEXT = "it is not text";
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const POLICY_FILE = /\.(ya?ml|json)$/;
 
 /** By its name: one of those that are read below a folder. */
@@ -85,10 +86,15 @@ function isBlank(text: string): boolean {
 async function expand(path: string, limits: InputLimits): Promise<readonly string[]> {
   if (!(await stat(path)).isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const found = entries
-    .filter((entry) => entry.isFile() && isPolicyFile(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
+  const named = (some: typeof entries) =>
+    some.map((entry) => join(entry.parentPath, entry.name)).toSorted();
+  const found = named(entries.filter((entry) => entry.isFile() && isPolicyFile(entry.name)));
+  await refuseLinks(path, named(entries.filter((entry) => entry.isSymbolicLink())));
+  // A line break in it would make lines of its own in reports, and pipelines obey some of those.
+  const strange = found.find((name) => CONTROL.test(name));
+  if (strange !== undefined) {
+    throw new Error(`${JSON.stringify(strange)} has control characters in its name`);
+  }
   if (found.length === 0) throw new Error("the folder has no .yaml, .yml or .json file");
   if (found.length > limits.files) {
     throw new Error(
@@ -96,6 +102,24 @@ async function expand(path: string, limits: InputLimits): Promise<readonly strin
     );
   }
   return found;
+}
+
+/**
+ * Links are not followed: a folder from elsewhere could have anybody's files printed or written. What stands behind one is read
+ * where it is, if that is in the folder, as a mounted ConfigMap has it; else it would be missing without a word.
+ */
+async function refuseLinks(path: string, links: readonly string[]): Promise<void> {
+  const whole = await realpath(path);
+  for (const link of links) {
+    const target = await realpath(link).catch(() => undefined);
+    const isFolder = target !== undefined && (await stat(target)).isDirectory();
+    if (!isFolder && !isPolicyFile(link)) continue;
+    const isInside = target?.startsWith(join(whole, sep)) === true;
+    if (isInside && (isFolder || isPolicyFile(target))) continue;
+    throw new Error(
+      `\`${link}\` is a symbolic link out of the folder, or to nothing that is read: put a copy there`,
+    );
+  }
 }
 
 function codeOf(error: unknown): unknown {

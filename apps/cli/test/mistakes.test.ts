@@ -266,6 +266,43 @@ describe("suggest -f", () => {
   });
 });
 
+describe("a folder of policies", () => {
+  const text = "kind: Namespace\napiVersion: v1\nmetadata: { name: a }\n";
+
+  it("does not lose what stands behind a symbolic link, and reads nothing outside", async () => {
+    const [inside, outside] = [join(folder, "linked"), join(folder, "outside")];
+    mkdirSync(join(inside, "..data"), { recursive: true });
+    mkdirSync(outside);
+    for (const one of [join(inside, "..data"), outside]) writeFileSync(join(one, "a.yaml"), text);
+    // As a mounted ConfigMap has it: read once, at its place.
+    symlinkSync(join("..data", "a.yaml"), join(inside, "a.yaml"));
+    symlinkSync("..data", join(inside, "data"));
+    symlinkSync("nowhere", join(inside, "README"));
+    expect((await call(["lint", inside])).code).toBe(0);
+    for (const [target, name] of [
+      [join("..", "outside", "a.yaml"), "b.yaml"],
+      [join("..", "outside"), "more"],
+      ["nowhere.yaml", "c.yaml"],
+    ] as const) {
+      const link = join(inside, name);
+      symlinkSync(target, link);
+      const { code, stderr } = await call(["lint", inside]);
+      expect(stderr).toContain(`\`${link}\` is a symbolic link`);
+      expect(code).toBe(2);
+      rmSync(link);
+    }
+  });
+
+  it("refuses names that would make lines of their own", async () => {
+    const strange = join(folder, "strange");
+    mkdirSync(strange);
+    writeFileSync(join(strange, "a\n::error::b.yaml"), text);
+    const { code, stderr, stdout } = await call(["lint", strange, "-o", "github"]);
+    expect(stderr).toContain('a\\n::error::b.yaml" has control characters in its name');
+    expect([code, stdout]).toEqual([2, ""]);
+  });
+});
+
 it("options without a verb show the help", async () => {
   const { code, stdout, stderr } = await call(["-o", "json"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
