@@ -14,6 +14,7 @@ import {
   type IpRange,
   type Peer,
   type PortMatch,
+  type ProtocolNumber,
   type Rule,
 } from "@bulkhead/model";
 import type { BuildContext } from "./context.ts";
@@ -45,30 +46,44 @@ const everyAddress = (peers: readonly Peer[]): boolean => {
   return coversFamily(ranges, 4) || coversFamily(ranges, 6);
 };
 
-const everyPort = (ports: readonly PortMatch[]): boolean => {
+const everyPort = (ports: readonly PortMatch[], protocols: readonly ProtocolNumber[]): boolean => {
   const set = portsOf(ports, () => []);
   const whole = (protocol: number): boolean => {
     const [only, ...rest] = portsOfProtocol(set, protocol);
     return only !== undefined && rest.length === 0 && only.first <= 1 && only.last === MAX_PORT;
   };
-  return whole(TCP) && whole(UDP);
+  return protocols.every(whole);
 };
 
+const opens = (
+  rule: Pick<Rule, "action" | "peers" | "ports">,
+  protocols: readonly ProtocolNumber[],
+): boolean =>
+  rule.action === "allow" && everyAddress(rule.peers) && everyPort(rule.ports, protocols);
+
 export const opensEverything = (rule: Pick<Rule, "action" | "peers" | "ports">): boolean =>
-  rule.action === "allow" && everyAddress(rule.peers) && everyPort(rule.ports);
+  opens(rule, [TCP, UDP]);
+
+/** A mesh judges TCP alone: there a rule opens everything that does so to it, whatever is sent. */
+const opensMesh = (rule: Rule): boolean => rule.l7 === undefined && opens(rule, [TCP]);
 
 /** What other products' objects say is theirs to say: it may be warned about, never refused. */
 const isNative = ({ block }: StagedBlock): boolean =>
   ["Policy", "Intent", "Exception"].includes(block.policy.kind);
 
-const anyToAny = (staged: StagedBlock, context: BuildContext): void => {
+/** `told`: places that were told of already; a mesh has several blocks for one rule. */
+const anyToAny = (staged: StagedBlock, context: BuildContext, told: Set<string>): void => {
   const { stage, block } = staged;
   if (stage === "emergency") return;
   const imported = !isNative(staged);
+  const opensAll = block.policy.kind === "AuthorizationPolicy" ? opensMesh : opensEverything;
   for (const rule of block.rules) {
-    if (!opensEverything(rule)) continue;
+    if (!opensAll(rule)) continue;
     const whom = block.direction === "ingress" ? "from every address" : "to every address";
     const what = `this rule allows every port ${whom}`;
+    const where = `${formatSpan(rule.source)} ${whom}`;
+    if (block.policy.kind === "AuthorizationPolicy" && told.has(where)) continue;
+    told.add(where);
     if (imported) {
       context.report(
         "BH0403",
@@ -140,6 +155,7 @@ const contradictions = (blocks: readonly StagedBlock[], context: BuildContext): 
 };
 
 export const lintBlocks = (blocks: readonly StagedBlock[], context: BuildContext): void => {
-  for (const block of blocks) anyToAny(block, context);
+  const told = new Set<string>();
+  for (const block of blocks) anyToAny(block, context, told);
   contradictions(blocks.filter(isNative), context);
 };
