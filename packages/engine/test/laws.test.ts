@@ -8,12 +8,14 @@ import {
   type FlowQuery,
   type PolicySet,
   type Rule,
+  type Stage,
 } from "@bulkhead/model";
 import { compile, decide, indexInventory, type DecideOptions } from "../src/index.ts";
 import { claim, enough, failureOf } from "./check.ts";
 import { aimed, flowsArbitrary as flows, NOW, worldArbitrary, type World } from "./worlds.ts";
 
 const DIRECTIONS: readonly Direction[] = ["egress", "ingress"];
+const SOURCE = { file: "", line: 1, column: 1, endLine: 1, endColumn: 1 };
 const LIVE: DecideOptions = { now: NOW, view: "live" };
 function mapBlocks(set: PolicySet, change: (block: Block) => Block[]): PolicySet {
   return {
@@ -114,6 +116,50 @@ describe("laws", () => {
     });
     expect(failure).toBe("");
     expect(cases).toBeGreaterThan(enough(100));
+  });
+
+  it("a pass before all else hands over to the stage it names: what lies between has no word", () => {
+    const { failure, cases } = holds((world, flow) => {
+      const [first, ...rest] = world.set.stages;
+      const target = world.set.stages.findIndex(({ id }) => id === first!.onPass);
+      const passed: Block[] = DIRECTIONS.map((direction) => {
+        const id = `pass#${direction}`;
+        const rule: Rule = {
+          id: `${id}/r`,
+          source: SOURCE,
+          action: "pass",
+          peers: [{ kind: "any" }],
+          ports: [{ kind: "all" }],
+          enforce: "on",
+        };
+        return {
+          id,
+          source: SOURCE,
+          subject: { kind: "all-workloads" },
+          direction,
+          order: [0],
+          isolates: true,
+          enforce: "on",
+          rules: [rule],
+          policy: { kind: "Policy", namespace: "", name: "pass" },
+        };
+      });
+      const later = first!.blocks.map((block) => ({ ...block, order: [1, ...block.order] }));
+      const passing = { ...first!, mode: "firstMatch" as const, blocks: [...passed, ...later] };
+      const skipped = ({ plane }: Stage, at: number) =>
+        plane === first!.plane && (target < 0 || at < target);
+      const silent = world.set.stages.map((stage, at) =>
+        skipped(stage, at) ? { ...stage, blocks: [] } : stage,
+      );
+      const set = { ...world.set, stages: [passing, ...rest] };
+      const after = decideAll({ ...world, set }, flow);
+      const without = decideAll({ ...world, set: { ...world.set, stages: silent } }, flow);
+      const same = JSON.stringify(after) === JSON.stringify(without);
+      claim(same, "what was passed over acts", { flow, after, without });
+      return decideAll(world, flow).verdict !== after.verdict;
+    });
+    expect(failure).toBe("");
+    expect(cases).toBeGreaterThan(enough(300));
   });
 
   it("adding an allow never denies: in a denyOverrides or anyAllow stage", () => {
