@@ -72,7 +72,7 @@ export const namespacedName: Shape<NamespacedName> = mapped(
   ({ name, namespace }) => ({ name, namespace }),
 );
 
-const labelKey = refined<string>("a label key", (value) => {
+const labelKey = refined<string>((value) => {
   const problem = labelKeyProblem(value);
   return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
 });
@@ -113,20 +113,17 @@ export const domainExpression = (pattern: string): string =>
   pattern.replaceAll(".", "[.]").replaceAll("*", ".*");
 
 /** As `toRegex` of `pkg/agent/controller/networkpolicy/fqdn.go`: a star is any text, over dots as well (trap 8). */
-const domain = refined<{ readonly pattern: string; readonly regex: string }>(
-  "a domain name",
-  (value) => {
-    if (!/^[-0-9a-zA-Z.*]+$/.test(value)) {
-      return {
-        code: "BH0107",
-        error: `\`${value}\` is not a domain name`,
-        help: "letters, digits, `-`, `.` and `*`",
-      };
-    }
-    const pattern = value.toLowerCase();
-    return { value: { pattern, regex: domainExpression(pattern) } };
-  },
-);
+const domain = refined<{ readonly pattern: string; readonly regex: string }>((value) => {
+  if (!/^[-0-9a-zA-Z.*]+$/.test(value)) {
+    return {
+      code: "BH0107",
+      error: `\`${value}\` is not a domain name`,
+      help: "letters, digits, `-`, `.` and `*`",
+    };
+  }
+  const pattern = value.toLowerCase();
+  return { value: { pattern, regex: domainExpression(pattern) } };
+});
 
 const EXTERNAL = "machines outside are declared in an Inventory, and named by their addresses";
 

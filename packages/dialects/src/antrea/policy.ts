@@ -29,7 +29,6 @@ const LOWEST = 1;
 const HIGHEST = 10_000;
 
 const priority: Shape<number> = {
-  name: "a number from 1 to 10000",
   schema: { type: "number", minimum: LOWEST, maximum: HIGHEST },
   read: (node, at) => {
     if (node.kind !== "scalar" || typeof node.value !== "number") {

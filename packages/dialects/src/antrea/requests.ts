@@ -21,7 +21,7 @@ export const patternMatch = (pattern: string, ignoreCase: boolean): TextMatch =>
 
 /** Names of hosts are compared in lower case, paths as they are. */
 const pattern = (what: string, ignoreCase: boolean): Shape<TextMatch> =>
-  refined<TextMatch>(what, (value) => {
+  refined<TextMatch>((value) => {
     if (/^\*{0,2}$/.test(value)) {
       const help = "leave the field out: it holds every request then";
       return { code: "BH0105", error: `\`${value}\` is not ${what}`, help };

@@ -45,7 +45,7 @@ export interface AntreaRule {
 }
 
 /** As the CRD has it: a label's value. */
-const logLabel = refined<string>("a log label", (value) =>
+const logLabel = refined<string>((value) =>
   /^(?:(?:[A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$/.test(value)
     ? { value }
     : {

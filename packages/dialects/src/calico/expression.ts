@@ -216,7 +216,7 @@ export const namesGlobal = (of: Expression): boolean => {
   return of.kind === "not" ? namesGlobal(of.of) : of.kind === "global";
 };
 
-export const expression = refined<Expression>("a selector", (text): Refined<Expression> => {
+export const expression = refined<Expression>((text): Refined<Expression> => {
   if (text.length > MOST_CHARACTERS)
     return {
       code: "BH0201",

@@ -60,7 +60,7 @@ export const tier = mapped(
   },
 );
 
-const ip = refined<Cidr>("an address", (value) => {
+const ip = refined<Cidr>((value) => {
   const parsed = parseIp(value);
   return parsed === null
     ? { code: "BH0209", error: `\`${value}\` is not an address` }

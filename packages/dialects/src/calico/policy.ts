@@ -13,7 +13,6 @@ import { GLOBAL_ELSEWHERE, rulesOf, selector, withGlobal } from "./rule.ts";
 import { asWritten } from "./stored.ts";
 
 export const order: Shape<number> = {
-  name: "a number",
   schema: { type: "number" },
   read: (node, at) => {
     if (node.kind === "scalar" && typeof node.value === "number") return node.value;

@@ -30,7 +30,7 @@ import { extentAt } from "./places.ts";
 import { hasPorts, port, protocol } from "./ports.ts";
 
 /** Of sets and host endpoints: host bits are masked there, and a bare address stands for itself. */
-export const net = refined<Cidr>("a prefix", (value) => {
+export const net = refined<Cidr>((value) => {
   const parsed = parseCidrOrAddress(value);
   return parsed === null
     ? { code: "BH0203", error: `\`${value}\` is neither an address nor a prefix` }
@@ -38,7 +38,7 @@ export const net = refined<Cidr>("a prefix", (value) => {
 });
 
 /** Of rules: the validator takes neither a bare address nor host bits, what comes after it does. */
-const ruleNet = refined<Cidr>("a prefix", (value) => {
+const ruleNet = refined<Cidr>((value) => {
   const whole = parseCidr(value);
   const parsed = parseCidrOrAddress(value);
   if (parsed === null) return { code: "BH0203", error: `\`${value}\` is not a prefix` };
@@ -122,7 +122,7 @@ const icmpFields = mapped(
 );
 
 /** RFC 3986, section 3.3; the query is no part of it. */
-const pathText = refined<string>("a path", (value) =>
+const pathText = refined<string>((value) =>
   value.startsWith("/") && !/[? #]/.test(value)
     ? { value }
     : {

@@ -24,7 +24,7 @@ export const DEFAULT_SETTINGS: CiliumSettings = {
 };
 
 /** A list with commas or spaces, of which only one word means anything. */
-const matchMode = refined<boolean>("a list of what prefixes hold", (value) => {
+const matchMode = refined<boolean>((value) => {
   const words = value.split(/[\s,]+/).filter((one) => one !== "");
   const unknown = words.find((one) => one !== "nodes");
   return unknown === undefined

@@ -30,7 +30,7 @@ export const patternExpression = (pattern: string): string => {
 };
 
 const letters = (what: string, allowed: RegExp, help: string): Shape<string> =>
-  refined<string>(what, (value) => {
+  refined<string>((value) => {
     if (value.length > LONGEST) {
       return { code: "BH0107", error: `a name has at most ${LONGEST} characters` };
     }

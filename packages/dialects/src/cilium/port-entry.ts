@@ -36,7 +36,7 @@ export interface CiliumPort {
   readonly isRange: boolean;
 }
 
-const portText = refined<string | number>("a port", (value) => {
+const portText = refined<string | number>((value) => {
   const name = value.toLowerCase();
   if (isServiceName(name)) return { value: name };
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65535) {

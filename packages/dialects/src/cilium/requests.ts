@@ -33,12 +33,12 @@ const badHeader = (name: string): Refined<never> => ({
   error: `\`${name}\` is not the name of a header`,
 });
 
-const headerName = refined<string>("the name of a header", (value) =>
+const headerName = refined<string>((value) =>
   HEADER_NAME.test(value) ? { value: value.toLowerCase() } : badHeader(value),
 );
 
 /** `X-Token: secret`, `X-Token secret`, or `X-Token` for whatever it says. */
-const headerLine = refined<Condition>("a header", (value) => {
+const headerLine = refined<Condition>((value) => {
   const space = value.indexOf(" ");
   const name = space < 0 ? value : value.slice(0, space).replace(/:+$/, "");
   if (!HEADER_NAME.test(name)) return badHeader(name);

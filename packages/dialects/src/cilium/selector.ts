@@ -68,7 +68,7 @@ const keyProblem = (key: string): string | null => {
   );
 };
 
-const labelKey = refined<string>("a label key", (value) => {
+const labelKey = refined<string>((value) => {
   const problem = keyProblem(value);
   return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
 });

@@ -38,11 +38,11 @@ const accounts = optional(
 );
 
 /** Where nothing is asked, everybody would be meant; Istio's own check wants that said by leaving the part out. */
-const saying = <T extends object>(shape: Shape<T>): Shape<T> =>
+const saying = <T extends object>(what: string, shape: Shape<T>): Shape<T> =>
   mapped(shape, (value, node, at) => {
     const isSaid = Object.values(value).some((one) => Array.isArray(one) && one.length > 0);
     if (isSaid) return value;
-    at.report("BH0421", node, `${shape.name} that asks nothing`, "leave it out to mean all");
+    at.report("BH0421", node, `${what} that asks nothing`, "leave it out to mean all");
     return undefined;
   });
 
@@ -70,7 +70,7 @@ const sourceFields = fields("a source", {
   remoteIpBlocks: blocks,
   notRemoteIpBlocks: blocks,
 });
-const source = mapped(saying(sourceFields), (value, node, at) => {
+const source = mapped(saying("a source", sourceFields), (value, node, at) => {
   const { serviceAccounts = [], notServiceAccounts = [] } = value;
   const { principals = [], notPrincipals = [], namespaces = [], notNamespaces = [] } = value;
   const accounts = serviceAccounts.length + notServiceAccounts.length;
@@ -86,6 +86,7 @@ const source = mapped(saying(sourceFields), (value, node, at) => {
 });
 
 const operation = saying(
+  "an operation",
   fields("an operation", {
     hosts: optional(list(hostPattern, "hosts")),
     notHosts: optional(list(hostPattern, "hosts")),

@@ -31,7 +31,7 @@ const PLAIN: Readonly<Record<string, ConditionKey>> = {
   "request.auth.presenter": { kind: "attribute", attribute: "claim:azp", asks: "http" },
 };
 
-export const conditionKey = refined<ConditionKey>("a condition's key", (value) => {
+export const conditionKey = refined<ConditionKey>((value) => {
   if (Object.hasOwn(PLAIN, value)) return { value: PLAIN[value]! };
   const header = /^request\.headers\[([^[\]]+)\]$/.exec(value)?.[1];
   if (header !== undefined) return { value: attributeOf(`header:${header.toLowerCase()}`) };

@@ -24,7 +24,7 @@ export function patternOf(text: string, ignoreCase = false): Pattern {
 }
 
 const nonEmpty = (what: string, read: (value: string) => Refined<Pattern>): Shape<Pattern> =>
-  refined(what, (value) =>
+  refined((value) =>
     value === ""
       ? { code: "BH0105", error: `an empty ${what} matches nothing`, help: "leave it out" }
       : read(value),
@@ -86,7 +86,7 @@ export const pathPattern = nonEmpty("path", (value) => {
 });
 
 /** `10.0.0.0/8` or a single address; Istio masks host bits. */
-export const ipBlock = refined<string>("an address or prefix", (value) => {
+export const ipBlock = refined<string>((value) => {
   const parsed = parseCidrOrAddress(value);
   if (parsed === null)
     return { code: "BH0203", error: `\`${value}\` is neither an address nor a prefix` };
@@ -96,7 +96,7 @@ export const ipBlock = refined<string>("an address or prefix", (value) => {
 const HTTP_PORT = /^\d{1,5}$/;
 
 /** Written as text in AuthorizationPolicy. */
-export const portText = refined<number>("a port", (value) => {
+export const portText = refined<number>((value) => {
   const port = HTTP_PORT.test(value) ? Number(value) : Number.NaN;
   return port <= 65535
     ? { value: port }
@@ -106,7 +106,7 @@ export const portText = refined<number>("a port", (value) => {
 const LONGEST_ACCOUNT = 320;
 
 /** `account` of the policy's own namespace, or `namespace/account`. No pattern. */
-export const accountName = refined<string>("a service account", (value) => {
+export const accountName = refined<string>((value) => {
   const isSound = /^[^/*]+(?:\/[^/*]+)?$/.test(value) && value.length <= LONGEST_ACCOUNT;
   if (isSound) return { value };
   return {
@@ -118,7 +118,7 @@ export const accountName = refined<string>("a service account", (value) => {
 
 const wildcard = "a selector of Istio knows no `*`";
 
-export const selectedLabel = refined<string>("a label value", (value) =>
+export const selectedLabel = refined<string>((value) =>
   value.includes("*") ? { code: "BH0202", error: `\`${value}\`: ${wildcard}` } : { value },
 );
 

@@ -17,7 +17,7 @@ const texts = dictionary("texts", text, () => null);
  * Servers take more kinds of names than those of pods, but none that could pass for a line, a path or markup where it is told:
  * names of what made a pod stand in lists, and those of nodes in names of workloads.
  */
-const tellableName = refined<string>("a name", (value) =>
+const tellableName = refined<string>((value) =>
   /^[\w.:@~+-]{1,253}$/.test(value)
     ? { value }
     : {
@@ -42,7 +42,6 @@ const namespace: Shape<string> = {
 
 /** The server's own word, which nobody writes: whatever it is, it is no mistake. Texts of one form, so that they sort by time. */
 const moment: Shape<string> = {
-  name: "a time",
   schema: {},
   read: (node) => (node.kind === "scalar" && typeof node.value === "string" ? node.value : ""),
 };

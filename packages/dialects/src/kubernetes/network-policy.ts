@@ -28,7 +28,7 @@ import {
 import { objectMeta } from "./metadata.ts";
 
 /** Kubernetes takes prefixes with host bits and masks them; so do we, aloud. */
-export const cidr = refined<Cidr>("a prefix", (value) => {
+export const cidr = refined<Cidr>((value) => {
   const result = parseCidrText(value);
   const parsed = parseCidr(value);
   if ("value" in result || parsed === null) return result;
@@ -78,7 +78,7 @@ const peer = mapped(
 const PROTOCOLS = { TCP, UDP, SCTP } as const;
 
 const portNumber = integer(1, 65535);
-const portName = refined<string>("a port name", (value) =>
+const portName = refined<string>((value) =>
   isServiceName(value)
     ? { value }
     : {
@@ -89,7 +89,6 @@ const portName = refined<string>("a port name", (value) =>
 );
 /** `intstr.IntOrString`. */
 export const intOrName: Shape<number | string> = {
-  name: "a port number or name",
   schema: { anyOf: [portNumber.schema, portName.schema] },
   read: (node, at) =>
     node.kind === "scalar" && typeof node.value === "number"

@@ -19,7 +19,7 @@ function ends(kind: InvariantKind, about: string): Shape<readonly DeclaredInvari
       ? ["10.0.0.9:443", "[fd00::9]:443"]
       : ["10.0.0.1", `10.0.0.1:${usual + 1000}`, `[fd00::1]:${usual + 1000}`];
   const text = described(
-    refined<SocketText>("an address", (value) => {
+    refined<SocketText>((value) => {
       const found = parseSocketText(value, usual);
       return found === null
         ? {

@@ -8,7 +8,6 @@ import { formatSocketText, parseSocketText } from "./socket-text.ts";
 
 /** As the kernel takes it (`dev_valid_name`), and nft between quotes. */
 const interfaceName = refined<string>(
-  "an interface",
   (value) =>
     /^[^\s/:"\\]{1,15}$/.test(value) && value !== "." && value !== ".."
       ? { value }
@@ -26,7 +25,7 @@ const DNS_PORT = 53;
 export const formatResolver = (one: Resolver): string => formatSocketText(one, DNS_PORT);
 
 const resolver = described(
-  refined<Resolver>("a resolver", (value) => {
+  refined<Resolver>((value) => {
     const found = parseSocketText(value, DNS_PORT);
     return found === null
       ? {

@@ -55,7 +55,7 @@ export const parseCidrText = (value: string): Refined<Cidr> => {
 export const cidr = shared(
   "cidr",
   described(
-    refined<Cidr>("a prefix", parseCidrText),
+    refined<Cidr>(parseCidrText),
     "Address prefix, IPv4 or IPv6, without host bits.",
     "10.0.0.0/8",
     "2001:db8::/32",
@@ -63,7 +63,7 @@ export const cidr = shared(
 );
 
 export const address = described(
-  refined<IpAddress>("an address", (value) => {
+  refined<IpAddress>((value) => {
     const canonical = canonicalIp(value);
     if (canonical === null)
       return {

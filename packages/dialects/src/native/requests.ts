@@ -8,7 +8,7 @@ export interface WrittenRequest {
 }
 
 export const httpRequest = described(
-  refined("an HTTP request", (text): Refined<WrittenRequest> => {
+  refined((text): Refined<WrittenRequest> => {
     const parsed = parseHttpRequest(text);
     if (parsed.error === undefined) return { value: { text, request: parsed.request } };
     const { error, help } = parsed;
@@ -22,7 +22,7 @@ export const httpRequest = described(
 const LABEL = "[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?";
 const HOST_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
 
-export const hostName = refined<string>("a name of a host", (text) => {
+export const hostName = refined<string>((text) => {
   const value = plainHostName(text);
   return value.length <= 253 && HOST_NAME.test(value)
     ? { value }

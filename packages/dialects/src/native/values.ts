@@ -41,7 +41,7 @@ const nameProblem = (value: string): Refined<string> =>
         help: "lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit",
       };
 
-export const name = refined("a name", nameProblem, {
+export const name = refined(nameProblem, {
   pattern: NAME_PATTERN,
   maxLength: 253,
 });
@@ -49,7 +49,6 @@ export const name = refined("a name", nameProblem, {
 export const isNamespaceName = (value: string): boolean => NAMESPACE.test(value);
 
 export const namespaceName = refined<string>(
-  "a namespace",
   (value) =>
     NAMESPACE.test(value)
       ? { value }
@@ -63,7 +62,6 @@ export const namespaceName = refined<string>(
 
 /** A namespace, or `*` for all of them. */
 export const namespaceOrAll = refined<string>(
-  "a namespace or `*`",
   (value) =>
     value === "*" || NAMESPACE.test(value)
       ? { value }
@@ -77,7 +75,6 @@ export const namespaceOrAll = refined<string>(
 
 /** `sets/office` or `office`: a name, with a namespace when it is not the resource's own. */
 export const reference = refined<string>(
-  "a name",
   (value) => {
     const parts = value.split("/");
     return parts.length <= 2 && parts.every((part) => isName(part))
@@ -87,7 +84,7 @@ export const reference = refined<string>(
   { examples: ["office", "shared/office"] },
 );
 
-export const labelValue = refined<string>("a label value", (value) => {
+export const labelValue = refined<string>((value) => {
   const problem = labelValueProblem(value);
   return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
 });
@@ -103,7 +100,7 @@ export const labels = shared(
 
 export const annotations = dictionary("annotations", text, labelKeyProblem);
 
-const labelKey = refined<string>("a label key", (value) => {
+const labelKey = refined<string>((value) => {
   const problem = labelKeyProblem(value);
   return problem === null ? { value } : { code: "BH0202", error: `\`${value}\`: ${problem}` };
 });
@@ -139,7 +136,7 @@ export const labelSelector = mapped(
 );
 
 export const selectorText = described(
-  refined<Selector>("a selector", (value) => {
+  refined<Selector>((value) => {
     const parsed = parseSelector(value);
     return "selector" in parsed
       ? { value: parsed.selector }
@@ -170,7 +167,6 @@ const isDate = (match: RegExpExecArray): boolean => {
 /** RFC 3339 with its offset, as milliseconds since the epoch. */
 export const time = described(
   refined<number>(
-    "a time",
     (value) => {
       const match = RFC3339.exec(value);
       const at =
@@ -191,7 +187,6 @@ export const time = described(
 
 /** Text that says something. */
 export const sentence = refined<string>(
-  "text",
   (value) => (value.trim() === "" ? { code: "BH0103", error: "this cannot be empty" } : { value }),
   { pattern: "\\S" },
 );
@@ -204,7 +199,6 @@ const UNIT_OR_CGROUP = new RegExp(`^(?:${UNIT}|${CGROUP})$`);
 /** The name of a systemd unit, or the path of a control group. */
 export const unitName = described(
   refined<string>(
-    "a unit",
     (value) =>
       UNIT_OR_CGROUP.test(value)
         ? { value }
@@ -220,7 +214,7 @@ export const unitName = described(
   "/system.slice/nginx.service",
 );
 
-export const serviceName = refined<string>("a port name", (value) =>
+export const serviceName = refined<string>((value) =>
   isServiceName(value)
     ? { value }
     : {
@@ -235,7 +229,7 @@ export interface OwnerName {
   readonly name: string;
 }
 
-export const refinedOwner = refined<OwnerName>("an owner", (value) => {
+export const refinedOwner = refined<OwnerName>((value) => {
   const [kind, ownerName, ...rest] = value.split("/");
   return kind && ownerName && rest.length === 0
     ? { value: { kind, name: ownerName } }

@@ -49,7 +49,7 @@ export interface ClusterPolicy {
   readonly source: SourceSpan;
 }
 
-const ruleName = refined<string>("a rule's name", (value) =>
+const ruleName = refined<string>((value) =>
   value.length <= 100
     ? { value }
     : {

@@ -109,7 +109,7 @@ const earlyNamespaces = mapped(
 const nodesShape = mapped(labelSelector, (nodes) => ({ kind: "nodes", nodes }) as const);
 
 /** The API server takes prefixes with host bits, and so do we, aloud. */
-const network = refined<Cidr>("a prefix", (value) => {
+const network = refined<Cidr>((value) => {
   const result = parseCidrText(value);
   const parsed = parseCidr(value);
   if ("value" in result || parsed === null) return result;
@@ -136,7 +136,7 @@ export const parseDomainName = (value: string): Refined<DomainName> => {
     value: { pattern, regex: pattern.startsWith("*.") ? `(?:[^.]+\\.)+${name}` : name },
   };
 };
-const domain = refined<DomainName>("a domain name", parseDomainName);
+const domain = refined<DomainName>(parseDomainName);
 const domainsShape = mapped(
   some(domain, "domain names", 25),
   (domains) => ({ kind: "domains", domains }) as const,
@@ -166,7 +166,6 @@ const peerOf = (
 ): Shape<ClusterPeer> => {
   const names = Object.keys(byField);
   return {
-    name: "a peer",
     schema: { anyOf: Object.values(byField).map(({ schema }) => schema) },
     read: (node, at): ClusterPeer | undefined => {
       if (node.kind !== "map") return wrongType(node, "a peer", at);

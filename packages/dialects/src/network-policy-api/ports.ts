@@ -13,7 +13,7 @@ const PROTOCOLS = { TCP, UDP, SCTP } as const;
 const portNumber = integer(1, 65535);
 const protocol = word("protocol", "TCP", "UDP", "SCTP");
 
-const portName = refined<string>("a port name", (value) =>
+const portName = refined<string>((value) =>
   isServiceName(value) ? { value } : { code: "BH0205", error: `\`${value}\` is not a port name` },
 );
 

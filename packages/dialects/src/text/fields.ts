@@ -125,7 +125,6 @@ export const fields = <const F extends Readonly<Record<string, AnyField>>>(
   // A map that has a field of this name tells its place by another.
   const takesSource = Object.hasOwn(known, "source");
   return {
-    name,
     schema: fieldsSchema(known),
     read: (node, at) => {
       if (node.kind !== "map") return wrongType(node, name, at);
@@ -164,7 +163,6 @@ export const variants = <const V extends Readonly<Record<string, Shape<unknown>>
   const heads = Object.keys(byField);
   type Out = V[keyof V] extends Shape<infer T> ? T : never;
   return {
-    name,
     schema: { anyOf: Object.values(byField).map(({ schema }) => schema) },
     read: (node, at) => {
       if (node.kind !== "map") return wrongType(node, name, at);

@@ -12,8 +12,6 @@ export type JsonSchema = { readonly [keyword: string]: unknown };
 
 /** `read` gives undefined after it has reported at least one error. */
 export interface Shape<T> {
-  /** What a person calls it: `text`, `a list of rules`. */
-  readonly name: string;
   readonly schema: JsonSchema;
   readonly read: (node: TreeNode, at: Reader) => T | undefined;
 }
@@ -31,7 +29,6 @@ export const wrongType = (
 };
 
 export const text: Shape<string> = {
-  name: "text",
   schema: { type: "string" },
   read: (node, at) => {
     if (node.kind === "scalar" && typeof node.value === "string") return node.value;
@@ -49,7 +46,6 @@ export const text: Shape<string> = {
 };
 
 export const flag: Shape<boolean> = {
-  name: "true or false",
   schema: { type: "boolean" },
   read: (node, at) =>
     node.kind === "scalar" && typeof node.value === "boolean"
@@ -58,7 +54,6 @@ export const flag: Shape<boolean> = {
 };
 
 export const integer = (min: number, max: number): Shape<number> => ({
-  name: `a whole number from ${min} to ${max}`,
   schema: { type: "integer", minimum: min, maximum: max },
   read: (node, at) => {
     if (node.kind !== "scalar" || typeof node.value !== "number") {
@@ -72,7 +67,6 @@ export const integer = (min: number, max: number): Shape<number> => ({
 
 /** Exactly one value, such as the `true` of `any: true`. */
 export const constant = <const T extends string | boolean>(value: T): Shape<T> => ({
-  name: `\`${value}\``,
   schema: { const: value },
   read: (node, at) => {
     if (node.kind === "scalar" && node.value === value) return value;
@@ -82,7 +76,6 @@ export const constant = <const T extends string | boolean>(value: T): Shape<T> =
 });
 
 export const word = <const T extends string>(what: string, ...words: readonly T[]): Shape<T> => ({
-  name: `one of ${words.map((one) => `\`${one}\``).join(", ")}`,
   schema: { type: "string", enum: words },
   read: (node, at) => {
     const value = text.read(node, at);
@@ -127,11 +120,9 @@ const refine = <T>(
 
 /** Text with a meaning of its own. */
 export const refined = <T>(
-  name: string,
   parse: (value: string) => Refined<T>,
   keywords: JsonSchema = {},
 ): Shape<T> => ({
-  name,
   schema: { type: "string", ...keywords },
   read: (node, at) => {
     const value = text.read(node, at);
@@ -147,7 +138,6 @@ export const refinedOrNumber = <T>(
   parse: (value: string) => Refined<T>,
   keywords: JsonSchema = {},
 ): Shape<T> => ({
-  name,
   schema: { anyOf: [{ type: "string", ...keywords }, { type: "integer" }] },
   read: (node, at) => {
     if (
@@ -173,7 +163,6 @@ export const list = <T>(
   what: string,
   keywords: JsonSchema = {},
 ): Shape<readonly T[]> => ({
-  name: `a list of ${what}`,
   schema: { type: "array", items: item.schema, ...keywords },
   read: (node, at) => {
     if (node.kind !== "list") return wrongType(node, `a list of ${what}`, at, listOf(node, item));
@@ -192,7 +181,6 @@ export const dictionary = <T>(
   value: Shape<T>,
   keyProblem: (key: string) => string | null,
 ): Shape<Readonly<Record<string, T>>> => ({
-  name: `a map of ${what}`,
   schema: { type: "object", additionalProperties: value.schema },
   read: (node, at) => {
     if (node.kind !== "map") return wrongType(node, `a map of ${what}`, at);
@@ -209,7 +197,6 @@ export const dictionary = <T>(
 
 /** Another shape for each kind of node: the short form and the long form of one thing. */
 export const either = <A, B>(name: string, scalars: Shape<A>, maps: Shape<B>): Shape<A | B> => ({
-  name,
   schema: { anyOf: [scalars.schema, maps.schema] },
   read: (node, at): A | B | undefined => {
     if (node.kind === "map") return maps.read(node, at);
@@ -223,7 +210,6 @@ export const mapped = <A, B>(
   shape: Shape<A>,
   to: (value: A, node: TreeNode, at: Reader) => B | undefined,
 ): Shape<B> => ({
-  name: shape.name,
   schema: shape.schema,
   read: (node, at) => {
     const value = shape.read(node, at);
