@@ -109,3 +109,14 @@ it("asks for the very request, and for names, where a test tells them", () => {
     "shop/web (10.0.0.1) → shop/api (10.0.0.2) 81/tcp GET /orders/7: `drop`, expected `allow`",
   ]);
 });
+
+it("is told in one line, whatever it is called", () => {
+  const name = "a: b\\n::error::c\\u2028d";
+  const text = FILE.replace(
+    "{ from: nginx, to: shop/db, port: 22/tcp",
+    `{ name: "${name}", from: nginx, to: shop/db, port: 22/tcp`,
+  );
+  const { resources } = parseFiles([{ name: "lab.yaml", text }]);
+  const { tests } = buildPolicySet(resources, { now: 0, strict: true, mode: "enforce" });
+  expect(tests.map((one) => one.name)).toContain("a: b ::error::c d");
+});

@@ -73,7 +73,10 @@ export const policyTests = (file: PolicyTestFile, context: BuildContext): readon
     }
     return [
       {
-        name: test.name ?? `PolicyTest/${home}/${file.metadata.name}: ${test.from} → ${test.to}`,
+        // One line, whatever it holds: a second could be one that a pipeline obeys.
+        name: (
+          test.name ?? `PolicyTest/${home}/${file.metadata.name}: ${test.from} → ${test.to}`
+        ).replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " "),
         from: endOf(test.from, home),
         to: endOf(test.to, home),
         ...single,

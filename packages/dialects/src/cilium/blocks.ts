@@ -10,7 +10,6 @@ import type {
   PortMatch,
   Predicate,
   Rule,
-  SourceSpan,
 } from "@bulkhead/model";
 import type { BuildContext } from "../build/context.ts";
 import type { StagedBlock } from "../build/native-blocks.ts";
@@ -231,7 +230,10 @@ const saysNothing = ({
 }: CiliumSpec) => ingress.length + ingressDeny.length + egress.length + egressDeny.length === 0;
 
 /** `enable-policy: always`: nobody is free for want of a policy. */
-const isolation = (source: SourceSpan, { options }: BuildContext): readonly StagedBlock[] =>
+const isolation = (
+  { metadata, source }: Pick<CiliumPolicy, "metadata" | "source">,
+  { options }: BuildContext,
+): readonly StagedBlock[] =>
   (["egress", "ingress"] as const).map((direction) => ({
     stage: "application",
     block: {
@@ -243,7 +245,12 @@ const isolation = (source: SourceSpan, { options }: BuildContext): readonly Stag
       isolates: true,
       enforce: options.mode === "enforce" ? "on" : "staged",
       rules: [],
-      policy: { kind: "ConfigMap", namespace: "", name: CONFIG_MAP },
+      // By the name that it was applied with, so that it can be audited.
+      policy: {
+        kind: "ConfigMap",
+        namespace: metadata.namespace ?? DEFAULT_NAMESPACE,
+        name: metadata.name,
+      },
     },
   }));
 
@@ -277,7 +284,5 @@ export const ciliumBlocks = (
     });
   });
   checkBlocks(blocks, context);
-  return isolatesAll && config !== undefined
-    ? [...isolation(config.source, context), ...blocks]
-    : blocks;
+  return isolatesAll && config !== undefined ? [...isolation(config, context), ...blocks] : blocks;
 };

@@ -261,7 +261,8 @@ test("where policy is always enforced, the configuration isolates everybody, by 
       `ConfigMap/cilium-config#${direction}`,
       direction,
       true,
-      { kind: "ConfigMap", namespace: "", name: "cilium-config" },
+      // As it is called where its mode is kept: audited, it must isolate nobody.
+      { kind: "ConfigMap", namespace: "kube-system", name: "cilium-config" },
     ]),
   );
 });
