@@ -9,9 +9,11 @@ import {
   type PolicySet,
   type Rule,
   type Stage,
+  type Workload,
 } from "@bulkhead/model";
 import { compile, decide, indexInventory, type DecideOptions } from "../src/index.ts";
 import { claim, enough, failureOf } from "./check.ts";
+import { any, block, rule, stage } from "./small-sets.ts";
 import { aimed, flowsArbitrary as flows, NOW, worldArbitrary, type World } from "./worlds.ts";
 
 const DIRECTIONS: readonly Direction[] = ["egress", "ingress"];
@@ -292,13 +294,38 @@ describe("laws", () => {
     expect(cases).toBeGreaterThan(enough(100));
   });
 
-  it("replies follow: decide speaks of connections, so what it says of the way back is another question", () => {
+  it("replies follow: what is allowed stays so, whatever the other end may open and this one may be opened to", () => {
     const { failure, cases } = holds((world, flow) => {
+      const index = indexInventory(world.inventory);
+      const [asks, answers] = [index.at(flow.source), index.at(flow.destination)];
+      const before = decide(world.set, index, flow, LIVE);
+      if (before.verdict !== "allow" || asks.workload === answers.workload) return false;
+      const mark = (workload: Workload): Workload => {
+        const labels = { ...workload.labels };
+        if (workload.id === asks.workload?.id) labels["asks"] = "yes";
+        if (workload.id === answers.workload?.id) labels["answers"] = "yes";
+        return { ...workload, labels };
+      };
+      const marked = { ...world.inventory, workloads: world.inventory.workloads.map(mark) };
+      const shut = [
+        block("answers", "egress", "*:answers=yes", [rule("deny", [any])]),
+        block("asks", "ingress", "*:asks=yes", [rule("deny", [any])]),
+      ];
+      const first = stage("shut", "firstMatch", shut, {
+        endIfApplied: "pass",
+        onPass: world.set.stages[0]?.id ?? null,
+      });
+      const oneWay = {
+        ...world,
+        inventory: marked,
+        set: { ...world.set, stages: [first, ...world.set.stages] },
+      };
       const back = { ...flow, source: flow.destination, destination: flow.source };
-      return decideAll(world, flow).verdict !== decideAll(world, back).verdict;
+      const { verdict, egress, ingress } = decideAll(oneWay, flow);
+      claim(verdict === "allow", "an answer was asked for as a connection", { egress, ingress });
+      return decideAll(oneWay, back).verdict !== "allow";
     });
     expect(failure).toBe("");
-    // If the way back were judged, these allowed connections would get no answer.
     expect(cases).toBeGreaterThan(enough(500));
   });
 });
