@@ -86,3 +86,35 @@ test("several are named, and more are counted", () => {
     "before `Policy/shop/a`, `Policy/shop/b`, `Policy/shop/c` and 2 more would deny",
   );
 });
+
+test.each<[string, string, string, boolean]>([
+  [
+    "the same labels, excluded",
+    "app=db",
+    "{ matchExpressions: [{ key: app, operator: NotIn, values: [db] }] }",
+    false,
+  ],
+  ["labels that leave some", "app=db", "{ matchLabels: { tier: gold } }", true],
+  ["anybody", "app=db", "{}", true],
+])("for whom both are: %s", (_, ours, theirs, expected) => {
+  const text = antrea(ALLOW).replace("{ matchLabels: { app: db } }", theirs);
+  const own = policy("db", `{ subject: "${ours}", ingress: [] }`);
+  expect(told(text + own)).toHaveLength(expected ? 1 : 0);
+});
+
+test("two policies of one namespace each meet where it is the same", () => {
+  const namespaced = (namespace: string) =>
+    antrea(ALLOW)
+      .replace("ClusterNetworkPolicy", "NetworkPolicy")
+      .replace("{ name: ops }", `{ name: ops, namespace: ${namespace} }`);
+  expect(told(namespaced("shop") + SHUT)).toHaveLength(1);
+  expect(told(namespaced("bank") + SHUT)).toEqual([]);
+});
+
+test("a namespace by its labels may be any", () => {
+  const labelled = antrea(ALLOW).replace(
+    "[{ podSelector",
+    "[{ namespaceSelector: { matchLabels: { team: a } }, podSelector",
+  );
+  expect(told(labelled + SHUT)).toHaveLength(1);
+});

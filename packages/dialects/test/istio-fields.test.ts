@@ -31,6 +31,8 @@ const LISTS: readonly Field[] = [
 const GATEWAYS = "gateway.networking.k8s.io";
 const OPERATION: readonly Field[] = [
   ["hosts", ["*.example"], null],
+  ["hosts", ["a.*.example"], "warned"],
+  ["hosts", [""], "BH0105"],
   ["notHosts", ["*.example"], null],
   ["ports", ["80"], null],
   ["notPorts", ["80"], null],

@@ -2,9 +2,10 @@
  * Tiers of other dialects are asked before `application`, where our own policies deny whatever they do not allow. An allow there
  * decides what these would deny: it is meant so by its dialect, and seldom by whoever wrote ours.
  */
-import { formatSpan, type Block, type NamespaceScope, type Selector } from "@bulkhead/model";
+import { formatSpan, type Block, type NamespaceScope } from "@bulkhead/model";
 import { formatResourceName } from "../resource.ts";
 import type { BuildContext } from "./context.ts";
+import { areDisjoint } from "./disjoint.ts";
 import type { StagedBlock } from "./native-blocks.ts";
 import type { StageFrame } from "./stages.ts";
 
@@ -49,29 +50,13 @@ type Whom = Block["subject"];
 /** Could somebody be both? Labels that nobody has told may be anybody's. */
 const mayShare = (one: Whom, other: Whom): boolean => {
   if (one.kind !== "workloads" || other.kind !== "workloads") return true;
-  return mayBoth(one.selector, other.selector) && mayMeet(one.namespaces, other.namespaces);
+  return !areDisjoint(one.selector, other.selector) && mayMeet(one.namespaces, other.namespaces);
 };
 
 const mayMeet = (one: NamespaceScope, other: NamespaceScope): boolean => {
   if (one.kind === "named" && other.kind === "named") return one.name === other.name;
   if (one.kind === "selected" && other.kind === "selected") {
-    return mayBoth(one.selector, other.selector);
+    return !areDisjoint(one.selector, other.selector);
   }
   return true;
-};
-
-const mayBoth = (one: Selector, other: Selector): boolean => {
-  return !one.requirements.some((mine) =>
-    other.requirements.some((theirs) => {
-      if (mine.key !== theirs.key) return false;
-      if (mine.operator === "In" && theirs.operator === "In") {
-        return !mine.values.some((value) => theirs.values.includes(value));
-      }
-      const operators = [mine.operator, theirs.operator];
-      return (
-        operators.includes("DoesNotExist") &&
-        (operators.includes("In") || operators.includes("Exists"))
-      );
-    }),
-  );
 };

@@ -136,7 +136,7 @@ const valuesOf = ({ inventory }: BuildInput, { options }: BuildContext) => {
 const tiersOf = (policies: readonly CalicoPolicy[]): readonly string[] => [
   // Where Calico is, Kubernetes' own policies are in it.
   "default",
-  ...policies.map(({ object }) => object.spec.tier ?? "default"),
+  ...policies.flatMap(({ object }) => object.spec.tier ?? []),
 ];
 
 export const calico: Dialect = {

@@ -1,5 +1,5 @@
 /** What Calico's policies refer to: sets of networks, tiers, host endpoints; every field of theirs. */
-import { parseIp, type Cidr } from "@bulkhead/model";
+import { parseIp } from "@bulkhead/model";
 import { fields, ignored, optional, refused, required } from "../text/fields.ts";
 import { integer, list, mapped, refined, text, word, type Read } from "../text/shape.ts";
 import { extentAt } from "./places.ts";
@@ -60,12 +60,9 @@ export const tier = mapped(
   },
 );
 
-const ip = refined<Cidr>((value) => {
-  const parsed = parseIp(value);
-  return parsed === null
-    ? { code: "BH0209", error: `\`${value}\` is not an address` }
-    : { value: `${value}/${parsed.family === 4 ? 32 : 128}` };
-});
+const ip = refined<string>((value) =>
+  parseIp(value) === null ? { code: "BH0209", error: `\`${value}\` is not an address` } : { value },
+);
 
 const endpointPort = mapped(
   fields("a port", {

@@ -93,7 +93,7 @@ export function authorizationBlocks(
     context.options.mode === "enforce" && !isDryRun ? "on" : "staged";
   const rules = spec.rules ?? [];
   const shared = rules.filter((rule) => placesOf(rule) === null);
-  return partsOf(policy, home, input, callers, context).flatMap(
+  return partsOf(spec, home, input, callers, context).flatMap(
     ({ name, subject, standing }): StagedBlock[] => {
       // A ztunnel knows neither CUSTOM nor AUDIT.
       if (standing.plane === "ambient" && (action === "CUSTOM" || action === "AUDIT")) return [];
@@ -186,13 +186,12 @@ const nameOf = ({ plane, plain, way }: Standing): string => {
 };
 
 function partsOf(
-  policy: AuthorizationPolicy,
+  spec: NonNullable<AuthorizationPolicy["spec"]>,
   home: string,
   input: BuildInput,
   index: CallerIndex,
   context: BuildContext,
 ): readonly Part[] {
-  const spec = policy.spec ?? { source: policy.source };
   const targets = targetsOf(spec);
   if (targets.length === 0) {
     return standingsOf(index).map((standing) => ({

@@ -84,10 +84,7 @@ export function callers(
     if (asked.length > 0) return identified(asked, home, index);
     return isWaypoint ? [CAPTURED] : EVERYBODY;
   }
-  const place = placeOf(placed);
-  return asked.length === 0 && !isWaypoint
-    ? prefixPeers(place.values, place.notValues)
-    : identifiedAt(place, asked, home, index);
+  return identifiedAt(placeOf(placed), asked, home, index);
 }
 
 /** Of a destination whose callers come without TLS: nobody has an identity there. */
@@ -149,7 +146,7 @@ function identified(
   home: string,
   index: CallersAt,
 ): readonly Peer[] {
-  const { trustDomain, way, planes, workloads } = index;
+  const { way, planes, workloads } = index;
   const passes = (caller: Caller) =>
     clauses.every((clause) => clauseHolds(clause, caller, home, index));
   const known = workloads
@@ -157,7 +154,7 @@ function identified(
     .filter(({ id }) => way.kind !== "from-waypoint" || planes.get(id) !== "ambient")
     .map(callerOf)
     .filter(passes);
-  const named = clauses.flatMap((clause) => spelledOut(clause, home, trustDomain)).filter(passes);
+  const named = clauses.flatMap((clause) => spelledOut(clause, home)).filter(passes);
   const all = new Map([...named, ...known].map((one) => [`${one.namespace}/${one.account}`, one]));
   const whole = wholeNamespaces(clauses);
   const peers = [
@@ -214,14 +211,13 @@ function textsOf(
   return namespace === home ? [full, account] : [full];
 }
 
-/** Callers that a clause names in full hold whether or not anybody is there. */
-function spelledOut({ of, values }: IdentityClause, home: string, trustDomain: string): Caller[] {
+/** Callers that a clause names in full hold whether or not anybody is there; who is not called so fails the clause itself. */
+function spelledOut({ of, values }: IdentityClause, home: string): Caller[] {
   return values.flatMap(({ match, text }): Caller[] => {
     if (match.kind !== "exact") return [];
     if (of === "principal") {
-      const [domain, ns, namespace, sa, account, ...more] = text.split("/");
-      const sound = domain === trustDomain && ns === "ns" && sa === "sa" && more.length === 0;
-      return sound ? [{ namespace: namespace!, account: account! }] : [];
+      const [, , namespace, , account] = text.split("/");
+      return namespace === undefined || account === undefined ? [] : [{ namespace, account }];
     }
     if (of === "namespace" || of === "trustDomain") return [];
     const [first, second] = text.split("/");

@@ -5,7 +5,6 @@
  */
 import {
   intersect,
-  isEmptyPorts,
   MAX_PORT,
   parseCidrOrAddress,
   portsOfProtocol,
@@ -77,8 +76,9 @@ function contentsAt(whole: IstioRule, setting: RuleSetting, scope: Scope): reado
   const isAllow = setting.action === "ALLOW";
   const rule = setting.plane === "ambient" ? forZtunnel(whole, isAllow) : whole;
   if (rule === null) return [];
-  const froms = rule.from === undefined || rule.from.length === 0 ? [undefined] : rule.from;
-  const tos = rule.to === undefined || rule.to.length === 0 ? [undefined] : rule.to;
+  // Lists of nothing were refused, as Istio refuses them.
+  const froms = rule.from ?? [undefined];
+  const tos = rule.to ?? [undefined];
   const when = rule.when ?? [];
   const parts = froms.flatMap((from) =>
     tos.map((to) => ({
@@ -176,7 +176,6 @@ function portsOfRule(
     const kept = ports.length === 0 ? left : intersect(left, portSet(ports));
     return subtract(kept, portSet(notPorts));
   }, scope.ports);
-  if (isEmptyPorts(set)) return [];
   return portsOfProtocol(set, TCP).map(({ first, last }): PortMatch =>
     first === 0 && last === MAX_PORT
       ? { kind: "protocol", protocol: TCP }

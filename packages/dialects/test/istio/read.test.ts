@@ -1,66 +1,18 @@
 /** What Istio's policies come to where no flow shows it: names of rules, callers by identity and place, targets, ages. */
 import { matches, type Workload } from "@bulkhead/model";
 import { describe, expect, test } from "vitest";
-import { buildPolicySet, parseFiles, type BuildOptions } from "../../src/index.ts";
-
-const object = (
-  kind: string,
-  spec: unknown,
-  metadata: object = {},
-  apiVersion = "security.istio.io/v1",
-) =>
-  JSON.stringify({
-    apiVersion,
-    kind,
-    metadata: { name: "p", namespace: "shop", ...metadata },
-    ...(spec === undefined ? {} : { spec }),
-  });
-const build = (texts: readonly string[], options: Partial<BuildOptions> = {}) => {
-  const parsed = parseFiles(texts.map((text, at) => ({ name: `${at}`, text })));
-  const built = buildPolicySet(parsed.resources, {
-    now: 0,
-    strict: false,
-    mode: "enforce",
-    target: "desk",
-    ...options,
-  });
-  const said = [...parsed.diagnostics, ...built.diagnostics].map(({ code }) => code);
-  const blocks = built.set.stages.flatMap((one) => one.blocks);
-  return { ...built, said, blocks };
-};
-const namespace = (name: string, labels: object) =>
-  object("Namespace", undefined, { name, namespace: undefined, labels }, "v1");
-const pod = (name: string, spec: object = {}, more: object = {}) =>
-  object("Pod", { containers: [], ...spec }, { name, ...more }, "v1");
-const SIDECARS = namespace("shop", { "istio-injection": "enabled" });
-const AMBIENT = namespace("shop", { "istio.io/dataplane-mode": "ambient" });
-const authorization = (spec: unknown, metadata?: object) =>
-  object("AuthorizationPolicy", spec, metadata);
-
-/** Peers of the sidecar's own rules, without the one for what is not TCP. */
-const peersOf = (spec: unknown, ...texts: readonly string[]) => {
-  const { blocks } = build([SIDECARS, ...texts, authorization(spec)]);
-  const block = blocks.find(({ id }) => id === "AuthorizationPolicy/shop/p#ingress");
-  return block!.rules.filter(({ id }) => !id.endsWith("/not-tcp")).map(({ peers }) => peers);
-};
-const prefix = (cidr: string, ...except: readonly string[]) => ({
-  kind: "cidr",
-  cidr,
-  except,
-  matchesWorkloads: true,
-});
-const inMesh = (name: string, ...accounts: readonly string[]) => ({
-  kind: "workloads",
-  namespaces: { kind: "named", name },
-  selector: {
-    requirements: [
-      { key: ":mesh", operator: "Exists" },
-      ...(accounts.length === 0
-        ? []
-        : [{ key: ":service-account", operator: "In", values: accounts }]),
-    ],
-  },
-});
+import {
+  object,
+  build,
+  namespace,
+  pod,
+  SIDECARS,
+  AMBIENT,
+  authorization,
+  peersOf,
+  prefix,
+  inMesh,
+} from "./world.ts";
 
 describe("callers by their addresses", () => {
   const at = (source: object, ...values: readonly string[]) =>
