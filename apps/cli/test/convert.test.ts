@@ -151,6 +151,25 @@ spec:
     expect((await call([...only, "--overwrite"])).code).toBe(0);
   });
 
+  it("--out: objects whose names come out alike are both there", async () => {
+    const out = join(here.dir, "alike");
+    const alike = [
+      ["a", "b-c"],
+      ["a-b", "c"],
+    ]
+      .map(
+        ([namespace, name]) =>
+          `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: { podSelector: {}, policyTypes: [Ingress] }\n`,
+      )
+      .join("---\n");
+    const args = ["convert", "-", "--to", "cilium", "--overwrite", "--out", out];
+    expect((await call(args, { stdin: alike })).code).toBe(0);
+    expect(readdirSync(out).toSorted()).toEqual([
+      "ciliumnetworkpolicy-a-b-c-2.yaml",
+      "ciliumnetworkpolicy-a-b-c.yaml",
+    ]);
+  });
+
   it("without anybody in the files the proof is over stand-ins, and says so", async () => {
     const { stderr, code } = await call(["convert", "-", "--to", "cilium"], { stdin: POLICY });
     expect(stderr).toContain("note: nobody is in the files: proved over pods that stand for");

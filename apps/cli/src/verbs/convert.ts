@@ -91,8 +91,9 @@ async function print(
     return 0;
   }
   const { stringify } = await import("yaml");
+  const taken = new Set<string>();
   const files = objects.map((one) => ({
-    name: `${fileName(one)}.${isJson ? "json" : "yaml"}`,
+    name: `${freeName(fileName(one), taken)}.${isJson ? "json" : "yaml"}`,
     text: isJson
       ? `${JSON.stringify(one, undefined, 2)}\n`
       : stringify(one, { lineWidth: 0, aliasDuplicateObjects: false }),
@@ -107,4 +108,12 @@ function fileName({ kind, metadata }: Conversion["written"]["objects"][number]):
   return [String(kind).toLowerCase(), namespace, name]
     .filter((part) => part !== undefined)
     .join("-");
+}
+
+/** `b-c` of namespace `a`, and `c` of `a-b`, and kinds of one name in two groups: none may be written over another. */
+function freeName(wanted: string, taken: Set<string>): string {
+  let name = wanted;
+  for (let i = 2; taken.has(name); i += 1) name = `${wanted}-${i}`;
+  taken.add(name);
+  return name;
 }
