@@ -148,6 +148,13 @@ test.each([
   expect(found.said).toEqual(ids.length === 0 ? ["BH0401"] : []);
 });
 
+test("a Rollout without a spec makes no pods", () => {
+  const { inventory, said } = built(
+    "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}",
+  );
+  expect([inventory.workloads, said]).toEqual([[], []]);
+});
+
 test("a Rollout that refers to a Deployment is that one", () => {
   const text =
     "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {workloadRef: {kind: Deployment, name: web}}";
@@ -260,6 +267,14 @@ describe("Services", () => {
     expect(services.named("default", "s")).toBeUndefined();
   });
 
+  test("nothing is said of one without a spec", () => {
+    const { services, said } = built(service("s", "{}").replace("spec: {}", "status: {}"));
+    expect(said).toEqual([]);
+    const found = services.named("shop", "s");
+    expect(found).toMatchObject({ type: "ClusterIP", ports: [], clusterIps: [], headless: false });
+    expect(found).not.toHaveProperty("selector");
+  });
+
   test("of another API are not Services", () => {
     const knative = service("s", "{}").replace("v1", "serving.knative.dev/v1");
     expect(built(knative).services.all).toEqual([]);
@@ -314,6 +329,24 @@ describe("ways in from outside", () => {
     expect(ways(route(", port: {targetPort: http}"))).toEqual([[name, "shop/web:8080"]]);
     expect(ways(route(", port: {targetPort: 9000}"))).toEqual([[name, "shop/web:9000"]]);
     expect(ways(route(""))).toEqual([[name, "shop/web:8080", "shop/web:9000"]]);
+    const led = (spec: string) => ways(route("").replace(/spec: .*$/, `spec: ${spec}`));
+    expect(led("{to: {name: web}}")).toEqual([[name, "shop/web:8080", "shop/web:9000"]]);
+    expect(led("{to: {kind: Bucket, name: web}, port: {targetPort: http}}")).toEqual([]);
+    expect(
+      led(
+        "{to: {kind: Bucket, name: web}, alternateBackends: [{name: web}], port: {targetPort: 9000}}",
+      ),
+    ).toEqual([[name, "shop/web:9000"]]);
+  });
+
+  test("an Ingress leads nowhere by rules without paths, or by paths without backends", () => {
+    const bare = (spec: string) => ways(ingress("{}").replace(/spec: .*$/, spec));
+    expect(bare("status: {}")).toEqual([]);
+    expect(bare("spec: {rules: [{host: a.example}]}")).toEqual([]);
+    expect(bare("spec: {rules: [{http: {}}, {http: {paths: [{path: /}]}}]}")).toEqual([]);
+    expect(bare("spec: {backend: {serviceName: web, servicePort: 9000}}")).toEqual([
+      [IN, "shop/web:9000"],
+    ]);
   });
 
   const route = (kind: string, parents: string, namespace = "shop", target = "") =>

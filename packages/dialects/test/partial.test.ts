@@ -73,6 +73,24 @@ describe("rules that open everything", () => {
   });
 });
 
+it.each(["ingress", "egress"])("of %s, rules with errors go and the others stay", (direction) => {
+  const peers = direction === "ingress" ? "from" : "to";
+  const rules = (...all: readonly string[]) => `{ ${direction}: [${all.join(", ")}] }`;
+  const partOf = (apiVersion: string, kind: string, spec: string) => {
+    const text = `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: p }\nspec: ${spec}`;
+    const [part, ...more] = parseFiles([{ name: "x.yaml", text }]).partial;
+    expect(more).toEqual([]);
+    return part?.object;
+  };
+  const anyone = `{ ${peers}: [{ any: true }] }`;
+  expect(
+    partOf("bulkhead.dev/v1", "Policy", rules(anyone, `{ ${peers}: 7 }`, anyone)),
+  ).toMatchObject({ spec: { [direction]: { rules: [{}, {}] } } });
+  expect(
+    partOf("networking.k8s.io/v1", "NetworkPolicy", rules("{}", `{ ${peers}: 7 }`)),
+  ).toMatchObject({ spec: { [direction]: [{}] } });
+});
+
 it("does not miss a set that has an error of its own", () => {
   const set = `apiVersion: bulkhead.dev/v1\nkind: NetworkSet\nmetadata: { name: s, namespace: shop }\nspec: { cidrs: [10.0.0.0/8, nonsense] }\n`;
   const user = policy("subject: app=db\ningress:\n  - { from: [{ networkSet: s }], ports: [80] }");

@@ -65,7 +65,7 @@ const known = {
 
 const placed = <T extends { readonly namespace?: string }>({ namespace: home, ...rest }: T) => ({
   ...rest,
-  ...(home === undefined || home === "" ? {} : { namespace: home }),
+  ...(home ? { namespace: home } : {}),
 });
 
 export const objectMeta = mapped(

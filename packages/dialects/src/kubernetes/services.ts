@@ -105,12 +105,12 @@ export const service = mapped(
   ),
   ({ metadata, spec, status, source }) => {
     const type = spec?.type ?? "ClusterIP";
-    const labels = Object.entries(spec?.selector ?? {});
+    const labels = spec?.selector ?? {};
     // Without a selector somebody else says where it leads; with an empty one, too.
     const selector: Selector | undefined =
-      labels.length === 0 || type === "ExternalName"
+      Object.keys(labels).length === 0 || type === "ExternalName"
         ? undefined
-        : selectorFromLabelSelector({ matchLabels: spec?.selector ?? {} });
+        : selectorFromLabelSelector({ matchLabels: labels });
     const balanced = status?.loadBalancer?.ingress ?? [];
     return {
       kind: "Service" as const,

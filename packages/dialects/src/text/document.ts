@@ -136,9 +136,10 @@ const entries = (map: YAMLMap, extent: Extent, to: Conversion, depth: number): M
   const out: MapEntry[] = [];
   const taken = new Set<string>();
   for (const { key, value } of map.items as readonly { key: unknown; value: unknown }[]) {
-    const keyNode = key as ParsedNode | null;
-    if (keyNode === null || !isScalar(keyNode) || keyNode.value === null) {
-      const at = keyNode === null ? extent : extentOf(keyNode, extent);
+    // An absent one is an empty node.
+    const keyNode = key as ParsedNode;
+    if (!isScalar(keyNode) || keyNode.value === null) {
+      const at = extentOf(keyNode, extent);
       if (to.isTemplate(at.start)) throw new Unfilled(at.start);
       to.reject("BH0005", at, "a key must be text");
       continue;

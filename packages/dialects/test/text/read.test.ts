@@ -195,6 +195,33 @@ describe("documents", () => {
     expect(said(text).found.join()).toContain(help);
   });
 
+  test.each([
+    ["a: *", ["1:4 BH0004 alias cannot be an empty string; undefined"]],
+    ["a: *b\nc: &b 1", ["1:4 BH0004 alias `*b` has no anchor before it; undefined"]],
+    ["a: 1\n: b", ["2:1 BH0005 a key must be text; undefined"]],
+    ["{a: 1, : b}", ["1:8 BH0005 a key must be text; undefined"]],
+    ["~: 1\nb: 2", ["1:1 BH0005 a key must be text; undefined"]],
+    ["? [a]\n: b", ["1:3 BH0005 a key must be text; undefined"]],
+    [
+      "a: &x {b: 1}\nc:\n  <<: *x",
+      ["3:3 BH0005 merge keys are not supported; write the fields out"],
+    ],
+    [
+      "kind: a\nb: 1\nkind: c",
+      [
+        "3:1 BH0002 map keys must be unique; is this another resource? a line `---` must stand before it",
+      ],
+    ],
+    [
+      "a: {kind: b, kind: c}",
+      [
+        "1:14 BH0002 map keys must be unique; keep one of the two; YAML readers disagree about which one counts",
+      ],
+    ],
+  ])("%j is told where it stands", (text, expected) => {
+    expect(said(text).found).toEqual(expected);
+  });
+
   test("places are those of the text, whatever ends its lines", () => {
     const { documents, spanOf } = parseText({ name: "x", text: "a: 1\r\nbc:\n  d: 'e'\n" });
     const [tree] = documents;
