@@ -11,6 +11,7 @@ import {
   pairFormats,
   pairsOf,
   WHOLE_WORLD,
+  type Pair,
 } from "@bulkhead/workbench/desk";
 import { openDeskOrHere } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
@@ -22,6 +23,7 @@ import {
   warnOfUntold,
 } from "../offline/readings.ts";
 import { writeLines } from "../offline/write.ts";
+import { count } from "../ui/words.ts";
 import type { Verb } from "./verb.ts";
 
 export const list: Verb<OfflineOptions> = async (context, args, options) => {
@@ -43,8 +45,21 @@ export const list: Verb<OfflineOptions> = async (context, args, options) => {
   else {
     const format = PAIR_FORMATS.find((known) => known === options.output) ?? "txt";
     const view = exact ? WHOLE_WORLD : cutWorld(desk.set);
-    if (!exact && isMoreThanLines(connectivity, view)) warnOfMore(context);
-    await writeLines(context.stdout, pairFormats[format](pairsOf(connectivity, view)));
+    const isMore = !exact && isMoreThanLines(connectivity, view);
+    if (isMore) warnOfMore(context);
+    let told = 0;
+    const counted = function* (): Generator<Pair> {
+      for (const pair of pairsOf(connectivity, view)) {
+        told += 1;
+        yield pair;
+      }
+    };
+    await writeLines(context.stdout, pairFormats[format](counted()));
+    // An empty answer looks like a folder that was not read.
+    if (told === 0 && !isMore && desk.workloads.size > 0) {
+      const who = count(desk.workloads.size, "workload", "workloads");
+      context.stderr.write(`no connection is permitted: ${who}, and the world outside\n`);
+    }
   }
   return exitCode(0);
 };

@@ -13,7 +13,6 @@ import {
   type Workload,
 } from "@bulkhead/model";
 import { workloadName } from "../desk/end-names.ts";
-import { many } from "../words.ts";
 import { named, type LintContext } from "./lint-context.ts";
 
 export function gaps(context: LintContext): void {
@@ -40,7 +39,7 @@ function withoutIsolation({ workloads, blocks, selectedBy, desk, now, say }: Lin
       "BH0710",
       place,
       all
-        ? `no policy isolates namespace \`${namespace}\`: whoever can send there reaches all of its ${many(here.length, "workload")}`
+        ? `no policy isolates namespace \`${namespace}\`: whoever can send there reaches ${here.length === 1 ? "its only workload" : `all of its ${here.length} workloads`}`
         : `no policy isolates ${named(who)} of namespace \`${namespace}\``,
       "a policy that selects every pod and has no ingress rule denies by default",
     );
