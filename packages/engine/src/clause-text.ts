@@ -83,7 +83,9 @@ function selectionText(
   }
   const failed = selector.requirements.find(
     (requirement) => !matches({ requirements: [requirement] }, workload.labels),
-  )!;
+  );
+  // All namespaces together do not hold those who are in none that anybody could name.
+  if (failed === undefined) return `${workload.id} is a ${workload.kind}, and in no namespace`;
   const value = workload.labels[failed.key];
   const have = value === undefined ? `no label ${failed.key}` : `${failed.key}=${value}`;
   return `${workload.id} has ${have}, wanted \`${formatSelector({ requirements: [failed] })}\``;

@@ -3,7 +3,7 @@
  * end that denies, an Intent for both ends, an Exception that stands above the application's own denies. What a
  * guardrail denies cannot be allowed from below it, and then the rule that stands in the way is named.
  */
-import { groupAt, GROUPS, hostCidr } from "@bulkhead/model";
+import { groupAt, GROUPS, hostCidr, isReservedNamespace } from "@bulkhead/model";
 import type {
   Block,
   Cidr,
@@ -79,6 +79,13 @@ export function smallestChange(
     ...(options.sets?.[side] === undefined ? {} : { set: options.sets[side] }),
   });
   const ends = { source: end("source"), destination: end("destination") };
+  const node = [found.source, found.destination].find(
+    ({ workload }) => workload !== undefined && isReservedNamespace(workload.namespace),
+  )?.workload;
+  if (node !== undefined) {
+    const reason = `\`${node.id}\` is a ${node.kind}, which no selector of pods and namespaces finds`;
+    return { kind: "blocked", by: [], reason };
+  }
   const nameless = [ends.source, ends.destination].find(
     ({ workload }) => workload !== undefined && stableSelector(workload) === null,
   );

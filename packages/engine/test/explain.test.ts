@@ -39,6 +39,29 @@ function ask(set: PolicySet, query: Partial<FlowQuery> = {}, view: "live" | "sha
 }
 
 describe("the trace", () => {
+  it("tells why all namespaces do not hold a node", () => {
+    const labels = { role: "worker" };
+    const node = { ...workload(":nodes/n1", "10.0.0.9", labels), kind: "node" as const };
+    const own = indexInventory(inventory([web, db, node]));
+    const set = nativeSet({
+      application: [
+        block("a", "ingress", "shop:app=db", [rule("allow", [chosen("*:")], [tcp(5432)])]),
+      ],
+    });
+    const options = { now: T0, view: "live" } as const;
+    const { ingress, smallestChange } = explain(set, own, { ...toDb, source: "10.0.0.9" }, options);
+    const rules = ingress.stages.flatMap(({ blocks }) => blocks).flatMap((one) => one.rules);
+    expect(rules.map(({ outcome }) => outcome)).toEqual([
+      "peer: :nodes/n1 is a node, and in no namespace",
+    ]);
+    // Its labels are no pod's, and its place no namespace's.
+    expect(smallestChange).toEqual({
+      kind: "blocked",
+      by: [],
+      reason: "`:nodes/n1` is a node, which no selector of pods and namespaces finds",
+    });
+  });
+
   it("shows stages in order, with what came of each", () => {
     const set = nativeSet({
       guardrail: [block("g", "ingress", "shop:", [rule("pass", [any])], { isolates: false })],
