@@ -287,6 +287,25 @@ describe("as the datastore holds them", () => {
     expect(blocks.map((one) => one.policy.name)).toEqual([expected]);
   });
 
+  test("labels that are not all texts are none", () => {
+    const labels = (annotation: object) => {
+      const metadata = {
+        annotations: { "projectcalico.org/metadata": JSON.stringify(annotation) },
+      };
+      const text = object("GlobalNetworkSet", { nets: [] }, metadata, "crd.projectcalico.org/v1");
+      const { resources } = parseFiles([{ name: "x", text }]);
+      return resources.flatMap((one) => {
+        const { metadata } = one.object as { readonly metadata: { readonly labels?: object } };
+        return [metadata.labels];
+      })[0];
+    };
+    expect(labels({ labels: { a: "b" } })).toEqual({ a: "b" });
+    expect(labels({ labels: { a: "b", c: 7 } })).toBe(undefined);
+    expect(labels({ labels: "a" })).toBe(undefined);
+    expect(labels({ labels: null })).toBe(undefined);
+    expect(labels({})).toBe(undefined);
+  });
+
   test.each(["{", "7", "null"])("an annotation that holds no metadata: %s", (annotation) => {
     expect(stored(annotation).said).toEqual([
       "BH0441 annotation `projectcalico.org/metadata` does not hold metadata",
@@ -339,4 +358,70 @@ test("Kubernetes' own policies stand in the order of the names that Calico gives
     "NetworkPolicyz",
     "GlobalNetworkPolicy.projectcalico.orgz",
   ]);
+});
+
+describe("protocols and ports", () => {
+  const said = (rule: object) => build(policy({ ingress: [{ action: "Allow", ...rule }] })).said;
+  const UNKNOWN = "one of TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite, or a number from 1 to 255";
+
+  test.each(["6x", "1e1", "0x6", "x6", "1000", "0", "256", "-6", "toString", "tcp6"])(
+    "%s is no protocol",
+    (protocol) => {
+      expect(said({ protocol })).toEqual([`BH0105 unknown protocol \`${protocol}\``]);
+      const text = policy({ ingress: [{ action: "Allow", protocol }] });
+      const [first] = parseFiles([{ name: "x", text }]).diagnostics;
+      expect(first?.help).toBe(UNKNOWN);
+    },
+  );
+
+  test.each<[string | number, number]>([
+    ["TCP", 6],
+    ["UDP", 17],
+    ["SCTP", 132],
+    ["ICMP", 1],
+    ["ICMPv6", 58],
+    ["UDPLite", 136],
+    [1, 1],
+    [255, 255],
+    ["6", 6],
+  ])("%s is %i", (protocol, number) => {
+    const { rules } = build(policy({ ingress: [{ action: "Allow", protocol }] }));
+    expect(rules[0]?.ports).toEqual([{ kind: "protocol", protocol: number }]);
+  });
+
+  test.each<[string | number, readonly string[]]>([
+    ["80:90", []],
+    [80, []],
+    ["80:80", []],
+    ["1:65535", []],
+    ["http", []],
+    ["0", ["BH0205 `0` is not a port"]],
+    ["0:5", ["BH0205 `0:5` is not a port"]],
+    ["65536", ["BH0205 `65536` is not a port"]],
+    ["1:65536", ["BH0205 `1:65536` is not a port"]],
+    ["90:80", ["BH0206 range `90:80` ends before it begins"]],
+    ["80:90:100", ["BH0205 `80:90:100` is not a port"]],
+    ["80-90", ["BH0205 `80-90` is not a port"]],
+    ["80:", ["BH0205 `80:` is not a port"]],
+    [":80", ["BH0205 `:80` is not a port"]],
+    ["1e1 ", ["BH0205 `1e1 ` is not a port"]],
+  ])("a port %s", (port, expected) => {
+    expect(said({ protocol: "TCP", destination: { ports: [port] } })).toEqual(expected);
+  });
+});
+
+test("staged policies of Kubernetes stand by their namespaces where their names are one", () => {
+  const staged = ["b", "a", undefined].map((namespace) =>
+    object(
+      "StagedKubernetesNetworkPolicy",
+      { podSelector: {}, policyTypes: ["Ingress"] },
+      { name: "p", ...(namespace === undefined ? {} : { namespace }) },
+    ),
+  );
+  const { blocks } = build(...staged);
+  const sorted = blocks.toSorted((one, other) => {
+    const at = one.order.findIndex((rank, place) => rank !== other.order[place]);
+    return at < 0 ? 0 : one.order[at]! - other.order[at]!;
+  });
+  expect(sorted.map((one) => one.policy.namespace)).toEqual(["a", "b", "default"]);
 });

@@ -263,6 +263,68 @@ describe("data planes", () => {
     expect(labels(ofNamespace, ofPod)[":mesh"]).toBe(plane);
   });
 
+  test("who is in the node's own network is in no mesh", () => {
+    const { inventory } = build([
+      SIDECARS,
+      pod("a", { hostNetwork: true }),
+      pod("b"),
+      authorization({ rules: [{}] }),
+    ]);
+    expect(inventory.workloads.map(({ labels }) => labels[":mesh"])).toEqual([
+      undefined,
+      "sidecar",
+    ]);
+  });
+
+  test.each<[string, readonly string[], boolean]>([
+    ["source.serviceAccount", ["a"], false],
+    ["source.principal", ["a"], true],
+    ["source.namespace", ["a"], true],
+    ["source.ip", ["10.0.0.0/8"], true],
+    ["destination.port", ["80"], true],
+    ["connection.sni", ["a"], false],
+    ["request.headers[a]", ["b"], false],
+  ])("a ztunnel knows the condition %s: %s %s", (key, values, isKnown) => {
+    const policy = authorization({ action: "DENY", rules: [{ when: [{ key, values }] }] });
+    expect(build([AMBIENT, pod("a"), policy]).said).toEqual(isKnown ? [] : ["BH0308"]);
+  });
+
+  test("what a waypoint has let through is asked about by a block that is named after it", () => {
+    const use = { "istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w" };
+    const texts = [namespace("shop", use), pod("a"), authorization({ rules: [{}] })];
+    expect(build(texts).blocks.map(({ id }) => id)).toContain(
+      "AuthorizationPolicy/shop/p#ingress@behind shop/w",
+    );
+  });
+
+  test.each<[string, string, object | undefined, string]>([
+    ["every port", "DISABLE", undefined, "all"],
+    [
+      "every port but some",
+      "DISABLE",
+      { 81: { mode: "STRICT" }, 80: { mode: "STRICT" } },
+      "all-but_80_81",
+    ],
+    ["some ports", "STRICT", { 80: { mode: "DISABLE" } }, "80"],
+  ])("callers come without TLS to %s", (_, mode, portLevelMtls, name) => {
+    const spec = {
+      selector: { matchLabels: { app: "a" } },
+      mtls: { mode },
+      ...(portLevelMtls === undefined ? {} : { portLevelMtls }),
+    };
+    const texts = [
+      SIDECARS,
+      pod("a", {}, { labels: { app: "a" } }),
+      object("PeerAuthentication", spec),
+      authorization({ rules: [{}] }),
+    ];
+    const { inventory, blocks } = build(texts);
+    expect(inventory.workloads[0]!.labels[":mesh-plaintext"]).toBe(name);
+    expect(blocks.map(({ id }) => id)).toContain(
+      `AuthorizationPolicy/shop/p#ingress@plaintext-${name}`,
+    );
+  });
+
   test("a waypoint stands before nobody who has a sidecar", () => {
     const use = { "istio.io/use-waypoint": "w" };
     expect(labels({ ...use, "istio-injection": "enabled" }, {})).not.toHaveProperty([
