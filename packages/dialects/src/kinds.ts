@@ -120,7 +120,7 @@ const isRead = (head: Pick<Head, "apiVersion" | "kind">): boolean =>
 
 /** A sound object, or what could be read of one with errors. */
 export interface ReadObject {
-  readonly resource?: Resource;
+  readonly resource?: Resource | undefined;
   readonly partial?: Resource;
 }
 
@@ -211,8 +211,7 @@ const readForeign = (
     );
     return {};
   }
-  const resource = shape.read(head.map, at);
-  return resource === undefined ? {} : { resource };
+  return { resource: shape.read(head.map, at) };
 };
 
 /** Undefined: it is the configuration of nothing that we read. */
@@ -277,15 +276,9 @@ export const readObject = (head: Head, native: Reader, lenient: Reader): ReadObj
   const foreign = foreignKind(head);
   if (foreign !== undefined) return readForeign(head, foreign, lenient);
   const settings = configMapReader(head, inGroup);
-  if (settings !== undefined) {
-    const resource = settings.read(head.map, lenient);
-    return resource === undefined ? {} : { resource };
-  }
+  if (settings !== undefined) return { resource: settings.read(head.map, lenient) };
   const ofKubernetes = kubernetesReader(inGroup, head.kind);
-  if (ofKubernetes !== undefined) {
-    const resource = ofKubernetes(head.map, lenient);
-    return resource === undefined ? {} : { resource };
-  }
+  if (ofKubernetes !== undefined) return { resource: ofKubernetes(head.map, lenient) };
   reportUnread(head, native);
   return {};
 };

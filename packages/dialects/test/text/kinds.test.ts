@@ -50,6 +50,14 @@ describe("near spellings", () => {
   });
 });
 
+test("a field that says nothing is no help for another", () => {
+  const policy = object("networking.k8s.io/v1", "NetworkPolicy", "{ podSelector: {} }");
+  expect(parsed(`${policy}\nstatuz: {}`).said).toEqual([
+    "5:1 BH0102 unknown field `statuz`; allowed here: `apiVersion`, `kind`, `metadata`, `spec`",
+  ]);
+  expect(parsed(`${policy}\nstatus: {}`).said).toEqual([]);
+});
+
 describe("items of a typed list have version and kind of the list", () => {
   const list = (apiVersion: string, kind: string) =>
     `apiVersion: ${apiVersion}\nkind: ${kind}List\nitems:\n  - metadata: { name: a }\n`;
@@ -73,6 +81,17 @@ describe("items of a typed list have version and kind of the list", () => {
     ["kustomize.config.k8s.io/v1beta1", "Kustomization", "BH0401"],
   ])("%s %s, too", (version, kind, code) => {
     expect(parsed(list(version, kind)).said.join()).toMatch(new RegExp(`^4:5 ${code} `));
+  });
+
+  test.each([
+    ["networking.k8s.io/v1", "NetworkPolicyList"],
+    ["cilium.io/v2", "CiliumNetworkPolicyList"],
+    ["apps/v1", "DeploymentList"],
+    ["v1", "List"],
+  ])("%s %s of something else than a list is told", (version, kind) => {
+    expect(parsed(`apiVersion: ${version}\nkind: ${kind}\nitems: { a: 1 }`).said).toEqual([
+      "3:8 BH0104 expected a list of resources, found a map of fields",
+    ]);
   });
 
   test("what is in a list that is none", () => {
