@@ -272,6 +272,22 @@ describe("a process as a peer", () => {
     ]);
   });
 
+  it("is not said to be told apart where its addresses are let in alike, by whatever rules", () => {
+    const at = (address: `${string}/${number}`) =>
+      rule("allow", [cidr(address, { matchesWorkloads: true })]);
+    const rules = [at("127.0.0.0/8"), at("::1/128"), at(`${HOST}/32`)];
+    const alike = compiled(
+      app([
+        "b",
+        "ingress",
+        "host:app=nginx",
+        [rule("deny", [chosen("host:app=cron")], [tcp(22)]), ...rules],
+      ]),
+    );
+    expect(mapOf(alike).processes.map((one) => one.split(":")[0])).toEqual(["host/cron"]);
+    expect(alike.diagnostics).toEqual([]);
+  });
+
   it("is let in over one family by a prefix of that family: such a class is one for each", () => {
     const both = workload("shop/both", ["10.0.0.7", "fd00::7"], { app: "both" });
     const set = app(
@@ -335,4 +351,21 @@ describe("a process as a peer", () => {
     expect(lookup(policy, "shadow", query, T0).verdict).toBe("drop");
     expect(policy.shadow.subjects.ingress.map(([address]) => address)).toEqual(["10.0.0.2"]);
   });
+});
+
+it("the addresses of a workload's node are told, without those that somebody else claims", () => {
+  const node: Workload = { ...workload("nodes/n", ["10.0.0.8", "10.0.0.9"]), kind: "node" };
+  const web: Workload = { ...workload("shop/web", "10.0.0.3"), node: node.id };
+  const rival = workload("shop/rival", "10.0.0.9");
+  const nodeOf = (...workloads: readonly Workload[]) =>
+    compile(shut("shop:"), inventory(workloads, [HOST]), {
+      now: T0,
+      revision: 1,
+      endpoints: [endpointOf(web)],
+      processes: [],
+    }).policy.endpoints.map((one) => one.node);
+  expect(nodeOf(web, node)).toEqual([["10.0.0.8", "10.0.0.9"]]);
+  expect(nodeOf(web, node, rival)).toEqual([["10.0.0.8"]]);
+  expect(nodeOf(rival, web, node)).toEqual([["10.0.0.8"]]);
+  expect(nodeOf(web)).toEqual([undefined]);
 });

@@ -9,14 +9,15 @@ const policy = (name: string, spec: object) =>
     metadata: { name },
     spec: { tier: "Admin", priority: 1, subject: { namespaces: {} }, ...spec },
   });
-const build = (...texts: readonly string[]) => {
+const buildIn = (mode: "audit" | "enforce", ...texts: readonly string[]) => {
   const { resources, diagnostics } = parseFiles(texts.map((text, at) => ({ name: `${at}`, text })));
-  const options = { now: 0, strict: false, mode: "enforce", target: "desk" } as const;
+  const options = { now: 0, strict: false, mode, target: "desk" } as const;
   const built = buildPolicySet(resources, options);
   const said = [...diagnostics, ...built.diagnostics].map(({ code }) => code);
   const all = [...diagnostics, ...built.diagnostics];
   return { ...built, said, all };
 };
+const build = (...texts: readonly string[]) => buildIn("enforce", ...texts);
 const accept = (...from: readonly object[]) => [{ action: "Accept", from }];
 const OPEN = accept({ namespaces: {} });
 
@@ -152,4 +153,13 @@ test("rules are called by their names where each has its own", () => {
   expect(ids[0]).toBe("web");
   expect(new Set(ids).size).toBe(4);
   for (const id of ids.slice(1)) expect(id).toMatch(/^r-[0-9a-f]+/);
+});
+
+test("in audit nothing is in force", () => {
+  const of = (mode: "audit" | "enforce") =>
+    buildIn(mode, policy("p", { ingress: OPEN })).set.stages.flatMap(({ blocks }) =>
+      blocks.flatMap((one) => [one.enforce, ...one.rules.map(({ enforce }) => enforce)]),
+    );
+  expect(of("audit")).toEqual(["staged", "staged"]);
+  expect(of("enforce")).toEqual(["on", "on"]);
 });
