@@ -133,6 +133,22 @@ describe("who a pod is", () => {
   test("a name that the server completes stands as far as it is given", () => {
     const text = "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: migrate-}\nspec: {}";
     expect(built(text).inventory.workloads.map(({ id }) => id)).toEqual(["default/migrate"]);
+    const nameless = built(text.replace("migrate-", '"--"'));
+    expect([nameless.inventory.workloads, nameless.said]).toEqual([[], ["BH0103"]]);
+  });
+
+  test.each([
+    ["", TCP],
+    [", protocol: TCP", TCP],
+    [", protocol: UDP", UDP],
+    [", protocol: nonsense", TCP],
+  ])("a named port's protocol is TCP unless it says another: %j", (more, protocol) => {
+    const ofPod = `apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{ports: [{name: p, containerPort: 80${more}}]}]}`;
+    const ofMachine = `apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nmetadata: {name: a}\nspec: {domain: {devices: {interfaces: [{ports: [{name: p, port: 80${more}}, {port: 81}, {name: q}]}, {}]}}}`;
+    for (const text of [ofPod, ofMachine]) {
+      const [workload] = built(text).inventory.workloads;
+      expect(workload?.namedPorts).toEqual([{ name: "p", protocol, port: 80 }]);
+    }
   });
 });
 
@@ -228,7 +244,9 @@ describe("Services", () => {
     expect(backends("{ports: [{port: 80}]}")).toEqual([]);
     expect(backends("{selector: {}, ports: [{port: 80}]}")).toEqual([]);
     expect(
-      backends("{type: ExternalName, externalName: a.example, selector: {app: web}, ports: []}"),
+      backends(
+        "{type: ExternalName, externalName: a.example, selector: {app: web}, ports: [{port: 80}]}",
+      ),
     ).toEqual([]);
   });
 
@@ -402,6 +420,12 @@ describe("ways in from outside", () => {
   ])("a Gateway %s", (_, listeners, more, expected) => {
     const parents = `[{name: gw, namespace: edge${more}}]`;
     expect(ways(gateway(listeners), route("HTTPRoute", parents))).toEqual(expected);
+  });
+
+  test("a Gateway without listeners admits nobody", () => {
+    const bare = gateway("[]").replace(/spec: .*$/, "status: {}");
+    expect(ways(bare, route("HTTPRoute", TO_EDGE))).toEqual([]);
+    expect(ways(gateway("[]"), route("HTTPRoute", TO_EDGE))).toEqual([]);
   });
 
   test("a route of a mesh is no way in", () => {
