@@ -214,6 +214,27 @@ describe("routes of Gateway API", () => {
     expect(ways(to, { name: "free", group: GROUP, kind: "Gateway" })).toEqual([[80]]);
   });
 
+  test("come through a Gateway that has one listener for them, whatever its others say", () => {
+    const through = (parent: object, ...froms: readonly string[]) => {
+      const listeners = froms.map((from, at) => ({
+        name: `l${at}`,
+        port: 80 + at,
+        allowedRoutes: { namespaces: { from } },
+      }));
+      const open = text(`${GROUP}/v1`, "Gateway", "open", { listeners }, "edge");
+      const to = { name: "web", port: 80 };
+      return ways(to, { name: "open", namespace: "edge", ...parent }, open).length;
+    };
+    expect(through({}, "None", "All")).toBe(1);
+    expect(through({}, "All", "Same")).toBe(1);
+    expect(through({}, "None", "Same")).toBe(0);
+    expect(through({ sectionName: "l0" }, "None", "All")).toBe(0);
+    expect(through({ sectionName: "l1" }, "None", "All")).toBe(1);
+    expect(through({ port: 80 }, "None", "All")).toBe(0);
+    expect(through({ port: 81 }, "None", "All")).toBe(1);
+    expect(through({})).toBe(0);
+  });
+
   test("are granted by the namespace they lead into: to this kind, of this group, from there", () => {
     const abroad = (from: object, what: object) => {
       const grant = text(`${GROUP}/v1beta1`, "ReferenceGrant", "g", {

@@ -425,3 +425,32 @@ test("staged policies of Kubernetes stand by their namespaces where their names 
   });
   expect(sorted.map((one) => one.policy.namespace)).toEqual(["a", "b", "default"]);
 });
+
+describe("what a rule says of several things at once", () => {
+  const of = (rule: object) => build(policy({ ingress: [{ action: "Allow", ...rule }] }));
+  const BEYOND = /^BH0402 names of ports where something is excluded/;
+
+  test.each([
+    [{ notPorts: ["http"] }, true],
+    [{ ports: ["http"], notPorts: [80] }, true],
+    [{ ports: [80], notPorts: ["http"] }, true],
+    [{ ports: ["http"] }, false],
+    [{ ports: ["http", 80] }, false],
+  ])(
+    "names of ports stand for themselves only where nothing is excluded: %j",
+    (destination, isBeyond) => {
+      const { said } = of({ protocol: "TCP", destination });
+      expect(said.map((one) => BEYOND.test(one))).toEqual(isBeyond ? [true] : []);
+    },
+  );
+
+  test("a family leaves what is of the other, and stands for everything of its own", () => {
+    const cidrs = (rule: object) =>
+      of(rule).rules[0]?.peers.map((peer) => (peer.kind === "cidr" ? peer.cidr : peer.kind));
+    expect(cidrs({ ipVersion: 4 })).toEqual(["0.0.0.0/0"]);
+    expect(cidrs({ ipVersion: 6 })).toEqual(["::/0"]);
+    expect(cidrs({ ipVersion: 4, source: { nets: ["10.0.0.0/8"] } })).toEqual(["10.0.0.0/8"]);
+    expect(cidrs({ ipVersion: 6, source: { nets: ["fd00::/8"] } })).toEqual(["fd00::/8"]);
+    expect(of({ ipVersion: 5 }).said).toEqual([expect.stringMatching(/ `ipVersion` is 4 or 6$/)]);
+  });
+});
