@@ -45,6 +45,35 @@ test("a deny shows every rule with its place, the nearest one, and a change that
   expect(after.code).toBe(0);
 });
 
+test("a change that isolates somebody besides says whom it cuts off", async () => {
+  const replica = (name: string) =>
+    pod("shop", name, `app: web, statefulset.kubernetes.io/pod-name: ${name}`);
+  const one = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: one, namespace: shop }
+spec: { podSelector: { matchLabels: { statefulset.kubernetes.io/pod-name: web-1 } }, policyTypes: [Egress] }
+`;
+  const torn = await folder({
+    "all.yaml": `${replica("web-1")}${replica("web-2")}${pod("shop", "db")}${one}`,
+  });
+  const asked = ["explain", torn.dir, "shop/web-1", "shop/db:5432"];
+  const { stdout } = await call(asked);
+  const { stdout: change, stderr } = await call([...asked, "--change"]);
+  await torn.remove();
+  const cuts = [
+    "It isolates whom nothing isolated, and cuts 4 connections permitted now:",
+    "  shop/web-2[Pod] → 0.0.0.0-255.255.255.255[External] all",
+    "  shop/web-2[Pod] → ::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff[External] all",
+    "  shop/web-2[Pod] → shop/db[Pod] all except 5432/tcp",
+    "  shop/web-2[Pod] → shop/web-1[Pod] all",
+  ].join("\n");
+  expect(stdout).toContain(cuts);
+  expect(stderr).toContain(cuts);
+  expect(change).not.toContain("isolates");
+  const alone = await call(["explain", files.dir, "shop/web", "shop/db:5433/tcp"]);
+  expect(alone.stdout).not.toContain("isolates whom");
+});
+
 test("a policy of the whole cluster is told without a namespace", async () => {
   const policy = `apiVersion: policy.networking.k8s.io/v1beta1
 kind: ClusterNetworkPolicy

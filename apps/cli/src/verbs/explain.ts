@@ -14,7 +14,7 @@ import type { OfflineOptions } from "../offline/options.ts";
 import type { RequestOptions } from "../offline/request-options.ts";
 import { orFailure, requestFields } from "../offline/requests.ts";
 import { shellWord } from "../ui/shell.ts";
-import { explainText, type Explained } from "../views/explain.ts";
+import { cutsText, explainText, type Explained } from "../views/explain.ts";
 import type { Verb } from "./verb.ts";
 
 export interface ExplainOptions extends OfflineOptions, RequestOptions {
@@ -90,6 +90,9 @@ async function explainFiles(
   const answer = orFailure(explainAtDesk(desk, createEndFinder(desk), question, judged));
   const words = ["explain", dir, ...asked].map(shellWord).join(" ");
   const next = answer.smallestChange === undefined ? [] : [`${words} --change`];
+  const cuts = answer.smallestChange?.cuts ?? [];
+  // Beside the text alone, which goes to a file or a pipe.
+  if (options.change === true) context.stderr.write(cutsText(cuts, context.ui));
   const { exitCode: own, ...rest } =
     options.change === true ? changeOnly(answer) : explained(answer, next);
   return { ...rest, exitCode: exitCode(own) };

@@ -11,8 +11,13 @@ type Path = Omit<ExplainAnswer["paths"][number], "trace"> & {
   readonly trace: readonly TraceStep[];
 };
 /** Of the live system, or of a folder, which has no revisions and in which everything counts as enforced. */
-export type Explained = Omit<ExplainAnswer, "revision" | "modes" | "paths"> &
-  Partial<Pick<ExplainAnswer, "revision" | "modes">> & { readonly paths: readonly Path[] };
+export type Explained = Omit<ExplainAnswer, "revision" | "modes" | "paths" | "smallestChange"> &
+  Partial<Pick<ExplainAnswer, "revision" | "modes">> & {
+    readonly paths: readonly Path[];
+    readonly smallestChange?: Change | undefined;
+  };
+/** A folder's is tried on it. */
+type Change = NonNullable<ExplainAnswer["smallestChange"]> & { readonly cuts?: readonly string[] };
 
 export function explainText(answer: Explained, ui: Ui): string {
   const { style } = ui;
@@ -166,7 +171,17 @@ function seenText(answer: Explained, ui: Ui): string {
 function changeText(answer: Explained, ui: Ui): string {
   const way = answer.inTheWay === undefined ? "" : `\nIn the way: ${answer.inTheWay}\n`;
   if (answer.smallestChange === undefined) return way;
-  const { name, text, fillIn } = answer.smallestChange;
+  const { name, text, fillIn, cuts = [] } = answer.smallestChange;
   const blanks = fillIn.length === 0 ? "" : `; fill in ${fillIn.join(", ")}`;
-  return `${way}\nThe smallest change that allows it (${name}${blanks}):\n\n${ui.style.cyan(text.trimEnd())}\n`;
+  return `${way}\nThe smallest change that allows it (${name}${blanks}):\n\n${ui.style.cyan(text.trimEnd())}\n${cutsText(cuts, ui)}`;
+}
+
+const MOST_CUTS = 5;
+
+export function cutsText(cuts: readonly string[], { style, wide }: Ui): string {
+  if (cuts.length === 0) return "";
+  const shown = wide ? cuts : cuts.slice(0, MOST_CUTS);
+  const more = cuts.length > shown.length ? [`and ${cuts.length - shown.length} more`] : [];
+  const lines = [...shown, ...more].map((line) => `  ${line}\n`).join("");
+  return `\n${style.yellow(`It isolates whom nothing isolated, and cuts ${count(cuts.length, "connection")} permitted now:`)}\n${lines}`;
 }

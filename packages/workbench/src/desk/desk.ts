@@ -70,6 +70,8 @@ export interface Desk extends Seats {
   readonly set: PolicySet;
   /** As if these were there besides. */
   withOthers(others: Pick<DeclaredInventory, "workloads" | "namespaces">): Seats;
+  /** As if these files were there besides, read as these were. */
+  withFiles(more: readonly SourceFile[]): Desk;
   /** Of parsing and building, sorted by place. With an error among them a resource is missing, and answers may be wrong. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -123,6 +125,15 @@ export function deskOf(
         namespaces: [...inventory.namespaces, ...others.namespaces],
       };
       return seat(together, set, reading);
+    },
+    withFiles: (more) => {
+      const read = parseFiles(more, { strangers: "left" });
+      const together = {
+        ...parsed,
+        resources: [...resources, ...read.resources],
+        diagnostics: [...parsed.diagnostics, ...read.diagnostics],
+      };
+      return deskOf([...files, ...more], together, options);
     },
     diagnostics: [...parsed.diagnostics, ...built.diagnostics].toSorted(compareDiagnostics),
   };

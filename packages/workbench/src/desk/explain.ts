@@ -2,6 +2,7 @@
 import { explain, type ExplainOptions } from "@bulkhead/engine";
 import type { Decision, DecisionVerdict, FlowQuery } from "@bulkhead/model";
 import { askedOf } from "./answer.ts";
+import { cutsOf } from "./cuts.ts";
 import type { Desk } from "./desk.ts";
 import type { DeskEnd, FindEnd } from "./ends.ts";
 import {
@@ -12,7 +13,7 @@ import {
   type ToldChange,
   type TraceStep,
 } from "./explanation.ts";
-import { changeInFolder } from "./folder-change.ts";
+import { changeInFolder, type ToldInFolder } from "./folder-change.ts";
 import type { Found } from "./problem.ts";
 import type { Question } from "./question.ts";
 
@@ -76,7 +77,7 @@ export function explainAtDesk(
         })),
       })),
       ...(denied === undefined ? {} : nearest(denied, named)),
-      ...(denied === undefined ? {} : changeInFolder(desk, denied)),
+      ...(denied === undefined ? {} : withCuts(desk, changeInFolder(desk, denied), options.now)),
     },
   };
 }
@@ -87,6 +88,14 @@ function nearest(
 ): { readonly nearest?: NearestRule } {
   const { nearest: found } = nearestOf(denied);
   return found === undefined ? {} : { nearest: { ...found, outcome: named(found.outcome) } };
+}
+
+/** Of a change with blanks in it nobody knows. */
+function withCuts(desk: Desk, told: ToldInFolder, now: number): ToldInFolder {
+  const { smallestChange: change } = told;
+  if (change === undefined || change.fillIn.length > 0) return told;
+  const cuts = cutsOf(desk, change.text, now);
+  return cuts.length === 0 ? told : { ...told, smallestChange: { ...change, cuts } };
 }
 
 function placeOf(desk: Desk, { name }: DeskEnd, address: string) {

@@ -100,6 +100,8 @@ export interface ToldChange {
   readonly text: string;
   /** Fields that hold a stand-in, for a person to fill in. */
   readonly fillIn: string[];
+  /** `SOURCE → DESTINATION PORTS` that are permitted now and would not be: it isolates somebody whom nothing isolated. */
+  readonly cuts?: readonly string[];
 }
 
 export function changeOf(change: SmallestChange | null): {

@@ -17,12 +17,15 @@ import type { Desk } from "./desk.ts";
 import { changeOf, type ToldChange } from "./explanation.ts";
 import { networkPoliciesFor } from "./network-policies-for.ts";
 
-interface Told {
+export interface ToldInFolder {
   readonly smallestChange?: ToldChange;
   readonly inTheWay?: string;
 }
 
-export function changeInFolder(desk: Desk, { smallestChange, decision, query }: Explanation): Told {
+export function changeInFolder(
+  desk: Desk,
+  { smallestChange, decision, query }: Explanation,
+): ToldInFolder {
   if (smallestChange?.kind !== "add" || isOurs(desk)) return changeOf(smallestChange);
   const { manifest } = smallestChange;
   const text = networkPoliciesFor(manifest);
