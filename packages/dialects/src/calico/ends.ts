@@ -1,7 +1,9 @@
 /** The two ends of a Calico rule: its peers, and whom of its policy's subjects it is for. */
 import {
+  cidrRange,
   NODES_NAMESPACE,
   SERVICE_ACCOUNT_LABEL,
+  type Cidr,
   type Labels,
   type NamespaceScope,
   type Peer,
@@ -93,7 +95,8 @@ export function peersOf(entity: EntityRule | undefined, setting: Setting): reado
   const placed = nets.length + notNets.length > 0;
   if (placed && (asks || notSelector !== undefined))
     throw new Beyond("addresses and selectors at one end of a rule");
-  if (placed) return prefixPeers(nets.length > 0 ? nets : EVERYWHERE, notNets);
+  if (placed)
+    return prefixPeers(inFamiliesOf(notNets, nets.length > 0 ? nets : EVERYWHERE), notNets);
   if (!asks && notSelector === undefined) return [{ kind: "any" }];
   const chosen = { ...rest, ...(notSelector === undefined ? {} : { notSelector }) };
   const selection = chosenEndpoints(chosen, setting) ?? [[]];
@@ -190,4 +193,11 @@ export function servicePorts(
       ? { kind: "range", protocol, first: target, last: target }
       : { kind: "named", protocol, name: target },
   );
+}
+
+/** Felix renders no rule for a family of which a list of nets, `notNets` too, has none (`FilterRuleToIPVersion`). */
+function inFamiliesOf(notNets: readonly Cidr[], nets: readonly Cidr[]): readonly Cidr[] {
+  if (notNets.length === 0) return nets;
+  const families = new Set(notNets.map((net) => cidrRange(net).family));
+  return nets.filter((net) => families.has(cidrRange(net).family));
 }

@@ -38,7 +38,8 @@ type Anywhere = Exclude<Entity, "namespace">;
 const PEERS: Readonly<Record<Anywhere, readonly Peer[]>> = {
   all: [{ kind: "any" }],
   cluster: [HOST, everyoneIn(NODE), everyoneIn(ALL)],
-  world: [{ kind: "entity", entity: "world" }],
+  // "Identical to allowing to CIDR 0.0.0.0/0" (documentation, entities): broadcast and multicast are nobody's identity, and so its.
+  world: [outside("0.0.0.0/0"), outside("::/0")],
   "world-ipv4": [outside("0.0.0.0/0")],
   "world-ipv6": [outside("::/0")],
   host: [HOST],

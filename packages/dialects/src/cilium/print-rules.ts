@@ -2,8 +2,7 @@
  * A rule of the common form as rules of Cilium. Peers of several kinds make several, since Cilium takes one kind a rule; so do
  * ports beside ICMP. Throws `Unsayable`.
  */
-import type { Direction, Peer, Rule } from "@bulkhead/model";
-
+import { GROUP_RANGES, rangeToCidrs, type Direction, type Peer, type Rule } from "@bulkhead/model";
 import { entityPeers } from "./entities.ts";
 import { nameExpression, patternExpression } from "./names.ts";
 import { portSections } from "./print-ports.ts";
@@ -36,7 +35,8 @@ const memberOf = (peer: Peer, direction: Direction, home: string | undefined): M
     case "any":
       return [`${side}Entities`, "all"];
     case "entity":
-      return [`${side}Entities`, peer.entity];
+      if (peer.entity === "host") return [`${side}Entities`, "host"];
+      throw new Error("the world is prefixes here");
     case "workloads":
       return [isOfNodes(peer) ? `${side}Nodes` : `${side}Endpoints`, peerSelector(peer, home)];
     case "cidr": {
@@ -59,10 +59,21 @@ const withoutImplied = (peers: readonly Peer[]): readonly Peer[] => {
     : peers;
 };
 
+/** Cilium's world holds broadcast and multicast, and ours does not. */
+const WORLD = ([4, 6] as const).map((family): Peer => ({
+  kind: "cidr",
+  cidr: family === 4 ? "0.0.0.0/0" : "::/0",
+  except: GROUP_RANGES.filter((range) => range.family === family).flatMap(rangeToCidrs),
+  matchesWorkloads: false,
+}));
+
+const withoutGroups = (peer: Peer): readonly Peer[] =>
+  peer.kind === "entity" && peer.entity === "world" ? WORLD : [peer];
+
 /** `[field, items]`, in the order of the first of each kind. */
 const membersOf = (rule: Rule, direction: Direction, home: string | undefined) => {
   const byField = new Map<string, unknown[]>();
-  for (const peer of withoutImplied(rule.peers)) {
+  for (const peer of withoutImplied(rule.peers).flatMap(withoutGroups)) {
     const [field, item] = memberOf(peer, direction, home);
     if (field === "toFQDNs" && rule.action !== "allow") {
       throw new Unsayable("this rule denies by name");
