@@ -8,7 +8,7 @@ import {
   SERVICE_ACCOUNT_LABEL,
   type Block,
   type Peer,
-  type PortMatch,
+  type ProtocolNumber,
   type Rule,
   type Selector,
   type Workload,
@@ -129,10 +129,14 @@ function selectorText({ requirements }: Selector): string {
 
 /** Trap 4: a name is resolved at the destination, and may mean different ports there. */
 function portNames(block: Block, { ports, peers, source }: Rule, context: LintContext): void {
-  for (const port of ports) {
-    if (port.kind !== "named") continue;
-    const there = destinations(block, peers, context);
-    if (there.length > 0) portName(port, there, source, context);
+  const named = ports.filter((port) => port.kind === "named");
+  if (named.length === 0) return;
+  const there = destinations(block, peers, context);
+  if (there.length === 0) return;
+  // Where a dialect's names have no protocol, they are asked of each.
+  for (const [name, same] of Map.groupBy(named, (port) => port.name)) {
+    const protocols = new Set(same.map(({ protocol }) => protocol));
+    portName(name, protocols, there, source, context);
   }
 }
 
@@ -151,7 +155,8 @@ function destinations(
 }
 
 function portName(
-  { name, protocol }: Extract<PortMatch, { kind: "named" }>,
+  name: string,
+  protocols: ReadonlySet<ProtocolNumber>,
   there: readonly Workload[],
   source: Rule["source"],
   { say }: LintContext,
@@ -159,7 +164,7 @@ function portName(
   const called = there.flatMap((workload) =>
     workload.namedPorts.filter((one) => one.name === name).map((port) => ({ workload, port })),
   );
-  const fitting = called.filter(({ port }) => port.protocol === protocol);
+  const fitting = called.filter(({ port }) => protocols.has(port.protocol));
   if (fitting.length === 0) {
     const [other] = called;
     say(

@@ -341,6 +341,18 @@ describe("traps", () => {
     ).toContain("different numbers");
   });
 
+  it("trap 4: where a name has no protocol, that of the port is its", () => {
+    const db = pod(
+      "db",
+      "app: db",
+      "spec: { containers: [{ name: c, ports: [{ name: metrics, containerPort: 9090 }] }] }\n",
+    );
+    const admin = (name: string): string =>
+      `---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: { name: a }\nspec: { priority: 1, subject: { namespaces: {} }, ingress: [{ action: Allow, from: [{ namespaces: {} }], ports: [{ namedPort: ${name} }] }] }\n`;
+    expect(codes(db + admin("metrics"))).not.toContain("BH0725");
+    expect(codes(db + admin("metric"))).toContain("BH0725");
+  });
+
   it("trap 4: a port's name cannot go with addresses", () => {
     const out = policy(
       "podSelector: {}\npolicyTypes: [Egress]\negress:\n- to: [{ ipBlock: { cidr: 10.1.0.0/16 } }]\n  ports: [{ port: web }]",
