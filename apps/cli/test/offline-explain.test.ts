@@ -74,6 +74,25 @@ spec: { podSelector: { matchLabels: { statefulset.kubernetes.io/pod-name: web-1 
   expect(alone.stdout).not.toContain("isolates whom");
 });
 
+test("what would let every request through is no remedy for one that is denied", async () => {
+  const l7 = `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  endpointSelector: { matchLabels: { app: db } }
+  ingress: [{ fromEndpoints: [{ matchLabels: { app: web } }], toPorts: [{ ports: [{ port: "80", protocol: TCP }], rules: { http: [{ method: GET }] } }] }]
+`;
+  const one = await folder({ "all.yaml": `${pod("shop", "web")}${pod("shop", "db")}${l7}` });
+  const asked = (port: string) =>
+    call(["explain", one.dir, "shop/web", `shop/db:${port}`, "--http", "DELETE /x"]);
+  const [looked, shut] = [await asked("80"), await asked("81")];
+  await one.remove();
+  expect([looked.code, shut.code]).toEqual([1, 1]);
+  expect(looked.stdout).toContain("In the way: the connection is allowed, and this request is not");
+  expect(looked.stdout).not.toContain("kind: NetworkPolicy");
+  expect(shut.stdout).toContain("kind: NetworkPolicy");
+});
+
 test("a policy of the whole cluster is told without a namespace", async () => {
   const policy = `apiVersion: policy.networking.k8s.io/v1beta1
 kind: ClusterNetworkPolicy

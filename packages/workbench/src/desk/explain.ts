@@ -77,7 +77,9 @@ export function explainAtDesk(
         })),
       })),
       ...(denied === undefined ? {} : nearest(denied, named)),
-      ...(denied === undefined ? {} : withCuts(desk, changeInFolder(desk, denied), options.now)),
+      ...(denied === undefined
+        ? {}
+        : withCuts(desk, changeInFolder(desk, denied, options), options.now)),
     },
   };
 }

@@ -2,7 +2,7 @@
  * The least that would allow a denied connection, in the words of the folder's own dialects: a NetworkPolicy where there is
  * nothing of ours, and only what can be applied as it stands. Where that cannot say it, a sentence tells what could.
  */
-import type { Explanation } from "@bulkhead/engine";
+import { decide, type DecideOptions, type Explanation } from "@bulkhead/engine";
 import {
   formatProtocol,
   ICMP,
@@ -25,8 +25,16 @@ export interface ToldInFolder {
 export function changeInFolder(
   desk: Desk,
   { smallestChange, decision, query }: Explanation,
+  options: DecideOptions,
 ): ToldInFolder {
   if (smallestChange?.kind !== "add" || isOurs(desk)) return changeOf(smallestChange);
+  const { request, ...connection } = query;
+  if (
+    request !== undefined &&
+    decide(desk.set, desk.index, connection, options).verdict === "allow"
+  ) {
+    return { inTheWay: REQUEST };
+  }
   const { manifest } = smallestChange;
   const text = networkPoliciesFor(manifest);
   if (text !== null) {
@@ -40,6 +48,9 @@ export function changeInFolder(
       : withoutPorts(protocol, desk),
   };
 }
+
+const REQUEST =
+  "the connection is allowed, and this request is not: the rule that looks into requests must hold it, for a policy that allows the port would let every request through";
 
 /** Whoever has something of ours is told what is missing in our words. */
 function isOurs({ resources }: Desk): boolean {
