@@ -21,7 +21,8 @@ const PATIENCE = 5;
 const HIT_FACTOR = 200;
 /** What is reached while modules load is not counted by test. */
 const HITS_AT_LOAD = 2_000_000;
-const FUZZ_RUNS = "0.04";
+/** Share of the usual runs of random tests. */
+const FUZZ_RUNS = process.env["MUTATION_RUNS"] ?? "0.04";
 
 export interface Court {
   readonly room: Room;

@@ -103,7 +103,13 @@ describe("the machine's processes", () => {
   it("that the inventory does not know are said to be unknown", () => {
     const known = [{ workload: "host/gone", cgroup: "/system.slice/gone.service" }];
     const { diagnostics, policy } = compiled(shut("host:"), [cron], { processes: known });
-    expect(diagnostics.map(({ code }) => code)).toEqual(["BH0601"]);
+    expect(diagnostics.map(({ code, message, help }) => [code, message, help])).toEqual([
+      [
+        "BH0601",
+        "control group `/system.slice/gone.service` belongs to workload `host/gone`, which the inventory does not know as a process",
+        "no policy can select it; its traffic is judged at the other end only",
+      ],
+    ]);
     expect(policy.processes).toMatchObject([{ workload: "host/gone", mode: "observe" }]);
     expect(policy.live.processes).toBeUndefined();
   });
@@ -135,8 +141,35 @@ describe("sockets", () => {
   it("that two claim are told of nobody, and said to be claimed", () => {
     const { policy, diagnostics } = compiled(shut("host:"), [nginx, twin]);
     expect(policy.sockets!.map(({ port }) => port)).toEqual([53, 81, 81]);
-    expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([
-      ["BH0602", `port 80/tcp of \`${HOST}\` is claimed by \`host/nginx\`, \`host/twin\``],
+    expect(diagnostics.map(({ code, message, help }) => [code, message, help])).toEqual([
+      [
+        "BH0602",
+        `port 80/tcp of \`${HOST}\` is claimed by \`host/nginx\`, \`host/twin\``,
+        "until one of them gives it up, what comes from this machine is denied at those that have a policy",
+      ],
+    ]);
+  });
+
+  it("are told in the order of workload, family, protocol, port and address", () => {
+    const many = unit("host/many", [
+      "90/tcp",
+      "80/udp",
+      "[fd00::1]:80/tcp",
+      `${HOST}:80/tcp`,
+      "127.0.0.9:80/tcp",
+    ]);
+    const { policy } = compiled(shut("host:"), [many]);
+    const said = policy.sockets!.map(({ family, protocol, port, address = "*" }) =>
+      [family, protocol, port, address].join(" "),
+    );
+    expect(said).toEqual([
+      `4 ${TCP} 80 ${HOST}`,
+      `4 ${TCP} 80 127.0.0.9`,
+      `4 ${TCP} 90 *`,
+      `4 ${UDP} 80 *`,
+      `6 ${TCP} 80 fd00::1`,
+      `6 ${TCP} 90 *`,
+      `6 ${UDP} 80 *`,
     ]);
   });
 
@@ -264,8 +297,12 @@ describe("a process as a peer", () => {
       [local, rule("allow", [chosen("host:app=cron")], [tcp(80)])],
     ]);
     const result = compiled(set, [nginx, cron, unit("host/other", [], { app: "other" })]);
-    expect(result.diagnostics.map(({ code, message }) => [code, message])).toEqual([
-      ["BH0607", "`b` tells apart addresses from which `host/cron` may speak"],
+    expect(result.diagnostics.map(({ code, message, help }) => [code, message, help])).toEqual([
+      [
+        "BH0607",
+        "`b` tells apart addresses from which `host/cron` may speak",
+        "what is denied at one of the machine's addresses is denied at all of them, loopback included; name the process instead",
+      ],
     ]);
     expect(mapOf(result).processes).toEqual([
       "host/cron: 6/0-79 drop by b, 6/80-80 allow by b/1, 6/81-65535 drop by b, else drop by b",
