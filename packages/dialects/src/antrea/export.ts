@@ -6,6 +6,7 @@ import type { Block, PolicySet } from "@bulkhead/model";
 import {
   createLosses,
   exported,
+  freeName,
   plainBlocks,
   refuseStages,
   type Exported,
@@ -18,6 +19,7 @@ import {
   networkPolicyObjects,
   type NetworkPolicyExportOptions,
 } from "../kubernetes/export.ts";
+import { isContentName } from "../build/rule-id.ts";
 import { goesWithIgmp } from "./igmp.ts";
 import { DEFAULT_TIER } from "./policy.ts";
 import { subjectEntry, type Printing } from "./print-peers.ts";
@@ -32,7 +34,7 @@ const placeOf = ({ order }: Block): number => order[1] ?? 0;
 const nameOf = (id: string): string => {
   const said = id.slice(id.indexOf("#") + 1);
   const name = said.slice(said.indexOf("/") + 1).replace(/[@~].*$/s, "");
-  return /^r-[0-9a-f]{8}(?:-\d+)?$/.test(name) ? "" : name;
+  return isContentName(name) ? "" : name;
 };
 
 interface Entry {
@@ -159,14 +161,6 @@ const draftsOf = ({ stage }: TierStage, losses: Losses): readonly Draft[] => {
   });
 };
 
-/** Names are their own in a namespace, or in the cluster. */
-const freeName = (wanted: string, home: string | undefined, taken: Set<string>): string => {
-  let name = wanted;
-  for (let i = 2; taken.has(`${home ?? ""}/${name}`); i += 1) name = `${wanted}-${i}`;
-  taken.add(`${home ?? ""}/${name}`);
-  return name;
-};
-
 const policyObjects = (
   one: TierStage,
   taken: Set<string>,
@@ -185,7 +179,7 @@ const policyObjects = (
       apiVersion: "crd.antrea.io/v1beta1",
       kind: home === undefined ? "ClusterNetworkPolicy" : "NetworkPolicy",
       metadata: {
-        name: freeName(wanted, home, taken),
+        name: freeName([wanted], home ?? "", taken),
         ...(home === undefined ? {} : { namespace: home }),
       },
       spec: specOf(draft, one.tier, priority, losses),

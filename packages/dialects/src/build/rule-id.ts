@@ -29,3 +29,6 @@ export const contentName = (words: RuleWords, taken: ReadonlySet<string>): strin
   for (let i = 2; taken.has(name); i += 1) name = `${base}-${i}`;
   return name;
 };
+
+/** A name that nobody gave. */
+export const isContentName = (name: string): boolean => /^r-[0-9a-f]{8}(?:-\d+)?$/.test(name);

@@ -8,6 +8,7 @@ import {
   askedNext,
   createLosses,
   exported,
+  freeName,
   plainBlocks,
   refuseStages,
   type Exported,
@@ -87,10 +88,7 @@ const nameOf = (
   const own = said.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
   const plain = home === undefined && policy.namespace !== "" ? `${policy.namespace}-${own}` : own;
   const wanted = tier === DEFAULT_TIER ? plain : `${tier}.${plain}`;
-  let name = wanted;
-  for (let i = 2; taken.has(`${home ?? ""}/${name}`); i += 1) name = `${wanted}-${i}`;
-  taken.add(`${home ?? ""}/${name}`);
-  return name;
+  return freeName([wanted], home ?? "", taken);
 };
 
 const objectOf = (

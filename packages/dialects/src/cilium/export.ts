@@ -6,6 +6,7 @@ import type { Block, PolicySet, Rule, Stage } from "@bulkhead/model";
 import {
   createLosses,
   exported,
+  freeName,
   plainBlocks,
   refuseStages,
   shortKind,
@@ -78,17 +79,6 @@ const specsOf = (pieces: readonly Piece[]): readonly (readonly Piece[])[] => {
   return specs;
 };
 
-/** Free in its namespace, and as near to the policy's own as that allows. */
-const freeName = (wanted: string, kind: string, taken: Set<string>): string => {
-  const plain = isName(wanted) ? wanted : "policy";
-  const candidates = [plain, `${plain}-${shortKind(kind)}`];
-  for (let i = 2; candidates.every((one) => taken.has(one)); i += 1)
-    candidates.push(`${plain}-${i}`);
-  const found = candidates.find((one) => !taken.has(one)) ?? plain;
-  taken.add(found);
-  return found;
-};
-
 const homeOf = ({ target }: Piece): string => target.namespace ?? "";
 
 const pieceOf = (stage: Stage, block: Block, losses: Losses): readonly Piece[] => {
@@ -106,12 +96,13 @@ const pieceOf = (stage: Stage, block: Block, losses: Losses): readonly Piece[] =
 
 const objectOf = (
   group: readonly Piece[],
-  names: Set<string>,
+  taken: Set<string>,
   losses: Losses,
 ): readonly ExportedObject[] => {
   const [one] = group;
   if (one === undefined) return [];
   const { kind, name } = one.block.policy;
+  const plain = isName(name) ? name : "policy";
   const home = homeOf(one);
   const [first, ...more] = specsOf(group).map((pieces) => ({
     ...pieces[0]?.target.subject,
@@ -122,7 +113,7 @@ const objectOf = (
       apiVersion: "cilium.io/v2",
       kind: home === "" ? "CiliumClusterwideNetworkPolicy" : "CiliumNetworkPolicy",
       metadata: {
-        name: freeName(name, kind, names),
+        name: freeName([plain, `${plain}-${shortKind(kind)}`], home, taken),
         ...(home === "" ? {} : { namespace: home }),
       },
       ...(more.length === 0 ? { spec: first } : { specs: [first, ...more] }),
@@ -143,13 +134,9 @@ export const exportCilium = (set: PolicySet, options: ExportOptions = {}): Expor
     const { kind, namespace, name } = piece.block.policy;
     return JSON.stringify([homeOf(piece), name, kind, namespace]);
   });
-  const taken = new Map<string, Set<string>>();
-  const objects = [...groups.keys()].toSorted().flatMap((key) => {
-    const group = groups.get(key) ?? [];
-    const home = group[0] === undefined ? "" : homeOf(group[0]);
-    const names = taken.get(home) ?? new Set<string>();
-    taken.set(home, names);
-    return objectOf(group, names, losses);
-  });
+  const taken = new Set<string>();
+  const objects = [...groups.keys()]
+    .toSorted()
+    .flatMap((key) => objectOf(groups.get(key) ?? [], taken, losses));
   return exported(objects, losses);
 };

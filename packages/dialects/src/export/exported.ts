@@ -147,6 +147,24 @@ export const labelSelectorOf = (
 /** For names: `globalnetworkpolicy`, without the group that tells apart kinds of one name. */
 export const shortKind = (kind: string): string => kind.split(".")[0]!.toLowerCase();
 
+/**
+ * The first of the names that nobody has in that namespace (`""`: of the cluster), or else `numbered` with a number; it is taken
+ * then.
+ */
+export const freeName = (
+  tries: readonly string[],
+  home: string,
+  taken: Set<string>,
+  numbered: string = tries[0]!,
+): string => {
+  const isTaken = (name: string): boolean => taken.has(`${home}/${name}`);
+  let name = tries.find((one) => !isTaken(one));
+  for (let i = 2; name === undefined; i += 1)
+    if (!isTaken(`${numbered}-${i}`)) name = `${numbered}-${i}`;
+  taken.add(`${home}/${name}`);
+  return name;
+};
+
 /** What the API server puts on every namespace. */
 export const NAME_LABEL = "kubernetes.io/metadata.name";
 

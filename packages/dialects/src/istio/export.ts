@@ -16,6 +16,7 @@ import {
 import {
   createLosses,
   exported,
+  freeName,
   plainBlocks,
   refuseStages,
   shortKind,
@@ -139,15 +140,6 @@ interface Printed {
   readonly object: ExportedObject;
 }
 
-const freeName = (wanted: string, kind: string, namespace: string, taken: Set<string>): string => {
-  const tries = [wanted, `${wanted}-${shortKind(kind)}`];
-  for (let i = 2; tries.every((one) => taken.has(`${namespace}/${one}`)); i += 1)
-    tries.push(`${wanted}-${i}`);
-  const name = tries.find((one) => !taken.has(`${namespace}/${one}`)) ?? wanted;
-  taken.add(`${namespace}/${name}`);
-  return name;
-};
-
 const objectsOf = (
   { block, action, rules }: Piece,
   view: MeshView,
@@ -170,7 +162,7 @@ const objectsOf = (
         apiVersion: "security.istio.io/v1",
         kind: "AuthorizationPolicy",
         metadata: {
-          name: freeName(wanted, policy.kind, namespace, taken),
+          name: freeName([wanted, `${wanted}-${shortKind(policy.kind)}`], namespace, taken),
           namespace,
           ...(block.enforce === "staged" ? { annotations: { "istio.io/dry-run": "true" } } : {}),
         },

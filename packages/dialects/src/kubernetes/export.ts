@@ -21,6 +21,7 @@ import {
 import {
   createLosses,
   exported,
+  freeName,
   labelSelectorOf,
   namespaceSelectorOf,
   plainBlocks,
@@ -247,7 +248,7 @@ export const networkPolicyObjects = (
     return apart.flatMap((one): ExportedObject[] => {
       const [first] = one;
       if (first === undefined) return [];
-      const object = objectOf(one, freeName(first, taken), task);
+      const object = objectOf(one, nameOf(first, taken), task);
       return object === null ? [] : [object];
     });
   });
@@ -264,16 +265,9 @@ export const exportNetworkPolicies = (
 };
 
 /** Its own, or with a word more where that is another's: `web`, `web-intent-ingress`. */
-const freeName = ({ block, home }: Part, taken: Set<string>): string => {
+const nameOf = ({ block, home }: Part, taken: Set<string>): string => {
   const { policy, direction } = block;
-  const base = policy.name;
-  const tries = [
-    base,
-    `${base}-${shortKind(policy.kind)}`,
-    `${base}-${shortKind(policy.kind)}-${direction}`,
-  ];
-  let name = tries.find((one) => !taken.has(`${home}/${one}`)) ?? base;
-  for (let i = 2; taken.has(`${home}/${name}`); i += 1) name = `${tries.at(-1)}-${i}`;
-  taken.add(`${home}/${name}`);
-  return name;
+  const long = `${policy.name}-${shortKind(policy.kind)}`;
+  const longest = `${long}-${direction}`;
+  return freeName([policy.name, long, longest], home, taken, longest);
 };

@@ -24,9 +24,11 @@ import {
   type Stage,
   type WorkloadsManifest,
 } from "@bulkhead/model";
+import { isContentName } from "../build/rule-id.ts";
 import { opensEverything } from "../build/lint.ts";
 import {
   createLosses,
+  freeName,
   narrowed,
   refuseStages,
   shortKind,
@@ -122,7 +124,7 @@ const beyond = ({ l7, auth, action }: Rule): string | null => {
 /** Names that nobody gave stay out. */
 const nameOf = ({ id }: Rule, block: Block, taken: Set<string>): { readonly name?: string } => {
   const name = id.startsWith(`${block.id}/`) ? id.slice(block.id.length + 1) : "";
-  if (!isName(name) || /^r-[0-9a-f]{8}(?:-\d+)?$/.test(name) || taken.has(name)) return {};
+  if (!isName(name) || isContentName(name) || taken.has(name)) return {};
   taken.add(name);
   return { name };
 };
@@ -193,16 +195,6 @@ const sayable = (block: Block, losses: Losses): boolean => {
   return false;
 };
 
-const freeName = (wanted: string, kind: string, home: string, taken: Set<string>): string => {
-  const plain = isName(wanted) ? wanted : "policy";
-  const tries = [plain, `${plain}-${shortKind(kind)}`];
-  for (let i = 2; tries.every((one) => taken.has(`${home}/${one}`)); i += 1)
-    tries.push(`${plain}-${i}`);
-  const name = tries.find((one) => !taken.has(`${home}/${one}`)) ?? plain;
-  taken.add(`${home}/${name}`);
-  return name;
-};
-
 const timeText = (at: number): string => new Date(at).toISOString().replace(".000Z", "Z");
 
 const manifestsOf = (
@@ -259,11 +251,15 @@ const manifestOf = (
       : { selector: "", namespace: "*" };
   if (chosen === null) return [];
   const { owner, reason } = policy;
+  const plain = isName(policy.name) ? policy.name : "policy";
   return [
     {
       apiVersion: API_VERSION,
       kind: "Policy",
-      metadata: { name: freeName(policy.name, policy.kind, home, taken), namespace: home },
+      metadata: {
+        name: freeName([plain, `${plain}-${shortKind(policy.kind)}`], home, taken),
+        namespace: home,
+      },
       spec: {
         ...(owner === undefined ? {} : { owner }),
         ...(reason === undefined ? {} : { reason }),

@@ -7,6 +7,7 @@ import { isReservedNamespace, formatProtocol } from "@bulkhead/model";
 import {
   createLosses,
   exported,
+  freeName,
   labelSelectorOf,
   namespaceSelectorOf,
   narrowed,
@@ -17,6 +18,7 @@ import {
   type ExportedObject,
   type Losses,
 } from "../export/exported.ts";
+import { isContentName } from "../build/rule-id.ts";
 import { priorities } from "../export/order.ts";
 import {
   NETWORK_POLICY_STAGE,
@@ -139,7 +141,7 @@ const portsOf = (rule: Rule, { words, losses }: Printing): readonly ExportedObje
 /** Names that nobody gave stay out. */
 const nameOf = ({ id }: Rule, block: Block): ExportedObject => {
   const name = id.slice(block.id.length + 1);
-  const isOwn = name !== "" && !/^r-[0-9a-f]{8}(?:-\d+)?$/.test(name) && name.length <= 100;
+  const isOwn = name !== "" && !isContentName(name) && name.length <= 100;
   return isOwn ? { name } : {};
 };
 
@@ -224,9 +226,7 @@ const tierObjects = (stage: Stage, printing: Printing): readonly ExportedObject[
     if (first === undefined || subject === undefined || subject === null) return [];
     const { policy, order } = first;
     const base = policy.namespace === "" ? policy.name : `${policy.namespace}-${policy.name}`;
-    let name = base;
-    for (let i = 2; taken.has(name); i += 1) name = `${base}-${i}`;
-    taken.add(name);
+    const name = freeName([base], "", taken);
     return [
       {
         ...head(printing, name),
