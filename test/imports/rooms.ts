@@ -17,6 +17,7 @@ const everyPackage = [
   "engine",
   "datapath",
   "learn",
+  "sources",
   "workbench",
   "store",
   "wire",
@@ -54,8 +55,13 @@ export const rooms: Readonly<Record<string, RoomRule>> = {
     pure: true,
     why: "a suggestion is checked by the reference, and comes from flows alone, wherever they are stored",
   },
+  "packages/sources": {
+    mayImport: ["model"],
+    pure: true,
+    why: "a format is read the same in a pipeline, in the controller and in a browser, whoever stores what it tells",
+  },
   "packages/workbench": {
-    mayImport: ["model", "dialects", "engine", "learn"],
+    mayImport: ["model", "dialects", "engine", "learn", "sources"],
     pure: true,
     why: "what a person does at a desk works without a daemon, a kernel, a store, or Linux",
   },
@@ -81,7 +87,7 @@ export const rooms: Readonly<Record<string, RoomRule>> = {
     why: "a receipt digests the canonical PolicyMap, so the controller need not know which kernel driver an agent uses",
   },
   "apps/agent": {
-    mayImport: everyPackageBut("learn", "workbench"),
+    mayImport: everyPackageBut("learn", "sources", "workbench"),
     neverReaches: ["learn"],
     pure: false,
     why: "an agent enforces and reports; what should be allowed next is decided where all evidence meets",

@@ -2,6 +2,7 @@
  * What was seen on the wire. The agent folds packets of like connections within a short window into one record;
  * the controller names both ends and keeps it.
  */
+import type { FlowOrigin } from "./flow-origin.ts";
 import type { IpAddress } from "./ip.ts";
 import type { ProtocolNumber } from "./protocol.ts";
 import type { Cookie } from "./policy-map.ts";
@@ -83,7 +84,20 @@ export interface FlowEnd {
   readonly process?: FlowProcess;
 }
 
+/** A request as a proxy or a mesh told of it: never a body, never a query string, never a header's value. */
+export interface FlowRequest {
+  readonly method: string;
+  readonly host?: string;
+  /** Without query and fragment. */
+  readonly path: string;
+  /** HTTP status, where there was an answer. */
+  readonly status?: number;
+}
+
 export interface Flow extends Omit<FlowRecord, "source" | "destination"> {
+  /** How it came to be known; absent: our own collectors saw it. */
+  readonly origin?: FlowOrigin;
+  readonly request?: FlowRequest;
   /** The machine that saw it. */
   readonly node?: string;
   readonly source: FlowEnd;
@@ -98,6 +112,8 @@ export interface Flow extends Omit<FlowRecord, "source" | "destination"> {
 
 /** The aggregate of like connections: same ends, protocol, port and verdict. */
 export interface Edge {
+  /** Ways by which it came to be known, each once; absent: our own collectors alone. */
+  readonly origins?: readonly FlowOrigin[];
   readonly source: FlowEnd;
   readonly destination: FlowEnd;
   readonly protocol: ProtocolNumber;

@@ -1,0 +1,29 @@
+/**
+ * An edge in time: on which days it was seen, and in which of their hours. Small enough to keep for years, and what
+ * calendars, estimates of the unseen, and "when was this last needed" are made of. All times are UTC.
+ */
+import type { Edge } from "./flow.ts";
+
+export const DAY_MS = 86_400_000;
+export const HOUR_MS = 3_600_000;
+
+export interface EdgeDay {
+  /** Days since the epoch. */
+  readonly day: number;
+  /** Bit h (0 to 23): a connection began in that hour. Zero: it only went on, or was told of later. */
+  readonly hours: number;
+  readonly connections: number;
+}
+
+export interface EdgeHistory {
+  readonly edge: Edge;
+  /** Ascending, each day once, and never empty. */
+  readonly days: readonly EdgeDay[];
+}
+
+/** Hours in which somebody was looking: silence in any other hour tells nothing. */
+export interface Watch {
+  readonly day: number;
+  /** Bit h: records of that hour came in, from any collector or import. */
+  readonly hours: number;
+}

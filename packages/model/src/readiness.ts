@@ -1,0 +1,71 @@
+/**
+ * How complete the picture of a workload, a group or an application is: an estimate of what was not seen, with its interval;
+ * what the calendar has not shown yet; and what is known to be missing by name.
+ */
+import type { ConfiguredDependency, Schedule } from "./expectation.ts";
+import type { FlowOrigin } from "./flow-origin.ts";
+import type { WorkloadId } from "./workload.ts";
+
+/** 95 % unless said otherwise. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Estimated from how often edges were seen in how many units of time (hours or days in which somebody was looking). */
+export interface Unseen {
+  /** Distinct edges that were seen. */
+  readonly seen: number;
+  /** Units of time: trials of the estimate. */
+  readonly units: number;
+  readonly unit: "hour" | "day";
+  /** Edges seen in exactly one unit, and in exactly two: what the estimates stand on. */
+  readonly once: number;
+  readonly twice: number;
+  /** Probability that the next edge that comes along is one never seen (Good–Turing), and its interval. */
+  readonly mass: number;
+  readonly massInterval: Interval;
+  /** How many edges there are besides (Chao2, a lower bound by its nature), and its interval. */
+  readonly edges: number;
+  readonly edgesInterval: Interval;
+}
+
+/** A part of the calendar that was looked at, or was not. */
+export interface CalendarGap {
+  readonly kind: "hour-of-week" | "day-of-month" | "month-end" | "quarter-end";
+  /** `Saturday 02:00–06:00 UTC`, `the 1st of a month`, `the end of a quarter`. */
+  readonly text: string;
+  /** When it comes next, milliseconds since the epoch. */
+  readonly next: number;
+}
+
+export type Awaited =
+  | { readonly kind: "schedule"; readonly schedule: Schedule }
+  | { readonly kind: "dependency"; readonly dependency: ConfiguredDependency };
+
+export type ReadinessState = "learning" | "ready" | "ready-except";
+
+export interface ReadinessSubject {
+  readonly kind: "workload" | "group" | "application";
+  /** `shop/web-1`, `shop/web`, `shop`. */
+  readonly name: string;
+  readonly workloads: readonly WorkloadId[];
+}
+
+export interface Readiness {
+  readonly subject: ReadinessSubject;
+  readonly state: ReadinessState;
+  readonly unseen: Unseen;
+  /** What of the calendar nobody has looked at yet, soonest first. */
+  readonly calendar: readonly CalendarGap[];
+  /** Named one by one, soonest first; those without a date last. */
+  readonly awaited: readonly Awaited[];
+  /** When it will be ready if all goes on as it does, and all that is awaited with a date has come. Absent: no date can be given. */
+  readonly readyAt?: number;
+  /** Why there is no date, or why the date is what it is: one sentence. */
+  readonly reason: string;
+  /** Ways of looking that leave something out; empty where every connection was told of. */
+  readonly weakened: readonly FlowOrigin[];
+  readonly firstSeen?: number;
+  readonly lastSeen?: number;
+}

@@ -1,0 +1,2 @@
+/** What other tools recorded of flows: formats, and how each is read. */
+export * from "./flow-format.ts";
