@@ -26,6 +26,15 @@ export function isPolicyFile(name: string): boolean {
   return POLICY_FILE.test(name);
 }
 
+/** Written as a path: no workload's name looks so. */
+const PATH = /^\.{0,2}\/|\/$|\.(ya?ml|json)$/;
+
+/** `path`: it can be nothing else. `entry`: it could be a name as well, but such a file or folder is there. */
+export async function pathLikeness(word: string): Promise<"path" | "entry" | "name"> {
+  if (word === "-" || PATH.test(word)) return "path";
+  return (await stat(word).catch(() => undefined)) === undefined ? "name" : "entry";
+}
+
 export async function readPolicyFiles(
   context: Pick<Context, "stdin" | "signal">,
   paths: readonly string[],

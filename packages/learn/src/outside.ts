@@ -48,10 +48,6 @@ export function basisOf(outside: Outside, also: readonly string[]): NetworkSetBa
   }
 }
 
-export function single(address: IpAddress): Cidr {
-  return `${address}/${address.includes(":") ? 128 : 32}`;
-}
-
 function within(address: IpAddress, cidr: Cidr): boolean {
   const parsed = parseIp(address);
   const range = cidrRange(cidr);

@@ -8,14 +8,21 @@
  *   a handful ─────────► outside-of-GROUP-PORT, callers-of-GROUP-PORT
  *   more than that ────► set aside: a person says which. Never any/any.
  */
-import type { Cidr, Edge, IpAddress, SuggestedNetworkSet, SuggestedPort } from "@bulkhead/model";
+import {
+  hostCidr,
+  type Cidr,
+  type Edge,
+  type IpAddress,
+  type SuggestedNetworkSet,
+  type SuggestedPort,
+} from "@bulkhead/model";
 import { setEnd, type End } from "./ends.ts";
 import { evidenceOf } from "./evidence.ts";
 import type { Group } from "./groups.ts";
 import type { Refused } from "./judge.ts";
 import { domainNameOf, fitting, nameOf, portsName, resolverName } from "./names.ts";
 import { by, compareText, groupBy } from "./order.ts";
-import { basisOf, coveringPrefix, outsideOf, single, type Outside } from "./outside.ts";
+import { basisOf, coveringPrefix, outsideOf, type Outside } from "./outside.ts";
 import { DNS_PORT, purposeOfPort } from "./purpose.ts";
 import type { Need } from "./rules.ts";
 
@@ -187,7 +194,7 @@ function resolverSet(wanted: readonly Wanted[]): Proposed {
   const { inside, address } = firstOf(wanted);
   const short = resolverName(address);
   const name = ofApplication(inside.group, short);
-  return propose(wanted, { name, short, cidrs: [single(address)] });
+  return propose(wanted, { name, short, cidrs: [hostCidr(address)] });
 }
 
 function portKey({ inside, outward, need }: Wanted): string {
@@ -214,7 +221,7 @@ function sharedSet(wanted: readonly Wanted[]): Proposed {
       const others = [...new Set(also)].filter((name) => name !== outside.name);
       const short = domainNameOf(outside.name);
       const name = ofApplication(group, short);
-      return propose(wanted, { name, short, cidrs: seen.map(single), also: others });
+      return propose(wanted, { name, short, cidrs: seen.map(hostCidr), also: others });
     }
     case "said": {
       const short = nameOf(`net-${outside.cidr}`);
@@ -225,7 +232,7 @@ function sharedSet(wanted: readonly Wanted[]): Proposed {
       return propose(wanted, {
         name: fitting(`metadata-of-${group.name}`),
         short: "metadata",
-        cidrs: seen.map(single),
+        cidrs: seen.map(hostCidr),
       });
   }
 }
@@ -236,7 +243,7 @@ function plainSet(wanted: readonly Wanted[]): Proposed {
   return propose(wanted, {
     name: fitting(`${outward ? "outside-of" : "callers-of"}-${inside.group.name}-${ports}`),
     short: `world-${ports}`,
-    cidrs: addressesOf(wanted).map(single),
+    cidrs: addressesOf(wanted).map(hostCidr),
   });
 }
 
@@ -287,7 +294,7 @@ function withFormer(
       ]);
       return {
         ...set,
-        cidrs: [...seen].toSorted(compareText).map(single),
+        cidrs: [...seen].toSorted(compareText).map(hostCidr),
         addresses: seen.size,
         evidence: evidenceOf([...wanted.flatMap(({ need }) => need.edges), ...edges]),
       };

@@ -1,8 +1,8 @@
 /** `bulkhead blast DIR WORKLOAD`: what an intruder there reaches, as a number and a list; without DIR on this machine. */
-import { stat } from "node:fs/promises";
 import { blastAt } from "@bulkhead/workbench/desk";
 import { parseWhole } from "../arguments.ts";
 import { badInput } from "../failure.ts";
+import { pathLikeness } from "../input.ts";
 import { openDeskOrHere } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
 import { orFailure } from "../offline/requests.ts";
@@ -43,7 +43,6 @@ const EXAMPLE = "bulkhead blast policies/ shop/web, or of this machine: bulkhead
 
 /** A folder alone is a workload forgotten. */
 async function refuseFolder(word: string): Promise<void> {
-  const isPath = word === "-" || /^\.{0,2}\/|\/$|\.(ya?ml|json)$/.test(word);
-  if (!isPath && (await stat(word).catch(() => undefined)) === undefined) return;
+  if ((await pathLikeness(word)) === "name") return;
   throw badInput(`\`blast\` needs a workload behind \`${word}\``, EXAMPLE);
 }

@@ -2,12 +2,12 @@
  * `bulkhead explain A B:5432`: would it be allowed, by what, and if not, what is the least that would allow it. Behind the
  * name of a folder or file, or `-`, the same is asked of what is written there.
  */
-import { stat } from "node:fs/promises";
 import type { ApiClient, ExplainAnswer } from "@bulkhead/api";
 import { parseTarget } from "../arguments.ts";
 import type { Answer } from "../answer.ts";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
+import { pathLikeness } from "../input.ts";
 import { resolveName } from "../names.ts";
 import { withProgress } from "../progress.ts";
 import type { OfflineOptions } from "../offline/options.ts";
@@ -64,13 +64,13 @@ function endsIn(args: readonly string[]): {
 async function isFolderFirst(dir: string, asked: readonly string[]): Promise<boolean> {
   const [from = "", to = "", port] = asked;
   if (port !== undefined || to.includes(":")) return true;
-  const isPath = dir === "-" || /^\.{0,2}\/|\/$|\.(ya?ml|json)$/.test(dir);
-  if (!isPath && (await stat(dir).catch(() => undefined)) === undefined) return false;
+  const likeness = await pathLikeness(dir);
+  if (likeness === "name") return false;
   if (to !== "" && !/^(\d|icmp)/.test(to)) {
     const words = ["bulkhead explain", dir, from, `${to}:5432/tcp`];
     throw badInput(`the port at \`${to}\` is missing`, words.join(" "));
   }
-  return isPath;
+  return likeness === "path";
 }
 
 async function explainFiles(

@@ -3,12 +3,11 @@
  * those who may only read apart, so that their turns are everybody's.
  */
 import { ApiFailure } from "@bulkhead/api";
+import { createInTurn } from "@bulkhead/model";
 
-export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
-
-export function createTurns(mostWaiting: number): InTurn {
+export function createTurns(mostWaiting: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const inTurn = createInTurn();
   let waiting = 0;
-  let last: Promise<unknown> = Promise.resolve();
   return async (work) => {
     if (waiting >= mostWaiting) {
       throw new ApiFailure(
@@ -18,13 +17,9 @@ export function createTurns(mostWaiting: number): InTurn {
       );
     }
     waiting += 1;
-    const before = last;
-    const mine = before.then(work);
-    // Whoever comes next waits for this one to end, however it ends.
-    last = mine.catch(() => undefined);
-    void before.then(() => {
+    return inTurn(() => {
       waiting -= 1;
+      return work();
     });
-    return mine;
   };
 }
