@@ -12,7 +12,7 @@
  */
 import type { Logger } from "pino";
 import { ApiFailure, type StatusAnswer, type UnderWay } from "@bulkhead/api";
-import type { Flow, Mode, WorkloadId } from "@bulkhead/model";
+import { DAY_MS, type Flow, type Mode, type WorkloadId } from "@bulkhead/model";
 import {
   openDuckDbFlowStore,
   openStateStore,
@@ -79,6 +79,8 @@ export interface ControllerOptions {
   readonly version: string;
   /** Flows older than this are forgotten, milliseconds. */
   readonly keepFlowsMs?: number;
+  /** And the days of edges older than this. */
+  readonly keepDaysMs?: number;
   readonly maxFlows?: number;
   /** Space on disk that flows must leave to the rest. */
   readonly minFreeBytes?: number;
@@ -88,7 +90,6 @@ export interface ControllerOptions {
   readonly applyTimeoutMs?: number;
 }
 
-const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 600_000;
 const RENDER_TIMEOUT_MS = 30_000;
 /** An agent needs less than half of it, unless it hangs. */
@@ -262,9 +263,12 @@ export async function startController(options: ControllerOptions): Promise<Contr
   }
 
   async function prune(): Promise<void> {
-    const before = now() - (options.keepFlowsMs ?? 30 * DAY_MS);
-    const forgotten = await flows.prune({ before, maxRecords: options.maxFlows ?? 20_000_000 });
-    if (forgotten > 0) log.info({ forgotten }, "old flows are forgotten");
+    const forgotten = await flows.prune({
+      before: now() - (options.keepFlowsMs ?? 30 * DAY_MS),
+      maxRecords: options.maxFlows ?? 20_000_000,
+      daysBefore: now() - (options.keepDaysMs ?? 730 * DAY_MS),
+    });
+    if (forgotten.flows + forgotten.days > 0) log.info({ forgotten }, "old flows are forgotten");
   }
 
   const pruning = setInterval(() => background(prune()), PRUNE_EVERY_MS);

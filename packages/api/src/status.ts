@@ -102,6 +102,11 @@ export const statusAnswerSchema = z.object({
     stored: z.number(),
     oldest: z.number().optional(),
     newest: z.number().optional(),
+    /** Days since the epoch of which there is history, first and last: longer than there are single flows. */
+    firstDay: z.int().optional(),
+    lastDay: z.int().optional(),
+    /** On disk. */
+    bytes: z.number(),
     /** Records that could not be stored (disk full): counted, not kept. */
     unstored: z.number(),
     writable: z.boolean(),

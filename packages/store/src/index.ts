@@ -2,11 +2,14 @@
 export { openDuckDbFlowStore, type DuckDbFlowOptions } from "./flows/duckdb-flow-store.ts";
 export { endsFit, flowFits } from "./flows/flow-fits.ts";
 export type {
+  Compaction,
+  Exported,
   FlowBatch,
   FlowFilter,
   FlowStats,
   FlowStore,
   PortRange,
+  Pruned,
   Retention,
 } from "./flows/flow-store.ts";
 export * from "./state/revision.ts";

@@ -31,6 +31,7 @@ describe("DuckDB flow store", () => {
       store = await openDuckDbFlowStore(path());
       return store;
     },
+    () => folder,
   );
 
   it("refuses to write into the last free space, and goes on when there is some", async () => {

@@ -1,12 +1,18 @@
 /** What every flow store owes, whatever is beneath it. */
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { expect, it } from "vitest";
 import fc from "fast-check";
 import {
+  AGENT_ORIGIN,
+  DAY_MS,
+  HOUR_MS,
   parseCidr,
   parseDomainPattern,
   parseSelector,
   type DomainPattern,
   type Flow,
+  type FlowOrigin,
   type IpRange,
   type Selector,
 } from "@bulkhead/model";
@@ -116,9 +122,24 @@ const anyFilter: fc.Arbitrary<FlowFilter> = fc.record({
   probes: fc.boolean(),
 });
 
+/** By DuckDB, which is not ours. */
+async function parquet(file: string): Promise<readonly object[]> {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  try {
+    const read = await connection.runAndReadAll("SELECT * FROM read_parquet($1)", [file]);
+    return read.getRowObjectsJson();
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
 export function flowStoreConformance(
   open: () => FlowStore,
   reopen: () => Promise<FlowStore>,
+  /** A folder for files, empty at each test. */
+  folder: () => string,
 ): void {
   const every = { probes: true };
 
@@ -345,11 +366,131 @@ export function flowStoreConformance(
   it("forgets by age and by number, oldest first, and says how many", async () => {
     const flows = [1000, 2000, 3000, 4000].map((start) => flow({ start, end: start }));
     await open().append([{ boot: "b", sequence: 1, flows }]);
-    expect(await open().stats()).toEqual({ stored: 4, oldest: 1000, newest: 4000 });
-    expect(await open().prune({ before: 1500, maxRecords: 2 })).toBe(2);
+    expect(await open().stats()).toMatchObject({ stored: 4, oldest: 1000, newest: 4000 });
+    const kept = { maxRecords: 2, daysBefore: 0 };
+    expect((await open().prune({ ...kept, before: 1500 })).flows).toBe(2);
     expect((await open().flows(every)).map((found) => found.start)).toEqual([3000, 4000]);
-    expect(await open().prune({ before: 9999, maxRecords: 2 })).toBe(2);
-    expect(await open().stats()).toEqual({ stored: 0 });
+    expect((await open().prune({ ...kept, before: 9999 })).flows).toBe(2);
+    const stats = await open().stats();
+    expect(stats).toMatchObject({ stored: 0 });
+    expect(stats).not.toHaveProperty("oldest");
+  });
+
+  it("keeps how a flow came to be known, and its request; an edge has every way once", async () => {
+    const hubble: FlowOrigin = {
+      format: "hubble",
+      sampling: 1,
+      aggregation: 0,
+      direction: "told",
+    };
+    const request = { method: "GET", host: "db.example", path: "/a", status: 200 };
+    const flows = [
+      flow({ start: 1000 }),
+      flow({ start: 2000, origin: hubble, request }),
+      flow({ start: 3000, origin: hubble }),
+      flow({ start: 4000, port: 1, origin: hubble }),
+      flow({ start: 5000, port: 2 }),
+    ];
+    await open().append([{ boot: "b", sequence: 1, flows }]);
+    expect(await (await reopen()).flows(every)).toEqual(flows);
+    const edges = await open().edges(every);
+    expect(edges.map(({ origins }) => origins)).toEqual([
+      [AGENT_ORIGIN, hubble],
+      [hubble],
+      undefined,
+    ]);
+  });
+
+  it("tells of each edge on which days it was seen, and in which of their hours it began", async () => {
+    const at = (day: number, hour: number, more: Partial<Flow> = {}) => {
+      const start = day * DAY_MS + hour * HOUR_MS;
+      return flow({ start, end: start + 10, ...more });
+    };
+    const batch = (sequence: number, flows: readonly Flow[]) => ({ boot: "b", sequence, flows });
+    await open().append([
+      batch(1, [at(3, 23), at(2, 0, { connections: 2 }), at(2, 0), at(3, 1, { port: 1 })]),
+      // Late, and out of order.
+      batch(2, [at(2, 5), at(4, 7, { connections: 0, established: 0 })]),
+    ]);
+    const told = async (filter: FlowFilter) =>
+      (await open().histories(filter)).map(({ edge, days }) => [
+        edge.port,
+        ...days.map(({ day, hours, connections }) => [day, hours, connections]),
+      ]);
+    const whole = [
+      [5432, [2, (1 << 0) | (1 << 5), 4], [3, 1 << 23, 1], [4, 0, 0]],
+      [1, [3, 1 << 1, 1]],
+    ];
+    expect(await told(every)).toEqual(whole);
+    expect((await open().histories(every)).map(({ edge }) => edge)).toEqual(
+      await open().edges(every),
+    );
+    expect(await told({ ...every, since: 2 * DAY_MS + HOUR_MS, until: 3 * DAY_MS })).toEqual([
+      [5432, [2, 1 << 5, 1]],
+    ]);
+    expect(await told({ ...every, limit: 1 })).toEqual(whole.slice(0, 1));
+    expect(await told({ ...every, verdicts: [] })).toEqual([]);
+    await open().compact(5 * DAY_MS);
+    expect(await told(every)).toEqual(whole);
+    const again = await reopen();
+    await again.append([batch(3, [at(2, 6)])]);
+    expect(await told({ ...every, until: 3 * DAY_MS })).toEqual([
+      [5432, [2, (1 << 0) | (1 << 5) | (1 << 6), 5]],
+    ]);
+  });
+
+  it("knows in which hours records came in, for longer than it has the records", async () => {
+    const start = (day: number, hour: number) => flow({ start: day * DAY_MS + hour * HOUR_MS });
+    await open().append([
+      { boot: "b", sequence: 1, flows: [start(3, 23), start(2, 0), start(2, 0)] },
+    ]);
+    await open().append([{ boot: "b", sequence: 2, flows: [start(2, 4)] }]);
+    const all = [
+      { day: 2, hours: (1 << 0) | (1 << 4) },
+      { day: 3, hours: 1 << 23 },
+    ];
+    expect(await (await reopen()).watch()).toEqual(all);
+    expect(await open().watch(2 * DAY_MS + HOUR_MS, 3 * DAY_MS)).toEqual([{ day: 2, hours: 16 }]);
+    // A part of an hour is enough.
+    expect(await open().watch(2 * DAY_MS + 4.5 * HOUR_MS)).toEqual([
+      { day: 2, hours: 16 },
+      { day: 3, hours: 1 << 23 },
+    ]);
+    expect(await open().stats()).toMatchObject({ firstDay: 2, lastDay: 3 });
+    await open().prune({ before: 9 * DAY_MS, maxRecords: 0, daysBefore: 0 });
+    expect(await open().watch()).toEqual(all);
+    await open().prune({ before: 9 * DAY_MS, maxRecords: 0, daysBefore: 3 * DAY_MS });
+    expect(await open().watch()).toEqual([{ day: 3, hours: 1 << 23 }]);
+  });
+
+  it("writes flows and edges to Parquet, filtered as they are read", async () => {
+    const file = join(folder(), "out'put.parquet");
+    const records = [
+      flow(),
+      flow({ start: 2000, port: 443, rule: "r" }),
+      flow({ start: 3000, probe: true }),
+    ];
+    await open().append([{ boot: "b", sequence: 1, flows: records }]);
+    expect(await open().exportTo(file, { probes: false }, "flows")).toEqual({ rows: 2 });
+    expect(await parquet(file)).toMatchObject([
+      {
+        start: "1970-01-01 00:00:01",
+        source_name: "shop/web",
+        source_labels: '{"app":"web"}',
+        port: 5432,
+        rule: null,
+        bytes: "100",
+      },
+      { start: "1970-01-01 00:00:02", port: 443, rule: "r" },
+    ]);
+    const asked = { ...every, ports: [{ protocol: 6, first: 5432, last: 5432 }] };
+    expect(await open().exportTo(file, asked, "edges")).toEqual({ rows: 2 });
+    expect(await parquet(file)).toMatchObject([
+      { first_seen: "1970-01-01 00:00:01", probe: false, connections: "1", origins: null },
+      { probe: true, windows: "1" },
+    ]);
+    expect(await open().exportTo(file, { ...every, verdicts: [] }, "edges")).toEqual({ rows: 0 });
+    expect(await parquet(file)).toEqual([]);
   });
 
   it("takes appends and queries at the same time", async () => {

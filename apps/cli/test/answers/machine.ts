@@ -189,6 +189,7 @@ export const status: StatusAnswer = {
   drift: { setting: "repair", total: 0 },
   flows: {
     stored: 98_000,
+    bytes: 7_340_032,
     oldest: NOW - 86_400_000,
     newest: NOW - 1000,
     unstored: 0,

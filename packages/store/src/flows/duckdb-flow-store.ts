@@ -2,19 +2,22 @@
  * The flow store on DuckDB, in one file owned by one process. A batch is one transaction, synced at its commit. When
  * the disk fills up the store refuses, and when a failed write has made DuckDB give up on the file it is opened anew.
  */
-import { statfsSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
-import { createInTurn } from "@bulkhead/model";
+import { createInTurn, DAY_MS, HOUR_MS, type EdgeDay } from "@bulkhead/model";
 import { StoreFullError } from "../state/state-store.ts";
 import {
   conditionOf,
+  DAYS_SQL,
   DISTINCT_SQL,
   EDGES_SQL,
   FLOWS_SQL,
+  KEY,
   matchesNothing,
   type Condition,
 } from "./flow-query.ts";
+import { EXPORT_SQL } from "./flow-export.ts";
 import {
   appendFlow,
   edgeOf,
@@ -73,20 +76,26 @@ export async function openDuckDbFlowStore(
     return exclusive((connection) => ask(connection, sql, values));
   }
 
-  /** The distinct values and the rows in one turn, so that nothing is written between the two. */
-  async function found(
+  /** The distinct values and all that is asked in one turn, so that nothing is written in between. */
+  async function under<T>(
     filter: FlowFilter,
-    sql: (where: string, share: FlowFilter) => string,
-  ): Promise<ResultRow[]> {
-    if (matchesNothing(filter)) return [];
+    work: (connection: DuckDBConnection, condition: Condition) => Promise<T>,
+  ): Promise<T> {
     return exclusive(async (connection) => {
+      if (matchesNothing(filter)) return work(connection, { where: "false", values: [] });
       const condition = await conditionOf(filter, async (columns, among) => {
         const values = await ask(connection, DISTINCT_SQL(columns, among.where), among.values);
         return values.map(({ value }) => String(value));
       });
-      return ask(connection, sql(condition.where, filter), condition.values);
+      return work(connection, condition);
     });
   }
+
+  const found = (
+    filter: FlowFilter,
+    sql: (where: string, share: FlowFilter) => string,
+  ): Promise<ResultRow[]> =>
+    under(filter, (connection, { where, values }) => ask(connection, sql(where, filter), values));
 
   return {
     append: (batches) =>
@@ -109,16 +118,61 @@ export async function openDuckDbFlowStore(
 
     edges: async (filter) => (await found(filter, EDGES_SQL)).map(edgeOf),
 
+    histories: (filter) =>
+      under(filter, async (connection, { where, values }) => {
+        const edges = await ask(connection, EDGES_SQL(where, filter), values);
+        const days = new Map<string, EdgeDay[]>();
+        for (const row of await ask(connection, DAYS_SQL(where), values)) {
+          const key = keyOf(row);
+          const known = days.get(key);
+          if (known === undefined) days.set(key, [dayOf(row)]);
+          else known.push(dayOf(row));
+        }
+        return edges.map((row) => ({ edge: edgeOf(row), days: days.get(keyOf(row)) ?? [] }));
+      }),
+
+    async watch(since = 0, until = Number.MAX_SAFE_INTEGER) {
+      const watched = await rows("SELECT day, hours FROM watch ORDER BY day", []);
+      return watched.flatMap((row) => {
+        const day = Number(row["day"]);
+        const hours = within(day, Number(row["hours"]), since, until);
+        return hours === 0 ? [] : [{ day, hours }];
+      });
+    },
+
+    exportTo: (file, filter, what) =>
+      under(filter, async (connection, { where, values }) => {
+        const sql = what === "flows" ? FLOWS_SQL(where, filter) : EDGES_SQL(where, filter);
+        const written = await connection.run(EXPORT_SQL(file, sql, what), [...values]);
+        return { rows: written.rowsChanged };
+      }),
+
     async stats() {
       const [row] = await rows(
-        "SELECT count(*) AS n, min(start_ms) AS oldest, max(end_ms) AS newest FROM flows",
+        `SELECT count(*) AS n, min(start_ms) AS oldest, max(end_ms) AS newest,
+           (SELECT min(day) FROM watch) AS first_day, (SELECT max(day) FROM watch) AS last_day FROM flows`,
         [],
       );
       const stored = Number(row?.["n"] ?? 0);
-      return stored === 0
-        ? { stored }
-        : { stored, oldest: Number(row?.["oldest"]), newest: Number(row?.["newest"]) };
+      const firstDay = row?.["first_day"] ?? null;
+      return {
+        stored,
+        ...(stored === 0
+          ? {}
+          : { oldest: Number(row?.["oldest"]), newest: Number(row?.["newest"]) }),
+        ...(firstDay === null
+          ? {}
+          : { firstDay: Number(firstDay), lastDay: Number(row?.["last_day"]) }),
+        bytes: bytesOf(path),
+      };
     },
+
+    compact: () =>
+      exclusive(async (connection) => {
+        const bytesBefore = bytesOf(path);
+        await connection.run("CHECKPOINT");
+        return { days: 0, bytesBefore, bytesAfter: bytesOf(path) };
+      }),
 
     prune: (retention) =>
       exclusive((connection) =>
@@ -129,7 +183,10 @@ export async function openDuckDbFlowStore(
           const surplus = await connection.run(
             `DELETE FROM flows WHERE rowid IN (SELECT rowid FROM flows ORDER BY end_ms DESC OFFSET ${Math.trunc(retention.maxRecords)})`,
           );
-          return aged.rowsChanged + surplus.rowsChanged;
+          await connection.run("DELETE FROM watch WHERE day < $1", [
+            Math.floor(retention.daysBefore / DAY_MS),
+          ]);
+          return { flows: aged.rowsChanged + surplus.rowsChanged, days: 0 };
         }),
       ),
 
@@ -140,6 +197,35 @@ export async function openDuckDbFlowStore(
       open = null;
     },
   };
+}
+
+const keyOf = (row: ResultRow): string =>
+  KEY.split(", ")
+    .map((column) => row[column])
+    .join("\n");
+
+const dayOf = (row: ResultRow): EdgeDay => ({
+  day: Number(row["day"]),
+  hours: Number(row["hours"]),
+  connections: Number(row["connections"]),
+});
+
+/** Those hours of a day that have a part in a time. */
+function within(day: number, hours: number, since: number, until: number): number {
+  let kept = 0;
+  for (let hour = 0; hour < 24; hour += 1) {
+    const start = day * DAY_MS + hour * HOUR_MS;
+    if (start < until && start + HOUR_MS > since) kept |= hours & (1 << hour);
+  }
+  return kept;
+}
+
+/** Of the file and of its write-ahead log, which there is not always. */
+function bytesOf(path: string): number {
+  return [path, `${path}.wal`].reduce(
+    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 }
 
 async function ask(
@@ -165,7 +251,33 @@ async function openFile(path: string, options: DuckDbFlowOptions): Promise<Open>
   await connection.run(
     "CREATE TABLE IF NOT EXISTS intake (boot VARCHAR NOT NULL, sequence BIGINT NOT NULL)",
   );
+  const [watch] = await ask(
+    connection,
+    "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = 'watch'",
+    [],
+  );
+  if (Number(watch?.["n"]) === 0) await connection.run(`CREATE TABLE watch AS ${WATCHED_SQL}`);
   return { instance, connection };
+}
+
+/** Of what is in a file of an earlier version. */
+const WATCHED_SQL = `
+  SELECT (start_ms // ${DAY_MS})::INTEGER AS day,
+    bit_or(1::INTEGER << (start_ms % ${DAY_MS} // ${HOUR_MS})::INTEGER) AS hours FROM flows GROUP BY ALL`;
+
+/** Hours of each day, added to those that were known. */
+async function noteWatched(
+  connection: DuckDBConnection,
+  watched: ReadonlyMap<number, number>,
+): Promise<void> {
+  for (const [day, hours] of watched) {
+    const known = await connection.run("UPDATE watch SET hours = hours | $1 WHERE day = $2", [
+      hours,
+      day,
+    ]);
+    if (known.rowsChanged === 0)
+      await connection.run("INSERT INTO watch VALUES ($1, $2)", [day, hours]);
+  }
 }
 
 function closeFile(open: Open): void {
@@ -179,6 +291,7 @@ async function appendBatches(
 ): Promise<void> {
   const appender = await connection.createAppender("flows");
   const stored = new Map<string, number>();
+  const watched = new Map<number, number>();
   try {
     for (const batch of batches) {
       let last = stored.get(batch.boot);
@@ -190,7 +303,12 @@ async function appendBatches(
         last = Number(found.getRows()[0]?.[0] ?? 0);
       }
       if (batch.sequence > last) {
-        for (const flow of batch.flows) appendFlow(appender, flow);
+        for (const flow of batch.flows) {
+          appendFlow(appender, flow);
+          const day = Math.floor(flow.start / DAY_MS);
+          const hour = Math.floor((flow.start - day * DAY_MS) / HOUR_MS);
+          watched.set(day, (watched.get(day) ?? 0) | (1 << hour));
+        }
         last = batch.sequence;
       }
       stored.set(batch.boot, last);
@@ -199,6 +317,7 @@ async function appendBatches(
   } finally {
     appender.closeSync();
   }
+  await noteWatched(connection, watched);
   for (const [boot, sequence] of stored) {
     await connection.run("DELETE FROM intake WHERE boot = $1", [boot]);
     await connection.run("INSERT INTO intake VALUES ($1, $2)", [boot, BigInt(sequence)]);

@@ -4,7 +4,7 @@
  * a selector or a prefix in SQL.
  */
 import { listValue, type DuckDBValue } from "@duckdb/node-api";
-import type { Labels } from "@bulkhead/model";
+import { DAY_MS, HOUR_MS, type Labels } from "@bulkhead/model";
 import { called, inside, labelled } from "./flow-fits.ts";
 import type { FlowFilter } from "./flow-store.ts";
 
@@ -120,13 +120,15 @@ export const FLOWS_SQL = (where: string, { limit = 0, first = 0 }: Share): strin
   return `${newest} ORDER BY start_ms, end_ms ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
 };
 
-const KEY = `src_address, src_workload, src_name, dst_address, dst_workload, dst_name, protocol, port, verdict, rule, probe`;
-const IN_ORDER = "first_seen, src_address, dst_address, protocol, port, verdict";
+export const KEY = `src_address, src_workload, src_name, dst_address, dst_workload, dst_name, protocol, port, verdict, rule, probe`;
+const IN_ORDER =
+  "first_seen, src_address, dst_address, protocol, port, verdict, src_name, dst_name, rule, probe";
 
 export const EDGES_SQL = (where: string, { limit = 0, first = 0 }: Share): string => {
   const all = `
   SELECT ${KEY}, arg_max(src_labels, start_ms) AS src_labels, arg_max(dst_labels, start_ms) AS dst_labels,
     string_agg(DISTINCT src_names, '\n') AS src_names, string_agg(DISTINCT dst_names, '\n') AS dst_names,
+    string_agg(DISTINCT coalesce(origin, ''), '\n') AS origins,
     sum(connections)::BIGINT AS connections, sum(established)::BIGINT AS established, sum(failed)::BIGINT AS failed,
     sum(bytes)::BIGINT AS bytes, sum(packets)::BIGINT AS packets,
     min(start_ms) AS first_seen, max(end_ms) AS last_seen,
@@ -138,3 +140,9 @@ export const EDGES_SQL = (where: string, { limit = 0, first = 0 }: Share): strin
       : `SELECT * FROM (${all} ORDER BY last_seen DESC, first_seen DESC, ${IN_ORDER} LIMIT ${Math.trunc(limit)})`;
   return `${newest} ORDER BY ${IN_ORDER} ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
 };
+
+/** Of edges, as they are told apart by `KEY`: the days on which each was seen. */
+export const DAYS_SQL = (where: string): string => `
+  SELECT ${KEY}, start_ms // ${DAY_MS} AS day, sum(connections)::BIGINT AS connections,
+    bit_or(CASE WHEN connections > 0 THEN 1::INTEGER << (start_ms % ${DAY_MS} // ${HOUR_MS})::INTEGER ELSE 0 END) AS hours
+  FROM flows WHERE ${where} GROUP BY ${KEY}, day ORDER BY day`;

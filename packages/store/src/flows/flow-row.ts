@@ -1,13 +1,16 @@
 /** One flow as a row of the flows table: the columns, how they are appended, and how they are read back. */
 import type { DuckDBAppender } from "@duckdb/node-api";
-import type {
-  Direction,
-  Edge,
-  Flow,
-  FlowEnd,
-  FlowProcess,
-  FlowVerdict,
-  Labels,
+import {
+  AGENT_ORIGIN,
+  type Direction,
+  type Edge,
+  type Flow,
+  type FlowEnd,
+  type FlowOrigin,
+  type FlowProcess,
+  type FlowRequest,
+  type FlowVerdict,
+  type Labels,
 } from "@bulkhead/model";
 
 export const FLOW_COLUMNS = `
@@ -20,8 +23,8 @@ export const FLOW_COLUMNS = `
   bytes BIGINT NOT NULL, packets BIGINT NOT NULL`;
 
 /**
- * Columns that files of earlier versions lack: added where they are missing, behind all others, in this order. Names and
- * processes are JSON.
+ * Columns that files of earlier versions lack: added where they are missing, behind all others, in this order. Names,
+ * processes, origins and requests are JSON.
  */
 export const LATER_COLUMNS = [
   "src_names VARCHAR",
@@ -29,6 +32,8 @@ export const LATER_COLUMNS = [
   "node VARCHAR",
   "src_process VARCHAR",
   "dst_process VARCHAR",
+  "origin VARCHAR",
+  "request VARCHAR",
 ] as const;
 
 /** Labels of a workload are one object for as long as they do not change: serialise them once. */
@@ -81,6 +86,8 @@ export function appendFlow(appender: DuckDBAppender, flow: Flow): void {
   appendOptional(appender, flow.node);
   appendJson(appender, flow.source.process);
   appendJson(appender, flow.destination.process);
+  appendJson(appender, flow.origin);
+  appendJson(appender, flow.request);
   appender.endRow();
 }
 
@@ -134,9 +141,21 @@ function processOf(row: ResultRow, side: "src" | "dst"): Pick<FlowEnd, "process"
   return typeof process === "string" ? { process: JSON.parse(process) as FlowProcess } : {};
 }
 
-export function flowOf(row: ResultRow): Flow {
-  const direction = row["direction"];
+/** The distinct origins of several flows, a line each; an empty line stands for our own collectors. */
+function originsOf(row: ResultRow): Pick<Edge, "origins"> {
+  const lists = row["origins"];
+  if (typeof lists !== "string" || lists === "") return {};
+  const origins = [...new Set(lists.split("\n"))].toSorted();
   return {
+    origins: origins.map((one) => (one === "" ? AGENT_ORIGIN : (JSON.parse(one) as FlowOrigin))),
+  };
+}
+
+export function flowOf(row: ResultRow): Flow {
+  const { direction, origin, request } = row;
+  return {
+    ...(typeof origin === "string" ? { origin: JSON.parse(origin) as FlowOrigin } : {}),
+    ...(typeof request === "string" ? { request: JSON.parse(request) as FlowRequest } : {}),
     ...optionalText(row, "node", "node"),
     start: number(row, "start_ms"),
     end: number(row, "end_ms"),
@@ -147,7 +166,7 @@ export function flowOf(row: ResultRow): Flow {
     sourcePort: number(row, "source_port"),
     verdict: text(row, "verdict") as FlowVerdict,
     ...optionalText(row, "cookie", "cookie"),
-    ...(direction === null ? {} : { direction: direction as Direction }),
+    ...(typeof direction === "string" ? { direction: direction as Direction } : {}),
     ...optionalText(row, "rule", "rule"),
     ...(row["probe"] === true ? { probe: true } : {}),
     connections: number(row, "connections"),
@@ -160,6 +179,7 @@ export function flowOf(row: ResultRow): Flow {
 
 export function edgeOf(row: ResultRow): Edge {
   return {
+    ...originsOf(row),
     source: endOf(row, "src"),
     destination: endOf(row, "dst"),
     protocol: number(row, "protocol"),

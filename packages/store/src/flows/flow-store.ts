@@ -5,12 +5,14 @@
 import type {
   DomainPattern,
   Edge,
+  EdgeHistory,
   Flow,
   FlowVerdict,
   IpRange,
   PortInterval,
   ProtocolNumber,
   Selector,
+  Watch,
 } from "@bulkhead/model";
 
 export interface FlowBatch {
@@ -57,16 +59,43 @@ export interface PortRange extends PortInterval {
 }
 
 export interface FlowStats {
+  /** Single flows. */
   readonly stored: number;
   readonly oldest?: number;
   readonly newest?: number;
+  /** Days (since the epoch) of which there is history, first and last; absent while there is none. */
+  readonly firstDay?: number;
+  readonly lastDay?: number;
+  /** On disk, as far as the store can tell. */
+  readonly bytes: number;
 }
 
+/** Single flows are many and soon of little use; the days of edges are few and wanted for years. */
 export interface Retention {
-  /** Records that ended before this are forgotten. */
+  /** Single flows that ended before this are forgotten; their edges' days stay. */
   readonly before: number;
-  /** At most so many records are kept; the oldest go first. */
+  /** At most so many single flows are kept; the oldest go first. */
   readonly maxRecords: number;
+  /** Days of edges, and of watching, that were over before this are forgotten; nothing before it remains. */
+  readonly daysBefore: number;
+}
+
+/** How many are forgotten. */
+export interface Pruned {
+  readonly flows: number;
+  /** Days of edges: one edge on one day is one. */
+  readonly days: number;
+}
+
+export interface Compaction {
+  /** Days of edges that were summed anew. */
+  readonly days: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+export interface Exported {
+  readonly rows: number;
 }
 
 export interface FlowStore {
@@ -76,10 +105,24 @@ export interface FlowStore {
   lastSequence(boot: string): Promise<number>;
   /** Oldest first. */
   flows(filter: FlowFilter): Promise<readonly Flow[]>;
-  /** Aggregated; sorted by first sight. Labels are those of the latest record. */
+  /**
+   * Aggregated; sorted by first sight. Labels are those of the latest record. Of days whose single flows are forgotten,
+   * times are told apart no finer than a day: such a day counts whole when any of it is asked for, and with each set of
+   * labels and each name that an edge had on it.
+   */
   edges(filter: FlowFilter): Promise<readonly Edge[]>;
+  /** The same edges in the same order, each with its days. */
+  histories(filter: FlowFilter): Promise<readonly EdgeHistory[]>;
+  /** Ascending, each day once: those in which records began, in whole hours that have a part in the time asked for. */
+  watch(since?: number, until?: number): Promise<readonly Watch[]>;
+  /**
+   * Writes what `flows` or `edges` would answer to a new Parquet file: numbers as numbers, times as timestamps of UTC,
+   * labels, names, processes, origins and requests as JSON. The path is the caller's choice and must not be a stranger's.
+   */
+  exportTo(path: string, filter: FlowFilter, what: "flows" | "edges"): Promise<Exported>;
   stats(): Promise<FlowStats>;
-  /** Number of records forgotten. */
-  prune(retention: Retention): Promise<number>;
+  prune(retention: Retention): Promise<Pruned>;
+  /** Sums what can be summed, and gives back room. May be called at any time; answers are the same before and after. */
+  compact(now: number): Promise<Compaction>;
   close(): Promise<void>;
 }
