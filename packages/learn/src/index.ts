@@ -2,6 +2,13 @@
 export { APPLICATION_KEYS, applicationOf } from "./applications.ts";
 export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
 export { recogniseEnds } from "./ends.ts";
+export {
+  groupByCommunication,
+  type Role,
+  type RoleEvidence,
+  type RoleOptions,
+  type Roles,
+} from "./roles/group-by-communication.ts";
 export { groupWorkloads, type Group, type Grouping, type Member } from "./groups.ts";
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
 export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-edges.ts";
