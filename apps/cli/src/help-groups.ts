@@ -24,6 +24,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
       "why",
       "probe",
       "drift",
+      "slo",
     ],
   ],
   [

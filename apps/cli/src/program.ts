@@ -273,9 +273,11 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "why [from] [to:port] [port]",
     "why a connection failed: the rule, its owner and commit, and what to propose",
-    "bulkhead why\nbulkhead why web db:5432/tcp\nbulkhead why web db:5432 --draft | bulkhead plan -",
+    "bulkhead why\nbulkhead why web db:5432/tcp\nbulkhead why web db:5432 --draft | bulkhead plan -\nsudo bulkhead why web db:5432 --report 'the nightly report fails'",
     async () => (await import("./verbs/why.ts")).why,
-  ).option("--draft", "only what to propose, as YAML");
+  )
+    .option("--draft", "only what to propose, as YAML")
+    .option("--report <reason>", "say that it should not have been denied; needs root");
   addListVerbs(verb);
   addCheckVerbs(verb);
   addConvertVerb(verb);
@@ -291,6 +293,15 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     "bulkhead drift\nsudo bulkhead drift --set report",
     async () => (await import("./verbs/drift.ts")).drift,
   ).option("--set <what>", "repair (as soon as it is found) or report (and leave it)");
+  verb(
+    "slo",
+    "the measures M1 to M8, each beside its target",
+    "bulkhead slo --since 30d -o wide\nbulkhead slo --strict -o md",
+    async () => (await import("./verbs/slo.ts")).slo,
+    [...FORMATS, "md"],
+  )
+    .option("--since <time>", since)
+    .option("--strict", "exit 1 when a measure misses its target");
   verb(
     "boot <task>",
     "what happens when the machine starts: enable, disable, or restore the last policy",

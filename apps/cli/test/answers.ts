@@ -3,6 +3,7 @@ import type { AnswerOf, RouteName } from "@bulkhead/api";
 import { explained } from "./answers/decisions.ts";
 import { status, workloads } from "./answers/machine.ts";
 import { applied, deleted, history, plan, replay } from "./answers/policies.ts";
+import { slo } from "./answers/measures.ts";
 import { probes } from "./answers/probes.ts";
 import { edges, flows, suggestion } from "./answers/traffic.ts";
 import { NOW } from "./call.ts";
@@ -78,6 +79,8 @@ export const answers = {
   probe: [...probes],
   drift: { setting: "repair", reports: [] },
   settings: { drift: "report" },
+  slo,
+  falseDeny: { subject: "shop/web → shop/db 5432/tcp", connections: 3, opened: true },
 } satisfies {
   readonly [R in RouteName]?: AnswerOf<R> | readonly AnswerOf<R>[];
 };

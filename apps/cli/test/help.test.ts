@@ -50,6 +50,7 @@ const PROMISED = [
   "convert",
   "probe",
   "drift",
+  "slo",
   "boot",
   "restart",
   "install",

@@ -114,6 +114,7 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["why-allowed-now", () => ["why", "web", "db:5432"], 0, { why: whyAllowedNow }],
   ["why-barred", () => ["why", "web", "db:5432"], 1, { why: whyBarred }],
   ["why-gone", () => ["why"], 0, { why: whyGone }],
+  ["why-report", () => ["why", "web", "db:5432", "--report", "the report fails"], 0, {}],
   ["why-nothing", () => ["why", "web", "db"], 0, { why: { revision: 3, rules: [] } }],
   ["suggest-text", () => ["suggest"], 0, {}],
   ["suggest-table", () => ["suggest", "-o", "table"], 0, {}],
@@ -270,6 +271,9 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["explain-spared", () => ["explain", "web", "db:5432"], 0, { explain: spared }],
   ["drift-none", () => ["drift"], 0, {}],
   ["drift", () => ["drift", "--set", "report"], 1, { drift: drifted }],
+  ["slo", () => ["slo"], 0, {}],
+  ["slo-wide", () => ["slo", "--strict", "-o", "wide"], 1, {}],
+  ["slo-md", () => ["slo", "-o", "md"], 0, {}],
   ["confirm", () => ["confirm"], 0, {}],
   ["history", () => ["history"], 0, {}],
   [
@@ -297,6 +301,7 @@ const MADE_FOR_A_PIPE: Readonly<Record<string, RegExp>> = {
   "why-draft": /^  name: allow-web-to-db$/,
   "explain-change": /^spec: /,
   "observe-jsonpb": /^\{"flow":/,
+  "slo-md": /^\| M8 violation to alert/,
   "map-mermaid": /^ {2}n1 -->/,
   "workloads-export": /^ {4}hairpinExempt: /,
 };

@@ -52,6 +52,7 @@ const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["label", () => ["label", "shop/web", "tier=front"]],
   ["confirm", () => ["confirm"]],
   ["drift", () => ["drift"]],
+  ["slo", () => ["slo"]],
   ["history", () => ["history"]],
   ["revision", () => ["history", "1"]],
   ["rollback", () => ["rollback", "1"]],
@@ -403,6 +404,19 @@ describe("what is sent", () => {
       follow: "true",
       since: String(NOW),
       limit: "0",
+    });
+  });
+
+  it("why --report: the denial that was found, in its own names", async () => {
+    const { requests } = await asked(["why", "web", "db", "--report", "the nightly report fails"]);
+    expect(requests.at(-1)).toMatchObject({
+      route: "falseDeny",
+      request: {
+        from: answers.why.denial?.source.name,
+        to: answers.why.denial?.destination.name,
+        port: answers.why.port,
+        reason: "the nightly report fails",
+      },
     });
   });
 

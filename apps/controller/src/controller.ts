@@ -25,6 +25,7 @@ import { createAcquaintances } from "./flows/acquaintances.ts";
 import { ruleNames, type RuleNames } from "./flows/rule-names.ts";
 import { AmbiguousCount } from "./flows/ambiguous.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
+import { startMeasures, type Measures } from "./measures/measures.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
 import type { AgentSession } from "./link/agent-session.ts";
@@ -69,6 +70,7 @@ export interface Controller {
   /** Connections open now that it cuts; undefined when no agent tells. */
   underWay(what: WhatCuts): Promise<UnderWay[] | undefined>;
   status(): Promise<StatusAnswer>;
+  readonly measures: Measures;
   stop(): Promise<void>;
 }
 
@@ -130,11 +132,15 @@ export async function startController(options: ControllerOptions): Promise<Contr
     capacity: () => link.session()?.capacity ?? 0,
     underWay,
     check: (invariants, found) => requireSession().check(invariants, found, CHECK_TIMEOUT_MS),
-    onChange: ({ reading, held }) => {
-      keeper.adopt(reading);
-      nameWatch.adopt(domainSetsOf(held));
+    onChange: (inForce) => {
+      const before = lastInForce;
+      lastInForce = inForce;
+      keeper.adopt(inForce.reading);
+      nameWatch.adopt(domainSetsOf(inForce.held));
+      measures.noteChange(before, inForce);
     },
   });
+  let lastInForce = governor.inForce;
 
   const units = createUnitMemory({
     stored: await state.setting("units"),
@@ -163,6 +169,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       },
       onChanging: () => referee.suspend(),
       applyTimeoutMs: options.applyTimeoutMs,
+      onInstall: (failure) => measures.noteInstall(failure),
       onInForce: (compiled, receipt) => {
         nameRule = ruleNames(compiled.result.cookies);
         referee.adopt({ set: compiled.intent.set, index: compiled.world.index, since: now() });
@@ -185,8 +192,20 @@ export async function startController(options: ControllerOptions): Promise<Contr
     onFlows: examine,
   });
 
+  const measures: Measures = await startMeasures({
+    state,
+    flows,
+    log,
+    now,
+    flush: () => intake.flush(),
+    status,
+    modes,
+    worldUnder: ({ reading }) => keeper.under(reading),
+  });
+
   function examine(seen: readonly Flow[]): void {
     const time = now();
+    measures.noteFlows(seen);
     ambiguous.see(seen, keeper.world.index);
     nameWatch.see(seen);
     for (const flow of seen) {
@@ -213,6 +232,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     publicKey: key.publicKey,
     drift: () => drift,
     matches: (receipt) => receiptMatches(receipt, distributor.wanted, now()),
+    onDrift: (host, report) => measures.noteDrift(host, report),
+    onHeld: (host, readAt) => measures.noteHeld(host, readAt),
     onWentBack: ({ revision }) => background(governor.wentBack(revision)),
     onDiscovered: (found, first) => {
       keeper.discovered(found);
@@ -271,6 +292,38 @@ export async function startController(options: ControllerOptions): Promise<Contr
     if (forgotten.flows + forgotten.days > 0) log.info({ forgotten }, "old flows are forgotten");
   }
 
+  async function status(): Promise<StatusAnswer> {
+    const [pending, intact, drifts, stats, probe] = await Promise.all([
+      state.pendingConfirm(),
+      chain.check(),
+      state.drifts(1),
+      flows.stats(),
+      state.lastProbeRun(),
+    ]);
+    return statusOf({
+      version: options.version,
+      now: now(),
+      startedAt,
+      inForce: governor.inForce,
+      world: keeper.world,
+      wanted: distributor.wanted,
+      problem: distributor.problem,
+      modes: modes(),
+      session: link.session(),
+      pending,
+      chain: intact,
+      drift: { setting: drift, total: drifts.total, last: drifts.reports[0] },
+      flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
+      unread: gatekeeper.unread,
+      names: nameWatch.notices(),
+      ambiguousConnections: ambiguous.connections,
+      alarms: alarms.list(),
+      lastLook: governor.lastLook,
+      orphaned: options.isOrphaned?.() ?? false,
+      probe,
+    });
+  }
+
   const pruning = setInterval(() => background(prune()), PRUNE_EVERY_MS);
   await governor.resume();
 
@@ -296,43 +349,15 @@ export async function startController(options: ControllerOptions): Promise<Contr
     render,
     underWay,
     heldSince: () => referee.since,
-    async status() {
-      const [pending, intact, drifts, stats, probe] = await Promise.all([
-        state.pendingConfirm(),
-        chain.check(),
-        state.drifts(1),
-        flows.stats(),
-        state.lastProbeRun(),
-      ]);
-      return statusOf({
-        version: options.version,
-        now: now(),
-        startedAt,
-        inForce: governor.inForce,
-        world: keeper.world,
-        wanted: distributor.wanted,
-        problem: distributor.problem,
-        modes: modes(),
-        session: link.session(),
-        pending,
-        chain: intact,
-        drift: { setting: drift, total: drifts.total, last: drifts.reports[0] },
-        flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
-        unread: gatekeeper.unread,
-        names: nameWatch.notices(),
-        ambiguousConnections: ambiguous.connections,
-        alarms: alarms.list(),
-        lastLook: governor.lastLook,
-        orphaned: options.isOrphaned?.() ?? false,
-        probe,
-      });
-    },
+    status,
+    measures,
     async stop() {
       clearInterval(pruning);
       await governor.stop();
       await distributor.stop();
       await link.stop();
       await intake.stop();
+      await measures.stop();
       await flows.close();
       await state.close();
     },

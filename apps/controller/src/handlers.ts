@@ -11,6 +11,7 @@ import { filterOf } from "./flows/flow-filter.ts";
 import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
+import { reportFalseDeny } from "./queries/false-deny.ts";
 import { explainFlow } from "./queries/explain.ts";
 import { givenBy } from "./policy/change.ts";
 import { domainSetsOf } from "./policy/domain-sets.ts";
@@ -30,7 +31,7 @@ import { testIndex } from "./policy/test-index.ts";
 const NO_PROBES = { probes: false } as const;
 
 export function handlersOf(controller: Controller): Handlers {
-  const { state, flows, intake, governor, distributor, now } = controller;
+  const { state, flows, intake, governor, distributor, measures, now } = controller;
 
   /** Everything on record in a span of time, own probes left out. */
   async function edgesIn(since: number | undefined, until: number | undefined) {
@@ -266,6 +267,15 @@ export function handlersOf(controller: Controller): Handlers {
     async drift() {
       const { reports } = await state.drifts(100);
       return { setting: controller.driftSetting(), reports: reports.map(driftView) };
+    },
+
+    slo: ({ since }) => measures.slo(since),
+
+    falseDeny: (request) => reportFalseDeny(request, { flows, intake, measures, now }),
+
+    async latency(found) {
+      await measures.saveLatency(found);
+      return found;
     },
 
     async settings({ drift }) {

@@ -23,6 +23,7 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   why: "read",
   drift: "read",
   ruleset: "read",
+  slo: "read",
   // Also a dry run: it is one field away from the change itself.
   apply: "change",
   delete: "change",
@@ -30,6 +31,9 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   confirm: "change",
   rollback: "change",
   settings: "change",
+  // They count in the measures.
+  falseDeny: "change",
+  latency: "change",
   // It opens connections in the names of workloads.
   probe: "change",
 };

@@ -9,6 +9,7 @@ export * from "./flows.ts";
 export * from "./policies.ts";
 export * from "./probes.ts";
 export * from "./routes.ts";
+export * from "./slo.ts";
 export * from "./status.ts";
 export * from "./why.ts";
 export * from "./workloads.ts";

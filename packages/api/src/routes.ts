@@ -26,6 +26,13 @@ import {
   suggestRequestSchema,
 } from "./policies.ts";
 import { probeEventSchema, probeRequestSchema } from "./probes.ts";
+import {
+  falseDenyAnswerSchema,
+  falseDenyRequestSchema,
+  latencySchema,
+  sloAnswerSchema,
+  sloQuerySchema,
+} from "./slo.ts";
 import { driftAnswerSchema, settingsSchema, statusAnswerSchema } from "./status.ts";
 import { whyAnswerSchema, whyQuerySchema } from "./why.ts";
 import { workloadsAnswerSchema, workloadsRequestSchema } from "./workloads.ts";
@@ -133,6 +140,19 @@ export const routes = {
     stream: true,
   },
   drift: { method: "GET", path: "/v1/drift", request: empty, answer: driftAnswerSchema },
+  slo: { method: "GET", path: "/v1/slo", request: sloQuerySchema, answer: sloAnswerSchema },
+  falseDeny: {
+    method: "POST",
+    path: "/v1/false-deny",
+    request: falseDenyRequestSchema,
+    answer: falseDenyAnswerSchema,
+  },
+  latency: {
+    method: "POST",
+    path: "/v1/latency",
+    request: latencySchema,
+    answer: latencySchema,
+  },
   settings: {
     method: "POST",
     path: "/v1/settings",

@@ -12,6 +12,13 @@ export type {
   Pruned,
   Retention,
 } from "./flows/flow-store.ts";
+export {
+  type DriftEvent,
+  type Incident,
+  type IncidentKind,
+  type MeasureStore,
+  type Tally,
+} from "./state/measures.ts";
 export * from "./state/revision.ts";
 export { openStateStore } from "./state/sqlite-state-store.ts";
 export * from "./state/state-store.ts";

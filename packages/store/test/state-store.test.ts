@@ -225,3 +225,60 @@ describe("the rest", () => {
     await expect(openStateStore(path())).rejects.toThrow("newer version");
   });
 });
+
+describe("what measures are made of", () => {
+  const HOUR = 3_600_000;
+  const drift = { kind: "drift", subject: "edge-1", message: "gone", detectedAt: 5 } as const;
+
+  it("adds up what is counted in an hour, also over restarts", async () => {
+    await store.tally(HOUR + 5, { done: 2, failed: 0 });
+    await reopen();
+    await store.tally(2 * HOUR - 1, { done: 3, failed: 1 });
+    await store.tally(2 * HOUR, { done: 7 });
+    expect(await store.tallies(0)).toEqual([
+      { hour: HOUR, name: "done", count: 5 },
+      { hour: HOUR, name: "failed", count: 1 },
+      { hour: 2 * HOUR, name: "done", count: 7 },
+    ]);
+    expect(await store.tallies(2 * HOUR)).toHaveLength(1);
+    await store.forgetMeasures(2 * HOUR);
+    expect((await store.tallies(0)).map(({ hour }) => hour)).toEqual([2 * HOUR]);
+  });
+
+  it("keeps one incident of a kind and subject open, until it is ended", async () => {
+    expect(await store.openIncident(drift)).toBe(true);
+    await reopen();
+    expect(await store.openIncident({ ...drift, detectedAt: 9 })).toBe(false);
+    expect(await store.openIncident({ ...drift, subject: "edge-2" })).toBe(true);
+    const end = { at: 20, by: "the agent" };
+    expect(await store.endIncidents({ kind: "false-deny" }, end)).toBe(0);
+    expect(await store.endIncidents({ kind: "drift", subject: "edge-1" }, end)).toBe(1);
+    expect(await store.incidents(21)).toEqual([{ ...drift, subject: "edge-2" }]);
+    expect(await store.incidents(20)).toEqual([
+      { ...drift, subject: "edge-2" },
+      { ...drift, endedAt: 20, endedBy: "the agent" },
+    ]);
+    expect(await store.openIncident({ ...drift, detectedAt: 30 })).toBe(true);
+  });
+
+  it("has drift of a span of time, the oldest first", async () => {
+    const report = { host: "edge-1", revision: 2, expectedDigest: "a", differences: [] };
+    await store.saveDrift({ ...report, detectedAt: 10, actualDigest: null, repaired: false });
+    await store.saveDrift({ ...report, detectedAt: 20, actualDigest: "b", repaired: true });
+    expect((await store.driftSince(10)).map(({ detectedAt }) => detectedAt)).toEqual([10, 20]);
+    expect(await store.driftSince(11)).toEqual([
+      { host: "edge-1", detectedAt: 20, revision: 2, actualDigest: "b", repaired: true },
+    ]);
+  });
+
+  it("opens a file that was written before there were any", async () => {
+    await store.append(change(), files);
+    await store.close();
+    const database = new DatabaseSync(path());
+    database.exec("DROP TABLE tallies; DROP TABLE incidents");
+    database.close();
+    store = await openStateStore(path());
+    expect(await store.incidents(0)).toEqual([]);
+    expect((await store.revisions()).length).toBe(1);
+  });
+});

@@ -3,16 +3,20 @@
  * commit, since when; and drafts what to propose. Exit code 1: denied now; 0: nothing is, or not any more.
  */
 import type { ApiClient, WhyAnswer, WhyQuery } from "@bulkhead/api";
+import type { Answer } from "../answer.ts";
 import { parseTarget } from "../arguments.ts";
-import type { CommonOptions } from "../context.ts";
+import type { CommonOptions, Context } from "../context.ts";
 import { badInput } from "../failure.ts";
+import { authorOf } from "./policies.ts";
 import { resolveName } from "../names.ts";
 import { withProgress } from "../progress.ts";
+import { count } from "../ui/words.ts";
 import { whyText } from "../views/why.ts";
 import type { Verb } from "./verb.ts";
 
 export interface WhyOptions extends CommonOptions {
   readonly draft?: boolean;
+  readonly report?: string;
 }
 
 export const why: Verb<WhyOptions> = async (context, args, options) => {
@@ -23,6 +27,7 @@ export const why: Verb<WhyOptions> = async (context, args, options) => {
       .call("why", { ...asked, ...uidOf(context.env) })
       .catch((error: unknown) => didYouMean(error, client, asked)),
   );
+  if (options.report !== undefined) return report(answer, options.report, context, client);
   const denied = answer.verdict !== undefined && answer.verdict !== "allow";
   const exitCode = denied ? 1 : 0;
   if (options.draft === true) {
@@ -44,6 +49,37 @@ export const why: Verb<WhyOptions> = async (context, args, options) => {
     exitCode,
   };
 };
+
+/** Denials by mistake are a measure, and how long they last is another. */
+async function report(
+  { denial, port }: WhyAnswer,
+  reason: string,
+  context: Context,
+  client: ApiClient,
+): Promise<Answer> {
+  if (reason.trim() === "") {
+    throw badInput("the reason is empty", "bulkhead why web db:5432 --report 'what fails'");
+  }
+  if (denial === undefined || port === undefined)
+    throw badInput("no denial on record fits", "`bulkhead observe --verdict dropped,rejected`");
+  const value = await client.call("falseDeny", {
+    from: denial.source.name,
+    to: denial.destination.name,
+    port,
+    author: authorOf(context),
+    reason,
+  });
+  const { subject, connections, opened } = value;
+  const text = opened
+    ? `Reported: ${subject}, denied ${count(connections, "time")}. It is open until a revision permits it.\n`
+    : `${subject} was reported before, and no revision permits it yet.\n`;
+  return {
+    value,
+    text: () => text,
+    next: ["why --draft", "slo"],
+    exitCode: 0,
+  };
+}
 
 function queryOf([from, to, port]: readonly string[]): WhyQuery {
   if ([from, to, port].some((word) => word?.trim() === "")) {

@@ -1,6 +1,6 @@
 /** What the controller makes of everything an agent says: each kind of message goes to the part that it concerns. */
 import type { Logger } from "pino";
-import type { Receipt } from "@bulkhead/model";
+import type { DriftReport, Receipt } from "@bulkhead/model";
 import type { StateStore } from "@bulkhead/store";
 import { receiptSigningText, type AgentMessage, type DriftSetting } from "@bulkhead/wire";
 import type { Alarms } from "../alarms.ts";
@@ -18,6 +18,9 @@ export interface AgentListenerDeps {
   readonly publicKey: Uint8Array;
   readonly drift: () => DriftSetting;
   readonly matches: (receipt: Receipt) => boolean;
+  readonly onDrift: (host: string, report: DriftReport) => void;
+  /** The kernel was read, and holds what is wanted. */
+  readonly onHeld: (host: string, readAt: number) => void;
   /** A policy was on trial there and nobody kept it in time. */
   readonly onWentBack: (told: Extract<AgentMessage, { kind: "went-back" }>) => void;
   /** `first`: nothing is known yet of what this agent holds. */
@@ -105,6 +108,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
         const what = report.differences[0] ?? "the kernel holds something else";
         alarms.raise("drift", `drift on ${host}: ${what}${report.repaired ? ", repaired" : ""}`);
         background(state.saveDrift({ host, ...report }));
+        deps.onDrift(host, report);
         break;
       }
       case "health":
@@ -116,6 +120,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
           takeReceipt(session, said.receipt);
           const matches = deps.matches(said.receipt);
           background(state.saveReceipt({ host, ...said.receipt, matches }));
+          if (matches && session.receiptSigned) deps.onHeld(host, said.receipt.readAt);
         }
         break;
     }

@@ -47,6 +47,8 @@ export interface DistributorDeps {
   readonly onInForce: (compiled: Compiled, receipt: Receipt) => void;
   /** What the kernel holds is about to change. */
   readonly onChanging: () => void;
+  /** An agent was given a policy: undefined when the kernel holds it, else why not. */
+  readonly onInstall?: (failure: string | undefined) => void;
   /** How long an agent may take to answer; 30 s unless told otherwise. */
   readonly applyTimeoutMs?: number;
 }
@@ -217,7 +219,7 @@ export class Distributor {
           ? ready
           : this.compile(this.#intent);
       this.#deps.onChanging();
-      const receipt = await this.#deliver(session, compiled);
+      const receipt = await this.#install(session, compiled);
       if (typeof receipt !== "string") {
         this.#wanted = compiled;
         this.#problem = undefined;
@@ -241,6 +243,18 @@ export class Distributor {
         help: "the old policy stays in force; `bulkhead status` tells more",
       },
     );
+  }
+
+  /** As `#deliver`, and told. */
+  async #install(session: AgentSession, compiled: Compiled): Promise<Receipt | string> {
+    try {
+      const receipt = await this.#deliver(session, compiled);
+      this.#deps.onInstall?.(typeof receipt === "string" ? receipt : undefined);
+      return receipt;
+    } catch (error) {
+      this.#deps.onInstall?.(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
   }
 
   /** The receipt, or what is wrong. */

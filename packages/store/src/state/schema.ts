@@ -47,6 +47,17 @@ export interface StateTables {
   };
   probe_runs: { id: Generated<number>; time: number; summary: string; results: string };
   settings: { key: string; value: string };
+  /** Events by the hour (its beginning, milliseconds since the epoch) and name. */
+  tallies: { hour: number; name: string; count: number };
+  incidents: {
+    id: Generated<number>;
+    kind: string;
+    subject: string;
+    message: string;
+    detected_at: number;
+    ended_at: number | null;
+    ended_by: string | null;
+  };
 }
 
 const VERSION = 1;

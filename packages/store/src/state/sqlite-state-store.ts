@@ -1,6 +1,7 @@
 /** The state store on node:sqlite through kysely. One file, one process. */
 import { Kysely, SqliteDialect, type Transaction } from "kysely";
 import { verifyChain } from "./chain-check.ts";
+import { measureStore, prepareMeasures } from "./measures.ts";
 import { openNodeSqlite } from "./node-sqlite.ts";
 import { GENESIS, hashText, revisionHash, type Revision } from "./revision.ts";
 import { driftOf, revisionOf, rowOf } from "./rows.ts";
@@ -15,8 +16,11 @@ export async function openStateStore(path: string): Promise<StateStore> {
     dialect: new SqliteDialect({ database: async () => openNodeSqlite(path) }),
   });
   await full(() => prepareSchema(database));
+  await full(() => prepareMeasures(database));
 
   return {
+    ...measureStore(database, full),
+
     append: (change, files, more = {}) =>
       full(() =>
         database.transaction().execute(async (transaction) => {

@@ -3,6 +3,7 @@
  * settings. Every write is on disk when its promise resolves, and a failed one leaves nothing behind.
  */
 import type { DriftReport, Receipt } from "@bulkhead/model";
+import type { MeasureStore } from "./measures.ts";
 import type { NewRevision, Revision, StoredFile } from "./revision.ts";
 
 /** The disk has no room. Nothing was written. */
@@ -39,7 +40,7 @@ export type ChainCheck =
   | { readonly intact: true }
   | { readonly intact: false; readonly brokenAt: number };
 
-export interface StateStore {
+export interface StateStore extends MeasureStore {
   /**
    * The next revision, its files and (when given) the deadline by which it must be confirmed, in one transaction. A
    * change that itself settles a pending confirmation says so with `settles`; one that undoes such a change gives back

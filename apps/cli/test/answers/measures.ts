@@ -1,0 +1,88 @@
+/** The measures of a small shop: most are well, one burns, one is not known. */
+import type { SloAnswer } from "@bulkhead/api";
+import { NOW } from "../call.ts";
+
+const WEEK = 604_800_000;
+const over = { from: NOW - WEEK, until: NOW };
+
+export const slo: SloAnswer = {
+  at: NOW,
+  since: NOW - WEEK,
+  measures: [
+    {
+      id: "M1",
+      name: "policy coverage",
+      value: 0.9375,
+      unit: "ratio",
+      target: 0.9,
+      aim: "at-least",
+      state: "ok",
+      from: NOW,
+      until: NOW,
+      parts: { workloads: 16, underPolicy: 15, enforced: 12 },
+    },
+    {
+      id: "M2",
+      name: "unauthorized flow rate",
+      value: 0.0123,
+      unit: "ratio",
+      target: 0.001,
+      aim: "below",
+      state: "burning",
+      ...over,
+      parts: { connections: 10_000, denied: 130, unexpected: 123, wouldDeny: 0 },
+    },
+    {
+      id: "M3",
+      name: "time to repair",
+      value: 5400,
+      unit: "seconds",
+      target: 14_400,
+      aim: "below",
+      state: "ok",
+      reason: "1 not repaired yet",
+      ...over,
+      parts: { ended: 1, open: 1, drift: 0.412, oldestOpen: 5400 },
+    },
+    {
+      id: "M5",
+      name: "added P95 latency",
+      value: null,
+      unit: "ratio",
+      target: 0.05,
+      aim: "below",
+      state: "unknown",
+      reason: "not measured yet",
+      from: NOW,
+      until: NOW,
+      parts: {},
+    },
+    {
+      id: "M8",
+      name: "violation to alert",
+      value: 0.84,
+      unit: "seconds",
+      target: 900,
+      aim: "below",
+      state: "ok",
+      ...over,
+      parts: { count: 130, p95Below: 2 },
+    },
+  ],
+  incidents: [
+    {
+      kind: "false-deny",
+      subject: "shop/web → shop/db 5432/tcp",
+      message: "ada: the nightly report fails",
+      detectedAt: NOW - 5_400_000,
+    },
+    {
+      kind: "drift",
+      subject: "edge-1",
+      message: "table inet bulkhead is gone",
+      detectedAt: NOW - 86_400_000,
+      endedAt: NOW - 86_399_588,
+      endedBy: "repaired by the agent",
+    },
+  ],
+};

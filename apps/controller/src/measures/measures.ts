@@ -1,0 +1,258 @@
+/**
+ * What the measures are made of while it happens, and what they are when somebody asks. What spans weeks is in the state
+ * store, counted by the hour or as incidents; the rest is asked of who knows it.
+ *
+ *   flows ────────► delay of alerts ──┐
+ *   installs ─────► done, failed ─────┼──► hourly counts ──┐
+ *   drift, receipts ► incidents ──────┤                    ├──► sloOf ──► `slo`, metrics
+ *   changes of policy ► false denies ─┘    edges, coverage ┘
+ */
+import type { Logger } from "pino";
+import {
+  latencySchema,
+  type FalseDenyAnswer,
+  type Latency,
+  type SloAnswer,
+  type StatusAnswer,
+} from "@bulkhead/api";
+import { createInTurn, type DriftReport, type Flow, type Mode } from "@bulkhead/model";
+import type { FlowStore, StateStore } from "@bulkhead/store";
+import type { InForce } from "../policy/change.ts";
+import { replayAnswer } from "../queries/replay.ts";
+import type { World } from "../world/world.ts";
+import { countsOf } from "./alert-delay.ts";
+import { fingerprintOf, isDenied, isScan } from "./denied.ts";
+import { falseDenies } from "./false-denies.ts";
+import { INSTALLS, sloOf, WEEK_MS } from "./slo.ts";
+
+export interface MeasuresDeps {
+  readonly state: StateStore;
+  readonly flows: FlowStore;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Stores what is waiting. */
+  readonly flush: () => Promise<void>;
+  readonly status: () => Promise<StatusAnswer>;
+  readonly modes: () => Readonly<Record<string, Mode>>;
+  readonly worldUnder: (inForce: InForce) => World;
+}
+
+export interface FalseDenyReport {
+  readonly subject: string;
+  readonly connections: number;
+  readonly since: number;
+  readonly author: string;
+  readonly reason: string;
+}
+
+export interface Measures {
+  noteFlows(flows: readonly Flow[]): void;
+  /** An agent took a policy, or did not: then why. */
+  noteInstall(failure?: string): void;
+  noteDrift(host: string, report: DriftReport): void;
+  /** The kernel was read and holds what is wanted. */
+  noteHeld(host: string, readAt: number): void;
+  /** Another policy is in force. */
+  noteChange(before: InForce, after: InForce): void;
+  reportFalseDeny(report: FalseDenyReport): Promise<FalseDenyAnswer>;
+  saveLatency(latency: Latency): Promise<void>;
+  slo(since?: number): Promise<SloAnswer>;
+  /** What has been noted is on disk. */
+  settled(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const SAVE_EVERY_MS = 10_000;
+const DAY_MS = 86_400_000;
+/** Denials from before are no longer anybody's question. */
+const REPAIR_WINDOW_MS = 30 * DAY_MS;
+const KEPT_MS = 400 * DAY_MS;
+const TOLD_EVERY_MS = 3_600_000;
+/** Lines in the log about denials in `TOLD_EVERY_MS`. */
+const MOST_TOLD = 100;
+const LATENCY = "latency";
+
+export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
+  const { state, flows, log, now } = deps;
+  const inTurn = createInTurn();
+  let counts: Record<string, number> = {};
+  /** Hosts whose drift nobody has repaired yet. */
+  const drifted = new Set(
+    (await state.incidents(now())).flatMap((one) =>
+      one.kind === "drift" && one.endedAt === undefined ? [one.subject] : [],
+    ),
+  );
+  let told = new Set<string>();
+  let toldFrom = 0;
+
+  function background(work: () => Promise<unknown>): void {
+    inTurn(work).catch((error: unknown) =>
+      log.error({ err: error }, "a measure could not be kept"),
+    );
+  }
+
+  function add(more: Readonly<Record<string, number>>): void {
+    for (const [name, count] of Object.entries(more)) counts[name] = (counts[name] ?? 0) + count;
+  }
+
+  async function save(): Promise<void> {
+    const taken = counts;
+    counts = {};
+    await state.tally(now(), taken);
+  }
+
+  function tell(flow: Flow): void {
+    if (now() - toldFrom >= TOLD_EVERY_MS) {
+      told = new Set();
+      toldFrom = now();
+    }
+    const subject = fingerprintOf(flow);
+    if (told.size >= MOST_TOLD || told.has(subject)) return;
+    told.add(subject);
+    const { verdict, rule = null, direction = null } = flow;
+    log.warn({ denied: subject, verdict, rule, direction }, "a connection was denied");
+  }
+
+  async function confirmFalseDenies(before: InForce, after: InForce): Promise<void> {
+    const { record } = after;
+    if (record === null || record.kind === "delete") return;
+    await deps.flush();
+    const recent = { probes: false, since: now() - REPAIR_WINDOW_MS } as const;
+    const edges = await flows.edges({ ...recent, verdicts: ["dropped", "rejected"] });
+    if (edges.length === 0) return;
+    const { newlyAllowed } = replayAnswer({
+      edges,
+      before: before.reading.set,
+      after: after.reading.set,
+      was: deps.worldUnder(before),
+      world: deps.worldUnder(after),
+      now: now(),
+      revision: after.revision,
+      diagnostics: [],
+    });
+    if (newlyAllowed.length === 0) return;
+    const takenBack = record.kind !== "apply";
+    const passed = new Map<string, number>();
+    if (takenBack) {
+      for (const edge of await flows.edges({ ...recent, verdicts: ["forwarded", "audit"] })) {
+        const key = fingerprintOf(edge);
+        passed.set(key, Math.min(edge.firstSeen, passed.get(key) ?? edge.firstSeen));
+      }
+    }
+    const found = falseDenies(
+      newlyAllowed,
+      takenBack,
+      (key, moment) => (passed.get(key) ?? Infinity) < moment,
+    );
+    for (const { subject, connections, since } of found) {
+      const end = { at: record.time, by: `revision ${after.revision}` };
+      if ((await state.endIncidents({ kind: "false-deny", subject }, end)) > 0) continue;
+      await state.openIncident({
+        kind: "false-deny",
+        subject,
+        message: `denied ${connections} times, and permitted since revision ${after.revision}`,
+        detectedAt: since,
+        endedAt: end.at,
+        endedBy: end.by,
+      });
+    }
+  }
+
+  async function endDrift(host: string, at: number, by: string): Promise<void> {
+    drifted.delete(host);
+    await state.endIncidents({ kind: "drift", subject: host }, { at, by });
+  }
+
+  const saving = setInterval(() => background(save), SAVE_EVERY_MS);
+  saving.unref();
+  background(() => state.forgetMeasures(now() - KEPT_MS));
+
+  return {
+    noteFlows(seen) {
+      const time = now();
+      for (const flow of seen) {
+        if (!isDenied(flow) || flow.connections === 0 || flow.probe === true || isScan(flow))
+          continue;
+        add(countsOf(Math.max(0, time - flow.start), flow.connections));
+        tell(flow);
+      }
+    },
+
+    noteInstall(failure) {
+      add({ [failure === undefined ? INSTALLS.done : INSTALLS.failed]: 1 });
+    },
+
+    noteDrift(host, report) {
+      const { detectedAt, repaired, differences } = report;
+      const message = differences[0] ?? "the kernel holds something else";
+      const incident = { kind: "drift", subject: host, message, detectedAt } as const;
+      if (!repaired) drifted.add(host);
+      background(async () => {
+        if (!repaired) {
+          await state.openIncident(incident);
+          return;
+        }
+        const at = Math.max(now(), detectedAt);
+        const by = "repaired by the agent";
+        await endDrift(host, at, by);
+        await state.openIncident({ ...incident, endedAt: at, endedBy: by });
+      });
+    },
+
+    noteHeld(host, readAt) {
+      if (drifted.delete(host))
+        background(() => endDrift(host, readAt, "the kernel holds it again"));
+    },
+
+    noteChange(before, after) {
+      background(() => confirmFalseDenies(before, after));
+    },
+
+    reportFalseDeny: ({ subject, connections, since, author, reason }) =>
+      inTurn(async () => ({
+        subject,
+        connections,
+        opened: await state.openIncident({
+          kind: "false-deny",
+          subject,
+          message: `${author}: ${reason}`,
+          detectedAt: since,
+        }),
+      })),
+
+    saveLatency: (latency) => inTurn(() => state.saveSetting(LATENCY, JSON.stringify(latency))),
+
+    async slo(since = now() - WEEK_MS) {
+      await deps.flush();
+      await inTurn(save);
+      const [status, edges, incidents, drift, tallies, stats, latency] = await Promise.all([
+        deps.status(),
+        flows.edges({ since, probes: false }),
+        state.incidents(since),
+        state.driftSince(since),
+        state.tallies(since),
+        flows.stats(),
+        state.setting(LATENCY),
+      ]);
+      return sloOf({
+        now: now(),
+        since,
+        ...(stats.oldest === undefined ? {} : { oldest: stats.oldest }),
+        coverage: status.coverage,
+        modes: deps.modes(),
+        edges,
+        incidents,
+        drift,
+        tallies,
+        latency: latency === null ? undefined : latencySchema.parse(JSON.parse(latency)),
+      });
+    },
+
+    settled: () => inTurn(save),
+
+    async stop() {
+      clearInterval(saving);
+      await inTurn(save);
+    },
+  };
+}
