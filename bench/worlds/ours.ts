@@ -1,0 +1,61 @@
+/** What Bulkhead proposes, read back from its own text, compiled, and asked as the datapath would be. */
+import { buildPolicySet, parseFiles } from "@bulkhead/dialects";
+import { createDecider, indexInventory } from "@bulkhead/engine";
+import { groupWorkloads, manifestsOf, suggest } from "@bulkhead/learn";
+import { printResources } from "@bulkhead/dialects";
+import type { Workload } from "@bulkhead/model";
+import { HOURS } from "./calendar.ts";
+import type { Method, Question } from "./method.ts";
+import { timeOf } from "./traffic.ts";
+import { historiesUntil, inventoryAt, inventoryOf, type World } from "./world.ts";
+
+export const ours: Method = {
+  name: "Bulkhead",
+  learn(world, day) {
+    const now = timeOf(day * HOURS);
+    const inventory = inventoryAt(world, day * HOURS);
+    const history = historiesUntil(world, day);
+    const suggestion = suggest(
+      history.map(({ edge }) => edge),
+      inventory,
+    );
+    const manifests = manifestsOf(suggestion);
+    const text = printResources(manifests.map(({ manifest }) => ({ manifest, comments: [] })));
+    const { resources } = parseFiles([{ name: "suggested.yaml", text }]);
+    const { set } = buildPolicySet(resources, { now, strict: true, mode: "enforce" });
+    const seated = seat(world, day);
+    const decide = createDecider(set, indexInventory(seated), { now, view: "live" });
+    const grouping = groupWorkloads(inventory.workloads);
+    return {
+      answer({ source, destination, protocol, port }: Question) {
+        const { egress, ingress } = decide({
+          source: source.address,
+          destination: destination.address,
+          protocol,
+          port,
+        });
+        return { egress: egress.verdict === "allow", ingress: ingress.verdict === "allow" };
+      },
+      rules: suggestion.rules.length,
+      groupOf: ({ workload, address }) =>
+        grouping.groupOf.get(workload)?.id ?? `${workload}${address}`,
+    };
+  },
+};
+
+/** Everybody who is there from that day on, by addresses of their own: whoever is relabelled is there once for each. */
+function seat(world: World, day: number) {
+  const phases = [...world.estate.phases.values()]
+    .flat()
+    .filter(({ span }) => span[1] > day * HOURS);
+  const inventory = inventoryOf(phases);
+  const seen = new Set<string>();
+  const apart = (workload: Workload, at: number): Workload => {
+    if (!seen.has(workload.id)) {
+      seen.add(workload.id);
+      return workload;
+    }
+    return { ...workload, id: `${workload.id}-again-${at}`, name: `${workload.name}-again-${at}` };
+  };
+  return { ...inventory, workloads: inventory.workloads.map(apart) };
+}
