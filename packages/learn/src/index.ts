@@ -15,3 +15,4 @@ export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-ed
 export { readRange } from "./ranges.ts";
 export { summarise } from "./summary.ts";
 export { suggest, type SuggestOptions } from "./suggest.ts";
+export * from "./readiness/index.ts";

@@ -28,6 +28,9 @@ export interface Unseen {
   /** How many edges there are besides (Chao2, a lower bound by its nature), and its interval. */
   readonly edges: number;
   readonly edgesInterval: Interval;
+  /** Of all connections, the share that belongs to edges never seen: what they would lose if all else were denied. */
+  readonly flows: number;
+  readonly flowsInterval: Interval;
 }
 
 /** A part of the calendar that was looked at, or was not. */
@@ -62,6 +65,10 @@ export interface Readiness {
   readonly awaited: readonly Awaited[];
   /** When it will be ready if all goes on as it does, and all that is awaited with a date has come. Absent: no date can be given. */
   readonly readyAt?: number;
+  /** Of what is still learning: when it will be ready but for what the calendar has not shown, and for what is awaited by name. */
+  readonly exceptAt?: number;
+  /** Of what is still learning, and too young for any date: not sooner than this, since so many days have to be looked at. */
+  readonly notBefore?: number;
   /** Why there is no date, or why the date is what it is: one sentence. */
   readonly reason: string;
   /** Ways of looking that leave something out; empty where every connection was told of. */

@@ -1,0 +1,272 @@
+/**
+ * How complete the picture of everybody is: what the numbers say of what was not seen, what the calendar has not shown, and
+ * what is awaited by name; and from these a state and a date. `docs/readiness.md` has the definitions in words.
+ */
+import {
+  AGENT_ORIGIN,
+  DAY_MS,
+  HOUR_MS,
+  type Awaited,
+  type ConfiguredDependency,
+  type EdgeHistory,
+  type FlowOrigin,
+  type Inventory,
+  type Readiness,
+  type ReadinessState,
+  type Schedule,
+  type Unseen,
+  type Watch,
+} from "@bulkhead/model";
+import { by } from "../order.ts";
+import { awaitedBy, dateOf } from "./awaited.ts";
+import { calendarGaps, type Gap } from "./calendar.ts";
+import { placeSubjects, type Level, type Subject } from "./subjects.ts";
+import { estimate, later, tallyOf, togetherOf, type Tally } from "./unseen.ts";
+import { countHours, hoursUntil, watchedOf, watchedSince, type Watched } from "./watched.ts";
+
+export interface ReadinessInput {
+  /** Of edges that suggest a rule alone: a scan is no evidence, and nobody waits for the next. See `acceptedHistories`. */
+  readonly histories: readonly EdgeHistory[];
+  readonly watch: readonly Watch[];
+  /** Empty: everybody who was seen. */
+  readonly inventory: Inventory;
+  readonly schedules: readonly Schedule[];
+  readonly dependencies: readonly ConfiguredDependency[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly level: Level;
+}
+
+/** Nothing is said of what comes by the week before each of its days was looked at twice. */
+export const LEAST_DAYS = 14;
+/** Of a subject's connections, the share that edges never seen may have: false denies, if all else were denied. */
+export const MOST_FLOWS = 0.0005;
+/** Who has too few connections for the interval to show as much, shows it by so many days in a row that brought no new edge. */
+export const QUIET_DAYS = 14;
+/** From so many days on, a day is the unit of time; before, an hour. */
+export const LEAST_DAYS_AS_UNITS = 7;
+/** Further than this nobody can see. */
+const HORIZON_DAYS = 730;
+
+/** One for each subject, by name. */
+export function assessReadiness(input: ReadinessInput): readonly Readiness[] {
+  const { histories, inventory, level, now } = input;
+  const watched = watchedOf(input.watch, histories, now);
+  const placing = placeSubjects(histories, inventory, level);
+  const awaited = awaitedBy(input.schedules, input.dependencies, placing, watched, level, now);
+  const eras = erasOf(watched, now);
+  const known = new Set(placing.subjects.map(({ subject }) => subject.name));
+  const strangers = [...awaited.keys()]
+    .filter((name) => !known.has(name))
+    .map((name): Subject => ({ subject: { kind: level, name, workloads: [] }, edges: new Map() }));
+  return [...placing.subjects, ...strangers]
+    .map((subject) => readinessOf(subject, awaited.get(subject.subject.name) ?? [], eras, now))
+    .toSorted(by(({ subject }) => subject.name));
+}
+
+/** What was looked at from an hour on, kept for all who were first seen in it. */
+interface Era {
+  readonly watched: Watched;
+  readonly hours: number;
+  readonly gaps: readonly Gap[];
+}
+
+function erasOf(watched: Watched, now: number): (since: number) => Era {
+  const eras = new Map<number, Era>();
+  return (since) => {
+    const hour = Math.floor(since / HOUR_MS);
+    const known = eras.get(hour);
+    if (known !== undefined) return known;
+    const own = watchedSince(watched, since);
+    const hours = [...own.values()].reduce((sum, mask) => sum + countHours(mask), 0);
+    const era = { watched: own, hours, gaps: calendarGaps(own, now) };
+    eras.set(hour, era);
+    return era;
+  };
+}
+
+interface Sight {
+  readonly days: number;
+  readonly hours: number;
+  readonly connections: number;
+  readonly firstDay: number;
+  readonly firstHour: number;
+}
+
+function readinessOf(
+  { subject, edges }: Subject,
+  awaited: readonly Awaited[],
+  eras: (since: number) => Era,
+  now: number,
+): Readiness {
+  const sights = [...edges.values()].flatMap((own) => sightOf(own, now));
+  const firstHour = sights.reduce((least, sight) => Math.min(least, sight.firstHour), Infinity);
+  if (!Number.isFinite(firstHour)) {
+    return {
+      subject,
+      state: "learning",
+      unseen: estimate(tallyOf([], 0, {}), "hour"),
+      calendar: [],
+      awaited,
+      reason: "nothing was seen of it yet that a rule could rest on",
+      weakened: [],
+    };
+  }
+  const era = eras(firstHour * HOUR_MS);
+  const days = era.watched.size;
+  const unit: Unseen["unit"] = days >= LEAST_DAYS_AS_UNITS ? "day" : "hour";
+  const weakened = weakenedOf(edges);
+  const tally = tallyOf(
+    sights.map((sight) => (unit === "day" ? sight.days : sight.hours)),
+    unit === "day" ? days : era.hours,
+    {
+      connections: sights.map((sight) => sight.connections),
+      together: togetherOf(sights.map((s) => (unit === "day" ? s.firstDay : s.firstHour))),
+      sampling: weakened.reduce((most, { sampling }) => Math.max(most, sampling), 1),
+    },
+  );
+  const unseen = estimate(tally, unit);
+  const newest = sights.reduce((most, { firstDay }) => Math.max(most, firstDay), -Infinity);
+  const quiet = [...era.watched.keys()].filter((day) => day > newest).length;
+  const settled = isSettled(unseen, quiet);
+  const waits = era.gaps.length > 0 || awaited.length > 0;
+  const state: ReadinessState = settled ? (waits ? "ready-except" : "ready") : "learning";
+  const seen = [...edges.values()].flat();
+  return {
+    subject,
+    state,
+    unseen,
+    calendar: era.gaps.map(({ gap }) => gap),
+    awaited,
+    ...datesOf({ tally, unseen, quiet, settled, era, awaited, firstHour, now }),
+    weakened,
+    firstSeen: seen.reduce((least, { edge }) => Math.min(least, edge.firstSeen), Infinity),
+    lastSeen: seen.reduce((most, { edge }) => Math.max(most, edge.lastSeen), -Infinity),
+  };
+}
+
+/** Days and hours in which any of them was seen. None where all of it is in the future. */
+function sightOf(own: readonly EdgeHistory[], now: number): readonly Sight[] {
+  const hours = new Map<number, number>();
+  let connections = 0;
+  for (const { days } of own) {
+    for (const day of days) {
+      if (day.day < 0 || hoursUntil(now, day.day) === 0) continue;
+      hours.set(day.day, (hours.get(day.day) ?? 0) | (day.hours & hoursUntil(now, day.day)));
+      connections += Math.max(0, day.connections);
+    }
+  }
+  if (hours.size === 0) return [];
+  const firstDay = Math.min(...hours.keys());
+  const mask = hours.get(firstDay) ?? 0;
+  const firstHour = firstDay * 24 + (mask === 0 ? 0 : 31 - Math.clz32(mask & -mask));
+  // What only went on was there all the same.
+  const count = [...hours.values()].reduce((sum, one) => sum + Math.max(1, countHours(one)), 0);
+  return [
+    {
+      days: hours.size,
+      hours: count,
+      connections: Math.max(connections, hours.size),
+      firstDay,
+      firstHour,
+    },
+  ];
+}
+
+/** `quiet`: days that were looked at since the last new edge. */
+function isSettled(unseen: Unseen, quiet: number): boolean {
+  return (
+    unseen.unit === "day" &&
+    unseen.units >= LEAST_DAYS &&
+    unseen.flows <= MOST_FLOWS &&
+    (unseen.flowsInterval.high <= MOST_FLOWS || quiet >= QUIET_DAYS)
+  );
+}
+
+interface Case {
+  readonly tally: Tally;
+  readonly unseen: Unseen;
+  readonly quiet: number;
+  readonly settled: boolean;
+  readonly era: Era;
+  readonly awaited: readonly Awaited[];
+  readonly firstHour: number;
+  readonly now: number;
+}
+
+type Dates = Pick<Readiness, "readyAt" | "exceptAt" | "notBefore" | "reason">;
+
+function datesOf(item: Case): Dates {
+  const { settled, era, awaited, now } = item;
+  const dateless = awaited.filter((one) => dateOf(one) === undefined);
+  const coming = [...awaited.map((one) => dateOf(one) ?? 0), ...era.gaps.map(({ over }) => over)];
+  const last = Math.max(0, ...coming);
+  if (settled) {
+    if (last === 0 && dateless.length === 0)
+      return { readyAt: now, reason: "all that is needed was seen" };
+    if (dateless.length > 0) return { reason: datelessText(dateless) };
+    return { readyAt: last, reason: "by then all that is awaited has come" };
+  }
+  const settling = settlesAt(item);
+  if (settling.at === undefined) return settling;
+  const { at, reason } = settling;
+  if (dateless.length > 0) return { exceptAt: at, reason: `${reason}; ${datelessText(dateless)}` };
+  return { exceptAt: at, readyAt: Math.max(at, last), reason };
+}
+
+const datelessText = (awaited: readonly Awaited[]): string =>
+  awaited.length === 1
+    ? "nobody can tell when what it waits for will come"
+    : `nobody can tell when ${awaited.length} of what it waits for will come`;
+
+type Settling =
+  | { readonly at: number; readonly reason: string }
+  | { readonly at?: undefined; readonly notBefore?: number; readonly reason: string };
+
+/** By extrapolation, as far as so few days allow it. */
+function settlesAt({ tally, unseen, quiet, era, firstHour, now }: Case): Settling {
+  const days = era.watched.size;
+  const lived = Math.floor(now / DAY_MS) - Math.floor(firstHour / 24);
+  // Where nobody looked on some days, as many will be lost of those to come.
+  const pace = Math.max(1, lived / days);
+  const after = (more: number): number => now + Math.ceil(more * pace) * DAY_MS;
+  if (unseen.unit === "hour") {
+    const looked = `${days === 1 ? "one day was" : `${days} days were`} looked at`;
+    return {
+      notBefore: after(LEAST_DAYS - days),
+      reason: `${looked}, and ${LEAST_DAYS} have to be`,
+    };
+  }
+  for (let more = 1; more <= HORIZON_DAYS; more = more < 60 ? more + 1 : Math.ceil(more * 1.1)) {
+    if (!isSettled(estimate(later(tally, more)), quiet + more)) continue;
+    return { at: after(more), reason: whyNot(unseen, quiet) };
+  }
+  return { reason: `${whyNot(unseen, quiet)}, and at this pace it would take more than two years` };
+}
+
+function whyNot(unseen: Unseen, quiet: number): string {
+  if (unseen.units < LEAST_DAYS)
+    return `${unseen.units} days were looked at, and ${LEAST_DAYS} have to be`;
+  const share = (value: number): string => `${Number((value * 100).toPrecision(2))} %`;
+  if (unseen.flows > MOST_FLOWS) {
+    return `new edges still come, with some ${share(unseen.flows)} of its connections`;
+  }
+  const days = quiet === 1 ? "day" : "days";
+  return `it brought a new edge ${quiet} ${days} ago, and ${QUIET_DAYS} quiet ones have to pass`;
+}
+
+/** Ways of looking that left something out, of edges that nobody told of who saw all. */
+function weakenedOf(edges: Subject["edges"]): readonly FlowOrigin[] {
+  const found = new Map<string, FlowOrigin>();
+  for (const own of edges.values()) {
+    for (const { edge } of own) {
+      const origins = edge.origins ?? [AGENT_ORIGIN];
+      if (origins.some(isWhole)) continue;
+      for (const origin of origins) found.set(JSON.stringify(origin), origin);
+    }
+  }
+  return [...found].toSorted(by(([key]) => key)).map(([, origin]) => origin);
+}
+
+const isWhole = ({ sampling, aggregation, direction }: FlowOrigin): boolean =>
+  sampling <= 1 && direction === "told" && aggregation <= HOUR_MS;

@@ -1,0 +1,12 @@
+/** Readiness: how much was not seen, and what is still to come. */
+export { acceptedHistories } from "./accepted.ts";
+export {
+  assessReadiness,
+  LEAST_DAYS,
+  MOST_FLOWS,
+  QUIET_DAYS,
+  type ReadinessInput,
+} from "./assess.ts";
+export { hiddenEdges } from "./chao.ts";
+export { coverageDeficit, unseenInterval } from "./mass.ts";
+export { togetherOf, unseenOf, type UnseenOptions } from "./unseen.ts";

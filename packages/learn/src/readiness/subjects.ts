@@ -1,0 +1,133 @@
+/**
+ * Whose readiness is asked for, and which edges are whose. An edge is two ends as policy names them and a port: replicas of a
+ * group share what they show, so that a new one of a known group is as ready as the group.
+ */
+import type { EdgeHistory, Inventory, ReadinessSubject } from "@bulkhead/model";
+import { applicationOf } from "../applications.ts";
+import { knownMembers, placeEdges, recogniseEnds, type End } from "../ends.ts";
+import { groupWorkloads, type Group, type Grouping, type Member } from "../groups.ts";
+import { by } from "../order.ts";
+
+export type Level = ReadinessSubject["kind"];
+
+export interface Subject {
+  readonly subject: ReadinessSubject;
+  /** By what an edge is to it: replicas at either end, and the addresses behind a name, are one. */
+  readonly edges: ReadonlyMap<string, readonly EdgeHistory[]>;
+}
+
+export interface Placing {
+  readonly subjects: readonly Subject[];
+  readonly members: ReadonlyMap<string, Member>;
+  readonly grouping: Grouping;
+  /** All that somebody of the group sent, by the group's id. */
+  readonly sent: ReadonlyMap<string, readonly EdgeHistory[]>;
+}
+
+export function placeSubjects(
+  histories: readonly EdgeHistory[],
+  inventory: Inventory,
+  level: Level,
+): Placing {
+  const edges = recogniseEnds(
+    histories.map(({ edge }) => edge),
+    inventory,
+  );
+  const known = knownMembers(edges, inventory);
+  const grouping = groupWorkloads(known);
+  const members = new Map(known.map((member) => [member.id, member]));
+  const present =
+    inventory.workloads.length === 0
+      ? known
+      : inventory.workloads.filter(({ id }) => members.has(id));
+  const subjects = subjectsOf(present, grouping, level);
+  const own = new Map(subjects.map(({ name }) => [name, new Map<string, EdgeHistory[]>()]));
+  const nameOf = naming(members, level);
+  const sent = new Map<string, EdgeHistory[]>();
+  const placed = placeEdges(edges, inventory, grouping);
+  for (const [index, item] of placed.entries()) {
+    const history = histories[index];
+    if (item.kind !== "candidate" || history === undefined) continue;
+    const { edge, source, destination } = item;
+    const [from, to] = [
+      keyOf(source, edge.source.names),
+      keyOf(destination, edge.destination.names),
+    ];
+    const port = `${edge.protocol}/${edge.port}`;
+    if (source.kind === "group") push(sent, source.group.id, history);
+    const sender = nameOf(edge.source.workload, source);
+    const receiver = nameOf(edge.destination.workload, destination);
+    const whole = level === "workload" ? undefined : `${from}\n${to}\n${port}`;
+    add(own, sender, whole ?? `to\n${to}\n${port}`, history);
+    if (whole === undefined || receiver !== sender) {
+      add(own, receiver, whole ?? `from\n${from}\n${port}`, history);
+    }
+  }
+  return {
+    subjects: subjects.map((subject) => ({ subject, edges: own.get(subject.name) ?? new Map() })),
+    members,
+    grouping,
+    sent,
+  };
+}
+
+/** Names of addresses in DNS stand for them: behind one name they change from day to day. */
+function keyOf(end: End, names: readonly string[] | undefined): string {
+  const name = end.kind === "address" ? names?.[0] : undefined;
+  return name === undefined ? end.key : `name ${name}`;
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+function add(
+  own: ReadonlyMap<string, Map<string, EdgeHistory[]>>,
+  name: string | undefined,
+  key: string,
+  history: EdgeHistory,
+): void {
+  const edges = name === undefined ? undefined : own.get(name);
+  if (edges !== undefined) push(edges, key, history);
+}
+
+export const groupName = (group: Group): string => `${group.namespace}/${group.name}`;
+
+/** Of an end that is somebody: who it is at this level. */
+function naming(
+  members: ReadonlyMap<string, Member>,
+  level: Level,
+): (workload: string | undefined, end: End) => string | undefined {
+  if (level === "workload") return (workload) => workload;
+  if (level === "group")
+    return (_, end) => (end.kind === "group" ? groupName(end.group) : undefined);
+  return (workload) => {
+    const member = workload === undefined ? undefined : members.get(workload);
+    return member === undefined ? undefined : applicationOf(member);
+  };
+}
+
+function subjectsOf(
+  present: readonly Member[],
+  grouping: Grouping,
+  level: Level,
+): readonly ReadinessSubject[] {
+  const workloads = new Map<string, string[]>();
+  for (const member of present) {
+    const group = grouping.groupOf.get(member.id);
+    const name =
+      level === "workload"
+        ? member.id
+        : level === "application"
+          ? applicationOf(member)
+          : group === undefined
+            ? undefined
+            : groupName(group);
+    if (name !== undefined) push(workloads, name, member.id);
+  }
+  return [...workloads]
+    .map(([name, ids]) => ({ kind: level, name, workloads: ids.toSorted() }))
+    .toSorted(by(({ name }) => name));
+}
