@@ -1,9 +1,11 @@
 /** Shapes of the answers that the command line makes itself; those of the API are published by the API. */
 import {
+  affectedSchema,
   diagnosticSchema,
   explainAnswerSchema,
   sourceSpanSchema,
   statusAnswerSchema,
+  tallySchema,
   workloadSchema,
 } from "@bulkhead/api";
 import { z } from "zod";
@@ -187,6 +189,10 @@ export const checkAnswerSchema = z.object({
   /** With `--flows`. */
   replay: z
     .object({
+      denied: tallySchema,
+      allowed: tallySchema,
+      /** Who is affected: what is denied first, then by connections. */
+      affected: z.array(affectedSchema),
       newlyDenied: z.array(replayedSchema),
       newlyAllowed: z.array(replayedSchema),
       unchanged: z.int(),

@@ -155,6 +155,30 @@ describe("check", () => {
     };
     const file = join(root, "flows.jsonl");
     writeFileSync(file, `${flow("web", "db", 5432)}\n${flow("api", "db", 5432)}\n`);
+    const markdown = local((await check("--base", "main", "--flows", file, "-o", "md")).stdout);
+    const section = markdown.slice(
+      markdown.indexOf("### Recorded"),
+      markdown.indexOf("### Findings"),
+    );
+    await expect(section).toMatchFileSnapshot("golden/check-flows-markdown.txt");
+    const human = await check("--base", "main", "--flows", file);
+    expect(human.stdout).toContain("Newly allowed: 1 edge (1 connection)\n");
+    expect(human.stdout).toContain("port 40000 → shop/db (10.1.0.2) 5432/tcp\n");
+    const alone = await check("--flows", file, "-o", "github");
+    expect(alone.code).toBe(1);
+    const sarif = JSON.parse(
+      (await check("--base", "main", "--flows", file, "-o", "sarif")).stdout,
+    );
+    expect(sarif.runs[0].results.at(-1)).toMatchObject({
+      ruleId: "NewlyAllowed",
+      level: "note",
+      message: { text: expect.stringContaining("shop/web to shop/db 5432/tcp: 1 recorded") },
+    });
+    expect(sarif.runs[0].tool.driver.rules.at(-1).id).toBe("NewlyAllowed");
+    const github = await check("--base", "main", "--flows", file, "-o", "github");
+    expect(github.stdout).toMatch(
+      /^::notice file=.*shop.*title=recorded connections that were denied/m,
+    );
     const { stdout } = await check("--base", "main", "--flows", file, "-o", "json");
     const torn = join(root, "torn.jsonl");
     writeFileSync(torn, `${flow("web", "db", 5432)}\n{"flow"`);
@@ -171,6 +195,15 @@ describe("check", () => {
       ["shop/web", "5432/tcp"],
     ]);
     expect([replay?.newlyDenied, replay?.unchanged]).toEqual([[], 1]);
+    const [row] = replay?.affected ?? [];
+    expect([row?.source.name, row?.destination.name, row?.ports]).toEqual([
+      "shop/web",
+      "shop/db",
+      ["5432/tcp"],
+    ]);
+    expect(row?.samples.map(({ start, sourcePort }) => [start, sourcePort])).toEqual([
+      [Date.UTC(2026, 2, 1), 40_000],
+    ]);
   });
 
   it.each(["sarif", "github", "junit"])(

@@ -120,26 +120,7 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["suggest-table", () => ["suggest", "-o", "table"], 0, {}],
   ["suggest-file", () => ["suggest", "-f", join(folder, "out.yaml")], 0, {}],
   ["replay", () => ["replay", POLICY()], 1, {}],
-  [
-    "replay-judged-before",
-    () => ["replay", POLICY()],
-    1,
-    {
-      replay: {
-        ...answers.replay,
-        newlyDenied: answers.replay.newlyDenied.flatMap((row) =>
-          (["forwarded", "audit"] as const).map((verdict) => ({
-            ...row,
-            edge: {
-              ...row.edge,
-              verdict,
-              rule: verdict === "audit" ? "Policy/shop/old" : undefined,
-            },
-          })),
-        ),
-      },
-    },
-  ],
+  ["replay-wide", () => ["replay", POLICY(), "-o", "wide"], 1, {}],
   ["plan", () => ["plan", POLICY()], 1, {}],
   ["apply", () => ["apply", POLICY(), "--mode", "enforce", "--confirm", "60s"], 0, {}],
   [
@@ -328,13 +309,21 @@ describe("human output", () => {
     expect(stdout).toContain("…");
   });
 
-  it("counts the rows that edges fold into", async () => {
-    const change = answers.replay.newlyDenied[0];
-    if (change === undefined) throw new Error("nothing is denied");
-    const { stdout } = await shown(["replay", POLICY()], {
-      replay: { ...answers.replay, newlyDenied: [change, change, change] },
-    });
-    expect(stdout).toContain("Newly denied: 3 edges in 1 row\n");
+  it("counts the edges of its rows, and cuts a long list with a count", async () => {
+    const [row] = answers.replay.affected;
+    if (row === undefined) throw new Error("nobody is affected");
+    const replay = {
+      ...answers.replay,
+      denied: { edges: 90, connections: 5000 },
+      affected: Array.from({ length: 30 }, () => ({ ...row, edges: 3 })),
+    };
+    const { stdout } = await shown(["replay", POLICY()], { replay });
+    expect(stdout).toContain("Newly denied: 90 edges (5,000 connections) in 30 rows\n");
+    expect(stdout.match(/^shop\/web ×3 /gm)).toHaveLength(20);
+    expect(stdout).toContain("\nand 10 more rows (-o wide)\n");
+    const wide = await shown(["replay", POLICY(), "-o", "wide"], { replay });
+    expect(wide.stdout.match(/^shop\/web ×3 /gm)).toHaveLength(30);
+    expect(wide.stdout).toContain("\nand 89 more edges with fewer connections\n");
   });
 
   it("cuts no name short in a file or a pipe", async () => {

@@ -189,7 +189,7 @@ const underWay = [
 ];
 
 describe("exit codes", () => {
-  const quiet = { ...answers.replay, newlyDenied: [], newlyAllowed: [] };
+  const quiet = { ...answers.replay, affected: [], newlyDenied: [], newlyAllowed: [] };
   const still = { added: [], changed: [], removed: [], unchanged: ["Policy/shop/a"], kept: [] };
   it.each<readonly [string, number, () => readonly string[], Answers]>([
     ["replay without difference", 0, () => ["replay", policy()], { replay: quiet }],

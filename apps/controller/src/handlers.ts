@@ -20,7 +20,7 @@ import { textsInForce } from "./queries/in-force.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
 import { unopenedBy } from "./queries/unopened.ts";
-import { replayAnswer } from "./queries/replay.ts";
+import { replayAnswer, sampleFilter } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
 import { driftView } from "./queries/status.ts";
 import { whyDenied } from "./queries/why.ts";
@@ -46,8 +46,9 @@ export function handlersOf(controller: Controller): Handlers {
   async function replayed(request: Parameters<Handlers["replay"]>[0]) {
     const considered = await governor.consider(request);
     const world = controller.worldUnder(considered.reading);
-    const replay = replayAnswer({
-      edges: await edgesIn(request.since, request.until),
+    const replay = await replayAnswer({
+      edges: [await edgesIn(request.since, request.until)],
+      samples: (edge) => flows.flows(sampleFilter(edge, request)),
       before: governor.inForce.reading.set,
       after: considered.reading.set,
       was: controller.world(),

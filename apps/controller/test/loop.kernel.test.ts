@@ -150,6 +150,15 @@ describe("the loop", () => {
     expect(
       replay.newlyDenied.map(({ edge }) => `${edge.source.name} ${edge.port}`).toSorted(),
     ).toEqual(["shop/evil 5432", "shop/web 22"]);
+    // Who is affected, and single connections of theirs out of the store.
+    const rows = replay.affected.map(({ change, source, destination, ports, samples }) => ({
+      row: `${change} ${source.name} ${destination.name} ${ports.join()}`,
+      sampled: samples.length > 0 && samples.every(({ source: { name } }) => name === source.name),
+    }));
+    expect(rows.toSorted((a, b) => (a.row < b.row ? -1 : 1))).toEqual([
+      { row: "denied shop/evil shop/db 5432/tcp", sampled: true },
+      { row: "denied shop/web shop/db 22/tcp", sampled: true },
+    ]);
     const plan = await lab.client.call("plan", { files: [POLICY] });
     expect(plan.resources.added).toEqual(["Intent/shop/web-db", "Policy/shop/shut"]);
     expect(plan.capacity.fits).toBe(true);

@@ -102,11 +102,12 @@ spec: { from: app=web, to: app=db, ports: [5432/tcp] }
     lastSeen: 2,
     windows: 1,
   };
-  const changedTo = (text: string) => {
+  const changedTo = async (text: string) => {
     const after = reading([inventory(text), policy], "enforce");
     const world = buildWorld(after.declared, SHOP);
-    const { newlyDenied, newlyAllowed } = replayAnswer({
-      edges: [edge],
+    const { newlyDenied, newlyAllowed } = await replayAnswer({
+      edges: [[edge]],
+      samples: async () => [],
       before: before.set,
       after: after.set,
       was,
@@ -132,30 +133,30 @@ spec: { from: app=web, to: app=db, ports: [5432/tcp] }
     newlyAllowed: [],
   });
 
-  it("takes away what a mistyped label takes away", () => {
-    expect(changedTo(INVENTORY.text.replace("{ app: db }", "{ app: dbx }"))).toEqual(
+  it("takes away what a mistyped label takes away", async () => {
+    expect(await changedTo(INVENTORY.text.replace("{ app: db }", "{ app: dbx }"))).toEqual(
       cut("shop/web", "shop/db"),
     );
   });
 
-  it("follows who is called otherwise, and changes nothing by the name alone", () => {
+  it("follows who is called otherwise, and changes nothing by the name alone", async () => {
     const renamed = INVENTORY.text.replace("{ name: web,", "{ name: front,");
-    expect(changedTo(renamed)).toEqual({
+    expect(await changedTo(renamed)).toEqual({
       added: [],
       removed: [],
       newlyDenied: [],
       newlyAllowed: [],
     });
     const mislabelled = renamed.replace("labels: { app: web }", "labels: { app: wbe }");
-    expect(changedTo(mislabelled)).toEqual(cut("shop/front", "shop/db"));
+    expect(await changedTo(mislabelled)).toEqual(cut("shop/front", "shop/db"));
   });
 
-  it("knows two apart that exchange their names", () => {
+  it("knows two apart that exchange their names", async () => {
     const exchanged = INVENTORY.text
       .replace("netns: web", "netns: other")
       .replace("netns: evil", "netns: web")
       .replace("netns: other", "netns: evil");
-    expect(changedTo(exchanged)).toEqual({
+    expect(await changedTo(exchanged)).toEqual({
       added: [{ from: "shop/web", to: "shop/db", ports: "5432/tcp" }],
       removed: [{ from: "shop/evil", to: "shop/db", ports: "5432/tcp" }],
       newlyDenied: [["shop/evil", "shop/db"]],
@@ -163,8 +164,8 @@ spec: { from: app=web, to: app=db, ports: [5432/tcp] }
     });
   });
 
-  it("tells what becomes open when everybody is left without labels and namespace", () => {
-    const { added, removed, newlyDenied } = changedTo(
+  it("tells what becomes open when everybody is left without labels and namespace", async () => {
+    const { added, removed, newlyDenied } = await changedTo(
       INVENTORY.text.replaceAll(/ {4}- .*\n/gu, "").replace("workloads:", "workloads: []"),
     );
     expect(removed).toEqual([]);

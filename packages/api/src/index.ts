@@ -6,6 +6,7 @@ export * from "./diagnostics.ts";
 export * from "./failure.ts";
 export * from "./flow-filters.ts";
 export * from "./flows.ts";
+export * from "./impact.ts";
 export * from "./policies.ts";
 export * from "./probes.ts";
 export * from "./routes.ts";

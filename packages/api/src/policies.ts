@@ -5,6 +5,7 @@ import type { NetworkSetBasis } from "@bulkhead/model";
 import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
 import { edgeSchema, underWaySchema } from "./flows.ts";
+import { affectedSchema, tallySchema } from "./impact.ts";
 
 /** No control characters: it is printed for people. */
 const printable = z.string().regex(/^[^\p{Cc}]{1,4096}$/u);
@@ -141,6 +142,11 @@ export const replayAnswerSchema = z.object({
   until: z.number().optional(),
   edges: z.int(),
   connections: z.number(),
+  denied: tallySchema,
+  allowed: tallySchema,
+  /** Who is affected: what is denied first, then by connections. */
+  affected: z.array(affectedSchema),
+  /** Edge by edge: all, or of very many those of most connections. */
   newlyDenied: z.array(edgeChangeSchema),
   newlyAllowed: z.array(edgeChangeSchema),
   unchanged: z.int(),

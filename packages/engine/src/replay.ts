@@ -45,22 +45,38 @@ export function replay(
   const newlyDenied: ReplayedEdge[] = [];
   const newlyAllowed: ReplayedEdge[] = [];
   let unchanged = 0;
-  const formerly = createJudge(oldSet, oldIndex, { now, view });
-  const presently = createJudge(newSet, index, { now, view });
-  const isUntouched = index === oldIndex ? untouchedBetween(formerly, presently) : null;
+  const judge = createReplay({ before: oldSet, after: newSet, index, now, view, oldIndex });
   for (const edge of edges) {
-    if (isUntouched?.(edge) === true) {
-      unchanged++;
-      continue;
-    }
-    const wasAllowed = formerly.allows(edge);
-    if (wasAllowed === presently.allows(edge)) unchanged++;
-    else {
-      const [before, after] = [formerly.decide(edge), presently.decide(edge)];
-      (wasAllowed ? newlyDenied : newlyAllowed).push({ edge, before, after });
-    }
+    const change = judge(edge);
+    if (change === null) unchanged++;
+    else (change.after.verdict === "allow" ? newlyAllowed : newlyDenied).push(change);
   }
   return { newlyDenied, newlyAllowed, unchanged };
+}
+
+export interface ReplayOptions extends DecideOptions {
+  readonly before: PolicySet;
+  readonly after: PolicySet;
+  readonly index: InventoryIndex;
+  /** Absent: the same. */
+  readonly oldIndex?: InventoryIndex;
+}
+
+/** The same, an edge at a time, for histories that are not to be held whole. Null: decided alike. */
+export function createReplay({
+  before,
+  after,
+  index,
+  oldIndex = index,
+  ...options
+}: ReplayOptions): (edge: Edge) => ReplayedEdge | null {
+  const formerly = createJudge(before, oldIndex, options);
+  const presently = createJudge(after, index, options);
+  const isUntouched = index === oldIndex ? untouchedBetween(formerly, presently) : null;
+  return (edge) =>
+    isUntouched?.(edge) === true || formerly.allows(edge) === presently.allows(edge)
+      ? null
+      : { edge, before: formerly.decide(edge), after: presently.decide(edge) };
 }
 
 /** A recorded flow as a question, with the processes that were at its ends. */

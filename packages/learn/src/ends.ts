@@ -45,6 +45,11 @@ export type Placed =
  * labels of his own keeps them.
  */
 export function recogniseEnds(edges: readonly Edge[], inventory: Inventory): readonly Edge[] {
+  return edges.map(createRecognition(inventory));
+}
+
+/** The same, an edge at a time: one that is recognised already is given back itself. */
+export function createRecognition(inventory: Inventory): (edge: Edge) => Edge {
   const owners = ownersOf(inventory);
   const known = new Set(inventory.workloads.map((workload) => workload.id));
   const recognise = (end: FlowEnd): FlowEnd => {
@@ -56,12 +61,12 @@ export function recogniseEnds(edges: readonly Edge[], inventory: Inventory): rea
     if (owner === undefined) return end;
     return { address: end.address, workload: owner.id, name: owner.id, labels: owner.labels };
   };
-  return edges.map((edge) => {
+  return (edge) => {
     const source = recognise(edge.source);
     const destination = recognise(edge.destination);
     const same = source === edge.source && destination === edge.destination;
     return same ? edge : { ...edge, source, destination };
-  });
+  };
 }
 
 /** Workloads by the addresses that are theirs alone: processes of one machine share its own, and none of them owns it. */

@@ -1,7 +1,7 @@
 /** Learning: from observed edges to suggestions, with what was set aside and why. Pure; runs in a browser. */
-export { APPLICATION_KEYS, applicationOf } from "./applications.ts";
+export { APPLICATION_KEYS, applicationOf, ownerOf } from "./applications.ts";
 export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
-export { recogniseEnds } from "./ends.ts";
+export { createRecognition, recogniseEnds } from "./ends.ts";
 export {
   groupByCommunication,
   type Role,

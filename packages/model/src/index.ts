@@ -1,4 +1,5 @@
 /** The nouns of Bulkhead and their parsers. Everything here is pure and runs in a browser. */
+export * from "./affected.ts";
 export * from "./canary-bucket.ts";
 export * from "./cidr.ts";
 export * from "./decision.ts";

@@ -7,6 +7,7 @@ import { mergeEdges, suggest, type SuggestOptions, type TimeWindow } from "@bulk
 import type { Edge, Flow } from "@bulkhead/model";
 import { replaySuggestion, suggestionReport, type ReplayCounts } from "@bulkhead/workbench";
 import { createFlowImport, type ImportedFlows } from "@bulkhead/workbench/observe";
+import { createSampleBook, type SampleBook } from "@bulkhead/workbench/impact";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { linesOf, readable } from "../lines.ts";
@@ -56,6 +57,8 @@ export interface ReadExport {
   readonly imported: ImportedFlows;
   /** Of our own, without probes; whenever they were. */
   readonly ours: readonly Edge[];
+  /** Single flows of both. */
+  readonly samples: SampleBook;
 }
 
 /** `-` is standard input. */
@@ -66,6 +69,7 @@ export async function readExport(
 ): Promise<ReadExport> {
   const flows = createFlowImport(wanted);
   const own: Edge[] = [];
+  const samples = createSampleBook();
   let whole: string[] | undefined;
   let first = true;
   let written = 0;
@@ -75,13 +79,14 @@ export async function readExport(
     first = false;
     if (line.trim() !== "") written += 1;
     if (whole !== undefined) whole.push(line);
-    else if (line.startsWith('{"start":')) own.push(...ownFlow(line, flows));
+    else if (line.startsWith('{"start":')) own.push(...ownFlow(line, flows, samples));
     else flows.line(line);
   }
   const summed = whole === undefined ? [] : ownEdges(whole.join("\n"), file);
   const imported = flows.result();
   if (written > 0 && imported.malformed.count === written) throw nothingRead(imported, file);
-  return { imported, ours: [...own, ...summed].filter(({ probe }) => probe !== true) };
+  for (const flow of imported.latest) samples.add(flow);
+  return { imported, samples, ours: [...own, ...summed].filter(({ probe }) => probe !== true) };
 }
 
 /** A pipeline with the wrong file in it would be green for ever. */
@@ -99,9 +104,16 @@ function touches({ firstSeen, lastSeen }: Edge, windows: readonly TimeWindow[]):
   return windows.some(({ from, to }) => lastSeen >= from && firstSeen < to);
 }
 
-function ownFlow(line: string, flows: { line(text: string): void }): readonly Edge[] {
+function ownFlow(
+  line: string,
+  flows: { line(text: string): void },
+  samples: SampleBook,
+): readonly Edge[] {
   const parsed = flowSchema.safeParse(orNull(line));
-  if (parsed.success) return [edgeOf(parsed.data)];
+  if (parsed.success) {
+    samples.add(parsed.data);
+    return [edgeOf(parsed.data)];
+  }
   flows.line(line); // counted and quoted there, like every line that cannot be read
   return [];
 }

@@ -7,6 +7,7 @@ import type { Edge } from "@bulkhead/model";
 import { mergeEdges } from "@bulkhead/learn";
 import { differenceAnswer, exposureAnswer } from "@bulkhead/workbench/desk";
 import { checkFiles, type Checked } from "@bulkhead/workbench/check";
+import { withSamples, type SampleBook } from "@bulkhead/workbench/impact";
 import type { Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
@@ -41,14 +42,19 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
       : { files: await readPolicyFiles(context, [dir], input), reading: {} };
   const base =
     options.base === undefined ? undefined : await filesAt(options.base, [dir ?? ""], input);
-  const edges = options.flows === undefined ? undefined : await edgesOf(context, options.flows);
-  const checked = checkFiles({
+  const recorded =
+    options.flows === undefined ? undefined : await readFlows(context, options.flows);
+  const found = checkFiles({
     files,
     ...(base === undefined ? {} : { base }),
-    ...(edges === undefined ? {} : { edges }),
+    ...(recorded === undefined ? {} : { edges: recorded.edges }),
     reading: { ...readingOf(context, options, "pod"), ...reading },
     lint,
   });
+  const checked =
+    found.impact === undefined || recorded === undefined
+      ? found
+      : { ...found, impact: await withSamples(found.impact, recorded.samples.of) };
   const exitCode = exitCodeFor(checked);
   return {
     value: answerOf(checked, exitCode),
@@ -62,8 +68,13 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
   };
 };
 
-async function edgesOf(context: Context, file: string): Promise<readonly Edge[]> {
-  const { imported, ours } = await readExport(context, file);
+interface Recorded {
+  readonly edges: readonly Edge[];
+  readonly samples: SampleBook;
+}
+
+async function readFlows(context: Context, file: string): Promise<Recorded> {
+  const { imported, ours, samples } = await readExport(context, file);
   const { malformed } = imported;
   if (malformed.count > 0) {
     const { stderr, ui } = context;
@@ -73,7 +84,7 @@ async function edgesOf(context: Context, file: string): Promise<readonly Edge[]>
       `${ui.style.yellow("warning:")} ${lines} of \`${file}\` could not be read, first line ${first?.line}: ${first?.problem}\n`,
     );
   }
-  return mergeEdges([...imported.edges, ...ours]);
+  return { edges: mergeEdges([...imported.edges, ...ours]), samples };
 }
 
 function exitCodeFor({ desk, findings, tests }: Checked): ExitCode {
@@ -82,7 +93,7 @@ function exitCodeFor({ desk, findings, tests }: Checked): ExitCode {
 }
 
 function answerOf(checked: Checked, exitCode: ExitCode): CheckAnswer {
-  const { findings, tests, exposures, standIns, changes, replay } = checked;
+  const { findings, tests, exposures, standIns, changes, impact } = checked;
   const failed = tests.filter(({ passed }) => !passed).length;
   return {
     ok: exitCode === 0,
@@ -94,13 +105,16 @@ function answerOf(checked: Checked, exitCode: ExitCode): CheckAnswer {
     },
     representatives: [...standIns],
     ...(changes === undefined ? {} : { changes: changes.map(differenceAnswer) }),
-    ...(replay === undefined
+    ...(impact === undefined
       ? {}
       : {
           replay: {
-            newlyDenied: replay.newlyDenied.map((one) => replayedOf(one, "after")),
-            newlyAllowed: replay.newlyAllowed.map((one) => replayedOf(one, "before")),
-            unchanged: replay.unchanged,
+            denied: impact.denied,
+            allowed: impact.allowed,
+            affected: [...impact.affected],
+            newlyDenied: impact.newlyDenied.map((one) => replayedOf(one, "after")),
+            newlyAllowed: impact.newlyAllowed.map((one) => replayedOf(one, "before")),
+            unchanged: impact.unchanged,
           },
         }),
   };

@@ -44,7 +44,7 @@ export const replay: Verb<ReplayOptions> = async (context, args, options) => {
     withFiles(files, () => client.call("replay", { files, ...request })),
   );
   await warn(context, answer.diagnostics, files);
-  const found = answer.newlyDenied.length + answer.newlyAllowed.length > 0;
+  const found = answer.affected.length > 0;
   return {
     value: answer,
     text: (ui) => replayText(answer, ui),

@@ -3,7 +3,7 @@ import type { Obligation } from "@bulkhead/model";
 import type { DecideAnswer, Determined } from "@bulkhead/workbench/desk";
 import type { Style } from "../ui/style.ts";
 import type { Ui } from "../ui/ui.ts";
-import { determinantWords } from "./policies.ts";
+import { determinantWords } from "./determinant.ts";
 
 export function decideText(answer: DecideAnswer, { style }: Ui): string {
   const { decision, from, to, port } = answer;

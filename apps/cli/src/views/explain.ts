@@ -4,7 +4,7 @@ import type { ExplainAnswer, TraceStep } from "@bulkhead/api";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count } from "../ui/words.ts";
 import { obligationText } from "./decide.ts";
-import { determinantText } from "./policies.ts";
+import { determinantText } from "./determinant.ts";
 import { decisionVerdict } from "./verdicts.ts";
 
 type Path = Omit<ExplainAnswer["paths"][number], "trace"> & {

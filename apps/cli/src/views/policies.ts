@@ -7,12 +7,14 @@ import type {
   ResourceChanges,
   RevisionView,
 } from "@bulkhead/api";
-import { formatShare, type Decision, type Determinant, type Exemption } from "@bulkhead/model";
+import { formatShare } from "@bulkhead/model";
+import { determinantOf } from "@bulkhead/workbench/impact";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count, duration, list, moment, thousands } from "../ui/words.ts";
 import { invariantsLine } from "./invariants.ts";
-import { foldAddresses } from "./fold.ts";
+import { affectedText } from "./affected.ts";
+import { shortDeterminant } from "./determinant.ts";
 import { IS_CUT, ONCE_ENFORCED, underWayText, WOULD_BE_CUT } from "./under-way.ts";
 import { decisionVerdict, edgePort, endName } from "./verdicts.ts";
 
@@ -26,49 +28,20 @@ const CHANGE_COLUMNS: readonly Column<EdgeChange>[] = [
   { title: "CONNS", cell: (row) => thousands(row.edge.connections), align: "right" },
   { title: "LAST SEEN", cell: (row, ui) => ago(row.edge.lastSeen, ui.now) },
   { title: "AFTER", cell: (row, ui) => decisionVerdict(row.after.verdict, ui.style) },
-  { title: "BECAUSE", cell: (row) => because(row.after), shrink: true },
+  { title: "BECAUSE", cell: (row) => shortDeterminant(determinantOf(row.after)), shrink: true },
 ];
-
-/** Where no rule determined. */
-export const determinantWords: Readonly<Record<Exemption | "default", string>> = {
-  default: "no policy applies",
-  node: "the machine that it runs on is exempt",
-  hairpin: "a workload to itself is exempt",
-  dns: "the machine's own resolver is exempt",
-  dhcp: "leases from this machine are exempt",
-  "not-a-workload": "not a workload: not judged",
-};
-
-export function determinantText(determinant: Determinant): string {
-  switch (determinant.kind) {
-    case "rule":
-      return `${determinant.rule} (${determinant.source.file}:${determinant.source.line})`;
-    case "isolation":
-      return `${determinant.block}, which allows nothing else (${determinant.source.file}:${determinant.source.line})`;
-    case "default":
-      return determinantWords.default;
-    case "exemption":
-      return determinantWords[determinant.exemption];
-  }
-}
-
-/** Short, for a column: the rule or isolation, and where it is written. */
-function because(decision: Decision): string {
-  const judged = decision.egress.verdict === "allow" ? decision.ingress : decision.egress;
-  const { determinedBy } = judged;
-  if (determinedBy.kind !== "isolation") return determinantText(determinedBy);
-  return `${determinedBy.block} (${determinedBy.source.file}:${determinedBy.source.line})`;
-}
 
 export function replayText(answer: ReplayAnswer, ui: Ui): string {
   const over = `Replayed ${count(answer.edges, "edge")} (${count(answer.connections, "connection")})${range(answer)} against revision ${answer.revision}.\n`;
   if (answer.edges === 0) {
     return `${over}Nothing was recorded: there is nothing to compare with.\n`;
   }
-  const denied = changes("Newly denied", answer.newlyDenied, ui, "red");
-  const allowed = changes("Newly allowed", answer.newlyAllowed, ui, "yellow");
-  const gap = answer.newlyDenied.length + answer.newlyAllowed.length > 0 ? "\n" : "";
-  return `${over}${gap}${denied}${gap}${allowed}${gap}${count(answer.unchanged, "edge")} unchanged.\n`;
+  const { affected } = answer;
+  const denied = affectedText("denied", { affected, tally: answer.denied }, ui);
+  const allowed = affectedText("allowed", { affected, tally: answer.allowed }, ui);
+  const gap = affected.length > 0 ? "\n" : "";
+  const each = ui.wide ? [...everyEdge(answer, ui)].join("") : "";
+  return `${over}${gap}${denied}${gap}${allowed}${gap}${each}${count(answer.unchanged, "edge")} unchanged.\n`;
 }
 
 function range(answer: Pick<ReplayAnswer, "since" | "until">): string {
@@ -77,31 +50,19 @@ function range(answer: Pick<ReplayAnswer, "since" | "until">): string {
   return `${since}${answer.until === undefined ? "" : ` to ${moment(answer.until)}`}`;
 }
 
-function changes(
-  title: string,
-  rows: readonly EdgeChange[],
-  ui: Ui,
-  colour: "red" | "yellow",
-): string {
-  if (rows.length === 0) return `${title}: none.\n`;
-  const shown = ui.wide
-    ? rows
-    : foldAddresses(
-        rows.map(unjudged),
-        (row) => row.edge,
-        (row, edge) => ({ ...row, edge }),
-        (row) => because(row.after),
-      );
-  // Addresses of one name are told apart in edges, and not in rows.
-  const folded = shown.length < rows.length ? ` in ${count(shown.length, "row")}` : "";
-  return `${ui.style[colour](`${title}: ${count(rows.length, "edge")}${folded}`)}\n${renderTable(shown, CHANGE_COLUMNS, ui)}`;
+function* everyEdge(answer: ReplayAnswer, ui: Ui): Generator<string> {
+  const { newlyDenied, newlyAllowed, denied, allowed } = answer;
+  for (const [word, rows, { edges }] of [
+    ["denied", newlyDenied, denied],
+    ["allowed", newlyAllowed, allowed],
+  ] as const) {
+    if (rows.length === 0) continue;
+    const rest = edges - rows.length;
+    const more =
+      rest === 0 ? "" : `and ${count(rest, "more edge", "more edges")} with fewer connections\n`;
+    yield `Edge by edge, newly ${word}:\n${renderTable(rows, CHANGE_COLUMNS, ui)}${more}\n`;
+  }
 }
-
-/** What became of it then is in no column: the same under several policies, or in audit, is one row. */
-const unjudged = (row: EdgeChange): EdgeChange => ({
-  ...row,
-  edge: { ...row.edge, verdict: "forwarded", rule: undefined, cutBy: undefined },
-});
 
 const marked = (mark: string, paint: (text: string) => string, names: readonly string[]): string =>
   names.map((name) => `  ${paint(`${mark} ${name}`)}\n`).join("");

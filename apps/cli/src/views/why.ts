@@ -3,7 +3,7 @@ import type { WhyAnswer, WhyQuery, WhyRule } from "@bulkhead/api";
 import type { Ui } from "../ui/ui.ts";
 import { ago, count } from "../ui/words.ts";
 import { commitText } from "./origin.ts";
-import { determinantText } from "./policies.ts";
+import { determinantText } from "./determinant.ts";
 import { decisionVerdict } from "./verdicts.ts";
 
 export function whyText(answer: WhyAnswer, asked: WhyQuery, ui: Ui): string {

@@ -1,16 +1,48 @@
 /** Policies coming and going: replay, plan, apply, delete, history. */
 import type { ApplyAnswer, HistoryAnswer, PlanAnswer, ReplayAnswer } from "@bulkhead/api";
 import { NOW } from "../call.ts";
-import { db, DIGEST, minute, span, web } from "./common.ts";
+import { byIsolation, byRule, db, DIGEST, minute, span, web } from "./common.ts";
 import { allowed, denied } from "./decisions.ts";
 import { receipt } from "./machine.ts";
-import { edge } from "./traffic.ts";
+import { edge, flows } from "./traffic.ts";
 
 export const replay: ReplayAnswer = {
   revision: 2,
   since: NOW - 7 * 86_400_000,
   edges: 40,
   connections: 5210,
+  denied: { edges: 1, connections: 1204 },
+  allowed: { edges: 1, connections: 1204 },
+  affected: [
+    {
+      change: "denied",
+      source: { name: "shop/web", owners: ["storefront"], members: 3 },
+      destination: { name: "shop/db", owners: ["data"], members: 1 },
+      ports: ["5432/tcp"],
+      portCount: 1,
+      edges: 1,
+      connections: 1204,
+      firstSeen: edge().firstSeen,
+      lastSeen: edge().lastSeen,
+      before: byRule,
+      after: byIsolation,
+      samples: flows.slice(-1).map((flow) => ({ ...flow, destination: db, port: 5432 })),
+    },
+    {
+      change: "allowed",
+      source: { name: "shop/db", owners: ["data"], members: 1 },
+      destination: { name: "shop/web", owners: [], members: 1 },
+      ports: ["80/tcp"],
+      portCount: 1,
+      edges: 1,
+      connections: 1204,
+      firstSeen: edge().firstSeen,
+      lastSeen: edge().lastSeen,
+      before: byIsolation,
+      after: { kind: "default" },
+      samples: [],
+    },
+  ],
   newlyDenied: [{ edge: edge(), before: allowed, after: denied }],
   newlyAllowed: [
     { edge: edge({ source: db, destination: web, port: 80 }), before: denied, after: allowed },
@@ -42,7 +74,13 @@ export const plan: PlanAnswer = {
     added: [{ from: "shop/web", to: "shop/db", ports: "5432/tcp" }],
     removed: [{ from: "shop/intruder", to: "shop/db, shop/web", ports: "all" }],
   },
-  replay: { ...replay, newlyAllowed: [], diagnostics: [] },
+  replay: {
+    ...replay,
+    allowed: { edges: 0, connections: 0 },
+    affected: replay.affected.filter(({ change }) => change === "denied"),
+    newlyAllowed: [],
+    diagnostics: [],
+  },
   capacity: { classes: 12, rows: 30, entries: 214, overlay: 0, limit: 500_000, fits: true },
   tests: [
     { test: "web reaches db", passed: true, message: "allow" },

@@ -1,13 +1,29 @@
-/** What a policy would have meant for everything on record: the API's view of it. */
+/**
+ * What a policy would have meant for everything on record: the API's view of it. History comes in parts and is not held:
+ * what remains is whom the change affects.
+ */
 import type { ReplayAnswer } from "@bulkhead/api";
-import { replay } from "@bulkhead/engine";
-import { recogniseEnds } from "@bulkhead/learn";
-import type { Diagnostic, Edge, PolicySet } from "@bulkhead/model";
+import { createReplay } from "@bulkhead/engine";
+import { createRecognition } from "@bulkhead/learn";
+
+import {
+  cidrRange,
+  DAY_MS,
+  hostCidr,
+  type Diagnostic,
+  type Edge,
+  type Flow,
+  type PolicySet,
+} from "@bulkhead/model";
+import type { FlowFilter } from "@bulkhead/store";
+import { createImpact, SAMPLES, withSamples } from "@bulkhead/workbench/impact";
 import { formerOf } from "../world/former.ts";
 import type { World } from "../world/world.ts";
 
 export interface ReplayInput {
-  readonly edges: readonly Edge[];
+  readonly edges: AsyncIterable<readonly Edge[]> | Iterable<readonly Edge[]>;
+  /** Single flows of an edge. */
+  readonly samples: (recorded: Edge) => Promise<readonly Flow[]>;
   readonly before: PolicySet;
   readonly after: PolicySet;
   /** As it is, and as it would be with the change. */
@@ -20,38 +36,73 @@ export interface ReplayInput {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function replayAnswer({
+export async function replayAnswer({
   edges,
+  samples,
   before,
   after,
   was,
   world,
   now,
   ...more
-}: ReplayInput): ReplayAnswer {
-  // Spoofed and broken packets never were connections.
-  const real = edges.filter((edge) => edge.verdict !== "spoofed" && edge.verdict !== "error");
+}: ReplayInput): Promise<ReplayAnswer> {
   // What was seen before anybody had given it labels is judged as who it is now.
   const former = formerOf(was, world);
-  const known = recogniseEnds(former.renamed(recogniseEnds(real, was.inventory)), world.inventory);
-  const { newlyDenied, newlyAllowed, unchanged } = replay(
+  const [then, since] = [createRecognition(was.inventory), createRecognition(world.inventory)];
+  const judge = createReplay({
     before,
     after,
-    known,
-    world.index,
+    index: world.index,
+    oldIndex: former.index,
     now,
-    "live",
-    former.index,
-  );
+    view: "live",
+  });
+  const found = createImpact(world.inventory);
+  let count = 0;
+  let connections = 0;
+  for await (const part of edges) {
+    for (const edge of part) {
+      // Spoofed and broken packets never were connections.
+      if (edge.verdict === "spoofed" || edge.verdict === "error") continue;
+      count++;
+      connections += edge.connections;
+      found.add(judge(since(former.renamed(then(edge)))), edge);
+    }
+  }
+  const impact = await withSamples(found.result(), samples);
   return {
     revision: more.revision,
     ...(more.since === undefined ? {} : { since: more.since }),
     ...(more.until === undefined ? {} : { until: more.until }),
-    edges: real.length,
-    connections: real.reduce((sum, edge) => sum + edge.connections, 0),
-    newlyDenied: [...newlyDenied],
-    newlyAllowed: [...newlyAllowed],
-    unchanged,
+    edges: count,
+    connections,
+    denied: impact.denied,
+    allowed: impact.allowed,
+    affected: [...impact.affected],
+    newlyDenied: [...impact.newlyDenied],
+    newlyAllowed: [...impact.newlyAllowed],
+    unchanged: impact.unchanged,
     diagnostics: [...more.diagnostics],
+  };
+}
+
+/** Its latest flows: an edge has no more of its last day than it had before, and a store finds a day at once. */
+export function sampleFilter(
+  edge: Edge,
+  { since, until }: { readonly since?: number; readonly until?: number },
+): FlowFilter {
+  const { source, destination, protocol, port } = edge;
+  const nobody = (end: Edge["source"]) => end.workload === undefined;
+  return {
+    probes: false,
+    from: [source.name],
+    to: [destination.name],
+    ...(nobody(source) ? { fromIps: [cidrRange(hostCidr(source.address))] } : {}),
+    ...(nobody(destination) ? { toIps: [cidrRange(hostCidr(destination.address))] } : {}),
+    ports: [{ protocol, first: port, last: port }],
+    verdicts: [edge.verdict],
+    since: Math.max(since ?? 0, edge.lastSeen - DAY_MS),
+    ...(until === undefined ? {} : { until }),
+    limit: SAMPLES,
   };
 }

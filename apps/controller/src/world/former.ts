@@ -9,12 +9,12 @@ import type { World } from "./world.ts";
 export interface Former {
   /** The ids and addresses of after the change, with the labels and namespaces of before it. */
   readonly index: InventoryIndex;
-  /** Ends that the change calls otherwise, under their new names. */
-  renamed(edges: readonly Edge[]): readonly Edge[];
+  /** With ends that the change calls otherwise under their new names. */
+  renamed(edge: Edge): Edge;
 }
 
 export function formerOf(before: World, after: World): Former {
-  if (before === after) return { index: after.index, renamed: (edges) => edges };
+  if (before === after) return { index: after.index, renamed: (edge) => edge };
   const heirs = new Map<WorkloadId, Workload>();
   const workloads = after.inventory.workloads.map((workload): Workload => {
     const former = isProcess(workload) ? sameProcess(before, workload) : sameOne(before, workload);
@@ -37,7 +37,7 @@ export function formerOf(before: World, after: World): Former {
     source: rename(edge.source),
     destination: rename(edge.destination),
   });
-  return { index, renamed: (edges) => (heirs.size === 0 ? edges : edges.map(renamed)) };
+  return { index, renamed: heirs.size === 0 ? (edge) => edge : renamed };
 }
 
 /** The same control group says more than the same name. */

@@ -4,7 +4,7 @@
  */
 import type { PolicySet } from "@bulkhead/model";
 import type { Diagnostic, Edge } from "@bulkhead/model";
-import { replay, type Replay } from "@bulkhead/engine";
+import { createReplay } from "@bulkhead/engine";
 import type { SourceFile } from "@bulkhead/dialects";
 import { connectivityOf, type Connectivity } from "../desk/connectivity.ts";
 import { openDesk, type Desk, type DeskOptions } from "../desk/desk.ts";
@@ -14,6 +14,7 @@ import { exposuresOf, type Exposures } from "../desk/exposure.ts";
 import { cutWorld, type WorldView } from "../desk/pairs.ts";
 import { standInPods, STAND_IN_FILE } from "../desk/stand-in-pods.ts";
 import { testDesk } from "../desk/tests.ts";
+import { createImpact, type Impact } from "../impact/impact.ts";
 import { lintDesk, type LintOptions } from "../lint/lint.ts";
 import type { TestResult } from "../policy-tests.ts";
 
@@ -38,7 +39,8 @@ export interface Checked {
   readonly changes?: readonly Difference[];
   /** What of the base could not be read, so that the changes may be more than those of the files. */
   readonly baseProblems: readonly Diagnostic[];
-  readonly replay?: Replay;
+  /** Of the edges, with no samples yet. */
+  readonly impact?: Impact;
 }
 
 export function checkFiles({ files, base, edges, reading, lint }: CheckInput): Checked {
@@ -66,20 +68,31 @@ export function checkFiles({ files, base, edges, reading, lint }: CheckInput): C
       : {
           changes: changesOf(connectivityOf(there, now), connectivityOf(here, now), view),
         }),
-    ...(edges === undefined
-      ? {}
-      : {
-          replay: replay(
-            (before ?? NOTHING).set,
-            desk.set,
-            edges,
-            desk.index,
-            now,
-            "live",
-            before?.index,
-          ),
-        }),
+    ...(edges === undefined ? {} : { impact: impactOf(edges, before, desk, now) }),
   };
+}
+
+function impactOf(
+  edges: readonly Edge[],
+  before: Desk | undefined,
+  desk: Desk,
+  now: number,
+): Impact {
+  const { index } = desk;
+  const judge = createReplay({
+    before: (before ?? NOTHING).set,
+    after: desk.set,
+    index,
+    ...(before === undefined ? {} : { oldIndex: before.index }),
+    now,
+    view: "live",
+  });
+  const found = createImpact(index.inventory);
+  for (const edge of edges) {
+    // Spoofed and broken packets never were connections.
+    if (edge.verdict !== "spoofed" && edge.verdict !== "error") found.add(judge(edge));
+  }
+  return found.result();
 }
 
 /** Nodes are left out, which no policy here is about; IPv6 and other protocols are not. */

@@ -3,7 +3,7 @@
  * and the first of them quoted; nothing in an export is fatal. Hubble tells of packets, at several places: those of one
  * connection are told apart by its ports and counted once.
  */
-import type { Edge, FlowEnd, Inventory, IpAddress, Workload } from "@bulkhead/model";
+import type { Edge, Flow, FlowEnd, Inventory, IpAddress, Workload } from "@bulkhead/model";
 import { readHubbleLine, type HubbleRecord } from "./hubble-record.ts";
 
 const QUOTED = 5;
@@ -17,6 +17,8 @@ export interface Malformed {
 
 export interface ImportedFlows {
   readonly edges: readonly Edge[];
+  /** Of each edge the latest packet, as a connection by itself. */
+  readonly latest: readonly Flow[];
   /** Who was seen, as far as the export tells: each with its latest labels. */
   readonly inventory: Inventory;
   readonly lines: number;
@@ -102,6 +104,7 @@ export function createFlowImport(wanted: (time: number) => boolean = () => true)
       const edges = [...gathered.values()].map((one) => edgeOf(one, answers));
       return {
         edges,
+        latest: [...gathered.values()].map(({ latest }) => flowOf(latest)),
         inventory: inventoryOf(edges),
         lines,
         packets,
@@ -145,7 +148,14 @@ function isLater(a: Packet, b: Packet): boolean {
   return JSON.stringify([a.source, a.destination]) > JSON.stringify([b.source, b.destination]);
 }
 
-function edgeKey({ source, destination, protocol, port, verdict }: Packet): string {
+/** What flows of one edge have in common. */
+export function edgeKey({
+  source,
+  destination,
+  protocol,
+  port,
+  verdict,
+}: Pick<Flow, "source" | "destination" | "protocol" | "port" | "verdict">): string {
   const ends = [source, destination].map(({ address, name }) => `${address} ${name}`);
   return [...ends, protocol, port, verdict].join("\n");
 }
@@ -175,6 +185,12 @@ function edgeOf(one: Gathered, answers: ReadonlyMap<string, ReadonlySet<string>>
     lastSeen: time,
     windows: one.seconds.size,
   };
+}
+
+/** Hubble tells no bytes, and one packet of a connection not how it ended. */
+function flowOf({ time, shows, kind: _kind, ...packet }: Packet): Flow {
+  const counts = { connections: 1, established: Number(shows === "answered"), failed: 0 };
+  return { ...packet, start: time, end: time, ...counts, bytes: 0, packets: 1 };
 }
 
 function withNames(end: FlowEnd, names: Iterable<string>): FlowEnd {

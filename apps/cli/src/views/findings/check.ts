@@ -5,10 +5,11 @@ import type { ExitCode } from "../../failure.ts";
 import type { Ui } from "../../ui/ui.ts";
 import { count } from "../../ui/words.ts";
 import { changesText, standInText } from "./check-words.ts";
+import { affectedText } from "../affected.ts";
 import { testsText } from "../tests.ts";
 import { findingsFormat, findingsText, type Findings } from "./formats.ts";
 import { checkMarkdown } from "./pull-request.ts";
-import { replayedOf } from "./replayed.ts";
+import { replayNotices } from "./replay-notices.ts";
 
 export interface CheckView extends Checked, Pick<Findings, "files"> {
   readonly dir: string;
@@ -22,14 +23,18 @@ type Write = (view: CheckView, ui: Ui) => string;
 export function checkFormat(name: string | undefined): Write {
   if (name === "md") return checkMarkdown;
   if (name === undefined || name === "text") return checkText;
-  return findingsFormat(name);
+  const write = findingsFormat(name);
+  return (view, ui) => {
+    const notices = view.impact === undefined ? [] : replayNotices(view.impact.affected);
+    return write({ ...view, notices }, ui);
+  };
 }
 
 const MOST_LINES = 40;
 
 function checkText(view: CheckView, ui: Ui): string {
   const { style } = ui;
-  const { tests, dir, exposures, changes, base, standIns, baseProblems, replay } = view;
+  const { tests, dir, exposures, changes, base, standIns, baseProblems, impact } = view;
   const title = (text: string): string => `${style.bold(text)}\n`;
   const failed = tests.filter(({ passed }) => !passed).length;
   const sections = [
@@ -55,18 +60,17 @@ function checkText(view: CheckView, ui: Ui): string {
                   `${count(baseProblems.length, "error")} in the files at ${base}: changes may look larger than they are\n`,
                 )),
         ]),
-    ...(replay === undefined
+    ...(impact === undefined
       ? []
       : [
           title("Recorded connections") +
-            `${count(replay.newlyDenied.length, "kind")} of connection denied that was not, ${replay.newlyAllowed.length} allowed, ${replay.unchanged} as before\n` +
-            replay.newlyDenied
-              .slice(0, MOST_LINES)
-              .map((one) => {
-                const { source, destination, port, connections, rule } = replayedOf(one, "after");
-                return `  ${source} → ${destination} ${port}: ${count(connections, "connection")}, denied by ${rule}\n`;
+            (["denied", "allowed"] as const)
+              .map((kind) => {
+                const { affected, [kind]: tally } = impact;
+                return affectedText(kind, { affected, tally, exported: true }, ui);
               })
-              .join(""),
+              .join("") +
+            `${count(impact.unchanged, "edge")} unchanged.\n`,
         ]),
     ...(standIns.length === 0 ? [] : [`${standInText(standIns.length)}\n`]),
   ];

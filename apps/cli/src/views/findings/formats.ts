@@ -6,6 +6,7 @@ import { diagnosticsText } from "../diagnostics.ts";
 import { githubText } from "./github.ts";
 import { findingsJunit } from "./junit.ts";
 import { findingsMarkdown } from "./markdown.ts";
+import type { Notice } from "./replay-notices.ts";
 import { sarifText } from "./sarif.ts";
 
 export interface FindingsAnswer {
@@ -17,6 +18,8 @@ export interface Findings extends FindingsAnswer {
   readonly files: readonly { readonly name: string; readonly text: string }[];
   /** Absent: none were asked for. */
   readonly tests?: readonly TestResult[];
+  /** What a change does to recorded connections. */
+  readonly notices?: readonly Notice[];
 }
 
 type Write = (found: Findings, ui: Ui) => string;

@@ -9,7 +9,7 @@ const COMMANDS: Readonly<Record<Severity, string>> = {
   info: "notice",
 };
 
-export function githubText({ findings, tests = [] }: Findings): string {
+export function githubText({ findings, tests = [], notices = [] }: Findings): string {
   const failed = tests.filter(({ passed }) => !passed);
   return [
     ...findings.map(({ severity, span, code, message, help }) =>
@@ -22,6 +22,9 @@ export function githubText({ findings, tests = [] }: Findings): string {
     ),
     ...failed.map(({ test, source, message }) =>
       annotation("error", source, `PolicyTest ${test}`, message),
+    ),
+    ...notices.map(({ level, span, title, text }) =>
+      annotation(level === "note" ? "notice" : level, span, title, text),
     ),
   ].join("");
 }

@@ -5,15 +5,21 @@ import {
   NO_CONNECTIONS,
   type Difference,
 } from "@bulkhead/workbench/desk";
-import { count } from "../../ui/words.ts";
+import type { Affected, Tally } from "@bulkhead/model";
+import { count, list, moment, thousands } from "../../ui/words.ts";
+import { ownersOf, partyText, portsText, sampleText } from "../affected.ts";
+import { shortDeterminant } from "../determinant.ts";
 import type { CheckView } from "./check.ts";
 import { changesText, standInText } from "./check-words.ts";
 import { countsOf, findingsTable, row } from "./markdown.ts";
 import { pathOf } from "./place.ts";
-import { replayedOf } from "./replayed.ts";
 
 /** GitHub takes no more than 65,536 characters in a comment. */
 const MOST_ROWS = 100;
+/** With rules, places and times each of these is long. */
+const MOST_AFFECTED = 40;
+const MOST_SAMPLES = 10;
+const MOST_OWNERS = 20;
 
 export function checkMarkdown(view: CheckView): string {
   const { findings, tests, changes, base, standIns, exitCode, dir, baseProblems } = view;
@@ -68,19 +74,67 @@ function orNothing(text: string): string {
   return text === NO_CONNECTIONS ? "nothing" : text;
 }
 
-function replaySection({ replay, base }: CheckView): readonly string[] {
-  if (replay === undefined) return [];
-  const { newlyDenied, newlyAllowed, unchanged } = replay;
+/** Who was seen to connect, is affected, and has to be asked; below that single connections, for whoever looks closer. */
+function replaySection({ impact, base }: CheckView): readonly string[] {
+  if (impact === undefined) return [];
+  const { denied, allowed, unchanged, affected } = impact;
   const beside = base === undefined ? "Beside no policy at all" : `Since \`${base}\``;
-  const head = `### Recorded connections\n\n${beside}: ${newlyDenied.length} denied that were not, ${newlyAllowed.length} allowed that were not, ${unchanged} as before.\n`;
-  if (newlyDenied.length === 0) return [head];
-  const rows = newlyDenied.slice(0, MOST_ROWS).map((one) => {
-    const { source, destination, port, connections, rule } = replayedOf(one, "after");
-    return row([source, destination, port, String(connections), `\`${rule}\``]);
-  });
-  return [
-    `${head}\n${row(["from", "to", "port", "connections", "denied by"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}`,
+  const kinds = ({ edges, connections }: Tally) =>
+    edges === 0 ? "none" : `${count(edges, "edge")} (${count(connections, "connection")})`;
+  const head = `### Recorded connections\n\n${beside}: newly denied ${kinds(denied)}, newly allowed ${kinds(allowed)}, ${count(unchanged, "edge")} as before.\n`;
+  if (affected.length === 0) return [head];
+  const shown = affected.slice(0, MOST_AFFECTED);
+  const rest = affected.length - shown.length;
+  const more =
+    rest === 0 ? "" : `\n… and ${count(rest, "more row", "more rows")}; \`-o json\` has all.\n`;
+  const titles = [
+    "",
+    "from",
+    "to",
+    "ports",
+    "connections",
+    "seen",
+    "owner",
+    "decided by",
+    "before",
   ];
+  const rows = shown.map((one) =>
+    row([
+      one.change === "denied" ? "⛔ newly denied" : "➕ newly allowed",
+      code(partyText(one.source)),
+      code(partyText(one.destination)),
+      portsText(one),
+      thousands(one.connections),
+      `${moment(one.firstSeen)}<br>${moment(one.lastSeen)}`,
+      ownersOf(one).map(code).join(", ") || "–",
+      code(shortDeterminant(one.after, pathOf)),
+      code(shortDeterminant(one.before, pathOf)),
+    ]),
+  );
+  const table = `${row(titles)}${row(titles.map(() => "---"))}${rows.join("")}`;
+  return [`${head}${askedText(affected)}\n${table}${more}${samplesText(shown)}`];
+}
+
+function askedText(affected: readonly Affected[]): string {
+  const owners = [...new Set(affected.flatMap(ownersOf))].toSorted();
+  const nobodys = affected.filter((one) => ownersOf(one).length === 0).length;
+  const unnamed = nobodys === 0 ? "" : `; ${count(nobodys, "row")} without an owner`;
+  return owners.length === 0
+    ? ""
+    : `\nOwners affected: ${list(owners.map(code), MOST_OWNERS)}${unnamed}.\n`;
+}
+
+function samplesText(shown: readonly Affected[]): string {
+  const lines = shown
+    .flatMap(({ samples }) => samples.slice(-1))
+    .slice(0, MOST_SAMPLES)
+    .map((flow) => `${sampleText(flow)}\n`);
+  if (lines.length === 0) return "";
+  return `\n<details><summary>${count(lines.length, "connection")} of these</summary>\n\n\`\`\`text\n${lines.join("").replaceAll("`", "'")}\`\`\`\n\n</details>\n`;
+}
+
+function code(text: string): string {
+  return `\`${text.replaceAll("`", "'")}\``;
 }
 
 function testsSection({ tests }: CheckView): string {

@@ -1,8 +1,9 @@
 /** A recorded connection that a change decides otherwise, in words. */
-import { formatPort, type Decision, type FlowEnd } from "@bulkhead/model";
+import { formatPort, type FlowEnd } from "@bulkhead/model";
 import type { Checked } from "@bulkhead/workbench/check";
+import { determinantKey, determinantOf } from "@bulkhead/workbench/impact";
 
-type ReplayedEdge = NonNullable<Checked["replay"]>["newlyDenied"][number];
+type ReplayedEdge = NonNullable<Checked["impact"]>["newlyDenied"][number];
 
 export interface Replayed {
   readonly source: string;
@@ -20,15 +21,10 @@ export function replayedOf(one: ReplayedEdge, denied: "before" | "after"): Repla
     destination: endText(destination),
     port: formatPort(protocol, port),
     connections,
-    rule: denyingRule(one[denied]),
+    rule: determinantKey(determinantOf(one[denied])),
   };
 }
 
 function endText({ workload, address }: FlowEnd): string {
   return workload ?? address;
-}
-
-function denyingRule({ egress, ingress }: Decision): string {
-  const { determinedBy: by } = egress.verdict === "allow" ? ingress : egress;
-  return by.kind === "rule" ? by.rule : by.kind === "isolation" ? by.block : by.kind;
 }

@@ -1,6 +1,6 @@
 /**
- * Findings in SARIF 2.1.0 (OASIS), which code scanning reads: a rule for every code that comes up, a result for every finding
- * and for every PolicyTest that failed.
+ * Findings in SARIF 2.1.0 (OASIS), which code scanning reads: a rule for every code that comes up, a result for every finding,
+ * for every PolicyTest that failed, and for what a change does to recorded connections.
  */
 import { DIAGNOSTICS, type Diagnostic, type Severity, type SourceSpan } from "@bulkhead/model";
 import { pathToFileURL } from "node:url";
@@ -16,7 +16,7 @@ const LEVELS: Readonly<Record<Severity, string>> = {
 };
 const TEST = "PolicyTest";
 
-export function sarifText({ findings, tests = [] }: Findings): string {
+export function sarifText({ findings, tests = [], notices = [] }: Findings): string {
   const failed = tests.filter(({ passed }) => !passed);
   const codes = [...new Set(findings.map(({ code }) => code))].toSorted();
   const rules = [
@@ -37,6 +37,11 @@ export function sarifText({ findings, tests = [] }: Findings): string {
             defaultConfiguration: { level: "error" },
           },
         ]),
+    ...[...new Map(notices.map((one) => [one.id, one])).values()].map(({ id, title, level }) => ({
+      id,
+      shortDescription: { text: title },
+      defaultConfiguration: { level },
+    })),
   ];
   const indexOf = (id: string): number => rules.findIndex((rule) => rule.id === id);
   const result = (id: string, level: string, text: string, span: SourceSpan) => ({
@@ -58,6 +63,7 @@ export function sarifText({ findings, tests = [] }: Findings): string {
     ...failed.map(({ test, message, source }) =>
       result(TEST, "error", `${test}: ${message}`, source),
     ),
+    ...notices.map(({ id, level, text, span }) => result(id, level, text, span)),
   ];
   const driver = { name: "bulkhead", rules };
   const log = {

@@ -1,0 +1,46 @@
+/**
+ * What a change does to recorded connections, as other programs read findings: one for each two parties and what decides,
+ * at the rule that does. They are for people to judge, and end nothing with an error.
+ */
+import { NOWHERE, type Affected, type Determinant, type SourceSpan } from "@bulkhead/model";
+import { count, moment } from "../../ui/words.ts";
+import { ownersOf, partyText, portsText } from "../affected.ts";
+import { shortDeterminant } from "../determinant.ts";
+import { pathOf } from "./place.ts";
+
+export interface Notice {
+  /** Names the kind, in the place of a finding's code. */
+  readonly id: "NewlyDenied" | "NewlyAllowed";
+  readonly level: "warning" | "note";
+  readonly title: string;
+  readonly span: SourceSpan;
+  readonly text: string;
+}
+
+/** Code scanning takes thousands of results, and nobody reads them. */
+const MOST = 100;
+
+export function replayNotices(affected: readonly Affected[]): readonly Notice[] {
+  return affected.slice(0, MOST).map((row): Notice => {
+    const { change, source, destination, connections, firstSeen, lastSeen, before, after } = row;
+    const owners = ownersOf(row);
+    const whose = owners.length === 0 ? "" : `; owner ${owners.join(", ")}`;
+    const what = `${partyText(source)} to ${partyText(destination)} ${portsText(row)}`;
+    const kind =
+      change === "denied"
+        ? ({ id: "NewlyDenied", level: "warning", title: NEWLY_DENIED } as const)
+        : ({ id: "NewlyAllowed", level: "note", title: NEWLY_ALLOWED } as const);
+    return {
+      ...kind,
+      span: spanOf(after),
+      text: `${what}: ${count(connections, "recorded connection")} from ${moment(firstSeen)} to ${moment(lastSeen)} newly ${change} by ${shortDeterminant(after, pathOf)}, before: ${shortDeterminant(before, pathOf)}${whose}`,
+    };
+  });
+}
+
+const NEWLY_DENIED = "recorded connections that the change denies";
+const NEWLY_ALLOWED = "recorded connections that were denied, and that the change allows";
+
+function spanOf(by: Determinant): SourceSpan {
+  return by.kind === "rule" || by.kind === "isolation" ? by.source : NOWHERE;
+}
