@@ -18,7 +18,7 @@ import {
 import { createInTurn, type DriftReport, type Flow, type Mode } from "@bulkhead/model";
 import type { FlowStore, StateStore } from "@bulkhead/store";
 import type { InForce } from "../policy/change.ts";
-import { replayAnswer } from "../queries/replay.ts";
+import { createJudgement } from "../queries/replay.ts";
 import type { World } from "../world/world.ts";
 import { countsOf } from "./alert-delay.ts";
 import { fingerprintOf, isDenied, isScan } from "./denied.ts";
@@ -120,15 +120,16 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
     const recent = { probes: false, since: now() - REPAIR_WINDOW_MS } as const;
     const edges = await flows.edges({ ...recent, verdicts: ["dropped", "rejected"] });
     if (edges.length === 0) return;
-    const { newlyAllowed } = replayAnswer({
-      edges,
+    const judge = createJudgement({
       before: before.reading.set,
       after: after.reading.set,
       was: deps.worldUnder(before),
       world: deps.worldUnder(after),
       now: now(),
-      revision: after.revision,
-      diagnostics: [],
+    });
+    const newlyAllowed = edges.flatMap((edge) => {
+      const change = judge(edge);
+      return change?.after.verdict === "allow" ? [change] : [];
     });
     if (newlyAllowed.length === 0) return;
     const takenBack = record.kind !== "apply";

@@ -3,7 +3,7 @@
  * what remains is whom the change affects.
  */
 import type { ReplayAnswer } from "@bulkhead/api";
-import { createReplay } from "@bulkhead/engine";
+import { createReplay, type ReplayedEdge } from "@bulkhead/engine";
 import { createRecognition } from "@bulkhead/learn";
 
 import {
@@ -20,32 +20,33 @@ import { createImpact, SAMPLES, withSamples } from "@bulkhead/workbench/impact";
 import { formerOf } from "../world/former.ts";
 import type { World } from "../world/world.ts";
 
-export interface ReplayInput {
-  readonly edges: AsyncIterable<readonly Edge[]> | Iterable<readonly Edge[]>;
-  /** Single flows of an edge. */
-  readonly samples: (recorded: Edge) => Promise<readonly Flow[]>;
+interface Change {
   readonly before: PolicySet;
   readonly after: PolicySet;
   /** As it is, and as it would be with the change. */
   readonly was: World;
   readonly world: World;
   readonly now: number;
+}
+
+export interface ReplayInput extends Change {
+  readonly edges: AsyncIterable<readonly Edge[]> | Iterable<readonly Edge[]>;
+  /** Single flows of an edge. */
+  readonly samples: (recorded: Edge) => Promise<readonly Flow[]>;
   readonly revision: number;
   readonly since?: number;
   readonly until?: number;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export async function replayAnswer({
-  edges,
-  samples,
+/** Decides an edge as it was recorded. Null: it is decided alike, or never was a connection. */
+export function createJudgement({
   before,
   after,
   was,
   world,
   now,
-  ...more
-}: ReplayInput): Promise<ReplayAnswer> {
+}: Change): (edge: Edge) => ReplayedEdge | null {
   // What was seen before anybody had given it labels is judged as who it is now.
   const former = formerOf(was, world);
   const [then, since] = [createRecognition(was.inventory), createRecognition(world.inventory)];
@@ -57,16 +58,29 @@ export async function replayAnswer({
     now,
     view: "live",
   });
-  const found = createImpact(world.inventory);
+  return (edge) => (isReal(edge) ? judge(since(former.renamed(then(edge)))) : null);
+}
+
+/** Spoofed and broken packets never were connections. */
+function isReal({ verdict }: Edge): boolean {
+  return verdict !== "spoofed" && verdict !== "error";
+}
+
+export async function replayAnswer({
+  edges,
+  samples,
+  ...more
+}: ReplayInput): Promise<ReplayAnswer> {
+  const judge = createJudgement(more);
+  const found = createImpact(more.world.inventory);
   let count = 0;
   let connections = 0;
   for await (const part of edges) {
     for (const edge of part) {
-      // Spoofed and broken packets never were connections.
-      if (edge.verdict === "spoofed" || edge.verdict === "error") continue;
+      if (!isReal(edge)) continue;
       count++;
       connections += edge.connections;
-      found.add(judge(since(former.renamed(then(edge)))), edge);
+      found.add(judge(edge), edge);
     }
   }
   const impact = await withSamples(found.result(), samples);
