@@ -34,11 +34,16 @@ export interface FlowReader {
   readonly origin: FlowOrigin;
 }
 
+export interface ReadOptions {
+  /** When what tells no time is taken to have been seen (a listing of connections): milliseconds since the epoch. */
+  readonly at?: number;
+}
+
 export interface FlowFormatReader {
   readonly name: FlowFormat;
   /** `AWS VPC flow logs, version 2 to 5, text`. */
   readonly title: string;
   /** Does a file that begins so look like this? Given at most 64 KiB, decompressed. */
   recognises(head: Uint8Array): boolean;
-  open(sink: FlowSink): FlowReader;
+  open(sink: FlowSink, options?: ReadOptions): FlowReader;
 }

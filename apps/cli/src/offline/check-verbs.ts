@@ -14,7 +14,8 @@ export function addCheckVerbs(verb: AddVerb): void {
       FINDING_FORMATS,
     )
       .option("--base <ref>", "compare with the folder at this commit, branch or tag of git's")
-      .option("--flows <file>", "replay an export (Hubble's JSON or ours), - for standard input")
+      .option("--flows <file>", "replay recorded flows of any format, - for standard input")
+      .option("--format <name>", "of that file, where its beginning does not tell")
       .option("--strict", "warnings count as errors")
       .option("--disable <codes>", "findings that are not wanted: BH0705", collect),
   );

@@ -1,21 +1,24 @@
 /**
- * `suggest --flows`: a suggestion from an export, with no daemon and no root. Hubble's JSON Lines, our own flows as JSON
- * Lines (`observe --follow -o json`), or our own edges (`observe -o json`); which it is, each line tells itself.
+ * `suggest --flows`: a suggestion from recorded flows, with no daemon and no root: any format that is imported, our own
+ * flows as JSON Lines (`observe --follow -o json`), or our own edges (`observe -o json`); the file's beginning tells which.
  */
-import { edgesAnswerSchema, flowSchema, type SuggestAnswer } from "@bulkhead/api";
+import { edgesAnswerSchema, type SuggestAnswer } from "@bulkhead/api";
 import { mergeEdges, suggest, type SuggestOptions, type TimeWindow } from "@bulkhead/learn";
-import type { Edge, Flow } from "@bulkhead/model";
+import type { Edge } from "@bulkhead/model";
+import { FORMAT_READERS, readerOf, type FlowFormatReader } from "@bulkhead/sources";
 import { replaySuggestion, suggestionReport, type ReplayCounts } from "@bulkhead/workbench";
-import { createFlowImport, type ImportedFlows } from "@bulkhead/workbench/observe";
+import { createFlowFold, type ImportedFlows } from "@bulkhead/workbench/observe";
 import { createSampleBook, type SampleBook } from "@bulkhead/workbench/impact";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
-import { linesOf, readable } from "../lines.ts";
+import { openFlowFile, readFlows, wholeText } from "../flows/flow-file.ts";
 
 export interface OfflineOptions extends SuggestOptions {
   readonly since?: number;
   readonly until?: number;
   readonly exclude: readonly TimeWindow[];
+  /** Of the file, where it is named. */
+  readonly format?: string;
 }
 
 export interface Offline {
@@ -29,13 +32,13 @@ export interface Offline {
 export async function suggestOffline(
   context: Pick<Context, "stdin" | "now">,
   file: string,
-  { since, until, exclude, ...options }: OfflineOptions,
+  { since, until, exclude, format, ...options }: OfflineOptions,
 ): Promise<Offline> {
   const within = (time: number): boolean =>
     (since === undefined || time >= since) && (until === undefined || time < until);
   const wanted = (time: number): boolean =>
     within(time) && !exclude.some(({ from, to }) => time >= from && time < to);
-  const { imported: found, ours } = await readExport(context, file, wanted);
+  const { imported: found, ours } = await readExport(context, file, format, wanted);
   const kept = ours.filter((edge) => within(edge.lastSeen) && !isWithin(edge, exclude));
   const edges = mergeEdges([...found.edges, ...kept]);
   const inventory = found.inventory;
@@ -53,46 +56,59 @@ export async function suggestOffline(
 }
 
 export interface ReadExport {
-  /** Flows of Hubble's, summed up. */
+  /** Flows of any format, summed up. */
   readonly imported: ImportedFlows;
-  /** Of our own, without probes; whenever they were. */
+  /** Our own edges, without probes; whenever they were. */
   readonly ours: readonly Edge[];
-  /** Single flows of both. */
+  /** Single flows, where there were any. */
   readonly samples: SampleBook;
 }
 
-/** `-` is standard input. */
+/** `-` is standard input. `format`: as it was typed; else the file's beginning tells. */
 export async function readExport(
   context: Pick<Context, "stdin">,
   file: string,
+  format?: string,
   wanted: (time: number) => boolean = () => true,
 ): Promise<ReadExport> {
-  const flows = createFlowImport(wanted);
-  const own: Edge[] = [];
+  const opened = await openFlowFile(context, file, format);
+  const fold = createFlowFold(wanted);
   const samples = createSampleBook();
-  let whole: string[] | undefined;
-  let first = true;
-  let written = 0;
-  for await (const line of linesOf(file === "-" ? context.stdin : readable(file))) {
-    // Pretty-printed JSON begins with a line that is nothing by itself.
-    if (first && line.trim() === "{") whole = [];
-    first = false;
-    if (line.trim() !== "") written += 1;
-    if (whole !== undefined) whole.push(line);
-    else if (line.startsWith('{"start":')) own.push(...ownFlow(line, flows, samples));
-    else flows.line(line);
+  if (opened.format === undefined && /^\s*\{\s*\n/.test(headText(opened.head))) {
+    const summed = ownEdges(await wholeText(opened), file);
+    const ours = summed.filter(({ probe }) => probe !== true);
+    return { imported: fold.result(), ours, samples };
   }
-  const summed = whole === undefined ? [] : ownEdges(whole.join("\n"), file);
-  const imported = flows.result();
-  if (written > 0 && imported.malformed.count === written) throw nothingRead(imported, file);
-  for (const flow of imported.latest) samples.add(flow);
-  return { imported, samples, ours: [...own, ...summed].filter(({ probe }) => probe !== true) };
+  await readFlows(opened, opened.format ?? hubbleReader(), {
+    ...fold,
+    flow(flow) {
+      fold.flow(flow);
+      if (wanted(flow.start)) samples.add(flow);
+    },
+  });
+  const imported = fold.result();
+  if (imported.malformed.count > 0 && isNothing(imported)) throw nothingRead(imported, file);
+  return { imported, ours: [], samples };
+}
+
+/** What nobody recognises is read as Hubble's, so that it is told line by line why it is not. */
+function hubbleReader(): FlowFormatReader {
+  const reader = readerOf("hubble");
+  if (reader === undefined) throw new Error("the reader of Hubble's export is missing");
+  return reader;
+}
+
+const headText = (head: Uint8Array): string => new TextDecoder().decode(head.subarray(0, 200));
+
+function isNothing({ flows, outside, lost, beyond, others }: ImportedFlows): boolean {
+  return flows + outside + lost + beyond === 0 && Object.keys(others).length === 0;
 }
 
 /** A pipeline with the wrong file in it would be green for ever. */
 function nothingRead({ malformed }: ImportedFlows, file: string): Error {
   const [first] = malformed.quoted;
-  const why = first === undefined ? "" : `: line ${first.line} is ${first.problem}: ${first.quote}`;
+  const why =
+    first === undefined ? "" : `: line ${first.place} is ${first.problem}: ${first.quote}`;
   return badInput(`no line of \`${file}\` could be read${why}`, WRITERS);
 }
 
@@ -104,27 +120,9 @@ function touches({ firstSeen, lastSeen }: Edge, windows: readonly TimeWindow[]):
   return windows.some(({ from, to }) => lastSeen >= from && firstSeen < to);
 }
 
-function ownFlow(
-  line: string,
-  flows: { line(text: string): void },
-  samples: SampleBook,
-): readonly Edge[] {
-  const parsed = flowSchema.safeParse(orNull(line));
-  if (parsed.success) {
-    samples.add(parsed.data);
-    return [edgeOf(parsed.data)];
-  }
-  flows.line(line); // counted and quoted there, like every line that cannot be read
-  return [];
-}
-
-function edgeOf({ start, end, sourcePort: _port, cookie: _cookie, ...flow }: Flow): Edge {
-  const { direction: _direction, translated: _translated, ...edge } = flow;
-  return { ...edge, firstSeen: start, lastSeen: end, windows: edge.connections > 0 ? 1 : 0 };
-}
-
 const WRITERS =
-  "`hubble observe -o jsonpb`, `bulkhead observe -o json` and `bulkhead observe --follow -o json` write what can be read";
+  "`hubble observe -o jsonpb`, `bulkhead observe -o json` and `bulkhead observe --follow -o json` write what can be read; `--format` names another: " +
+  FORMAT_READERS.map(({ name }) => name).join(", ");
 
 function ownEdges(text: string, file: string): readonly Edge[] {
   const parsed = edgesAnswerSchema.safeParse(orNull(text));

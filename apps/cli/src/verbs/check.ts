@@ -26,6 +26,7 @@ import type { Verb } from "./verb.ts";
 export interface CheckOptions extends FindingOptions {
   readonly base?: string;
   readonly flows?: string;
+  readonly format?: string;
 }
 
 export const check: Verb<CheckOptions> = async (context, [dir], options) => {
@@ -43,7 +44,9 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
   const base =
     options.base === undefined ? undefined : await filesAt(options.base, [dir ?? ""], input);
   const recorded =
-    options.flows === undefined ? undefined : await readFlows(context, options.flows);
+    options.flows === undefined
+      ? undefined
+      : await readRecorded(context, options.flows, options.format);
   const found = checkFiles({
     files,
     ...(base === undefined ? {} : { base }),
@@ -73,15 +76,19 @@ interface Recorded {
   readonly samples: SampleBook;
 }
 
-async function readFlows(context: Context, file: string): Promise<Recorded> {
-  const { imported, ours, samples } = await readExport(context, file);
+async function readRecorded(
+  context: Context,
+  file: string,
+  format: string | undefined,
+): Promise<Recorded> {
+  const { imported, ours, samples } = await readExport(context, file, format);
   const { malformed } = imported;
   if (malformed.count > 0) {
     const { stderr, ui } = context;
     const lines = count(malformed.count, "line");
     const [first] = malformed.quoted;
     stderr.write(
-      `${ui.style.yellow("warning:")} ${lines} of \`${file}\` could not be read, first line ${first?.line}: ${first?.problem}\n`,
+      `${ui.style.yellow("warning:")} ${lines} of \`${file}\` could not be read, first line ${first?.place}: ${first?.problem}\n`,
     );
   }
   return { edges: mergeEdges([...imported.edges, ...ours]), samples };

@@ -85,6 +85,13 @@ async function completeValue(
       const { PROTOCOL_NAMES } = await import("@bulkhead/model");
       return print(lists(PROTOCOL_NAMES, current), current);
     }
+    case "format": {
+      const { FORMAT_READERS } = await import("@bulkhead/sources");
+      return print(
+        FORMAT_READERS.map(({ name, title }) => ({ word: name, about: title })),
+        current,
+      );
+    }
     case "approximate":
       return print(words(["over", "under"]), current);
     case "by":

@@ -29,6 +29,7 @@ export interface SuggestOptions extends CommonOptions {
   readonly sinceLast?: boolean;
   readonly includePeople?: boolean;
   readonly flows?: string;
+  readonly format?: string;
 }
 
 /** What was asked for, whoever answers. */
@@ -62,7 +63,7 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   const found =
     options.flows === undefined
       ? await ask(context, asked, markdown)
-      : await fromFlows(context, options.flows, asked);
+      : await fromFlows(context, options.flows, options.format, asked);
   const { answer } = found;
   for (const remark of found.remarks) context.stderr.write(`${remark}\n`);
   const news = options.flows === undefined ? await newsFor(context, answer) : undefined;
@@ -142,7 +143,12 @@ async function ask(
   };
 }
 
-async function fromFlows(context: Context, file: string, asked: Asked): Promise<Found> {
+async function fromFlows(
+  context: Context,
+  file: string,
+  format: string | undefined,
+  asked: Asked,
+): Promise<Found> {
   const [{ suggestOffline }, { importRemarks }, { readRange }] = await Promise.all([
     import("../suggest/offline.ts"),
     import("../views/import.ts"),
@@ -160,6 +166,7 @@ async function fromFlows(context: Context, file: string, asked: Asked): Promise<
       ranges,
       includePeople: asked.includePeople,
       ...(asked.namespaces === undefined ? {} : { namespaces: asked.namespaces }),
+      ...(format === undefined ? {} : { format }),
     }),
   );
   const { answer, replay } = offline;

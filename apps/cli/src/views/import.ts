@@ -4,11 +4,11 @@ import type { Ui } from "../ui/ui.ts";
 import { count, thousands } from "../ui/words.ts";
 
 export function importRemarks({ imported, blurred }: Offline, { style }: Ui): readonly string[] {
-  const { malformed, lost, outside, others } = imported;
+  const { malformed, lost, outside, beyond, others } = imported;
   const remarks: string[] = [];
   if (malformed.count > 0) {
     const lines = malformed.quoted.map(
-      ({ line, problem, quote }) => `  line ${line}: ${problem}: ${style.dim(quote)}`,
+      ({ place, problem, quote }) => `  line ${place}: ${problem}: ${style.dim(quote)}`,
     );
     const rest = malformed.count - malformed.quoted.length;
     const more = rest > 0 ? [`  and ${thousands(rest)} more`] : [];
@@ -24,6 +24,13 @@ export function importRemarks({ imported, blurred }: Offline, { style }: Ui): re
     remarks.push(
       style.yellow(
         `The exporter had lost ${count(lost, "event")}: what it did not tell is missing here too.`,
+      ),
+    );
+  }
+  if (beyond > 0) {
+    remarks.push(
+      style.yellow(
+        `${count(beyond, "flow")} did not fit: more like connections than are held at once. Narrow the time with --since and --until.`,
       ),
     );
   }

@@ -1,7 +1,10 @@
 /** A few single flows of every edge, for exports that are read once: the latest, however many there are. */
 import type { Edge, Flow } from "@bulkhead/model";
-import { edgeKey } from "../observe/flow-import.ts";
+import { edgeKey } from "../observe/flow-fold.ts";
 import { SAMPLES } from "./samples.ts";
+
+/** Edges beyond these have no samples: they are there for a person to look at. */
+const MOST_EDGES = 100_000;
 
 export interface SampleBook {
   add(flow: Flow): void;
@@ -15,8 +18,9 @@ export function createSampleBook(): SampleBook {
     add(flow) {
       const key = edgeKey(flow);
       const flows = kept.get(key);
-      if (flows === undefined) kept.set(key, [flow]);
-      else {
+      if (flows === undefined) {
+        if (kept.size < MOST_EDGES) kept.set(key, [flow]);
+      } else {
         flows.push(flow);
         flows.sort((a, b) => a.start - b.start);
         if (flows.length > SAMPLES) flows.shift();

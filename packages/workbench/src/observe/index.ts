@@ -1,10 +1,5 @@
 /** What was observed, for people and for other tools: who talks most, the service map, and flows in Hubble's words. */
-export {
-  createFlowImport,
-  type FlowImport,
-  type ImportedFlows,
-  type Malformed,
-} from "./flow-import.ts";
+export { createFlowFold, type FlowFold, type ImportedFlows } from "./flow-fold.ts";
 export {
   hubbleFlow,
   type HubbleEndpoint,

@@ -14,22 +14,24 @@ import {
   type IpAddress,
   type Labels,
 } from "@bulkhead/model";
+import { NO_LABELS } from "../shared/ends.ts";
+import type { ToldPacket } from "../shared/packet-flows.ts";
+import {
+  countOf,
+  fieldsOf,
+  isHarmless,
+  isPlain,
+  listOf,
+  parseFields,
+  portOf,
+  textOf,
+  textsOf,
+  timeOf,
+  type Fields,
+} from "../shared/values.ts";
 
 export type HubbleRecord =
-  | {
-      readonly kind: "packet";
-      /** Milliseconds since the epoch. */
-      readonly time: number;
-      /** Of the connection, not of the packet: a reply has been turned round. */
-      readonly source: FlowEnd;
-      readonly destination: FlowEnd;
-      readonly protocol: number;
-      readonly port: number;
-      readonly sourcePort: number;
-      readonly verdict: FlowVerdict;
-      /** What the packet shows of the connection. */
-      readonly shows: "opened" | "answered" | "refused" | "more";
-    }
+  | { readonly kind: "packet"; readonly packet: ToldPacket }
   /** A DNS answer: these addresses stood for the name, for this client. */
   | {
       readonly kind: "answer";
@@ -44,84 +46,88 @@ export type HubbleRecord =
   | { readonly kind: "other"; readonly what: string }
   | { readonly kind: "malformed"; readonly problem: string };
 
-type Fields = Readonly<Record<string, unknown>>;
-
 export function readHubbleLine(line: string): HubbleRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return { kind: "malformed", problem: "not JSON" };
-  }
-  const outer = fields(value);
-  if (outer === undefined) return { kind: "malformed", problem: "not an object" };
-  const lost = fields(outer["lost_events"]);
-  if (lost !== undefined) return { kind: "lost", events: number(lost["num_events_lost"]) ?? 1 };
+  const outer = parseFields(line);
+  if (typeof outer === "string") return { kind: "malformed", problem: outer };
+  const lost = fieldsOf(outer["lost_events"]);
+  if (lost !== undefined) return { kind: "lost", events: countOf(lost["num_events_lost"]) ?? 1 };
   const event = ["node_status", "agent_event", "debug_event"].find((name) => name in outer);
   if (event !== undefined) return { kind: "other", what: event };
-  const flow = "flow" in outer ? fields(outer["flow"]) : outer;
+  const flow = "flow" in outer ? fieldsOf(outer["flow"]) : outer;
   if (flow === undefined) return { kind: "malformed", problem: "`flow` is not an object" };
-  return readFlow(flow, text(flow["time"]) ?? text(outer["time"]));
+  return readFlow(flow, timeOf(flow["time"] ?? outer["time"]));
 }
 
-function readFlow(flow: Fields, timeText: string | undefined): HubbleRecord {
-  const time = timeText === undefined ? Number.NaN : Date.parse(timeText);
-  if (Number.isNaN(time)) return { kind: "malformed", problem: "no `time`" };
-  const ip = fields(flow["IP"]);
-  const from = canonicalIp(text(ip?.["source"]) ?? "");
-  const to = canonicalIp(text(ip?.["destination"]) ?? "");
+function readFlow(flow: Fields, time: number | undefined): HubbleRecord {
+  if (time === undefined) return { kind: "malformed", problem: "no `time`" };
+  const ip = fieldsOf(flow["IP"]);
+  const from = canonicalIp(textOf(ip?.["source"]) ?? "");
+  const to = canonicalIp(textOf(ip?.["destination"]) ?? "");
   if (from === null || to === null) return { kind: "malformed", problem: "no `IP` addresses" };
-  const dns = fields(fields(flow["l7"])?.["dns"]);
+  const dns = fieldsOf(fieldsOf(flow["l7"])?.["dns"]);
   if (dns !== undefined) return readAnswer(dns, to, time);
   if (flow["Type"] === "L7") return { kind: "other", what: "a request" };
   const verdict = verdictOf(flow);
-  if (verdict === undefined) return { kind: "other", what: `verdict ${String(flow["verdict"])}` };
-  const layer = layer4(fields(flow["l4"]));
+  if (verdict === undefined) return { kind: "other", what: otherVerdict(flow["verdict"]) };
+  const layer = layer4(fieldsOf(flow["l4"]));
   if (layer === undefined) return { kind: "other", what: "no ports" };
   const reply = isReply(flow, layer, verdict);
   if (reply === undefined) return { kind: "other", what: "a direction that cannot be told" };
-  const source = endOf(from, fields(flow["source"]), list(flow["source_names"]));
-  const destination = endOf(to, fields(flow["destination"]), list(flow["destination_names"]));
+  const source = endOf(from, fieldsOf(flow["source"]), textsOf(flow["source_names"]));
+  const destination = endOf(to, fieldsOf(flow["destination"]), textsOf(flow["destination_names"]));
+  if (!isHarmless(source) || !isHarmless(destination)) {
+    return { kind: "malformed", problem: "a name or label with control characters" };
+  }
   const turned = reply ? turn(layer) : layer;
   return {
     kind: "packet",
-    time,
-    source: reply ? destination : source,
-    destination: reply ? source : destination,
-    protocol: turned.protocol,
-    port: turned.port,
-    sourcePort: turned.sourcePort,
-    verdict,
-    shows: showsOf(layer, reply),
+    packet: {
+      time,
+      source: reply ? destination : source,
+      destination: reply ? source : destination,
+      protocol: turned.protocol,
+      port: turned.port,
+      sourcePort: turned.sourcePort,
+      verdict,
+      shows: showsOf(layer, reply),
+    },
   };
 }
 
+function otherVerdict(verdict: unknown): string {
+  const isWord = typeof verdict === "string" && /^\w{1,30}$/.test(verdict);
+  return isWord || typeof verdict === "number" ? `verdict ${verdict}` : "no verdict";
+}
+
 function readAnswer(dns: Fields, client: IpAddress, time: number): HubbleRecord {
-  const name = (text(dns["query"]) ?? "").toLowerCase().replace(/\.$/, "");
-  const addresses = list(dns["ips"]).flatMap((ip) => canonicalIp(ip) ?? []);
-  if (name === "" || addresses.length === 0) return { kind: "other", what: "a DNS message" };
+  const name = (textOf(dns["query"]) ?? "").toLowerCase().replace(/\.$/, "");
+  const addresses = textsOf(dns["ips"]).flatMap((ip) => canonicalIp(ip) ?? []);
+  if (name === "" || !isPlain(name) || addresses.length === 0)
+    return { kind: "other", what: "a DNS message" };
   return { kind: "answer", time, client, name, addresses };
 }
 
 /** Names of flow.proto's Verdict, and its numbers. */
-const VERDICTS: Readonly<Record<string, FlowVerdict>> = {
-  FORWARDED: "forwarded",
-  "1": "forwarded",
-  DROPPED: "dropped",
-  "2": "dropped",
-  ERROR: "error",
-  "3": "error",
-  AUDIT: "audit",
-  "4": "audit",
+const VERDICTS: ReadonlyMap<string, FlowVerdict> = new Map([
+  ["FORWARDED", "forwarded"],
+  ["1", "forwarded"],
+  ["DROPPED", "dropped"],
+  ["2", "dropped"],
+  ["ERROR", "error"],
+  ["3", "error"],
+  ["AUDIT", "audit"],
+  ["4", "audit"],
   // To a proxy that looks into it, and lets it through or answers for itself.
-  REDIRECTED: "forwarded",
-  "5": "forwarded",
-};
+  ["REDIRECTED", "forwarded"],
+  ["5", "forwarded"],
+]);
 /** DropReason INVALID_SOURCE_IP. */
 const INVALID_SOURCE = 132;
 
 function verdictOf(flow: Fields): FlowVerdict | undefined {
-  const verdict = VERDICTS[String(flow["verdict"])];
+  const told = flow["verdict"];
+  const verdict =
+    typeof told === "string" || typeof told === "number" ? VERDICTS.get(`${told}`) : undefined;
   const forged =
     flow["drop_reason_desc"] === "INVALID_SOURCE_IP" || flow["drop_reason"] === INVALID_SOURCE;
   return verdict === "dropped" && forged ? "spoofed" : verdict;
@@ -139,16 +145,16 @@ const WITH_TYPES = { ICMPv4: ICMP, ICMPv6: ICMPV6 } as const;
 
 function layer4(l4: Fields | undefined): Layer4 | undefined {
   for (const [name, protocol] of Object.entries(WITH_PORTS)) {
-    const one = fields(l4?.[name]);
-    const port = number(one?.["destination_port"]);
+    const one = fieldsOf(l4?.[name]);
+    const port = portOf(one?.["destination_port"]);
     if (one === undefined || port === undefined) continue;
-    const sourcePort = number(one["source_port"]) ?? 0;
-    return { protocol, port, sourcePort, flags: fields(one["flags"]) ?? {} };
+    const sourcePort = portOf(one["source_port"]) ?? 0;
+    return { protocol, port, sourcePort, flags: fieldsOf(one["flags"]) ?? {} };
   }
   for (const [name, protocol] of Object.entries(WITH_TYPES)) {
-    const one = fields(l4?.[name]);
+    const one = fieldsOf(l4?.[name]);
     if (one === undefined) continue;
-    const port = (number(one["type"]) ?? 0) * 256 + (number(one["code"]) ?? 0);
+    const port = (countOf(one["type"]) ?? 0) * 256 + (countOf(one["code"]) ?? 0);
     return { protocol, port, sourcePort: 0, flags: {} };
   }
   return undefined;
@@ -179,10 +185,7 @@ function isReply(flow: Fields, layer: Layer4, verdict: FlowVerdict): boolean | u
   return isEchoReply(layer);
 }
 
-function showsOf(
-  { protocol, flags }: Layer4,
-  reply: boolean,
-): "opened" | "answered" | "refused" | "more" {
+function showsOf({ protocol, flags }: Layer4, reply: boolean): ToldPacket["shows"] {
   const { SYN, ACK, RST } = flags;
   if (reply) return RST === true ? "refused" : "answered";
   if (protocol !== TCP) return "opened";
@@ -192,17 +195,17 @@ function showsOf(
 }
 
 function endOf(address: IpAddress, end: Fields | undefined, names: readonly string[]): FlowEnd {
-  const labels = list(end?.["labels"]);
-  const namespace = text(end?.["namespace"]) ?? "";
-  const [workload] = Array.isArray(end?.["workloads"]) ? end["workloads"] : [];
-  const pod = text(end?.["pod_name"]) ?? text(fields(workload)?.["name"]) ?? "";
+  const labels = textsOf(end?.["labels"]);
+  const namespace = textOf(end?.["namespace"]) ?? "";
+  const [workload] = listOf(end?.["workloads"]);
+  const pod = textOf(end?.["pod_name"]) ?? textOf(fieldsOf(workload)?.["name"]) ?? "";
   if (namespace !== "" && pod !== "") {
     const id = `${namespace}/${pod}`;
     return { address, workload: id, name: id, labels: labelsOf(labels) };
   }
-  if (labels.includes("reserved:host")) return { address, name: "host", labels: {} };
+  if (labels.includes("reserved:host")) return { address, name: "host", labels: NO_LABELS };
   const known = names.map((name) => name.toLowerCase().replace(/\.$/, "")).toSorted();
-  const outside = { address, name: "world", labels: {} };
+  const outside = { address, name: "world", labels: NO_LABELS };
   return known.length === 0 ? outside : { ...outside, names: [...new Set(known)] };
 }
 
@@ -218,26 +221,4 @@ function labelsOf(texts: readonly string[]): Labels {
     return CILIUMS.test(key) || key === "" ? [] : [[key, at < 0 ? "" : plain.slice(at + 1)]];
   });
   return Object.fromEntries(entries);
-}
-
-function fields(value: unknown): Fields | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Fields)
-    : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** protobuf's JSON writes 64-bit numbers as texts. */
-function number(value: unknown): number | undefined {
-  const parsed = typeof value === "string" ? Number(value) : value;
-  return typeof parsed === "number" && Number.isSafeInteger(parsed) && parsed >= 0
-    ? parsed
-    : undefined;
-}
-
-function list(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }

@@ -1,0 +1,83 @@
+/**
+ * What gzip or zstd packed, unpacked as it comes. Which it is its first bytes tell. What breaks off or unpacks to far more
+ * than any log does is told, and what came before it is kept.
+ */
+import { Readable, pipeline, type Transform } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { badInput } from "../failure.ts";
+
+/** Beyond so much, more than so many times what was packed is no log. */
+const BOMB_BYTES = 1 << 30;
+const BOMB_RATIO = 300;
+
+interface Packing {
+  readonly name: string;
+  readonly magic: readonly number[];
+  readonly open: () => Transform;
+}
+
+const PACKINGS: readonly Packing[] = [
+  { name: "gzip", magic: [0x1f, 0x8b], open: () => createGunzip() },
+  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], open: () => createZstdDecompress() },
+];
+
+export interface Unpacked {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** How unpacking ended before its time, if it did. */
+  readonly broken: () => string | undefined;
+}
+
+/** `first`: the beginning of `rest`, which goes on behind it. */
+export function unpack(first: Uint8Array, rest: AsyncIterable<Uint8Array>, file: string): Unpacked {
+  const packing = PACKINGS.find(({ magic }) => magic.every((byte, at) => first[at] === byte));
+  const whole = joined(first, rest);
+  if (packing === undefined) return { bytes: whole, broken: () => undefined };
+  let broken: string | undefined;
+  return {
+    bytes: (async function* () {
+      let packed = 0;
+      let plain = 0;
+      const counted = (async function* () {
+        for await (const chunk of whole) {
+          packed += chunk.length;
+          yield chunk;
+        }
+      })();
+      // The error reaches whoever reads the other end.
+      const opened = pipeline(Readable.from(counted), packing.open(), () => undefined);
+      try {
+        for await (const chunk of opened) {
+          const bytes = chunk as Uint8Array;
+          plain += bytes.length;
+          if (plain > BOMB_BYTES && plain > packed * BOMB_RATIO) {
+            throw badInput(
+              `\`${file}\` unpacks to more than ${BOMB_RATIO} times its size, which no log does`,
+              `unpack it and look, if it is meant: ${packing.name} -d`,
+            );
+          }
+          yield bytes;
+        }
+      } catch (error) {
+        if (!isCodec(error)) throw error;
+        broken = `${packing.name} ends too early or is damaged`;
+      }
+    })(),
+    broken: () => broken,
+  };
+}
+
+/** Of zlib's own; what could not be read has the codes of the system. */
+function isCodec(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return (
+    code.startsWith("Z_") || code.startsWith("ZSTD_") || code === "ERR_ZLIB_INITIALIZATION_FAILED"
+  );
+}
+
+async function* joined(
+  first: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (first.length > 0) yield first;
+  yield* rest;
+}

@@ -1,0 +1,319 @@
+/**
+ * AWS VPC flow logs as text, versions 2 to 5, with the default fields or those that a header names. Read as bytes: a record
+ * costs no text but for addresses met for the first time.
+ * Fields: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
+ */
+import type { FlowFormatReader, FlowSink } from "../flow-format.ts";
+import { createEnds, type Ends } from "../shared/ends.ts";
+import { wordOfText } from "../shared/known-connections.ts";
+import { createLines } from "../shared/lines.ts";
+import { SummedFlows, type SummedRecord } from "../shared/summed-flows.ts";
+import { headLines, tooLong } from "../shared/text-lines.ts";
+import { isPlain, quoteOf } from "../shared/values.ts";
+
+const FIELDS = [
+  "version",
+  "account-id",
+  "interface-id",
+  "srcaddr",
+  "dstaddr",
+  "srcport",
+  "dstport",
+  "protocol",
+  "packets",
+  "bytes",
+  "start",
+  "end",
+  "action",
+  "log-status",
+  "pkt-srcaddr",
+  "pkt-dstaddr",
+  "tcp-flags",
+] as const;
+type Field = (typeof FIELDS)[number];
+const DEFAULT: readonly Field[] = FIELDS.slice(0, 14);
+const NEEDED: readonly Field[] = ["protocol", "start"];
+
+const SPACE = 32;
+const DASH = 45;
+const ZERO = 48;
+const DOT = 46;
+const MOST_INTERFACES = 4096;
+const STAMPED = /^\d{4}-\d\d-\d\dT\S+Z? /;
+
+export const awsVpc: FlowFormatReader = {
+  name: "aws-vpc",
+  title: "AWS VPC flow logs, version 2 to 5, text",
+  recognises: (head) =>
+    headLines(head, 3).some((line) => {
+      const plain = line.replace(STAMPED, "");
+      return (
+        isHeader(plain) ||
+        /^[2-9] (\d{12}|unknown) eni-\S+ \S+ \S+ [\d-]+ [\d-]+ [\d-]+ /.test(plain)
+      );
+    }),
+  open: (sink) => openAws(sink),
+};
+
+function isHeader(line: string): boolean {
+  const words = line.split(/\s+/).map(fieldName);
+  return words.includes("srcaddr") || (words.includes("pkt-srcaddr") && words.includes("start"));
+}
+
+/** `${srcaddr}` and `SrcAddr`, as formats of flow logs are written, too. */
+function fieldName(word: string): string {
+  return word.replaceAll(/[${}]/g, "").replaceAll("_", "-").toLowerCase();
+}
+
+function openAws(sink: FlowSink) {
+  const decoder = new TextDecoder();
+  const flows = new SummedFlows(sink, "aws-vpc", 1);
+  const ends = createEnds();
+  const interfaces = new Map<number, string>();
+  let columns: readonly (Field | undefined)[] = DEFAULT;
+  let headerProblem: string | undefined;
+
+  const record: SummedRecord & { flags: number } = {
+    start: 0,
+    end: 0,
+    source: ends.v4(0),
+    sourceWord: 0,
+    destination: ends.v4(0),
+    destinationWord: 0,
+    protocol: 0,
+    sourcePort: 0,
+    port: 0,
+    packets: 0,
+    bytes: 0,
+    verdict: "forwarded",
+    flags: -1,
+    node: undefined,
+  };
+
+  function readHeader(text: string): boolean {
+    const words = text.trim().split(/\s+/).map(fieldName);
+    if (!isHeader(text)) return false;
+    columns = words.map((word) => FIELDS.find((field) => field === word));
+    const has = (field: Field) => columns.includes(field);
+    const missing = NEEDED.filter((field) => !has(field));
+    if (!has("srcaddr") && !has("pkt-srcaddr")) missing.push("srcaddr");
+    if (!has("dstaddr") && !has("pkt-dstaddr")) missing.push("dstaddr");
+    headerProblem =
+      missing.length === 0 ? undefined : `the header names no \`${missing.join("`, `")}\``;
+    if (headerProblem !== undefined) complain(text, headerProblem);
+    return true;
+  }
+
+  const complain = (text: string, problem: string): void =>
+    sink.malformed({ place: lines.place, problem, quote: quoteOf(text) });
+
+  function line(bytes: Uint8Array, from: number, to: number): void {
+    let at = from;
+    const first = bytes[at]!;
+    if (first < ZERO || first > 57) {
+      const text = decoder.decode(bytes.subarray(from, to));
+      if (readHeader(text)) return;
+    }
+    // CloudWatch writes the time of the event before it.
+    if (bytes[at + 4] === DASH && bytes[at + 10] === 84) {
+      while (at < to && bytes[at] !== SPACE) at += 1;
+      at += 1;
+    }
+    const problem = headerProblem ?? readRecord(bytes, at, to);
+    if (problem !== undefined) complain(decoder.decode(bytes.subarray(from, to)), problem);
+  }
+
+  /** What is wrong with it, if anything. */
+  function readRecord(bytes: Uint8Array, from: number, to: number): string | undefined {
+    record.flags = -1;
+    record.node = undefined;
+    record.verdict = "forwarded";
+    record.sourcePort = 0;
+    record.port = 0;
+    record.packets = 0;
+    record.bytes = 0;
+    record.end = Number.NaN;
+    let hasSource = false;
+    let hasDestination = false;
+    let at = from;
+    let column = 0;
+    while (at < to) {
+      let stop = at;
+      while (stop < to && bytes[stop] !== SPACE) stop += 1;
+      if (stop === at) {
+        at += 1;
+        continue;
+      }
+      const field = columns[column];
+      column += 1;
+      const isUntold = stop - at === 1 && bytes[at] === DASH;
+      switch (field) {
+        case undefined:
+        case "version":
+        case "account-id":
+          break;
+        case "interface-id":
+          if (!isUntold) record.node = interfaceAt(bytes, at, stop);
+          break;
+        case "srcaddr":
+        case "pkt-srcaddr":
+          // The packet's own address is who it was, where the interface's is a gateway's.
+          if (isUntold || (field === "srcaddr" && hasSource)) break;
+          if (!setEnd(bytes, at, stop, true)) return "no source address";
+          hasSource = true;
+          break;
+        case "dstaddr":
+        case "pkt-dstaddr":
+          if (isUntold || (field === "dstaddr" && hasDestination)) break;
+          if (!setEnd(bytes, at, stop, false)) return "no destination address";
+          hasDestination = true;
+          break;
+        case "log-status":
+          // NODATA, SKIPDATA
+          if (bytes[at] === 78) return void sink.other("NODATA");
+          if (bytes[at] === 83) return void sink.lost(1);
+          break;
+        case "action":
+          if (bytes[at] === 82) record.verdict = "dropped";
+          else if (!isUntold && bytes[at] !== 65) return "an action that is none";
+          break;
+        default: {
+          if (isUntold) break;
+          const value = numberAt(bytes, at, stop);
+          if (value < 0) return `\`${field}\` is not a number`;
+          if (!setNumber(field, value)) return `\`${field}\` is out of range`;
+        }
+      }
+      at = stop + 1;
+    }
+    if (column !== columns.length) {
+      return `${column} fields, where ${columns.length} are expected`;
+    }
+    if (!hasSource || !hasDestination) return "no addresses";
+    if (Number.isNaN(record.end)) record.end = record.start;
+    flows.take(record);
+    return undefined;
+  }
+
+  function setNumber(field: Exclude<Field, "version">, value: number): boolean {
+    switch (field) {
+      case "srcport":
+        record.sourcePort = value;
+        return value <= 65535;
+      case "dstport":
+        record.port = value;
+        return value <= 65535;
+      case "protocol":
+        record.protocol = value;
+        return value <= 255;
+      case "packets":
+        record.packets = value;
+        return true;
+      case "bytes":
+        record.bytes = value;
+        return true;
+      case "start":
+        record.start = value * 1000;
+        return value < 1e11;
+      case "end":
+        record.end = value * 1000;
+        return value < 1e11;
+      case "tcp-flags":
+        record.flags = value;
+        return value <= 255;
+      default:
+        return true;
+    }
+  }
+
+  function setEnd(bytes: Uint8Array, from: number, to: number, isSource: boolean): boolean {
+    const value = quadAt(bytes, from, to);
+    const end =
+      value >= 0 ? ends.v4(value) : wideAt(ends, decoder.decode(bytes.subarray(from, to)));
+    if (end === undefined) return false;
+    const word = value >= 0 ? value : wordOfText(end.address);
+    if (isSource) {
+      record.source = end;
+      record.sourceWord = word;
+    } else {
+      record.destination = end;
+      record.destinationWord = word;
+    }
+    return true;
+  }
+
+  function interfaceAt(bytes: Uint8Array, from: number, to: number): string | undefined {
+    let hash = to - from;
+    for (let at = from; at < to; at += 1) hash = (Math.imul(hash, 31) + bytes[at]!) | 0;
+    const known = interfaces.get(hash);
+    if (known !== undefined && known.length === to - from && sameAs(known, bytes, from))
+      return known;
+    const text = decoder.decode(bytes.subarray(from, to));
+    if (text.length > 64 || !isPlain(text)) return undefined;
+    if (interfaces.size >= MOST_INTERFACES) interfaces.clear();
+    interfaces.set(hash, text);
+    return text;
+  }
+
+  const lines = createLines({
+    line,
+    tooLong: (beginning) => tooLong(sink, lines.place, beginning),
+  });
+
+  return {
+    push: (bytes: Uint8Array) => lines.push(bytes),
+    end: () => lines.end(),
+    get origin() {
+      return flows.origin;
+    },
+  };
+}
+
+function sameAs(text: string, bytes: Uint8Array, from: number): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    if (text.charCodeAt(at) !== bytes[from + at]) return false;
+  }
+  return true;
+}
+
+function wideAt(ends: Ends, text: string) {
+  return text.length <= 45 ? ends.at(text) : undefined;
+}
+
+/** -1: it is none. */
+function numberAt(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > 15) return -1;
+  let value = 0;
+  for (let at = from; at < to; at += 1) {
+    const digit = bytes[at]! - ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** A dotted quad as a number, or -1. */
+function quadAt(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > 15 || to - from < 7) return -1;
+  let value = 0;
+  let octet = 0;
+  let digits = 0;
+  let dots = 0;
+  for (let at = from; at < to; at += 1) {
+    const byte = bytes[at]!;
+    if (byte === DOT) {
+      if (digits === 0) return -1;
+      value = value * 256 + octet;
+      octet = 0;
+      digits = 0;
+      dots += 1;
+      continue;
+    }
+    const digit = byte - ZERO;
+    if (digit < 0 || digit > 9 || (digits > 0 && octet === 0)) return -1;
+    octet = octet * 10 + digit;
+    digits += 1;
+    if (octet > 255) return -1;
+  }
+  return dots === 3 && digits > 0 ? value * 256 + octet : -1;
+}

@@ -1,0 +1,81 @@
+/** What somebody else's JSON holds, each value with its type checked, and which texts may be shown. */
+import type { FlowEnd } from "@bulkhead/model";
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Fields)
+    : undefined;
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** A count. protobuf's JSON writes 64-bit numbers as texts. */
+export function countOf(value: unknown): number | undefined {
+  const parsed = typeof value === "string" && value !== "" ? Number(value) : value;
+  return typeof parsed === "number" && Number.isSafeInteger(parsed) && parsed >= 0
+    ? parsed
+    : undefined;
+}
+
+export function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The object that a text holds, or a word on why it holds none. */
+export function parseFields(text: string): Fields | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return "not JSON";
+  }
+  return fieldsOf(value) ?? "not an object";
+}
+
+export function portOf(value: unknown): number | undefined {
+  const port = countOf(value);
+  return port === undefined || port > 65535 ? undefined : port;
+}
+
+/** Year 5138: what is later is no time. */
+const LAST_TIME = 1e14;
+
+/** Milliseconds since the epoch of an RFC 3339 text. */
+export function timeOf(value: unknown): number | undefined {
+  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return isTime(time) ? time : undefined;
+}
+
+export function isTime(time: number): boolean {
+  return time >= 0 && time < LAST_TIME;
+}
+
+/** Names that go to terminals, pipelines and policies: nothing in them may steer one. */
+const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
+
+export function isPlain(text: string): boolean {
+  return !STEERING.test(text);
+}
+
+/** Nothing in the names and labels of an end steers anything. */
+export function isHarmless({ name, labels, names }: FlowEnd): boolean {
+  if (!isPlain(name)) return false;
+  if (names !== undefined && !names.every(isPlain)) return false;
+  return Object.entries(labels).every(([key, value]) => isPlain(key) && isPlain(value));
+}
+
+const QUOTE_LENGTH = 120;
+
+/** The beginning of what could not be read, for people: one line that steers nothing. */
+export function quoteOf(text: string): string {
+  const short = text.length > QUOTE_LENGTH ? `${text.slice(0, QUOTE_LENGTH)}…` : text;
+  return short.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (one) => (one === "\t" ? " " : "�"));
+}

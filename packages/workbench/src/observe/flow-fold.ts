@@ -1,0 +1,253 @@
+/**
+ * Folds recorded flows, of whatever format, into the edges that suggestions and replays are made of. What cannot be read is
+ * counted and the first of it quoted; nothing is fatal. Memory is bounded by the number of edges, not by that of flows.
+ */
+import type { Edge, Flow, FlowEnd, FlowOrigin, Inventory, Workload } from "@bulkhead/model";
+import type { FlowSink, Malformed } from "@bulkhead/sources";
+
+const QUOTED = 5;
+/** A network that has more like connections than this has a scan, or ports that are drawn by lot. */
+const MOST_EDGES = 1_000_000;
+/** Kinds of what is no flow: more are counted together. */
+const MOST_KINDS = 50;
+/** Distinct seconds of one edge that are told apart; beyond them only new ones later than all before count. */
+const MOST_SECONDS = 3600;
+
+export interface ImportedFlows {
+  readonly edges: readonly Edge[];
+  /** Who was seen, as far as the record tells: each with its latest labels. */
+  readonly inventory: Inventory;
+  /** In the time that was asked for. */
+  readonly flows: number;
+  /** Outside the time that was asked for: flows, or packets where the format tells of those. */
+  readonly outside: number;
+  /** Events that the exporter itself had lost. */
+  readonly lost: number;
+  /** Flows whose edges did not fit in memory. */
+  readonly beyond: number;
+  /** Well-formed records that tell of no connection, by what they are. */
+  readonly others: Readonly<Record<string, number>>;
+  readonly malformed: { readonly count: number; readonly quoted: readonly Malformed[] };
+}
+
+export interface FlowFold extends FlowSink {
+  result(): ImportedFlows;
+}
+
+interface Gathered {
+  /** The latest: labels may change while flows are recorded. */
+  latest: Flow;
+  sourceNames: ReadonlySet<string>;
+  destinationNames: ReadonlySet<string>;
+  readonly origins: Map<string, FlowOrigin>;
+  readonly seconds: Set<number>;
+  lastSecond: number;
+  windows: number;
+  connections: number;
+  established: number;
+  failed: number;
+  bytes: number;
+  packets: number;
+  firstSeen: number;
+  lastSeen: number;
+}
+
+/** `wanted`: is this moment one to learn from? */
+export function createFlowFold(
+  wanted: (time: number) => boolean = () => true,
+  most = MOST_EDGES,
+): FlowFold {
+  const gathered = new Map<string, Gathered>();
+  const others = new Map<string, number>();
+  const quoted: Malformed[] = [];
+  let flows = 0;
+  let malformed = 0;
+  let outside = 0;
+  let beyond = 0;
+  let lost = 0;
+
+  return {
+    flow(flow) {
+      if (!wanted(flow.start) || !wanted(flow.end)) {
+        outside += tellsPackets(flow) ? flow.packets : 1;
+        return;
+      }
+      const key = edgeKey(flow);
+      const known = gathered.get(key);
+      if (known === undefined && gathered.size >= most) {
+        beyond += 1;
+        return;
+      }
+      const one = known ?? emptyOf(flow);
+      if (known === undefined) gathered.set(key, one);
+      flows += 1;
+      gather(one, flow);
+    },
+    malformed(problem) {
+      malformed += 1;
+      if (quoted.length < QUOTED) quoted.push(problem);
+    },
+    other(what) {
+      const kind = others.has(what) || others.size < MOST_KINDS ? what : "others";
+      others.set(kind, (others.get(kind) ?? 0) + 1);
+    },
+    lost(events) {
+      lost += events;
+    },
+    result() {
+      const edges = [...gathered.values()].map(edgeOf);
+      return {
+        edges,
+        inventory: inventoryOf(edges),
+        flows,
+        outside,
+        lost,
+        beyond,
+        others: Object.fromEntries([...others].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+        malformed: { count: malformed, quoted },
+      };
+    },
+  };
+}
+
+/** What was counted outside is what the file has: packets, in formats of packets. */
+function tellsPackets({ origin }: Flow): boolean {
+  return origin?.format === "hubble" || origin?.format === "pcap";
+}
+
+function emptyOf(flow: Flow): Gathered {
+  return {
+    latest: flow,
+    sourceNames: new Set(),
+    destinationNames: new Set(),
+    origins: new Map(),
+    seconds: new Set(),
+    lastSecond: Number.NEGATIVE_INFINITY,
+    windows: 0,
+    connections: 0,
+    established: 0,
+    failed: 0,
+    bytes: 0,
+    packets: 0,
+    firstSeen: flow.start,
+    lastSeen: flow.end,
+  };
+}
+
+function gather(one: Gathered, flow: Flow): void {
+  if (isLater(flow, one.latest)) one.latest = flow;
+  if (flow.source.names !== undefined) one.sourceNames = joined(one.sourceNames, flow.source);
+  if (flow.destination.names !== undefined) {
+    one.destinationNames = joined(one.destinationNames, flow.destination);
+  }
+  if (flow.origin !== undefined) {
+    const { format, sampling, aggregation, direction } = flow.origin;
+    one.origins.set(`${format} ${sampling} ${aggregation} ${direction}`, flow.origin);
+  }
+  one.connections += flow.connections;
+  one.established += flow.established;
+  one.failed += flow.failed;
+  one.bytes += flow.bytes;
+  one.packets += flow.packets;
+  one.firstSeen = Math.min(one.firstSeen, flow.start);
+  one.lastSeen = Math.max(one.lastSeen, flow.end);
+  if (flow.connections === 0) return;
+  countSecond(one, Math.floor(flow.start / 1000));
+  // A flow put together of packets was seen more than once.
+  if (tellsPackets(flow)) countSecond(one, Math.floor(flow.end / 1000));
+}
+
+function countSecond(one: Gathered, second: number): void {
+  if (second > one.lastSecond) {
+    one.lastSecond = second;
+    one.windows += 1;
+    if (one.seconds.size < MOST_SECONDS) one.seconds.add(second);
+  } else if (!one.seconds.has(second) && one.seconds.size < MOST_SECONDS) {
+    one.seconds.add(second);
+    one.windows += 1;
+  }
+}
+
+/** Of one moment, the order of records must not matter. */
+function isLater(a: Flow, b: Flow): boolean {
+  if (a.end !== b.end) return a.end > b.end;
+  if (a.source === b.source && a.destination === b.destination) return false;
+  return JSON.stringify([a.source, a.destination]) > JSON.stringify([b.source, b.destination]);
+}
+
+/** What flows of one edge have in common. */
+export function edgeKey({
+  source,
+  destination,
+  protocol,
+  port,
+  verdict,
+  rule = "",
+}: Pick<Flow, "source" | "destination" | "protocol" | "port" | "verdict" | "rule">): string {
+  return `${source.address} ${source.name}\n${destination.address} ${destination.name}\n${protocol} ${port} ${verdict} ${rule}`;
+}
+
+function joined(known: ReadonlySet<string>, { names = [] }: FlowEnd): ReadonlySet<string> {
+  return names.every((name) => known.has(name)) ? known : new Set([...known, ...names]);
+}
+
+function edgeOf({ latest, origins, seconds: _seconds, lastSecond: _last, ...one }: Gathered): Edge {
+  const { protocol, port, verdict, source, destination, rule } = latest;
+  const { sourceNames, destinationNames, ...sums } = one;
+  return {
+    source: withNames(source, sourceNames),
+    destination: withNames(destination, destinationNames),
+    protocol,
+    port,
+    verdict,
+    ...(rule === undefined ? {} : { rule }),
+    ...sums,
+    ...(origins.size === 0 ? {} : { origins: [...origins.values()] }),
+  };
+}
+
+function withNames(end: FlowEnd, names: ReadonlySet<string>): FlowEnd {
+  const sorted = [...names].toSorted();
+  return end.workload !== undefined || sorted.length === 0 ? end : { ...end, names: sorted };
+}
+
+/** Addresses that several bore in turn are nobody's here: the edges themselves say who had them when. */
+function inventoryOf(edges: readonly Edge[]): Inventory {
+  const workloads = new Map<string, { end: FlowEnd; at: number; addresses: Set<string> }>();
+  for (const edge of edges) {
+    for (const end of [edge.source, edge.destination]) {
+      if (end.workload === undefined) continue;
+      const known = workloads.get(end.workload);
+      const addresses = known?.addresses ?? new Set();
+      addresses.add(end.address);
+      const newer = known === undefined || edge.lastSeen >= known.at;
+      workloads.set(
+        end.workload,
+        newer ? { end, at: edge.lastSeen, addresses } : { ...known, addresses },
+      );
+    }
+  }
+  const all = [...workloads].map(([id, { end, addresses }]): Workload => {
+    const slash = id.indexOf("/");
+    return {
+      id,
+      namespace: id.slice(0, slash),
+      name: id.slice(slash + 1),
+      kind: "pod",
+      labels: end.labels,
+      addresses: [...addresses].toSorted(),
+      namedPorts: [],
+      hostNetwork: false,
+    };
+  });
+  const hosts = edges.flatMap(({ source, destination }) => [source, destination]);
+  return {
+    workloads: all.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    namespaces: [...new Set(all.map(({ namespace }) => namespace))]
+      .toSorted()
+      .map((name) => ({ name, labels: { "kubernetes.io/metadata.name": name } })),
+    hostAddresses: [
+      ...new Set(hosts.flatMap((end) => (end.name === "host" ? [end.address] : []))),
+    ].toSorted(),
+  };
+}
