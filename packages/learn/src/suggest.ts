@@ -2,9 +2,9 @@
  * From what was seen to the least policy that covers it.
  *
  *   edges ──► ends ──────► relations ──► judge ──► needs ──► world ──► rules ──► suggestion
- *               │ groups of labels ▲        ▲ │ set aside      │ sets    │
- *               ▼                  │        │ ▼                ▼         ▼
- *             exempt          inventory  behaviour of      set aside   covered
+ *               │ groups of labels ▲        ▲ │ set aside │    │ sets    │
+ *               ▼                  │        │ ▼           ▼    ▼         ▼
+ *             exempt          inventory  behaviour   suspicion set aside covered
  *
  * People and the way they come in are confined by nothing, and the machine's own resolver not in whom it hears: see `people.ts`.
  * The same edges in any order give the same suggestion. What is not proposed is listed with its reason.
@@ -32,10 +32,11 @@ import { by, inEdgeOrder } from "./order.ts";
 import { purposeOf } from "./purpose.ts";
 import { rulesOf } from "./rules.ts";
 import { summarise } from "./summary.ts";
+import { doubtNeeds, type SuspicionOptions } from "./suspicion/suspicion.ts";
 import { unattributedOf } from "./unattributed.ts";
 import { nameWorld, type Denied } from "./world.ts";
 
-export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">> {
+export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">>, SuspicionOptions {
   readonly behaviour?: Partial<BehaviourOptions>;
   /** More outside addresses than this on one port of one group are left to a person. */
   readonly maxWorldAddresses?: number;
@@ -79,9 +80,10 @@ export function suggest(
     item.kind === "exempt" && item.reason === "from-host" ? item.edge : [],
   );
   const seen = needsOf({ relations, flagged, judge, processes, includePeople, strangers });
-  setAside.push(...seen.refused);
+  const doubted = doubtNeeds(seen.needs, options);
+  setAside.push(...seen.refused, ...doubted.refused);
 
-  const world = nameWorld(seen.needs, {
+  const world = nameWorld(doubted.needs, {
     maxWorldAddresses: options.maxWorldAddresses ?? 8,
     maxNamedAddresses: options.maxNamedAddresses ?? 64,
     ranges: options.ranges ?? [],

@@ -120,6 +120,16 @@ export type SetAsideReason =
   | "failed"
   | "pending"
   | "one-off"
+  /** Only one copy of a role, and seldom. */
+  | "lone"
+  /** Only one copy, and first when its role had long been known. */
+  | "first-ever"
+  /** Several new peers of one workload, one by one. */
+  | "fan-out"
+  /** Only when its role is else never seen to act. */
+  | "off-hours"
+  /** Outward, small, and as regular as a clock. */
+  | "beacon"
   | "denied"
   | "spoofed"
   | "ephemeral"
