@@ -187,6 +187,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--exclude-window <from..to>", "learn nothing from this time (3h..1h)", gather)
     .option("--since-last", "only what is new since you last looked")
     .option("--include-people", "confine people at a shell and cron as well")
+    .option("--accept <edge>", "needed, though doubtful: 'shop/web -> shop/db 5432/tcp'", gather)
     .option("--flows <file>", "from recorded flows of any format, - for standard input")
     .option("--format <name>", "of that file, where its beginning does not tell");
   const judging = (command: Command): Command =>

@@ -34,13 +34,20 @@ export function handlersOf(controller: Controller): Handlers {
   const { state, flows, intake, governor, distributor, measures, now } = controller;
 
   /** Everything on record in a span of time, own probes left out. */
+  const recordedIn = (since: number | undefined, until: number | undefined) => ({
+    ...NO_PROBES,
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+  });
+
   async function edgesIn(since: number | undefined, until: number | undefined) {
     await intake.flush();
-    return flows.edges({
-      ...NO_PROBES,
-      ...(since === undefined ? {} : { since }),
-      ...(until === undefined ? {} : { until }),
-    });
+    return flows.edges(recordedIn(since, until));
+  }
+
+  async function historiesIn(since: number | undefined, until: number | undefined) {
+    await intake.flush();
+    return flows.histories(recordedIn(since, until));
   }
 
   async function replayed(request: Parameters<Handlers["replay"]>[0]) {
@@ -123,7 +130,7 @@ export function handlersOf(controller: Controller): Handlers {
 
     suggest: (request) =>
       suggestion(request, {
-        edgesIn,
+        historiesIn,
         inventory: () => controller.world().inventory,
         domainSets: () => domainSetsOf(governor.inForce.held),
       }),

@@ -1,7 +1,7 @@
 /** What `suggest` asks of the record: spans without the windows that are excluded, prefixes that were said, sets in force. */
 import { describe, expect, it } from "vitest";
 import { suggestAnswerSchema, type SuggestRequest } from "@bulkhead/api";
-import type { Edge } from "@bulkhead/model";
+import { DAY_MS, type Edge, type EdgeDay } from "@bulkhead/model";
 import { suggestion } from "../src/queries/suggestion.ts";
 import { reading, INVENTORY, SHOP } from "./fixtures.ts";
 import { buildWorld } from "../src/world/world.ts";
@@ -32,15 +32,19 @@ function edge(address: string, over: Partial<Edge> = {}): Edge {
   };
 }
 
+function days({ firstSeen, connections }: Edge): EdgeDay[] {
+  return [{ day: Math.floor(firstSeen / DAY_MS), hours: 1, connections }];
+}
+
 async function suggested(
   request: SuggestRequest,
   seen: (since?: number, until?: number) => Edge[],
 ) {
   const asked: (readonly [number | undefined, number | undefined])[] = [];
   const answer = await suggestion(request, {
-    edgesIn: async (since, until) => {
+    historiesIn: async (since, until) => {
       asked.push([since, until]);
-      return seen(since, until);
+      return seen(since, until).map((one) => ({ edge: one, days: days(one) }));
     },
     inventory: () => inventory,
     domainSets: () => [
@@ -51,6 +55,25 @@ async function suggested(
 }
 
 describe("a suggestion", () => {
+  it("lists what does not fit, until a person accepts it", async () => {
+    const [everybodys, lone] = ["203.0.113.8", "203.0.113.7"];
+    const copy = (at: number) => {
+      const name = `shop/web-${at}`;
+      return { address: `10.9.1.${at}`, workload: name, name, labels: { app: "web" } };
+    };
+    const week = 7 * DAY_MS;
+    const seen = () => [
+      ...[1, 2, 3].map((at) =>
+        edge(everybodys!, { source: copy(at), firstSeen: 0, lastSeen: week }),
+      ),
+      edge(lone!, { source: copy(2), firstSeen: DAY_MS, lastSeen: DAY_MS + 9, windows: 2 }),
+    ];
+    const asides = async (request: SuggestRequest) =>
+      (await suggested(request, seen)).answer.setAside.map(({ reason }) => reason);
+    expect(await asides({})).toEqual(["lone"]);
+    expect(await asides({ accept: [`shop/web-2 -> ${lone} 443/tcp`] })).toEqual([]);
+  });
+
   it("confines people where that was said", async () => {
     const labels = { "bulkhead.dev/unit": "user-1000.slice", "bulkhead.dev/user": "ann" };
     const name = "host/user-ann";

@@ -41,6 +41,8 @@ export const suggestRequestSchema = z.strictObject({
   exclude: z.array(z.strictObject({ from: z.int(), to: z.int() })).optional(),
   /** Confine what people do at a shell, or have run by the clock, like any service. */
   includePeople: z.boolean().optional(),
+  /** What was set aside as doubtful, and is needed: `shop/web → shop/db 5432/tcp`, of roles or of single ends. */
+  accept: z.array(z.string()).optional(),
 });
 export type SuggestRequest = z.input<typeof suggestRequestSchema>;
 

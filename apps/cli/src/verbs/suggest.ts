@@ -28,6 +28,7 @@ export interface SuggestOptions extends CommonOptions {
   readonly excludeWindow?: readonly string[];
   readonly sinceLast?: boolean;
   readonly includePeople?: boolean;
+  readonly accept?: readonly string[];
   readonly flows?: string;
   readonly format?: string;
 }
@@ -39,6 +40,7 @@ interface Asked {
   readonly ranges: readonly string[];
   readonly namespaces: readonly string[] | undefined;
   readonly includePeople: boolean;
+  readonly accept: readonly string[];
 }
 
 interface Found {
@@ -101,6 +103,7 @@ function askedFor(context: Context, options: SuggestOptions): Asked {
     ranges: options.range ?? [],
     namespaces: options.namespace,
     includePeople: options.includePeople === true,
+    accept: options.accept ?? [],
   };
 }
 
@@ -111,7 +114,7 @@ function isWhole({ span, exclude, namespaces }: Asked): boolean {
 
 async function ask(
   context: Context,
-  { span, exclude, ranges, namespaces, includePeople }: Asked,
+  { span, exclude, ranges, namespaces, includePeople, accept }: Asked,
   replaying: boolean,
 ): Promise<Found> {
   const client = await context.client();
@@ -122,6 +125,7 @@ async function ask(
       ...(ranges.length === 0 ? {} : { ranges: [...ranges] }),
       ...(exclude.length === 0 ? {} : { exclude: [...exclude] }),
       ...(includePeople ? { includePeople } : {}),
+      ...(accept.length === 0 ? {} : { accept: [...accept] }),
     }),
   );
   if (!replaying || answer.rules.length === 0) return { answer, remarks: [] };
@@ -165,6 +169,7 @@ async function fromFlows(
       exclude: asked.exclude,
       ranges,
       includePeople: asked.includePeople,
+      accept: asked.accept,
       ...(asked.namespaces === undefined ? {} : { namespaces: asked.namespaces }),
       ...(format === undefined ? {} : { format }),
     }),

@@ -1,22 +1,30 @@
 /** A suggestion from everything on record: which spans of time count, which prefixes were said, what is in force already. */
 import { ApiFailure, type SuggestAnswer, type SuggestRequest } from "@bulkhead/api";
 import { mergeEdges, readRange, spansOutside, suggest } from "@bulkhead/learn";
-import type { Cidr, Edge, Inventory } from "@bulkhead/model";
+import type { Cidr, EdgeHistory, Inventory } from "@bulkhead/model";
 import { suggestionReport } from "@bulkhead/workbench";
 import type { DomainSet } from "../policy/domain-sets.ts";
 
 export interface SuggestionContext {
-  readonly edgesIn: (
+  readonly historiesIn: (
     since: number | undefined,
     until: number | undefined,
-  ) => Promise<readonly Edge[]>;
+  ) => Promise<readonly EdgeHistory[]>;
   /** Asked for after the edges: who came meanwhile is known. */
   readonly inventory: () => Inventory;
   readonly domainSets: () => readonly DomainSet[];
 }
 
 export async function suggestion(
-  { since, until, namespaces, ranges = [], exclude = [], includePeople = false }: SuggestRequest,
+  {
+    since,
+    until,
+    namespaces,
+    ranges = [],
+    exclude = [],
+    includePeople = false,
+    accept = [],
+  }: SuggestRequest,
   context: SuggestionContext,
 ): Promise<SuggestAnswer> {
   const said = ranges.map(rangeOf);
@@ -28,12 +36,15 @@ export async function suggestion(
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
   };
-  const edges: Edge[] = [];
+  const history: EdgeHistory[] = [];
   // One after the other: the store takes one question at a time.
   for (const part of spansOutside(span, exclude)) {
-    edges.push(...(await context.edgesIn(part.since, part.until)));
+    for (const one of await context.historiesIn(part.since, part.until)) history.push(one);
   }
-  const found = suggest(mergeEdges(edges), context.inventory(), {
+  const edges = mergeEdges(history.map(({ edge }) => edge));
+  const found = suggest(edges, context.inventory(), {
+    history,
+    accept,
     ...(namespaces === undefined ? {} : { namespaces }),
     ranges: said,
     includePeople,
