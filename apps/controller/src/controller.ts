@@ -12,7 +12,14 @@
  */
 import type { Logger } from "pino";
 import { ApiFailure, type StatusAnswer, type UnderWay } from "@bulkhead/api";
-import { DAY_MS, type Flow, type Mode, type WorkloadId } from "@bulkhead/model";
+import {
+  DAY_MS,
+  type ConfiguredDependency,
+  type Flow,
+  type Mode,
+  type Schedule,
+  type WorkloadId,
+} from "@bulkhead/model";
 import {
   openDuckDbFlowStore,
   openStateStore,
@@ -21,6 +28,7 @@ import {
 } from "@bulkhead/store";
 import type { DriftSetting } from "@bulkhead/wire";
 import { createAlarms } from "./alarms.ts";
+import { createExpectations } from "./expectation/expectations.ts";
 import { createAcquaintances } from "./flows/acquaintances.ts";
 import { ruleNames, type RuleNames } from "./flows/rule-names.ts";
 import { AmbiguousCount } from "./flows/ambiguous.ts";
@@ -58,6 +66,9 @@ export interface Controller {
   /** How the world looks under a reading: the same surroundings, other names. */
   worldUnder(reading: Reading): World;
   modes(): Readonly<Record<string, Mode>>;
+  /** What is known to be coming, as far as files and agents tell. */
+  schedules(): readonly Schedule[];
+  dependencies(): readonly ConfiguredDependency[];
   /** Workloads at an end of a recorded flow. */
   seen(): Promise<ReadonlySet<WorkloadId>>;
   session(): AgentSession | undefined;
@@ -181,6 +192,11 @@ export async function startController(options: ControllerOptions): Promise<Contr
     await leftOnTrial(state, now()),
   );
 
+  const expectations = createExpectations({
+    now,
+    resources: () => governor.inForce.held.map(({ resource }) => resource),
+    workloads: () => keeper.world.inventory.workloads,
+  });
   const met = createAcquaintances(flows, now);
 
   const intake = startFlowIntake({
@@ -337,6 +353,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     world: () => keeper.world,
     worldUnder: (reading) => keeper.under(reading),
     modes,
+    schedules: () => expectations.schedules(),
+    dependencies: () => expectations.dependencies(),
     seen: () => met.all(),
     session: () => link.session(),
     requireSession,

@@ -7,6 +7,7 @@ export { stageAudited } from "./build/staged.ts";
 export { serviceNamespace, type ServiceBackend, type Services } from "./build/services.ts";
 export { STAGES } from "./build/stages.ts";
 export type { BuildOptions, NamedNetworks } from "./build/context.ts";
+export { expectationsOf, type Expectations } from "./build/expectations.ts";
 export type { Binding, DeclaredInventory } from "./build/inventory.ts";
 export type { PolicyTest, TestEnd } from "./build/policy-tests.ts";
 export type { WayIn } from "./build/ways-in.ts";

@@ -4,6 +4,7 @@ import type { AntreaResource } from "./antrea/antrea.ts";
 import type { CiliumResource } from "./cilium/policy.ts";
 import type { CalicoResource } from "./calico/index.ts";
 import type { IstioResource } from "./istio/index.ts";
+import type { ConfigurationObject } from "./kubernetes/configuration.ts";
 import type { GatewayObject, ReferenceGrantObject } from "./kubernetes/gateway.ts";
 import type { RouteObject } from "./kubernetes/ingress.ts";
 import type { NetworkPolicy } from "./kubernetes/network-policy.ts";
@@ -41,6 +42,12 @@ export type Resource =
       readonly role: "reference-grant";
       readonly object: ReferenceGrantObject;
     }
+  /** A ConfigMap, of which nothing is kept but the destinations it names. */
+  | {
+      readonly dialect: "kubernetes";
+      readonly role: "configuration";
+      readonly object: ConfigurationObject;
+    }
   | CiliumResource;
 
 export interface ResourceName {
@@ -72,6 +79,7 @@ const kindOf = (resource: Resource): string => {
     case "route":
     case "gateway":
     case "reference-grant":
+    case "configuration":
       return resource.object.kind;
   }
 };

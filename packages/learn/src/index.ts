@@ -13,6 +13,13 @@ export { groupWorkloads, type Group, type Grouping, type Member } from "./groups
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
 export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-edges.ts";
 export { readRange } from "./ranges.ts";
+export { awaitedOf, type AwaitedInput } from "./readiness/expectation-awaited.ts";
+export {
+  readCron,
+  type CronReader,
+  type CronReading,
+  type CronRuns,
+} from "./readiness/expectation-cron.ts";
 export { summarise } from "./summary.ts";
 export { suggest, type SuggestOptions } from "./suggest.ts";
 export * from "./readiness/index.ts";

@@ -24,6 +24,10 @@ export interface Schedule {
   readonly lastRun?: number;
   /** Absent: it will not run again, or nobody can tell. */
   readonly nextRun?: number;
+  /** It is as it is since then at the latest: runs before were another's. Absent: nobody knows. */
+  readonly since?: number;
+  /** It is switched off: it runs when somebody switches it on. */
+  readonly suspended?: true;
 }
 
 /** A destination that a workload is configured with. */

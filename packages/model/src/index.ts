@@ -6,6 +6,12 @@ export * from "./decision.ts";
 export * from "./diagnostic.ts";
 export * from "./domain-pattern.ts";
 export * from "./edge-history.ts";
+export { linesOf } from "./configuration-lines.ts";
+export {
+  destinationsIn,
+  type ConfigurationEntry,
+  type ConfiguredDestination,
+} from "./configured-destination.ts";
 export * from "./expectation.ts";
 export * from "./file-origin.ts";
 export * from "./flow.ts";

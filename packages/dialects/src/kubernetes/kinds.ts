@@ -2,6 +2,7 @@
 import type { Resource } from "../resource.ts";
 import type { MapNode } from "../text/document.ts";
 import type { Reader } from "../text/reader.ts";
+import { configurationMap } from "./configuration.ts";
 import { GATEWAY_GROUP, gateway, gatewayRoute, referenceGrant, ROUTE_KINDS } from "./gateway.ts";
 import { ingress, openshiftRoute } from "./ingress.ts";
 import { namespaceObject, POD_MAKERS } from "./objects.ts";
@@ -78,6 +79,13 @@ const KINDS: Readonly<Record<string, KubernetesKind>> = {
     read: (map, at) => {
       const object = node.read(map, at);
       return object && { dialect, role: "node", object };
+    },
+  },
+  ConfigMap: {
+    groups: CORE,
+    read: (map, at) => {
+      const object = configurationMap.read(map, at);
+      return object && { dialect, role: "configuration", object };
     },
   },
   Gateway: {

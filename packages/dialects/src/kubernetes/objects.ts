@@ -3,6 +3,12 @@
  * bear on the network are read; the rest of an object is none of our business.
  */
 import { canonicalIp, parseProtocol, TCP, type NamedPort } from "@bulkhead/model";
+import {
+  anyText,
+  containerConfiguration,
+  NO_CONFIGURATION,
+  type ContainerConfiguration,
+} from "./configuration.ts";
 import { fields, optional, required } from "../text/fields.ts";
 import { flag, integer, list, mapped, type Read, type Shape, text } from "../text/shape.ts";
 import { generatedMeta, namespaceMeta, objectLabels } from "./metadata.ts";
@@ -26,7 +32,12 @@ const containerPort = mapped(
 );
 const container = fields(
   "a container",
-  { ports: optional(list(containerPort, "ports")), restartPolicy: optional(text) },
+  {
+    ports: optional(list(containerPort, "ports")),
+    restartPolicy: optional(text),
+    env: optional(containerConfiguration.env),
+    envFrom: optional(containerConfiguration.envFrom),
+  },
   open,
 );
 
@@ -68,6 +79,17 @@ export interface PodFacts {
   readonly nodeName?: string;
   readonly namedPorts: readonly NamedPort[];
   readonly addresses: readonly string[];
+  /** Of all its containers, those that prepare the others included: what they are told of whom to call. */
+  readonly configuration: readonly ContainerConfiguration[];
+}
+
+/** When a CronJob's pods are made. */
+export interface JobSchedule {
+  readonly expression: string;
+  readonly timeZone?: string;
+  readonly suspended: boolean;
+  /** RFC 3339, where the server has told. */
+  readonly lastRun?: string;
 }
 
 /** Of a StatefulSet's pods. */
@@ -75,7 +97,7 @@ export interface PodNumbers {
   readonly first: number;
   readonly count: number;
 }
-export const UNNUMBERED: { readonly numbers?: PodNumbers } = {};
+export const UNNUMBERED: { readonly numbers?: PodNumbers; readonly schedule?: JobSchedule } = {};
 
 type PodSpec = Read<typeof podSpec>;
 
@@ -104,6 +126,12 @@ export const factsOf = (
   ...(spec?.nodeName ? { nodeName: spec.nodeName } : {}),
   namedPorts: namedPorts(spec),
   addresses: [...new Set(addresses)],
+  configuration: [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].flatMap(
+    ({ env, envFrom }) =>
+      env === undefined && envFrom === undefined
+        ? []
+        : [{ ...NO_CONFIGURATION, ...env, maps: [...(env?.maps ?? []), ...(envFrom ?? [])] }],
+  ),
 });
 
 const pod = mapped(
@@ -181,20 +209,34 @@ const cronJob = mapped(
         fields(
           "a spec",
           {
+            schedule: optional(anyText),
+            timeZone: optional(anyText),
+            suspend: optional(anyText),
             jobTemplate: optional(fields("a job template", { spec: optional(withTemplate) }, open)),
           },
           open,
         ),
       ),
+      status: optional(fields("a status", { lastScheduleTime: optional(anyText) }, open)),
     },
     open,
   ),
-  ({ metadata, spec, source }) => ({
+  ({ metadata, spec, status, source }) => ({
     kind: "CronJob",
     metadata,
     facts: controllerFacts(spec?.jobTemplate?.spec?.template),
     source,
     ...UNNUMBERED,
+    ...(!spec?.schedule
+      ? {}
+      : {
+          schedule: {
+            expression: spec.schedule,
+            suspended: spec.suspend === "true",
+            ...(spec.timeZone ? { timeZone: spec.timeZone } : {}),
+            ...(status?.lastScheduleTime ? { lastRun: status.lastScheduleTime } : {}),
+          },
+        }),
   }),
 );
 
