@@ -196,6 +196,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     now,
     resources: () => governor.inForce.held.map(({ resource }) => resource),
     workloads: () => keeper.world.inventory.workloads,
+    stored: await state.setting("expectations"),
+    save: (text) => background(state.saveSetting("expectations", text)),
   });
   const met = createAcquaintances(flows, now);
 

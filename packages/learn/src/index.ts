@@ -13,7 +13,6 @@ export { groupWorkloads, type Group, type Grouping, type Member } from "./groups
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
 export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-edges.ts";
 export { readRange } from "./ranges.ts";
-export { awaitedOf, type AwaitedInput } from "./readiness/expectation-awaited.ts";
 export {
   readCron,
   type CronReader,

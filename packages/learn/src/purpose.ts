@@ -34,13 +34,7 @@ const MONITORS =
   /(^|[^a-z])(prometheus|vmagent|telegraf|zabbix|nagios|icinga|datadog|collectd|otel|opentelemetry|grafana-agent|alloy|metrics|monitoring)([^a-z]|$)/i;
 
 /** Labels that say what a workload does. */
-export const ROLE_LABELS = [
-  "app.kubernetes.io/name",
-  "app",
-  "k8s-app",
-  "role",
-  "bulkhead.dev/unit",
-];
+const ROLE_LABELS = ["app.kubernetes.io/name", "app", "k8s-app", "role", "bulkhead.dev/unit"];
 
 export function purposeOf(
   edge: Pick<Edge, "source" | "destination" | "protocol" | "port">,

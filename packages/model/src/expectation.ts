@@ -24,7 +24,7 @@ export interface Schedule {
   readonly lastRun?: number;
   /** Absent: it will not run again, or nobody can tell. */
   readonly nextRun?: number;
-  /** It is as it is since then at the latest: runs before were another's. Absent: nobody knows. */
+  /** It is as it is since then, at the latest. Absent: nobody knows, and only a run that was told of counts. */
   readonly since?: number;
   /** It is switched off: it runs when somebody switches it on. */
   readonly suspended?: true;

@@ -2,11 +2,12 @@
  * What is known to be coming by name and has not been seen: jobs by the clock that did not run while anybody looked, and
  * destinations that somebody is configured with and never called. Each is told of once it concerns a subject.
  */
-import type { Awaited, ConfiguredDependency, Edge, Schedule } from "@bulkhead/model";
+import type { Awaited, ConfiguredDependency, Schedule } from "@bulkhead/model";
 import { matches } from "@bulkhead/model";
 import { applicationOf } from "../applications.ts";
+import { hasBeenWatched, isTowards } from "./expectation-awaited.ts";
 import { groupName, type Level, type Placing } from "./subjects.ts";
-import { isWatched, type Watched } from "./watched.ts";
+import type { Watched } from "./watched.ts";
 
 /** When it comes, milliseconds since the epoch; absent: nobody can tell. */
 export function dateOf(awaited: Awaited): number | undefined {
@@ -47,18 +48,14 @@ export function awaitedBy(
   );
 }
 
-/** Undefined where it ran while somebody looked: what it needs was seen then. A date gone by is none. */
+/**
+ * Undefined where it ran while somebody looked, since what it needs was seen then, and where it is switched off. A date gone by
+ * is none.
+ */
 function comingOf(schedule: Schedule, watched: Watched, now: number): Schedule | undefined {
-  const { nextRun, lastRun, ...rest } = schedule;
-  const due = nextRun !== undefined && nextRun <= now ? nextRun : undefined;
-  if ([lastRun, due].some((run) => run !== undefined && run <= now && isWatched(watched, run))) {
-    return undefined;
-  }
-  return {
-    ...rest,
-    ...(lastRun === undefined ? {} : { lastRun }),
-    ...(nextRun === undefined || due !== undefined ? {} : { nextRun }),
-  };
+  if (schedule.suspended === true || hasBeenWatched(schedule, watched, now)) return undefined;
+  const { nextRun, ...rest } = schedule;
+  return nextRun === undefined || nextRun <= now ? rest : schedule;
 }
 
 function whose(schedule: Schedule, placing: Placing, level: Level): readonly string[] {
@@ -92,41 +89,5 @@ function nameAt(workload: string, { members, grouping }: Placing, level: Level):
 function wasCalled(dependency: ConfiguredDependency, placing: Placing): boolean {
   const group = placing.grouping.groupOf.get(dependency.workload);
   const sent = group === undefined ? [] : (placing.sent.get(group.id) ?? []);
-  const namespace = dependency.workload.slice(0, dependency.workload.indexOf("/"));
-  return sent.some(({ edge }) => leadsTo(edge, dependency, namespace));
-}
-
-/** Keys by which a service calls what stands behind it. */
-const SERVICE_KEYS = [
-  "app.kubernetes.io/name",
-  "app",
-  "k8s-app",
-  "service",
-  "com.docker.compose.service",
-];
-
-/**
- * Is it there that the edge leads? By address, by a name that DNS had for it, or by that of a workload or its service:
- * `db`, `db.shop`, `db.shop.svc.cluster.local`. A port that is given has to be the edge's own.
- */
-function leadsTo(
-  { destination, port }: Edge,
-  dependency: ConfiguredDependency,
-  namespace: string,
-): boolean {
-  if (dependency.port !== undefined && dependency.port !== port) return false;
-  const host = dependency.host.toLowerCase().replace(/\.$/, "");
-  if (host === destination.address) return true;
-  if (destination.names?.some((name) => name === host || name.startsWith(`${host}.`)) === true) {
-    return true;
-  }
-  const { workload } = destination;
-  if (workload === undefined) return destination.name === host;
-  const [service = "", space = namespace] = host.split(".");
-  const slash = workload.indexOf("/");
-  if (workload.slice(0, slash) !== space) return false;
-  return (
-    workload.slice(slash + 1) === service ||
-    SERVICE_KEYS.some((key) => destination.labels[key] === service)
-  );
+  return sent.some(({ edge }) => isTowards(edge, dependency));
 }

@@ -1,150 +1,99 @@
 /**
- * Of what is known to be coming, what has not been seen yet: jobs that never ran while somebody looked, and destinations
- * that their workload is configured with and never called.
+ * Of what is known to be coming, what has been seen: did a job run while somebody looked, and is it there that an edge leads?
  */
 import {
   canonicalIp,
-  HOUR_MS,
   DAY_MS,
+  HOUR_MS,
   TCP,
-  type Awaited,
   type ConfiguredDependency,
   type Edge,
-  type EdgeHistory,
   type Schedule,
-  type Watch,
 } from "@bulkhead/model";
-import { by } from "../order.ts";
-import { ROLE_LABELS } from "../purpose.ts";
 import { readCron } from "./expectation-cron.ts";
-
-export interface AwaitedInput {
-  readonly schedules: readonly Schedule[];
-  readonly dependencies: readonly ConfiguredDependency[];
-  /** Of accepted edges: what is set aside as a failure shows no dependency. */
-  readonly histories: readonly EdgeHistory[];
-  readonly watch: readonly Watch[];
-  readonly now: number;
-}
+import { countHours, isWatched, type Watched } from "./watched.ts";
 
 /** A job that begins in the last minutes of an hour does its work in the next. */
 const AT_WORK_MS = 10 * 60_000;
 const DEFAULT_ZONE = "UTC";
 
-/** Those with a date first, soonest first. */
-export function awaitedOf(input: AwaitedInput): readonly Awaited[] {
-  const hours = watchedHours(input.watch);
-  const edges = Map.groupBy(
-    input.histories.map(({ edge }) => edge),
-    ({ source }) => source.workload ?? "",
-  );
-  const schedules = input.schedules
-    .filter((one) => one.suspended !== true && !hasBeenWatched(one, hours, input.now))
-    .toSorted(
-      by(
-        ({ nextRun }) => nextRun ?? Infinity,
-        ({ name }) => name,
-      ),
-    );
-  const dependencies = input.dependencies
-    .filter((one) => !(edges.get(one.workload) ?? []).some((edge) => isTowards(edge, one)))
-    .toSorted(
-      by(
-        ({ workload }) => workload,
-        ({ host }) => host,
-        ({ port }) => port ?? 0,
-        ({ place }) => place,
-      ),
-    );
-  return [
-    ...schedules.map((schedule): Awaited => ({ kind: "schedule", schedule })),
-    ...dependencies.map((dependency): Awaited => ({ kind: "dependency", dependency })),
-  ];
-}
-
-/** When each began, ascending. */
-function watchedHours(watch: readonly Watch[]): readonly number[] {
-  return watch
-    .flatMap(({ day, hours }) =>
-      Array.from({ length: 24 }, (_, hour) => hour)
-        .filter((hour) => (hours & (1 << hour)) !== 0)
-        .map((hour) => day * DAY_MS + hour * HOUR_MS),
-    )
-    .toSorted((a, b) => a - b);
-}
-
 /** Has it run, as it is now, in hours in which somebody looked? */
-function hasBeenWatched(schedule: Schedule, hours: readonly number[], now: number): boolean {
-  const [first] = hours;
-  if (first === undefined) return false;
-  const watched = new Set(hours);
-  const isWatched = (time: number): boolean => watched.has(hourOf(time));
+export function hasBeenWatched(schedule: Schedule, watched: Watched, now: number): boolean {
+  const { kind, expression, timeZone, lastRun, nextRun, since } = schedule;
   const isSeen = (run: number): boolean =>
-    isWatched(run) && (run + AT_WORK_MS > now || isWatched(run + AT_WORK_MS));
-  if (schedule.lastRun !== undefined && isSeen(schedule.lastRun)) return true;
-  const from = Math.max(first, schedule.since ?? first);
-  const { kind, expression, timeZone } = schedule;
-  if (kind === "systemd-timer") return false;
+    run <= now &&
+    isWatched(watched, run) &&
+    (run + AT_WORK_MS > now || isWatched(watched, run + AT_WORK_MS));
+  if ([lastRun, nextRun].some((run) => run !== undefined && isSeen(run))) return true;
+  // A machine tells when its timers ran; of cron nobody keeps a record, and it is known to be punctual. Whether a job was there
+  // before anybody knows of it is a guess.
+  if (kind === "systemd-timer" || since === undefined) return false;
+  const first = watchedFrom(watched, since);
+  if (first === undefined) return false;
   const reader = kind === "cron" ? "crontab" : "kubernetes";
   const { runs } = readCron(expression, timeZone ?? DEFAULT_ZONE, reader);
-  if (runs === undefined) return false;
-  for (let run = runs.next(from - 1); run !== undefined && run < now;) {
+  let run = runs?.next(Math.max(first, since) - 1);
+  while (run !== undefined && run < now) {
     if (isSeen(run)) return true;
-    const watchedNext = hours[firstAfter(hours, hourOf(run))];
     // Runs that nobody could have seen are passed over at once.
-    if (watchedNext === undefined) return false;
-    run = runs.next(Math.max(run, watchedNext - 1));
+    const hour = watchedFrom(watched, run - (run % HOUR_MS) + HOUR_MS);
+    if (hour === undefined) return false;
+    run = runs?.next(Math.max(run, hour - 1));
   }
   return false;
 }
 
-const hourOf = (time: number): number => time - (time % HOUR_MS);
-
-/** Index of the first that is greater. */
-function firstAfter(sorted: readonly number[], value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]! > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+/** The first watched hour that begins then or later. */
+function watchedFrom(watched: Watched, time: number): number | undefined {
+  const day = Math.floor(time / DAY_MS);
+  const after = (1 << Math.floor((time - day * DAY_MS) / HOUR_MS)) - 1;
+  const today = (watched.get(day) ?? 0) & ~after;
+  if (countHours(today) > 0) return day * DAY_MS + lowest(today) * HOUR_MS;
+  const days = [...watched.keys()];
+  const at = days.findIndex((one) => one > day);
+  const next = days[at];
+  return next === undefined ? undefined : next * DAY_MS + lowest(watched.get(next) ?? 0) * HOUR_MS;
 }
 
-function isTowards({ destination, protocol, port }: Edge, wanted: ConfiguredDependency): boolean {
-  const host = wanted.host.toLowerCase();
+const lowest = (mask: number): number => 31 - Math.clz32(mask & -mask);
+
+/** Keys by which a service calls what stands behind it. */
+const SERVICE_KEYS = [
+  "app.kubernetes.io/name",
+  "app",
+  "k8s-app",
+  "service",
+  "com.docker.compose.service",
+];
+
+/**
+ * By address, by a name that DNS had for it, or by that of a workload or its service: `db`, `db.shop`, `db.shop.svc.cluster.local`.
+ * A port that is given has to be the edge's own, but for a Service of a cluster, whose ports are not its pods'.
+ */
+export function isTowards(
+  { destination, protocol, port }: Edge,
+  wanted: ConfiguredDependency,
+): boolean {
+  const host = wanted.host.toLowerCase().replace(/\.$/, "");
   const samePort = wanted.port === undefined || wanted.port === port;
   if (isLoopback(host)) return samePort && isLoopback(destination.address);
-  const address = canonicalIp(host);
-  if (address !== null) return samePort && destination.address === address;
+  if (canonicalIp(host) === destination.address) return samePort;
   // A resolver completes short names: `db` was asked for as `db.shop.svc.cluster.local`.
   const isNamed = (destination.names ?? []).some(
     (name) => name === host || name.startsWith(`${host}.`),
   );
-  if (isNamed && samePort) return true;
-  const service = serviceOf(host, wanted.namespace);
-  if (service === undefined || destination.workload === undefined) return false;
-  const [namespace = "", name = ""] = destination.workload.split("/");
-  if (service.namespace !== undefined && service.namespace !== namespace) return false;
+  if (isNamed) return samePort;
+  const { workload } = destination;
+  if (workload === undefined) return destination.name === host && samePort;
+  const home = wanted.workload.slice(0, wanted.workload.indexOf("/"));
+  const [service = "", namespace = home, svc = "svc"] = host.split(".");
+  const slash = workload.indexOf("/");
+  if (svc !== "svc" || workload.slice(0, slash) !== namespace) return false;
   const isCalled =
-    name === service.name || ROLE_LABELS.some((key) => destination.labels[key] === service.name);
-  // A cluster's Service has ports of its own, which are not its pods'.
-  return isCalled && (samePort || (service.isCluster && protocol === TCP));
+    workload.slice(slash + 1) === service ||
+    SERVICE_KEYS.some((key) => destination.labels[key] === service);
+  return isCalled && (samePort || (host.includes(".") && protocol === TCP));
 }
 
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
-
-/** `db`, `db.shop`, `db.shop.svc`, `db.shop.svc.cluster.local`. Undefined: no name of a cluster or a network of containers. */
-function serviceOf(
-  host: string,
-  home: string | undefined,
-):
-  | { readonly name: string; readonly namespace?: string | undefined; readonly isCluster: boolean }
-  | undefined {
-  const [name = "", namespace, svc] = host.split(".");
-  if (namespace === undefined) return { name, namespace: home, isCluster: false };
-  if (svc === undefined) return { name, namespace, isCluster: true };
-  return svc === "svc" ? { name, namespace, isCluster: true } : undefined;
-}

@@ -1,16 +1,17 @@
-/** What is awaited still: jobs that nobody saw run, and destinations that nobody saw called. */
+/** Of what is known to be coming, what has been seen. */
 import { expect, test } from "vitest";
 import {
   DAY_MS,
   HOUR_MS,
   TCP,
   type ConfiguredDependency,
-  type EdgeHistory,
+  type Edge,
   type FlowEnd,
   type Schedule,
   type Watch,
 } from "@bulkhead/model";
-import { awaitedOf, type AwaitedInput } from "../../src/readiness/expectation-awaited.ts";
+import { hasBeenWatched, isTowards } from "../../src/readiness/expectation-awaited.ts";
+import { watchedOf } from "../../src/readiness/watched.ts";
 
 const NOW = Date.parse("2026-11-20T12:00:00Z");
 const TODAY = Math.floor(NOW / DAY_MS);
@@ -26,56 +27,39 @@ const job = (more: Partial<Schedule>): Schedule => ({
   kind: "cronjob",
   expression: "0 3 1 * *",
   timeZone: "UTC",
+  since: 0,
   ...more,
 });
-const awaited = (more: Partial<AwaitedInput>) =>
-  awaitedOf({
-    schedules: [],
-    dependencies: [],
-    histories: [],
-    watch: watched(10),
-    now: NOW,
-    ...more,
-  });
+const wasSeen = (schedule: Schedule, watch: readonly Watch[] = watched(10)): boolean =>
+  hasBeenWatched(schedule, watchedOf(watch, [], NOW), NOW);
 
 test("a monthly job is awaited until the first of a month was watched", () => {
-  expect(awaited({ schedules: [job({})] })).toHaveLength(1);
-  expect(awaited({ schedules: [job({})], watch: watched(25) })).toEqual([]);
-  expect(awaited({ schedules: [job({})], watch: watched(25, [3]) })).toHaveLength(1);
-  expect(awaited({ schedules: [job({})], watch: [] })).toHaveLength(1);
+  expect(wasSeen(job({}))).toBe(false);
+  expect(wasSeen(job({}), watched(25))).toBe(true);
+  expect(wasSeen(job({}), watched(25, [3]))).toBe(false);
+  expect(wasSeen(job({}), [])).toBe(false);
 });
 
 test("what runs in the last minutes of an hour is seen in the next", () => {
   const late = job({ expression: "58 3 * * *" });
-  expect(awaited({ schedules: [late] })).toEqual([]);
-  expect(awaited({ schedules: [late], watch: watched(10, [4]) })).toHaveLength(1);
+  expect(wasSeen(late)).toBe(true);
+  expect(wasSeen(late, watched(10, [4]))).toBe(false);
 });
 
 test("runs before a job was what it is do not count", () => {
   const since = Date.parse("2026-11-05T00:00:00Z");
-  expect(awaited({ schedules: [job({ since })], watch: watched(25) })).toHaveLength(1);
-  expect(
-    awaited({ schedules: [job({ since, expression: "0 3 10 * *" })], watch: watched(25) }),
-  ).toEqual([]);
+  expect(wasSeen(job({ since }), watched(25))).toBe(false);
+  expect(wasSeen(job({ since, expression: "0 3 10 * *" }), watched(25))).toBe(true);
+  const { since: _, ...unknown } = job({});
+  expect(wasSeen(unknown, watched(25))).toBe(false);
+  expect(wasSeen({ ...unknown, lastRun: since }, watched(25))).toBe(true);
 });
 
 test("a timer's last run is what the machine tells, and none is computed", () => {
   const timer = job({ kind: "systemd-timer", expression: "hourly", name: "timer backup.timer" });
-  expect(awaited({ schedules: [timer] })).toHaveLength(1);
-  expect(awaited({ schedules: [{ ...timer, lastRun: NOW - 2 * HOUR_MS }] })).toEqual([]);
-  expect(awaited({ schedules: [{ ...timer, lastRun: NOW - 400 * HOUR_MS }] })).toHaveLength(1);
-});
-
-test("what is switched off is not waited for, and the soonest comes first", () => {
-  const later = job({ name: "later", nextRun: NOW + 2 });
-  const sooner = job({ name: "sooner", nextRun: NOW + 1 });
-  const dateless = job({ name: "@reboot", kind: "cron", expression: "@reboot" });
-  const found = awaited({ schedules: [dateless, later, sooner, job({ suspended: true })] });
-  expect(found.map((one) => one.kind === "schedule" && one.schedule.name)).toEqual([
-    "sooner",
-    "later",
-    "@reboot",
-  ]);
+  expect(wasSeen(timer)).toBe(false);
+  expect(wasSeen({ ...timer, lastRun: NOW - 2 * HOUR_MS })).toBe(true);
+  expect(wasSeen({ ...timer, lastRun: NOW - 400 * HOUR_MS })).toBe(false);
 });
 
 test("years of a job each minute in hours that nobody watched are passed over at once", () => {
@@ -83,8 +67,7 @@ test("years of a job each minute in hours that nobody watched are passed over at
     3000,
     [...Array(24).keys()].filter((hour) => hour !== 5),
   );
-  const minutely = job({ expression: "* 4 * * *" });
-  expect(awaited({ schedules: [minutely], watch })).toHaveLength(1);
+  expect(wasSeen(job({ expression: "* 4 * * *" }), watch)).toBe(false);
 });
 
 const end = (name: string, address: string, more: Partial<FlowEnd> = {}): FlowEnd => ({
@@ -94,23 +77,20 @@ const end = (name: string, address: string, more: Partial<FlowEnd> = {}): FlowEn
   ...(name === "world" ? {} : { workload: name }),
   ...more,
 });
-const seen = (destination: FlowEnd, port: number): EdgeHistory => ({
-  edge: {
-    source: end("shop/web", "10.0.0.1"),
-    destination,
-    protocol: TCP,
-    port,
-    verdict: "forwarded",
-    connections: 1,
-    established: 1,
-    failed: 0,
-    bytes: 1,
-    packets: 1,
-    firstSeen: 0,
-    lastSeen: 0,
-    windows: 1,
-  },
-  days: [{ day: TODAY, hours: 1, connections: 1 }],
+const seen = (destination: FlowEnd, port: number): Edge => ({
+  source: end("shop/web", "10.0.0.1"),
+  destination,
+  protocol: TCP,
+  port,
+  verdict: "forwarded",
+  connections: 1,
+  established: 1,
+  failed: 0,
+  bytes: 1,
+  packets: 1,
+  firstSeen: 0,
+  lastSeen: 0,
+  windows: 1,
 });
 const wants = (host: string, port?: number): ConfiguredDependency => ({
   workload: "shop/web",
@@ -140,8 +120,8 @@ test.each([
     seen(DB, 8080),
   ],
   ["loopback", wants("localhost", 6379), seen(end("host", "127.0.0.1"), 6379)],
-])("%s is seen", (_, dependency, history) => {
-  expect(awaited({ dependencies: [dependency], histories: [history] })).toEqual([]);
+])("%s is seen", (_, dependency, edge) => {
+  expect(isTowards(edge, dependency)).toBe(true);
 });
 
 test.each([
@@ -149,9 +129,6 @@ test.each([
   ["another host", wants("backup.example.com", 443), seen(OUTSIDE, 443)],
   ["a name that only begins alike", wants("ap", 443), seen(OUTSIDE, 443)],
   ["another namespace", wants("db.blog.svc", 5432), seen(DB, 5432)],
-  ["somebody else's call", { ...wants("db", 5432), workload: "shop/other" }, seen(DB, 5432)],
-])("%s is awaited", (_, dependency, history) => {
-  expect(awaited({ dependencies: [dependency], histories: [history] })).toEqual([
-    { kind: "dependency", dependency },
-  ]);
+])("%s is not it", (_, dependency, edge) => {
+  expect(isTowards(edge, dependency)).toBe(false);
 });
