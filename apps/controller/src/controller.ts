@@ -301,7 +301,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     work.catch((error: unknown) => log.error({ err: error }, "something in the background failed"));
   }
 
+  /** Days are summed before what they were summed of is forgotten. */
   async function prune(): Promise<void> {
+    await flows.compact(now());
     const forgotten = await flows.prune({
       before: now() - (options.keepFlowsMs ?? 30 * DAY_MS),
       maxRecords: options.maxFlows ?? 20_000_000,

@@ -4,11 +4,54 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { DuckDBInstance } from "@duckdb/node-api";
+import { DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
+import type { Flow } from "@bulkhead/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDuckDbFlowStore, StoreFullError, type FlowStore } from "../src/index.ts";
-import { FLOW_COLUMNS } from "../src/flows/flow-row.ts";
-import { flow, flowStoreConformance } from "./flow-store-conformance.ts";
+import { everyKind, flow, flowStoreConformance } from "./flow-store-conformance.ts";
+
+/** As the first version made it, and one column that it got later. */
+const EARLIER_COLUMNS = `
+  start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL,
+  src_address VARCHAR NOT NULL, src_workload VARCHAR, src_name VARCHAR NOT NULL, src_labels VARCHAR NOT NULL,
+  dst_address VARCHAR NOT NULL, dst_workload VARCHAR, dst_name VARCHAR NOT NULL, dst_labels VARCHAR NOT NULL,
+  protocol INTEGER NOT NULL, port INTEGER NOT NULL, source_port INTEGER NOT NULL,
+  verdict VARCHAR NOT NULL, cookie VARCHAR, direction VARCHAR, rule VARCHAR, probe BOOLEAN NOT NULL,
+  connections BIGINT NOT NULL, established BIGINT NOT NULL, failed BIGINT NOT NULL,
+  bytes BIGINT NOT NULL, packets BIGINT NOT NULL, src_names VARCHAR, dst_names VARCHAR`;
+const EARLIER_INSERT = `INSERT INTO flows VALUES (${Array.from({ length: 25 }, (_, n) => `$${n + 1}`).join(", ")})`;
+
+function earlierRow(one: Flow): DuckDBValue[] {
+  const end = ({ address, workload, name, labels }: Flow["source"]) => [
+    address,
+    workload ?? null,
+    name,
+    JSON.stringify(labels),
+  ];
+  const names = (found: readonly string[] | undefined) =>
+    found === undefined ? null : JSON.stringify(found);
+  return [
+    one.start,
+    one.end,
+    ...end(one.source),
+    ...end(one.destination),
+    one.protocol,
+    one.port,
+    one.sourcePort,
+    one.verdict,
+    one.cookie ?? null,
+    one.direction ?? null,
+    one.rule ?? null,
+    one.probe ?? false,
+    one.connections,
+    one.established,
+    one.failed,
+    one.bytes,
+    one.packets,
+    names(one.source.names),
+    names(one.destination.names),
+  ];
+}
 
 let folder: string;
 let store: FlowStore;
@@ -46,26 +89,50 @@ describe("DuckDB flow store", () => {
   });
 
   it("takes over a file of an earlier version, with all that is in it", async () => {
+    const records = everyKind();
+    await store.append([{ boot: "b", sequence: 7, flows: records }]);
+    const answers = async () => [
+      await store.flows({ probes: true }),
+      await store.histories({ probes: true }),
+      await store.watch(),
+      await store.lastSequence("b"),
+    ];
+    const wanted = await answers();
     await store.close();
     rmSync(path());
     const instance = await DuckDBInstance.create(path());
     const connection = await instance.connect();
-    await connection.run(`CREATE TABLE flows (${FLOW_COLUMNS})`);
-    await connection.run(
-      `INSERT INTO flows VALUES (1, 2, '10.0.0.2', 'shop/web', 'shop/web', '{"app":"web"}',
-        '192.0.2.7', NULL, 'world', '{}', 6, 443, 40000, 'forwarded', NULL, NULL, NULL, false, 1, 1, 0, 10, 1)`,
-    );
+    await connection.run(`CREATE TABLE flows (${EARLIER_COLUMNS})`);
+    await connection.run("CREATE TABLE intake (boot VARCHAR NOT NULL, sequence BIGINT NOT NULL)");
+    await connection.run("INSERT INTO intake VALUES ('b', 7)");
+    for (const one of records) await connection.run(EARLIER_INSERT, earlierRow(one));
     connection.closeSync();
     instance.closeSync();
     store = await openDuckDbFlowStore(path());
-    const named = flow({ destination: { ...flow().destination, names: ["db.example"] } });
-    await store.append([{ boot: "b", sequence: 1, flows: [named] }]);
-    const found = await store.flows({ probes: true });
-    expect(found).toHaveLength(2);
-    expect(found[0]?.destination).toEqual({ address: "192.0.2.7", name: "world", labels: {} });
-    expect(found[1]?.destination.names).toEqual(["db.example"]);
-    const edges = await store.edges({ probes: true });
-    expect(edges.map(({ destination }) => destination.names)).toEqual([undefined, ["db.example"]]);
+    expect(await answers()).toEqual(wanted);
+    const known = records[1] ?? flow();
+    const destination = { ...known.destination, names: ["db.example"] };
+    const named = { ...known, start: 99_000, end: 99_000, destination };
+    await store.append([{ boot: "b", sequence: 8, flows: [named] }]);
+    expect(await store.flows({ probes: true })).toHaveLength(records.length + 1);
+    expect(await store.edges({ probes: true })).toHaveLength((wanted[1] as unknown[]).length);
+  });
+
+  it("numbers ends and links alike, however little of them is in memory", async () => {
+    const records = everyKind();
+    const appendAll = async () => {
+      for (let sequence = 1; sequence <= 6; sequence += 1) {
+        // Parts that overlap, and come in another order: most are known to the file alone.
+        const flows = records.filter((_, index) => (index * sequence) % 4 !== 1).toReversed();
+        await store.append([{ boot: "b", sequence, flows }]);
+      }
+      return [await store.edges({ probes: true }), await store.flows({ probes: true })];
+    };
+    const wanted = await appendAll();
+    await store.close();
+    rmSync(path());
+    store = await openDuckDbFlowStore(path(), { memory: { ends: 2, links: 2 } });
+    expect(await appendAll()).toEqual(wanted);
   });
 
   it("has every acknowledged batch after kill -9", async () => {

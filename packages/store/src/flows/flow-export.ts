@@ -27,7 +27,7 @@ const EDGES = [
   ...END("src", "source", []),
   ...END("dst", "destination", []),
   ..."protocol port verdict rule probe".split(" "),
-  `nullif(origins, '') AS origins`,
+  "origins",
   ..."connections established failed bytes packets windows".split(" "),
 ];
 

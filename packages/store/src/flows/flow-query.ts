@@ -1,20 +1,23 @@
 /**
- * A flow filter as SQL with parameters; user input never becomes part of the text. Labels, addresses and names are tested by
- * `flowFits`' own words on the few distinct values there are, and the query looks those up: there is no second meaning of
- * a selector or a prefix in SQL.
+ * A flow filter as SQL with parameters; user input never becomes part of the text. Ends are chosen by `flowFits`' own words
+ * on the few distinct values there are, and the query looks those up: there is no second meaning of a selector or a prefix
+ * in SQL. Links are chosen first, then what tells of the time asked for is summed.
  */
 import { listValue, type DuckDBValue } from "@duckdb/node-api";
 import { DAY_MS, HOUR_MS, type Labels } from "@bulkhead/model";
+import { ORIGIN_BIT, type DayRange, type Sources } from "./day-book.ts";
 import { called, inside, labelled } from "./flow-fits.ts";
 import type { FlowFilter } from "./flow-store.ts";
 
+/** On the links, as `l`. */
 export interface Condition {
   readonly where: string;
   readonly values: readonly DuckDBValue[];
 }
 
-/** Distinct values of columns in the rows of a condition. */
-export type Distinct = (columns: readonly string[], among: Condition) => Promise<readonly string[]>;
+/** Distinct values of a column of `ends`. */
+export type Distinct = (column: EndColumn) => Promise<readonly string[]>;
+type EndColumn = "address" | "name" | "labels" | "names";
 
 export async function conditionOf(filter: FlowFilter, distinct: Distinct): Promise<Condition> {
   const terms: string[] = [];
@@ -22,85 +25,88 @@ export async function conditionOf(filter: FlowFilter, distinct: Distinct): Promi
   const bind = (value: DuckDBValue): string => `$${values.push(value)}`;
   const among = (list: readonly (string | number)[]): string =>
     `(${list.map((one) => bind(one)).join(", ")})`;
-  if (filter.since !== undefined) terms.push(`start_ms >= ${bind(BigInt(filter.since))}`);
-  if (filter.until !== undefined) terms.push(`start_ms < ${bind(BigInt(filter.until))}`);
-  if (filter.verdicts !== undefined) terms.push(`verdict IN ${among(filter.verdicts)}`);
-  if (filter.from !== undefined) terms.push(`src_name IN ${among(filter.from)}`);
-  if (filter.to !== undefined) terms.push(`dst_name IN ${among(filter.to)}`);
-  if (filter.either !== undefined) {
-    terms.push(`(src_name IN ${among(filter.either)} OR dst_name IN ${among(filter.either)})`);
-  }
-  if (filter.protocols !== undefined) terms.push(`protocol IN ${among(filter.protocols)}`);
+  if (matchesNothing(filter)) return { where: "false", values };
+  const manners: string[] = [];
+  if (filter.verdicts !== undefined) manners.push(`verdict IN ${among(filter.verdicts)}`);
+  if (!filter.probes) manners.push("NOT probe");
+  if (manners.length > 0)
+    terms.push(`l.manner IN (SELECT id FROM manners WHERE ${manners.join(" AND ")})`);
+  if (filter.protocols !== undefined) terms.push(`l.protocol IN ${among(filter.protocols)}`);
   if (filter.ports !== undefined) {
     const ranges = filter.ports.map(
       ({ protocol, first, last }) =>
-        `(protocol = ${bind(protocol)} AND port BETWEEN ${bind(first)} AND ${bind(last)})`,
+        `(l.protocol = ${bind(protocol)} AND l.port BETWEEN ${bind(first)} AND ${bind(last)})`,
     );
     terms.push(`(${ranges.join(" OR ")})`);
   }
-  if (!filter.probes) terms.push("NOT probe");
-  const condition = (): Condition => ({
-    where: terms.length === 0 ? "true" : terms.join(" AND "),
-    values: [...values],
-  });
-  for (const { columns, holds } of testsOf(filter)) {
-    const found = (await distinct(columns, condition())).filter(holds);
+  for (const { column, sides, holds } of testsOf(filter)) {
+    const found = (await distinct(column)).filter(holds);
     if (found.length === 0) {
       terms.push("false");
       continue;
     }
     const list = bind(listValue(found));
-    terms.push(
-      `(${columns.map((column) => `${column} IN (SELECT unnest(${list}))`).join(" OR ")})`,
-    );
+    const chosen = `(SELECT id FROM ends WHERE ${column} IN (SELECT unnest(${list})))`;
+    terms.push(`(${sides.map((side) => `l.${side} IN ${chosen}`).join(" OR ")})`);
   }
-  return condition();
+  return { where: terms.length === 0 ? "true" : terms.join(" AND "), values };
 }
 
 interface Test {
+  readonly column: EndColumn;
   /** One of them must hold it. */
-  readonly columns: readonly string[];
+  readonly sides: readonly ("src" | "dst")[];
   readonly holds: (value: string) => boolean;
 }
 
+const FROM = ["src"] as const;
+const TO = ["dst"] as const;
+const EITHER = ["src", "dst"] as const;
+
 function testsOf(filter: FlowFilter): readonly Test[] {
   const tests: Test[] = [];
-  for (const [ranges, ...columns] of [
-    [filter.fromIps, "src_address"],
-    [filter.toIps, "dst_address"],
-    [filter.eitherIps, "src_address", "dst_address"],
+  for (const [names, sides] of [
+    [filter.from, FROM],
+    [filter.to, TO],
+    [filter.either, EITHER],
   ] as const) {
-    if (ranges !== undefined) tests.push({ columns, holds: (text) => inside(ranges, text) });
+    if (names !== undefined)
+      tests.push({ column: "name", sides, holds: (text) => names.includes(text) });
   }
-  for (const [selectors, ...columns] of [
-    [filter.fromLabels, "src_labels"],
-    [filter.toLabels, "dst_labels"],
-    [filter.eitherLabels, "src_labels", "dst_labels"],
+  for (const [ranges, sides] of [
+    [filter.fromIps, FROM],
+    [filter.toIps, TO],
+    [filter.eitherIps, EITHER],
+  ] as const) {
+    if (ranges !== undefined)
+      tests.push({ column: "address", sides, holds: (text) => inside(ranges, text) });
+  }
+  for (const [selectors, sides] of [
+    [filter.fromLabels, FROM],
+    [filter.toLabels, TO],
+    [filter.eitherLabels, EITHER],
   ] as const) {
     if (selectors === undefined) continue;
-    tests.push({ columns, holds: (text) => labelled(selectors, JSON.parse(text) as Labels) });
+    const holds = (text: string): boolean => labelled(selectors, JSON.parse(text) as Labels);
+    tests.push({ column: "labels", sides, holds });
   }
-  for (const [patterns, ...columns] of [
-    [filter.fromNames, "src_names"],
-    [filter.toNames, "dst_names"],
-    [filter.eitherNames, "src_names", "dst_names"],
+  for (const [patterns, sides] of [
+    [filter.fromNames, FROM],
+    [filter.toNames, TO],
+    [filter.eitherNames, EITHER],
   ] as const) {
     if (patterns === undefined) continue;
-    tests.push({ columns, holds: (text) => called(patterns, JSON.parse(text) as string[]) });
+    const holds = (text: string): boolean => called(patterns, JSON.parse(text) as string[]);
+    tests.push({ column: "names", sides, holds });
   }
   return tests;
 }
 
-export const DISTINCT_SQL = (columns: readonly string[], where: string): string =>
-  columns
-    .map(
-      (column) =>
-        `SELECT DISTINCT ${column} AS value FROM flows WHERE ${column} IS NOT NULL AND (${where})`,
-    )
-    .join(" UNION ");
+export const DISTINCT_SQL = (column: EndColumn): string =>
+  `SELECT DISTINCT ${column} AS value FROM ends WHERE ${column} IS NOT NULL`;
 
-/** Empty lists match nothing; DuckDB refuses `IN ()`, so they are answered without asking it. */
-export function matchesNothing(filter: FlowFilter): boolean {
+/** Empty lists match nothing; DuckDB refuses `IN ()`. */
+function matchesNothing(filter: FlowFilter): boolean {
   const { verdicts, either, from, to, protocols, ports } = filter;
   return [verdicts, either, from, to, protocols, ports].some((list) => list?.length === 0);
 }
@@ -111,38 +117,164 @@ interface Share {
   readonly first?: number | undefined;
 }
 
-export const FLOWS_SQL = (where: string, { limit = 0, first = 0 }: Share): string => {
-  const all = `SELECT * FROM flows WHERE ${where}`;
-  const newest =
-    limit === 0
-      ? all
-      : `SELECT * FROM (${all} ORDER BY start_ms DESC, end_ms DESC LIMIT ${Math.trunc(limit)})`;
-  return `${newest} ORDER BY start_ms, end_ms ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
+interface Span {
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+const during = ({ since, until }: Span): string[] => [
+  ...(since === undefined ? [] : [`r.start_ms >= ${Math.ceil(since)}`]),
+  ...(until === undefined ? [] : [`r.start_ms < ${Math.ceil(until)}`]),
+];
+
+/** Rows as `flowOf` reads them, oldest first. */
+export const FLOWS_SQL = (where: string, filter: Share & Span): string => {
+  const { limit = 0, first = 0 } = filter;
+  const share =
+    limit !== 0
+      ? `ORDER BY r.start_ms DESC, r.end_ms DESC, r.rowid DESC LIMIT ${Math.trunc(limit)}`
+      : first !== 0
+        ? `ORDER BY r.start_ms, r.end_ms, r.rowid LIMIT ${Math.trunc(first)}`
+        : "";
+  return `
+  WITH picked AS (
+    SELECT r.*, r.rowid AS row, l.src, l.dst, l.protocol, l.port, l.manner FROM records r JOIN links l ON l.id = r.link
+    WHERE ${[where, ...during(filter)].join(" AND ")} ${share})
+  SELECT ${ENDS}, p.start_ms, p.end_ms, p.protocol, p.port, p.source_port, m.verdict, m.rule, m.probe,
+    t.node, t.cookie, t.direction, o.origin, p.src_process, p.dst_process, p.request,
+    p.connections, p.established, p.failed, p.bytes, p.packets, s.names AS src_names, d.names AS dst_names
+  FROM picked p ${JOINED} JOIN details t ON t.id = p.detail LEFT JOIN origins o ON o.id = t.origin
+  ORDER BY p.start_ms, p.end_ms, p.row`;
 };
 
-export const KEY = `src_address, src_workload, src_name, dst_address, dst_workload, dst_name, protocol, port, verdict, rule, probe`;
-const IN_ORDER =
-  "first_seen, src_address, dst_address, protocol, port, verdict, src_name, dst_name, rule, probe";
+const ENDS = ["src", "dst"]
+  .flatMap((side) =>
+    ["address", "workload", "name", "labels"].map(
+      (column) => `${side === "src" ? "s" : "d"}.${column} AS ${side}_${column}`,
+    ),
+  )
+  .join(", ");
+const JOINED =
+  "JOIN ends s ON s.id = p.src JOIN ends d ON d.id = p.dst JOIN manners m ON m.id = p.manner";
 
-export const EDGES_SQL = (where: string, { limit = 0, first = 0 }: Share): string => {
-  const all = `
-  SELECT ${KEY}, arg_max(src_labels, start_ms) AS src_labels, arg_max(dst_labels, start_ms) AS dst_labels,
-    string_agg(DISTINCT src_names, '\n') AS src_names, string_agg(DISTINCT dst_names, '\n') AS dst_names,
-    string_agg(DISTINCT coalesce(origin, ''), '\n') AS origins,
-    sum(connections)::BIGINT AS connections, sum(established)::BIGINT AS established, sum(failed)::BIGINT AS failed,
-    sum(bytes)::BIGINT AS bytes, sum(packets)::BIGINT AS packets,
-    min(start_ms) AS first_seen, max(end_ms) AS last_seen,
-    count(DISTINCT CASE WHEN connections > 0 THEN start_ms // 1000 END)::BIGINT AS windows
-  FROM flows WHERE ${where} GROUP BY ${KEY}`;
-  const newest =
-    limit === 0
-      ? all
-      : `SELECT * FROM (${all} ORDER BY last_seen DESC, first_seen DESC, ${IN_ORDER} LIMIT ${Math.trunc(limit)})`;
-  return `${newest} ORDER BY ${IN_ORDER} ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
+const COUNTS = ["connections", "established", "failed", "bytes", "packets"];
+const summed = (as: string): string =>
+  COUNTS.map((count) => `sum(${count})::${as} AS ${count}`).join(", ");
+const PARTS = `${COUNTS.join(", ")}, windows, first_ms, last_ms, last_start, origins`;
+
+const between = (column: string, ranges: readonly DayRange[]): string =>
+  ranges.map(([first, last]) => `${column} BETWEEN ${first} AND ${last}`).join(" OR ");
+
+/** Which records tell of it; null where none do. */
+function recordsOf(sources: Sources, span: Span): string | null {
+  const days = [
+    ...sources.records.map(
+      ([first, last]) =>
+        `(r.start_ms >= ${first * DAY_MS} AND r.start_ms < ${(last + 1) * DAY_MS})`,
+    ),
+    ...sources.late.map(
+      ({ day, seq }) =>
+        `(r.start_ms >= ${day * DAY_MS} AND r.start_ms < ${(day + 1) * DAY_MS} AND r.seq > ${seq})`,
+    ),
+  ];
+  return days.length === 0 ? null : [`(${days.join(" OR ")})`, ...during(span)].join(" AND ");
+}
+
+const RECORDS = (where: string): string => `
+  raw AS (
+    SELECT r.*, l.edge, t.origin FROM records r JOIN chosen l ON l.id = r.link LEFT JOIN details t ON t.id = r.detail
+    WHERE ${where})`;
+
+const ORDER =
+  "first_seen, s.address, d.address, protocol, port, m.verdict, s.name, d.name, m.rule, m.probe";
+
+/** Edges by the numbers of their ends and manner, with their sums. */
+const NUMBERED_EDGES = (where: string, sources: Sources, span: Span): string => {
+  const records = recordsOf(sources, span);
+  const parts = [
+    ...(sources.blocks.length === 0
+      ? []
+      : [`SELECT link, ${PARTS} FROM blocks WHERE block IN (${sources.blocks.join(", ")})`]),
+    ...(sources.days.length === 0
+      ? []
+      : [`SELECT link, ${PARTS} FROM days WHERE ${between("day", sources.days)}`]),
+    ...(records === null
+      ? []
+      : [
+          `SELECT link, ${summed("BIGINT")}, 0 AS windows, min(start_ms) AS first_ms, max(end_ms) AS last_ms,
+             max(start_ms) AS last_start, bit_or(${ORIGIN_BIT}) AS origins
+           FROM raw t GROUP BY link`,
+        ]),
+  ];
+  const seconds =
+    records === null
+      ? ""
+      : `, seconds AS (SELECT edge, count(DISTINCT start_ms // 1000) AS seconds FROM raw WHERE connections > 0 GROUP BY edge)`;
+  return `
+  WITH chosen AS (SELECT l.* FROM links l WHERE ${where})${records === null ? "" : `, ${RECORDS(records)}`}${seconds},
+  parts AS (${parts.length === 0 ? `SELECT link, ${PARTS} FROM days WHERE false` : parts.join(" UNION ALL ")}),
+  by_link AS (
+    SELECT link, ${summed("BIGINT")}, sum(windows) AS windows, min(first_ms) AS first_ms, max(last_ms) AS last_ms,
+      max(last_start) AS last_start, bit_or(origins) AS origins
+    FROM parts GROUP BY link),
+  named AS (SELECT id, names FROM ends WHERE names IS NOT NULL),
+  by_edge AS (
+    SELECT l.edge, arg_max(l.src, last_start) AS src, arg_max(l.dst, last_start) AS dst,
+      any_value(l.protocol) AS protocol, any_value(l.port) AS port, any_value(l.manner) AS manner,
+      string_agg(DISTINCT sn.names, '\n') AS src_names, string_agg(DISTINCT dn.names, '\n') AS dst_names,
+      ${summed("DOUBLE")}, sum(windows)::DOUBLE AS windows, min(first_ms)::DOUBLE AS first_seen,
+      max(last_ms)::DOUBLE AS last_seen, bit_or(origins) AS origins
+    FROM by_link JOIN chosen l ON l.id = link
+      LEFT JOIN named sn ON sn.id = l.src LEFT JOIN named dn ON dn.id = l.dst
+    GROUP BY l.edge)
+  SELECT by_edge.* ${records === null ? "" : "REPLACE (windows + coalesce(seconds, 0) AS windows)"}
+  FROM by_edge ${records === null ? "" : "LEFT JOIN seconds USING (edge)"}`;
 };
 
-/** Of edges, as they are told apart by `KEY`: the days on which each was seen. */
-export const DAYS_SQL = (where: string): string => `
-  SELECT ${KEY}, start_ms // ${DAY_MS} AS day, sum(connections)::BIGINT AS connections,
-    bit_or(CASE WHEN connections > 0 THEN 1::INTEGER << (start_ms % ${DAY_MS} // ${HOUR_MS})::INTEGER ELSE 0 END) AS hours
-  FROM flows WHERE ${where} GROUP BY ${KEY}, day ORDER BY day`;
+const shared = ({ limit = 0, first = 0 }: Share, columns: string): string => {
+  const rows = `SELECT ${columns} FROM p ${JOINED}`;
+  if (limit !== 0)
+    return `SELECT * EXCLUDE (place) FROM (${rows.replace("SELECT", `SELECT row_number() OVER (ORDER BY ${ORDER}) AS place,`)}
+      ORDER BY last_seen DESC, first_seen DESC, place LIMIT ${Math.trunc(limit)}) ORDER BY place`;
+  return `${rows} ORDER BY ${ORDER} ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
+};
+
+/** In the order of first sight; ends and manners by number. */
+export const EDGES_SQL = (where: string, sources: Sources, filter: Share & Span): string =>
+  `WITH p AS (${NUMBERED_EDGES(where, sources, filter)}) ${shared(filter, "p.*")}`;
+
+/** DOUBLE is for us, who would make a number of each. */
+const WHOLE = `REPLACE (${[...COUNTS, "windows", "first_seen", "last_seen"].map((column) => `${column}::BIGINT AS ${column}`).join(", ")})`;
+
+/** The same with what the numbers stand for, as rows for people's own tools. */
+export const EDGE_ROWS_SQL = (where: string, sources: Sources, filter: Share & Span): string =>
+  `WITH p AS (${NUMBERED_EDGES(where, sources, filter)})
+   ${shared(
+     filter,
+     `${ENDS}, p.* EXCLUDE (edge, src, dst, manner, origins) ${WHOLE}, m.verdict, m.rule, m.probe,
+      (SELECT string_agg(origin, '\n' ORDER BY id) FROM origins WHERE (p.origins >> id::INTEGER) & 1 = 1) AS origins`,
+   )}`;
+
+/** Of each edge, by number: its days, ascending. */
+export const DAYS_SQL = (where: string, sources: Sources, span: Span): string => {
+  const records = recordsOf(sources, span);
+  const parts = [
+    ...(sources.days.length === 0
+      ? []
+      : [
+          `SELECT l.edge, day, hours, connections FROM days JOIN chosen l ON l.id = link WHERE ${between("day", sources.days)}`,
+        ]),
+    ...(records === null
+      ? []
+      : [
+          `SELECT edge, (start_ms // ${DAY_MS})::INTEGER AS day,
+             CASE WHEN connections > 0 THEN 1::INTEGER << (start_ms % ${DAY_MS} // ${HOUR_MS})::INTEGER ELSE 0 END AS hours, connections
+           FROM raw`,
+        ]),
+  ];
+  return `
+  WITH chosen AS (SELECT l.* FROM links l WHERE ${where})${records === null ? "" : `, ${RECORDS(records)}`}
+  SELECT edge, day, bit_or(hours) AS hours, sum(connections)::DOUBLE AS connections
+  FROM (${parts.length === 0 ? "SELECT 0 AS edge, day, hours, connections FROM days WHERE false" : parts.join(" UNION ALL ")})
+  GROUP BY edge, day ORDER BY edge, day`;
+};

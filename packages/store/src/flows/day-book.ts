@@ -1,0 +1,223 @@
+/**
+ * Which table tells of which day. Of an open day the records do; of a rolled one the sums in `days`, which are the same, and
+ * a record that comes late opens it again. Of a sealed one records are forgotten, so that the sums alone tell, and with them
+ * those records that came after it was summed (`seq`). Blocks of days that will hardly change are summed once more.
+ */
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { DAY_MS, HOUR_MS } from "@bulkhead/model";
+import { BLOCK_SHIFT } from "./layout.ts";
+import { ask } from "./sql.ts";
+
+/** First and last, inclusive. */
+export type DayRange = readonly [number, number];
+
+/** What together tells of a time, each thing once. */
+export interface Sources {
+  readonly blocks: readonly number[];
+  readonly days: readonly DayRange[];
+  readonly records: readonly DayRange[];
+  /** Records of sealed days that are not in the sums: those after `seq`. */
+  readonly late: readonly { readonly day: number; readonly seq: number }[];
+}
+
+interface Rolled {
+  seq: number;
+  sealed: boolean;
+}
+
+const ROLLED_SUMS = `sum(connections), sum(established), sum(failed), sum(bytes), sum(packets)`;
+
+/** Origins as bits: 0 is our own collectors; the few above the last bit that there may ever be share it. */
+export const LAST_ORIGIN_BIT = 62;
+export const ORIGIN_BIT = `1::BIGINT << least(coalesce(t.origin, 0), ${LAST_ORIGIN_BIT})::INTEGER`;
+
+const HOUR_BIT = `CASE WHEN connections > 0 THEN 1::INTEGER << (start_ms % ${DAY_MS} // ${HOUR_MS})::INTEGER ELSE 0 END`;
+
+/**
+ * The second of an edge counts once, whichever link it came by; when two links of an edge share a second, which happens as an
+ * end is relabelled, it counts for the first of them.
+ */
+const ROLL = (where: string): string => `
+  INSERT INTO days
+  WITH r AS (
+    SELECT r.*, l.edge, t.origin FROM records r JOIN links l ON l.id = r.link LEFT JOIN details t ON t.id = r.detail
+    WHERE ${where}),
+  seconds AS (
+    SELECT link, count(*) AS windows
+    FROM (SELECT min(link) AS link FROM r WHERE connections > 0 GROUP BY edge, start_ms // 1000) GROUP BY link)
+  SELECT $1, t.link, bit_or(${HOUR_BIT}), ${ROLLED_SUMS}, coalesce(any_value(windows), 0),
+    min(start_ms), max(end_ms), max(start_ms), bit_or(${ORIGIN_BIT})
+  FROM r t LEFT JOIN seconds s ON s.link = t.link GROUP BY t.link ORDER BY t.link`;
+
+export class DayBook {
+  readonly #rolled = new Map<number, Rolled>();
+  readonly #open = new Set<number>();
+  readonly #late = new Set<number>();
+  readonly #closed = new Set<number>();
+  #seq = 0;
+
+  static async load(connection: DuckDBConnection): Promise<DayBook> {
+    const book = new DayBook();
+    for (const row of await ask(connection, "SELECT * FROM rolled")) {
+      const seq = Number(row["seq"]);
+      book.#rolled.set(Number(row["day"]), { seq, sealed: row["sealed"] === true });
+      book.#seq = Math.max(book.#seq, seq);
+    }
+    for (const row of await ask(connection, "SELECT block FROM closed"))
+      book.#closed.add(Number(row["block"]));
+    const days = await ask(
+      connection,
+      `SELECT start_ms // ${DAY_MS} AS day, max(seq) AS seq FROM records GROUP BY day`,
+    );
+    for (const row of days) {
+      const day = Number(row["day"]);
+      const seq = Number(row["seq"]);
+      book.#seq = Math.max(book.#seq, seq);
+      const known = book.#rolled.get(day);
+      if (known === undefined) book.#open.add(day);
+      else if (known.sealed && seq > known.seq) book.#late.add(day);
+    }
+    return book;
+  }
+
+  /** The number of an append, and which days it touches. */
+  async enter(connection: DuckDBConnection, days: ReadonlySet<number>): Promise<number> {
+    this.#seq += 1;
+    for (const day of days) {
+      const known = this.#rolled.get(day);
+      if (known === undefined) this.#open.add(day);
+      else if (known.sealed) this.#late.add(day);
+      else {
+        await connection.run("DELETE FROM rolled WHERE day = $1", [day]);
+        this.#rolled.delete(day);
+        this.#open.add(day);
+        await this.#reopen(connection, day);
+      }
+    }
+    return this.#seq;
+  }
+
+  /** What tells of a time; `blocks` where days need not be told apart. */
+  sourcesOf(since: number, until: number, blocks: boolean): Sources {
+    const days: number[] = [];
+    const records: number[] = [];
+    const late: { day: number; seq: number }[] = [];
+    const whole = (day: number): boolean => since <= day * DAY_MS && (day + 1) * DAY_MS <= until;
+    const meets = (day: number): boolean => day * DAY_MS < until && (day + 1) * DAY_MS > since;
+    const told = new Set<number>();
+    if (blocks) {
+      for (const block of this.#closed) {
+        const first = block << BLOCK_SHIFT;
+        if (whole(first) && whole(((block + 1) << BLOCK_SHIFT) - 1)) told.add(block);
+      }
+    }
+    for (const day of this.#open) if (meets(day)) records.push(day);
+    for (const [day, { seq, sealed }] of this.#rolled) {
+      if (!meets(day)) continue;
+      if (!sealed && !whole(day)) records.push(day);
+      else if (!told.has(day >> BLOCK_SHIFT)) days.push(day);
+      if (sealed && this.#late.has(day)) late.push({ day, seq });
+    }
+    return { blocks: [...told], days: rangesOf(days), records: rangesOf(records), late };
+  }
+
+  /** Sums what is over and not summed; the number of sums made. */
+  async roll(connection: DuckDBConnection, now: number): Promise<number> {
+    const today = Math.floor(now / DAY_MS);
+    let made = 0;
+    for (const day of this.#open) if (day < today) made += await this.#rollOpen(connection, day);
+    for (const day of this.#late) if (day < today) made += await this.#rollLate(connection, day);
+    await this.#close(connection, today);
+    return made;
+  }
+
+  /** Before records of these days are forgotten: from now on the sums alone tell of them. */
+  async seal(connection: DuckDBConnection, days: readonly number[]): Promise<void> {
+    for (const day of days) {
+      if (this.#open.has(day)) await this.#rollOpen(connection, day);
+      const known = this.#rolled.get(day);
+      if (known === undefined) continue;
+      if (this.#late.has(day)) await this.#rollLate(connection, day);
+      if (known.sealed) continue;
+      known.sealed = true;
+      await connection.run("UPDATE rolled SET sealed = true WHERE day = $1", [day]);
+    }
+  }
+
+  /** Sums of days before this one; the number of them. */
+  async forget(connection: DuckDBConnection, before: number): Promise<number> {
+    const old = [...this.#rolled.keys()].filter((day) => day < before);
+    if (old.length === 0) return 0;
+    const block = before >> BLOCK_SHIFT;
+    const gone = await connection.run("DELETE FROM days WHERE day < $1", [before]);
+    await connection.run("DELETE FROM rolled WHERE day < $1", [before]);
+    await connection.run("DELETE FROM blocks WHERE block <= $1", [block]);
+    await connection.run("DELETE FROM closed WHERE block <= $1", [block]);
+    for (const day of old) {
+      this.#rolled.delete(day);
+      this.#late.delete(day);
+    }
+    for (const one of this.#closed) if (one <= block) this.#closed.delete(one);
+    return gone.rowsChanged;
+  }
+
+  async #rollOpen(connection: DuckDBConnection, day: number): Promise<number> {
+    await connection.run("DELETE FROM days WHERE day = $1", [day]);
+    const made = await connection.run(ROLL(`${ofDay("r", day)}`), [day]);
+    await connection.run("INSERT INTO rolled VALUES ($1, $2, false)", [day, this.#seq]);
+    this.#rolled.set(day, { seq: this.#seq, sealed: false });
+    this.#open.delete(day);
+    // The block of a day that came later than its neighbours may have been summed without it.
+    await this.#reopen(connection, day);
+    return made.rowsChanged;
+  }
+
+  async #rollLate(connection: DuckDBConnection, day: number): Promise<number> {
+    const known = this.#rolled.get(day);
+    if (known === undefined) return 0;
+    const made = await connection.run(ROLL(`${ofDay("r", day)} AND r.seq > ${known.seq}`), [day]);
+    await connection.run("UPDATE rolled SET seq = $2 WHERE day = $1", [day, this.#seq]);
+    known.seq = this.#seq;
+    this.#late.delete(day);
+    await this.#reopen(connection, day);
+    return made.rowsChanged;
+  }
+
+  async #reopen(connection: DuckDBConnection, day: number): Promise<void> {
+    const block = day >> BLOCK_SHIFT;
+    if (!this.#closed.delete(block)) return;
+    await connection.run("DELETE FROM blocks WHERE block = $1", [block]);
+    await connection.run("DELETE FROM closed WHERE block = $1", [block]);
+  }
+
+  async #close(connection: DuckDBConnection, today: number): Promise<void> {
+    const current = today >> BLOCK_SHIFT;
+    const open = new Set([...this.#open].map((day) => day >> BLOCK_SHIFT));
+    const ready = new Set([...this.#rolled.keys()].map((day) => day >> BLOCK_SHIFT));
+    for (const block of ready) {
+      if (block >= current || open.has(block) || this.#closed.has(block)) continue;
+      const first = block << BLOCK_SHIFT;
+      await connection.run(
+        `INSERT INTO blocks SELECT $1, link, ${ROLLED_SUMS}, sum(windows), min(first_ms), max(last_ms), max(last_start), bit_or(origins)
+         FROM days WHERE day BETWEEN $2 AND $3 GROUP BY link ORDER BY link`,
+        [block, first, first + (1 << BLOCK_SHIFT) - 1],
+      );
+      await connection.run("INSERT INTO closed VALUES ($1)", [block]);
+      this.#closed.add(block);
+    }
+  }
+}
+
+export const ofDay = (table: string, day: number): string =>
+  `${table}.start_ms >= ${day * DAY_MS} AND ${table}.start_ms < ${(day + 1) * DAY_MS}`;
+
+/** Neighbouring days together. */
+function rangesOf(days: readonly number[]): DayRange[] {
+  const ranges: [number, number][] = [];
+  for (const day of days.toSorted((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last?.[1] === day - 1) last[1] = day;
+    else ranges.push([day, day]);
+  }
+  return ranges;
+}
