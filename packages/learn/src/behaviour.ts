@@ -47,6 +47,8 @@ export function judgeSources(
 ): ReadonlyMap<string, FlaggedSource> {
   const flagged = new Map<string, FlaggedSource>();
   for (const [key, own] of groupBy(edges, sourceKey)) {
+    // Nearly everybody, and quickly told.
+    if (own.every(wasAnswered)) continue;
     const targets = [...groupBy(own, targetKey).values()];
     const misses = targets.filter((target) => !target.some(wasAnswered));
     const denied = misses.filter((target) => target.every(wasDenied)).length;

@@ -14,7 +14,7 @@ import {
 } from "@bulkhead/model";
 import type { Group, Grouping, Member } from "./groups.ts";
 import { domainNameOf } from "./names.ts";
-import { groupBy, inEdgeOrder } from "./order.ts";
+import { groupBy } from "./order.ts";
 import { heardName } from "./purpose.ts";
 
 export type End =
@@ -90,16 +90,23 @@ const isProcess = ({ kind }: { readonly kind: string }): boolean => kind === "pr
 /** On its machine's address, and known by nothing else. */
 const isHostNetwork = (workload: Workload): boolean => workload.hostNetwork && !isProcess(workload);
 
-/** Everybody known: the inventory, and workloads that were seen but have gone since, with the labels of their last edge. */
-export function knownMembers(edges: readonly Edge[], inventory: Inventory): readonly Member[] {
+/**
+ * Everybody known: the inventory, and workloads that were seen but have gone since, with the labels of their last edge; of
+ * edges that ended at the same time, the later one in order.
+ */
+export function knownMembers(ordered: readonly Edge[], inventory: Inventory): readonly Member[] {
+  const last = new Map<string, { readonly at: number; readonly end: FlowEnd }>();
+  for (const { source, destination, lastSeen } of ordered) {
+    for (const end of [source, destination]) {
+      if (end.workload === undefined) continue;
+      const known = last.get(end.workload);
+      if (known === undefined || known.at <= lastSeen)
+        last.set(end.workload, { at: lastSeen, end });
+    }
+  }
   const members = new Map<string, Member>();
-  const ends = [...edges]
-    .toSorted((a, b) => a.lastSeen - b.lastSeen || inEdgeOrder(a, b))
-    .flatMap((edge) => [edge.source, edge.destination]);
-  for (const end of ends) {
-    if (end.workload === undefined) continue;
-    const namespace = end.workload.slice(0, end.workload.indexOf("/"));
-    members.set(end.workload, { id: end.workload, namespace, labels: end.labels });
+  for (const [id, { end }] of last) {
+    members.set(id, { id, namespace: id.slice(0, id.indexOf("/")), labels: end.labels });
   }
   for (const workload of inventory.workloads) {
     if (isHostNetwork(workload)) members.delete(workload.id);
@@ -181,12 +188,24 @@ function place(edge: Edge, hostNetwork: ReadonlySet<string>, grouping: Grouping)
 
 function endOf(end: FlowEnd, grouping: Grouping): End {
   const group = end.workload === undefined ? undefined : grouping.groupOf.get(end.workload);
-  if (group !== undefined) return { kind: "group", key: `group ${group.id}`, group };
+  if (group !== undefined) return groupEnd(group);
   if (end.name === "host") return { kind: "host", key: "host" };
   if (end.name === "world" || end.name === end.address) {
     return { kind: "address", key: `address ${end.address}`, address: end.address };
   }
   return setEnd(end.name);
+}
+
+const groupEnds = new WeakMap<Group, Extract<End, { kind: "group" }>>();
+
+/** One and the same for a group: there are many edges to each. */
+function groupEnd(group: Group): Extract<End, { kind: "group" }> {
+  let end = groupEnds.get(group);
+  if (end === undefined) {
+    end = { kind: "group", key: `group ${group.id}`, group };
+    groupEnds.set(group, end);
+  }
+  return end;
 }
 
 /** A set by its full name, `shop/payments`. */
@@ -212,9 +231,21 @@ export interface Relation {
 
 export function relationsOf(placed: readonly Placed[]): readonly Relation[] {
   const candidates = placed.filter((item) => item.kind === "candidate");
-  const key = (item: (typeof candidates)[number]): string =>
-    [item.source.key, item.destination.key, item.edge.protocol, item.edge.port].join("\n");
-  return [...groupBy(candidates, key).values()].flatMap((items) => {
+  const numbers = new Map<string, number>();
+  const numberOf = ({ key }: End): number => {
+    const known = numbers.get(key) ?? numbers.size;
+    numbers.set(key, known);
+    return known;
+  };
+  // Text as a key costs more than all the rest of it.
+  const bySource = groupBy(candidates, (item) => numberOf(item.source));
+  const all = [...bySource.values()].flatMap((own) => [
+    ...groupBy(
+      own,
+      ({ destination, edge }) => (numberOf(destination) * 256 + edge.protocol) * 65_536 + edge.port,
+    ).values(),
+  ]);
+  return all.flatMap((items) => {
     const first = items[0];
     if (first === undefined) return [];
     const { source, destination, edge } = first;

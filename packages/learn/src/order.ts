@@ -18,22 +18,28 @@ export function by<T>(...keys: ((value: T) => string | number)[]): (a: T, b: T) 
   };
 }
 
-export const inEdgeOrder: (a: Edge, b: Edge) => number = by<Edge>(
-  (edge) => edge.source.name,
-  (edge) => edge.destination.name,
-  (edge) => edge.protocol,
-  (edge) => edge.port,
-  (edge) => edge.source.address,
-  (edge) => edge.destination.address,
-  (edge) => edge.verdict,
-  (edge) => edge.rule ?? "",
-  (edge) => edge.firstSeen,
-  (edge) => edge.connections,
-);
+/** Written out: millions are sorted by it. */
+export function inEdgeOrder(a: Edge, b: Edge): number {
+  return (
+    compareText(a.source.name, b.source.name) ||
+    compareText(a.destination.name, b.destination.name) ||
+    a.protocol - b.protocol ||
+    a.port - b.port ||
+    compareText(a.source.address, b.source.address) ||
+    compareText(a.destination.address, b.destination.address) ||
+    compareText(a.verdict, b.verdict) ||
+    compareText(a.rule ?? "", b.rule ?? "") ||
+    a.firstSeen - b.firstSeen ||
+    a.connections - b.connections
+  );
+}
 
 /** Groups in order of first appearance. */
-export function groupBy<T>(values: Iterable<T>, keyOf: (value: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
+export function groupBy<T, K extends string | number>(
+  values: Iterable<T>,
+  keyOf: (value: T) => K,
+): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
   for (const value of values) {
     const key = keyOf(value);
     const group = groups.get(key);
