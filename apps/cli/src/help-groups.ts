@@ -11,6 +11,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
       "policies",
       "observe",
       "map",
+      "flows",
       "suggest",
       "replay",
       "plan",

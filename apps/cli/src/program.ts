@@ -171,6 +171,12 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     collect,
   );
   verb(
+    "flows <task> [words...]",
+    "import what other tools recorded: clouds' flow logs, Zeek, Envoy, packets; list the formats",
+    "sudo bulkhead flows import hubble.jsonl.gz vpc.log\nsudo bulkhead flows import zeek conn.log\nzcat flow.log.gz | sudo bulkhead flows import aws-vpc -\nbulkhead flows formats",
+    async () => (await import("./verbs/flows.ts")).flows,
+  );
+  verb(
     "suggest",
     "least privilege for what was seen, with evidence",
     "bulkhead suggest -f policy.yaml\nbulkhead suggest --directory policies/ --overwrite\nbulkhead suggest -o markdown > pull-request.md\nbulkhead suggest --flows hubble.jsonl --range 203.0.113.0/24",

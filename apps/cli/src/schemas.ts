@@ -101,6 +101,49 @@ export const inventoryAnswerSchema = z.object({ text: z.string() });
 /** `explain --change`: null where nothing that is added would allow it, or where it is allowed. */
 export const changeAnswerSchema = explainAnswerSchema.shape.smallestChange.unwrap().nullable();
 
+/** `flows import`: a file each. */
+export const flowsImportAnswerSchema = z.object({
+  files: z.array(
+    z.object({
+      file: z.string(),
+      format: z.string(),
+      /** Read from it, each once. */
+      flows: z.int(),
+      stored: z.int(),
+      /** Imported before. */
+      known: z.int(),
+      duplicates: z.int(),
+      future: z.int(),
+      backwards: z.int(),
+      /** Stored, and older than single flows are kept. */
+      old: z.int(),
+      /** At least; more than 200,000 are not told apart. */
+      edges: z.int(),
+      /** Milliseconds since the epoch. */
+      first: z.number().optional(),
+      last: z.number().optional(),
+      malformed: z.object({
+        count: z.int(),
+        quoted: z.array(z.object({ place: z.int(), problem: z.string(), quote: z.string() })),
+      }),
+      /** Well-formed, and no flow: by what it is. */
+      others: z.record(z.string(), z.int()),
+      /** Events that the source says it lost. */
+      lost: z.int(),
+      /** One packet in so many was looked at; 1: all. */
+      sampling: z.number(),
+      /** A record sums up to so many milliseconds. */
+      aggregation: z.number(),
+      /** Who called whom was guessed for some. */
+      guessed: z.boolean(),
+    }),
+  ),
+});
+export type FlowsImportAnswer = z.infer<typeof flowsImportAnswerSchema>;
+
+/** `flows formats` */
+export const flowFormatsAnswerSchema = z.array(z.object({ name: z.string(), title: z.string() }));
+
 export const completionAnswerSchema = z.object({ shell: z.string(), script: z.string() });
 
 /** `list`: a connection each. */
@@ -231,6 +274,8 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     version: versionAnswerSchema,
     inventory: inventoryAnswerSchema,
     change: changeAnswerSchema,
+    "flows-import": flowsImportAnswerSchema,
+    "flow-formats": flowFormatsAnswerSchema,
     completion: completionAnswerSchema,
     list: listAnswerSchema,
     diff: diffAnswerSchema,

@@ -27,6 +27,7 @@ const PROMISED = [
   "policies",
   "observe",
   "map",
+  "flows",
   "suggest",
   "replay",
   "plan",

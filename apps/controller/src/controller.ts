@@ -32,6 +32,7 @@ import { createExpectations } from "./expectation/expectations.ts";
 import { createAcquaintances } from "./flows/acquaintances.ts";
 import { ruleNames, type RuleNames } from "./flows/rule-names.ts";
 import { AmbiguousCount } from "./flows/ambiguous.ts";
+import { createFlowImporter, type FlowImporter } from "./flows/flow-importer.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { startMeasures, type Measures } from "./measures/measures.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
@@ -59,6 +60,7 @@ export interface Controller {
   readonly state: StateStore;
   readonly flows: FlowStore;
   readonly intake: FlowIntake;
+  readonly importer: FlowImporter;
   readonly governor: Governor;
   readonly distributor: Distributor;
   readonly now: () => number;
@@ -103,6 +105,8 @@ export interface ControllerOptions {
   readonly applyTimeoutMs?: number;
 }
 
+/** Single flows; the days of their edges are kept for longer. */
+const KEEP_FLOWS_MS = 30 * DAY_MS;
 const PRUNE_EVERY_MS = 600_000;
 const RENDER_TIMEOUT_MS = 30_000;
 /** An agent needs less than half of it, unless it hangs. */
@@ -158,6 +162,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     save: (text) => background(state.saveSetting("units", text)),
   });
   const keeper = new WorldKeeper(governor.inForce.reading, {
+    now,
     gatekeeper,
     units,
     confined: () => distributor.wanted?.result.policy.endpoints,
@@ -219,6 +224,15 @@ export async function startController(options: ControllerOptions): Promise<Contr
     status,
     modes,
     worldUnder: ({ reading }) => keeper.under(reading),
+  });
+
+  const importer = createFlowImporter({
+    store: flows,
+    now,
+    namer: () => keeper.namer,
+    heldAt: (address, time) => keeper.tenure.heldAt(address, time),
+    onFlow: (flow) => met.note(flow),
+    keepMs: options.keepFlowsMs ?? KEEP_FLOWS_MS,
   });
 
   function examine(seen: readonly Flow[]): void {
@@ -351,6 +365,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     state,
     flows,
     intake,
+    importer,
     governor,
     distributor,
     now,

@@ -120,6 +120,8 @@ export function handlersOf(controller: Controller): Handlers {
       }
     },
 
+    importFlows: (request) => controller.importer.take(request),
+
     async edges(query) {
       await intake.flush();
       const found = await flows.edges(filterOf(query));

@@ -28,6 +28,8 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   apply: "change",
   delete: "change",
   label: "change",
+  // What is learned from is a step towards policy.
+  importFlows: "change",
   confirm: "change",
   rollback: "change",
   settings: "change",

@@ -5,6 +5,7 @@ export * from "./decisions.ts";
 export * from "./diagnostics.ts";
 export * from "./failure.ts";
 export * from "./flow-filters.ts";
+export * from "./flow-import.ts";
 export * from "./flows.ts";
 export * from "./impact.ts";
 export * from "./policies.ts";

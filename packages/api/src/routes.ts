@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { explainAnswerSchema, explainQuerySchema } from "./decisions.ts";
 import { failureBodySchema } from "./failure.ts";
+import { importFlowsAnswerSchema, importFlowsRequestSchema } from "./flow-import.ts";
 import { edgesAnswerSchema, flowQuerySchema, flowSchema, flowStreamQuerySchema } from "./flows.ts";
 import {
   applyAnswerSchema,
@@ -55,6 +56,12 @@ export const routes = {
     request: flowStreamQuerySchema,
     answer: flowSchema,
     stream: true,
+  },
+  importFlows: {
+    method: "POST",
+    path: "/v1/flows/import",
+    request: importFlowsRequestSchema,
+    answer: importFlowsAnswerSchema,
   },
   edges: { method: "GET", path: "/v1/edges", request: flowQuerySchema, answer: edgesAnswerSchema },
   suggest: {

@@ -236,6 +236,24 @@ async function completeArgument(
         ["enable", "disable", "restore"].map((word) => ({ word, about: "" })),
         current,
       );
+    case "flows": {
+      const words = given.length === 0 ? ["import", "formats"] : [];
+      if (given[0] === "import") {
+        const { FORMAT_READERS } = await import("@bulkhead/sources");
+        const named = given.length > 1 || current.includes("/");
+        const known = named
+          ? ""
+          : print(
+              FORMAT_READERS.map(({ name, title }) => ({ word: name, about: title })),
+              current,
+            );
+        return known === "" ? FILES : known;
+      }
+      return print(
+        words.map((word) => ({ word, about: "" })),
+        current,
+      );
+    }
     case "completion":
       return print(
         ["bash", "zsh", "fish"].map((word) => ({ word, about: "" })),

@@ -14,6 +14,9 @@ const PRINTED_BY: Readonly<Record<string, string>> = {
   inventory: "workloads --inventory",
   change: "explain --change",
   "decide-query": "decide --queries reads it; one a line",
+  "flows-import": "flows import",
+  "flow-formats": "flows formats",
+  importFlows: "nobody: `flows import` asks it, batch by batch",
   failure: "any verb, on stderr",
 };
 

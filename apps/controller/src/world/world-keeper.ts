@@ -7,10 +7,12 @@ import type { Reading } from "../policy/reading.ts";
 import type { Declared } from "./declared.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
 import { createNamer, type Namer } from "./naming.ts";
+import { createTenure, type Tenure } from "./tenure.ts";
 import type { UnitMemory } from "./unit-memory.ts";
 import { buildWorld, NO_SURROUNDINGS, type Surroundings, type World } from "./world.ts";
 
 export interface WorldKeeperDeps {
+  readonly now: () => number;
   readonly units: UnitMemory;
   readonly gatekeeper: Gatekeeper;
   /** Who is confined at present, as last compiled. */
@@ -25,12 +27,14 @@ export class WorldKeeper {
   #built: { declared: Declared; surroundings: Surroundings; world: World } | undefined;
   #world: World;
   #namer: Namer;
+  readonly #tenure = createTenure();
 
   constructor(reading: Reading, deps: WorldKeeperDeps) {
     this.#deps = deps;
     this.#reading = reading;
     this.#world = this.under(reading);
     this.#namer = createNamer(this.#world, reading.networkSets);
+    this.#tenure.see(this.#world, deps.now());
   }
 
   get world(): World {
@@ -39,6 +43,10 @@ export class WorldKeeper {
 
   get namer(): Namer {
     return this.#namer;
+  }
+
+  get tenure(): Pick<Tenure, "heldAt"> {
+    return this.#tenure;
   }
 
   /** How the world looks under a reading: the same surroundings, other names. */
@@ -56,6 +64,7 @@ export class WorldKeeper {
     this.#reading = reading;
     this.#world = this.under(reading);
     this.#namer = createNamer(this.#world, reading.networkSets);
+    this.#tenure.see(this.#world, this.#deps.now());
   }
 
   discovered(found: Surroundings): void {

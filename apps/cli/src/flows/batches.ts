@@ -1,0 +1,85 @@
+/**
+ * Flows in batches as the API takes them: each end and origin once, and a name that is a digest of this batch and all before
+ * it. The same flows in the same order are the same batches, so that an import that was broken off can be run again.
+ */
+import { createHash } from "node:crypto";
+import { MOST_IMPORTED, type ImportedFlow } from "@bulkhead/api";
+import type { Flow, FlowEnd, FlowOrigin } from "@bulkhead/model";
+
+export interface Batch {
+  readonly batch: string;
+  readonly ends: FlowEnd[];
+  readonly origins: FlowOrigin[];
+  readonly flows: ImportedFlow[];
+}
+
+export interface Batches {
+  add(flow: Flow): void;
+  /** Those that are full; with `rest` also what is left. */
+  take(rest?: boolean): readonly Batch[];
+}
+
+/** Texts of requests in one batch: requests of others must stay below what the API takes at once. */
+const MOST_TEXT = 4_000_000;
+
+export function createBatches(format: string, most = MOST_IMPORTED): Batches {
+  let name = createHash("sha256").update(`flows of ${format}`).digest("hex");
+  let full: Batch[] = [];
+  let open = openBatch();
+  let text = 0;
+
+  function close(): void {
+    if (open.flows.length === 0) return;
+    const { ends, origins, flows } = open;
+    const hash = createHash("sha256").update(name);
+    name = hash.update(JSON.stringify([ends, origins, flows])).digest("hex");
+    full.push({ batch: name, ends, origins, flows });
+    open = openBatch();
+    text = 0;
+  }
+
+  return {
+    add({ source, destination, origin, cookie: _cookie, probe: _probe, cutBy: _cut, ...flow }) {
+      const told = origin ?? UNTOLD;
+      open.flows.push({
+        ...flow,
+        source: placeOf(open.endPlaces, open.ends, source),
+        destination: placeOf(open.endPlaces, open.ends, destination),
+        origin: placeOf(open.originPlaces, open.origins, told),
+      });
+      text += (flow.request?.path.length ?? 0) + textOf(source) + textOf(destination);
+      if (open.flows.length >= most || text >= MOST_TEXT) close();
+    },
+    take(rest = false) {
+      if (rest) close();
+      const taken = full;
+      full = [];
+      return taken;
+    },
+  };
+}
+
+const UNTOLD: FlowOrigin = { format: "bulkhead", sampling: 1, aggregation: 0, direction: "told" };
+
+function openBatch() {
+  return {
+    ends: [] as FlowEnd[],
+    origins: [] as FlowOrigin[],
+    flows: [] as ImportedFlow[],
+    endPlaces: new Map<FlowEnd, number>(),
+    originPlaces: new Map<FlowOrigin, number>(),
+  };
+}
+
+function placeOf<T>(places: Map<T, number>, list: T[], one: T): number {
+  const known = places.get(one);
+  if (known !== undefined) return known;
+  const place = list.push(one) - 1;
+  places.set(one, place);
+  return place;
+}
+
+/** About: labels are the long part of an end that a source names. */
+function textOf({ workload, names }: FlowEnd): number {
+  return workload === undefined && names === undefined ? 0 : 300;
+}

@@ -1,0 +1,143 @@
+/** `flows import`: files into the running controller, batch by batch, with what was not taken told and quoted. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import type { ImportFlowsRequest } from "@bulkhead/api";
+import { createBatches } from "../src/flows/batches.ts";
+import { flowsImportAnswerSchema } from "../src/schemas.ts";
+import { answers } from "./answers.ts";
+import { call } from "./call.ts";
+import { startFakeController, type FakeController } from "./fake-controller.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "bh-flows-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let controller: FakeController | undefined;
+afterEach(() => controller?.stop());
+
+const AT = 1_760_000_000;
+const row = (port: number, rest = "ACCEPT OK", at = AT): string =>
+  `2 210987654321 eni-0a1b2c3d 10.0.1.5 10.0.2.6 ${port} 5432 6 12 3400 ${at} ${at + 58} ${rest}\n`;
+const LOG = `${row(40_001)}${row(40_002, "REJECT OK")}`;
+
+function write(name: string, text: string | Uint8Array): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+async function imported(args: readonly string[], stdin = "") {
+  const stored = { known: false, stored: 2, future: 0, old: 0 };
+  controller = await startFakeController({ ...answers, importFlows: stored });
+  const { state } = controller;
+  const called = await call(["flows", "import", ...args], { state, stdin });
+  const batches = controller.requests
+    .filter(({ route }) => route === "importFlows")
+    .map(({ request }) => request as ImportFlowsRequest);
+  await controller.stop();
+  return { ...called, batches };
+}
+
+describe("flows import", () => {
+  it("tells the format by the file's beginning, and says what came of it", async () => {
+    const text = `${LOG}${row(40_001)}oops\u001b[2J\n${row(40_003, "- NODATA")}`;
+    const { stdout, code, batches } = await imported([write("vpc.log", text)]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("(aws-vpc): 2 flows, 2 edges\n");
+    expect(stdout).toContain("stored: 2");
+    expect(stdout).toContain("told twice in the file, counted once: 1");
+    expect(stdout).toContain("no flow: NODATA (1)");
+    expect(stdout).toContain(
+      "1 record could not be read:\n    4: 1 fields, where 14 are expected: oops�[2J",
+    );
+    expect(stdout).toContain("summed up over as much as 60s");
+    expect(stdout).toContain("guessed by the lower port");
+    expect(batches).toHaveLength(1);
+    expect(batches[0]?.ends.map(({ address }) => address)).toEqual(["10.0.1.5", "10.0.2.6"]);
+    expect(batches[0]?.flows.map(({ verdict }) => verdict)).toEqual(["forwarded", "dropped"]);
+  });
+
+  it("reads what gzip and zstd packed, and standard input, as the same batches", async () => {
+    const files = [
+      write("vpc.plain", LOG),
+      write("vpc.gz", gzipSync(LOG)),
+      write("vpc.zst", zstdCompressSync(LOG)),
+    ];
+    const names = new Set<string>();
+    for (const file of files) {
+      for (const { batch } of (await imported([file])).batches) names.add(batch);
+    }
+    for (const { batch } of (await imported(["aws-vpc", "-"], LOG)).batches) names.add(batch);
+    expect([...names]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+  });
+
+  it("keeps what came before a packed file breaks off", async () => {
+    const many = Array.from({ length: 2000 }, (_, at) => row(20_000 + at)).join("");
+    const packed = gzipSync(many);
+    const file = write("torn.gz", packed.subarray(0, packed.length - 400));
+    const { stdout, code, batches } = await imported([file]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("gzip ends too early or is damaged");
+    expect(batches[0]?.flows.length).toBeGreaterThan(1000);
+  });
+
+  it("refuses what is another format, none at all, empty, a folder or not there", async () => {
+    const log = write("some.log", LOG);
+    const noise = write("noise.txt", "hello\nworld\n");
+    const parquet = write("flows.parquet", "PAR1\u0000\u0000");
+    const refusals: readonly (readonly [readonly string[], string])[] = [
+      [["hubble", log], "this looks like aws-vpc"],
+      [[noise], "looks like no format of flows"],
+      [[parquet], "is Parquet, which is not read"],
+      [[write("empty.log", "")], "is empty"],
+      [[folder], "is a folder"],
+      [[join(folder, "nowhere")], "no such file"],
+      [[], "no file is named"],
+    ];
+    for (const [args, message] of refusals) {
+      const { code, stderr, batches } = await imported(args);
+      expect([code, batches]).toEqual([2, []]);
+      expect(stderr).toContain(message);
+    }
+    const near = await call(["flows", "imprt", log]);
+    expect(near.stderr).toContain("did you mean `import`?");
+  });
+
+  it("prints its schema", async () => {
+    const { stdout } = await imported([write("json.log", LOG), "-o", "json"]);
+    const { files } = flowsImportAnswerSchema.parse(JSON.parse(stdout));
+    expect(files).toMatchObject([
+      { format: "aws-vpc", flows: 2, stored: 2, first: AT * 1000, last: (AT + 58) * 1000 },
+    ]);
+    expect((await call(["flows", "formats"])).stdout).toContain("aws-vpc");
+  });
+});
+
+it("batches are the same for the same flows, and named by all that came before", () => {
+  const flow = (port: number) => ({
+    start: 1,
+    end: 2,
+    source: { address: "10.0.0.1", name: "10.0.0.1", labels: {} },
+    destination: { address: "10.0.0.2", name: "10.0.0.2", labels: {} },
+    protocol: 6,
+    port,
+    sourcePort: 1,
+    verdict: "forwarded" as const,
+    connections: 1,
+    established: 0,
+    failed: 0,
+    bytes: 0,
+    packets: 1,
+  });
+  const namesOf = (ports: readonly number[]): readonly string[] => {
+    const batches = createBatches("zeek", 2);
+    for (const port of ports) batches.add(flow(port));
+    return batches.take(true).map(({ batch }) => batch);
+  };
+  const [first, second, third] = namesOf([1, 2, 1, 2, 3]);
+  expect(new Set([first, second, third]).size).toBe(3);
+  expect(namesOf([1, 2, 1, 2, 3])).toEqual([first, second, third]);
+  // Broken off, and gone on: what was whole is known.
+  expect(namesOf([1, 2, 1, 2])).toEqual([first, second]);
+});
