@@ -13,6 +13,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
       "map",
       "flows",
       "suggest",
+      "readiness",
       "replay",
       "plan",
       "apply",

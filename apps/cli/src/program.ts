@@ -196,6 +196,21 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--accept <edge>", "needed, though doubtful: 'shop/web -> shop/db 5432/tcp'", gather)
     .option("--flows <file>", "from recorded flows of any format, - for standard input")
     .option("--format <name>", "of that file, where its beginning does not tell");
+  verb(
+    "readiness [names...]",
+    "how complete the picture is, what it waits for, and when it is ready",
+    "bulkhead readiness\nbulkhead readiness --level application -o wide\nbulkhead readiness shop/db --level group -o md",
+    async () => (await import("./verbs/readiness.ts")).readiness,
+    [...FORMATS, "md"],
+  )
+    .addOption(
+      new Option("--level <what>", "of each workload, group (default) or application").choices([
+        "workload",
+        "group",
+        "application",
+      ]),
+    )
+    .option("--strict", "exit 1 while anybody is learning");
   const judging = (command: Command): Command =>
     command
       .option("--since <time>", since)

@@ -29,6 +29,7 @@ const PROMISED = [
   "map",
   "flows",
   "suggest",
+  "readiness",
   "replay",
   "plan",
   "apply",

@@ -255,6 +255,26 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["slo", () => ["slo"], 0, {}],
   ["slo-wide", () => ["slo", "--strict", "-o", "wide"], 1, {}],
   ["slo-md", () => ["slo", "-o", "md"], 0, {}],
+  ["readiness", () => ["readiness"], 0, {}],
+  ["readiness-wide", () => ["readiness", "checkout", "--strict", "-o", "wide"], 1, {}],
+  ["readiness-md", () => ["readiness", "shop/db", "-o", "md"], 0, {}],
+  [
+    "status-readiness",
+    () => ["status"],
+    0,
+    {
+      status: {
+        ...answers.status,
+        readiness: {
+          at: Date.UTC(2026, 2, 31, 16, 59),
+          applications: 9,
+          ready: 2,
+          readyExcept: 4,
+          learning: 3,
+        },
+      },
+    },
+  ],
   ["confirm", () => ["confirm"], 0, {}],
   ["history", () => ["history"], 0, {}],
   [
@@ -282,6 +302,7 @@ const MADE_FOR_A_PIPE: Readonly<Record<string, RegExp>> = {
   "why-draft": /^  name: allow-web-to-db$/,
   "explain-change": /^spec: /,
   "observe-jsonpb": /^\{"flow":/,
+  "readiness-md": /^\| shop\/db/,
   "slo-md": /^\| M8 violation to alert/,
   "map-mermaid": /^ {2}n1 -->/,
   "workloads-export": /^ {4}hairpinExempt: /,

@@ -53,6 +53,7 @@ const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["confirm", () => ["confirm"]],
   ["drift", () => ["drift"]],
   ["slo", () => ["slo"]],
+  ["readiness", () => ["readiness"]],
   ["history", () => ["history"]],
   ["revision", () => ["history", "1"]],
   ["rollback", () => ["rollback", "1"]],

@@ -46,6 +46,7 @@ import { watchChain } from "./policy/chain-watch.ts";
 import { Governor } from "./policy/governor.ts";
 import type { Reading } from "./policy/reading.ts";
 import { AFTER_DEADLINE_MS, TRIAL_MS, TRIAL_NOTE } from "./policy/trial.ts";
+import { createReadiness, type ReadinessQueries } from "./queries/readiness.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
 import { askUnderWay, type WhatCuts } from "./queries/under-way.ts";
 import { loadSigningKey } from "./signing-key.ts";
@@ -84,6 +85,7 @@ export interface Controller {
   underWay(what: WhatCuts): Promise<UnderWay[] | undefined>;
   status(): Promise<StatusAnswer>;
   readonly measures: Measures;
+  readonly readiness: ReadinessQueries;
   stop(): Promise<void>;
 }
 
@@ -326,6 +328,19 @@ export async function startController(options: ControllerOptions): Promise<Contr
     if (forgotten.flows + forgotten.days > 0) log.info({ forgotten }, "old flows are forgotten");
   }
 
+  const readiness = createReadiness({
+    async histories() {
+      await intake.flush();
+      return flows.histories({ probes: false });
+    },
+    watch: () => flows.watch(),
+    inventory: () => keeper.world.inventory,
+    schedules: () => expectations.schedules(),
+    dependencies: () => expectations.dependencies(),
+    domainSets: () => domainSetsOf(governor.inForce.held),
+    now,
+  });
+
   async function status(): Promise<StatusAnswer> {
     const [pending, intact, drifts, stats, probe] = await Promise.all([
       state.pendingConfirm(),
@@ -354,6 +369,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       alarms: alarms.list(),
       lastLook: governor.lastLook,
       orphaned: options.isOrphaned?.() ?? false,
+      readiness: readiness.last("application"),
       probe,
     });
   }
@@ -388,6 +404,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     heldSince: () => referee.since,
     status,
     measures,
+    readiness,
     async stop() {
       clearInterval(pruning);
       await governor.stop();

@@ -2,7 +2,7 @@
 import { ApiFailure, type ProbeEvent, type ProbeResultView } from "@bulkhead/api";
 import { compareDiagnostics, countEntries, type Flow } from "@bulkhead/model";
 import { endsFit, flowFits } from "@bulkhead/store";
-import { runPolicyTests } from "@bulkhead/workbench";
+import { reportedReadiness, runPolicyTests } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { AgentSession } from "./link/agent-session.ts";
 import type { UnitFacts } from "@bulkhead/wire";
@@ -130,12 +130,17 @@ export function handlersOf(controller: Controller): Handlers {
       return { edges, ...(await audited(query)) };
     },
 
-    suggest: (request) =>
-      suggestion(request, {
+    async suggest(request) {
+      const found = await suggestion(request, {
         historiesIn,
         inventory: () => controller.world().inventory,
         domainSets: () => domainSetsOf(governor.inForce.held),
-      }),
+      });
+      const { subjects } = await controller.readiness.assess("application");
+      return { ...found, readiness: reportedReadiness(subjects) };
+    },
+
+    readiness: ({ level }) => controller.readiness.assess(level),
 
     replay: async (request) => (await replayed(request)).replay,
 

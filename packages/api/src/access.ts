@@ -24,6 +24,7 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   drift: "read",
   ruleset: "read",
   slo: "read",
+  readiness: "read",
   // Also a dry run: it is one field away from the change itself.
   apply: "change",
   delete: "change",

@@ -10,6 +10,7 @@ export * from "./flows.ts";
 export * from "./impact.ts";
 export * from "./policies.ts";
 export * from "./probes.ts";
+export * from "./readiness.ts";
 export * from "./routes.ts";
 export * from "./slo.ts";
 export * from "./status.ts";

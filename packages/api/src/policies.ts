@@ -5,6 +5,7 @@ import type { NetworkSetBasis } from "@bulkhead/model";
 import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
 import { edgeSchema, underWaySchema } from "./flows.ts";
+import { READINESS_STATES } from "./readiness.ts";
 import { affectedSchema, tallySchema } from "./impact.ts";
 
 /** No control characters: it is printed for people. */
@@ -118,6 +119,16 @@ export const suggestAnswerSchema = z.object({
   /** Workloads without a label to go by: no rule can name them. */
   unlabelled: z.array(z.string()).optional(),
   edges: z.int(),
+  /** How complete the picture of each application is. */
+  readiness: z
+    .array(
+      z.object({
+        application: z.string(),
+        state: z.enum(READINESS_STATES),
+        text: z.string(),
+      }),
+    )
+    .optional(),
 });
 export type SuggestAnswer = z.infer<typeof suggestAnswerSchema>;
 

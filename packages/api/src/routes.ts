@@ -34,6 +34,7 @@ import {
   sloAnswerSchema,
   sloQuerySchema,
 } from "./slo.ts";
+import { readinessAnswerSchema, readinessQuerySchema } from "./readiness.ts";
 import { driftAnswerSchema, settingsSchema, statusAnswerSchema } from "./status.ts";
 import { whyAnswerSchema, whyQuerySchema } from "./why.ts";
 import { workloadsAnswerSchema, workloadsRequestSchema } from "./workloads.ts";
@@ -147,6 +148,12 @@ export const routes = {
     stream: true,
   },
   drift: { method: "GET", path: "/v1/drift", request: empty, answer: driftAnswerSchema },
+  readiness: {
+    method: "GET",
+    path: "/v1/readiness",
+    request: readinessQuerySchema,
+    answer: readinessAnswerSchema,
+  },
   slo: { method: "GET", path: "/v1/slo", request: sloQuerySchema, answer: sloAnswerSchema },
   falseDeny: {
     method: "POST",

@@ -129,6 +129,16 @@ export const statusAnswerSchema = z.object({
   lostEvents: z.number(),
   alarms: z.array(alarmSchema),
   nextChangeAt: z.number().optional(),
+  /** Of applications, as `readiness` or `suggest` found it last; absent before anybody asked. */
+  readiness: z
+    .object({
+      at: z.number(),
+      applications: z.int(),
+      ready: z.int(),
+      readyExcept: z.int(),
+      learning: z.int(),
+    })
+    .optional(),
   probe: probeSummarySchema.extend({ at: z.number() }).optional(),
 });
 export type StatusAnswer = z.infer<typeof statusAnswerSchema>;

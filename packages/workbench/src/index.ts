@@ -1,10 +1,28 @@
 /** What a person does with policies at a desk: suggestions as text, inventories drafted, a policy's own tests. Pure; runs in a browser. */
 export { inventoryDraft, type DiscoveredWorkload } from "./inventory-draft.ts";
 export { inventoryExport, type ExportedWorkload, type ExportInput } from "./inventory-export.ts";
+export {
+  awaitedName,
+  awaitedText,
+  dateText,
+  dayText,
+  gapText,
+  READINESS_STATES,
+  readinessLine,
+  seenText,
+  shareText,
+  waitsFor,
+  weakenedText,
+} from "./readiness-text.ts";
 export { runPolicyTests, type TestResult } from "./policy-tests.ts";
 export { suggestionMarkdown, type PullRequest } from "./suggestion-markdown.ts";
 export { replaySuggestion, type ReplayCounts } from "./suggestion-replay.ts";
-export { SUGGESTION_FILE, suggestionReport, type SuggestionReport } from "./suggestion-report.ts";
+export {
+  reportedReadiness,
+  SUGGESTION_FILE,
+  suggestionReport,
+  type SuggestionReport,
+} from "./suggestion-report.ts";
 export { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
 export {
   isLeftOpen,

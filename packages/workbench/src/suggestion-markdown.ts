@@ -71,10 +71,14 @@ function ofApplication(report: SuggestionReport, id: string, file: string): stri
   const owner = application?.owner === undefined ? "" : `, owner ${plain(application.owner)}`;
   const rules = report.rules.filter((rule) => rule.application === id);
   const sets = report.networkSets.filter((set) => set.application === id);
+  const readiness = report.readiness?.find((one) => one.application === id);
   return [
     `## ${plain(id)}${owner}`,
     "",
     `File \`${code(file)}\`.`,
+    ...(readiness === undefined
+      ? []
+      : ["", `How complete the picture is: ${plain(readiness.text)}.`]),
     ...(rules.length === 0 ? [] : ["", table(RULES, rules.map(ruleRow))]),
     ...(sets.length === 0 ? [] : ["", "Outside:", "", table(SETS, sets.map(setRow))]),
   ].join("\n");

@@ -4,11 +4,13 @@ import {
   formatPort,
   type Application,
   type NetworkSetBasis,
+  type Readiness,
   type SetAside,
   type SuggestedRule,
   type Suggestion,
   type TrafficPurpose,
 } from "@bulkhead/model";
+import { readinessLine } from "./readiness-text.ts";
 import { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
 import { suggestionText, unattributedLines } from "./suggestion-text.ts";
 
@@ -61,7 +63,24 @@ export interface SuggestionReport {
   readonly unlabelled: string[];
   /** Edges behind the rules. */
   readonly edges: number;
+  /** How complete the picture of each application is; absent where nobody could ask. */
+  readonly readiness?: ReportedReadiness[];
 }
+
+export interface ReportedReadiness {
+  readonly application: string;
+  readonly state: Readiness["state"];
+  /** One line: `readinessLine`. */
+  readonly text: string;
+}
+
+/** `subjects` are applications. */
+export const reportedReadiness = (subjects: readonly Readiness[]): ReportedReadiness[] =>
+  subjects.map((one) => ({
+    application: one.subject.name,
+    state: one.state,
+    text: readinessLine(one),
+  }));
 
 function resourceOf({ namespace, name, only }: SuggestedRule): string {
   return `${only === undefined ? "Intent" : "Policy"}/${namespace}/${name}`;

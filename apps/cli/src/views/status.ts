@@ -28,6 +28,7 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
     ["drift", driftLine(answer, ui)],
     ["flows", flowsLine(answer, ui)],
     ["lost events", answer.lostEvents === 0 ? "0" : style.red(thousands(answer.lostEvents))],
+    ...readinessLines(answer, ui),
     ["probes", probeLine(answer, ui)],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
@@ -199,6 +200,15 @@ function flowsLine(answer: StatusAnswer, ui: Ui): string {
   const trouble = writable ? "" : ui.style.red("; the store cannot be written");
   const missed = unstored === 0 ? "" : ui.style.red(`; ${thousands(unstored)} not stored`);
   return `${thousands(stored)} stored${span}${missed}${trouble}`;
+}
+
+function readinessLines({ readiness }: StatusAnswer, ui: Ui): [string, string][] {
+  if (readiness === undefined) return [];
+  const { at, applications, ready, readyExcept, learning } = readiness;
+  const counts = `${ready} ready, ${readyExcept} ready except, ${learning} learning`;
+  return [
+    ["readiness", `${counts} of ${count(applications, "application")}, as of ${ago(at, ui.now)}`],
+  ];
 }
 
 function probeLine(answer: StatusAnswer, ui: Ui): string {

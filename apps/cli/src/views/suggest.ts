@@ -77,7 +77,16 @@ export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, 
     return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;
-  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${setAsideText(answer, ui)}${unattributedText(answer, ui)}${unlabelledText(answer, ui)}`;
+  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${readinessText(answer, ui)}${setAsideText(answer, ui)}${unattributedText(answer, ui)}${unlabelledText(answer, ui)}`;
+}
+
+/** Of each application that rules are proposed for. */
+function readinessText({ readiness = [], rules }: SuggestAnswer, ui: Ui): string {
+  const proposed = new Set(rules.map(({ application }) => application));
+  const lines = readiness
+    .filter(({ application }) => proposed.has(application))
+    .map(({ application, text }) => `  ${ui.style.bold(application)}: ${text}\n`);
+  return lines.length === 0 ? "" : `\nHow complete the picture is:\n${lines.join("")}`;
 }
 
 function setAsideText(answer: SuggestAnswer, ui: Ui): string {

@@ -169,4 +169,12 @@ export const suggestion: SuggestAnswer = {
     },
   ],
   edges: 3,
+  readiness: [
+    {
+      application: "shop",
+      state: "ready-except",
+      text: "ready except for the end of a quarter: 12 edges in 30 days; unseen 0.3 % (0–1.9 %)",
+    },
+    { application: "till", state: "learning", text: "learning" },
+  ],
 };

@@ -10,6 +10,10 @@ export interface DomainSet {
   readonly cidrs: readonly Cidr[];
 }
 
+/** Domain names by the sets that stand for them. */
+export const namesOf = (sets: readonly DomainSet[]): ReadonlyMap<string, string> =>
+  new Map(sets.map(({ name, domain }) => [name, domain]));
+
 export function domainSetsOf(held: readonly HeldResource[]): readonly DomainSet[] {
   return held.flatMap(({ resource }): readonly DomainSet[] => {
     if (resource.dialect !== "native" || resource.object.kind !== "NetworkSet") return [];

@@ -1,5 +1,12 @@
 /** How things stand, in one answer: what is in force, who holds it, what was lost, and what is not well. */
-import type { AgentView, Alarm, ReceiptSummary, StatusAnswer, UndecidedView } from "@bulkhead/api";
+import type {
+  AgentView,
+  Alarm,
+  ReadinessAnswer,
+  ReceiptSummary,
+  StatusAnswer,
+  UndecidedView,
+} from "@bulkhead/api";
 import type { LeftOut } from "@bulkhead/engine";
 import { formatSpan, type Mode, type Profile } from "@bulkhead/model";
 import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
@@ -43,6 +50,8 @@ export interface StatusInput {
   /** What started controller and agent, and would start them again, has gone. */
   readonly orphaned: boolean;
   readonly probe: ProbeRun | null;
+  /** Of applications, as it was found last; nobody may have asked yet. */
+  readonly readiness?: ReadinessAnswer | undefined;
 }
 
 /** A receipt that is older than this says nothing about now. */
@@ -115,6 +124,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
     lostEvents: collectorLost + input.flows.unstored,
     alarms: [...input.alarms],
     ...(nextChangeAt === null ? {} : { nextChangeAt }),
+    ...(input.readiness === undefined ? {} : { readiness: countsOf(input.readiness) }),
     ...(input.probe === null
       ? {}
       : {
@@ -274,6 +284,16 @@ interface Problem {
   readonly text: string;
   /** Enforcement or its proof is in doubt; otherwise it only wants attention. */
   readonly failing: boolean;
+}
+
+function countsOf({ at, subjects }: ReadinessAnswer): StatusAnswer["readiness"] {
+  const counts = { at, applications: subjects.length, ready: 0, readyExcept: 0, learning: 0 };
+  for (const { state } of subjects) {
+    if (state === "ready") counts.ready += 1;
+    else if (state === "learning") counts.learning += 1;
+    else counts.readyExcept += 1;
+  }
+  return counts;
 }
 
 function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly Problem[] {

@@ -3,7 +3,7 @@ import { ApiFailure, type SuggestAnswer, type SuggestRequest } from "@bulkhead/a
 import { mergeEdges, readRange, spansOutside, suggest } from "@bulkhead/learn";
 import type { Cidr, EdgeHistory, Inventory } from "@bulkhead/model";
 import { suggestionReport } from "@bulkhead/workbench";
-import type { DomainSet } from "../policy/domain-sets.ts";
+import { namesOf, type DomainSet } from "../policy/domain-sets.ts";
 
 export interface SuggestionContext {
   readonly historiesIn: (
@@ -48,7 +48,7 @@ export async function suggestion(
     ...(namespaces === undefined ? {} : { namespaces }),
     ranges: said,
     includePeople,
-    namedSets: new Map(context.domainSets().map(({ name, domain }) => [name, domain])),
+    namedSets: namesOf(context.domainSets()),
   });
   return { ...suggestionReport(found), ...span };
 }

@@ -1,8 +1,14 @@
-/** Which histories are evidence: those of edges that a suggestion would rest on. Scans, failures and one-offs are not. */
-import type { EdgeHistory, Inventory } from "@bulkhead/model";
+/**
+ * Which histories are evidence: those of edges that a suggestion would rest on, and of those that it leaves to a person because
+ * they are rare or late. Half of what comes for the first time is of that kind: without it nothing new would ever seem to come.
+ * Scans, failures and whoever searches are neither evidence nor awaited.
+ */
+import type { EdgeHistory, Inventory, SetAsideReason } from "@bulkhead/model";
 import { recogniseEnds } from "../ends.ts";
 import { dissolveSets } from "../former-sets.ts";
 import { suggest, type SuggestOptions } from "../suggest.ts";
+
+const RARE: ReadonlySet<SetAsideReason> = new Set(["lone", "first-ever", "off-hours"]);
 
 export function acceptedHistories(
   histories: readonly EdgeHistory[],
@@ -12,9 +18,11 @@ export function acceptedHistories(
   const edges = histories.map(({ edge }) => edge);
   // As `suggest` sees them, so that what it hands back are these very objects.
   const recognised = recogniseEnds(dissolveSets(edges, options.namedSets), inventory);
-  const accepted = new Set(suggest(recognised, inventory, options).accepted);
+  const { accepted, setAside } = suggest(recognised, inventory, { history: histories, ...options });
+  const evidence = new Set(accepted);
+  for (const { edge, reason } of setAside) if (RARE.has(reason)) evidence.add(edge);
   return histories.flatMap((history, index) => {
     const edge = recognised[index];
-    return edge !== undefined && accepted.has(edge) ? [{ ...history, edge }] : [];
+    return edge !== undefined && evidence.has(edge) ? [{ ...history, edge }] : [];
   });
 }

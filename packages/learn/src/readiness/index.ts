@@ -9,4 +9,5 @@ export {
 } from "./assess.ts";
 export { hiddenEdges } from "./chao.ts";
 export { coverageDeficit, unseenInterval } from "./mass.ts";
+export { readinessReport, type ReadinessReport } from "./report.ts";
 export { togetherOf, unseenOf, type UnseenOptions } from "./unseen.ts";

@@ -1,0 +1,70 @@
+/**
+ * `bulkhead readiness`: how complete the picture of everybody is, what it still waits for, and when it will be ready. Exit code
+ * 1 with `--strict` while anybody is still learning.
+ */
+import type { ReadinessAnswer } from "@bulkhead/api";
+import type { CommonOptions, Context } from "../context.ts";
+import { badInput } from "../failure.ts";
+import { withProgress } from "../progress.ts";
+import { nearest } from "../ui/spell.ts";
+import { readinessMarkdown, readinessText } from "../views/readiness.ts";
+import type { Verb } from "./verb.ts";
+
+export interface ReadinessOptions extends CommonOptions {
+  readonly level?: string;
+  readonly strict?: boolean;
+}
+
+/** As in `READINESS_LEVELS`, which costs more to load than the command line may take. */
+export const LEVELS = ["workload", "group", "application"] as const;
+
+export const readiness: Verb<ReadinessOptions> = async (context, names, options) => {
+  const level = LEVELS.find((known) => known === (options.level ?? "group"));
+  if (level === undefined) {
+    throw badInput(`unknown level \`${options.level}\``, `use one of ${LEVELS.join(", ")}`);
+  }
+  const answer = await ask(context, level);
+  const value = names.length === 0 ? answer : { ...answer, subjects: only(names, answer) };
+  const learning = value.subjects.some(({ state }) => state === "learning");
+  const markdown = options.output === "md";
+  return {
+    value,
+    text: (ui) => (markdown ? readinessMarkdown(value) : readinessText(value, ui)),
+    next: markdown ? [] : [nextOf(value)],
+    exitCode: learning && options.strict === true ? 1 : 0,
+  };
+};
+
+async function ask(context: Context, level: ReadinessAnswer["level"]): Promise<ReadinessAnswer> {
+  const client = await context.client();
+  return withProgress(context, "studying history", () => client.call("readiness", { level }));
+}
+
+/** By whole names, or without their namespace where that is clear. */
+function only(
+  names: readonly string[],
+  { subjects, level }: ReadinessAnswer,
+): ReadinessAnswer["subjects"] {
+  const all = subjects.map(({ subject }) => subject.name);
+  const wanted = names.map((name) => {
+    const found = all.filter((one) => one === name || one.endsWith(`/${name}`));
+    const [one] = found.includes(name) ? [name] : found;
+    if (one !== undefined && (found.length === 1 || one === name)) return one;
+    if (found.length > 1) {
+      throw badInput(`\`${name}\` may be ${found.join(" or ")}`, "give the whole name");
+    }
+    const near = nearest(name, all);
+    throw badInput(
+      `no ${level} is called \`${name}\``,
+      near === undefined ? "`bulkhead readiness` lists them" : `did you mean \`${near}\`?`,
+    );
+  });
+  return subjects.filter(({ subject }) => wanted.includes(subject.name));
+}
+
+/** What was seen is enough for a suggestion as soon as anybody is ready; else there is nothing to do but to look. */
+function nextOf({ subjects }: ReadinessAnswer): string {
+  return subjects.some(({ state }) => state !== "learning")
+    ? "suggest -f policy.yaml"
+    : "observe --follow";
+}

@@ -1,0 +1,110 @@
+/** What `readiness` prints: a row for each subject, then by name what is known to be coming and was not seen. */
+import type { ReadinessAnswer } from "@bulkhead/api";
+import type { Readiness } from "@bulkhead/model";
+import {
+  awaitedText,
+  dateText,
+  gapText,
+  READINESS_STATES,
+  seenText,
+  shareText,
+  waitsFor,
+  weakenedText,
+} from "@bulkhead/workbench";
+import type { Style } from "../ui/style.ts";
+import { renderTable, type Column } from "../ui/table.ts";
+import type { Ui } from "../ui/ui.ts";
+import { count, list, thousands } from "../ui/words.ts";
+import { row } from "./findings/markdown.ts";
+
+const PAINT: Readonly<Record<Readiness["state"], keyof Style>> = {
+  learning: "yellow",
+  ready: "green",
+  "ready-except": "cyan",
+};
+
+const ALL = Number.POSITIVE_INFINITY;
+
+const stateCell = ({ state }: Readiness, { style }: Ui): string =>
+  style[PAINT[state]](READINESS_STATES[state]);
+
+const waitsCell = (one: Readiness, limit: number): string => {
+  const waits = waitsFor(one);
+  return waits.length === 0 ? "-" : list(waits, limit);
+};
+
+const unseenText = ({ unseen }: Readiness): string => shareText(unseen.mass, unseen.massInterval);
+
+const hiddenText = ({ unseen: { edges, edgesInterval } }: Readiness): string =>
+  `${thousands(edges)} (${thousands(edgesInterval.low)}–${thousands(edgesInterval.high)})`;
+
+const COLUMNS: readonly Column<Readiness>[] = [
+  { title: "SUBJECT", cell: ({ subject }) => subject.name, shrink: true },
+  { title: "STATE", cell: stateCell },
+  { title: "SEEN", cell: seenText },
+  { title: "UNSEEN (95 %)", cell: unseenText, align: "right" },
+  { title: "READY", cell: dateText },
+  { title: "WAITS FOR", cell: (one, ui) => waitsCell(one, ui.wide ? ALL : 2), shrink: true },
+  {
+    title: "OF CONNS",
+    cell: ({ unseen }) => shareText(unseen.flows, unseen.flowsInterval),
+    wide: true,
+  },
+  { title: "HIDDEN EDGES", cell: hiddenText, wide: true },
+  { title: "WORKLOADS", cell: ({ subject }) => String(subject.workloads.length), wide: true },
+  {
+    title: "NOT YET LOOKED AT",
+    cell: ({ calendar }) => calendar.map(gapText).join("; "),
+    wide: true,
+  },
+  { title: "WEAKENED", cell: ({ weakened }) => weakened.map(weakenedText).join("; "), wide: true },
+  { title: "WHY", cell: ({ reason }) => reason, wide: true },
+];
+
+/** Of whom nothing is known, neither seen nor coming. */
+const isSilent = ({ unseen, awaited }: Readiness): boolean =>
+  unseen.seen === 0 && awaited.length === 0;
+
+export function readinessText(answer: ReadinessAnswer, ui: Ui): string {
+  const { subjects } = answer;
+  if (subjects.length === 0) return "Nobody is known yet whose picture could be complete.\n";
+  const silent = ui.wide ? [] : subjects.filter(isSilent);
+  const rows = subjects.filter((one) => !silent.includes(one));
+  const table = rows.length === 0 ? "" : `${renderTable(rows, COLUMNS, ui)}\n`;
+  return `${table}${awaitedLines(rows, ui)}${silentText(silent)}${summary(answer)}`;
+}
+
+function awaitedLines(rows: readonly Readiness[], ui: Ui): string {
+  const lines = rows.flatMap(({ subject, awaited }) =>
+    awaited.map((one) => `  ${ui.style.bold(subject.name)}: ${awaitedText(one)}\n`),
+  );
+  return lines.length === 0 ? "" : `Known to be coming, and not seen:\n${lines.join("")}\n`;
+}
+
+function silentText(silent: readonly Readiness[]): string {
+  if (silent.length === 0) return "";
+  const names = silent.map(({ subject }) => subject.name);
+  return `Nothing seen of ${list(names, 5)} (-o wide).\n\n`;
+}
+
+function summary({ subjects, level, watched, edges, setAside }: ReadinessAnswer): string {
+  const sum = (state: Readiness["state"]): number =>
+    subjects.filter((one) => one.state === state).length;
+  const aside = setAside === 0 ? "" : `, ${count(setAside, "edge")} set aside`;
+  return `${count(subjects.length, level)}: ${sum("ready")} ready, ${sum("ready-except")} ready except, ${sum("learning")} learning; ${count(edges, "edge")} of ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at${aside}\n`;
+}
+
+/** A table as pull requests and reports hold it. */
+export function readinessMarkdown({ subjects }: ReadinessAnswer): string {
+  const head = ["Subject", "State", "Seen", "Unseen (95 %)", "Ready", "Waits for", "Why"];
+  const rows = subjects.map((one) => [
+    one.subject.name,
+    READINESS_STATES[one.state],
+    seenText(one),
+    unseenText(one),
+    dateText(one),
+    [...one.awaited.map(awaitedText), ...one.calendar.map(gapText)].join("; "),
+    one.reason,
+  ]);
+  return [head, head.map(() => "---"), ...rows].map(row).join("");
+}

@@ -1,0 +1,100 @@
+/** What readiness asks of the record, and for how long an answer is kept. */
+import { readinessAnswerSchema } from "@bulkhead/api";
+import { DAY_MS, type EdgeHistory } from "@bulkhead/model";
+import { expect, it } from "vitest";
+import { createReadiness } from "../src/queries/readiness.ts";
+import { buildWorld } from "../src/world/world.ts";
+import { INVENTORY, reading, SHOP } from "./fixtures.ts";
+
+const { inventory } = buildWorld(reading([INVENTORY]).declared, SHOP);
+const DAY = 20_000;
+
+const history: EdgeHistory = {
+  edge: {
+    source: {
+      address: "10.9.0.10",
+      workload: "shop/web",
+      name: "shop/web",
+      labels: { app: "web" },
+    },
+    destination: { address: "203.0.113.9", name: "world", labels: {} },
+    protocol: 6,
+    port: 443,
+    verdict: "forwarded",
+    connections: 10,
+    established: 10,
+    failed: 0,
+    bytes: 10_000,
+    packets: 100,
+    firstSeen: DAY * DAY_MS,
+    lastSeen: DAY * DAY_MS + 1000,
+    windows: 10,
+  },
+  days: [{ day: DAY, hours: 1, connections: 10 }],
+};
+
+function readiness(took: number) {
+  let [now, asked] = [DAY * DAY_MS + 60_000, 0];
+  const queries = createReadiness({
+    async histories() {
+      asked += 1;
+      now += took;
+      return [
+        history,
+        {
+          ...history,
+          edge: {
+            ...history.edge,
+            established: 0,
+            failed: 10,
+            port: 8443,
+            bytes: 600,
+            packets: 10,
+          },
+        },
+      ];
+    },
+    watch: async () => [{ day: DAY, hours: 1 }],
+    inventory: () => inventory,
+    schedules: () => [],
+    dependencies: () => [
+      { workload: "shop/web", host: "mail.example.com", place: "environment MAIL" },
+    ],
+    domainSets: () => [],
+    now: () => now,
+  });
+  return { queries, pass: (ms: number) => (now += ms), asked: () => asked };
+}
+
+it("answers from what is on record, and says what was set aside", async () => {
+  const { queries } = readiness(0);
+  expect(queries.last("application")).toBeUndefined();
+  const answer = readinessAnswerSchema.parse(await queries.assess("application"));
+  expect(answer).toMatchObject({ edges: 1, setAside: 1, watched: { days: 1, hours: 1 } });
+  const shop = answer.subjects.find(({ subject }) => subject.name === "shop");
+  expect(shop).toMatchObject({
+    state: "learning",
+    unseen: { seen: 1 },
+    awaited: [{ kind: "dependency" }],
+  });
+  expect(queries.last("application")).toEqual(answer);
+});
+
+it("asks again at once where that costs nothing, and keeps what took its time ten times as long", async () => {
+  const quick = readiness(0);
+  await quick.queries.assess("group");
+  await quick.queries.assess("group");
+  expect(quick.asked()).toBe(2);
+
+  const slow = readiness(1000);
+  await slow.queries.assess("group");
+  slow.pass(9_999);
+  await slow.queries.assess("group");
+  expect(slow.asked()).toBe(1);
+  slow.pass(1);
+  await slow.queries.assess("group");
+  expect(slow.asked()).toBe(2);
+  slow.pass(-60_000);
+  await slow.queries.assess("group");
+  expect(slow.asked()).toBe(3);
+});

@@ -1,0 +1,115 @@
+/** How complete the picture is, of each workload, group or application. `docs/readiness.md` defines every number. */
+import { z } from "zod";
+import {
+  FLOW_FORMATS,
+  type Awaited,
+  type ConfiguredDependency,
+  type FlowOrigin,
+  type Readiness,
+  type Schedule,
+} from "@bulkhead/model";
+
+export const READINESS_LEVELS = ["workload", "group", "application"] as const;
+export const READINESS_STATES = ["learning", "ready", "ready-except"] as const;
+
+export const readinessQuerySchema = z.strictObject({
+  level: z.enum(READINESS_LEVELS).default("group"),
+});
+export type ReadinessQuery = z.input<typeof readinessQuerySchema>;
+
+const intervalSchema = z.object({ low: z.number(), high: z.number() });
+
+const unseenSchema = z.object({
+  /** Distinct edges that were seen. */
+  seen: z.int(),
+  /** Hours or days that were looked at. */
+  units: z.int(),
+  unit: z.enum(["hour", "day"]),
+  once: z.int(),
+  twice: z.int(),
+  /** Of the edges that a unit of time brings, the share never seen so far; with its 95 % interval. */
+  mass: z.number(),
+  massInterval: intervalSchema,
+  /** How many edges there are besides: a lower bound. */
+  edges: z.number(),
+  edgesInterval: intervalSchema,
+  /** The share of connections that belongs to edges never seen. */
+  flows: z.number(),
+  flowsInterval: intervalSchema,
+});
+
+export const scheduleSchema: z.ZodType<Schedule> = z.object({
+  name: z.string(),
+  kind: z.enum(["systemd-timer", "cron", "cronjob"]),
+  expression: z.string(),
+  timeZone: z.string().optional(),
+  node: z.string().optional(),
+  workload: z.string().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  namespace: z.string().optional(),
+  since: z.number().optional(),
+  suspended: z.literal(true).optional(),
+  lastRun: z.number().optional(),
+  nextRun: z.number().optional(),
+});
+
+export const dependencySchema: z.ZodType<ConfiguredDependency> = z.object({
+  workload: z.string(),
+  host: z.string(),
+  port: z.int().optional(),
+  scheme: z.string().optional(),
+  /** Where it is written, never what is written there. */
+  place: z.string(),
+  namespace: z.string().optional(),
+});
+
+const awaitedSchema: z.ZodType<Awaited> = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("schedule"), schedule: scheduleSchema }),
+  z.object({ kind: z.literal("dependency"), dependency: dependencySchema }),
+]);
+
+const originSchema: z.ZodType<FlowOrigin> = z.object({
+  format: z.enum(FLOW_FORMATS),
+  sampling: z.number(),
+  aggregation: z.number(),
+  direction: z.enum(["told", "guessed"]),
+});
+
+export const readinessSchema: z.ZodType<Readiness> = z.object({
+  subject: z.object({
+    kind: z.enum(READINESS_LEVELS),
+    name: z.string(),
+    workloads: z.array(z.string()),
+  }),
+  state: z.enum(READINESS_STATES),
+  unseen: unseenSchema,
+  calendar: z.array(
+    z.object({
+      kind: z.enum(["hour-of-week", "day-of-month", "month-end", "quarter-end"]),
+      text: z.string(),
+      next: z.number(),
+    }),
+  ),
+  awaited: z.array(awaitedSchema),
+  readyAt: z.number().optional(),
+  exceptAt: z.number().optional(),
+  notBefore: z.number().optional(),
+  reason: z.string(),
+  weakened: z.array(originSchema),
+  firstSeen: z.number().optional(),
+  lastSeen: z.number().optional(),
+});
+
+export const readinessAnswerSchema = z.object({
+  /** When it was found. */
+  at: z.number(),
+  level: z.enum(READINESS_LEVELS),
+  /** By name. */
+  subjects: z.array(readinessSchema),
+  /** Days on which anybody looked, and hours of them. */
+  watched: z.object({ days: z.int(), hours: z.int() }),
+  /** Edges that suggest a rule, and those set aside, which are no evidence. */
+  edges: z.int(),
+  setAside: z.int(),
+});
+export type ReadinessAnswer = z.infer<typeof readinessAnswerSchema>;

@@ -1,0 +1,96 @@
+/** Readiness in words, the same on the terminal, in a pull request and in a report. Dates are UTC. */
+import type { Awaited, CalendarGap, FlowOrigin, Interval, Readiness } from "@bulkhead/model";
+import { many } from "./words.ts";
+
+export const READINESS_STATES: Readonly<Record<Readiness["state"], string>> = {
+  learning: "learning",
+  ready: "ready",
+  "ready-except": "ready except",
+};
+
+/** `2026-12-01` */
+export const dayText = (time: number): string => new Date(time).toISOString().slice(0, 10);
+
+/** `2026-12-01 03:00Z` */
+const hourText = (time: number): string =>
+  `${new Date(time).toISOString().slice(0, 16).replace("T", " ")}Z`;
+
+/** `12 edges in 30 days`; of who was never seen, `nothing`. */
+export function seenText({ unseen }: Readiness): string {
+  if (unseen.seen === 0) return "nothing";
+  return `${many(unseen.seen, "edge")} in ${many(unseen.units, unseen.unit)}`;
+}
+
+/** `0.3 % (0–2.1 %)`; two digits, since there are no more to it. */
+export function shareText(value: number, { low, high }: Interval): string {
+  const number = (share: number): string => String(Number((share * 100).toPrecision(2)));
+  return `${number(value)} % (${number(low)}–${number(high)} %)`;
+}
+
+/** When it will be ready, or so much as can be said of it. */
+export function dateText(one: Readiness): string {
+  if (one.state === "ready") return "now";
+  const except = one.exceptAt === undefined ? undefined : `except ${dayText(one.exceptAt)}`;
+  const whole = one.readyAt === undefined ? undefined : dayText(one.readyAt);
+  if (except !== undefined && whole !== undefined && !except.endsWith(whole)) {
+    return `${whole} (${except})`;
+  }
+  if (whole !== undefined) return whole;
+  if (except !== undefined) return except;
+  return one.notBefore === undefined ? "no date" : `not before ${dayText(one.notBefore)}`;
+}
+
+/** `timer backup.timer`, `postgresql db.example.com:5432`, `the end of a month`. */
+export function awaitedName(awaited: Awaited): string {
+  if (awaited.kind === "schedule") return awaited.schedule.name;
+  const { scheme, host, port } = awaited.dependency;
+  const target = host.includes(":") ? `[${host}]` : host;
+  return `${scheme === undefined ? "" : `${scheme} `}${target}${port === undefined ? "" : `:${port}`}`;
+}
+
+/** What it is, where that is written, and when it comes. */
+export function awaitedText(awaited: Awaited): string {
+  if (awaited.kind === "dependency") {
+    const { workload, place } = awaited.dependency;
+    return `${awaitedName(awaited)}, configured in ${place} of ${workload}: never called`;
+  }
+  const { expression, node, nextRun } = awaited.schedule;
+  const where = node === undefined ? "" : ` on ${node}`;
+  const when = nextRun === undefined ? "nobody can tell when" : `runs ${hourText(nextRun)}`;
+  return `${awaitedName(awaited)} (${expression})${where}: not seen to run, ${when}`;
+}
+
+export const gapText = ({ text, next }: CalendarGap): string => `${text} (${dayText(next)})`;
+
+/** By name first: a person can do something about these. */
+export function waitsFor({ awaited, calendar }: Readiness): readonly string[] {
+  return [...awaited.map(awaitedName), ...calendar.map(({ text }) => text)];
+}
+
+/** `gcp-vpc: 1 in 10 packets`. */
+export function weakenedText({ format, sampling, direction, aggregation }: FlowOrigin): string {
+  const parts = [
+    ...(sampling > 1 ? [`1 in ${sampling} packets`] : []),
+    ...(direction === "guessed" ? ["who called whom is guessed"] : []),
+    ...(aggregation > 0 ? [`summed over ${Math.round(aggregation / 1000)} s`] : []),
+  ];
+  return `${format}: ${parts.join(", ")}`;
+}
+
+const NAMED = 4;
+
+/** One line for a report: how complete the picture is, and what it still waits for. */
+export function readinessLine(one: Readiness): string {
+  const unseen = `${seenText(one)}; unseen ${shareText(one.unseen.mass, one.unseen.massInterval)}`;
+  const waits = waitsFor(one);
+  const rest = waits.length - NAMED;
+  const list = `${waits.slice(0, NAMED).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+  switch (one.state) {
+    case "ready":
+      return `ready: ${unseen}`;
+    case "ready-except":
+      return `ready except for ${list}: ${unseen}`;
+    case "learning":
+      return `learning (${one.reason}): ${unseen}${waits.length === 0 ? "" : `; waits for ${list}`}`;
+  }
+}
