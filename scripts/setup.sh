@@ -64,6 +64,8 @@ requirements() {
 		echo '/usr/sbin/dockerd docker.io'
 		echo '/usr/bin/docker docker.io'
 		echo 'podman podman'
+		echo 'prometheus prometheus'
+		echo 'promtool prometheus'
 		;;
 	bench)
 		requirements demo

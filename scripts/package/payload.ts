@@ -38,6 +38,8 @@ const SOURCES = [
   "package-lock.json",
   "spec/diagnostics.json",
   "packaging/systemd/*",
+  "packaging/prometheus/*",
+  "packaging/grafana/*",
   "scripts/setup.sh",
   "{apps,packages}/*/package.json",
   "{apps,packages}/*/src/**/*",

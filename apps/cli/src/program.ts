@@ -102,7 +102,9 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     "start on this host: controller and agent",
     "sudo bulkhead up",
     async () => (await import("./verbs/up.ts")).up,
-  ).option("--foreground", "stay in the foreground and log to stderr");
+  )
+    .option("--foreground", "stay in the foreground and log to stderr")
+    .option("--metrics <address>", "let Prometheus scrape there, such as 9464; off by default");
   verb(
     "down",
     "stop, and take our rules out of the kernel",

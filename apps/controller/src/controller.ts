@@ -11,7 +11,7 @@
  *                                                                  └─► referee ──► alarms
  */
 import type { Logger } from "pino";
-import { ApiFailure, type StatusAnswer, type UnderWay } from "@bulkhead/api";
+import { ApiFailure, type Alarm, type StatusAnswer, type UnderWay } from "@bulkhead/api";
 import {
   DAY_MS,
   type ConfiguredDependency,
@@ -86,6 +86,8 @@ export interface Controller {
   status(): Promise<StatusAnswer>;
   readonly measures: Measures;
   readonly readiness: ReadinessQueries;
+  /** Somebody should look at it. */
+  alarm(kind: Alarm["kind"], message: string): void;
   stop(): Promise<void>;
 }
 
@@ -405,6 +407,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     status,
     measures,
     readiness,
+    alarm: (kind, message) => alarms.raise(kind, message),
     async stop() {
       clearInterval(pruning);
       await governor.stop();

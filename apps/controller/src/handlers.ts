@@ -30,6 +30,18 @@ import { testIndex } from "./policy/test-index.ts";
 
 const NO_PROBES = { probes: false } as const;
 
+/** What is in force, and how often each rule was hit. */
+export function policiesOf({ governor, distributor, session }: Controller) {
+  const { revision, reading, held } = governor.inForce;
+  const { result } = distributor.wanted ?? distributor.compile({ revision, set: reading.set });
+  return listPolicies({
+    revision,
+    held: held.map(({ stored }) => stored),
+    cookies: result.cookies,
+    session: session(),
+  });
+}
+
 export function handlersOf(controller: Controller): Handlers {
   const { state, flows, intake, governor, distributor, measures, now } = controller;
 
@@ -192,16 +204,7 @@ export function handlersOf(controller: Controller): Handlers {
     apply: (request) => governor.apply(request),
     delete: (request) => governor.delete(request),
     label: (request) => governor.label(request),
-    policies: () => {
-      const { revision, reading, held } = governor.inForce;
-      const { result } = distributor.wanted ?? distributor.compile({ revision, set: reading.set });
-      return listPolicies({
-        revision,
-        held: held.map(({ stored }) => stored),
-        cookies: result.cookies,
-        session: controller.session(),
-      });
-    },
+    policies: () => policiesOf(controller),
     resources: async () => ({
       revision: governor.inForce.revision,
       resources: governor.inForce.held.map(({ stored: { key, mode, fileName } }) => ({

@@ -11,7 +11,9 @@ import { createApp } from "./api/app.ts";
 import { readersGroup } from "./api/readers.ts";
 import { openSocket } from "./api/sockets.ts";
 import { startController } from "./controller.ts";
-import { handlersOf } from "./handlers.ts";
+import { handlersOf, policiesOf } from "./handlers.ts";
+import { startTelemetry } from "./metrics/start.ts";
+import { readTelemetry } from "./metrics/telemetry.ts";
 import { DEFAULT_STATE, openStateDirectory } from "./state-directory.ts";
 
 const CANNOT_RUN = 3;
@@ -55,6 +57,14 @@ async function main(state: string): Promise<void> {
     await openSocket(readSocket, createApp(handlers, log, "read"), readers),
     await openSocket(apiSocket, createApp(handlers, log, "change"), undefined),
   ];
+  const telemetry = startTelemetry(() => readTelemetry(directory.telemetry, process.env), {
+    controller,
+    rules: async () => {
+      const { policies, others } = await policiesOf(controller);
+      return [...policies.flatMap(({ rules }) => rules), ...others];
+    },
+    log,
+  });
   log.info({ socket: apiSocket, readSocket, readers: readers ?? null }, "ready");
   process.stdout.write('{"ready":true}\n');
   // Not only at an orderly end: who is killed before it would start slowly each time.
@@ -66,6 +76,7 @@ async function main(state: string): Promise<void> {
   });
   log.info("ending");
   for (const socket of open) socket.close();
+  await telemetry.stop();
   await controller.stop();
   for (const socket of open) socket.end();
   process.exit(0);

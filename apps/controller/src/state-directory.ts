@@ -9,6 +9,8 @@ export interface StateDirectory {
   readonly state: string;
   readonly flows: string;
   readonly signingKey: string;
+  /** Where metrics go, as `bulkhead up` was told; absent where nobody asked for any. */
+  readonly telemetry: string;
   /** For root: reads and changes. */
   readonly apiSocket: string;
   /** For the group of readers: reads only. */
@@ -30,6 +32,7 @@ export function openStateDirectory(path: string, readers: number | undefined): S
     state: join(controller, "state.sqlite"),
     flows: join(controller, "flows.duckdb"),
     signingKey: join(controller, "signing.key"),
+    telemetry: join(root, "telemetry.json"),
     apiSocket: join(root, "api.sock"),
     readSocket: join(root, "read.sock"),
     agentSocket: join(root, "agent.sock"),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiFailure, FlowFilter, ProbeEvent } from "@bulkhead/api";
 import { SCTP } from "@bulkhead/model";
 import { POLICY, TestLab, until } from "./lab.ts";
+import { alertMetrics, panelQueries, RealPrometheus } from "./metrics/real-prometheus.ts";
 
 const SIGNALLING = {
   name: "signalling.yaml",
@@ -14,13 +15,17 @@ spec: { from: app=web, to: app=db, ports: [2905/sctp] }
 };
 
 let lab: TestLab;
+let prometheus: RealPrometheus | undefined;
 
 beforeAll(async () => {
   lab = await TestLab.create();
   await lab.serve("db", [5432, 22]);
-  await lab.up();
+  await lab.up({ env: { BULKHEAD_METRICS: "9464" } });
 });
-afterAll(() => lab?.remove());
+afterAll(async () => {
+  await prometheus?.stop();
+  await lab?.remove();
+});
 
 async function failing(promise: Promise<unknown>): Promise<ApiFailure> {
   return promise.then(
@@ -424,6 +429,70 @@ describe("the loop", () => {
   it("leaves the verdicts of the kernel to the reference, which finds nothing wrong", async () => {
     const { alarms } = await lab.client.call("status", {});
     expect(alarms.filter((alarm) => alarm.kind === "verdict")).toEqual([]);
+  });
+
+  it("is measured, and a real Prometheus has every number that dashboards and alerts ask for", async () => {
+    // What the loop cannot have by itself: a person's word, and a measurement that takes its time.
+    const denied = { from: "shop/evil", to: "shop/db", port: "5432/tcp" };
+    const reported = await lab.client.call("falseDeny", {
+      ...denied,
+      author: "ada",
+      reason: "the report fails",
+    });
+    expect(reported).toMatchObject({ subject: "shop/evil → shop/db 5432/tcp", opened: true });
+    await lab.client.call("latency", {
+      at: Date.now(),
+      withRules: { p50: 20, p95: 31 },
+      without: { p50: 20, p95: 30 },
+      samples: 100,
+      entries: 10,
+    });
+    const { measures, incidents } = await lab.client.call("slo", {});
+    const known = Object.fromEntries(measures.map((one) => [one.id, one]));
+    expect(measures.filter(({ value }) => value === null)).toEqual([]);
+    expect(known["M1"]?.parts).toMatchObject({ workloads: 3, underPolicy: 3, enforced: 3 });
+    expect(known["M2"]?.parts["denied"]).toBeGreaterThan(0);
+    expect(known["M4"]?.parts).toMatchObject({ left: 1 });
+    expect(known["M7"]?.parts["falselyDenied"]).toBeGreaterThan(0);
+    expect(known["M8"]?.value).toBeLessThan(60);
+    expect(incidents.find(({ kind, endedAt }) => kind === "drift" && !endedAt)).toBeUndefined();
+    expect(incidents.filter(({ kind }) => kind === "drift").length).toBeGreaterThanOrEqual(2);
+
+    prometheus = await RealPrometheus.start(lab.netns("host"), lab.state);
+    const asked = [...panelQueries(), ...alertMetrics()];
+    expect(asked.length).toBeGreaterThan(40);
+    let empty: readonly string[] = asked;
+    await until(
+      async () => {
+        empty = await prometheus!.withoutData(asked);
+        return empty.length === 0;
+      },
+      () => `no data for:\n${empty.join("\n")}`,
+      60_000,
+    );
+    expect(await prometheus.promtoolCheckMetrics()).toBe("");
+    expect(await prometheus.unhealthyRules()).toEqual([]);
+    const values = await prometheus.values("bulkhead_slo_target");
+    expect(values.map(({ metric }) => metric["measure"]).toSorted()).toEqual(
+      measures.map(({ id }) => id),
+    );
+    const coverage = await prometheus.values('bulkhead_slo_value{measure="M1"}');
+    expect(coverage[0]?.value).toBe(known["M1"]?.value);
+
+    // Nothing of it is forgotten with the process.
+    const before = await prometheus.values("bulkhead_policy_installs_total");
+    await lab.kill("controller", "SIGTERM");
+    lab.startController();
+    await lab.ready();
+    const after = await lab.client.call("slo", {});
+    const attempts = (list: typeof measures): number =>
+      list.find(({ id }) => id === "M6")?.parts["attempts"] ?? 0;
+    expect(attempts(after.measures)).toBeGreaterThanOrEqual(
+      before.reduce((sum, { value }) => sum + value, 0),
+    );
+    expect(after.incidents.some(({ kind, endedAt }) => kind === "false-deny" && !endedAt)).toBe(
+      true,
+    );
   });
 
   it("refuses a second agent and a second controller, and both go on", async () => {

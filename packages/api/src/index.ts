@@ -14,5 +14,6 @@ export * from "./readiness.ts";
 export * from "./routes.ts";
 export * from "./slo.ts";
 export * from "./status.ts";
+export * from "./telemetry.ts";
 export * from "./why.ts";
 export * from "./workloads.ts";

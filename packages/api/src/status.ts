@@ -23,7 +23,16 @@ export type DriftView = z.infer<typeof driftSchema>;
 export const alarmSchema = z.object({
   at: z.number(),
   /** `verdict`: the kernel did otherwise than the reference says. */
-  kind: z.enum(["verdict", "drift", "receipt", "spoofing", "store", "agent", "capacity"]),
+  kind: z.enum([
+    "verdict",
+    "drift",
+    "receipt",
+    "spoofing",
+    "store",
+    "agent",
+    "capacity",
+    "telemetry",
+  ]),
   message: z.string(),
   count: z.int(),
 });

@@ -243,6 +243,12 @@ describe("what measures are made of", () => {
     expect(await store.tallies(2 * HOUR)).toHaveLength(1);
     await store.forgetMeasures(2 * HOUR);
     expect((await store.tallies(0)).map(({ hour }) => hour)).toEqual([2 * HOUR]);
+    await store.forgetMeasures(2 * HOUR);
+    expect((await store.tallies(-1)).map(({ name, count }) => [name, count])).toEqual([
+      ["done", 5],
+      ["failed", 1],
+      ["done", 7],
+    ]);
   });
 
   it("keeps one incident of a kind and subject open, until it is ended", async () => {

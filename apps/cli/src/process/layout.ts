@@ -29,6 +29,8 @@ export interface Layout {
   /** Tells which network namespace may hold rules of ours, until `down` has taken them out. */
   readonly guarded: string;
   logFile(name: Part | "supervisor"): string;
+  /** Where metrics go, as `up` was told. */
+  readonly telemetry: string;
 }
 
 export function layoutOf(state: string): Layout {
@@ -40,6 +42,7 @@ export function layoutOf(state: string): Layout {
     apiSocket: join(root, "api.sock"),
     mark: (name) => join(root, "run", `${name}.pid`),
     guarded: join(root, "run", "guarded"),
+    telemetry: join(root, "telemetry.json"),
     logFile: (name) => join(root, "log", `${name}.log`),
   };
 }
@@ -84,6 +87,7 @@ export const OURS = [
   "api.sock",
   "read.sock",
   "agent.sock",
+  "telemetry.json",
 ];
 
 export function isStateDirectory(root: string): boolean {

@@ -26,6 +26,7 @@ import {
 import { lastWords } from "../process/last-words.ts";
 import { guardedByAnotherSince } from "../process/other-guard.ts";
 import { withLock } from "../process/lock.ts";
+import { keepTelemetry, telemetryOf } from "../process/telemetry.ts";
 import { takeDown } from "../process/take-down.ts";
 import { networkNamespace } from "../process/marks.ts";
 import type { UpAnswer } from "../schemas.ts";
@@ -39,6 +40,7 @@ import type { Verb } from "./verb.ts";
 
 export interface UpOptions extends CommonOptions {
   readonly foreground?: boolean;
+  readonly metrics?: string;
 }
 
 const PATIENCE_MS = 30_000;
@@ -47,8 +49,11 @@ const LONGEST_SOCKET = 107;
 
 export const up: Verb<UpOptions> = async (context, _args, options) => {
   requireRoot("up");
+  const telemetry = telemetryOf(options);
   const isNew = !existsSync(layoutOf(context.state).root);
   const layout = prepareState(context.state);
+  if (keepTelemetry(layout, telemetry) && findProcesses(layout).length > 0)
+    context.stderr.write(`Metrics change with the next \`${context.hint("restart")}\`.\n`);
   if (options.foreground !== true)
     return whenNobodyElse(layout, () =>
       isNew ? startOrLeaveNothing(context, layout) : start(context, layout),

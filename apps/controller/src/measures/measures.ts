@@ -15,7 +15,7 @@ import {
   type SloAnswer,
   type StatusAnswer,
 } from "@bulkhead/api";
-import { createInTurn, type DriftReport, type Flow, type Mode } from "@bulkhead/model";
+import { createInTurn, type DriftReport, type Edge, type Flow, type Mode } from "@bulkhead/model";
 import type { FlowStore, StateStore } from "@bulkhead/store";
 import type { InForce } from "../policy/change.ts";
 import { createJudgement } from "../queries/replay.ts";
@@ -24,6 +24,7 @@ import { countsOf } from "./alert-delay.ts";
 import { fingerprintOf, isDenied, isScan } from "./denied.ts";
 import { falseDenies } from "./false-denies.ts";
 import { INSTALLS, sloOf, WEEK_MS } from "./slo.ts";
+import { changesName, connectionsName } from "./tally-names.ts";
 
 export interface MeasuresDeps {
   readonly state: StateStore;
@@ -45,6 +46,12 @@ export interface FalseDenyReport {
   readonly reason: string;
 }
 
+export interface Measured {
+  readonly slo: SloAnswer;
+  readonly status: StatusAnswer;
+  readonly edges: readonly Edge[];
+}
+
 export interface Measures {
   noteFlows(flows: readonly Flow[]): void;
   /** An agent took a policy, or did not: then why. */
@@ -57,6 +64,8 @@ export interface Measures {
   reportFalseDeny(report: FalseDenyReport): Promise<FalseDenyAnswer>;
   saveLatency(latency: Latency): Promise<void>;
   slo(since?: number): Promise<SloAnswer>;
+  /** As `slo`, with the edges of the window that it was made of. */
+  measured(since?: number): Promise<Measured>;
   /** What has been noted is on disk. */
   settled(): Promise<void>;
   stop(): Promise<void>;
@@ -172,6 +181,7 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
     noteFlows(seen) {
       const time = now();
       for (const flow of seen) {
+        if (flow.probe !== true) add({ [connectionsName(flow.verdict)]: flow.connections });
         if (!isDenied(flow) || flow.connections === 0 || flow.probe === true || isScan(flow))
           continue;
         add(countsOf(Math.max(0, time - flow.start), flow.connections));
@@ -206,6 +216,7 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
     },
 
     noteChange(before, after) {
+      if (after.record !== null) add({ [changesName(after.record.kind)]: 1 });
       background(() => confirmFalseDenies(before, after));
     },
 
@@ -223,32 +234,8 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
 
     saveLatency: (latency) => inTurn(() => state.saveSetting(LATENCY, JSON.stringify(latency))),
 
-    async slo(since = now() - WEEK_MS) {
-      await deps.flush();
-      await inTurn(save);
-      const [status, edges, incidents, drift, tallies, stats, latency] = await Promise.all([
-        deps.status(),
-        flows.edges({ since, probes: false }),
-        state.incidents(since),
-        state.driftSince(since),
-        state.tallies(since),
-        flows.stats(),
-        state.setting(LATENCY),
-      ]);
-      return sloOf({
-        now: now(),
-        since,
-        ...(stats.oldest === undefined ? {} : { oldest: stats.oldest }),
-        coverage: status.coverage,
-        modes: deps.modes(),
-        edges,
-        incidents,
-        drift,
-        tallies,
-        latency: latency === null ? undefined : latencySchema.parse(JSON.parse(latency)),
-      });
-    },
-
+    slo: async (since) => (await measured(since)).slo,
+    measured,
     settled: () => inTurn(save),
 
     async stop() {
@@ -256,4 +243,31 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
       await inTurn(save);
     },
   };
+
+  async function measured(since = now() - WEEK_MS): Promise<Measured> {
+    await deps.flush();
+    await inTurn(save);
+    const [status, edges, incidents, drift, tallies, stats, latency] = await Promise.all([
+      deps.status(),
+      flows.edges({ since, probes: false }),
+      state.incidents(since),
+      state.driftSince(since),
+      state.tallies(since),
+      flows.stats(),
+      state.setting(LATENCY),
+    ]);
+    const slo = sloOf({
+      now: now(),
+      since,
+      ...(stats.oldest === undefined ? {} : { oldest: stats.oldest }),
+      coverage: status.coverage,
+      modes: deps.modes(),
+      edges,
+      incidents,
+      drift,
+      tallies,
+      latency: latency === null ? undefined : latencySchema.parse(JSON.parse(latency)),
+    });
+    return { slo, status, edges };
+  }
 }

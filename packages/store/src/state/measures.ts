@@ -31,7 +31,7 @@ export interface Tally {
 export interface MeasureStore {
   /** Adds to the counts of the hour that `time` lies in. */
   tally(time: number, counts: Readonly<Record<string, number>>): Promise<void>;
-  /** Of the hours that end after `since`. */
+  /** Of the hours that end after `since`; of all time where it is negative. */
   tallies(since: number): Promise<readonly Tally[]>;
   /** False when one of its kind and subject is open already; nothing changes then. */
   openIncident(incident: Incident): Promise<boolean>;
@@ -44,7 +44,7 @@ export interface MeasureStore {
   incidents(since: number): Promise<readonly Incident[]>;
   /** Drift found since then, the oldest first. */
   driftSince(since: number): Promise<readonly DriftEvent[]>;
-  /** Forgets hours and ended incidents from before. */
+  /** Forgets ended incidents from before; hours from before become one, so that what was counted of all time stays. */
   forgetMeasures(before: number): Promise<void>;
 }
 
@@ -102,7 +102,7 @@ export function measureStore(
       database
         .selectFrom("tallies")
         .selectAll()
-        .where("hour", ">", since - 3_600_000)
+        .where("hour", ">", since < 0 ? since : Math.max(0, since - 3_600_000))
         .orderBy("hour")
         .orderBy("name")
         .execute(),
@@ -172,8 +172,20 @@ export function measureStore(
 
     forgetMeasures: (before) =>
       write(async () => {
-        await database.deleteFrom("tallies").where("hour", "<", HOUR_OF(before)).execute();
-        await database.deleteFrom("incidents").where("ended_at", "<", before).execute();
+        const end = HOUR_OF(before);
+        await database.transaction().execute(async (transaction) => {
+          const old = await transaction
+            .deleteFrom("tallies")
+            .where("hour", "<", end)
+            .returning(["name", "count"])
+            .execute();
+          const sums = Map.groupBy(old, ({ name }) => name);
+          for (const [name, ones] of sums) {
+            const count = ones.reduce((sum, one) => sum + one.count, 0);
+            await transaction.insertInto("tallies").values({ hour: 0, name, count }).execute();
+          }
+          await transaction.deleteFrom("incidents").where("ended_at", "<", before).execute();
+        });
       }),
   };
 }

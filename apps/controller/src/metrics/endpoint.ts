@@ -1,0 +1,72 @@
+/**
+ * Where Prometheus scrapes: `GET /metrics` over plain HTTP, and nothing else. It changes nothing and names no secret, but it
+ * names workloads: who may connect to its address may read it, which is this machine alone unless told otherwise.
+ */
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import type { ListenAddress } from "@bulkhead/api";
+import { CONTENT_TYPES, exposition, formOf } from "./exposition.ts";
+import type { Family } from "./family.ts";
+
+export interface MetricsEndpoint {
+  stop(): Promise<void>;
+}
+
+export interface EndpointDeps {
+  readonly gather: () => Promise<readonly Family[]>;
+  readonly log: Logger;
+  /** It cannot be served, and is tried again. */
+  readonly onProblem: (problem: string) => void;
+}
+
+const RETRY_MS = 10_000;
+/** More than a Prometheus, its spare and a person looking. */
+const MOST_CONNECTIONS = 32;
+
+export function startEndpoint(address: ListenAddress, deps: EndpointDeps): MetricsEndpoint {
+  const { log } = deps;
+  let retry: NodeJS.Timeout | undefined;
+  const server: Server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    if (request.method !== "GET" && request.method !== "HEAD") return end(response, 405);
+    if (pathname !== "/metrics") return end(response, 404);
+    const form = formOf(request.headers.accept);
+    deps.gather().then(
+      (families) => {
+        response.writeHead(200, { "content-type": CONTENT_TYPES[form] });
+        response.end(exposition(families, form));
+      },
+      (error: unknown) => {
+        log.error({ err: error }, "metrics could not be gathered");
+        end(response, 503);
+      },
+    );
+  });
+  server.maxConnections = MOST_CONNECTIONS;
+  server.on("error", (error) => {
+    deps.onProblem(`metrics are not served at ${address.host}:${address.port}: ${error.message}`);
+    retry = setTimeout(listen, RETRY_MS);
+    retry.unref();
+  });
+  server.on("listening", () => log.info({ ...address }, "metrics are served"));
+
+  function listen(): void {
+    server.listen(address.port, address.host);
+  }
+  listen();
+
+  return {
+    async stop() {
+      clearTimeout(retry);
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}
+
+function end(response: ServerResponse, status: number): void {
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
+  response.end(`${status}\n`);
+}
