@@ -21,9 +21,12 @@ import {
   type WorkloadId,
 } from "@bulkhead/model";
 import {
-  openDuckDbFlowStore,
+  openFlowFile,
+  isInUse,
   openStateStore,
+  type FlowStats,
   type FlowStore,
+  type OpenedFlows,
   type StateStore,
 } from "@bulkhead/store";
 import type { DriftSetting } from "@bulkhead/wire";
@@ -35,6 +38,7 @@ import { AmbiguousCount } from "./flows/ambiguous.ts";
 import { createFlowImporter, type FlowImporter } from "./flows/flow-importer.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { startMeasures, type Measures } from "./measures/measures.ts";
+import { withPatience } from "./flows/patient-store.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
 import type { AgentSession } from "./link/agent-session.ts";
@@ -112,6 +116,9 @@ export interface ControllerOptions {
 /** Single flows; the days of their edges are kept for longer. */
 const KEEP_FLOWS_MS = 30 * DAY_MS;
 const PRUNE_EVERY_MS = 600_000;
+/** For an answer out of history: more than any takes, less than a person waits. */
+const FLOW_PATIENCE_MS = 30_000;
+const STATS_PATIENCE_MS = 2000;
 const RENDER_TIMEOUT_MS = 30_000;
 /** An agent needs less than half of it, unless it hangs. */
 const CHECK_TIMEOUT_MS = 5000;
@@ -121,7 +128,13 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const startedAt = now();
   const alarms = createAlarms(now);
   // DuckDB takes one writer: a second controller on this directory ends here, before it touches a socket.
-  const flows = await openFlows(directory, options);
+  const { store, setAside } = await openFlows(directory, options);
+  const flows = withPatience(store, FLOW_PATIENCE_MS);
+  if (setAside !== undefined) {
+    const message = `the flow file could not be read and lies in \`${setAside}\`: history begins anew`;
+    log.error(message);
+    alarms.raise("store", message);
+  }
   const state = await openStateStore(directory.state);
   const key = loadSigningKey(directory.signingKey);
   let drift: DriftSetting = (await state.setting("drift")) === "report" ? "report" : "repair";
@@ -343,12 +356,30 @@ export async function startController(options: ControllerOptions): Promise<Contr
     now,
   });
 
+  let lastStats: FlowStats = { stored: 0, bytes: 0 };
+
+  function flowStatus(stats: FlowStats | null): StatusAnswer["flows"] {
+    lastStats = stats ?? lastStats;
+    const problem =
+      intake.problem ?? (stats === null ? "the flow store does not answer" : undefined);
+    return {
+      ...lastStats,
+      waiting: intake.waiting,
+      unstored: intake.unstored,
+      writable: problem === undefined,
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+
   async function status(): Promise<StatusAnswer> {
     const [pending, intact, drifts, stats, probe] = await Promise.all([
       state.pendingConfirm(),
       chain.check(),
       state.drifts(1),
-      flows.stats(),
+      // A silent store must not keep anybody from knowing the rest.
+      withPatience(flows, STATS_PATIENCE_MS)
+        .stats()
+        .catch(() => null),
       state.lastProbeRun(),
     ]);
     return statusOf({
@@ -364,7 +395,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       pending,
       chain: intact,
       drift: { setting: drift, total: drifts.total, last: drifts.reports[0] },
-      flows: { ...stats, unstored: intake.unstored, writable: intake.writable },
+      flows: flowStatus(stats),
       unread: gatekeeper.unread,
       names: nameWatch.notices(),
       ambiguousConnections: ambiguous.connections,
@@ -431,14 +462,15 @@ async function leftOnTrial(state: StateStore, now: number): Promise<number | und
 async function openFlows(
   directory: StateDirectory,
   options: ControllerOptions,
-): Promise<FlowStore> {
+): Promise<OpenedFlows> {
   try {
-    return await openDuckDbFlowStore(
+    return await openFlowFile(
       directory.flows,
+      options.now(),
       options.minFreeBytes === undefined ? {} : { minFreeBytes: options.minFreeBytes },
     );
   } catch (error) {
-    if (error instanceof Error && /could not set lock|conflicting lock/i.test(error.message)) {
+    if (isInUse(error)) {
       throw new Error(`another controller uses \`${directory.root}\``, { cause: error });
     }
     throw error;

@@ -273,7 +273,7 @@ describe("without room on the disk", () => {
     rmSync(state, { recursive: true });
   });
 
-  it("counts the flows it cannot store, refuses changes, enforces on, and recovers", async () => {
+  it("keeps the flows it cannot store, refuses changes, enforces on, and recovers with all of them", async () => {
     await lab.serve("db", [5432]);
     await lab.up();
     await enforce();
@@ -281,18 +281,19 @@ describe("without room on the disk", () => {
     await lab.reach("web", "db", 5432);
     await until(async () => {
       const { flows, state: health } = await lab.client.call("status", {});
-      return !flows.writable && flows.unstored > 0 && health === "failing";
+      return !flows.writable && flows.waiting > 0 && health === "failing";
     }, "the full disk is not noticed");
     const big = { name: "big.yaml", text: `${POLICY.text}# ${"x".repeat(2_000_000)}\n` };
     expect((await failing(enforce({ files: [lab.inventory(), big] }))).code).toBe("store-full");
     expect(await lab.reach("evil", "db", 5432)).toBe("blocked");
     expect((await lab.client.call("history", {})).current).toBe(1);
     await lab.sh("host", `rm ${state}/ballast`);
-    await lab.reach("web", "db", 5432);
-    await until(
-      async () => (await lab.client.call("status", {})).flows.writable,
-      "it does not recover",
-    );
+    await until(async () => {
+      const { flows } = await lab.client.call("status", {});
+      return flows.writable && flows.waiting === 0 && flows.unstored === 0;
+    }, "it does not recover");
+    const { edges } = await lab.client.call("edges", { from: ["shop/web"], to: ["shop/db"] });
+    expect(edges.map(({ connections }) => connections)).toEqual([1]);
     expect(await enforce({ files: [lab.inventory(), big] })).toMatchObject({
       revision: 2,
       changed: true,

@@ -1,6 +1,6 @@
 /** From records to stored flows: named, ruled, acknowledged only when stored, and a full disk costs flows, not peace. */
 import { pino } from "pino";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Flow } from "@bulkhead/model";
 import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
@@ -137,16 +137,36 @@ it("shows a batch that is sent again only once", async () => {
   expect(stored.flatMap(({ flows }) => flows)).toHaveLength(1);
 });
 
-it("counts what a full disk does not take, lets it go, and recovers", async () => {
+it("keeps what a full disk does not take until there is room", async () => {
   const { intake, take, stored, acknowledged, disk } = set();
   disk.full = true;
   take(1, [record({ connections: 3 })]);
   await intake.flush();
-  expect([intake.unstored, intake.writable, acknowledged]).toEqual([3, false, [1]]);
+  expect([intake.waiting, intake.unstored, intake.problem, acknowledged]).toEqual([
+    1,
+    0,
+    "full",
+    [],
+  ]);
   disk.full = false;
   take(2, [record()]);
   await intake.flush();
-  expect([intake.unstored, intake.writable, stored.length]).toEqual([3, true, 1]);
+  expect([intake.waiting, intake.unstored, intake.problem]).toEqual([0, 0, undefined]);
+  expect([stored.length, acknowledged]).toEqual([2, [1, 2]]);
+});
+
+it("has what came in on its way to the disk within a second", async () => {
+  vi.useFakeTimers();
+  try {
+    const { take, stored } = set();
+    take(1, [record()]);
+    await vi.advanceTimersByTimeAsync(500);
+    take(2, [record()]);
+    await vi.advanceTimersByTimeAsync(350);
+    expect(stored).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it("lets followers see flows as they come, and go", async () => {

@@ -116,9 +116,13 @@ export const statusAnswerSchema = z.object({
     lastDay: z.int().optional(),
     /** On disk. */
     bytes: z.number(),
-    /** Records that could not be stored (disk full): counted, not kept. */
+    /** Records that wait to be stored. */
+    waiting: z.int(),
+    /** Connections whose records were given up, because the store took none for too long: counted, not kept. */
     unstored: z.number(),
     writable: z.boolean(),
+    /** Why it is not. */
+    problem: z.string().optional(),
   }),
   /** What this machine must be able to do, as the last change left it. */
   invariants: z

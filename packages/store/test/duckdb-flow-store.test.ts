@@ -1,13 +1,13 @@
 /** The conformance suite on DuckDB, and what only a real file on a real disk can show: kill -9. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
 import type { Flow } from "@bulkhead/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openDuckDbFlowStore, StoreFullError, type FlowStore } from "../src/index.ts";
+import { openDuckDbFlowStore, openFlowFile, StoreFullError, type FlowStore } from "../src/index.ts";
 import { everyKind, flow, flowStoreConformance } from "./flow-store-conformance.ts";
 
 /** As the first version made it, and one column that it got later. */
@@ -133,6 +133,53 @@ describe("DuckDB flow store", () => {
     rmSync(path());
     store = await openDuckDbFlowStore(path(), { memory: { ends: 2, links: 2 } });
     expect(await appendAll()).toEqual(wanted);
+  });
+
+  it("sets a half-written file aside, under another name, and begins anew", async () => {
+    const flows = Array.from({ length: 5000 }, (_, index) =>
+      flow({ start: index, rule: `${index}` }),
+    );
+    await store.append([{ boot: "b", sequence: 1, flows }]);
+    await store.compact(0);
+    await store.close();
+    const whole = readFileSync(path());
+    const now = Date.UTC(2026, 0, 2, 3, 4, 5);
+    for (const [bytes, name] of [
+      [whole.subarray(0, whole.length >> 1), "flows.duckdb.unreadable-2026-01-02T030405"],
+      [Buffer.from("something else"), "flows.duckdb.unreadable-2026-01-02T030405-2"],
+    ] as const) {
+      writeFileSync(path(), bytes);
+      writeFileSync(`${path()}.wal`, "half");
+      const opened = await openFlowFile(path(), now);
+      store = opened.store;
+      expect(opened.setAside).toBe(join(folder, name));
+      expect(readFileSync(join(folder, name))).toEqual(bytes);
+      await store.append([{ boot: "b", sequence: 1, flows: [flow()] }]);
+      expect(await store.stats()).toMatchObject({ stored: 1 });
+      await store.close();
+    }
+    const opened = await openFlowFile(path(), now);
+    store = opened.store;
+    expect(opened).not.toHaveProperty("setAside");
+    expect(await store.stats()).toMatchObject({ stored: 1 });
+  });
+
+  it("opens after kill -9 whatever the end of its log looks like, and has whole batches", async () => {
+    await store.close();
+    const child = spawn(process.execPath, [join(import.meta.dirname, "endless-writer.ts"), path()]);
+    const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line === "5") child.kill("SIGKILL");
+    }
+    await closed;
+    const log = readFileSync(`${path()}.wal`);
+    writeFileSync(`${path()}.wal`, log.subarray(0, log.length - 100));
+    const opened = await openFlowFile(path(), 0);
+    store = opened.store;
+    expect(opened).not.toHaveProperty("setAside");
+    const last = await store.lastSequence("writer");
+    expect(last).toBeGreaterThanOrEqual(4);
+    expect(await store.stats()).toMatchObject({ stored: last * 50 });
   });
 
   it("has every acknowledged batch after kill -9", async () => {

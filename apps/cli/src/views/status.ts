@@ -195,9 +195,10 @@ function driftLine(answer: StatusAnswer, ui: Ui): string {
 }
 
 function flowsLine(answer: StatusAnswer, ui: Ui): string {
-  const { stored, newest, oldest, unstored, writable } = answer.flows;
+  const { stored, newest, oldest, waiting, unstored, writable } = answer.flows;
   const span = oldest === undefined ? "" : `, ${ago(oldest, ui.now)} to ${ago(newest, ui.now)}`;
-  const trouble = writable ? "" : ui.style.red("; the store cannot be written");
+  const kept = waiting === 0 ? "" : `, ${thousands(waiting)} wait`;
+  const trouble = writable ? "" : ui.style.red(`; the store cannot be written${kept}`);
   const missed = unstored === 0 ? "" : ui.style.red(`; ${thousands(unstored)} not stored`);
   return `${thousands(stored)} stored${span}${missed}${trouble}`;
 }

@@ -192,6 +192,7 @@ export const status: StatusAnswer = {
     bytes: 7_340_032,
     oldest: NOW - 86_400_000,
     newest: NOW - 1000,
+    waiting: 0,
     unstored: 0,
     writable: true,
   },
@@ -284,7 +285,7 @@ export const unwell: StatusAnswer = {
       repaired: false,
     },
   },
-  flows: { ...status.flows, unstored: 7, writable: false },
+  flows: { ...status.flows, waiting: 1200, unstored: 7, writable: false },
   undecided: [
     {
       source: { address: "198.51.100.7", name: "world", labels: {} },

@@ -1,14 +1,15 @@
 /**
  * From the agent's records to stored flows: names both ends and the rule as they are now, gathers batches for a moment,
- * stores them, and only then tells the agent that it may forget them. When the disk is full, flows are counted and let
- * go: enforcement must not wait for history.
+ * has them stored, and only then tells the agent that it may forget them. What the store does not take waits in a bounded
+ * buffer (`flow-buffer.ts`): enforcement must not wait for history.
  */
 import type { Logger } from "pino";
 import type { Flow, FlowEnd, FlowProcess } from "@bulkhead/model";
-import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
+import type { FlowStore } from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
 import type { Namer } from "../world/naming.ts";
 import { createEndMemory } from "./end-memory.ts";
+import { FlowBuffer, type BufferLimits } from "./flow-buffer.ts";
 import type { Denial } from "./referee.ts";
 
 export interface IntakeDeps {
@@ -21,6 +22,8 @@ export interface IntakeDeps {
   readonly denial: (flow: Flow) => Denial | null;
   /** Sees every flow once, before it is stored. */
   readonly onFlows: (flows: readonly Flow[]) => void;
+  /** Of what waits for the store. */
+  readonly limits?: BufferLimits;
 }
 
 export interface Sender {
@@ -37,9 +40,11 @@ export interface FlowIntake {
     records: readonly ObservedRecord[],
     stored: (sequence: number) => void,
   ): void;
-  /** Connections whose records could not be stored. */
+  /** Connections whose records were given up, and records that wait to be stored. */
   readonly unstored: number;
-  readonly writable: boolean;
+  readonly waiting: number;
+  /** Why nothing is stored; absent while it is. */
+  readonly problem: string | undefined;
   /** Stores what is waiting now. */
   flush(): Promise<void>;
   /** Flows as they come, until the signal says stop. */
@@ -52,60 +57,33 @@ const toldOf = (
   end: FlowEnd,
   names: readonly string[] | undefined,
   process: FlowProcess | undefined,
-): FlowEnd => ({
-  ...end,
-  ...(names === undefined ? {} : { names }),
-  ...(process === undefined ? {} : { process }),
-});
+): FlowEnd =>
+  // The same object where nothing is added: the store knows it again.
+  names === undefined && process === undefined
+    ? end
+    : {
+        ...end,
+        ...(names === undefined ? {} : { names }),
+        ...(process === undefined ? {} : { process }),
+      };
 
 /**
  * Each append costs some milliseconds, whatever is in it. Nothing is lost while it waits, for the agent keeps what is not
- * stored; whoever asks has it stored first; and its window of batches under way is wider than this.
+ * stored; whoever asks has it stored first; and its window of batches under way is wider than this. With the 150 ms in which
+ * the agent gathers it stays under a second, which is what the end of both in the same moment costs.
  */
-const GATHER_MS = 2000;
+const GATHER_MS = 800;
 /** So many records do not wait any longer. */
 const GATHERED = 2000;
 const MAX_FOLLOWED = 10_000;
-
-interface Waiting {
-  readonly batch: FlowBatch;
-  readonly stored: (sequence: number) => void;
-}
 
 export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   const followers = new Set<(flows: readonly Flow[]) => void>();
   const seen = new Map<string, number>();
   const ends = createEndMemory();
-  let waiting: Waiting[] = [];
+  const buffer = new FlowBuffer(deps);
   let gathered = 0;
   let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> = Promise.resolve();
-  let unstored = 0;
-  let writable = true;
-
-  async function flush(): Promise<void> {
-    const taken = waiting;
-    waiting = [];
-    gathered = 0;
-    if (taken.length === 0) return;
-    try {
-      await deps.store.append(taken.map(({ batch }) => batch));
-      if (!writable) deps.log.info("flows are stored again");
-      writable = true;
-    } catch (error) {
-      const lost = taken
-        .flatMap(({ batch }) => batch.flows)
-        .reduce((sum, flow) => sum + flow.connections, 0);
-      unstored += lost;
-      if (writable) {
-        const reason =
-          error instanceof StoreFullError ? error.message : "flows could not be stored";
-        deps.log.error({ err: error, lost }, reason);
-      }
-      writable = false;
-    }
-    for (const { batch, stored } of taken) stored(batch.sequence);
-  }
 
   function flushSoon(): void {
     if (gathered >= GATHERED) flushNow();
@@ -113,9 +91,14 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   }
 
   function flushNow(): void {
+    void flush();
+  }
+
+  function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    writing = writing.then(flush);
+    gathered = 0;
+    return buffer.flush();
   }
 
   function named(record: ObservedRecord, node: string): Flow {
@@ -151,23 +134,24 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
         deps.onFlows(flows);
         for (const follower of followers) follower(flows);
       }
-      waiting.push({ batch: { boot, sequence, flows }, stored });
+      buffer.add({ boot, sequence, flows }, stored);
       gathered += flows.length;
       flushSoon();
     },
 
     get unstored() {
-      return unstored;
+      return buffer.unstored;
     },
 
-    get writable() {
-      return writable;
+    get waiting() {
+      return buffer.waiting;
     },
 
-    flush() {
-      writing = writing.then(flush);
-      return writing;
+    get problem() {
+      return buffer.problem;
     },
+
+    flush,
 
     async *follow(signal) {
       let queue: Flow[] = [];
@@ -200,8 +184,7 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
 
     async stop() {
       clearTimeout(timer);
-      await writing;
-      await flush();
+      await buffer.stop();
     },
   };
 }

@@ -9,7 +9,7 @@ import type {
 } from "@bulkhead/api";
 import type { LeftOut } from "@bulkhead/engine";
 import { formatSpan, type Mode, type Profile } from "@bulkhead/model";
-import type { ChainCheck, FlowStats, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
+import type { ChainCheck, PendingConfirm, ProbeRun, StoredDrift } from "@bulkhead/store";
 import type { AgentSession } from "../link/agent-session.ts";
 import type { Compiled } from "../policy/distributor.ts";
 import type { InForce } from "../policy/change.ts";
@@ -38,7 +38,7 @@ export interface StatusInput {
     readonly total: number;
     readonly last: StoredDrift | undefined;
   };
-  readonly flows: FlowStats & { readonly unstored: number; readonly writable: boolean };
+  readonly flows: StatusAnswer["flows"];
   readonly unread: readonly Unread[];
   /** Domain names that left the sets that stand for them, a sentence each. */
   readonly names: readonly string[];
@@ -350,7 +350,7 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
     );
   if (!input.chain.intact)
     add(true, `the history is broken: revision ${input.chain.brokenAt} was altered`);
-  if (!input.flows.writable) add(true, "flows cannot be stored: the disk is full or failing");
+  if (input.flows.problem !== undefined) add(true, input.flows.problem);
   if (input.flows.unstored > 0) add(false, `${input.flows.unstored} flows could not be stored`);
   const lost = agent?.collector.lost ?? 0;
   if (lost > 0) add(false, `${lost} events were lost before they could be recorded`);
