@@ -116,6 +116,16 @@ describe("with a running lab", () => {
     await sleep(600);
     expect(await count()).toBe(4);
     expect((await lab.client.call("status", {})).lostEvents).toBe(0);
+    // Both at once: what was told of is on disk, and is not told of again.
+    await lab.kill("agent");
+    await lab.kill("controller");
+    lab.startController();
+    lab.startAgent();
+    await lab.ready();
+    expect(await count()).toBe(4);
+    await lab.reach("web", "db", 5432);
+    await until(async () => (await count()) >= 5, "no flow arrives after both were killed");
+    expect(await count()).toBe(5);
   });
 
   it("goes on when a workload vanishes and comes back in the middle of changes", async () => {
