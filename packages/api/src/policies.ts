@@ -44,6 +44,10 @@ export const suggestRequestSchema = z.strictObject({
   includePeople: z.boolean().optional(),
   /** What was set aside as doubtful, and is needed: `shop/web → shop/db 5432/tcp`, of roles or of single ends. */
   accept: z.array(z.string()).optional(),
+  /** Where labels are missing or useless: labels from who talks to whom, and rules on them. */
+  proposeLabels: z.boolean().optional(),
+  /** Names of roles that an earlier suggestion gave, by workload. */
+  formerRoles: z.record(z.string(), z.string()).optional(),
 });
 export type SuggestRequest = z.input<typeof suggestRequestSchema>;
 
@@ -118,6 +122,20 @@ export const suggestAnswerSchema = z.object({
   unattributed: z.array(z.string()).optional(),
   /** Workloads without a label to go by: no rule can name them. */
   unlabelled: z.array(z.string()).optional(),
+  /** Labels that the rules count on, and that nobody bears yet. */
+  proposedLabels: z
+    .array(
+      z.object({
+        application: z.string(),
+        /** What they are, by what they do: `postgresql-for-orders`. */
+        role: z.string(),
+        labels: z.record(z.string(), z.string()),
+        reason: z.enum(["unlabelled", "one-for-all", "one-for-each"]),
+        workloads: z.array(z.string()),
+        evidence: z.array(z.string()),
+      }),
+    )
+    .optional(),
   edges: z.int(),
   /** How complete the picture of each application is. */
   readiness: z

@@ -53,8 +53,12 @@ export interface Grouping {
   readonly ungrouped: readonly Member[];
 }
 
+/** What a suggestion proposes where no label tells roles apart: whoever took it meant it. */
+export const PROPOSED_KEY = "bulkhead-role";
+
 /** Keys that name a role, the most telling first (Kubernetes' recommended labels, then customs). */
 const ROLE_KEYS = [
+  PROPOSED_KEY,
   "app.kubernetes.io/name",
   "app",
   "k8s-app",
@@ -203,6 +207,7 @@ interface Refined {
 
 /** Splits by further role keys, as long as every member bears the key and they differ in it. */
 function refine(members: readonly Member[], primary: string): readonly Refined[] {
+  if (primary === PROPOSED_KEY) return [{ requirements: [], members }];
   for (const key of ROLE_KEYS) {
     // A unit is what runs: two of one role are copies of it.
     if (key === primary || key === UNIT_KEY) continue;

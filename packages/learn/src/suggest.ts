@@ -13,6 +13,7 @@ import type {
   Cidr,
   Edge,
   Inventory,
+  ProposedLabels,
   SetAside,
   SuggestedLink,
   SuggestedRule,
@@ -22,7 +23,7 @@ import { applicationsOf } from "./applications.ts";
 import { DEFAULT_BEHAVIOUR, judgeSources, sourceKey, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
 import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
-import { groupWorkloads, type Grouping } from "./groups.ts";
+import { groupWorkloads, type Grouping, type Member } from "./groups.ts";
 import { isolationsOf } from "./isolations.ts";
 import { dissolveSets } from "./former-sets.ts";
 import { DEFAULT_JUDGE, type JudgeOptions } from "./judge.ts";
@@ -30,6 +31,7 @@ import { machineProcesses, namespacesOf } from "./machine.ts";
 import { needsOf } from "./needs.ts";
 import { by, inEdgeOrder } from "./order.ts";
 import { purposeOf } from "./purpose.ts";
+import { edgesWithLabels, proposeLabels, regrouped } from "./roles/propose-labels.ts";
 import { rulesOf } from "./rules.ts";
 import { summarise } from "./summary.ts";
 import { doubtNeeds, type SuspicionOptions } from "./suspicion/suspicion.ts";
@@ -50,6 +52,10 @@ export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">>
   readonly namespaces?: readonly string[];
   /** Confine what people do at a shell, or have run by the clock, like any service. */
   readonly includePeople?: boolean;
+  /** Where labels are missing or useless: roles from who talks to whom, with labels for them, and rules on those labels. */
+  readonly proposeLabels?: boolean;
+  /** Names that an earlier suggestion gave to roles, by workload: whoever stays together keeps them. */
+  readonly formerRoles?: ReadonlyMap<string, string>;
 }
 
 /** `edges` must not hold our own probes. Times are the edges' own; nothing here reads a clock. */
@@ -60,14 +66,12 @@ export function suggest(
 ): Suggestion {
   const behaviour = { ...DEFAULT_BEHAVIOUR, ...options.behaviour };
   const judge: JudgeOptions = { ...DEFAULT_JUDGE, ...options, behaviour };
-  const ordered = withinNamespaces(
+  const seenEdges = withinNamespaces(
     recogniseEnds(dissolveSets(edges, options.namedSets), inventory).toSorted(inEdgeOrder),
     options.namespaces,
   );
-
-  const members = knownMembers(ordered, inventory);
-  const grouping = groupWorkloads(members);
-  const flagged = judgeSources(ordered, behaviour);
+  const flagged = judgeSources(seenEdges, behaviour);
+  const { ordered, members, grouping, proposed } = grouped(seenEdges, inventory, flagged, options);
   const placed = placeEdges(ordered, inventory, grouping);
   const setAside: SetAside[] = placed.flatMap((item) =>
     item.kind === "aside" ? [{ edge: item.edge, reason: item.reason, detail: item.detail }] : [],
@@ -128,6 +132,7 @@ export function suggest(
       setAside.flatMap(({ edge, reason }) => (reason === "people" ? edge : [])),
     ),
     unlabelled: unlabelledOf(ordered, grouping),
+    proposedLabels: proposed,
     flagged: [...flagged.values()].toSorted(
       by(
         (source) => source.name,
@@ -135,6 +140,34 @@ export function suggest(
       ),
     ),
   };
+}
+
+/** Groups by labels, and, where that is wanted, by labels that would tell more. */
+function grouped(
+  edges: readonly Edge[],
+  inventory: Inventory,
+  flagged: ReadonlyMap<string, unknown>,
+  options: SuggestOptions,
+): {
+  readonly ordered: readonly Edge[];
+  readonly members: readonly Member[];
+  readonly grouping: Grouping;
+  readonly proposed: readonly ProposedLabels[];
+} {
+  const members = knownMembers(edges, inventory);
+  const grouping = groupWorkloads(members);
+  if (options.proposeLabels !== true) return { ordered: edges, members, grouping, proposed: [] };
+  const former = options.formerRoles;
+  const { proposed, labels } = proposeLabels({
+    edges,
+    members,
+    grouping,
+    inventory,
+    flagged,
+    former,
+  });
+  if (proposed.length === 0) return { ordered: edges, members, grouping, proposed };
+  return { ordered: edgesWithLabels(labels, edges), ...regrouped(members, labels), proposed };
 }
 
 /** A need that is denied may yet be recognised by the name of where it goes. */

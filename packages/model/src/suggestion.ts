@@ -4,10 +4,12 @@
  */
 import type { Cidr } from "./cidr.ts";
 import type { IpAddress } from "./ip.ts";
-import type { Selector } from "./labels.ts";
+import type { Labels, Selector } from "./labels.ts";
 import type { Edge } from "./flow.ts";
 import type { Direction } from "./policy.ts";
+import type { SourceSpan } from "./diagnostic.ts";
 import type { ProtocolNumber } from "./protocol.ts";
+import type { WorkloadId, WorkloadKind } from "./workload.ts";
 
 /** Numbers behind a rule, summed over the edges it covers. Times are milliseconds since the epoch. */
 export interface Evidence {
@@ -101,6 +103,25 @@ export interface SuggestedNetworkSet {
   /** Distinct addresses that were seen. */
   readonly addresses: number;
   readonly evidence: Evidence;
+}
+
+/** Labels for workloads that none tells apart, or none that helps, and what speaks for them. */
+export interface ProposedLabels {
+  readonly namespace: string;
+  readonly application: string;
+  /** What they are, by what they do: `postgresql-for-orders`. */
+  readonly role: string;
+  readonly labels: Labels;
+  readonly reason: "unlabelled" | "one-for-all" | "one-for-each";
+  readonly members: readonly {
+    readonly id: WorkloadId;
+    readonly kind?: WorkloadKind;
+    readonly addresses: readonly IpAddress[];
+    /** Where a file declares it. */
+    readonly source?: SourceSpan;
+  }[];
+  /** `called by web on 5432/tcp (3 of 3)`, the most telling first. */
+  readonly evidence: readonly string[];
 }
 
 /** The workloads of a namespace that deny what no rule allows. */
@@ -219,4 +240,6 @@ export interface Suggestion {
   readonly unattributed: readonly Edge[];
   /** Workloads that were seen but have no label to go by, `namespace/name`, sorted. */
   readonly unlabelled: readonly string[];
+  /** Labels that the rules above count on, and that nobody bears yet. Empty unless they were asked for. */
+  readonly proposedLabels: readonly ProposedLabels[];
 }

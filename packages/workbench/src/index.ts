@@ -14,6 +14,7 @@ export {
   waitsFor,
   weakenedText,
 } from "./readiness-text.ts";
+export { proposedIn } from "./proposed-labels.ts";
 export { runPolicyTests, type TestResult } from "./policy-tests.ts";
 export { suggestionMarkdown, type PullRequest } from "./suggestion-markdown.ts";
 export { replaySuggestion, type ReplayCounts } from "./suggestion-replay.ts";

@@ -39,6 +39,7 @@ export function suggestionFiles(suggestion: Suggestion): readonly SuggestedFile[
         ? suggestion.unattributed
         : [],
       unlabelled: suggestion.unlabelled.filter((id) => namespaceOf(id) === home),
+      proposedLabels: suggestion.proposedLabels.filter(({ application }) => application === home),
     };
     return { name: fileName(home), application: home, text: policyText(part, head(home, own)) };
   });

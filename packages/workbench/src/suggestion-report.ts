@@ -5,6 +5,7 @@ import {
   type Application,
   type NetworkSetBasis,
   type Readiness,
+  type ProposedLabels,
   type SetAside,
   type SuggestedRule,
   type Suggestion,
@@ -48,6 +49,15 @@ export interface ReportedLink {
   readonly firstSeen: number;
 }
 
+export interface ReportedLabels {
+  readonly application: string;
+  readonly role: string;
+  readonly labels: Record<string, string>;
+  readonly reason: ProposedLabels["reason"];
+  readonly workloads: string[];
+  readonly evidence: string[];
+}
+
 export interface SuggestionReport {
   readonly files: { readonly name: string; readonly text: string }[];
   /** The same, one file an application. */
@@ -61,6 +71,8 @@ export interface SuggestionReport {
   readonly unattributed: string[];
   /** Workloads that no label tells apart: no rule can name them, and they stay unjudged. */
   readonly unlabelled: string[];
+  /** Labels that the rules count on, and nobody bears yet. */
+  readonly proposedLabels: ReportedLabels[];
   /** Edges behind the rules. */
   readonly edges: number;
   /** How complete the picture of each application is; absent where nobody could ask. */
@@ -132,6 +144,16 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
     setAside: [...suggestion.setAside],
     unattributed: [...unattributedLines(suggestion.unattributed)],
     unlabelled: [...suggestion.unlabelled],
+    proposedLabels: suggestion.proposedLabels.map(
+      ({ application, role, labels, reason, members, evidence }) => ({
+        application,
+        role,
+        labels: { ...labels },
+        reason,
+        workloads: members.map(({ id }) => id),
+        evidence: [...evidence],
+      }),
+    ),
     edges: suggestion.accepted.length,
   };
 }

@@ -15,6 +15,7 @@ import {
   type Suggestion,
   type TrafficPurpose,
 } from "@bulkhead/model";
+import { proposedInventory, proposedLines } from "./proposed-labels.ts";
 import { bytes, many, moment } from "./words.ts";
 
 /** What each reason means, in the words people see. */
@@ -79,9 +80,10 @@ export function policyText(suggestion: SuggestionPart, head: readonly string[]):
   const regular = printResources(all.filter((item) => !isRare(item)).map(commented));
   const rare = printResources(all.filter(isRare).map(commented));
   const documents = [regular, rare].filter((text) => text !== "");
+  const inventory = proposedInventory(suggestion.proposedLabels);
   return [
-    comment(head),
-    ...documents.map((text) => `---\n${text}`),
+    comment([...head, ...proposedLines(suggestion.proposedLabels)]),
+    ...[...inventory, ...documents].map((text) => `---\n${text}`),
     comment(asideLines(suggestion)),
   ].join("");
 }
@@ -97,6 +99,7 @@ export type SuggestionPart = Pick<
   | "covered"
   | "unattributed"
   | "unlabelled"
+  | "proposedLabels"
 >;
 
 function commented(item: SuggestedManifest): CommentedResource {
@@ -211,7 +214,10 @@ function asideLines(suggestion: SuggestionPart): readonly string[] {
   if (suggestion.unlabelled.length > 0) {
     lines.push("Without a label, so that no rule can name them; they stay unjudged:");
     lines.push(...suggestion.unlabelled.map((name) => `  ${name}`));
-    lines.push("Give them labels in an Inventory: bulkhead workloads --inventory > inventory.yaml");
+    lines.push(
+      "Give them labels in an Inventory: bulkhead workloads --inventory > inventory.yaml",
+      "Or have labels proposed from who talks to whom: bulkhead suggest --propose-labels",
+    );
   }
   return lines.length === 0 ? [] : ["", ...lines];
 }

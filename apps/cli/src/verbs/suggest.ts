@@ -9,6 +9,7 @@ import type { Answer } from "../answer.ts";
 import { parseSpan } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, cannotRun } from "../failure.ts";
+import { readPolicyFiles } from "../input.ts";
 import { withProgress } from "../progress.ts";
 import { save, targetOf } from "../save.ts";
 import { saveFiles, targetsOf } from "../suggest/directory.ts";
@@ -29,6 +30,8 @@ export interface SuggestOptions extends CommonOptions {
   readonly sinceLast?: boolean;
   readonly includePeople?: boolean;
   readonly accept?: readonly string[];
+  readonly proposeLabels?: boolean;
+  readonly anchor?: string;
   readonly flows?: string;
   readonly format?: string;
 }
@@ -41,6 +44,8 @@ interface Asked {
   readonly namespaces: readonly string[] | undefined;
   readonly includePeople: boolean;
   readonly accept: readonly string[];
+  readonly proposeLabels: boolean;
+  readonly formerRoles: Readonly<Record<string, string>>;
 }
 
 interface Found {
@@ -51,7 +56,7 @@ interface Found {
 }
 
 export const suggest: Verb<SuggestOptions> = async (context, _args, options) => {
-  const asked = askedFor(context, options);
+  const asked = await askedFor(context, options);
   const file = options.file === "-" ? undefined : options.file;
   if (options.directory !== undefined && options.file !== undefined) {
     throw badInput("`--file` and `--directory` are both given", "give one of them");
@@ -95,8 +100,9 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   return answered;
 };
 
-function askedFor(context: Context, options: SuggestOptions): Asked {
+async function askedFor(context: Context, options: SuggestOptions): Promise<Asked> {
   const now = context.now();
+  const formerRoles = await rolesIn(context, options.anchor);
   return {
     span: parseSpan(options, now),
     exclude: (options.excludeWindow ?? []).map((text) => parseWindow(text, now)),
@@ -104,7 +110,30 @@ function askedFor(context: Context, options: SuggestOptions): Asked {
     namespaces: options.namespace,
     includePeople: options.includePeople === true,
     accept: options.accept ?? [],
+    proposeLabels: options.proposeLabels === true || options.anchor !== undefined,
+    formerRoles,
   };
+}
+
+/** What roles were called in a file that an earlier suggestion wrote. */
+async function rolesIn(
+  context: Context,
+  file: string | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  if (file === undefined) return {};
+  const [{ proposedIn }, { PROPOSED_KEY }] = await Promise.all([
+    import("@bulkhead/workbench"),
+    import("@bulkhead/learn"),
+  ]);
+  const files = await readPolicyFiles(context, [file]);
+  return Object.fromEntries(
+    files
+      .flatMap(({ text }) => [...proposedIn(text)])
+      .flatMap(([id, labels]) => {
+        const role = labels[PROPOSED_KEY];
+        return role === undefined ? [] : [[id, role]];
+      }),
+  );
 }
 
 /** Nothing was left out: whatever it does not hold is no more. */
@@ -114,7 +143,7 @@ function isWhole({ span, exclude, namespaces }: Asked): boolean {
 
 async function ask(
   context: Context,
-  { span, exclude, ranges, namespaces, includePeople, accept }: Asked,
+  { span, exclude, ranges, namespaces, includePeople, accept, proposeLabels, formerRoles }: Asked,
   replaying: boolean,
 ): Promise<Found> {
   const client = await context.client();
@@ -126,6 +155,7 @@ async function ask(
       ...(exclude.length === 0 ? {} : { exclude: [...exclude] }),
       ...(includePeople ? { includePeople } : {}),
       ...(accept.length === 0 ? {} : { accept: [...accept] }),
+      ...(proposeLabels ? { proposeLabels, formerRoles } : {}),
     }),
   );
   if (!replaying || answer.rules.length === 0) return { answer, remarks: [] };
@@ -170,6 +200,8 @@ async function fromFlows(
       ranges,
       includePeople: asked.includePeople,
       accept: asked.accept,
+      proposeLabels: asked.proposeLabels,
+      formerRoles: new Map(Object.entries(asked.formerRoles)),
       ...(asked.namespaces === undefined ? {} : { namespaces: asked.namespaces }),
       ...(format === undefined ? {} : { format }),
     }),
@@ -232,6 +264,7 @@ async function pullRequest(
       links: answer.links ?? [],
       unattributed: answer.unattributed ?? [],
       unlabelled: answer.unlabelled ?? [],
+      proposedLabels: answer.proposedLabels ?? [],
       rules: answer.rules.map(({ purpose, application = "", rare = false, ...rule }) => ({
         ...rule,
         application,

@@ -16,17 +16,11 @@ export interface SuggestionContext {
 }
 
 export async function suggestion(
-  {
-    since,
-    until,
-    namespaces,
-    ranges = [],
-    exclude = [],
-    includePeople = false,
-    accept = [],
-  }: SuggestRequest,
+  request: SuggestRequest,
   context: SuggestionContext,
 ): Promise<SuggestAnswer> {
+  const { since, until, namespaces, ranges = [], exclude = [] } = request;
+  const { includePeople = false, accept = [], proposeLabels = false, formerRoles = {} } = request;
   const said = ranges.map(rangeOf);
   const backwards = exclude.find(({ from, to }) => from >= to);
   if (backwards !== undefined) {
@@ -45,6 +39,8 @@ export async function suggestion(
   const found = suggest(edges, context.inventory(), {
     history,
     accept,
+    proposeLabels,
+    formerRoles: new Map(Object.entries(formerRoles)),
     ...(namespaces === undefined ? {} : { namespaces }),
     ranges: said,
     includePeople,
