@@ -22,6 +22,7 @@ import {
   type Collector,
 } from "./collector/index.ts";
 import { createUnitScout, createUsers, discover, watchEndpoints } from "./discovery/index.ts";
+import { createExpectationScout } from "./expectation/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
 import { createKeptGroups, createNftablesDriver, keepingGroups } from "./drivers/index.ts";
 import { checkInvariants } from "./invariants/index.ts";
@@ -156,6 +157,13 @@ async function main(state: string): Promise<void> {
     },
     onProblem: (problem) => log.warn(problem),
   });
+  let expectationsChanged = (): void => undefined;
+  const expectations = createExpectationScout({
+    facts: () => units.facts(),
+    endpoints: () => seenBefore?.endpoints ?? [],
+    changed: () => expectationsChanged(),
+    onProblem: (problem) => log.warn(problem),
+  });
   let collecting: Collector | undefined;
   const processes = createProcessFinder(createUsers(), now, undefined, honest.cgroupOf);
   const parts: AgentParts = {
@@ -219,6 +227,15 @@ async function main(state: string): Promise<void> {
       watch: (changed) => {
         unitsChanged = changed;
         return () => units.stop();
+      },
+    },
+    expectations: {
+      latest: () => expectations.latest(),
+      allow: (sources) => expectations.allow(sources),
+      watch: (changed) => {
+        expectationsChanged = changed;
+        void expectations.look();
+        return () => expectations.stop();
       },
     },
     startCollector: (onFlows, toldUntil, onAnswers) => {

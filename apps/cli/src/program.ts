@@ -104,7 +104,11 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/up.ts")).up,
   )
     .option("--foreground", "stay in the foreground and log to stderr")
-    .option("--metrics <address>", "let Prometheus scrape there, such as 9464; off by default");
+    .option("--metrics <address>", "let Prometheus scrape there, such as 9464; off by default")
+    .option(
+      "--read-configuration <sources>",
+      "read whom workloads are configured to call from their environment,arguments,files; none (default)",
+    );
   verb(
     "down",
     "stop, and take our rules out of the kernel",

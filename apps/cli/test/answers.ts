@@ -79,7 +79,7 @@ export const answers = {
   why: whyDenied,
   probe: [...probes],
   drift: { setting: "repair", reports: [] },
-  settings: { drift: "report" },
+  settings: { drift: "report", readConfiguration: [] },
   slo,
   readiness,
   falseDeny: { subject: "shop/web → shop/db 5432/tcp", connections: 3, opened: true },

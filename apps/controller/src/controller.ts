@@ -29,7 +29,12 @@ import {
   type OpenedFlows,
   type StateStore,
 } from "@bulkhead/store";
-import type { DriftSetting } from "@bulkhead/wire";
+import {
+  CONFIGURATION_SOURCES,
+  type AgentSettings,
+  type ConfigurationSource,
+  type DriftSetting,
+} from "@bulkhead/wire";
 import { createAlarms } from "./alarms.ts";
 import { createExpectations } from "./expectation/expectations.ts";
 import { createAcquaintances } from "./flows/acquaintances.ts";
@@ -82,6 +87,9 @@ export interface Controller {
   requireSession(): AgentSession;
   driftSetting(): DriftSetting;
   setDrift(setting: DriftSetting): Promise<void>;
+  /** What of workloads' configuration agents may read for destinations. */
+  readConfiguration(): readonly ConfigurationSource[];
+  setReadConfiguration(sources: readonly ConfigurationSource[]): Promise<void>;
   render(compiled: Compiled): Promise<string>;
   /** Since when the kernel holds the policy as it is now; undefined while that changes. */
   heldSince(): number | undefined;
@@ -138,6 +146,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const state = await openStateStore(directory.state);
   const key = loadSigningKey(directory.signingKey);
   let drift: DriftSetting = (await state.setting("drift")) === "report" ? "report" : "repair";
+  let readConfiguration = readableSources((await state.setting("read-configuration")) ?? "");
+  const settings = (): AgentSettings => ({ drift, readConfiguration });
   let sequence = Number((await state.setting("sequence")) ?? 0);
   let nameRule: RuleNames = ruleNames([]);
   const chain = watchChain(state, now);
@@ -217,7 +227,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const expectations = createExpectations({
     now,
     resources: () => governor.inForce.held.map(({ resource }) => resource),
-    workloads: () => keeper.world.inventory.workloads,
+    world: () => keeper.world,
     stored: await state.setting("expectations"),
     save: (text) => background(state.saveSetting("expectations", text)),
   });
@@ -279,7 +289,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     state,
     intake: () => intake,
     publicKey: key.publicKey,
-    drift: () => drift,
+    settings,
+    onExpected: (host, found) => expectations.told(host, found),
     matches: (receipt) => receiptMatches(receipt, distributor.wanted, now()),
     onDrift: (host, report) => measures.noteDrift(host, report),
     onHeld: (host, readAt) => measures.noteHeld(host, readAt),
@@ -430,7 +441,16 @@ export async function startController(options: ControllerOptions): Promise<Contr
     async setDrift(setting) {
       await state.saveSetting("drift", setting);
       drift = setting;
-      link.session()?.send({ kind: "settings", drift: setting });
+      link.session()?.send({ kind: "settings", ...settings() });
+    },
+    readConfiguration: () => readConfiguration,
+    async setReadConfiguration(sources) {
+      const allowed = CONFIGURATION_SOURCES.filter((one) => sources.includes(one));
+      await state.saveSetting("read-configuration", allowed.join());
+      if (allowed.join() !== readConfiguration.join())
+        log.warn({ sources: allowed }, "what of workloads' configuration is read has changed");
+      readConfiguration = allowed;
+      link.session()?.send({ kind: "settings", ...settings() });
     },
     render,
     underWay,
@@ -450,6 +470,10 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await state.close();
     },
   };
+}
+
+function readableSources(text: string): readonly ConfigurationSource[] {
+  return CONFIGURATION_SOURCES.filter((one) => text.split(",").includes(one));
 }
 
 /** Until when what a former run left unconfirmed, or untried, is on trial. */

@@ -296,9 +296,13 @@ export function handlersOf(controller: Controller): Handlers {
       return found;
     },
 
-    async settings({ drift }) {
-      await controller.setDrift(drift);
-      return { drift };
+    async settings({ drift, readConfiguration }) {
+      if (drift !== undefined) await controller.setDrift(drift);
+      if (readConfiguration !== undefined) await controller.setReadConfiguration(readConfiguration);
+      return {
+        drift: controller.driftSetting(),
+        readConfiguration: [...controller.readConfiguration()],
+      };
     },
 
     async ruleset() {

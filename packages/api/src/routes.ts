@@ -35,7 +35,12 @@ import {
   sloQuerySchema,
 } from "./slo.ts";
 import { readinessAnswerSchema, readinessQuerySchema } from "./readiness.ts";
-import { driftAnswerSchema, settingsSchema, statusAnswerSchema } from "./status.ts";
+import {
+  driftAnswerSchema,
+  settingsRequestSchema,
+  settingsSchema,
+  statusAnswerSchema,
+} from "./status.ts";
 import { whyAnswerSchema, whyQuerySchema } from "./why.ts";
 import { workloadsAnswerSchema, workloadsRequestSchema } from "./workloads.ts";
 
@@ -170,7 +175,7 @@ export const routes = {
   settings: {
     method: "POST",
     path: "/v1/settings",
-    request: settingsSchema,
+    request: settingsRequestSchema,
     answer: settingsSchema,
   },
   ruleset: { method: "GET", path: "/v1/ruleset", request: empty, answer: rulesetAnswerSchema },

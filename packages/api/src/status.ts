@@ -156,8 +156,18 @@ export const statusAnswerSchema = z.object({
 });
 export type StatusAnswer = z.infer<typeof statusAnswerSchema>;
 
-export const settingsSchema = z.strictObject({ drift: driftSettingSchema });
+/** What of workloads' configuration agents may read for destinations, of which host, port and scheme alone are kept. */
+export const configurationSourceSchema = z.enum(["environment", "arguments", "files"]);
+
+export const settingsSchema = z.strictObject({
+  drift: driftSettingSchema,
+  /** Empty: nothing, as it is unless somebody said otherwise. */
+  readConfiguration: z.array(configurationSourceSchema),
+});
 export type Settings = z.infer<typeof settingsSchema>;
+
+/** What is left out stays as it is. */
+export const settingsRequestSchema = settingsSchema.partial();
 
 export const driftAnswerSchema = z.object({
   setting: driftSettingSchema,

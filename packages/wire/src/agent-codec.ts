@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { INVARIANT_KINDS, type Invariant } from "@bulkhead/model";
 import { decodeDiscovered, encodeDiscovered } from "./discovery-codec.ts";
+import { decodeExpected, encodeExpected } from "./expectation-codec.ts";
 import { decodeFlow, encodeFlow } from "./flow-codec.ts";
 import {
   AgentMessageSchema,
@@ -141,6 +142,8 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
           error: message.error ?? "",
         },
       };
+    case "expected":
+      return { case: "expected", value: encodeExpected(message) };
     case "kept":
       return { case: "kept", value: { sequence: BigInt(message.sequence) } };
     case "went-back":
@@ -297,6 +300,8 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         })),
         ...optional("error", kind.value.error),
       };
+    case "expected":
+      return { kind: "expected", ...decodeExpected(kind.value) };
     case "kept":
       return { kind: "kept", sequence: Number(kind.value.sequence) };
     case "wentBack":

@@ -6,7 +6,7 @@ import {
   type ControllerMessage as ProtoMessage,
 } from "./gen/bulkhead/agent/v1/agent_pb.js";
 import { decodeInvariant } from "./agent-codec.ts";
-import type { ControllerMessage } from "./messages.ts";
+import { CONFIGURATION_SOURCES, type AgentSettings, type ControllerMessage } from "./messages.ts";
 import { oneOf, optional, present, WireError } from "./parse.ts";
 
 const DRIFT_SETTINGS = ["repair", "report"] as const;
@@ -31,7 +31,7 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
     case "welcome":
       return {
         case: "welcome",
-        value: { publicKey: message.publicKey, settings: { drift: message.drift } },
+        value: { publicKey: message.publicKey, settings: settingsOf(message) },
       };
     case "policy": {
       const { digest, policy, signature } = message;
@@ -72,7 +72,7 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
       return { case: "probe", value };
     }
     case "settings":
-      return { case: "settings", value: { drift: message.drift } };
+      return { case: "settings", value: settingsOf(message) };
     case "flows-stored":
       return { case: "flowsStored", value: { sequence: BigInt(message.sequence) } };
     case "connections":
@@ -84,6 +84,25 @@ function initOf(message: ControllerMessage): ProtoInit["kind"] {
   }
 }
 
+const settingsOf = ({ drift, readConfiguration }: AgentSettings) => ({
+  drift,
+  readConfiguration: [...readConfiguration],
+});
+
+/** What a newer controller allows and this version cannot read is not read. */
+function readSettings({
+  drift,
+  readConfiguration,
+}: {
+  readonly drift: string;
+  readonly readConfiguration: readonly string[];
+}): AgentSettings {
+  return {
+    drift: oneOf(DRIFT_SETTINGS, drift, "settings.drift"),
+    readConfiguration: CONFIGURATION_SOURCES.filter((one) => readConfiguration.includes(one)),
+  };
+}
+
 function holding(holdMs: bigint): { readonly holdMs?: number } {
   return holdMs === 0n ? {} : { holdMs: Number(holdMs) };
 }
@@ -92,11 +111,7 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
   switch (kind.case) {
     case "welcome": {
       const settings = present(kind.value.settings, "welcome.settings");
-      return {
-        kind: "welcome",
-        publicKey: kind.value.publicKey,
-        drift: oneOf(DRIFT_SETTINGS, settings.drift, "settings.drift"),
-      };
+      return { kind: "welcome", publicKey: kind.value.publicKey, ...readSettings(settings) };
     }
     case "policy": {
       const { sequence, revision, digest, policy, signature, holdMs } = kind.value;
@@ -143,7 +158,7 @@ export function decodeControllerMessage({ kind }: ProtoMessage): ControllerMessa
       };
     }
     case "settings":
-      return { kind: "settings", drift: oneOf(DRIFT_SETTINGS, kind.value.drift, "settings.drift") };
+      return { kind: "settings", ...readSettings(kind.value) };
     case "flowsStored":
       return { kind: "flows-stored", sequence: Number(kind.value.sequence) };
     case "connections":

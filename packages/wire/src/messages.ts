@@ -5,6 +5,7 @@
 import type {
   BridgePort,
   CgroupPath,
+  ConfiguredDependency,
   Cookie,
   DecisionVerdict,
   Direction,
@@ -20,6 +21,7 @@ import type {
   OwnedSocket,
   ProtocolNumber,
   Receipt,
+  Schedule,
 } from "@bulkhead/model";
 
 /** A port on which something inside a workload listens. */
@@ -143,6 +145,46 @@ export interface ObservedRecord extends FlowRecord {
 }
 
 export type DriftSetting = "repair" | "report";
+
+/** What of workloads' configuration an agent may read for destinations. */
+export const CONFIGURATION_SOURCES = ["environment", "arguments", "files"] as const;
+export type ConfigurationSource = (typeof CONFIGURATION_SOURCES)[number];
+
+export interface AgentSettings {
+  readonly drift: DriftSetting;
+  /** Nothing unless somebody allowed it. */
+  readonly readConfiguration: readonly ConfigurationSource[];
+}
+
+/** A job that the machine runs by the clock, before the controller knows which workload runs it. */
+export interface FoundSchedule extends Pick<
+  Schedule,
+  "name" | "expression" | "timeZone" | "lastRun" | "nextRun" | "since" | "suspended"
+> {
+  readonly kind: "systemd-timer" | "cron";
+  /** `backup.service`. */
+  readonly unit?: string;
+}
+
+/** A destination that somebody on this machine is configured with. */
+export interface FoundDependency extends Pick<
+  ConfiguredDependency,
+  "host" | "port" | "scheme" | "place"
+> {
+  readonly owner:
+    | { readonly kind: "unit"; readonly cgroup: CgroupPath }
+    | { readonly kind: "endpoint"; readonly interface: string };
+}
+
+/** What is known to be coming on a machine although it was not seen. */
+export interface ExpectedHere {
+  /** IANA name. */
+  readonly timeZone: string;
+  readonly schedules: readonly FoundSchedule[];
+  readonly dependencies: readonly FoundDependency[];
+  /** What could not be read, in sentences. */
+  readonly problems: readonly string[];
+}
 
 export interface SignedPolicy {
   readonly sequence: number;
@@ -268,6 +310,7 @@ export type AgentMessage =
       readonly checks: readonly InvariantCheck[];
       readonly error?: string;
     }
+  | ({ readonly kind: "expected" } & ExpectedHere)
   /** Answers `keep`, once it is on disk. */
   | { readonly kind: "kept"; readonly sequence: number }
   /** A policy was on trial and nobody kept it in time. */
@@ -292,7 +335,7 @@ export interface UndecidedConnection {
 export type ControllerMessage =
   /** What runs in each unit? */
   | { readonly kind: "units"; readonly id: string }
-  | { readonly kind: "welcome"; readonly publicKey: Uint8Array; readonly drift: DriftSetting }
+  | ({ readonly kind: "welcome"; readonly publicKey: Uint8Array } & AgentSettings)
   /**
    * `holdMs`: on trial. Unless `keep` names it in time, the agent goes back by itself to the policy that it kept last.
    */
@@ -323,7 +366,7 @@ export type ControllerMessage =
       readonly port: number;
       readonly expectPass: boolean;
     }
-  | { readonly kind: "settings"; readonly drift: DriftSetting }
+  | ({ readonly kind: "settings" } & AgentSettings)
   | { readonly kind: "flows-stored"; readonly sequence: number }
   /** Which connections of workloads are under way at this moment? */
   | { readonly kind: "connections"; readonly id: string }

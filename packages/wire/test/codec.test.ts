@@ -261,12 +261,50 @@ const agentMessages: readonly AgentMessage[] = [
     ],
   },
   { kind: "checked", id: "i2", checks: [], error: "no sockets left" },
+  {
+    kind: "expected",
+    timeZone: "Europe/Berlin",
+    schedules: [
+      {
+        name: "timer backup.timer",
+        kind: "systemd-timer",
+        expression: "*-*-1 03:00:00",
+        unit: "backup.service",
+        lastRun: 1_790_000_000_000,
+        nextRun: 1_792_000_000_000,
+      },
+      {
+        name: "cron /etc/crontab line 3",
+        kind: "cron",
+        expression: "0 3 * * *",
+        timeZone: "Asia/Tokyo",
+        since: 1_780_000_000_000,
+        suspended: true,
+      },
+    ],
+    dependencies: [
+      {
+        owner: { kind: "unit", cgroup: "/system.slice/shop.service" },
+        host: "db",
+        port: 5432,
+        scheme: "postgresql",
+        place: "environment DATABASE_URL",
+      },
+      { owner: { kind: "endpoint", interface: "veth1" }, host: "10.0.0.9", place: "argument host" },
+    ],
+    problems: ["/etc/crontab line 9: its times cannot be read"],
+  },
   { kind: "kept", sequence: 7 },
   { kind: "went-back", sequence: 7, revision: 5, toRevision: 4 },
 ];
 
 const controllerMessages: readonly ControllerMessage[] = [
-  { kind: "welcome", publicKey: new Uint8Array([7]), drift: "report" },
+  {
+    kind: "welcome",
+    publicKey: new Uint8Array([7]),
+    drift: "report",
+    readConfiguration: ["environment", "files"],
+  },
   {
     kind: "policy",
     sequence: 6,
@@ -302,7 +340,7 @@ const controllerMessages: readonly ControllerMessage[] = [
     found: true,
     invariants: [{ kind: "dns", address: "10.0.0.1", port: 53 }],
   },
-  { kind: "settings", drift: "repair" },
+  { kind: "settings", drift: "repair", readConfiguration: [] },
   { kind: "flows-stored", sequence: 8 },
   { kind: "connections", id: "c" },
   { kind: "rule-counters", id: "h" },

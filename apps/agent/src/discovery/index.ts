@@ -8,3 +8,4 @@ export {
 export { watchEndpoints, type Watch, type WatchOptions } from "./watch.ts";
 export { createUsers } from "./units/users.ts";
 export { createUnitScout, type UnitScout, type Units } from "./units/unit-scout.ts";
+export { isGone, whileItIsThere } from "./units/vanishing.ts";

@@ -18,10 +18,13 @@ import type {
 } from "@bulkhead/model";
 import type {
   AgentMessage,
+  AgentSettings,
   CollectorStats,
+  ConfigurationSource,
   ControllerMessage,
   DiscoveredEndpoint,
   Exemptions,
+  ExpectedHere,
   HostSession,
   Listener,
   OpenConnections,
@@ -83,6 +86,12 @@ export interface AgentParts {
   readonly units: {
     look(): Units;
     facts(): readonly UnitFacts[];
+    watch(changed: () => void): () => void;
+  };
+  /** What is known to be coming here although nobody saw it. */
+  readonly expectations: {
+    latest(): ExpectedHere;
+    allow(sources: readonly ConfigurationSource[]): void;
     watch(changed: () => void): () => void;
   };
   /** Connections that began before `toldUntil` (milliseconds since the epoch) are known to the controller. */
@@ -152,6 +161,8 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   const names = new NameTable();
   let link: LinkClient | undefined = undefined;
   let told = "";
+  let believed = false;
+  let expected: ExpectedHere | undefined = undefined;
   let stopping = false;
   let wentBack: WentBack | undefined;
 
@@ -286,6 +297,12 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     if (link?.send({ kind: "discovered", ...surroundings }) === true) told = text;
   }
 
+  function tellExpected(): void {
+    const latest = parts.expectations.latest();
+    if (latest !== expected && link?.send({ kind: "expected", ...latest }) === true)
+      expected = latest;
+  }
+
   /** Nobody may be there to hear it: that is what trials are for. */
   function tellWentBack(): void {
     if (wentBack === undefined) return;
@@ -405,6 +422,11 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
     }
   }
 
+  function takeSettings({ drift, readConfiguration }: AgentSettings): void {
+    keeper.drift = drift;
+    parts.expectations.allow(readConfiguration);
+  }
+
   function handle(message: ControllerMessage): void {
     switch (message.kind) {
       case "welcome":
@@ -413,11 +435,16 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         } catch (error) {
           // It stays connected, so that people see why each of its policies is refused.
           log.error({ err: error }, "this controller is not believed");
+          takeSettings({ ...message, readConfiguration: [] });
+          believed = false;
+          break;
         }
-        keeper.drift = message.drift;
+        believed = true;
+        takeSettings(message);
         break;
       case "settings":
-        keeper.drift = message.drift;
+        // Whoever is not believed is not let into anybody's configuration.
+        takeSettings(believed ? message : { ...message, readConfiguration: [] });
         break;
       case "policy":
         background(takePolicy(message));
@@ -472,8 +499,10 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       connected() {
         log.info("connected to the controller");
         told = "";
+        expected = undefined;
         tellWentBack();
         tell();
+        tellExpected();
         health();
         outbox.rewind();
         sendFlows();
@@ -497,6 +526,9 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
   const endUnits = parts.units.watch(() => {
     if (!stopping) lookAtUnits();
   });
+  const endExpectations = parts.expectations.watch(() => {
+    if (!stopping) tellExpected();
+  });
 
   return {
     get connected() {
@@ -507,6 +539,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       for (const timer of timers) clearInterval(timer);
       endWatch();
       endUnits();
+      endExpectations();
       // Delivers what was read; then the link says its last word.
       await collector.stop();
       await link.stop();

@@ -1,7 +1,7 @@
 /** `bulkhead up`: starts controller and agent on this host, waits until they see, and says what they see. */
 import { existsSync } from "node:fs";
 import type { Answer } from "../answer.ts";
-import type { StatusAnswer, WorkloadView } from "@bulkhead/api";
+import type { Settings, StatusAnswer, WorkloadView } from "@bulkhead/api";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, cannotRun, Interrupted } from "../failure.ts";
 import {
@@ -33,6 +33,7 @@ import type { UpAnswer } from "../schemas.ts";
 import { isKept, mainPid, systemd } from "../process/units.ts";
 import { orInterrupted } from "../interruption.ts";
 import { withProgress } from "../progress.ts";
+import { nearest } from "../ui/spell.ts";
 import { count } from "../ui/words.ts";
 import { modeText } from "../views/status.ts";
 import { workloadsText } from "../views/workloads.ts";
@@ -41,7 +42,11 @@ import type { Verb } from "./verb.ts";
 export interface UpOptions extends CommonOptions {
   readonly foreground?: boolean;
   readonly metrics?: string;
+  readonly readConfiguration?: string;
 }
+
+type Source = Settings["readConfiguration"][number];
+const SOURCES: readonly Source[] = ["environment", "arguments", "files"];
 
 const PATIENCE_MS = 30_000;
 /** sizeof(sockaddr_un.sun_path) less its terminating zero (unix(7)). */
@@ -50,14 +55,23 @@ const LONGEST_SOCKET = 107;
 export const up: Verb<UpOptions> = async (context, _args, options) => {
   requireRoot("up");
   const telemetry = telemetryOf(options);
+  const sources = sourcesOf(options.readConfiguration);
+  if (sources !== undefined && options.foreground === true)
+    throw badInput(
+      "`--read-configuration` is told to what runs in the background",
+      "the setting is kept: give it once without `--foreground`",
+    );
   const isNew = !existsSync(layoutOf(context.state).root);
   const layout = prepareState(context.state);
   if (keepTelemetry(layout, telemetry) && findProcesses(layout).length > 0)
     context.stderr.write(`Metrics change with the next \`${context.hint("restart")}\`.\n`);
   if (options.foreground !== true)
-    return whenNobodyElse(layout, () =>
-      isNew ? startOrLeaveNothing(context, layout) : start(context, layout),
-    );
+    return whenNobodyElse(layout, async () => {
+      const answer = await (isNew ? startOrLeaveNothing(context, layout) : start(context, layout));
+      if (sources !== undefined)
+        await (await context.client()).call("settings", { readConfiguration: [...sources] });
+      return answer;
+    });
   await withLock(layout, async () => {
     const running = await supervisorOf(context, layout);
     if (running !== undefined) {
@@ -74,6 +88,21 @@ export const up: Verb<UpOptions> = async (context, _args, options) => {
   await supervise(layout.root, (text) => context.stderr.write(`${text}\n`));
   return 0;
 };
+
+/** Undefined: as it was. */
+function sourcesOf(typed: string | undefined): readonly Source[] | undefined {
+  if (typed === undefined) return undefined;
+  if (typed === "none") return [];
+  return typed.split(",").map((word) => {
+    const found = SOURCES.find((one) => one === word.trim());
+    if (found !== undefined) return found;
+    const near = nearest(word, SOURCES);
+    throw badInput(
+      `\`${word}\` is nothing that configuration is read from`,
+      near === undefined ? `use ${SOURCES.join(",")}, or none` : `did you mean \`${near}\`?`,
+    );
+  });
+}
 
 /** Starts the supervisor in the background, unless one runs, and waits until it is whole. */
 export async function start(context: Context, layout: Layout): Promise<Answer> {

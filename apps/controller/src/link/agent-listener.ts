@@ -2,7 +2,12 @@
 import type { Logger } from "pino";
 import type { DriftReport, Receipt } from "@bulkhead/model";
 import type { StateStore } from "@bulkhead/store";
-import { receiptSigningText, type AgentMessage, type DriftSetting } from "@bulkhead/wire";
+import {
+  receiptSigningText,
+  type AgentMessage,
+  type AgentSettings,
+  type ExpectedHere,
+} from "@bulkhead/wire";
 import type { Alarms } from "../alarms.ts";
 import type { FlowIntake } from "../flows/flow-intake.ts";
 import { verifySignature } from "../signing-key.ts";
@@ -16,13 +21,14 @@ export interface AgentListenerDeps {
   readonly state: StateStore;
   readonly intake: () => FlowIntake;
   readonly publicKey: Uint8Array;
-  readonly drift: () => DriftSetting;
+  readonly settings: () => AgentSettings;
   readonly matches: (receipt: Receipt) => boolean;
   readonly onDrift: (host: string, report: DriftReport) => void;
   /** The kernel was read, and holds what is wanted. */
   readonly onHeld: (host: string, readAt: number) => void;
   /** A policy was on trial there and nobody kept it in time. */
   readonly onWentBack: (told: Extract<AgentMessage, { kind: "went-back" }>) => void;
+  readonly onExpected: (host: string, found: ExpectedHere) => void;
   /** `first`: nothing is known yet of what this agent holds. */
   readonly onDiscovered: (found: Surroundings, first: boolean) => void;
 }
@@ -82,6 +88,11 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
         deps.onDiscovered(found, first);
         break;
       }
+      case "expected": {
+        const { kind: _kind, ...found } = said;
+        deps.onExpected(host, found);
+        break;
+      }
       case "flows":
         session.collector = said.collector;
         deps.intake().take({ boot, host }, said.sequence, said.records, (stored) => {
@@ -134,7 +145,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
       log.info({ host, pid }, "an agent connected");
       background(checkKey(session));
       if (session.receipt !== undefined) takeReceipt(session, session.receipt);
-      session.send({ kind: "welcome", publicKey: deps.publicKey, drift: deps.drift() });
+      session.send({ kind: "welcome", publicKey: deps.publicKey, ...deps.settings() });
     },
     gone(session) {
       log.warn(

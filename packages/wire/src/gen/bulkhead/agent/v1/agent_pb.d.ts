@@ -104,6 +104,12 @@ export declare type AgentMessage = Message<"bulkhead.agent.v1.AgentMessage"> & {
      */
     value: RuleCountersResult;
     case: "ruleCounters";
+  } | {
+    /**
+     * @generated from field: bulkhead.agent.v1.Expected expected = 40;
+     */
+    value: Expected;
+    case: "expected";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1933,6 +1939,13 @@ export declare type Settings = Message<"bulkhead.agent.v1.Settings"> & {
    * @generated from field: string drift = 1;
    */
   drift: string;
+
+  /**
+   * What of workloads' configuration may be read for destinations: `environment`, `arguments`, `files`. Nothing unless it is said.
+   *
+   * @generated from field: repeated string read_configuration = 2;
+   */
+  readConfiguration: string[];
 };
 
 /**
@@ -1940,6 +1953,156 @@ export declare type Settings = Message<"bulkhead.agent.v1.Settings"> & {
  * Use `create(SettingsSchema)` to create a new message.
  */
 export declare const SettingsSchema: GenMessage<Settings>;
+
+/**
+ * What is known to be coming although it was not seen; replaces what was told before.
+ *
+ * @generated from message bulkhead.agent.v1.Expected
+ */
+export declare type Expected = Message<"bulkhead.agent.v1.Expected"> & {
+  /**
+   * Of the machine's clock, an IANA name.
+   *
+   * @generated from field: string time_zone = 1;
+   */
+  timeZone: string;
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.FoundSchedule schedules = 2;
+   */
+  schedules: FoundSchedule[];
+
+  /**
+   * @generated from field: repeated bulkhead.agent.v1.FoundDependency dependencies = 3;
+   */
+  dependencies: FoundDependency[];
+
+  /**
+   * What could not be read, in sentences.
+   *
+   * @generated from field: repeated string problems = 4;
+   */
+  problems: string[];
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.Expected.
+ * Use `create(ExpectedSchema)` to create a new message.
+ */
+export declare const ExpectedSchema: GenMessage<Expected>;
+
+/**
+ * A job that this machine runs by the clock. Its command is never told.
+ *
+ * @generated from message bulkhead.agent.v1.FoundSchedule
+ */
+export declare type FoundSchedule = Message<"bulkhead.agent.v1.FoundSchedule"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `systemd-timer` or `cron`.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string expression = 3;
+   */
+  expression: string;
+
+  /**
+   * Empty: the machine's own.
+   *
+   * @generated from field: string time_zone = 4;
+   */
+  timeZone: string;
+
+  /**
+   * The unit that runs it.
+   *
+   * @generated from field: string unit = 5;
+   */
+  unit: string;
+
+  /**
+   * Milliseconds since the epoch; 0: never, or unknown.
+   *
+   * @generated from field: uint64 last_run = 6;
+   */
+  lastRun: bigint;
+
+  /**
+   * @generated from field: uint64 next_run = 7;
+   */
+  nextRun: bigint;
+
+  /**
+   * @generated from field: uint64 since = 8;
+   */
+  since: bigint;
+
+  /**
+   * @generated from field: bool suspended = 9;
+   */
+  suspended: boolean;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.FoundSchedule.
+ * Use `create(FoundScheduleSchema)` to create a new message.
+ */
+export declare const FoundScheduleSchema: GenMessage<FoundSchedule>;
+
+/**
+ * A destination that a workload of this machine is configured with. The value that says so is never told.
+ *
+ * @generated from message bulkhead.agent.v1.FoundDependency
+ */
+export declare type FoundDependency = Message<"bulkhead.agent.v1.FoundDependency"> & {
+  /**
+   * Whose it is: a control group, or an interface.
+   *
+   * @generated from field: string cgroup = 1;
+   */
+  cgroup: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * 0: not told.
+   *
+   * @generated from field: uint32 port = 4;
+   */
+  port: number;
+
+  /**
+   * @generated from field: string scheme = 5;
+   */
+  scheme: string;
+
+  /**
+   * @generated from field: string place = 6;
+   */
+  place: string;
+};
+
+/**
+ * Describes the message bulkhead.agent.v1.FoundDependency.
+ * Use `create(FoundDependencySchema)` to create a new message.
+ */
+export declare const FoundDependencySchema: GenMessage<FoundDependency>;
 
 /**
  * @generated from service bulkhead.agent.v1.AgentLink
