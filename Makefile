@@ -2,10 +2,10 @@
 # Run `make help` for the list.
 
 NODE := node_modules/.bin/node
-export KEEP SABOTAGE ONLY JSON CHART SAMPLE SEED MINUTES
+export KEEP SABOTAGE ONLY JSON CHART SAMPLE SEED MINUTES FAST
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench mutate lint format setup package trial
+.PHONY: help demo test bench worlds mutate lint format setup package trial
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,10 @@ test: ## types, lint, format, unit tests, kernel tests; nothing may be skipped
 bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|collector|compile|estate|replay|suggest|follow|idle|list|decide|discovery)
 	@scripts/setup.sh bench
 	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
+
+worlds: ## learned on the past, judged on the future: the tables of docs/learning.md (ONLY=shop, SEED=7, FAST=1; four minutes)
+	@scripts/setup.sh node
+	@$(NODE) --disable-warning=ExperimentalWarning bench/worlds/main.ts
 
 mutate: ## mutation score of deciding, compiling and each dialect, at least 90 % (ONLY=cilium, SAMPLE=400, MINUTES=20, SEED=7; takes long)
 	@scripts/setup.sh node

@@ -8,6 +8,7 @@ import type { Learned } from "./method.ts";
 import { adjustedRandIndex } from "./rand-index.ts";
 import type { Track } from "./traffic.ts";
 import { daysWithin, type World } from "./world.ts";
+import { presentOn } from "./role-sorting.ts";
 import { isThere } from "./visitors.ts";
 
 /** Why something needed is denied, the first that holds. */
@@ -210,12 +211,9 @@ export function pairsOf(world: World, learned: Learned, day: number): Pairs {
   };
 }
 
-/** How well groups are roles, of everybody who is there on that day and was seen before. */
+/** How well groups are roles, of everybody who is there on that day. */
 export function rolesFound(world: World, learned: Learned, day: number): number {
-  const there = [...world.estate.phases.values()]
-    .flat()
-    .filter(isThere(day * HOURS))
-    .filter(({ role }) => role.kind !== "outside");
+  const there = presentOn(world, day);
   return adjustedRandIndex(
     there.map(({ role }) => role.name),
     there.map((phase) => learned.groupOf(phase)),

@@ -1,8 +1,7 @@
 /** What Bulkhead proposes, read back from its own text, compiled, and asked as the datapath would be. */
-import { buildPolicySet, parseFiles } from "@bulkhead/dialects";
+import { buildPolicySet, parseFiles, printResources } from "@bulkhead/dialects";
 import { createDecider, indexInventory } from "@bulkhead/engine";
 import { groupWorkloads, manifestsOf, suggest } from "@bulkhead/learn";
-import { printResources } from "@bulkhead/dialects";
 import type { Workload } from "@bulkhead/model";
 import { HOURS } from "./calendar.ts";
 import type { Method, Question } from "./method.ts";
@@ -18,6 +17,7 @@ export const ours: Method = {
     const suggestion = suggest(
       history.map(({ edge }) => edge),
       inventory,
+      { history },
     );
     const manifests = manifestsOf(suggestion);
     const text = printResources(manifests.map(({ manifest }) => ({ manifest, comments: [] })));

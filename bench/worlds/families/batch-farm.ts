@@ -41,6 +41,10 @@ export function draftBatchFarm(random: Random, size: number): Blueprint {
         random.fork(`bare ${name} ${copy}`).chance(0.05) ? {} : { role: `worker-${name}` },
     });
     const night = random.whole(18, 20);
+    // Each has work of its own, which is what makes it another role than the next.
+    const inputs = vm("farm", `inputs-${name}`, 2);
+    draft.call(queue, inputs, 9000, clock("nightly", night, 60, 4));
+    draft.call(submit, inputs, 9000, steady(10, "office"));
     draft.call(queue, scheduler, 6445, clock("nightly", night, 60, 4), { fan: 1 });
     draft.call(queue, objects, 9000, clock("nightly", night, 40, 4));
     draft.call(scheduler, queue, 10_250, steady(6), { fan: EVERY_COPY });
