@@ -1,4 +1,8 @@
 /** What the controller remembers: control-plane state in SQLite, flows in DuckDB, each behind one interface. */
+export {
+  openClickHouseFlowStore,
+  type ClickHouseFlowOptions,
+} from "./clickhouse/clickhouse-flow-store.ts";
 export { openDuckDbFlowStore, type DuckDbFlowOptions } from "./flows/duckdb-flow-store.ts";
 export { isInUse, openFlowFile, type OpenedFlows } from "./flows/flow-file.ts";
 export { endsFit, flowFits } from "./flows/flow-fits.ts";

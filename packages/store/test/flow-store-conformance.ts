@@ -188,11 +188,28 @@ async function parquet(file: string): Promise<readonly object[]> {
   const connection = await instance.connect();
   try {
     const read = await connection.runAndReadAll("SELECT * FROM read_parquet($1)", [file]);
-    return read.getRowObjectsJson();
+    // Some write times of UTC with that zone, and some without one.
+    return read
+      .getRowObjectsJson()
+      .map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            typeof value === "string" ? value.replace(/\+00$/, "") : value,
+          ]),
+        ),
+      );
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+interface Thoroughness {
+  /** Of the runs of random tests: some stores take their time. */
+  readonly share?: number;
+  /** Is it the store itself that sums days when it is told to compact? */
+  readonly sums?: boolean;
 }
 
 export function flowStoreConformance(
@@ -200,6 +217,7 @@ export function flowStoreConformance(
   reopen: () => Promise<FlowStore>,
   /** A folder for files, empty at each test. */
   folder: () => string,
+  { share = 1, sums = true }: Thoroughness = {},
 ): void {
   const every = { probes: true };
 
@@ -361,10 +379,10 @@ export function flowStoreConformance(
         const edges = await open().edges(filter);
         expect(edges.reduce((sum, edge) => sum + edge.connections, 0)).toBe(wanted.length);
       }),
-      { numRuns: 100 },
+      { numRuns: Math.ceil(100 * share) },
     );
     // Filters that let all or nothing through tell little.
-    expect(told).toBeGreaterThan(20);
+    expect(told).toBeGreaterThan(20 * share);
   });
 
   it("aggregates edges, keeps verdicts, addresses and probes apart, and labels them as last seen", async () => {
@@ -603,11 +621,11 @@ export function flowStoreConformance(
       ),
       // A day that comes when its neighbours are summed together.
       {
-        numRuns: 12,
+        numRuns: Math.ceil(12 * share),
         examples: [[[first, { compact: 45 * DAY_MS }, next, { compact: 45 * DAY_MS }], [every]]],
       },
     );
-    expect(summed).toBeGreaterThan(20);
+    if (sums) expect(summed).toBeGreaterThan(20);
   });
 
   it("tells by whole days of what it has no single flows of, and adds what comes late", async () => {
