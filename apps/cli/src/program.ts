@@ -176,12 +176,17 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     "labels that name an application, the first that is borne",
     collect,
   );
-  verb(
-    "flows <task> [words...]",
-    "import what other tools recorded: clouds' flow logs, Zeek, Envoy, packets; list the formats",
-    "sudo bulkhead flows import hubble.jsonl.gz vpc.log\nsudo bulkhead flows import zeek conn.log\nzcat flow.log.gz | sudo bulkhead flows import aws-vpc -\nbulkhead flows formats",
-    async () => (await import("./verbs/flows.ts")).flows,
-  );
+  withFlowOptions(
+    verb(
+      "flows <task> [words...]",
+      "export what is on record to Parquet or JSON Lines; import what other tools recorded: clouds' flow logs, Zeek, Envoy, packets; list the formats",
+      "sudo bulkhead flows import hubble.jsonl.gz vpc.log\nsudo bulkhead flows import zeek conn.log\nzcat flow.log.gz | sudo bulkhead flows import aws-vpc -\nbulkhead flows formats\nbulkhead flows export flows.parquet --since 7d\nbulkhead flows export edges.jsonl --edges --to shop/db",
+      async () => (await import("./verbs/flows.ts")).flows,
+    ),
+  )
+    .option("--edges", "export: like flows together, with their sums")
+    .option("--as <format>", "export: parquet or jsonl, where the file's name does not tell")
+    .option("--overwrite", "export: also over a file that is there");
   verb(
     "suggest",
     "least privilege for what was seen, with evidence",

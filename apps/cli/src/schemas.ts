@@ -141,6 +141,16 @@ export const flowsImportAnswerSchema = z.object({
 });
 export type FlowsImportAnswer = z.infer<typeof flowsImportAnswerSchema>;
 
+/** `flows export` */
+export const flowsExportAnswerSchema = z.object({
+  /** `-`: standard output. */
+  file: z.string(),
+  format: z.enum(["parquet", "jsonl"]),
+  what: z.enum(["flows", "edges"]),
+  rows: z.int(),
+});
+export type FlowsExportAnswer = z.infer<typeof flowsExportAnswerSchema>;
+
 /** `flows formats` */
 export const flowFormatsAnswerSchema = z.array(z.object({ name: z.string(), title: z.string() }));
 
@@ -275,6 +285,7 @@ export function ownSchemas(): Readonly<Record<string, unknown>> {
     inventory: inventoryAnswerSchema,
     change: changeAnswerSchema,
     "flows-import": flowsImportAnswerSchema,
+    "flows-export": flowsExportAnswerSchema,
     "flow-formats": flowFormatsAnswerSchema,
     completion: completionAnswerSchema,
     list: listAnswerSchema,

@@ -10,6 +10,7 @@
  *                                                  └─ flows ──► intake ──► flow store
  *                                                                  └─► referee ──► alarms
  */
+import { dirname } from "node:path";
 import type { Logger } from "pino";
 import { ApiFailure, type Alarm, type StatusAnswer, type UnderWay } from "@bulkhead/api";
 import {
@@ -40,6 +41,7 @@ import { createExpectations } from "./expectation/expectations.ts";
 import { createAcquaintances } from "./flows/acquaintances.ts";
 import { ruleNames, type RuleNames } from "./flows/rule-names.ts";
 import { AmbiguousCount } from "./flows/ambiguous.ts";
+import { createFlowExporter, type FlowExporter } from "./flows/flow-exporter.ts";
 import { createFlowImporter, type FlowImporter } from "./flows/flow-importer.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { startMeasures, type Measures } from "./measures/measures.ts";
@@ -71,6 +73,7 @@ export interface Controller {
   readonly flows: FlowStore;
   readonly intake: FlowIntake;
   readonly importer: FlowImporter;
+  readonly exporter: FlowExporter;
   readonly governor: Governor;
   readonly distributor: Distributor;
   readonly now: () => number;
@@ -262,6 +265,12 @@ export async function startController(options: ControllerOptions): Promise<Contr
     keepMs: options.keepFlowsMs ?? KEEP_FLOWS_MS,
   });
 
+  const exporter = createFlowExporter({
+    store: flows,
+    folder: dirname(directory.flows),
+    flush: () => intake.flush(),
+  });
+
   function examine(seen: readonly Flow[]): void {
     const time = now();
     measures.noteFlows(seen);
@@ -426,6 +435,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     flows,
     intake,
     importer,
+    exporter,
     governor,
     distributor,
     now,

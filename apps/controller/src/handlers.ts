@@ -1,7 +1,7 @@
 /** What each route of the API does, in terms of the controller's parts. Thin: every answer is made elsewhere. */
 import { ApiFailure, type ProbeEvent, type ProbeResultView } from "@bulkhead/api";
 import { compareDiagnostics, countEntries, type Flow } from "@bulkhead/model";
-import { endsFit, flowFits } from "@bulkhead/store";
+import { endsFit, flowFits, flowPages } from "@bulkhead/store";
 import { reportedReadiness, runPolicyTests } from "@bulkhead/workbench";
 import type { Handlers } from "./api/app.ts";
 import type { AgentSession } from "./link/agent-session.ts";
@@ -125,12 +125,15 @@ export function handlersOf(controller: Controller): Handlers {
       // Registers as a follower before the store is asked, so that nothing falls between the two.
       const next = coming?.next();
       const ruled = (flow: Flow): Flow => withAllowingRule(flow, flow.start, inForceSince());
-      yield* (await flows.flows(filter)).map(ruled);
+      if (query.limit > 0 || query.first > 0) yield* (await flows.flows(filter)).map(ruled);
+      else for await (const page of flowPages(flows, filter)) yield* page.map(ruled);
       if (coming === undefined || next === undefined) return;
       for (let result = await next; result.done !== true; result = await coming.next()) {
         if (flowFits(filter, result.value)) yield ruled(result.value);
       }
     },
+
+    exportFlows: ({ what, ...query }) => controller.exporter.parquet(filterOf(query), what),
 
     importFlows: (request) => controller.importer.take(request),
 

@@ -11,6 +11,8 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   workloads: "read",
   flows: "read",
   edges: "read",
+  // Bytes to whoever asks; no path is named, and nothing is written where they say.
+  exportFlows: "read",
   suggest: "read",
   replay: "read",
   plan: "read",

@@ -4,6 +4,7 @@ export * from "./client.ts";
 export * from "./decisions.ts";
 export * from "./diagnostics.ts";
 export * from "./failure.ts";
+export * from "./flow-export.ts";
 export * from "./flow-filters.ts";
 export * from "./flow-import.ts";
 export * from "./flows.ts";

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { explainAnswerSchema, explainQuerySchema } from "./decisions.ts";
 import { failureBodySchema } from "./failure.ts";
+import { exportFlowsAnswerSchema, exportFlowsQuerySchema } from "./flow-export.ts";
 import { importFlowsAnswerSchema, importFlowsRequestSchema } from "./flow-import.ts";
 import { edgesAnswerSchema, flowQuerySchema, flowSchema, flowStreamQuerySchema } from "./flows.ts";
 import {
@@ -61,6 +62,13 @@ export const routes = {
     path: "/v1/flows",
     request: flowStreamQuerySchema,
     answer: flowSchema,
+    stream: true,
+  },
+  exportFlows: {
+    method: "GET",
+    path: "/v1/flows/export",
+    request: exportFlowsQuerySchema,
+    answer: exportFlowsAnswerSchema,
     stream: true,
   },
   importFlows: {

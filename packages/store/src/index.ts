@@ -5,6 +5,7 @@ export {
 } from "./clickhouse/clickhouse-flow-store.ts";
 export { openDuckDbFlowStore, type DuckDbFlowOptions } from "./flows/duckdb-flow-store.ts";
 export { isInUse, openFlowFile, type OpenedFlows } from "./flows/flow-file.ts";
+export { flowPages } from "./flows/flow-pages.ts";
 export { endsFit, flowFits } from "./flows/flow-fits.ts";
 export type {
   Compaction,

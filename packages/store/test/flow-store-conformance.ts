@@ -17,7 +17,7 @@ import {
   type IpRange,
   type Selector,
 } from "@bulkhead/model";
-import { flowFits, type FlowFilter, type FlowStore } from "../src/index.ts";
+import { flowFits, flowPages, type FlowFilter, type FlowStore } from "../src/index.ts";
 
 export function flow(more: Partial<Flow> = {}): Flow {
   return {
@@ -352,6 +352,19 @@ export function flowStoreConformance(
     expect(await starts({ eitherIps: [prefix("10.1.0.0/16")] })).toEqual([1000, 3000]);
     expect(await starts({ fromIps: [prefix("0.0.0.0/0")] })).toEqual([1000, 2000]);
     expect(await starts({ fromIps: [prefix("10.3.0.0/16")] })).toEqual([]);
+  });
+
+  it("hands out all flows a page at a time, each once, also where many began together", async () => {
+    const records = [1, 2, 2, 2, 2, 3, 3, 4].map((start, index) => flow({ start, port: index }));
+    await open().append([{ boot: "b", sequence: 1, flows: records }]);
+    for (const page of [1, 2, 3, 8, 99]) {
+      const found: Flow[] = [];
+      for await (const some of flowPages(open(), { ...every, since: 1 }, page)) {
+        expect(some.length).toBeLessThanOrEqual(page);
+        found.push(...some);
+      }
+      expect(found).toEqual(records);
+    }
   });
 
   it("takes the newest or the oldest edges, in the order of their first sight", async () => {

@@ -237,7 +237,8 @@ async function completeArgument(
         current,
       );
     case "flows": {
-      const words = given.length === 0 ? ["import", "formats"] : [];
+      const words = given.length === 0 ? ["import", "export", "formats"] : [];
+      if (given[0] === "export") return FILES;
       if (given[0] === "import") {
         const { FORMAT_READERS } = await import("@bulkhead/sources");
         const named = given.length > 1 || current.includes("/");

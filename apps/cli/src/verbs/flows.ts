@@ -1,20 +1,32 @@
-/** `bulkhead flows`: what is on record as a whole. `import` brings in what other tools recorded; `formats` lists what is read. */
+/** `bulkhead flows`: what is on record as a whole. `import` brings in what other tools recorded, `export` writes it to a file; `formats` lists what is read. */
 import { FORMAT_READERS } from "@bulkhead/sources";
 import type { Answer } from "../answer.ts";
 import type { CommonOptions, Context } from "../context.ts";
-import { badInput } from "../failure.ts";
+import { badInput, type ExitCode } from "../failure.ts";
+import { flowFilter } from "../flow-filter.ts";
+import type { FlowOptions } from "../flow-options.ts";
+import { exportFormat, exportTo } from "../flows/export.ts";
 import { importFile } from "../flows/import.ts";
 import { withProgress } from "../progress.ts";
 import type { FlowsImportAnswer } from "../schemas.ts";
 import { nearest } from "../ui/spell.ts";
-import { formatsText, importText } from "../views/flows-import.ts";
+import { exportText, formatsText, importText } from "../views/flows-import.ts";
 import type { Verb } from "./verb.ts";
 
-export const FLOW_TASKS = ["import", "formats"] as const;
+export const FLOW_TASKS = ["import", "export", "formats"] as const;
 
-export const flows: Verb<CommonOptions> = async (context, [typed = "", ...words]) => {
+export interface FlowsOptions extends CommonOptions, FlowOptions {
+  readonly edges?: boolean;
+  readonly as?: string;
+  readonly overwrite?: boolean;
+}
+
+export const flows: Verb<FlowsOptions> = async (context, [typed = "", ...words], options) => {
   const task = FLOW_TASKS.find((one) => one === typed);
+  if (task !== undefined && task !== "export") refuseChoice(task, options);
   switch (task) {
+    case "export":
+      return exportOne(context, words, options);
     case "import":
       return importAll(context, words);
     case "formats":
@@ -28,6 +40,39 @@ export const flows: Verb<CommonOptions> = async (context, [typed = "", ...words]
     }
   }
 };
+
+/** Nothing is chosen among what comes in: an option that is not heeded must not look as if it were. */
+function refuseChoice(task: string, options: FlowsOptions): void {
+  const given = Object.keys(options).find((name) => name !== "output" && name !== "state");
+  if (given === undefined) return;
+  const option = given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw badInput(`\`flows ${task}\` takes no \`--${option}\``, "`flows export` does");
+}
+
+async function exportOne(
+  context: Context,
+  words: readonly string[],
+  options: FlowsOptions,
+): Promise<Answer | ExitCode> {
+  const [file] = words;
+  if (file === undefined || words.length > 1) {
+    throw badInput(
+      file === undefined ? "no file is named" : "more than one file is named",
+      "bulkhead flows export FILE.parquet (or FILE.jsonl; - is standard output)",
+    );
+  }
+  const format = exportFormat(file, options.as);
+  const filter = await flowFilter(context, options);
+  const client = await context.client();
+  const what = options.edges === true ? "edges" : "flows";
+  const overwrite = options.overwrite === true;
+  const value = await withProgress(context, `exporting ${what}`, (progress) =>
+    exportTo(context, client, { file, format, what, filter, overwrite }, progress),
+  );
+  // The lines themselves are the answer.
+  if (file === "-") return 0;
+  return { value, text: () => exportText(value), next: [], exitCode: 0 };
+}
 
 function formats(): Answer {
   const value = FORMAT_READERS.map(({ name, title }) => ({ name, title }));

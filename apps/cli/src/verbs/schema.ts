@@ -15,7 +15,9 @@ const PRINTED_BY: Readonly<Record<string, string>> = {
   change: "explain --change",
   "decide-query": "decide --queries reads it; one a line",
   "flows-import": "flows import",
+  "flows-export": "flows export",
   "flow-formats": "flows formats",
+  exportFlows: "nobody: `flows export` asks it, and writes the bytes; one piece a line",
   importFlows: "nobody: `flows import` asks it, batch by batch",
   failure: "any verb, on stderr",
 };

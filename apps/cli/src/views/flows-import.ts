@@ -1,5 +1,5 @@
 /** What became of an import, file by file: what was stored, what was not, and how far it can be trusted. */
-import type { FlowsImportAnswer } from "../schemas.ts";
+import type { FlowsExportAnswer, FlowsImportAnswer } from "../schemas.ts";
 import type { Ui } from "../ui/ui.ts";
 import { count, duration, moment, thousands } from "../ui/words.ts";
 
@@ -7,6 +7,10 @@ type ImportedFile = FlowsImportAnswer["files"][number];
 
 export function importText({ files }: FlowsImportAnswer, ui: Ui): string {
   return files.map((file) => fileText(file, ui)).join("\n");
+}
+
+export function exportText({ file, what, rows }: FlowsExportAnswer): string {
+  return `${count(rows, what === "flows" ? "flow" : "edge")} written to ${file}\n`;
 }
 
 function fileText(file: ImportedFile, { style }: Ui): string {

@@ -53,6 +53,7 @@ export async function openDuckDbFlowStore(
   const limits = options.memory ?? DEFAULT_MEMORY;
   let open: Open | null = await openFile(path, options);
   const inTurn = createInTurn();
+  const exports = new Map<DuckDBConnection, Promise<unknown>>();
   let closed = false;
 
   /** One statement at a time: a transaction of one caller must not take in another's statements. */
@@ -143,13 +144,30 @@ export async function openDuckDbFlowStore(
         });
       }),
 
-    exportTo: (file, filter, what) =>
-      under(filter, async (connection, { where, values }, sources) => {
-        const sql =
-          what === "flows" ? FLOWS_SQL(where, filter) : EDGE_ROWS_SQL(where, sources(true), filter);
-        const written = await connection.run(EXPORT_SQL(file, sql, what), [...values]);
-        return { rows: written.rowsChanged };
-      }),
+    async exportTo(file, filter, what) {
+      const { reader, sql, values } = await under(filter, async (_, condition, sources) => {
+        const { where } = condition;
+        return {
+          // What is there now is what is told: it reads on by itself, and nothing that comes in waits for it.
+          reader: await snapshot(open),
+          sql:
+            what === "flows"
+              ? FLOWS_SQL(where, filter)
+              : EDGE_ROWS_SQL(where, sources(true), filter),
+          values: condition.values,
+        };
+      });
+      const writing = reader.run(EXPORT_SQL(file, sql, what), [...values]);
+      exports.set(reader, writing);
+      try {
+        return { rows: (await writing).rowsChanged };
+      } catch (error) {
+        throw isFull(error) ? new StoreFullError("there is no room for the export", error) : error;
+      } finally {
+        exports.delete(reader);
+        reader.closeSync();
+      }
+    },
 
     stats: () =>
       exclusive(async (connection) => {
@@ -184,17 +202,30 @@ export async function openDuckDbFlowStore(
         const unused = await transaction(connection, () => forgetUnused(connection));
         // Numbers of what has gone are not in memory for ever.
         if (unused > 0 && open !== null) open.memory = null;
-        await connection.run("CHECKPOINT");
+        // Not beside an export, which still reads what was there.
+        if (exports.size === 0) await connection.run("CHECKPOINT");
         return { days, bytesBefore, bytesAfter: bytesOf(path) };
       }),
 
     async close() {
       await inTurn.idle();
       closed = true;
+      for (const reader of exports.keys()) reader.interrupt();
+      await Promise.allSettled(exports.values());
       if (open !== null) closeFile(open);
       open = null;
     },
   };
+}
+
+/** A connection of its own that goes on seeing what is there now. */
+async function snapshot(open: Open | null): Promise<DuckDBConnection> {
+  if (open === null) throw new Error("the flow store is closed");
+  const reader = await open.instance.connect();
+  await reader.run("BEGIN");
+  // A transaction begins with its first look.
+  await reader.run("SELECT count(*) FROM rolled");
+  return reader;
 }
 
 async function lastSequence(connection: DuckDBConnection, boot: string): Promise<number> {
