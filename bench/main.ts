@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, idle, list, replay, suggest, decide
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, idle, list, replay, readiness, suggest, decide
  *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
@@ -20,6 +20,7 @@ import type { Figure } from "./figure.ts";
 import { benchFollow } from "./follow.ts";
 import { benchIdle, type IdleCost } from "./idle.ts";
 import { benchList } from "./list.ts";
+import { benchReadiness } from "./readiness.ts";
 import { benchReplay } from "./replay.ts";
 import { benchSuggest } from "./suggest.ts";
 
@@ -92,6 +93,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   list: async () => benchList(),
   estate: async () => benchEstate(say),
   replay: async () => benchReplay(),
+  readiness: async () => benchReadiness(),
   suggest: async () => benchSuggest(),
   decide: async () => benchDecide(),
   discovery: () => benchDiscovery(say),

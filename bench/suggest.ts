@@ -18,7 +18,7 @@ const labelsOf = (workload: number, told: boolean): Record<string, string> =>
   told ? { app: `a${appOf(workload)}` } : {};
 
 /** Copies of an application are `APPS` apart. */
-function edges(told: boolean): Edge[] {
+export function edges(told: boolean): Edge[] {
   const ends = Array.from({ length: WORKLOADS }, (_, workload): FlowEnd => {
     const name = `shop/w${workload}`;
     return { address: addressOf(workload), workload: name, name, labels: labelsOf(workload, told) };
@@ -68,7 +68,7 @@ function plainPass(all: readonly Edge[]): number {
   return counts.size;
 }
 
-const seconds = (work: () => number): number => {
+export const seconds = (work: () => number): number => {
   const start = performance.now();
   if (work() === 0) throw new Error("nothing was found");
   return (performance.now() - start) / 1000;

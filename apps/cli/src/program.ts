@@ -223,7 +223,9 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
         "application",
       ]),
     )
-    .option("--strict", "exit 1 while anybody is learning");
+    .option("--strict", "exit 1 while anybody is learning")
+    .option("--flows <file>", "from recorded flows, as of their end; - for standard input")
+    .option("--format <name>", "of that file, where its beginning does not tell");
   const judging = (command: Command): Command =>
     command
       .option("--since <time>", since)

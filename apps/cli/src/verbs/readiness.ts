@@ -12,6 +12,8 @@ import type { Verb } from "./verb.ts";
 
 export interface ReadinessOptions extends CommonOptions {
   readonly level?: string;
+  readonly flows?: string;
+  readonly format?: string;
   readonly strict?: boolean;
 }
 
@@ -23,7 +25,10 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
   if (level === undefined) {
     throw badInput(`unknown level \`${options.level}\``, `use one of ${LEVELS.join(", ")}`);
   }
-  const answer = await ask(context, level);
+  const answer =
+    options.flows === undefined
+      ? await ask(context, level)
+      : await fromFlows(context, options.flows, options.format, level);
   const value = names.length === 0 ? answer : { ...answer, subjects: only(names, answer) };
   const learning = value.subjects.some(({ state }) => state === "learning");
   const markdown = options.output === "md";
@@ -38,6 +43,43 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
 async function ask(context: Context, level: ReadinessAnswer["level"]): Promise<ReadinessAnswer> {
   const client = await context.client();
   return withProgress(context, "studying history", () => client.call("readiness", { level }));
+}
+
+/** From a file of flows, with no daemon and no root: as of its end, and without what only a machine knows to be coming. */
+async function fromFlows(
+  context: Context,
+  file: string,
+  format: string | undefined,
+  level: ReadinessAnswer["level"],
+): Promise<ReadinessAnswer> {
+  const [{ readExport }, { importRemarks }, { readinessReport }] = await Promise.all([
+    import("../suggest/offline.ts"),
+    import("../views/import.ts"),
+    import("@bulkhead/learn"),
+  ]);
+  const { imported, ours } = await withProgress(context, "reading flows", () =>
+    readExport(context, file, format),
+  );
+  if (ours.length > 0) {
+    throw badInput(
+      `\`${file}\` holds edges that were summed up, and no longer tells on which days`,
+      "give single flows: `bulkhead observe --follow -o json` writes them",
+    );
+  }
+  for (const remark of importRemarks({ imported, blurred: 0 }, context.ui)) {
+    context.stderr.write(`${remark}\n`);
+  }
+  const { histories, inventory } = imported;
+  return readinessReport({
+    histories,
+    // Also what is no evidence tells that somebody looked.
+    watch: histories.flatMap(({ days }) => days),
+    inventory,
+    schedules: [],
+    dependencies: [],
+    now: histories.reduce((most, { edge }) => Math.max(most, edge.lastSeen), 0),
+    level,
+  });
 }
 
 /** By whole names, or without their namespace where that is clear. */

@@ -3,7 +3,10 @@ import type { Offline } from "../suggest/offline.ts";
 import type { Ui } from "../ui/ui.ts";
 import { count, thousands } from "../ui/words.ts";
 
-export function importRemarks({ imported, blurred }: Offline, { style }: Ui): readonly string[] {
+export function importRemarks(
+  { imported, blurred }: Pick<Offline, "imported" | "blurred">,
+  { style }: Ui,
+): readonly string[] {
   const { malformed, lost, outside, beyond, others } = imported;
   const remarks: string[] = [];
   if (malformed.count > 0) {

@@ -58,7 +58,11 @@ export function assessReadiness(input: ReadinessInput): readonly Readiness[] {
   const known = new Set(placing.subjects.map(({ subject }) => subject.name));
   const strangers = [...awaited.keys()]
     .filter((name) => !known.has(name))
-    .map((name): Subject => ({ subject: { kind: level, name, workloads: [] }, edges: new Map() }));
+    .map((name): Subject => ({
+      subject: { kind: level, name, workloads: [] },
+      edges: new Map(),
+      nameless: false,
+    }));
   return [...placing.subjects, ...strangers]
     .map((subject) => readinessOf(subject, awaited.get(subject.subject.name) ?? [], eras, now))
     .toSorted(by(({ subject }) => subject.name));
@@ -94,7 +98,7 @@ interface Sight {
 }
 
 function readinessOf(
-  { subject, edges }: Subject,
+  { subject, edges, nameless }: Subject,
   awaited: readonly Awaited[],
   eras: (since: number) => Era,
   now: number,
@@ -108,7 +112,9 @@ function readinessOf(
       unseen: estimate(tallyOf([], 0, {}), "hour"),
       calendar: [],
       awaited,
-      reason: "nothing was seen of it yet that a rule could rest on",
+      reason: nameless
+        ? "no label tells what it is, so that no rule could name it"
+        : "nothing was seen of it yet that a rule could rest on",
       weakened: [],
     };
   }

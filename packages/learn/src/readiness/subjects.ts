@@ -14,6 +14,8 @@ export interface Subject {
   readonly subject: ReadinessSubject;
   /** By what an edge is to it: replicas at either end, and the addresses behind a name, are one. */
   readonly edges: ReadonlyMap<string, readonly EdgeHistory[]>;
+  /** No label tells any of its workloads from others: no rule can name them. */
+  readonly nameless: boolean;
 }
 
 export interface Placing {
@@ -64,7 +66,11 @@ export function placeSubjects(
     }
   }
   return {
-    subjects: subjects.map((subject) => ({ subject, edges: own.get(subject.name) ?? new Map() })),
+    subjects: subjects.map((subject) => ({
+      subject,
+      edges: own.get(subject.name) ?? new Map(),
+      nameless: subject.workloads.every((id) => !grouping.groupOf.has(id)),
+    })),
     members,
     grouping,
     sent,

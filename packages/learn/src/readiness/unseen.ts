@@ -144,7 +144,7 @@ interface Weighed {
   readonly weight: number;
 }
 
-/** From so many on, edges tell what to expect of others like them; fewer tell only that as much may come as with any of them. */
+/** From so many on, edges tell what to expect of others like them; fewer tell only that as much, or a little more, may come as with any of them. */
 const TELLING = 10;
 const RAREST = 5;
 
@@ -157,7 +157,7 @@ function weightOfRare(edges: readonly Weighed[], units: number): number {
   const rarest = edges.toSorted((a, b) => a.count - b.count || b.weight - a.weight);
   const rare = seldom.length > 1 ? seldom : rarest.slice(0, RAREST);
   const most = rare.reduce((max, { count, weight }) => Math.max(max, weight / count), 1);
-  if (rare.length < TELLING) return most;
+  if (rare.length < TELLING) return most * (1 + 2 / Math.max(2, rare.length));
   const sum = rare.reduce((total, { weight }) => total + weight, 0);
   const squares = rare.reduce((total, { count, weight }) => total + weight * (weight / count), 0);
   return sum === 0 ? 1 : Math.max(1, squares / sum);

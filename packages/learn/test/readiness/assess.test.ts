@@ -272,3 +272,11 @@ test("what no rule could name is neither seen nor missing", () => {
     assess("shop/storefront", { days }).unseen,
   );
 });
+
+test("who has no label is told of as that", () => {
+  const { workloads, ...rest } = inventoryOf();
+  const inventory = { ...rest, workloads: workloads.map((one) => ({ ...one, labels: {} })) };
+  const nameless = assess("shop/db", { level: "workload", inventory });
+  expect(nameless).toMatchObject({ state: "learning", unseen: { seen: 0 } });
+  expect(nameless.reason).toContain("no label tells");
+});

@@ -2,7 +2,18 @@
  * Folds recorded flows, of whatever format, into the edges that suggestions and replays are made of. What cannot be read is
  * counted and the first of it quoted; nothing is fatal. Memory is bounded by the number of edges, not by that of flows.
  */
-import type { Edge, Flow, FlowEnd, FlowOrigin, Inventory, Workload } from "@bulkhead/model";
+import {
+  DAY_MS,
+  HOUR_MS,
+  type Edge,
+  type EdgeDay,
+  type EdgeHistory,
+  type Flow,
+  type FlowEnd,
+  type FlowOrigin,
+  type Inventory,
+  type Workload,
+} from "@bulkhead/model";
 import type { FlowSink, Malformed } from "@bulkhead/sources";
 
 const QUOTED = 5;
@@ -15,6 +26,8 @@ const MOST_SECONDS = 3600;
 
 export interface ImportedFlows {
   readonly edges: readonly Edge[];
+  /** The same edges in the same order, each with its days. */
+  readonly histories: readonly EdgeHistory[];
   /** Who was seen, as far as the record tells: each with its latest labels. */
   readonly inventory: Inventory;
   /** In the time that was asked for. */
@@ -40,6 +53,7 @@ interface Gathered {
   sourceNames: ReadonlySet<string>;
   destinationNames: ReadonlySet<string>;
   readonly origins: Map<string, FlowOrigin>;
+  readonly days: Map<number, EdgeDay>;
   readonly seconds: Set<number>;
   lastSecond: number;
   windows: number;
@@ -95,9 +109,11 @@ export function createFlowFold(
       lost += events;
     },
     result() {
-      const edges = [...gathered.values()].map(edgeOf);
+      const all = [...gathered.values()];
+      const edges = all.map(edgeOf);
       return {
         edges,
+        histories: edges.map((edge, at) => ({ edge, days: daysOf(all[at]?.days.values() ?? []) })),
         inventory: inventoryOf(edges),
         flows,
         outside,
@@ -121,6 +137,7 @@ function emptyOf(flow: Flow): Gathered {
     sourceNames: new Set(),
     destinationNames: new Set(),
     origins: new Map(),
+    days: new Map(),
     seconds: new Set(),
     lastSecond: Number.NEGATIVE_INFINITY,
     windows: 0,
@@ -151,11 +168,27 @@ function gather(one: Gathered, flow: Flow): void {
   one.packets += flow.packets;
   one.firstSeen = Math.min(one.firstSeen, flow.start);
   one.lastSeen = Math.max(one.lastSeen, flow.end);
+  countDay(one.days, flow);
   if (flow.connections === 0) return;
   countSecond(one, Math.floor(flow.start / 1000));
   // A flow put together of packets was seen more than once.
   if (tellsPackets(flow)) countSecond(one, Math.floor(flow.end / 1000));
 }
+
+/** Hours are those in which connections began. */
+function countDay(days: Map<number, EdgeDay>, { start, connections }: Flow): void {
+  const day = Math.floor(start / DAY_MS);
+  const hour = connections > 0 ? 1 << Math.floor((start - day * DAY_MS) / HOUR_MS) : 0;
+  const known = days.get(day);
+  days.set(day, {
+    day,
+    hours: (known?.hours ?? 0) | hour,
+    connections: (known?.connections ?? 0) + connections,
+  });
+}
+
+const daysOf = (days: Iterable<EdgeDay>): readonly EdgeDay[] =>
+  [...days].toSorted((a, b) => a.day - b.day);
 
 function countSecond(one: Gathered, second: number): void {
   if (second > one.lastSecond) {
@@ -191,7 +224,14 @@ function joined(known: ReadonlySet<string>, { names = [] }: FlowEnd): ReadonlySe
   return names.every((name) => known.has(name)) ? known : new Set([...known, ...names]);
 }
 
-function edgeOf({ latest, origins, seconds: _seconds, lastSecond: _last, ...one }: Gathered): Edge {
+function edgeOf({
+  latest,
+  origins,
+  days: _d,
+  seconds: _s,
+  lastSecond: _l,
+  ...one
+}: Gathered): Edge {
   const { protocol, port, verdict, source, destination, rule } = latest;
   const { sourceNames, destinationNames, ...sums } = one;
   return {

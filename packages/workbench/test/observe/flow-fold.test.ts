@@ -183,3 +183,40 @@ it("reads back what we write in Hubble's words", () => {
     { source: flow.source, destination: flow.destination, port: 5432, verdict: "dropped" },
   ]);
 });
+
+it("tells of each edge on which days it was seen, and in which hours a connection began", () => {
+  const end = (name: string) => ({ address: name, workload: name, name, labels: {} });
+  const flow = (start: number, connections: number): Flow => ({
+    start,
+    end: start,
+    source: end("shop/web"),
+    destination: end("shop/db"),
+    protocol: 6,
+    port: 5432,
+    sourcePort: 1,
+    verdict: "forwarded",
+    connections,
+    established: connections,
+    failed: 0,
+    bytes: 1000,
+    packets: 10,
+  });
+  const [day, hour] = [86_400_000, 3_600_000];
+  const fold = createFlowFold();
+  for (const one of [flow(20 * day + 5 * hour, 2), flow(3 * day, 1), flow(20 * day + hour, 1)]) {
+    fold.flow(one);
+  }
+  // News of one that began before.
+  fold.flow(flow(21 * day + 7 * hour, 0));
+  const { histories, edges } = fold.result();
+  expect(histories).toEqual([
+    {
+      edge: edges[0],
+      days: [
+        { day: 3, hours: 1, connections: 1 },
+        { day: 20, hours: 0b10_0010, connections: 3 },
+        { day: 21, hours: 0, connections: 0 },
+      ],
+    },
+  ]);
+});

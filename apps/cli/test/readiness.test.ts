@@ -1,0 +1,102 @@
+/** `readiness`: whom it shows, what it refuses, and what it makes of a file alone. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ReadinessAnswer } from "@bulkhead/api";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { answers } from "./answers.ts";
+import { call } from "./call.ts";
+import { startFakeController, type FakeController } from "./fake-controller.ts";
+
+let controller: FakeController;
+let folder = "";
+
+beforeEach(async () => {
+  controller = await startFakeController(answers);
+  folder = mkdtempSync(join(tmpdir(), "bhi-ready-"));
+});
+afterEach(async () => {
+  await controller.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const asked = (...args: readonly string[]) =>
+  call(["readiness", ...args], { state: controller.state });
+
+it("asks for groups unless told, and shows who is named, in full or by the last word", async () => {
+  const shown = async (...args: readonly string[]): Promise<readonly string[]> => {
+    const { stdout } = await asked(...args, "-o", "json");
+    return (JSON.parse(stdout) as ReadinessAnswer).subjects.map(({ subject }) => subject.name);
+  };
+  expect(await shown("db", "shop/cache")).toEqual(["shop/cache", "shop/db"]);
+  expect(await shown("--level", "application")).toHaveLength(3);
+  expect(controller.requests.map(({ request }) => request)).toEqual([
+    { level: "group" },
+    { level: "application" },
+  ]);
+});
+
+it("says who else it could be", async () => {
+  const { code, stderr } = await asked("shop/dbb");
+  expect(code).toBe(2);
+  expect(stderr).toContain("no group is called `shop/dbb`");
+  expect(stderr).toContain("did you mean `shop/db`?");
+});
+
+it("--strict: 1 while anybody that is shown is learning", async () => {
+  expect((await asked("--strict")).code).toBe(1);
+  expect((await asked("db", "--strict")).code).toBe(0);
+});
+
+const DAY = 86_400_000;
+
+function flows(days: number): string {
+  const end = (name: string, address: string) => ({
+    address,
+    workload: `shop/${name}`,
+    name: `shop/${name}`,
+    labels: { app: name },
+  });
+  return Array.from({ length: days }, (_, at) =>
+    JSON.stringify({
+      start: 20_000 * DAY + at * DAY,
+      end: 20_000 * DAY + at * DAY + 1000,
+      source: end("web", "10.0.0.1"),
+      destination: end("db", "10.0.0.2"),
+      protocol: 6,
+      port: 5432,
+      sourcePort: 40_000,
+      verdict: "forwarded",
+      connections: 3,
+      established: 3,
+      failed: 0,
+      bytes: 9000,
+      packets: 40,
+    }),
+  ).join("\n");
+}
+
+it("--flows: from a file alone, as of its end", async () => {
+  const file = join(folder, "flows.jsonl");
+  writeFileSync(file, `${flows(20)}\n`);
+  const called = await call(["readiness", "--flows", file, "-o", "json"], { state: folder });
+  expect(called.stderr).toBe("");
+  const answer = JSON.parse(called.stdout) as ReadinessAnswer;
+  expect(answer).toMatchObject({
+    at: 20_019 * DAY + 1000,
+    edges: 1,
+    watched: { days: 20, hours: 20 },
+  });
+  expect(answer.subjects.map(({ subject, state }) => `${subject.name} ${state}`)).toEqual([
+    "shop/db ready-except",
+    "shop/web ready-except",
+  ]);
+});
+
+it("--flows: what was summed up no longer tells of days, and is refused", async () => {
+  const file = join(folder, "edges.json");
+  writeFileSync(file, JSON.stringify(answers.edges, undefined, 2));
+  const { code, stderr } = await call(["readiness", "--flows", file], { state: folder });
+  expect(code).toBe(2);
+  expect(stderr).toContain("no longer tells on which days");
+});
