@@ -1,12 +1,30 @@
 /** Every format that is read, by name, and which of them a file's beginning looks like. */
 import type { FlowFormat } from "@bulkhead/model";
+import { calico } from "./calico.ts";
 import { awsVpc } from "./cloud/aws-vpc.ts";
+import { azure } from "./cloud/azure.ts";
+import { gcpVpc } from "./cloud/gcp-vpc.ts";
+import { conntrack } from "./conntrack.ts";
+import { envoy } from "./envoy.ts";
 import type { FlowFormatReader } from "./flow-format.ts";
 import { hubble } from "./hubble/hubble.ts";
 import { bulkhead } from "./own.ts";
+import { pcap } from "./pcap/pcap.ts";
+import { zeek } from "./zeek.ts";
 
 /** Those that can be told most surely go first. */
-export const FORMAT_READERS: readonly FlowFormatReader[] = [bulkhead, hubble, awsVpc];
+export const FORMAT_READERS: readonly FlowFormatReader[] = [
+  pcap,
+  bulkhead,
+  hubble,
+  zeek,
+  azure,
+  gcpVpc,
+  calico,
+  awsVpc,
+  conntrack,
+  envoy,
+];
 
 /** So much of a file's beginning is looked at. */
 export const HEAD_BYTES = 65_536;

@@ -17,6 +17,8 @@ export interface ToldPacket {
   readonly verdict: FlowVerdict;
   /** What the packet shows of the connection. */
   readonly shows: "opened" | "answered" | "refused" | "more";
+  /** Where it differs from one connection to another. */
+  readonly origin?: FlowOrigin;
 }
 
 interface Connection {
@@ -57,7 +59,7 @@ export function createPacketFlows(
   const connections = new Map<string, Connection>();
 
   function give({ latest, start, packets, bytes, shown, ...names }: Connection): void {
-    const { time, source, destination, shows: _shows, ...rest } = latest;
+    const { time, source, destination, shows: _shows, origin: own = origin, ...rest } = latest;
     const passed = rest.verdict === "forwarded" || rest.verdict === "audit";
     const told = namesOf(source, destination);
     sink.flow({
@@ -71,7 +73,7 @@ export function createPacketFlows(
       failed: passed && shown !== "refused" ? 0 : 1,
       bytes,
       packets,
-      origin,
+      origin: own,
     });
   }
 
