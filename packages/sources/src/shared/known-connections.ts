@@ -30,8 +30,9 @@ export class KnownConnections {
     this.#most = remembered;
     // At most half full, so that a search ends soon.
     this.#slots = 2 ** Math.ceil(Math.log2(remembered * 2));
-    this.#young = makeTable(this.#slots);
-    this.#old = makeTable(this.#slots);
+    // Most files are small, and need neither.
+    this.#young = EMPTY;
+    this.#old = EMPTY;
   }
 
   /** Is it known? If so it is the one that `last` and `state` are about. */
@@ -74,8 +75,9 @@ export class KnownConnections {
   }
 
   #insert(first: number, second: number, last: number, state: number): void {
+    if (this.#young === EMPTY) this.#young = makeTable(this.#slots);
     if (this.#young.used >= this.#most) {
-      const forgotten = this.#old;
+      const forgotten = this.#old === EMPTY ? makeTable(this.#slots) : this.#old;
       this.#old = this.#young;
       forgotten.first.fill(0);
       forgotten.used = 0;
@@ -100,6 +102,9 @@ function makeTable(slots: number): Table {
     used: 0,
   };
 }
+
+/** In which nothing is found, and nothing is put. */
+const EMPTY: Table = makeTable(1);
 
 /** Where it is, or where it would be. */
 function slotOf({ first: firsts, second: seconds }: Table, first: number, second: number): number {
