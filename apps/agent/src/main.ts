@@ -2,10 +2,11 @@
  * The agent as a process: finds what is attached, keeps the kernel at the wanted policy, reports flows. It removes
  * nothing when it ends: only `--remove` takes the rules out of the kernel.
  *
- * Usage: main.ts --state DIR [--remove | --restore | --self-test]
+ * Usage: main.ts --state DIR [--remove | --restore | --self-test | --measure-latency]
  *
  *   --remove      once: takes our rules out of the kernel
  *   --restore     once, at boot: puts the last signed policy in force without controller or network, or locks down
+ *   --measure-latency   once: times exchanges in scratch namespaces, with our rules and without; touches nothing else
  *   --self-test   once: proves in scratch namespaces that this kernel can enforce; touches nothing else
  */
 import { createHash } from "node:crypto";
@@ -38,7 +39,7 @@ import { createCapabilityWatch } from "./link/capabilities.ts";
 import { keepUnread, OWN_NETNS, surroundingsOf } from "./link/surroundings.ts";
 import { createProcessFinder } from "./processes/index.ts";
 import { createProber, sourceTowards } from "./probe/index.ts";
-import { ensureSelfTested, SelfTestError, selfTestNow } from "./self-test/index.ts";
+import { ensureSelfTested, measureLatency, SelfTestError, selfTestNow } from "./self-test/index.ts";
 import { openAgentDirectory } from "./state/agent-directory.ts";
 import { loadHostKey } from "./state/host-key.ts";
 import { leaky } from "./state/leaky-driver.ts";
@@ -66,6 +67,7 @@ const { values } = parseArgs({
     remove: { type: "boolean", default: false },
     restore: { type: "boolean", default: false },
     "self-test": { type: "boolean", default: false },
+    "measure-latency": { type: "boolean", default: false },
   },
 });
 const log = pino({ name: "agent" });
@@ -82,8 +84,12 @@ try {
 async function main(state: string): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error("the agent needs root: it changes the kernel of this machine");
-  const directory = openAgentDirectory(state);
   const now = Date.now;
+  if (values["measure-latency"]) {
+    process.stdout.write(`${JSON.stringify(await measureLatency(now))}\n`);
+    return;
+  }
+  const directory = openAgentDirectory(state);
   const proof = { file: directory.selfTest, version: VERSION, now };
   if (values["self-test"]) {
     const report = await selfTestNow(proof);

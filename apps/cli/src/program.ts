@@ -339,7 +339,8 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     [...FORMATS, "md"],
   )
     .option("--since <time>", since)
-    .option("--strict", "exit 1 when a measure misses its target");
+    .option("--strict", "exit 1 when a measure misses its target")
+    .option("--measure-latency", "measure M5 anew in scratch networks, some seconds; needs root");
   verb(
     "boot <task>",
     "what happens when the machine starts: enable, disable, or restore the last policy",

@@ -442,8 +442,8 @@ describe("the loop", () => {
     expect(reported).toMatchObject({ subject: "shop/evil → shop/db 5432/tcp", opened: true });
     await lab.client.call("latency", {
       at: Date.now(),
-      withRules: { p50: 20, p95: 31 },
-      without: { p50: 20, p95: 30 },
+      exchange: { withRules: { p50: 20, p95: 31 }, without: { p50: 20, p95: 30 } },
+      connect: { withRules: { p50: 60, p95: 80 }, without: { p50: 50, p95: 60 } },
       samples: 100,
       entries: 10,
     });

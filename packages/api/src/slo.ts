@@ -68,13 +68,17 @@ export const falseDenyAnswerSchema = z.object({
 });
 export type FalseDenyAnswer = z.infer<typeof falseDenyAnswerSchema>;
 
-/** What `slo --measure-latency` found: times of one exchange in scratch networks, with our rules and without. */
+const timesSchema = z.strictObject({ p50: z.number().positive(), p95: z.number().positive() });
+const comparedSchema = z.strictObject({ withRules: timesSchema, without: timesSchema });
+
+/** What `slo --measure-latency` found in scratch networks, with our rules and without, in microseconds. */
 export const latencySchema = z.strictObject({
   at: z.number(),
-  /** Microseconds. */
-  withRules: z.strictObject({ p50: z.number().positive(), p95: z.number().positive() }),
-  without: z.strictObject({ p50: z.number().positive(), p95: z.number().positive() }),
-  /** Exchanges timed on each side. */
+  /** A byte there and a byte back on a connection that is there. */
+  exchange: comparedSchema,
+  /** The same with the handshake before it. */
+  connect: comparedSchema,
+  /** Timed on each side. */
   samples: z.int().positive(),
   /** Entries that the rules had. */
   entries: z.int().nonnegative(),

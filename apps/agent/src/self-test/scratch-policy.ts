@@ -59,11 +59,17 @@ export interface ScratchPolicyOptions {
   readonly allowed: boolean;
   /** Until when `TIMED_PORT` is allowed: milliseconds since the epoch. */
   readonly timedUntil?: number;
+  /** So many others may do the same as the client: entries that look-ups have to tell apart. */
+  readonly others?: number;
 }
+
+/** Of the range for carriers' own use (RFC 6598), which sorts before the scratch network's. */
+const strangers = (count: number): IpAddress[] =>
+  Array.from({ length: count }, (_, at) => `100.64.${at >> 8}.${at & 255}`);
 
 export function scratchPolicy(
   { client, near, far, ipv6 }: ScratchNetwork,
-  { revision, allowed, timedUntil }: ScratchPolicyOptions,
+  { revision, allowed, timedUntil, others = 0 }: ScratchPolicyOptions,
 ): HostPolicy {
   const row = allowed ? CONTACTS : NOTHING;
   const own = addressesOf(client, ipv6);
@@ -106,7 +112,7 @@ export function scratchPolicy(
         {
           classId: INGRESS,
           direction: "ingress",
-          exact: own.map((address) => [address, row.id] as const),
+          exact: [...strangers(others), ...own].map((address) => [address, row.id] as const),
           ranges: [["203.0.113.0", "203.0.113.255", row.id]],
           defaultRow: NOTHING.id,
         },

@@ -47,9 +47,14 @@ export class Sockets {
 
   /** A connection under way; `connected` tells how it went. */
   connect(netns: string, from: IpAddress, to: IpAddress, port: number): number {
-    const fd = this.#socket(netns, SOCK_STREAM, from, 0);
-    libc().connect(fd, socketAddress(to, port));
+    const fd = this.caller(netns, from);
+    connectTo(fd, socketAddress(to, port));
     return fd;
+  }
+
+  /** One that calls nobody yet. */
+  caller(netns: string, from: IpAddress): number {
+    return this.#socket(netns, SOCK_STREAM, from, 0);
   }
 
   accept(listener: number): number | null {
@@ -71,6 +76,10 @@ export class Sockets {
       return fd;
     });
   }
+}
+
+export function connectTo(fd: number, there: Buffer): void {
+  libc().connect(fd, there);
 }
 
 export function send(fd: number, text: string, to?: Buffer): void {

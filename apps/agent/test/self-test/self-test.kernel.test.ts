@@ -4,7 +4,12 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ensureSelfTested, SelfTestError, selfTestNow } from "../../src/self-test/index.ts";
+import {
+  ensureSelfTested,
+  measureLatency,
+  SelfTestError,
+  selfTestNow,
+} from "../../src/self-test/index.ts";
 import { runSelfTest } from "../../src/self-test/self-test.ts";
 import {
   BELIEVES_SENDERS,
@@ -38,6 +43,24 @@ test("this kernel does all that enforcement rests on, and nothing is left behind
   expect(absent).toEqual([]);
   expect(open()).toBe(before);
 });
+
+test("latency is measured with rules and without, and nothing is left behind", async () => {
+  const open = (): number => readdirSync("/proc/self/fd").length;
+  const sizes = { batches: 3, perBatch: 20, entries: 300 };
+  const before = open();
+  const { exchange, connect, samples, entries } = await measureLatency(() => 7, sizes);
+  expect([samples, entries]).toEqual([60, 300]);
+  for (const { p50, p95 } of [exchange, connect].flatMap((one) => Object.values(one))) {
+    expect(p50).toBeGreaterThan(0);
+    expect(p95).toBeGreaterThanOrEqual(p50);
+  }
+  expect(open()).toBe(before);
+});
+
+test("latency is not told where the rules let nothing through", async () => {
+  played = play(PASSES_NOTHING);
+  await expect(measureLatency(() => 7, { batches: 1, perBatch: 1, entries: 1 })).rejects.toThrow();
+}, 30_000);
 
 /** Network namespaces that this process, and every other one that `pids` names, is in or holds open. */
 function namespacesOf(pids: readonly string[]): ReadonlySet<string> {

@@ -16,7 +16,7 @@ const PATIENCE_MS = 60_000;
 
 export function runAgent(
   state: string,
-  task: "--restore" | "--self-test",
+  task: "--restore" | "--self-test" | "--measure-latency",
   key: string,
 ): Promise<RanAgent> {
   return new Promise((resolve, reject) => {

@@ -168,19 +168,19 @@ function latency({ latency: found, now }: SloInput): Found {
   if (found === undefined) {
     return {
       value: null,
-      reason: "not measured yet",
+      reason: "not measured yet: `sudo bulkhead slo --measure-latency`",
       parts: {},
       from: now,
     };
   }
-  const { withRules, without, samples, entries, at } = found;
+  const { exchange, connect, samples, entries, at } = found;
   return {
-    value: withRules.p95 / without.p95 - 1,
+    value: exchange.withRules.p95 / exchange.without.p95 - 1,
     parts: {
-      withP95: withRules.p95 / 1e6,
-      withoutP95: without.p95 / 1e6,
-      withP50: withRules.p50 / 1e6,
-      withoutP50: without.p50 / 1e6,
+      withP95: exchange.withRules.p95 / 1e6,
+      withoutP95: exchange.without.p95 / 1e6,
+      connectWithP95: connect.withRules.p95 / 1e6,
+      connectWithoutP95: connect.without.p95 / 1e6,
       samples,
       entries,
     },

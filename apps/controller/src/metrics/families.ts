@@ -65,9 +65,16 @@ function measures({ slo, tallies }: MetricsInput): readonly Family[] {
     const seconds = part("M3", kind);
     return seconds === undefined ? [] : [{ labels: { kind }, value: seconds }];
   });
-  const p95 = (["with", "without"] as const).flatMap((rules) => {
-    const seconds = part("M5", `${rules}P95`);
-    return seconds === undefined ? [] : [{ labels: { rules }, value: seconds }];
+  const p95 = (
+    [
+      ["exchange", "with", "withP95"],
+      ["exchange", "without", "withoutP95"],
+      ["connect", "with", "connectWithP95"],
+      ["connect", "without", "connectWithoutP95"],
+    ] as const
+  ).flatMap(([what, rules, name]) => {
+    const seconds = part("M5", name);
+    return seconds === undefined ? [] : [{ labels: { what, rules }, value: seconds }];
   });
   const delays = delaysOf(tallies);
   return [
@@ -108,7 +115,7 @@ function measures({ slo, tallies }: MetricsInput): readonly Family[] {
     gauge("drift_weekly", "M4: distinct drift of seven days.", ...valueOf("M4")),
     gauge(
       "enforcement_latency_p95_seconds",
-      "M5: P95 of one exchange in scratch networks with our rules, and without, as last measured.",
+      "M5: P95 of an exchange, and of one with its handshake, in scratch networks with our rules and without, as last measured.",
       ...p95,
     ),
     gauge("failed_install_ratio", "M6: failed rule installs, of seven days.", ...valueOf("M6")),

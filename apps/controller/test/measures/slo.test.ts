@@ -67,7 +67,7 @@ it("knows nothing where there is nothing to know, and says why", () => {
     ["M2", null, "unknown", "no flow was recorded in this time"],
     ["M3", null, "unknown", "nothing had to be repaired"],
     ["M4", 0, "ok", undefined],
-    ["M5", null, "unknown", "not measured yet"],
+    ["M5", null, "unknown", "not measured yet: `sudo bulkhead slo --measure-latency`"],
     ["M6", null, "unknown", "nothing was put in force in this time"],
     ["M7", null, "unknown", "nothing is enforced, and nothing was denied"],
     ["M8", null, "unknown", "nothing was denied in this time"],
@@ -194,13 +194,14 @@ it("M4: distinct drift in a week; what is left and found again is the same", () 
 it("M5: P95 with our rules beside without, of the last measurement", () => {
   const latency: Latency = {
     at: NOW - HOUR,
-    withRules: { p50: 20, p95: 30.6 },
-    without: { p50: 19, p95: 30 },
+    exchange: { withRules: { p50: 20, p95: 30.6 }, without: { p50: 19, p95: 30 } },
+    connect: { withRules: { p50: 60, p95: 80 }, without: { p50: 50, p95: 60 } },
     samples: 4000,
     entries: 100,
   };
   const { M5 } = slo({ latency });
   expect(M5?.value).toBeCloseTo(0.02);
+  expect(M5?.parts).toMatchObject({ connectWithP95: 80e-6, connectWithoutP95: 60e-6 });
   expect(M5).toMatchObject({ state: "ok", from: NOW - HOUR, until: NOW - HOUR });
 });
 
