@@ -49,6 +49,7 @@ const PROMISED = [
   "exposure",
   "check",
   "lint",
+  "labels",
   "convert",
   "probe",
   "drift",
@@ -98,7 +99,9 @@ it("lays the verbs out by what they need, each in one group", async () => {
       [heading, [...lines.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)] as const,
   );
   const files = groups.find(([heading]) => heading.startsWith("Files alone"))?.[1];
-  expect(files).toEqual("decide test prove blast list diff exposure check lint convert".split(" "));
+  expect(files).toEqual(
+    "decide test prove blast list diff exposure check lint labels convert".split(" "),
+  );
   expect(groups.flatMap(([, names]) => names).toSorted()).toEqual([...PROMISED, "help"].toSorted());
 });
 

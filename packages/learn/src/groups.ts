@@ -78,6 +78,11 @@ const OF_EVERY_USER: readonly string[] = [USER_KEY, UNIT_KEY, SLICE_KEY];
 const INSTANCE_KEY =
   /(^|[/._-])(pod-template-hash|pod-template-generation|controller-revision-hash|controller-uid|pod-name|pod-index|job-name|batch-index|index|ordinal|instance|hash|uid|uuid|id|hostname|host|node|zone|region|version|chart|managed-by|heritage|release|revision|created-by|git-commit|commit|build|digest|checksum|pid|container-number|oneoff|config-hash|depends_on)$/i;
 
+/** Does this key tell copies apart, or builds, or machines? */
+export function isInstanceKey(key: string): boolean {
+  return INSTANCE_KEY.test(key);
+}
+
 export function groupWorkloads(members: readonly Member[]): Grouping {
   const groups: Group[] = [];
   const ungrouped: Member[] = [];
@@ -186,7 +191,7 @@ function keysByWorth(members: readonly Member[]): string[] {
   );
   const others = [...new Set(members.flatMap((member) => Object.keys(member.labels)))]
     .filter((key) => !ROLE_KEYS.includes(key) && !APPLICATION_KEYS.includes(key))
-    .filter((key) => !INSTANCE_KEY.test(key) && !isReservedLabel(key))
+    .filter((key) => !isInstanceKey(key) && !isReservedLabel(key))
     .filter((key) => !isInstanceName(key, members))
     .toSorted((a, b) => bearers(b) - bearers(a) || compareText(a, b));
   return [...roles, ...others];
@@ -244,6 +249,16 @@ function makeGroup(
     family,
     members: members.map((member) => member.id),
   };
+}
+
+/** What a workload bears that is of this group: nothing where its selector says only what it does not bear. */
+export function labelsOfGroup({ selector }: Pick<Group, "selector">): Labels | undefined {
+  const own = selector.requirements.flatMap((one) =>
+    one.operator === "In" && one.values.length === 1
+      ? [[one.key, one.values[0] ?? ""] as const]
+      : [],
+  );
+  return own.length === 0 ? undefined : Object.fromEntries(own);
 }
 
 /** `nginx.service` is nginx, and `alice` is somebody. */

@@ -9,7 +9,16 @@ export {
   type RoleOptions,
   type Roles,
 } from "./roles/group-by-communication.ts";
-export { groupWorkloads, PROPOSED_KEY, type Group, type Grouping, type Member } from "./groups.ts";
+export {
+  groupWorkloads,
+  isInstanceKey,
+  labelsOfGroup,
+  PROPOSED_KEY,
+  type Group,
+  type Grouping,
+  type Member,
+} from "./groups.ts";
+export { usefulLabels } from "./roles/propose-labels.ts";
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
 export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-edges.ts";
 export { readRange } from "./ranges.ts";

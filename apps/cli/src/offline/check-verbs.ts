@@ -35,4 +35,17 @@ export function addCheckVerbs(verb: AddVerb): void {
       .option("--strict", "warnings count as errors")
       .option("--disable <codes>", "findings that are not wanted: BH0705", collect),
   );
+  withOfflineOptions(
+    verb(
+      "labels <task> [files...]",
+      "lint: labels that do not say what they should, in a folder or of everybody here",
+      "bulkhead labels lint inventory.yaml\nbulkhead labels lint\nbulkhead labels lint policies/ --flows hubble.jsonl -o sarif > labels.sarif",
+      async () => (await import("../verbs/labels.ts")).labels,
+      FINDING_FORMATS,
+    )
+      .option("--flows <file>", "what they were seen to do: recorded flows, - for standard input")
+      .option("--format <name>", "of that file, where its beginning does not tell")
+      .option("--strict", "warnings count as errors")
+      .option("--disable <codes>", "findings that are not wanted: BH0741", collect),
+  );
 }

@@ -3,22 +3,18 @@
  * without DIR of what is in force here.
  * What a change permits is for people to judge; only errors among the findings and tests that fail end it with 1.
  */
-import type { Edge } from "@bulkhead/model";
-import { mergeEdges } from "@bulkhead/learn";
 import { differenceAnswer, exposureAnswer } from "@bulkhead/workbench/desk";
 import { checkFiles, type Checked } from "@bulkhead/workbench/check";
-import { withSamples, type SampleBook } from "@bulkhead/workbench/impact";
-import type { Context } from "../context.ts";
+import { withSamples } from "@bulkhead/workbench/impact";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
+import { readRecorded } from "../offline/recorded.ts";
 import { filesAt } from "../offline/base.ts";
 import { IN_FORCE } from "../offline/here.ts";
 import { exitCodeOf, lintOptions, type FindingOptions } from "../offline/findings.ts";
 import { parseLimits } from "../offline/limits.ts";
 import { readingOf } from "../offline/open.ts";
 import type { CheckAnswer } from "../schemas.ts";
-import { readExport } from "../suggest/offline.ts";
-import { count } from "../ui/words.ts";
 import { checkFormat } from "../views/findings/check.ts";
 import { replayedOf } from "../views/findings/replayed.ts";
 import type { Verb } from "./verb.ts";
@@ -70,29 +66,6 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
     exitCode,
   };
 };
-
-interface Recorded {
-  readonly edges: readonly Edge[];
-  readonly samples: SampleBook;
-}
-
-async function readRecorded(
-  context: Context,
-  file: string,
-  format: string | undefined,
-): Promise<Recorded> {
-  const { imported, ours, samples } = await readExport(context, file, format);
-  const { malformed } = imported;
-  if (malformed.count > 0) {
-    const { stderr, ui } = context;
-    const lines = count(malformed.count, "line");
-    const [first] = malformed.quoted;
-    stderr.write(
-      `${ui.style.yellow("warning:")} ${lines} of \`${file}\` could not be read, first line ${first?.place}: ${first?.problem}\n`,
-    );
-  }
-  return { edges: mergeEdges([...imported.edges, ...ours]), samples };
-}
 
 function exitCodeFor({ desk, findings, tests }: Checked): ExitCode {
   const found = exitCodeOf(desk, findings);

@@ -236,6 +236,8 @@ async function completeArgument(
         ["enable", "disable", "restore"].map((word) => ({ word, about: "" })),
         current,
       );
+    case "labels":
+      return given.length === 0 ? print([{ word: "lint", about: "" }], current) : FILES;
     case "flows": {
       const words = given.length === 0 ? ["import", "export", "formats"] : [];
       if (given[0] === "export") return FILES;

@@ -12,8 +12,17 @@ import {
   type ProposedLabels,
 } from "@bulkhead/model";
 import { applicationOf } from "../applications.ts";
-import { groupWorkloads, PROPOSED_KEY, type Group, type Grouping, type Member } from "../groups.ts";
-import { by, groupBy } from "../order.ts";
+import {
+  groupWorkloads,
+  labelsOfGroup,
+  PROPOSED_KEY,
+  type Group,
+  type Grouping,
+  type Member,
+} from "../groups.ts";
+import { DEFAULT_BEHAVIOUR, judgeSources } from "../behaviour.ts";
+import { knownMembers } from "../ends.ts";
+import { by, groupBy, inEdgeOrder } from "../order.ts";
 import { groupByCommunication, type Role, type Roles } from "./group-by-communication.ts";
 
 export interface LabelProposal {
@@ -64,6 +73,18 @@ export function proposeLabels(input: ProposalInput): LabelProposal {
       found.flatMap(({ labels, members: own }) => own.map(({ id }) => [id, labels] as const)),
     ),
   };
+}
+
+/** What would be proposed for an inventory as it is. */
+export function usefulLabels(
+  edges: readonly Edge[],
+  inventory: Inventory,
+): readonly ProposedLabels[] {
+  const ordered = edges.toSorted(inEdgeOrder);
+  const members = knownMembers(ordered, inventory);
+  const grouping = groupWorkloads(members);
+  const flagged = judgeSources(ordered, DEFAULT_BEHAVIOUR);
+  return proposeLabels({ edges: ordered, members, grouping, inventory, flagged }).proposed;
 }
 
 /** The estate as it would be with what is proposed. */
@@ -172,10 +193,7 @@ function labelsOf(role: Role, { groupOf }: Grouping): Labels | undefined {
   const groups = new Set<Group>(role.members.flatMap((id) => groupOf.get(id) ?? []));
   const [group, another] = groups;
   if (group === undefined || another !== undefined) return undefined;
-  const own = group.selector.requirements.flatMap((one) =>
-    one.operator === "In" && one.values.length === 1 ? [[one.key, one.values[0] ?? ""]] : [],
-  );
-  return own.length === 0 ? undefined : (Object.fromEntries(own) as Labels);
+  return labelsOfGroup(group);
 }
 
 function evidenceOf({ evidence, members }: Role): readonly string[] {
