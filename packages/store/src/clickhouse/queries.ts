@@ -40,7 +40,9 @@ export function flowsQuery(
   const days = cut.length === 0 ? whole : `((${whole}) OR day IN (${cut.join(", ")}))`;
   // Said of the table's own columns, before texts that are absent become null.
   const fitting = `SELECT * FROM ${flows} WHERE ${days} AND ${during({ since, until })} AND (${where})`;
-  const order = "start_ms, end_ms, src_address, dst_address, source_port";
+  // All by which two flows are told apart: pages follow one another by it.
+  const order = `start_ms, end_ms, src_address, dst_address, source_port, protocol, port, verdict,
+    node, cookie, direction, rule, connections, established, failed, bytes, packets`;
   const share =
     limit > 0
       ? `SELECT * FROM (${fitting}) ORDER BY start_ms DESC, end_ms DESC LIMIT ${Math.trunc(limit)}`

@@ -103,7 +103,7 @@ export interface FlowStore {
   append(batches: readonly FlowBatch[]): Promise<void>;
   /** Highest stored batch of that boot, 0 when none. */
   lastSequence(boot: string): Promise<number>;
-  /** Oldest first. */
+  /** Oldest first; those of one moment always in the same order. */
   flows(filter: FlowFilter): Promise<readonly Flow[]>;
   /**
    * Aggregated; sorted by first sight. Labels are those of the latest record. Of days whose single flows are forgotten,
