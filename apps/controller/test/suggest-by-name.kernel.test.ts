@@ -149,6 +149,14 @@ it("is suggested by its name, and enforced by the addresses that were seen behin
     },
   ]);
   expect(suggested.rules.map(({ rule }) => rule)).toContain(`web → shop/${NAME}`);
+  // Minutes of history: it says how little that is.
+  const { level, watched, subjects } = await lab.client.call("readiness", { level: "application" });
+  expect({ level, days: watched.days > 0 }).toEqual({ level: "application", days: true });
+  const shop = subjects.find(({ subject }) => subject.name === "shop");
+  expect(shop).toMatchObject({ state: "learning", unseen: { unit: "hour" } });
+  expect(shop?.unseen.seen).toBeGreaterThan(0);
+  expect(shop?.notBefore).toBeGreaterThan(Date.now());
+  expect(suggested.readiness?.map(({ application }) => application)).toContain("shop");
   await lab.client.call("apply", { files: suggested.files, mode: "enforce" });
   expect(await callByName()).toBe(`${FIRST} connected`);
   expect(await noticesOfName()).toEqual([]);

@@ -134,7 +134,7 @@ function readinessOf(
   const unseen = estimate(tally, unit);
   const newest = sights.reduce((most, { firstDay }) => Math.max(most, firstDay), -Infinity);
   const quiet = [...era.watched.keys()].filter((day) => day > newest).length;
-  const settled = isSettled(unseen, quiet);
+  const settled = isSettled(unseen, quiet, tally.sampling);
   const waits = era.gaps.length > 0 || awaited.length > 0;
   const state: ReadinessState = settled ? (waits ? "ready-except" : "ready") : "learning";
   const seen = [...edges.values()].flat();
@@ -179,13 +179,13 @@ function sightOf(own: readonly EdgeHistory[], now: number): readonly Sight[] {
   ];
 }
 
-/** `quiet`: days that were looked at since the last new edge. */
-function isSettled(unseen: Unseen, quiet: number): boolean {
+/** `quiet`: days that were looked at since the last new edge. Of `sampling` days that bring something new, a sample shows one. */
+function isSettled(unseen: Unseen, quiet: number, sampling: number): boolean {
   return (
     unseen.unit === "day" &&
     unseen.units >= LEAST_DAYS &&
     unseen.flows <= MOST_FLOWS &&
-    (unseen.flowsInterval.high <= MOST_FLOWS || quiet >= QUIET_DAYS)
+    (unseen.flowsInterval.high <= MOST_FLOWS || quiet >= QUIET_DAYS * sampling)
   );
 }
 
@@ -244,13 +244,15 @@ function settlesAt({ tally, unseen, quiet, era, firstHour, now }: Case): Settlin
     };
   }
   for (let more = 1; more <= HORIZON_DAYS; more = more < 60 ? more + 1 : Math.ceil(more * 1.1)) {
-    if (!isSettled(estimate(later(tally, more)), quiet + more)) continue;
-    return { at: after(more), reason: whyNot(unseen, quiet) };
+    if (!isSettled(estimate(later(tally, more)), quiet + more, tally.sampling)) continue;
+    return { at: after(more), reason: whyNot(unseen, quiet, tally.sampling) };
   }
-  return { reason: `${whyNot(unseen, quiet)}, and at this pace it would take more than two years` };
+  return {
+    reason: `${whyNot(unseen, quiet, tally.sampling)}, and at this pace it would take more than two years`,
+  };
 }
 
-function whyNot(unseen: Unseen, quiet: number): string {
+function whyNot(unseen: Unseen, quiet: number, sampling: number): string {
   if (unseen.units < LEAST_DAYS)
     return `${unseen.units} days were looked at, and ${LEAST_DAYS} have to be`;
   const share = (value: number): string => `${Number((value * 100).toPrecision(2))} %`;
@@ -258,7 +260,7 @@ function whyNot(unseen: Unseen, quiet: number): string {
     return `new edges still come, with some ${share(unseen.flows)} of its connections`;
   }
   const days = quiet === 1 ? "day" : "days";
-  return `it brought a new edge ${quiet} ${days} ago, and ${QUIET_DAYS} quiet ones have to pass`;
+  return `it brought a new edge ${quiet} ${days} ago, and ${QUIET_DAYS * sampling} quiet ones have to pass`;
 }
 
 /** Ways of looking that left something out, of edges that nobody told of who saw all. */

@@ -1,5 +1,6 @@
 /** States, dates and what is waited for. */
 import { HOUR_MS, type ConfiguredDependency, type Schedule } from "@bulkhead/model";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { assessReadiness, type ReadinessInput } from "../../src/index.ts";
 import { edge, inventoryOf } from "../shop.ts";
@@ -239,6 +240,10 @@ test("what a sample left out makes the interval wider, and is told", () => {
   const histories = shop(days).map((one) => ({ ...one, edge: { ...one.edge, origins: [origin] } }));
   const sampled = assess("shop/storefront", { days, histories });
   expect(sampled.weakened).toEqual([origin]);
+  expect(sampled).toMatchObject({
+    state: "learning",
+    reason: "it brought a new edge 29 days ago, and 140 quiet ones have to pass",
+  });
   expect(sampled.unseen.massInterval.high).toBeGreaterThan(
     assess("shop/storefront", { days }).unseen.massInterval.high * 5,
   );
@@ -279,4 +284,59 @@ test("who has no label is told of as that", () => {
   const nameless = assess("shop/db", { level: "workload", inventory });
   expect(nameless).toMatchObject({ state: "learning", unseen: { seen: 0 } });
   expect(nameless.reason).toContain("no label tells");
+});
+
+const day = fc.integer({ min: -3, max: 60 });
+const anyDays = fc.array(
+  fc.record({ day: day.map((one) => MONDAY + one), hours: fc.integer(), connections: fc.nat(50) }),
+  { minLength: 1, maxLength: 40 },
+);
+
+test("whatever the days, shares stay shares, intervals hold their estimate, and dates lie ahead", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom("web", "db", "cache", "metrics"), fc.nat(3), anyDays), {
+        maxLength: 12,
+      }),
+      fc.array(fc.record({ day: day.map((one) => MONDAY + one), hours: fc.integer() }), {
+        maxLength: 60,
+      }),
+      fc.constantFrom("workload" as const, "group" as const, "application" as const),
+      fc.integer({ min: -1, max: 70 }),
+      (edges, watch, level, today) => {
+        const histories = edges.map(([to, port, days]) => ({
+          edge: edge("storefront-1", to, `${5000 + port}/tcp`),
+          days,
+        }));
+        const now = at(today, 5);
+        const found = assessReadiness({
+          histories,
+          watch,
+          inventory: inventoryOf(),
+          schedules: [],
+          dependencies: [MAIL],
+          now,
+          level,
+        });
+        for (const { unseen, readyAt = now, exceptAt = now, notBefore = now, calendar } of found) {
+          for (const [value, { low, high }] of [
+            [unseen.mass, unseen.massInterval],
+            [unseen.flows, unseen.flowsInterval],
+          ] as const) {
+            expect([low >= 0, low <= value, value <= high, high <= 1]).toEqual([
+              true,
+              true,
+              true,
+              true,
+            ]);
+          }
+          expect(unseen.once + unseen.twice).toBeLessThanOrEqual(unseen.seen);
+          expect(
+            Math.min(readyAt, exceptAt, notBefore, ...calendar.map(({ next }) => next)),
+          ).toBeGreaterThanOrEqual(now);
+        }
+      },
+    ),
+    { numRuns: 150, seed: 20_260_105 },
+  );
 });
