@@ -1,5 +1,5 @@
 /** States, dates and what is waited for. */
-import { HOUR_MS, type ConfiguredDependency, type Schedule } from "@bulkhead/model";
+import { AGENT_ORIGIN, HOUR_MS, type ConfiguredDependency, type Schedule } from "@bulkhead/model";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { assessReadiness, type ReadinessInput } from "../../src/index.ts";
@@ -284,6 +284,28 @@ test("who has no label is told of as that", () => {
   const nameless = assess("shop/db", { level: "workload", inventory });
   expect(nameless).toMatchObject({ state: "learning", unseen: { seen: 0 } });
   expect(nameless.reason).toContain("no label tells");
+});
+
+test("a name that DNS has for changing addresses is one edge", () => {
+  const days = range(0, 30);
+  const called = days.map((day) => {
+    const one = seen("storefront-1", `203.0.113.${day + 1}`, "443/tcp", [day]);
+    const destination = { ...one.edge.destination, names: ["api.example.com"] };
+    return { ...one, edge: { ...one.edge, destination } };
+  });
+  const { unseen } = assess("shop/storefront", { days, histories: [...shop(days), ...called] });
+  expect(unseen).toMatchObject({ seen: 4, once: 0 });
+});
+
+test("a sample weakens nothing where our own collectors saw the same", () => {
+  const origin = { format: "gcp-vpc", sampling: 10, aggregation: 0, direction: "told" } as const;
+  const days = range(0, 30);
+  const histories = shop(days).map((one) => ({
+    ...one,
+    edge: { ...one.edge, origins: [origin, AGENT_ORIGIN] },
+  }));
+  const both = assess("shop/storefront", { days, histories });
+  expect(both).toMatchObject({ weakened: [], unseen: assess("shop/storefront", { days }).unseen });
 });
 
 const day = fc.integer({ min: -3, max: 60 });
