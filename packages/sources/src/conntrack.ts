@@ -34,6 +34,7 @@ export const conntrack: FlowFormatReader = {
     return readTextLines(sink, {
       origin: ORIGIN,
       line(text, malformed) {
+        if (text.startsWith("conntrack v")) return sink.other("what conntrack says of itself");
         const problem = readLine(text, { ends, begun, sink, at });
         if (problem !== undefined) malformed(problem);
       },

@@ -14,7 +14,7 @@ import {
 import type { FlowFormatReader, FlowSink } from "./flow-format.ts";
 import { createEnds, type Ends } from "./shared/ends.ts";
 import { headLines, readTextLines } from "./shared/text-lines.ts";
-import { isPlain, parseFields, timeOf, type Fields } from "./shared/values.ts";
+import { isPlain, parseFields, textOf, timeOf, type Fields } from "./shared/values.ts";
 
 const ORIGIN: FlowOrigin = { format: "envoy", sampling: 1, aggregation: 0, direction: "told" };
 
@@ -44,16 +44,14 @@ export const envoy: FlowFormatReader = {
   title: "Envoy's access log: the default text, Istio's, or JSON with the usual keys",
   recognises: (head) =>
     headLines(head, 5).some((line) => {
-      if (!line.startsWith("{")) return textLine(line) !== undefined;
-      const fields = parseFields(line);
-      return typeof fields !== "string" && isOurs(fields);
+      return typeof lineOf(line) === "object";
     }),
   open: (sink) => {
     const ends = createEnds();
     return readTextLines(sink, {
       origin: ORIGIN,
       line(text, malformed) {
-        const line = text.startsWith("{") ? jsonLine(text) : textLine(text);
+        const line = lineOf(text);
         if (line === undefined) return malformed("not Envoy's default format");
         const problem = typeof line === "string" ? line : give(sink, ends, line);
         if (problem !== undefined) malformed(problem);
@@ -211,9 +209,25 @@ function isOurs(fields: Fields): boolean {
   );
 }
 
-function jsonLine(text: string): Line | string {
+/** Undefined or a word: what it is not. */
+function lineOf(text: string): Line | string | undefined {
+  if (!text.startsWith("{")) return textLine(text.replace(MARKED, ""));
   const fields = parseFields(text);
   if (typeof fields === "string") return fields;
+  // Runtimes of containers wrap what was printed.
+  const printed = textOf(fields["log"]) ?? textOf(fields["message"]);
+  if (printed !== undefined && !isOurs(fields)) {
+    return printed.startsWith("{")
+      ? "a line in a line"
+      : textLine(printed.trim().replace(MARKED, ""));
+  }
+  return jsonLine(fields);
+}
+
+/** Before the line, by some gateways. */
+const MARKED = /^ACCESS /;
+
+function jsonLine(fields: Fields): Line | string {
   if (!isOurs(fields)) return "none of Envoy's usual keys";
   const entries = Object.entries(KEYS).map(([name, keys]) => {
     const found = keys

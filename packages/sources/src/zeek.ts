@@ -14,8 +14,10 @@ const TOLD: FlowOrigin = { format: "zeek", sampling: 1, aggregation: 0, directio
 const GUESSED: FlowOrigin = { ...TOLD, direction: "guessed" };
 
 /** https://docs.zeek.org/en/master/scripts/base/protocols/conn/main.zeek.html: answered, and refused or never answered. */
-const ANSWERED = new Set(["S1", "SF", "S2", "S3", "RSTO", "RSTR"]);
-const FAILED = new Set(["S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"]);
+const ANSWERED = new Set(["S1", "SF", "S2", "S3", "RSTO", "RSTR", "SHR"]);
+const FAILED = new Set(["S0", "REJ", "RSTOS0", "RSTRH", "SH"]);
+/** Requests of echo, by type; the others are news of something else. */
+const ECHO = new Set([8, 128]);
 
 const FIELDS = [
   "ts",
@@ -84,6 +86,10 @@ function createGiver(sink: FlowSink) {
     const to = countIn(value("id.resp_p"));
     if (!(from <= 65535) || !(to <= 65535)) return "no ports";
     const isIcmp = protocol === ICMP || protocol === ICMPV6;
+    if (isIcmp && !ECHO.has(from)) {
+      sink.other("ICMP that is no echo");
+      return undefined;
+    }
     const state = value("conn_state") ?? "";
     // A caret: Zeek turned the connection round, by what it knows of ports.
     const isTurned = value("history")?.startsWith("^") === true;
@@ -96,7 +102,7 @@ function createGiver(sink: FlowSink) {
       destination,
       protocol,
       // Zeek has the type and code of ICMP where ports are.
-      port: isIcmp ? (from % 256) * 256 + (to % 256) : to,
+      port: isIcmp ? from * 256 + (to % 256) : to,
       sourcePort: isIcmp ? 0 : from,
       verdict: "forwarded",
       connections: 1,

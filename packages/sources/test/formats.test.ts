@@ -37,6 +37,7 @@ describe("Zeek", () => {
       "tcp,443,10.0.0.2,50000,10.0.0.1",
       "tcp,NONE,10.0.0.2,50000,10.0.0.1,1767607200.5,S",
       "weird,1,10.0.0.2,50000,10.0.0.1,1767607200.5,S",
+      "icmp,3,10.0.0.2,3,10.0.0.1,1767607200.5,NONE",
     );
     expect(shown(told)).toEqual(["10.0.0.1:50000 → 10.0.0.2 443/6 forwarded 1/0/0 0p 0b"]);
     expect(told.flows[0]?.origin?.direction).toBe("guessed");
@@ -44,7 +45,7 @@ describe("Zeek", () => {
       "5 5 fields, where 7 are expected",
       "6 no ports",
     ]);
-    expect(told.others).toEqual(["an unknown protocol"]);
+    expect(told.others).toEqual(["an unknown protocol", "ICMP that is no echo"]);
     expect(line("zeek", "a\tb").malformed[0]?.problem).toBe("no `#fields` before it");
   });
 });
@@ -80,7 +81,12 @@ describe("Envoy", () => {
   it("says where no client or no server is told, and what is no line of it", () => {
     const of = (forwardedFor: string, upstream: string) =>
       `[2026-01-05T10:00:00.250Z] "GET / HTTP/1.1" 200 - 0 1 1 1 "${forwardedFor}" "-" "-" "a" "${upstream}"`;
-    const told = line("envoy", of("-", "10.0.0.1:80"), of("10.0.0.2", "-"), 'GET "/" 200');
+    const wrapped = JSON.stringify({
+      log: `ACCESS ${of("10.0.0.2", "10.0.0.1:80")}\n`,
+      stream: "x",
+    });
+    const told = line("envoy", of("-", "10.0.0.1:80"), of("10.0.0.2", "-"), 'GET "/" 200', wrapped);
+    expect(shown(told)).toEqual(["10.0.0.2:0 → 10.0.0.1 80/6 forwarded 1/1/0 0p 1b"]);
     expect(told.others).toEqual([
       "a request whose client is not told",
       "a request that went nowhere",
@@ -141,7 +147,7 @@ describe("Azure", () => {
       ...first,
       properties: { Version: 1, flows: [{ rule: "r", flows: [{ mac: "m", flowTuples: tuples }] }] },
     };
-    const told = line("azure-nsg", JSON.stringify({ records: [record, {}] }));
+    const told = line("azure-nsg", JSON.stringify({ records: [{ records: [record] }, {}] }));
     expect(shown(told)).toEqual(["10.0.0.4:44931 → 10.0.0.5 443/6 forwarded 1/0/0 0p 0b"]);
     expect(told.malformed.map(({ problem, quote }) => `${problem}: ${quote}`)).toEqual([
       "not a flow tuple: 1767607200,10.0.0.4",
@@ -199,6 +205,8 @@ describe("conntrack", () => {
     expect(shown(line("conntrack", end))).toEqual([
       "10.0.1.5:1 → 10.0.2.53 53/17 forwarded 1/0/1 0p 0b",
     ]);
+    const own = "conntrack v1.4.8 (conntrack-tools): 2 flow entries have been shown.";
+    expect(line("conntrack", own).others).toEqual(["what conntrack says of itself"]);
     expect(readAs("conntrack", end).malformed[0]?.problem).toContain("no time");
     expect(line("conntrack", "tcp 6 src=x dst=y").malformed[0]?.problem).toBe("no addresses");
   });

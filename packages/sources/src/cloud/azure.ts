@@ -40,14 +40,18 @@ export const azure: FlowFormatReader = {
     const around: Around = { sink, ends: createEnds(), known: new KnownConnections() };
     return readJsonObjects(sink, {
       origin: ORIGIN,
-      object(record, malformed) {
-        const flows = flowsOf(record);
-        if (flows === undefined) return sink.other("a record of another log");
-        const mac = textOf(record["macAddress"]);
-        const node = mac !== undefined && mac.length < 64 && isPlain(mac) ? mac : undefined;
-        for (const tuple of flows) {
-          const problem = readTuple(tuple, node, around);
-          if (problem !== undefined) malformed(problem, tuple);
+      object(whole, malformed) {
+        // Blobs that were put together have lists of records in lists of records.
+        const records = "records" in whole ? listOf(whole["records"]).map(fieldsOf) : [whole];
+        for (const record of records) {
+          const flows = record === undefined ? undefined : flowsOf(record);
+          if (flows === undefined) sink.other("a record of another log");
+          const mac = textOf(record?.["macAddress"]);
+          const node = mac !== undefined && mac.length < 64 && isPlain(mac) ? mac : undefined;
+          for (const tuple of flows ?? []) {
+            const problem = readTuple(tuple, node, around);
+            if (problem !== undefined) malformed(problem, tuple);
+          }
         }
       },
     });
