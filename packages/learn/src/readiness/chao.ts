@@ -14,6 +14,8 @@ export interface ChaoInput {
   /** Sum of incidences over all edges. */
   readonly total: number;
   readonly units: number;
+  /** Edges that come along together: what is counted varies so much more. */
+  readonly together?: number;
 }
 
 export interface Hidden {
@@ -41,7 +43,11 @@ function estimateOf({ once, twice, units }: ChaoInput): number {
   return twice > 0 ? (share * once * once) / (2 * twice) : (share * once * (once - 1)) / 2;
 }
 
-function varianceOf({ seen, once, twice, units }: ChaoInput, edges: number): number {
+function varianceOf(input: ChaoInput, edges: number): number {
+  return singleVarianceOf(input, edges) * (input.together ?? 1);
+}
+
+function singleVarianceOf({ seen, once, twice, units }: ChaoInput, edges: number): number {
   const share = (units - 1) / units;
   if (twice > 0) {
     const ratio = once / twice;

@@ -77,12 +77,13 @@ export function tallyOf(
 
 export function estimate(tally: Tally, unit: Unseen["unit"] = "day"): Unseen {
   const { units, seen, once, twice, total, carried, carriedOnce, together, sampling } = tally;
-  const chao = hiddenEdges({ seen, once, twice, total, units });
+  const chao = hiddenEdges({ seen, once, twice, total, units, together });
   const mass = coverageDeficit(once, twice, total, units);
   // What the correction for doubletons leaves of Good and Turing's own holds of connections, too.
   const left = once === 0 ? 0 : mass / (once / total);
   const flows = carried === 0 || units < 2 ? mass : (carriedOnce / carried) * left;
-  const none = leastHidden(chao.interval.low / together) / (chao.edges / together || 1);
+  const least = together * leastHidden(chao.interval.low / together);
+  const none = least / (chao.edges || 1);
   const intervalOf = (
     value: number,
     counted: { readonly once: number; readonly twiceSquared: number; readonly total: number },
@@ -105,7 +106,10 @@ export function estimate(tally: Tally, unit: Unseen["unit"] = "day"): Unseen {
     mass,
     massInterval: intervalOf(mass, { once, twiceSquared: twice * together, total }, together),
     edges: chao.edges,
-    edgesInterval: { low: chao.interval.low, high: chao.interval.high * sampling },
+    edgesInterval: {
+      low: least,
+      high: Math.max(chao.interval.high, mostAlike(once, together)) * sampling,
+    },
     flows,
     flowsInterval: intervalOf(
       flows,
@@ -138,6 +142,12 @@ export function later(tally: Tally, more: number): Tally {
 
 /** There may be fewer hidden than are to be expected, down to none: the low end of a Poisson number. */
 const leastHidden = (expected: number): number => Math.max(0, expected - Z95 * Math.sqrt(expected));
+
+/** As many edges as were seen once may be missing that are as rare, and as many more as chance allows of what comes together. */
+const mostAlike = (once: number, together: number): number => {
+  const half = (Z95 ** 2 * together) / 2;
+  return once + half + Math.sqrt(2 * half * once + half ** 2);
+};
 
 interface Weighed {
   readonly count: number;
