@@ -127,6 +127,17 @@ export const WORLD: readonly WorldAddress[] = [
   },
 ];
 
+/**
+ * What programs are configured with, beyond what they find by the shop's own names. Nobody asks for a refund while the shop is
+ * watched: a destination that is known from here alone.
+ */
+export const CONFIGURATION: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  checkout: {
+    PAYMENTS_URL: "http://payments.example:8443/charge",
+    REFUNDS_URL: "http://refunds.example:9443/refunds",
+  },
+};
+
 export function ipv4Of(workload: ShopWorkload): string {
   return `10.77.0.${workload.host}`;
 }

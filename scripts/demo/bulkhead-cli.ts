@@ -11,6 +11,7 @@ import type {
   HistoryAnswer,
   PlanAnswer,
   ProbeEvent,
+  ReadinessAnswer,
   ReplayAnswer,
   StatusAnswer,
   SuggestAnswer,
@@ -98,6 +99,8 @@ export class Bulkhead {
       `--net=/run/netns/${this.#netns}`,
       LAUNCHER,
       "up",
+      "--read-configuration",
+      "environment",
       "--state",
       this.#state,
     ];
@@ -123,6 +126,10 @@ export class Bulkhead {
 
   async edges(since: number): Promise<EdgesAnswer["edges"]> {
     return (await this.#json<EdgesAnswer>("observe", ["--since", moment(since)])).edges;
+  }
+
+  readiness(): Promise<ReadinessAnswer> {
+    return this.#json("readiness", []);
   }
 
   suggest(since: number): Promise<SuggestAnswer> {

@@ -1,6 +1,6 @@
 /**
- * `make demo`: the whole loop on a small shop of real programs: observe → suggest → replay → audit → enforce →
- * prove → drift → down. Ends with a table of claims; exit 0 only if each holds, 1 if not, 3 if it cannot run.
+ * `make demo`: the whole loop on a small shop of real programs: observe → suggest → readiness → replay → audit →
+ * enforce → prove → drift → down. Ends with a table of claims; exit 0 only if each holds, 1 if not, 3 if it cannot run.
  * Environment: KEEP=1 leaves everything up; SABOTAGE=name breaks one thing on purpose; JSON=1 as `--json`.
  */
 import { join } from "node:path";
@@ -19,6 +19,7 @@ import { leave } from "./steps/leave.ts";
 import { record, start } from "./steps/observe.ts";
 import { replay, suggest } from "./steps/propose.ts";
 import { intrude, latency, probe } from "./steps/prove.ts";
+import { readiness } from "./steps/readiness.ts";
 import { lookAtShop } from "./steps/shop.ts";
 import { readTruth } from "./truth.ts";
 
@@ -56,6 +57,7 @@ async function walk(demo: Demo): Promise<void> {
   await next(() => start(demo));
   const recording = await next(() => record(demo));
   const files = await next(() => suggest(demo, recording));
+  await next(() => readiness(demo));
   await next(() => replay(demo, files, recording));
   await next(() => audit(demo, files, before));
   const enforced = await next(() => enforce(demo, files));

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { callControl } from "../programs/lib/control.ts";
 import {
+  CONFIGURATION,
   GATEWAY,
   WORKLOADS,
   WORLD,
@@ -262,7 +263,8 @@ export class Lab {
   /** Starts a command in the namespace of the workload of that name, and remembers it. */
   startIn(name: string, command: readonly string[]): void {
     const inside = inNamespace(this.namespaceOf(name), command);
-    this.adopt(startProcess(name, inside, { log: this.logOf(name), env: this.#quickStart() }));
+    const env = { ...this.#quickStart(), ...CONFIGURATION[name] };
+    this.adopt(startProcess(name, inside, { log: this.logOf(name), env }));
   }
 
   #startOurs(name: string, program: string): void {

@@ -1,22 +1,29 @@
 /**
  * Checkout: an order is charged at the payment provider out in the world, written to PostgreSQL, counted in
- * Redis and announced to the storefronts (NOTIFY).
+ * Redis and announced to the storefronts (NOTIFY). Where to charge and where to pay back is its configuration.
  */
+import { env } from "node:process";
 import { fetchText, readBody, serve } from "./lib/http.ts";
 import { openService } from "./lib/service.ts";
 
 const { names, counters, pool, cache, ready } = await openService("checkout", process.argv[2]);
 
-async function placeOrder(sku: string): Promise<string> {
-  const charge = await fetchText({
-    host: "payments.example",
-    port: 8443,
-    path: "/charge",
+/** At the payment provider, by the address that the configuration has under this name. */
+async function pay(name: "PAYMENTS_URL" | "REFUNDS_URL", body: string) {
+  const { hostname, port, pathname } = new URL(env[name] ?? "");
+  return fetchText({
+    host: hostname,
+    port: Number(port),
+    path: pathname,
     method: "POST",
-    body: sku,
+    body,
     lookup: names.lookup,
     timeoutMs: 3000,
   });
+}
+
+async function placeOrder(sku: string): Promise<string> {
+  const charge = await pay("PAYMENTS_URL", sku);
   if (charge.status !== 200) throw new Error(`the card was refused: ${charge.status}`);
   const { rows } = await pool.query<{ id: string }>(
     "insert into orders (sku) values ($1) returning id",
@@ -31,6 +38,12 @@ async function placeOrder(sku: string): Promise<string> {
 }
 
 await serve(8081, async (incoming, outgoing) => {
+  if (incoming.method === "POST" && incoming.url === "/refunds") {
+    const refund = await pay("REFUNDS_URL", await readBody(incoming));
+    outgoing.statusCode = refund.status;
+    outgoing.end();
+    return;
+  }
   if (incoming.method !== "POST" || incoming.url !== "/orders") {
     outgoing.statusCode = 404;
     outgoing.end("not found\n");
