@@ -2,29 +2,32 @@
 import { buildPolicySet, parseFiles, printResources } from "@bulkhead/dialects";
 import { createDecider, indexInventory } from "@bulkhead/engine";
 import { groupWorkloads, manifestsOf, suggest } from "@bulkhead/learn";
-import type { Workload } from "@bulkhead/model";
+import type { Inventory, Workload } from "@bulkhead/model";
 import { HOURS } from "./calendar.ts";
+import { labelledOn, type Labelled } from "./labelled.ts";
 import type { Method, Question } from "./method.ts";
 import { timeOf } from "./traffic.ts";
-import { historiesUntil, inventoryAt, inventoryOf, type World } from "./world.ts";
+import { inventoryOf, type World } from "./world.ts";
 
 export const ours: Method = {
   name: "Bulkhead",
   learn(world, day) {
     const now = timeOf(day * HOURS);
-    const inventory = inventoryAt(world, day * HOURS);
-    const history = historiesUntil(world, day);
+    const labelled = labelledOn(world, day);
+    const { inventory, histories } = labelled;
     const suggestion = suggest(
-      history.map(({ edge }) => edge),
+      histories.map(({ edge }) => edge),
       inventory,
-      { history },
+      { history: histories },
     );
     const manifests = manifestsOf(suggestion);
     const text = printResources(manifests.map(({ manifest }) => ({ manifest, comments: [] })));
     const { resources } = parseFiles([{ name: "suggested.yaml", text }]);
     const { set } = buildPolicySet(resources, { now, strict: true, mode: "enforce" });
-    const seated = seat(world, day);
-    const decide = createDecider(set, indexInventory(seated), { now, view: "live" });
+    const decide = createDecider(set, indexInventory(seat(world, day, labelled)), {
+      now,
+      view: "live",
+    });
     const grouping = groupWorkloads(inventory.workloads);
     return {
       answer({ source, destination, protocol, port }: Question) {
@@ -44,11 +47,11 @@ export const ours: Method = {
 };
 
 /** Everybody who is there from that day on, by addresses of their own: whoever is relabelled is there once for each. */
-function seat(world: World, day: number) {
+function seat(world: World, day: number, { labelsOf }: Labelled): Inventory {
   const phases = [...world.estate.phases.values()]
     .flat()
     .filter(({ span }) => span[1] > day * HOURS);
-  const inventory = inventoryOf(phases);
+  const inventory = inventoryOf(phases.map((phase) => ({ ...phase, labels: labelsOf(phase) })));
   const seen = new Set<string>();
   const apart = (workload: Workload, at: number): Workload => {
     if (!seen.has(workload.id)) {

@@ -7,8 +7,9 @@ import type { Readiness } from "@bulkhead/model";
 import { HOURS, WEEK } from "./calendar.ts";
 import type { Phase } from "./estate.ts";
 import { dependenciesAt, schedulesAt } from "./expectations.ts";
+import { labelledOn } from "./labelled.ts";
 import { timeOf } from "./traffic.ts";
-import { historiesUntil, inventoryAt, watchUntil, type World } from "./world.ts";
+import { watchUntil, type World } from "./world.ts";
 
 export interface ReadyWalk {
   /** By application: day of the world on which it was ready, or ready but for what is named. */
@@ -42,9 +43,9 @@ export function walk(world: World, lastDay: number, whole: boolean): ReadyWalk {
 
 export function readinessOn(world: World, day: number): readonly Readiness[] {
   const hour = day * HOURS;
-  const inventory = inventoryAt(world, hour);
+  const { inventory, histories } = labelledOn(world, day);
   return assessReadiness({
-    histories: acceptedHistories(historiesUntil(world, day), inventory),
+    histories: acceptedHistories(histories, inventory),
     watch: watchUntil(day),
     inventory,
     schedules: schedulesAt(world, hour),

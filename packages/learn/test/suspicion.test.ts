@@ -105,6 +105,54 @@ describe("needs that do not fit", () => {
     ]);
   });
 
+  it("takes pods that take each other's place for one copy", () => {
+    const days = (copy: string, from: number, to: number): readonly EdgeHistory[] => [
+      seen(copy, "db", "5432/tcp", { from, to }),
+      seen(copy, "cache", "6379/tcp", { from, to }),
+    ];
+    // Two generations of two.
+    const replaced = [
+      ...days("web-1", 0, 60),
+      ...days("web-2", 0, 60),
+      ...days("web-3", 60, 120),
+      ...days("web-4", 60, 120),
+    ];
+    const visit = (copy: string, from: number, to: number) =>
+      seen(copy, "vault", "8200/tcp", { from, to, every: 18 });
+    const asideOf = (more: readonly EdgeHistory[]) => {
+      const history = [...replaced, ...more];
+      const { setAside } = suggest(
+        history.map((one) => one.edge),
+        world,
+        { history },
+      );
+      return setAside.map(({ reason, edge: { source } }) => `${reason} ${source.name}`);
+    };
+    // On seven days always one of two: one in sixty-four, which may be chance. On eight it is less than one in a hundred.
+    expect(asideOf([visit("web-1", 2, 38), visit("web-3", 64, 118)])).toEqual([]);
+    const all = [visit("web-1", 2, 56), visit("web-3", 64, 118)];
+    expect(asideOf(all)).toEqual(["lone shop/web-1", "lone shop/web-3"]);
+    // Both of a generation do it: it is how they are made.
+    expect(asideOf([...all, visit("web-4", 80, 80)])).toEqual([]);
+  });
+
+  it("calls late what somebody begins who took another's place in an old role", () => {
+    const working = (copy: string, from: number, to: number) =>
+      seen(copy, "db", "5432/tcp", { from, to });
+    const visit = seen("web-3", "vault", "8200/tcp", { from: 22, to: 22 });
+    const doubted = (history: readonly EdgeHistory[]) =>
+      suggest(
+        history.map((one) => one.edge),
+        world,
+        { history },
+      ).setAside.map(({ reason }) => reason);
+    const before = [working("web-1", 0, 20), working("web-2", 0, 20)];
+    const since = [working("web-3", 20, 29), working("web-4", 20, 29)];
+    expect(doubted([...before, ...since, visit])).toEqual(["first-ever"]);
+    // Nobody was there before them: the role is as new as what it does.
+    expect(doubted([seen("single", "db", "5432/tcp"), ...since, visit])).toEqual([]);
+  });
+
   it("lets the leader lead: one copy alone, day by day from the beginning", () => {
     expect(doubts([seen("web-1", "vault", "8200/tcp", { from: 1 })])).toEqual([]);
   });

@@ -38,6 +38,8 @@ const KNOWN_BY = 0.25;
 const SELDOM_DAYS = 2;
 const SELDOM_SHARE = 0.2;
 const SELDOM_WINDOWS = 10;
+/** Of two copies it is always the same one on eight days. */
+const CHANCE = 0.01;
 /** So many new peers of one workload alone are a search, however slow. */
 const FAN_OUT = 3;
 
@@ -69,7 +71,7 @@ function doubted(habits: readonly Habit[], picture: Picture): ReadonlyMap<Habit,
   const found = new Map<Habit, Doubt>();
   const bySource = groupBy(habits, ({ needs }) => needs[0]?.source.key ?? "");
   for (const own of bySource.values()) {
-    const late = (habit: Habit): boolean => isLate(habit, own, picture);
+    const late = (habit: Habit): boolean => isLate(habit, picture);
     const searching = searchersOf(own.filter((habit) => late(habit) && isSeldom(habit, picture)));
     for (const habit of own) {
       const doubt = doubtOf(habit, { own, late: late(habit), searching, picture });
@@ -88,15 +90,15 @@ interface Around {
 }
 
 function doubtOf(habit: Habit, { own, late, searching, picture }: Around): Doubt | undefined {
-  const [doer, another] = habit.doers;
-  if (doer === undefined || another !== undefined) return undefined;
-  const { copies } = habit;
+  const { copies, alone, doers } = habit;
+  const doer = [...doers].at(-1);
+  if (doer === undefined || !alone) return undefined;
   const name = habit.edges[0]?.source.name ?? doer;
   const seldom = isSeldom(habit, picture);
   const only = copies > 1 ? `, and none of the ${copies - 1} others of its role ever did` : "";
   const since = `${Math.floor(daysBetween(picture.start, habit.firstSeen))} days after watching began`;
   const times = seldom ? "a few times" : "often";
-  const search = searching.get(doer) ?? 0;
+  const search = Math.max(...[...doers].map((one) => searching.get(one) ?? 0));
   if (late && seldom && search >= FAN_OUT) {
     return {
       reason: "fan-out",
@@ -122,27 +124,21 @@ function doubtOf(habit: Habit, { own, late, searching, picture }: Around): Doubt
       detail: `\`${name}\` did it first ${since}, ${times}${only}`,
     };
   }
-  if (seldom && copies >= MANY_COPIES) {
+  if (seldom && (copies >= MANY_COPIES || isByNoChance(habit))) {
     return { reason: "lone", detail: `\`${name}\` did it ${times}${only}` };
   }
   return undefined;
 }
 
-/** First seen when its role, and whoever does it, had long been known. */
-function isLate(habit: Habit, own: readonly Habit[], { start, end }: Picture): boolean {
-  const known = start + KNOWN_BY * (end - start);
-  const since = own.reduce((least, one) => {
-    const same = [...habit.doers].some((doer) => one.doers.has(doer));
-    return same ? Math.min(least, firstOf(one, habit.doers)) : least;
-  }, Infinity);
-  return since <= known && habit.firstSeen >= start + LATE * (end - start);
+/** On so many days always the same one of several: by chance that would be seldom, if each of them were as likely to do it. */
+function isByNoChance({ copies, days }: Habit): boolean {
+  return copies > 1 && copies ** (1 - days.length) <= CHANCE;
 }
 
-function firstOf({ edges }: Habit, doers: ReadonlySet<string>): number {
-  return edges.reduce(
-    (least, { source, firstSeen }) =>
-      doers.has(source.workload ?? source.address) ? Math.min(least, firstSeen) : least,
-    Infinity,
+/** First seen when its role, and whoever does it, had long been known. */
+function isLate({ firstSeen, knownSince }: Habit, { start, end }: Picture): boolean {
+  return (
+    knownSince <= start + KNOWN_BY * (end - start) && firstSeen >= start + LATE * (end - start)
   );
 }
 
@@ -154,7 +150,7 @@ function isSeldom({ days, firstSeen, windows }: Habit, { end }: Picture): boolea
 
 /** How many new peers each has that nobody else of its role has. */
 function searchersOf(late: readonly Habit[]): ReadonlyMap<string, number> {
-  const alone = late.flatMap(({ doers }) => (doers.size === 1 ? [...doers] : []));
+  const alone = late.flatMap((habit) => (habit.alone ? [...habit.doers] : []));
   return new Map([...groupBy(alone, (doer) => doer)].map(([doer, own]) => [doer, own.length]));
 }
 
