@@ -113,6 +113,7 @@ describe("candidates", () => {
     expect(await words("suggest", "-f", "")).toEqual([":files"]);
     expect(await words("suggest", "--directory", "")).toEqual([":files"]);
     expect(await words("suggest", "--flows", "")).toEqual([":files"]);
+    expect(await words("readiness", "--level", "")).toEqual(["workload", "group", "application"]);
     expect(await words("suggest", "-o", "mark")).toEqual(["markdown"]);
   });
 

@@ -118,6 +118,8 @@ async function completeValue(
     }
     case "mode":
       return print(words(["audit", "enforce"]), current);
+    case "level":
+      return print(words(option.argChoices ?? []), current);
     case "set":
       return print(words(["repair", "report"]), current);
     case "since":
