@@ -104,6 +104,11 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     async () => (await import("./verbs/up.ts")).up,
   )
     .option("--foreground", "stay in the foreground and log to stderr")
+    .option(
+      "--flow-store <url>",
+      "keep flows in a ClickHouse: https://host:8443/database?cluster=name; local (default) takes it back",
+    )
+    .option("--flow-store-credentials <file>", "user:password for it, in a file of root's alone")
     .option("--metrics <address>", "let Prometheus scrape there, such as 9464; off by default")
     .option(
       "--read-configuration <sources>",

@@ -21,15 +21,7 @@ import {
   type Schedule,
   type WorkloadId,
 } from "@bulkhead/model";
-import {
-  openFlowFile,
-  isInUse,
-  openStateStore,
-  type FlowStats,
-  type FlowStore,
-  type OpenedFlows,
-  type StateStore,
-} from "@bulkhead/store";
+import { openStateStore, type FlowStats, type FlowStore, type StateStore } from "@bulkhead/store";
 import {
   CONFIGURATION_SOURCES,
   type AgentSettings,
@@ -45,6 +37,7 @@ import { createFlowExporter, type FlowExporter } from "./flows/flow-exporter.ts"
 import { createFlowImporter, type FlowImporter } from "./flows/flow-importer.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { startMeasures, type Measures } from "./measures/measures.ts";
+import { openFlows } from "./flows/open-flows.ts";
 import { withPatience } from "./flows/patient-store.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
@@ -139,7 +132,11 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const startedAt = now();
   const alarms = createAlarms(now);
   // DuckDB takes one writer: a second controller on this directory ends here, before it touches a socket.
-  const { store, setAside } = await openFlows(directory, options);
+  const { store, setAside } = await openFlows(directory, {
+    now,
+    env: process.env,
+    minFreeBytes: options.minFreeBytes,
+  });
   const flows = withPatience(store, FLOW_PATIENCE_MS);
   if (setAside !== undefined) {
     const message = `the flow file could not be read and lies in \`${setAside}\`: history begins anew`;
@@ -491,22 +488,4 @@ async function leftOnTrial(state: StateStore, now: number): Promise<number | und
   const pending = await state.pendingConfirm();
   if (pending !== null) return pending.deadline + AFTER_DEADLINE_MS;
   return (await state.setting(TRIAL_NOTE)) ? now + TRIAL_MS : undefined;
-}
-
-async function openFlows(
-  directory: StateDirectory,
-  options: ControllerOptions,
-): Promise<OpenedFlows> {
-  try {
-    return await openFlowFile(
-      directory.flows,
-      options.now(),
-      options.minFreeBytes === undefined ? {} : { minFreeBytes: options.minFreeBytes },
-    );
-  } catch (error) {
-    if (isInUse(error)) {
-      throw new Error(`another controller uses \`${directory.root}\``, { cause: error });
-    }
-    throw error;
-  }
 }

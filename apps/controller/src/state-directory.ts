@@ -9,6 +9,10 @@ export interface StateDirectory {
   readonly state: string;
   readonly flows: string;
   readonly signingKey: string;
+  /** Where flows go, as `bulkhead up` was told; absent where they stay here. */
+  readonly flowStore: string;
+  /** Held by the one controller of this directory. */
+  readonly lock: string;
   /** Where metrics go, as `bulkhead up` was told; absent where nobody asked for any. */
   readonly telemetry: string;
   /** For root: reads and changes. */
@@ -32,6 +36,8 @@ export function openStateDirectory(path: string, readers: number | undefined): S
     state: join(controller, "state.sqlite"),
     flows: join(controller, "flows.duckdb"),
     signingKey: join(controller, "signing.key"),
+    flowStore: join(root, "flow-store.json"),
+    lock: join(controller, "lock.sqlite"),
     telemetry: join(root, "telemetry.json"),
     apiSocket: join(root, "api.sock"),
     readSocket: join(root, "read.sock"),

@@ -8,6 +8,7 @@ export * from "./flow-export.ts";
 export * from "./flow-filters.ts";
 export * from "./flow-import.ts";
 export * from "./flows.ts";
+export * from "./flow-store-address.ts";
 export * from "./impact.ts";
 export * from "./policies.ts";
 export * from "./probes.ts";

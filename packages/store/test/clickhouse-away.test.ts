@@ -39,11 +39,17 @@ async function serverThat(answer: { readonly status: number; readonly text: stri
 
 async function refusal(url: string, more: object = {}): Promise<Error> {
   try {
-    await openClickHouseFlowStore({ url, username: "bulkhead", password: PASSWORD, ...more });
+    const store = openClickHouseFlowStore({
+      url,
+      username: "bulkhead",
+      password: PASSWORD,
+      ...more,
+    });
+    await store.stats();
   } catch (error) {
     if (error instanceof Error) return error;
   }
-  throw new Error("it was opened");
+  throw new Error("it answered");
 }
 
 describe("a ClickHouse that is away", () => {

@@ -2,56 +2,50 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient, type ClickHouseClient } from "@clickhouse/client";
-import { createChdbConnection } from "chdb/connection";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DAY_MS } from "@bulkhead/model";
-import { createClickHouseFlowStore } from "../src/clickhouse/clickhouse-flow-store.ts";
 import { schemaOf } from "../src/clickhouse/schema.ts";
-import type { FlowStore } from "../src/index.ts";
+import { openClickHouseFlowStore, type FlowStore } from "../src/index.ts";
+import { startEngine, type EngineServer } from "./clickhouse-server.ts";
 import { flow, flowStoreConformance } from "./flow-store-conformance.ts";
 
-/** Of the client's own types, of which the engine has a copy. */
-type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>["connection"]>;
+/** The engine ends when what it does in the background has. */
+const PATIENCE_MS = 60_000;
 
 let folder: string;
 let database = "";
+let server: EngineServer;
 let store: FlowStore;
 let count = 0;
 
-/** The engine is one a process, on one folder; each test has a database of its own. */
-const connect = (): ClickHouseClient => {
-  const engine: unknown = createChdbConnection({ path: join(folder, "engine") });
-  return createClient({ connection: engine as Connection });
-};
-let keeper: ClickHouseClient;
+/** Each test has a database of its own. */
+const open = (more: { readonly flowDays?: number; readonly edgeDays?: number } = {}) =>
+  openClickHouseFlowStore({ url: server.url, username: "u", password: "p", database, ...more });
 
-const open = () => createClickHouseFlowStore(connect(), { database });
-
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "bhk-chdb-"));
-  keeper = connect();
+  server = await startEngine(join(folder, "engine"));
 });
 afterAll(async () => {
-  await keeper.close();
+  await server.stop();
   rmSync(folder, { recursive: true, force: true });
-});
+}, PATIENCE_MS);
 beforeEach(async () => {
   count += 1;
   database = `flows_${count}`;
-  store = await open();
+  store = open();
 });
 afterEach(async () => {
   await store.close();
-  await keeper.command({ query: `DROP DATABASE ${database}` });
+  await server.engine.command({ query: `DROP DATABASE IF EXISTS ${database}` });
 });
 
-describe("ClickHouse flow store", () => {
+describe("ClickHouse flow store", { timeout: 2 * PATIENCE_MS }, () => {
   flowStoreConformance(
     () => store,
     async () => {
       await store.close();
-      store = await open();
+      store = open();
       return store;
     },
     () => folder,
@@ -59,7 +53,7 @@ describe("ClickHouse flow store", () => {
   );
 
   it("has a batch once, whoever sends it and whatever had been acknowledged", async () => {
-    const other = await open();
+    const other = open();
     try {
       const flows = [flow(), flow({ start: 9 * DAY_MS, port: 443 })];
       const batch = (sequence: number) => ({ boot: "b", sequence, flows });
@@ -67,7 +61,7 @@ describe("ClickHouse flow store", () => {
       await Promise.all([store.append([batch(1), batch(2)]), other.append([batch(1), batch(2)])]);
       // The first one stored it, and went before it could note so.
       await store.append([batch(3)]);
-      await keeper.command({
+      await server.engine.command({
         query: `DELETE FROM ${database}.intake WHERE true SETTINGS lightweight_deletes_sync = 2`,
       });
       expect(await other.lastSequence("b")).toBe(0);
@@ -82,14 +76,14 @@ describe("ClickHouse flow store", () => {
 
   it("forgets single flows by the server's own clock, and keeps the days of their edges longer", async () => {
     await store.close();
-    store = await createClickHouseFlowStore(connect(), { database, flowDays: 30, edgeDays: 400 });
+    store = open({ flowDays: 30, edgeDays: 400 });
     const ago = (days: number) => {
       const start = Date.now() - days * DAY_MS;
       return flow({ start, end: start + 1 });
     };
     await store.append([{ boot: "b", sequence: 1, flows: [ago(1), ago(60), ago(500)] }]);
     for (const table of ["flows", "edge_days"])
-      await keeper.command({ query: `OPTIMIZE TABLE ${database}.${table} FINAL` });
+      await server.engine.command({ query: `OPTIMIZE TABLE ${database}.${table} FINAL` });
     expect(await store.flows({ probes: false })).toHaveLength(1);
     const [found] = await store.histories({ probes: false });
     expect([found?.edge.connections, found?.days.length]).toEqual([2, 2]);
@@ -101,7 +95,7 @@ describe("ClickHouse flow store", () => {
     const text = statements.map((statement) => `${statement};\n`).join("\n");
     await expect(text).toMatchFileSnapshot("golden/clickhouse-cluster.sql");
     for (const statement of statements) {
-      const answer = await keeper.query({
+      const answer = await server.engine.query({
         query: "SELECT formatQuery({statement:String}) AS read",
         query_params: { statement },
         format: "JSONEachRow",

@@ -29,6 +29,8 @@ export interface Layout {
   /** Tells which network namespace may hold rules of ours, until `down` has taken them out. */
   readonly guarded: string;
   logFile(name: Part | "supervisor"): string;
+  /** Where flows go, as `up` was told. */
+  readonly flowStore: string;
   /** Where metrics go, as `up` was told. */
   readonly telemetry: string;
 }
@@ -42,6 +44,7 @@ export function layoutOf(state: string): Layout {
     apiSocket: join(root, "api.sock"),
     mark: (name) => join(root, "run", `${name}.pid`),
     guarded: join(root, "run", "guarded"),
+    flowStore: join(root, "flow-store.json"),
     telemetry: join(root, "telemetry.json"),
     logFile: (name) => join(root, "log", `${name}.log`),
   };
@@ -87,6 +90,7 @@ export const OURS = [
   "api.sock",
   "read.sock",
   "agent.sock",
+  "flow-store.json",
   "telemetry.json",
 ];
 

@@ -26,6 +26,7 @@ import {
 import { lastWords } from "../process/last-words.ts";
 import { guardedByAnotherSince } from "../process/other-guard.ts";
 import { withLock } from "../process/lock.ts";
+import { flowStoreOf, keepFlowStore, type FlowStoreOptions } from "../process/flow-store.ts";
 import { keepTelemetry, telemetryOf } from "../process/telemetry.ts";
 import { takeDown } from "../process/take-down.ts";
 import { networkNamespace } from "../process/marks.ts";
@@ -39,7 +40,7 @@ import { modeText } from "../views/status.ts";
 import { workloadsText } from "../views/workloads.ts";
 import type { Verb } from "./verb.ts";
 
-export interface UpOptions extends CommonOptions {
+export interface UpOptions extends CommonOptions, FlowStoreOptions {
   readonly foreground?: boolean;
   readonly metrics?: string;
   readonly readConfiguration?: string;
@@ -55,6 +56,7 @@ const LONGEST_SOCKET = 107;
 export const up: Verb<UpOptions> = async (context, _args, options) => {
   requireRoot("up");
   const telemetry = telemetryOf(options);
+  const flowStore = flowStoreOf(options);
   const sources = sourcesOf(options.readConfiguration);
   if (sources !== undefined && options.foreground === true)
     throw badInput(
@@ -65,6 +67,8 @@ export const up: Verb<UpOptions> = async (context, _args, options) => {
   const layout = prepareState(context.state);
   if (keepTelemetry(layout, telemetry) && findProcesses(layout).length > 0)
     context.stderr.write(`Metrics change with the next \`${context.hint("restart")}\`.\n`);
+  if (keepFlowStore(layout, flowStore) && findProcesses(layout).length > 0)
+    context.stderr.write(`Flows go there with the next \`${context.hint("restart")}\`.\n`);
   if (options.foreground !== true)
     return whenNobodyElse(layout, async () => {
       const answer = await (isNew ? startOrLeaveNothing(context, layout) : start(context, layout));

@@ -37,7 +37,8 @@ const MOST_ROWS = 100_000;
 const AT_ONCE = 4;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 
-export async function openClickHouseFlowStore(options: ClickHouseFlowOptions): Promise<FlowStore> {
+/** Asks nobody yet: a server that is away may come back, and policy does not wait for history. */
+export function openClickHouseFlowStore(options: ClickHouseFlowOptions): FlowStore {
   const { url, username, password, ca, database, cluster, flowDays, edgeDays } = options;
   const client = createClient({
     url,
@@ -53,21 +54,16 @@ export async function openClickHouseFlowStore(options: ClickHouseFlowOptions): P
     ...(ca === undefined ? {} : { tls: { ca_cert: Buffer.from(ca) } }),
   });
   const secrets = [password, encodeURIComponent(password)].filter((text) => text !== "");
-  try {
-    return await createClickHouseFlowStore(
-      client,
-      {
-        database: nameOf(database ?? "bulkhead"),
-        ...(cluster === undefined ? {} : { cluster: nameOf(cluster) }),
-        ...(flowDays === undefined ? {} : { flowDays }),
-        ...(edgeDays === undefined ? {} : { edgeDays }),
-      },
-      secrets,
-    );
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
+  return createClickHouseFlowStore(
+    client,
+    {
+      database: nameOf(database ?? "bulkhead"),
+      ...(cluster === undefined ? {} : { cluster: nameOf(cluster) }),
+      ...(flowDays === undefined ? {} : { flowDays }),
+      ...(edgeDays === undefined ? {} : { edgeDays }),
+    },
+    secrets,
+  );
 }
 
 /** Databases and clusters are named in the text of statements. */
@@ -77,17 +73,32 @@ function nameOf(text: string): string {
 }
 
 /** `secrets`: what no message may hold. */
-export async function createClickHouseFlowStore(
+export function createClickHouseFlowStore(
   client: ClickHouseClient,
   layout: Layout,
   secrets: readonly string[] = [],
-): Promise<FlowStore> {
+): FlowStore {
   const { database, cluster } = layout;
   const [flows, edgeDays] = [`${database}.flows`, `${database}.edge_days`];
   const on = cluster === undefined ? "" : ` ON CLUSTER ${cluster}`;
 
+  let made: Promise<void> | undefined;
+
+  /** Tables, once they can be made; whoever fails to is not the last to try. */
+  async function make(): Promise<void> {
+    try {
+      for (const query of schemaOf(layout))
+        await client.command({ query, clickhouse_settings: WAITING });
+    } catch (error) {
+      made = undefined;
+      throw error;
+    }
+  }
+
   async function told<T>(work: () => Promise<T>): Promise<T> {
     try {
+      made ??= make();
+      await made;
       return await work();
     } catch (error) {
       throw failureOf(error, secrets);
@@ -232,9 +243,13 @@ export async function createClickHouseFlowStore(
   }
 
   async function prune({ before, maxRecords, daysBefore }: Retention) {
-    const [surplus] = await ask<{ readonly end: number }>(
-      `SELECT end_ms AS end FROM ${flows} ORDER BY end_ms DESC LIMIT 1 OFFSET ${Math.trunc(maxRecords)}`,
-    );
+    const [stored] = await ask<{ readonly n: number }>(`SELECT count() AS n FROM ${flows}`);
+    const [surplus] =
+      (stored?.n ?? 0) <= maxRecords
+        ? []
+        : await ask<{ readonly end: number }>(
+            `SELECT end_ms AS end FROM ${flows} ORDER BY end_ms DESC LIMIT 1 OFFSET ${Math.trunc(maxRecords)}`,
+          );
     const cut = Math.max(Math.ceil(before), surplus === undefined ? 0 : surplus.end + 1);
     const lastDay = Math.floor(daysBefore / DAY_MS);
     const gone = `end_ms < ${cut} OR day < ${lastDay}`;
@@ -271,8 +286,6 @@ export async function createClickHouseFlowStore(
     );
     return found?.bytes ?? 0;
   }
-
-  for (const statement of schemaOf(layout)) await command(statement);
 
   return {
     append,
