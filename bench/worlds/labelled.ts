@@ -15,11 +15,18 @@ export interface Labelled {
   labelsOf(phase: Phase): Labels;
 }
 
+/** Keys by which people name roles; a person whose labels are others, or missing, asks for proposals. */
+const NAMING = ["app", "app.kubernetes.io/name", "service", "role"];
+
+const isWanting = ({ workloads }: Inventory): boolean =>
+  workloads.some(({ labels }) => !NAMING.some((key) => Object.hasOwn(labels, key)));
+
 const templateOf = ({ role, slot }: Phase): string => `${role.name} ${slot}`;
 
 export function labelledOn(world: World, day: number): Labelled {
   const inventory = inventoryAt(world, day * HOURS);
   const histories = historiesUntil(world, day);
+  if (!isWanting(inventory)) return { inventory, histories, labelsOf: ({ labels }) => labels };
   const { proposedLabels } = suggest(
     histories.map(({ edge }) => edge),
     inventory,

@@ -57,7 +57,7 @@ export const halfOf = ({ days }: { readonly days: number }): number =>
   Math.floor(days / 2 / WEEK) * WEEK;
 
 /** From then on too little is left to be judged on. */
-const lastReady = (days: number): number => Math.floor((days * 0.8) / WEEK) * WEEK;
+const lastReady = (days: number): number => Math.floor((days * 0.6) / WEEK) * WEEK;
 
 export function trial(options: TrialOptions): TrialResult {
   const started = performance.now();

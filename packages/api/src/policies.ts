@@ -130,7 +130,7 @@ export const suggestAnswerSchema = z.object({
         /** What they are, by what they do: `postgresql-for-orders`. */
         role: z.string(),
         labels: z.record(z.string(), z.string()),
-        reason: z.enum(["unlabelled", "one-for-all", "one-for-each"]),
+        reason: z.enum(["unlabelled", "one-for-all", "one-for-each", "across-roles"]),
         workloads: z.array(z.string()),
         evidence: z.array(z.string()),
       }),

@@ -102,6 +102,18 @@ describe("labels proposed from communication", () => {
     expect(rulesOf(each)).toHaveLength(3);
   });
 
+  it("takes over where labels cut across roles, and leaves coarse ones that do not", () => {
+    const planted = tenants(3, 6, QUIET).planted();
+    const at = (id: string): number => planted.members.findIndex((member) => member.id === id);
+    const systems = labelled(planted, (id) => ({ os: at(id) % 2 === 0 ? "rhel8" : "rhel9" }));
+    expect(proposals(systems)[0]).toContain("across-roles");
+    const roles = [...new Set(planted.truth.values())].toSorted();
+    const coarse = labelled(planted, (id) => ({
+      zone1: roles.indexOf(planted.truth.get(id)!) < roles.length / 2 ? "front" : "back",
+    }));
+    expect(proposals(coarse)).toEqual([]);
+  });
+
   it("gives who has none the label of those who do the same", () => {
     const [forgotten] = tiers.members;
     const most = labelled(tiers, (id): Labels =>

@@ -112,7 +112,7 @@ export interface ProposedLabels {
   /** What they are, by what they do: `postgresql-for-orders`. */
   readonly role: string;
   readonly labels: Labels;
-  readonly reason: "unlabelled" | "one-for-all" | "one-for-each";
+  readonly reason: "unlabelled" | "one-for-all" | "one-for-each" | "across-roles";
   readonly members: readonly {
     readonly id: WorkloadId;
     readonly kind?: WorkloadKind;

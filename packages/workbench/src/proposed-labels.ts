@@ -15,6 +15,7 @@ const REASONS: Readonly<Record<ProposedLabels["reason"], string>> = {
   unlabelled: "no label told what they are",
   "one-for-all": "one label for all of the application, and they call each other",
   "one-for-each": "a label for each, though many are alike",
+  "across-roles": "labels that tell other things than what they do",
 };
 
 type Member = ProposedLabels["members"][number];

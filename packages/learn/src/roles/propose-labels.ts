@@ -1,6 +1,6 @@
 /**
  * Labels for workloads that none tells apart, or none that helps: one for all, though they call each other as different roles;
- * or one for each, though many are alike. Rules need a selector, and labels decide policy, so they are proposed, never
+ * one for each, though many are alike; or some that cut across roles, as those of a system or a site do. Rules need a selector, and labels decide policy, so they are proposed, never
  * taken for given. Where labels and communication agree, labels win. A label given before keeps its value: it is the anchor
  * by which a role keeps its name.
  */
@@ -44,6 +44,8 @@ export interface ProposalInput {
 /** Fewer workloads of an application tell nothing about its labels. */
 const FEWEST = 4;
 const MOST_EVIDENCE = 4;
+/** So many times as many roles as groups: labels are coarse, at the least. */
+const FEW_GROUPS = 3;
 
 export function proposeLabels(input: ProposalInput): LabelProposal {
   const { edges, members, grouping, flagged } = input;
@@ -132,7 +134,24 @@ function uselessness(
       : undefined;
   }
   const isEach = groups.size === talking.length && groups.size === own.length;
-  return isEach && 2 * roles.size <= talking.length ? "one-for-each" : undefined;
+  if (isEach) return 2 * roles.size <= talking.length ? "one-for-each" : undefined;
+  return areAcross(talking, groups.size, roles.size, groupOf, roleOf) ? "across-roles" : undefined;
+}
+
+/** Few groups for many roles, and most roles are in several of them: the labels tell of systems or sites. */
+function areAcross(
+  talking: readonly Member[],
+  groups: number,
+  roles: number,
+  groupOf: Grouping["groupOf"],
+  roleOf: Roles["roleOf"],
+): boolean {
+  if (groups * FEW_GROUPS > roles) return false;
+  const several = [...groupBy(talking, ({ id }) => roleOf.get(id)?.name ?? "").values()].filter(
+    ({ length }) => length > 1,
+  );
+  const torn = several.filter((own) => new Set(own.map(({ id }) => groupOf.get(id))).size > 1);
+  return several.length >= FEWEST && 2 * torn.length >= several.length;
 }
 
 const keyOf = ({ application, name }: Role): string => `${application}\n${name}`;

@@ -104,6 +104,7 @@ const WHY = {
   "one-for-all":
     "bear one label with all others of their application, and do something of their own",
   "one-for-each": "bear a label each, and all do the same",
+  "across-roles": "bear labels that tell other things than what they do",
 } as const;
 
 function uselessLabels(
