@@ -253,6 +253,8 @@ async function main(state: string): Promise<void> {
         toldUntil,
         onProblem: (problem) => log.warn(problem),
         accountingFile: directory.accounting,
+        // A fault switch for tests: a packet log that a burst overflows.
+        ...(fault === "narrow-log" ? { logBufferBytes: 4096 } : {}),
       });
       collecting = collector;
       return {

@@ -36,6 +36,7 @@ import { AmbiguousCount } from "./flows/ambiguous.ts";
 import { createFlowExporter, type FlowExporter } from "./flows/flow-exporter.ts";
 import { createFlowImporter, type FlowImporter } from "./flows/flow-importer.ts";
 import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
+import { watchBlindSpots, type BlindSpots } from "./measures/blind-spots.ts";
 import { startMeasures, type Measures } from "./measures/measures.ts";
 import { openFlows } from "./flows/open-flows.ts";
 import { withPatience } from "./flows/patient-store.ts";
@@ -115,6 +116,8 @@ export interface ControllerOptions {
   readonly isOrphaned?: () => boolean;
   /** How long an agent may take to put a policy in force. */
   readonly applyTimeoutMs?: number;
+  /** How often what the kernel denied is compared with what is on record. */
+  readonly reconcileEveryMs?: number;
 }
 
 /** Single flows; the days of their edges are kept for longer. */
@@ -271,6 +274,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   function examine(seen: readonly Flow[]): void {
     const time = now();
     measures.noteFlows(seen);
+    blindSpots.noteFlows(seen);
     ambiguous.see(seen, keeper.world.index);
     nameWatch.see(seen);
     for (const flow of seen) {
@@ -424,6 +428,16 @@ export async function startController(options: ControllerOptions): Promise<Contr
     });
   }
 
+  const blindSpots: BlindSpots = watchBlindSpots({
+    session: () => link.session(),
+    state,
+    alarm: (message) => alarms.raise("blind-spot", message),
+    ruleOf: (cookie) => nameRule(cookie),
+    log,
+    now,
+    ...(options.reconcileEveryMs === undefined ? {} : { everyMs: options.reconcileEveryMs }),
+  });
+
   const pruning = setInterval(() => background(prune()), PRUNE_EVERY_MS);
   await governor.resume();
 
@@ -468,6 +482,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     alarm: (kind, message) => alarms.raise(kind, message),
     async stop() {
       clearInterval(pruning);
+      await blindSpots.stop();
       await governor.stop();
       await distributor.stop();
       await link.stop();

@@ -49,6 +49,7 @@ async function main(state: string): Promise<void> {
     version: VERSION,
     isOrphaned: () => isOrphaned(process.env["BULKHEAD_SUPERVISOR"]),
     // A fault switch for tests: a controller that gives an agent up before it could be done.
+    ...(process.env["BULKHEAD_FAULT"] === "narrow-log" ? { reconcileEveryMs: 500 } : {}),
     ...(process.env["BULKHEAD_FAULT"] === "impatient" ? { applyTimeoutMs: IMPATIENT_MS } : {}),
   });
   const handlers = handlersOf(controller);

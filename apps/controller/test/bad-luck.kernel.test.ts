@@ -270,6 +270,49 @@ describe("with a liar for an agent", () => {
   });
 });
 
+describe("with a packet log that a burst overflows", () => {
+  afterEach(() => lab?.remove());
+
+  it("says with numbers that the kernel denied what nobody recorded, and where", async () => {
+    lab = await TestLab.create();
+    await lab.up({ env: { BULKHEAD_FAULT: "narrow-log" } });
+    await enforce();
+    const spots = async () =>
+      (await lab.client.call("status", {})).alarms.filter(({ kind }) => kind === "blind-spot");
+    const sums = async () => {
+      const { policies } = await lab.client.call("policies", {});
+      const rules = policies.flatMap((policy) => policy.rules);
+      return rules.reduce((sum, { denied }) => sum + denied, 0);
+    };
+    // Another port each: none of them is like one that was told before.
+    const burst = `import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in range(1, 20001): s.sendto(b"x", ("${lab.address("db")}", port))`;
+    await until(
+      async () => {
+        await lab.sh("evil", `python3 -c '${burst}'`);
+        return (await spots()).length > 0;
+      },
+      () => `no blind spot is told of\n${lab.controllerLog}`,
+      60_000,
+    );
+    const [spot] = await spots();
+    const [, denied, missing, rule] =
+      /denied (\d+) packets .* (\d+) are missing; denied and recorded by (\S+) /.exec(
+        spot?.message ?? "",
+      ) ?? [];
+    expect(Number(missing)).toBeGreaterThan(20);
+    expect(Number(denied)).toBeGreaterThanOrEqual(Number(missing));
+    expect(Number(denied)).toBeLessThanOrEqual(await sums());
+    expect(rule).toMatch(/^Policy\/shop\/shut#/);
+    const { problems, state } = await lab.client.call("status", {});
+    expect(state).not.toBe("ok");
+    expect(problems.join("\n")).toContain("blind spot on");
+    const { incidents } = await lab.client.call("slo", {});
+    expect(incidents).toMatchObject([{ kind: "blind-spot" }]);
+  });
+});
+
 describe("without room on the disk", () => {
   let state: string;
   beforeEach(async () => {

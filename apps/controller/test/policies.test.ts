@@ -30,6 +30,7 @@ const asked = (rules: readonly RuleCounter[], error?: string) =>
           kind: "rule-counters",
           id: "",
           rules,
+          counters: {},
           ...(error === undefined ? {} : { error }),
         }),
     },

@@ -32,6 +32,7 @@ export const alarmSchema = z.object({
     "agent",
     "capacity",
     "telemetry",
+    "blind-spot",
   ]),
   message: z.string(),
   count: z.int(),

@@ -38,7 +38,9 @@ export const writeQuiet = (
   const port = " . th dport";
   table.chain(name, [
     // An error about a denied connection is denied with it, and is no news of its own.
-    ...(plane === "live" ? ["meta l4proto { 1, 58 } ct state related drop"] : []),
+    ...(plane === "live"
+      ? [`meta l4proto { 1, 58 } ct state related counter name "${seen}" drop`]
+      : []),
     ...each((words) => `${PORTED} ${look(words, "seen", port)}`),
     ...each((words) => `${PORTED} ${add(words, "seen", port)}`),
     `${PORTED} counter name "${full}" ${verdict}`,

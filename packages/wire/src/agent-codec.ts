@@ -110,6 +110,7 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
         value: {
           id: message.id,
           rules: message.rules.map(encodeRuleCounter),
+          counters: mapped(message.counters, BigInt),
           error: message.error ?? "",
         },
       };
@@ -268,6 +269,7 @@ export function decodeAgentMessage({ kind }: ProtoMessage): AgentMessage {
         kind: "rule-counters",
         id: kind.value.id,
         rules: kind.value.rules.map(decodeRuleCounter),
+        counters: mapped(kind.value.counters, Number),
         ...optional("error", kind.value.error),
       };
     case "connections":

@@ -288,6 +288,8 @@ export type AgentMessage =
       readonly kind: "rule-counters";
       readonly id: string;
       readonly rules: readonly RuleCounter[];
+      /** Of what stands for no rule, read in the same moment. */
+      readonly counters: Readonly<Record<string, number>>;
       readonly error?: string;
     }
   | {

@@ -231,6 +231,7 @@ const agentMessages: readonly AgentMessage[] = [
   {
     kind: "rule-counters",
     id: "h",
+    counters: { live_suppressed: 7 },
     rules: [
       {
         cookie: "0badcafe",
@@ -251,7 +252,13 @@ const agentMessages: readonly AgentMessage[] = [
       },
     ],
   },
-  { kind: "rule-counters", id: "h", rules: [], error: "no table" },
+  {
+    kind: "rule-counters",
+    id: "h",
+    counters: { live_suppressed: 7 },
+    rules: [],
+    error: "no table",
+  },
   {
     kind: "checked",
     id: "i1",

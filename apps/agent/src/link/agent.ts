@@ -380,10 +380,11 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
 
   async function answerRuleCounters(id: string): Promise<void> {
     try {
-      link?.send({ kind: "rule-counters", id, rules: await parts.ruleCounters() });
+      const rules = await parts.ruleCounters();
+      link?.send({ kind: "rule-counters", id, rules, counters: parts.counters() });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      link?.send({ kind: "rule-counters", id, rules: [], error: reason });
+      link?.send({ kind: "rule-counters", id, rules: [], counters: {}, error: reason });
     }
   }
 

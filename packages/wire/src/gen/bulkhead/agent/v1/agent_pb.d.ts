@@ -1871,6 +1871,13 @@ export declare type RuleCountersResult = Message<"bulkhead.agent.v1.RuleCounters
    * @generated from field: string error = 3;
    */
   error: string;
+
+  /**
+   * Read in the same moment: what Health tells of under the same name.
+   *
+   * @generated from field: map<string, uint64> counters = 4;
+   */
+  counters: { [key: string]: bigint };
 };
 
 /**
