@@ -21,7 +21,7 @@ import { by } from "../order.ts";
 import { awaitedBy, dateOf } from "./awaited.ts";
 import { calendarGaps, type Gap } from "./calendar.ts";
 import { placeSubjects, type Level, type Subject } from "./subjects.ts";
-import { estimate, later, tallyOf, togetherOf, type Tally } from "./unseen.ts";
+import { estimate, later, newBetween, tallyOf, togetherOf, type Tally } from "./unseen.ts";
 import { countHours, hoursUntil, watchedOf, watchedSince, type Watched } from "./watched.ts";
 
 export interface ReadinessInput {
@@ -244,7 +244,11 @@ function settlesAt({ tally, unseen, quiet, era, firstHour, now }: Case): Settlin
     };
   }
   for (let more = 1; more <= HORIZON_DAYS; more = more < 60 ? more + 1 : Math.ceil(more * 1.1)) {
-    if (!isSettled(estimate(later(tally, more)), quiet + more, tally.sampling)) continue;
+    const needed = QUIET_DAYS * tally.sampling;
+    // Days to come are quiet where less than one new edge is to be expected.
+    const stays = newBetween(tally, Math.max(0, more - needed), more) < 1;
+    const still = stays ? quiet + more : 0;
+    if (!isSettled(estimate(later(tally, more)), still, tally.sampling)) continue;
     return { at: after(more), reason: whyNot(unseen, quiet, tally.sampling) };
   }
   return {

@@ -40,7 +40,8 @@ function hiddenHigh(input: ChaoInput): number {
 
 function estimateOf({ once, twice, units }: ChaoInput): number {
   const share = (units - 1) / units;
-  return twice > 0 ? (share * once * once) / (2 * twice) : (share * once * (once - 1)) / 2;
+  if (twice > 0) return (share * once * once) / (2 * twice);
+  return (share * once * Math.max(0, once - 1)) / 2;
 }
 
 function varianceOf(input: ChaoInput, edges: number): number {

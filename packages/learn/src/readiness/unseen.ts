@@ -140,6 +140,16 @@ export function later(tally: Tally, more: number): Tally {
   };
 }
 
+/** How many new edges are to be expected between so many and so many units from now, by the same extrapolation. */
+export function newBetween(tally: Tally, from: number, until: number): number {
+  const { once, twice, units } = tally;
+  if (once === 0) return 0;
+  const missed = missedAgain(once, twice, units);
+  // A single one by itself tells of a rate alone: one in so many units.
+  if (missed === 1) return (until - from) / units;
+  return hiddenEdges(tally).edges * (missed ** from - missed ** until);
+}
+
 /** There may be fewer hidden than are to be expected, down to none: the low end of a Poisson number. */
 const leastHidden = (expected: number): number => Math.max(0, expected - Z95 * Math.sqrt(expected));
 

@@ -1,5 +1,11 @@
 /** States, dates and what is waited for. */
-import { AGENT_ORIGIN, HOUR_MS, type ConfiguredDependency, type Schedule } from "@bulkhead/model";
+import {
+  AGENT_ORIGIN,
+  DAY_MS,
+  HOUR_MS,
+  type ConfiguredDependency,
+  type Schedule,
+} from "@bulkhead/model";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { assessReadiness, type ReadinessInput } from "../../src/index.ts";
@@ -104,6 +110,26 @@ test("learning with a date, as long as it brings something new", () => {
   expect(learning.state).toBe("learning");
   expect(date(learning.exceptAt)).toBe("2026-02-07T00:00");
   expect(learning.reason).toBe("it brought a new edge 1 day ago, and 14 quiet ones have to pass");
+});
+
+test("no fortnight is promised to be quiet while new edges keep coming", () => {
+  const days = range(0, 20);
+  const fresh = (count: number) =>
+    Array.from({ length: count }, (_, at) =>
+      seen("storefront-1", `203.0.113.${at + 1}`, "443/tcp", [19 - at], { daily: 1 }),
+    );
+  const waits = [0, 1, 4].map((count) => {
+    const histories = [
+      ...shop(days),
+      seen("storefront-1", "metrics", "9100/tcp", [18, 19]),
+      ...fresh(count),
+    ];
+    const { exceptAt } = assess("shop/storefront", { days, histories });
+    return ((exceptAt ?? Infinity) - at(20)) / DAY_MS;
+  });
+  expect(waits[0]).toBe(13);
+  expect(waits[1]).toBeGreaterThanOrEqual(14);
+  expect(waits[2]).toBeGreaterThan(20);
 });
 
 test("a new copy of a known group is as ready as the group", () => {
