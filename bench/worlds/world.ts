@@ -3,6 +3,7 @@
  * days, and who is there. The same family, seed and size give the same world.
  */
 import {
+  countHours,
   HOUR_MS,
   type Edge,
   type EdgeDay,
@@ -132,7 +133,7 @@ export function edgeOf(track: Track, days: readonly EdgeDay[]): Edge {
   let [connections, windows] = [0, 0];
   for (const day of days) {
     connections += day.connections;
-    windows += Math.min(day.connections, WINDOWS_AN_HOUR * countOf(day.hours));
+    windows += Math.min(day.connections, WINDOWS_AN_HOUR * countHours(day.hours));
   }
   const failed = outcome === "failed" ? connections : Math.floor(connections * FAILURES);
   const [packets, bytes] = SIZES[outcome];
@@ -155,12 +156,6 @@ export function edgeOf(track: Track, days: readonly EdgeDay[]): Edge {
     lastSeen: timeOf((last.day - FIRST_DAY) * HOURS + 32 - Math.clz32(last.hours)) - HOUR_MS / 2,
     windows,
   };
-}
-
-function countOf(mask: number): number {
-  let count = 0;
-  for (let left = mask; left !== 0; left &= left - 1) count++;
-  return count;
 }
 
 const ends = new WeakMap<Phase, FlowEnd>();

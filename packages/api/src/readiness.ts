@@ -1,13 +1,7 @@
 /** How complete the picture is, of each workload, group or application. `docs/readiness.md` defines every number. */
 import { z } from "zod";
-import {
-  FLOW_FORMATS,
-  type Awaited,
-  type ConfiguredDependency,
-  type FlowOrigin,
-  type Readiness,
-  type Schedule,
-} from "@bulkhead/model";
+import type { Awaited, ConfiguredDependency, Readiness, Schedule } from "@bulkhead/model";
+import { flowOriginSchema } from "./flow-import.ts";
 
 export const READINESS_LEVELS = ["workload", "group", "application"] as const;
 export const READINESS_STATES = ["learning", "ready", "ready-except"] as const;
@@ -68,13 +62,6 @@ const awaitedSchema: z.ZodType<Awaited> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("dependency"), dependency: dependencySchema }),
 ]);
 
-const originSchema: z.ZodType<FlowOrigin> = z.object({
-  format: z.enum(FLOW_FORMATS),
-  sampling: z.number(),
-  aggregation: z.number(),
-  direction: z.enum(["told", "guessed"]),
-});
-
 export const readinessSchema: z.ZodType<Readiness> = z.object({
   subject: z.object({
     kind: z.enum(READINESS_LEVELS),
@@ -95,7 +82,7 @@ export const readinessSchema: z.ZodType<Readiness> = z.object({
   exceptAt: z.number().optional(),
   notBefore: z.number().optional(),
   reason: z.string(),
-  weakened: z.array(originSchema),
+  weakened: z.array(flowOriginSchema),
   firstSeen: z.number().optional(),
   lastSeen: z.number().optional(),
 });

@@ -27,3 +27,13 @@ export interface Watch {
   /** Bit h: records of that hour came in, from any collector or import. */
   readonly hours: number;
 }
+
+/** Of a day. */
+export const EVERY_HOUR = 0xff_ff_ff;
+
+/** Hours in a mask of a day. */
+export function countHours(mask: number): number {
+  let count = 0;
+  for (let rest = mask & EVERY_HOUR; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}

@@ -4,6 +4,7 @@
  */
 import {
   AGENT_ORIGIN,
+  countHours,
   DAY_MS,
   HOUR_MS,
   type Awaited,
@@ -22,7 +23,7 @@ import { awaitedBy, dateOf } from "./awaited.ts";
 import { calendarGaps, type Gap } from "./calendar.ts";
 import { placeSubjects, type Level, type Subject } from "./subjects.ts";
 import { estimate, later, newBetween, tallyOf, togetherOf, type Tally } from "./unseen.ts";
-import { countHours, hoursUntil, watchedOf, watchedSince, type Watched } from "./watched.ts";
+import { hoursUntil, watchedOf, watchedSince, type Watched } from "./watched.ts";
 
 export interface ReadinessInput {
   /** Of edges that suggest a rule alone: a scan is no evidence, and nobody waits for the next. See `acceptedHistories`. */

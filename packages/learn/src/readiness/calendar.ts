@@ -2,8 +2,8 @@
  * Which parts of the calendar nobody has looked at yet: hours of the week, days of the month, the turn of a month and that of
  * a quarter. Jobs that run then cannot have been seen, and no estimate from other days tells of them. All of it in UTC.
  */
-import { DAY_MS, HOUR_MS, type CalendarGap } from "@bulkhead/model";
-import { countHours, type Watched } from "./watched.ts";
+import { countHours, DAY_MS, HOUR_MS, type CalendarGap } from "@bulkhead/model";
+import type { Watched } from "./watched.ts";
 
 /** A gap, and when it will have been looked at, if somebody looks. */
 export interface Gap {

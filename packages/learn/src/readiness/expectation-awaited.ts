@@ -3,6 +3,7 @@
  */
 import {
   canonicalIp,
+  countHours,
   DAY_MS,
   HOUR_MS,
   TCP,
@@ -11,7 +12,7 @@ import {
   type Schedule,
 } from "@bulkhead/model";
 import { readCron } from "./expectation-cron.ts";
-import { countHours, isWatched, type Watched } from "./watched.ts";
+import { isWatched, type Watched } from "./watched.ts";
 
 /** A job that begins in the last minutes of an hour does its work in the next. */
 const AT_WORK_MS = 10 * 60_000;

@@ -1,9 +1,9 @@
 /** From all that is on record to readiness: what is evidence is found first, and how much was not is told along. */
-import type { EdgeHistory, Readiness } from "@bulkhead/model";
+import { countHours, type EdgeHistory, type Readiness } from "@bulkhead/model";
 import type { SuggestOptions } from "../suggest.ts";
 import { acceptedHistories } from "./accepted.ts";
 import { assessReadiness, type ReadinessInput } from "./assess.ts";
-import { countHours, watchedOf } from "./watched.ts";
+import { watchedOf } from "./watched.ts";
 
 export interface ReadinessReport {
   /** Milliseconds since the epoch. */

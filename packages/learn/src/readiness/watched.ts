@@ -2,12 +2,10 @@
  * When anybody looked. Hours in which records came in, whoever sent them, and those in which an edge is known to have begun;
  * what claims to be of the future is a clock that is wrong, and counts for nothing. All times are UTC.
  */
-import { DAY_MS, HOUR_MS, type EdgeHistory, type Watch } from "@bulkhead/model";
+import { DAY_MS, EVERY_HOUR, HOUR_MS, type EdgeHistory, type Watch } from "@bulkhead/model";
 
 /** Hours (bit h) by days since the epoch, ascending. */
 export type Watched = ReadonlyMap<number, number>;
-
-export const EVERY_HOUR = 0xff_ff_ff;
 
 /** Of a day, as far as it has come: none of a day to come. */
 export function hoursUntil(now: number, day: number): number {
@@ -41,12 +39,6 @@ export function watchedSince(watched: Watched, since: number): Watched {
     if (day >= first && left !== 0) own.set(day, left);
   }
   return own;
-}
-
-export function countHours(mask: number): number {
-  let count = 0;
-  for (let rest = mask & EVERY_HOUR; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
 
 export const isWatched = (watched: Watched, at: number): boolean => {

@@ -3,6 +3,7 @@
  * hours do not tell seconds, so that what calls several times an hour by chance looks the same: it is a reason to look, for
  * one copy alone or for what came late.
  */
+import { countHours } from "@bulkhead/model";
 import { purposeOf } from "../purpose.ts";
 import type { Habit } from "./habits.ts";
 
@@ -26,12 +27,7 @@ export function isBeacon({ needs, edges, days }: Habit): boolean {
   const variance =
     whole.reduce((sum, day) => sum + (day.connections - mean) ** 2, 0) / whole.length;
   return (
-    whole.every(({ hours }) => bits(hours) >= HOURS_A_DAY) && Math.sqrt(variance) <= STEADY * mean
+    whole.every(({ hours }) => countHours(hours) >= HOURS_A_DAY) &&
+    Math.sqrt(variance) <= STEADY * mean
   );
-}
-
-function bits(mask: number): number {
-  let count = 0;
-  for (let rest = mask; rest !== 0; rest &= rest - 1) count += 1;
-  return count;
 }
