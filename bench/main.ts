@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, idle, list, replay, readiness, suggest, decide
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, suggest, decide
  *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
@@ -18,7 +18,9 @@ import { absolute, compared, formatFigure, header } from "./figure.ts";
 import { benchDiscovery } from "./discovery.ts";
 import type { Figure } from "./figure.ts";
 import { benchFollow } from "./follow.ts";
+import { benchHistory } from "./history.ts";
 import { benchIdle, type IdleCost } from "./idle.ts";
+import { benchIngest } from "./ingest.ts";
 import { benchList } from "./list.ts";
 import { benchReadiness } from "./readiness.ts";
 import { benchReplay } from "./replay.ts";
@@ -96,6 +98,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   readiness: async () => benchReadiness(),
   suggest: async () => benchSuggest(),
   decide: async () => benchDecide(),
+  ingest: () => benchIngest(),
+  history: () => benchHistory(),
   discovery: () => benchDiscovery(say),
 };
 
