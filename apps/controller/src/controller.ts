@@ -243,6 +243,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     ruleOf: (cookie) => nameRule(cookie),
     denial: (flow) => referee.denial(flow, now()),
     onFlows: examine,
+    now,
   });
 
   const measures: Measures = await startMeasures({
@@ -386,6 +387,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     return {
       ...lastStats,
       waiting: intake.waiting,
+      redated: intake.redated,
       unstored: intake.unstored,
       writable: problem === undefined,
       ...(problem === undefined ? {} : { problem }),

@@ -49,6 +49,7 @@ function set(world = shop([]).world) {
         ? { verdict: "dropped", rule: "Policy/shop/db#ingress", direction: "ingress" }
         : null,
     onFlows: (flows) => void seen.push(...flows),
+    now: () => 1_000_000,
   });
   const take = (sequence: number, records: readonly ObservedRecord[]) =>
     intake.take(
@@ -179,6 +180,23 @@ it("lets followers see flows as they come, and go", async () => {
   const last = flows.next();
   ended.abort();
   expect((await last).done).toBe(true);
+});
+
+it("tells what claims to be from the future as of when it came, and counts it", async () => {
+  const { intake, take, stored } = set();
+  const late = 9_000_000_000_000;
+  take(1, [
+    record({ start: 1_000_000, end: late }),
+    record({ start: late, end: late + 5 }),
+    record({ start: 1_030_000, end: 1_030_005 }),
+  ]);
+  await intake.flush();
+  expect(stored[0]?.flows.map(({ start, end }) => [start, end])).toEqual([
+    [1_000_000, 1_000_000],
+    [1_000_000, 1_000_000],
+    [1_030_000, 1_030_005],
+  ]);
+  expect(intake.redated).toBe(2);
 });
 
 it("stores what waits when it stops", async () => {

@@ -45,7 +45,7 @@ function statusWith(
     pending: null,
     chain: { intact: true },
     drift: { setting: "repair", total: 0, last: undefined },
-    flows: { stored: 0, bytes: 0, waiting: 0, unstored: 0, writable: true },
+    flows: { stored: 0, bytes: 0, waiting: 0, redated: 0, unstored: 0, writable: true },
     names: [],
     unread: [
       { interface: "vnew", since: NOW - 4000 },

@@ -115,6 +115,10 @@ export const statusAnswerSchema = z.object({
     /** Days since the epoch of which there is history, first and last: longer than there are single flows. */
     firstDay: z.int().optional(),
     lastDay: z.int().optional(),
+    /** Days of edges that were never answered and too many to be kept as such. */
+    unsummed: z.number().optional(),
+    /** Records from the future: told as of when they came. */
+    redated: z.int(),
     /** On disk. */
     bytes: z.number(),
     /** Records that wait to be stored. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
-import type { Flow } from "@bulkhead/model";
+import { DAY_MS, type Flow } from "@bulkhead/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDuckDbFlowStore, openFlowFile, StoreFullError, type FlowStore } from "../src/index.ts";
 import { everyKind, flow, flowStoreConformance } from "./flow-store-conformance.ts";
@@ -146,7 +146,9 @@ describe("DuckDB flow store", () => {
     const now = Date.UTC(2026, 0, 2, 3, 4, 5);
     for (const [bytes, name] of [
       [whole.subarray(0, whole.length >> 1), "flows.duckdb.unreadable-2026-01-02T030405"],
-      [Buffer.from("something else"), "flows.duckdb.unreadable-2026-01-02T030405-2"],
+      [whole.subarray(0, whole.length - 20_000), "flows.duckdb.unreadable-2026-01-02T030405-2"],
+      [whole.subarray(0, 5000), "flows.duckdb.unreadable-2026-01-02T030405-3"],
+      [Buffer.from("something else"), "flows.duckdb.unreadable-2026-01-02T030405-4"],
     ] as const) {
       writeFileSync(path(), bytes);
       writeFileSync(`${path()}.wal`, "half");
@@ -180,6 +182,43 @@ describe("DuckDB flow store", () => {
     const last = await store.lastSequence("writer");
     expect(last).toBeGreaterThanOrEqual(4);
     expect(await store.stats()).toMatchObject({ stored: last * 50 });
+  });
+
+  it("does not keep a scan of all ports for years, and counts what it leaves out", async () => {
+    const scan = Array.from({ length: 3000 }, (_, index) =>
+      flow({ start: index, port: index + 1, established: 0, failed: 1 }),
+    );
+    const answered = Array.from({ length: 400 }, (_, index) =>
+      flow({ start: index, port: index + 10_000 }),
+    );
+    await store.append([{ boot: "b", sequence: 1, flows: [...scan, ...answered] }]);
+    const count = async () => (await store.edges({ probes: false })).length;
+    expect([await count(), (await store.stats()).unsummed]).toEqual([3400, undefined]);
+    expect((await store.compact(9 * DAY_MS)).days).toBe(256 + 400);
+    expect([await count(), (await store.stats()).unsummed]).toEqual([256 + 400, 3000 - 256]);
+    // The single flows are there, as long as they are kept.
+    expect(await store.flows({ probes: false })).toHaveLength(3400);
+    await store.append([{ boot: "b", sequence: 2, flows: [flow({ start: 5000 })] }]);
+    await store.compact(9 * DAY_MS);
+    expect((await store.stats()).unsummed).toBe(3000 - 256);
+    await store.prune({ before: 9 * DAY_MS, maxRecords: 0, daysBefore: 0 });
+    await store.compact(9 * DAY_MS);
+    expect(await count()).toBe(256 + 401);
+  });
+
+  it("takes what is far from now, and prunes and sums all the same", async () => {
+    const far = flow({ start: 9e13, end: 9e13 });
+    const early = flow({ start: 0, end: 0, port: 1 });
+    await store.append([{ boot: "b", sequence: 1, flows: [far, early, flow({ port: 2 })] }]);
+    await store.compact(3 * DAY_MS);
+    expect(await store.watch(0, DAY_MS)).toEqual([{ day: 0, hours: 1 }]);
+    expect(await store.histories({ probes: false, until: DAY_MS })).toHaveLength(2);
+    expect(await store.edges({ probes: false })).toHaveLength(3);
+    await store.prune({ before: 2 * DAY_MS, maxRecords: 5, daysBefore: 2 * DAY_MS });
+    await store.compact(3 * DAY_MS);
+    expect((await store.edges({ probes: false })).map(({ firstSeen }) => firstSeen)).toEqual([
+      9e13,
+    ]);
   });
 
   it("has every acknowledged batch after kill -9", async () => {

@@ -193,6 +193,7 @@ export const status: StatusAnswer = {
     oldest: NOW - 86_400_000,
     newest: NOW - 1000,
     waiting: 0,
+    redated: 0,
     unstored: 0,
     writable: true,
   },

@@ -22,6 +22,7 @@ export interface IntakeDeps {
   readonly denial: (flow: Flow) => Denial | null;
   /** Sees every flow once, before it is stored. */
   readonly onFlows: (flows: readonly Flow[]) => void;
+  readonly now: () => number;
   /** Of what waits for the store. */
   readonly limits?: BufferLimits;
 }
@@ -43,6 +44,8 @@ export interface FlowIntake {
   /** Connections whose records were given up, and records that wait to be stored. */
   readonly unstored: number;
   readonly waiting: number;
+  /** Records that claimed to be from the future, and are told as of when they came. */
+  readonly redated: number;
   /** Why nothing is stored; absent while it is. */
   readonly problem: string | undefined;
   /** Stores what is waiting now. */
@@ -73,6 +76,8 @@ const toldOf = (
  * the agent gathers it stays under a second, which is what the end of both in the same moment costs.
  */
 const GATHER_MS = 800;
+/** Clocks of two machines are never the same. */
+const CLOCK_TOLERANCE_MS = 60_000;
 /** So many records do not wait any longer. */
 const GATHERED = 2000;
 const MAX_FOLLOWED = 10_000;
@@ -82,6 +87,7 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
   const seen = new Map<string, number>();
   const ends = createEndMemory();
   const buffer = new FlowBuffer(deps);
+  let redated = 0;
   let gathered = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -101,10 +107,24 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
     return buffer.flush();
   }
 
+  /**
+   * What claims to be from the future happened by now: kept as it says, it would never be the oldest, and would make days that
+   * have not been.
+   */
+  function dated<T extends Pick<ObservedRecord, "start" | "end">>(record: T): T {
+    const now = deps.now();
+    if (record.start <= now + CLOCK_TOLERANCE_MS && record.end <= now + CLOCK_TOLERANCE_MS)
+      return record;
+    redated += 1;
+    const start = Math.min(record.start, now);
+    return { ...record, start, end: Math.max(start, Math.min(record.end, now)) };
+  }
+
   function named(record: ObservedRecord, node: string): Flow {
     const name = deps.namer();
     const rule = record.cookie === undefined ? undefined : deps.ruleOf(record.cookie);
-    const { sourceNames, destinationNames, sourceProcess, destinationProcess, ...seen } = record;
+    const { sourceNames, destinationNames, sourceProcess, destinationProcess, ...told } = record;
+    const seen = dated(told);
     const groups = ends.groupsOf(record);
     const flow: Flow = {
       ...seen,
@@ -141,6 +161,10 @@ export function startFlowIntake(deps: IntakeDeps): FlowIntake {
 
     get unstored() {
       return buffer.unstored;
+    },
+
+    get redated() {
+      return redated;
     },
 
     get waiting() {

@@ -351,6 +351,11 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
   if (!input.chain.intact)
     add(true, `the history is broken: revision ${input.chain.brokenAt} was altered`);
   if (input.flows.problem !== undefined) add(true, input.flows.problem);
+  if (input.flows.redated > 0)
+    add(
+      false,
+      `${input.flows.redated} flow records claimed to be from the future, and are told as of when they came: look at the clock of the machine that saw them`,
+    );
   if (input.flows.unstored > 0) add(false, `${input.flows.unstored} flows could not be stored`);
   const lost = agent?.collector.lost ?? 0;
   if (lost > 0) add(false, `${lost} events were lost before they could be recorded`);

@@ -37,17 +37,31 @@ const HOUR_BIT = `CASE WHEN connections > 0 THEN 1::INTEGER << (start_ms % ${DAY
  * The second of an edge counts once, whichever link it came by; when two links of an edge share a second, which happens as an
  * end is relabelled, it counts for the first of them.
  */
-const ROLL = (where: string): string => `
-  INSERT INTO days
+const SUMS = (where: string): string => `
+  CREATE OR REPLACE TEMP TABLE summed AS
   WITH r AS (
     SELECT r.*, l.edge, t.origin FROM records r JOIN links l ON l.id = r.link LEFT JOIN details t ON t.id = r.detail
     WHERE ${where}),
   seconds AS (
     SELECT link, count(*) AS windows
-    FROM (SELECT min(link) AS link FROM r WHERE connections > 0 GROUP BY edge, start_ms // 1000) GROUP BY link)
-  SELECT $1, t.link, bit_or(${HOUR_BIT}), ${ROLLED_SUMS}, coalesce(any_value(windows), 0),
-    min(start_ms), max(end_ms), max(start_ms), bit_or(${ORIGIN_BIT})
-  FROM r t LEFT JOIN seconds s ON s.link = t.link GROUP BY t.link ORDER BY t.link`;
+    FROM (SELECT min(link) AS link FROM r WHERE connections > 0 GROUP BY edge, start_ms // 1000) GROUP BY link),
+  sums AS (
+    SELECT t.link, bit_or(${HOUR_BIT}) AS hours, sum(connections) AS connections, sum(established) AS established,
+      sum(failed) AS failed, sum(bytes) AS bytes, sum(packets) AS packets, coalesce(any_value(windows), 0) AS windows,
+      min(start_ms) AS first_ms, max(end_ms) AS last_ms, max(start_ms) AS last_start, bit_or(${ORIGIN_BIT}) AS origins
+    FROM r t LEFT JOIN seconds s ON s.link = t.link GROUP BY t.link)
+  SELECT sums.*, established = 0 AND (
+      row_number() OVER (PARTITION BY established = 0, src, dst, protocol, manner ORDER BY first_ms, link) > ${UNANSWERED_PORTS}
+      OR row_number() OVER (PARTITION BY established = 0, src, manner ORDER BY first_ms, link) > ${UNANSWERED_LINKS}
+    ) AS surplus
+  FROM sums JOIN links l ON l.id = link`;
+
+/**
+ * A scan of all ports of all neighbours must not be kept for years, edge by edge: of what was never answered on a day, the first
+ * so many ports of a pair, and so many links of a source, are summed. The others are counted.
+ */
+const UNANSWERED_PORTS = 256;
+const UNANSWERED_LINKS = 4096;
 
 export class DayBook {
   readonly #rolled = new Map<number, Rolled>();
@@ -151,6 +165,7 @@ export class DayBook {
     const block = before >> BLOCK_SHIFT;
     const gone = await connection.run("DELETE FROM days WHERE day < $1", [before]);
     await connection.run("DELETE FROM rolled WHERE day < $1", [before]);
+    await connection.run("DELETE FROM unsummed WHERE day < $1", [before]);
     await connection.run("DELETE FROM blocks WHERE block <= $1", [block]);
     await connection.run("DELETE FROM closed WHERE block <= $1", [block]);
     for (const day of old) {
@@ -163,24 +178,25 @@ export class DayBook {
 
   async #rollOpen(connection: DuckDBConnection, day: number): Promise<number> {
     await connection.run("DELETE FROM days WHERE day = $1", [day]);
-    const made = await connection.run(ROLL(`${ofDay("r", day)}`), [day]);
+    await connection.run("DELETE FROM unsummed WHERE day = $1", [day]);
+    const made = await sumUp(connection, day, ofDay("r", day));
     await connection.run("INSERT INTO rolled VALUES ($1, $2, false)", [day, this.#seq]);
     this.#rolled.set(day, { seq: this.#seq, sealed: false });
     this.#open.delete(day);
     // The block of a day that came later than its neighbours may have been summed without it.
     await this.#reopen(connection, day);
-    return made.rowsChanged;
+    return made;
   }
 
   async #rollLate(connection: DuckDBConnection, day: number): Promise<number> {
     const known = this.#rolled.get(day);
     if (known === undefined) return 0;
-    const made = await connection.run(ROLL(`${ofDay("r", day)} AND r.seq > ${known.seq}`), [day]);
+    const made = await sumUp(connection, day, `${ofDay("r", day)} AND r.seq > ${known.seq}`);
     await connection.run("UPDATE rolled SET seq = $2 WHERE day = $1", [day, this.#seq]);
     known.seq = this.#seq;
     this.#late.delete(day);
     await this.#reopen(connection, day);
-    return made.rowsChanged;
+    return made;
   }
 
   async #reopen(connection: DuckDBConnection, day: number): Promise<void> {
@@ -206,6 +222,22 @@ export class DayBook {
       this.#closed.add(block);
     }
   }
+}
+
+/** The number of sums made. */
+async function sumUp(connection: DuckDBConnection, day: number, where: string): Promise<number> {
+  await connection.run(SUMS(where));
+  const made = await connection.run(
+    "INSERT INTO days SELECT $1, * EXCLUDE (surplus) FROM summed WHERE NOT surplus ORDER BY link",
+    [day],
+  );
+  await connection.run(
+    `INSERT INTO unsummed SELECT * FROM
+       (SELECT $1::INTEGER, count(*) AS edges, sum(connections) FROM summed WHERE surplus) WHERE edges > 0`,
+    [day],
+  );
+  await connection.run("DROP TABLE summed");
+  return made.rowsChanged;
 }
 
 export const ofDay = (table: string, day: number): string =>

@@ -174,10 +174,12 @@ export async function openDuckDbFlowStore(
         const [row] = await ask(
           connection,
           `SELECT count(*) AS n, min(start_ms) AS oldest, max(end_ms) AS newest,
-             (SELECT min(day) FROM watch) AS first_day, (SELECT max(day) FROM watch) AS last_day FROM records`,
+             (SELECT min(day) FROM watch) AS first_day, (SELECT max(day) FROM watch) AS last_day,
+             (SELECT sum(edges) FROM unsummed) AS unsummed FROM records`,
         );
         const stored = Number(row?.["n"] ?? 0);
         const firstDay = row?.["first_day"] ?? null;
+        const unsummed = Number(row?.["unsummed"] ?? 0);
         return {
           stored,
           ...(stored === 0
@@ -186,6 +188,7 @@ export async function openDuckDbFlowStore(
           ...(firstDay === null
             ? {}
             : { firstDay: Number(firstDay), lastDay: Number(row?.["last_day"]) }),
+          ...(unsummed === 0 ? {} : { unsummed }),
           bytes: bytesOf(path),
         };
       }),
@@ -261,12 +264,23 @@ async function openFile(path: string, options: DuckDbFlowOptions): Promise<Open>
   const connection = await instance.connect();
   const open: Open = { instance, connection, memory: null };
   try {
+    await checkLength(connection, path);
     await layOut(connection);
   } catch (error) {
     closeFile(open);
     throw error;
   }
   return open;
+}
+
+/** A file that was cut off opens all the same, and fails at the first look at what is gone. */
+async function checkLength(connection: DuckDBConnection, path: string): Promise<void> {
+  const [size] = await ask(
+    connection,
+    "SELECT total_blocks * block_size AS bytes FROM pragma_database_size()",
+  );
+  if (statSync(path).size < Number(size?.["bytes"] ?? 0))
+    throw new Error(`\`${path}\` is shorter than it says: it was cut off`);
 }
 
 function closeFile(open: Open): void {

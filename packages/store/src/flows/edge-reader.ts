@@ -56,7 +56,25 @@ export async function readEdges(
     };
     numbered.push({ number: at("edge"), edge });
   }
-  return numbered;
+  return numbered.toSorted(bySight);
+}
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Those of one moment by what they are: the order in which `ORDER` of the queries has them. */
+function bySight({ edge: a }: NumberedEdge, { edge: b }: NumberedEdge): number {
+  return (
+    a.firstSeen - b.firstSeen ||
+    byText(a.source.address, b.source.address) ||
+    byText(a.destination.address, b.destination.address) ||
+    a.protocol - b.protocol ||
+    a.port - b.port ||
+    byText(a.verdict, b.verdict) ||
+    byText(a.source.name, b.source.name) ||
+    byText(a.destination.name, b.destination.name) ||
+    byText(a.rule ?? "", b.rule ?? "") ||
+    Number(a.probe ?? false) - Number(b.probe ?? false)
+  );
 }
 
 /** Days by the number of their edge, from columns that are sorted by day. */

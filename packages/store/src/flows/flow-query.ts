@@ -188,6 +188,11 @@ const RECORDS = (where: string): string => `
 const ORDER =
   "first_seen, s.address, d.address, protocol, port, m.verdict, s.name, d.name, m.rule, m.probe";
 
+/** Few ends have names, and all others need not be asked. */
+const NAMES_OF = (side: "src" | "dst"): string => `
+    SELECT l.edge, string_agg(DISTINCT names, '\n') AS ${side}_names
+    FROM by_link JOIN chosen l ON l.id = link JOIN named ON named.id = l.${side} GROUP BY l.edge`;
+
 /** Edges by the numbers of their ends and manner, with their sums. */
 const NUMBERED_EDGES = (where: string, sources: Sources, span: Span): string => {
   const records = recordsOf(sources, span);
@@ -213,22 +218,23 @@ const NUMBERED_EDGES = (where: string, sources: Sources, span: Span): string => 
   return `
   WITH chosen AS (SELECT l.* FROM links l WHERE ${where})${records === null ? "" : `, ${RECORDS(records)}`}${seconds},
   parts AS (${parts.length === 0 ? `SELECT link, ${PARTS} FROM days WHERE false` : parts.join(" UNION ALL ")}),
-  by_link AS (
+  by_link AS MATERIALIZED (
     SELECT link, ${summed("BIGINT")}, sum(windows) AS windows, min(first_ms) AS first_ms, max(last_ms) AS last_ms,
       max(last_start) AS last_start, bit_or(origins) AS origins
     FROM parts GROUP BY link),
   named AS (SELECT id, names FROM ends WHERE names IS NOT NULL),
+  src_called AS (${NAMES_OF("src")}),
+  dst_called AS (${NAMES_OF("dst")}),
   by_edge AS (
     SELECT l.edge, arg_max(l.src, last_start) AS src, arg_max(l.dst, last_start) AS dst,
       any_value(l.protocol) AS protocol, any_value(l.port) AS port, any_value(l.manner) AS manner,
-      string_agg(DISTINCT sn.names, '\n') AS src_names, string_agg(DISTINCT dn.names, '\n') AS dst_names,
       ${summed("DOUBLE")}, sum(windows)::DOUBLE AS windows, min(first_ms)::DOUBLE AS first_seen,
       max(last_ms)::DOUBLE AS last_seen, bit_or(origins) AS origins
     FROM by_link JOIN chosen l ON l.id = link
-      LEFT JOIN named sn ON sn.id = l.src LEFT JOIN named dn ON dn.id = l.dst
     GROUP BY l.edge)
-  SELECT by_edge.* ${records === null ? "" : "REPLACE (windows + coalesce(seconds, 0) AS windows)"}
-  FROM by_edge ${records === null ? "" : "LEFT JOIN seconds USING (edge)"}`;
+  SELECT by_edge.* ${records === null ? "" : "REPLACE (windows + coalesce(seconds, 0) AS windows)"}, src_names, dst_names
+  FROM by_edge ${records === null ? "" : "LEFT JOIN seconds USING (edge)"}
+    LEFT JOIN src_called USING (edge) LEFT JOIN dst_called USING (edge)`;
 };
 
 const shared = ({ limit = 0, first = 0 }: Share, columns: string): string => {
@@ -239,9 +245,14 @@ const shared = ({ limit = 0, first = 0 }: Share, columns: string): string => {
   return `${rows} ORDER BY ${ORDER} ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
 };
 
-/** In the order of first sight; ends and manners by number. */
-export const EDGES_SQL = (where: string, sources: Sources, filter: Share & Span): string =>
-  `WITH p AS (${NUMBERED_EDGES(where, sources, filter)}) ${shared(filter, "p.*")}`;
+/** In the order of first sight; ends and manners by number. Where all are asked for, ties are left to the reader. */
+export const EDGES_SQL = (where: string, sources: Sources, filter: Share & Span): string => {
+  const numbered = NUMBERED_EDGES(where, sources, filter);
+  const { limit = 0, first = 0 } = filter;
+  return limit === 0 && first === 0
+    ? `SELECT * FROM (${numbered}) ORDER BY first_seen`
+    : `WITH p AS (${numbered}) ${shared(filter, "p.*")}`;
+};
 
 /** DOUBLE is for us, who would make a number of each. */
 const WHOLE = `REPLACE (${[...COUNTS, "windows", "first_seen", "last_seen"].map((column) => `${column}::BIGINT AS ${column}`).join(", ")})`;

@@ -66,6 +66,8 @@ export interface FlowStats {
   /** Days (since the epoch) of which there is history, first and last; absent while there is none. */
   readonly firstDay?: number;
   readonly lastDay?: number;
+  /** Days of edges that were never answered and were too many to be kept as such: a scan. Their flows are there, as long as any. */
+  readonly unsummed?: number;
   /** On disk, as far as the store can tell. */
   readonly bytes: number;
 }
@@ -122,7 +124,10 @@ export interface FlowStore {
   exportTo(path: string, filter: FlowFilter, what: "flows" | "edges"): Promise<Exported>;
   stats(): Promise<FlowStats>;
   prune(retention: Retention): Promise<Pruned>;
-  /** Sums what can be summed, and gives back room. May be called at any time; answers are the same before and after. */
+  /**
+   * Sums what can be summed, and gives back room. May be called at any time; answers are the same before and after, but for
+   * what was never answered and is so much that it must be a scan: that may be left out of days that are over (`unsummed`).
+   */
   compact(now: number): Promise<Compaction>;
   close(): Promise<void>;
 }

@@ -8,6 +8,8 @@
  *   manners ◄─┘  ▲ ▲     └──► details (node, cookie, direction, origin)
  *                │ └── days        what `rolled` names, for years
  *                └──── blocks      what `closed` names: a copy of days, made for speed
+ *
+ * `unsummed` counts what was never answered and was too much to be summed.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { DAY_MS, HOUR_MS } from "@bulkhead/model";
@@ -30,6 +32,7 @@ const TABLES = `
   CREATE TABLE blocks (block INTEGER, link INTEGER, ${SUMS});
   CREATE TABLE rolled (day INTEGER, seq INTEGER, sealed BOOLEAN);
   CREATE TABLE closed (block INTEGER);
+  CREATE TABLE unsummed (day INTEGER, edges BIGINT, connections BIGINT);
   CREATE TABLE IF NOT EXISTS watch (day INTEGER, hours INTEGER);
   CREATE TABLE IF NOT EXISTS intake (boot VARCHAR NOT NULL, sequence BIGINT NOT NULL);`;
 
@@ -43,7 +46,12 @@ export async function layOut(connection: DuckDBConnection): Promise<void> {
       ({ name }) => name,
     ),
   );
-  if (names.has("records")) return;
+  if (names.has("records")) {
+    await connection.run(
+      "CREATE TABLE IF NOT EXISTS unsummed (day INTEGER, edges BIGINT, connections BIGINT)",
+    );
+    return;
+  }
   await transaction(connection, async () => {
     await connection.run(TABLES);
     if (names.has("flows")) await takeOver(connection, names.has("watch"));
