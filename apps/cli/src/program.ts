@@ -141,9 +141,9 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "policies [resources...]",
     "what is in force, and how often each rule was hit",
-    "bulkhead policies\nbulkhead policies Policy/shop/db -o wide",
+    "bulkhead policies\nbulkhead policies Policy/shop/db -o wide\nbulkhead policies --unused 30d",
     async () => (await import("./verbs/policies-in-force.ts")).policies,
-  );
+  ).option("--unused <time>", "rules that no recorded flow needed since then; exit 1 if there are");
   withFlowOptions(
     verb(
       "observe",

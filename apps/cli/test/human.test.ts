@@ -7,6 +7,7 @@ import { ambiguous, barred, exact, permitted, spared } from "./answers/decisions
 import { drifted, servesLeasesAndNames, units, unwell } from "./answers/machine.ts";
 import { deleted, rollout } from "./answers/policies.ts";
 import { provenProbes, untriedProbes } from "./answers/probes.ts";
+import { policiesUsed } from "./answers/measures.ts";
 import { whyAllowedNow, whyBarred, whyGone } from "./answers/why.ts";
 import { answers } from "./answers.ts";
 import { call, type CallOptions, type Called } from "./call.ts";
@@ -253,6 +254,18 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["drift-none", () => ["drift"], 0, {}],
   ["drift", () => ["drift", "--set", "report"], 1, { drift: drifted }],
   ["slo", () => ["slo"], 0, {}],
+  ["policies-unused", () => ["policies", "--unused", "30d"], 1, { policies: policiesUsed }],
+  [
+    "policies-unused-young",
+    () => ["policies", "--unused", "30d"],
+    0,
+    {
+      policies: {
+        ...policiesUsed,
+        usage: { ...policiesUsed.usage, from: policiesUsed.usage.since + 86_400_000, rules: [] },
+      },
+    },
+  ],
   ["slo-wide", () => ["slo", "--strict", "-o", "wide"], 1, {}],
   ["slo-md", () => ["slo", "-o", "md"], 0, {}],
   ["readiness", () => ["readiness"], 0, {}],

@@ -19,6 +19,7 @@ import { canaryView } from "./policy/rollout.ts";
 import { textsInForce } from "./queries/in-force.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
+import { usageOf } from "./queries/unused.ts";
 import { unopenedBy } from "./queries/unopened.ts";
 import { replayAnswer, sampleFilter } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
@@ -207,7 +208,19 @@ export function handlersOf(controller: Controller): Handlers {
     apply: (request) => governor.apply(request),
     delete: (request) => governor.delete(request),
     label: (request) => governor.label(request),
-    policies: () => policiesOf(controller),
+    async policies({ since }) {
+      const answer = await policiesOf(controller);
+      if (since === undefined) return answer;
+      const [edges, revisions, { oldest }] = await Promise.all([
+        edgesIn(since, undefined),
+        state.revisions(),
+        flows.stats(),
+      ]);
+      const { set } = governor.inForce.reading;
+      const { index } = controller.world();
+      const usage = { set, index, edges, revisions, since, oldest, now: now() };
+      return { ...answer, usage: await usageOf(usage) };
+    },
     resources: async () => ({
       revision: governor.inForce.revision,
       resources: governor.inForce.held.map(({ stored: { key, mode, fileName } }) => ({

@@ -392,6 +392,11 @@ export const ruleHitsSchema = z.object({
 });
 export type RuleHits = z.infer<typeof ruleHitsSchema>;
 
+export const policiesQuerySchema = z.strictObject({
+  /** Tell what recorded flows needed since then, too. */
+  since: z.coerce.number().int().nonnegative().optional(),
+});
+
 export const policiesAnswerSchema = z.object({
   revision: z.int(),
   /** In force, by name. */
@@ -408,6 +413,28 @@ export const policiesAnswerSchema = z.object({
   others: z.array(ruleHitsSchema),
   /** Why there are no numbers. */
   uncounted: z.string().optional(),
+  /** Where `since` was given: which rules recorded flows needed since then. */
+  usage: z
+    .object({
+      since: z.number(),
+      /** Flows are on record from here on; later than `since`, nothing is called unused. */
+      from: z.number(),
+      /** Those that allow something. */
+      rules: z.array(
+        z.object({
+          rule: z.string(),
+          /** `db.yaml:7:5` */
+          place: z.string(),
+          /** When its resource came into force in its present form. */
+          inForceSince: z.number(),
+          /** The last time that it decided a recorded flow. */
+          lastUsed: z.number().optional(),
+          /** In force all the while, and it decided nothing. */
+          unused: z.boolean(),
+        }),
+      ),
+    })
+    .optional(),
 });
 export type PoliciesAnswer = z.infer<typeof policiesAnswerSchema>;
 

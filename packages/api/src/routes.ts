@@ -19,6 +19,7 @@ import {
   replayAnswerSchema,
   replayRequestSchema,
   policiesAnswerSchema,
+  policiesQuerySchema,
   inForceAnswerSchema,
   resourcesAnswerSchema,
   revisionDetailSchema,
@@ -117,7 +118,7 @@ export const routes = {
   policies: {
     method: "GET",
     path: "/v1/policies",
-    request: empty,
+    request: policiesQuerySchema,
     answer: policiesAnswerSchema,
   },
   resources: {

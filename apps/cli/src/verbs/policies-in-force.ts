@@ -1,13 +1,33 @@
 /** `bulkhead policies`: what is in force, and how often each rule was hit. */
 import type { PoliciesAnswer } from "@bulkhead/api";
+import { parseMoment } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
 import { withProgress } from "../progress.ts";
 import { resolveResources } from "../resources.ts";
+import { unusedText } from "../views/unused.ts";
 import { policiesText } from "../views/policies-in-force.ts";
 import type { Verb } from "./verb.ts";
 
-export const policies: Verb<CommonOptions> = async (context, args) => {
+export interface PoliciesOptions extends CommonOptions {
+  readonly unused?: string;
+}
+
+export const policies: Verb<PoliciesOptions> = async (context, args, { unused }) => {
   const client = await context.client();
+  if (unused !== undefined) {
+    const since = parseMoment(unused, context.now());
+    const asked = await withProgress(context, "deciding what is on record", () =>
+      client.call("policies", { since }),
+    );
+    const value = args.length === 0 ? asked : only(args, asked);
+    const found = value.usage?.rules.some((one) => one.unused) === true;
+    return {
+      value,
+      text: (ui) => unusedText(value, ui),
+      next: found ? ["suggest -o markdown", "plan policies/"] : ["policies"],
+      exitCode: found ? 1 : 0,
+    };
+  }
   const answer = await withProgress(context, "reading counters", () => client.call("policies", {}));
   const value = args.length === 0 ? answer : only(args, answer);
   return {
@@ -27,5 +47,13 @@ function only(typed: readonly string[], answer: PoliciesAnswer): PoliciesAnswer 
     answer.policies.map(({ name }) => name),
   );
   const policies = answer.policies.filter(({ name }) => names.includes(name));
-  return { ...answer, policies, others: [] };
+  const { usage } = answer;
+  const isMeant = ({ rule }: { readonly rule: string }): boolean =>
+    names.includes(rule.split("#")[0] ?? rule);
+  return {
+    ...answer,
+    policies,
+    others: [],
+    ...(usage === undefined ? {} : { usage: { ...usage, rules: usage.rules.filter(isMeant) } }),
+  };
 }

@@ -1,5 +1,5 @@
 /** The measures of a small shop: most are well, one burns, one is not known. */
-import type { SloAnswer } from "@bulkhead/api";
+import type { PoliciesAnswer, SloAnswer } from "@bulkhead/api";
 import { NOW } from "../call.ts";
 
 const WEEK = 604_800_000;
@@ -85,4 +85,39 @@ export const slo: SloAnswer = {
       endedBy: "repaired by the agent",
     },
   ],
+};
+
+const DAY = 86_400_000;
+
+export const policiesUsed: PoliciesAnswer & {
+  readonly usage: NonNullable<PoliciesAnswer["usage"]>;
+} = {
+  revision: 3,
+  policies: [],
+  others: [],
+  usage: {
+    since: NOW - 30 * DAY,
+    from: NOW - 30 * DAY,
+    rules: [
+      {
+        rule: "Intent/shop/web-to-db#ingress/allow",
+        place: "policy.yaml:3:1",
+        inForceSince: NOW - 90 * DAY,
+        lastUsed: NOW - 60_000,
+        unused: false,
+      },
+      {
+        rule: "Policy/shop/db#ingress/1",
+        place: "db.yaml:9:5",
+        inForceSince: NOW - 90 * DAY,
+        unused: true,
+      },
+      {
+        rule: "Policy/shop/new#ingress/0",
+        place: "new.yaml:9:5",
+        inForceSince: NOW - 2 * DAY,
+        unused: false,
+      },
+    ],
+  },
 };
