@@ -36,6 +36,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
       "test",
       "prove",
       "blast",
+      "assess",
       "list",
       "diff",
       "exposure",

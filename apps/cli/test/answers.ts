@@ -4,6 +4,7 @@ import { explained } from "./answers/decisions.ts";
 import { status, workloads } from "./answers/machine.ts";
 import { applied, deleted, history, plan, replay } from "./answers/policies.ts";
 import { slo } from "./answers/measures.ts";
+import { assess } from "./answers/assess.ts";
 import { readiness } from "./answers/readiness.ts";
 import { probes } from "./answers/probes.ts";
 import { edges, flows, suggestion } from "./answers/traffic.ts";
@@ -82,6 +83,7 @@ export const answers = {
   settings: { drift: "report", readConfiguration: [] },
   slo,
   readiness,
+  assess,
   falseDeny: { subject: "shop/web → shop/db 5432/tcp", connections: 3, opened: true },
 } satisfies {
   readonly [R in RouteName]?: AnswerOf<R> | readonly AnswerOf<R>[];

@@ -43,6 +43,7 @@ const PROMISED = [
   "test",
   "prove",
   "blast",
+  "assess",
   "why",
   "list",
   "diff",
@@ -100,7 +101,7 @@ it("lays the verbs out by what they need, each in one group", async () => {
   );
   const files = groups.find(([heading]) => heading.startsWith("Files alone"))?.[1];
   expect(files).toEqual(
-    "decide test prove blast list diff exposure check lint labels convert".split(" "),
+    "decide test prove blast assess list diff exposure check lint labels convert".split(" "),
   );
   expect(groups.flatMap(([, names]) => names).toSorted()).toEqual([...PROMISED, "help"].toSorted());
 });

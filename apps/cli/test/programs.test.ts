@@ -54,6 +54,7 @@ const verbs: readonly (readonly [RouteName, () => readonly string[]])[] = [
   ["drift", () => ["drift"]],
   ["slo", () => ["slo"]],
   ["readiness", () => ["readiness"]],
+  ["assess", () => ["assess"]],
   ["history", () => ["history"]],
   ["revision", () => ["history", "1"]],
   ["rollback", () => ["rollback", "1"]],

@@ -78,6 +78,8 @@ export interface Controller {
   /** What is known to be coming, as far as files and agents tell. */
   schedules(): readonly Schedule[];
   dependencies(): readonly ConfiguredDependency[];
+  /** What of it could not be read, in sentences. */
+  unreadable(): readonly string[];
   /** Workloads at an end of a recorded flow. */
   seen(): Promise<ReadonlySet<WorkloadId>>;
   session(): AgentSession | undefined;
@@ -457,6 +459,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     modes,
     schedules: () => expectations.schedules(),
     dependencies: () => expectations.dependencies(),
+    unreadable: () => expectations.problems(),
     seen: () => met.all(),
     session: () => link.session(),
     requireSession,

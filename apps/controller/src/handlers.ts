@@ -12,6 +12,7 @@ import { planProbes } from "./probes/probe-plan.ts";
 import { runProbes } from "./probes/probe-run.ts";
 import { withAllowingRule } from "./queries/allowing-rule.ts";
 import { reportFalseDeny } from "./queries/false-deny.ts";
+import { assessment } from "./queries/assessment.ts";
 import { explainFlow } from "./queries/explain.ts";
 import { givenBy } from "./policy/change.ts";
 import { domainSetsOf } from "./policy/domain-sets.ts";
@@ -157,6 +158,9 @@ export function handlersOf(controller: Controller): Handlers {
     },
 
     readiness: ({ level }) => controller.readiness.assess(level),
+
+    assess: async () =>
+      assessment(controller, await edgesIn(undefined, undefined), await controller.status()),
 
     replay: async (request) => (await replayed(request)).replay,
 

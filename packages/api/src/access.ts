@@ -23,6 +23,7 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   revision: "read",
   explain: "read",
   why: "read",
+  assess: "read",
   drift: "read",
   ruleset: "read",
   slo: "read",

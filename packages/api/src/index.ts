@@ -1,5 +1,6 @@
 /** The HTTP API: schemas of requests and answers, failures, published JSON Schemas, and the typed client. */
 export * from "./access.ts";
+export * from "./assess.ts";
 export * from "./client.ts";
 export * from "./decisions.ts";
 export * from "./diagnostics.ts";

@@ -3,6 +3,7 @@
  * speaks it, and its JSON Schemas are published from it.
  */
 import { z } from "zod";
+import { assessAnswerSchema } from "./assess.ts";
 import { explainAnswerSchema, explainQuerySchema } from "./decisions.ts";
 import { failureBodySchema } from "./failure.ts";
 import { exportFlowsAnswerSchema, exportFlowsQuerySchema } from "./flow-export.ts";
@@ -91,6 +92,7 @@ export const routes = {
     request: replayRequestSchema,
     answer: replayAnswerSchema,
   },
+  assess: { method: "GET", path: "/v1/assess", request: empty, answer: assessAnswerSchema },
   plan: {
     method: "POST",
     path: "/v1/plan",

@@ -28,6 +28,7 @@ export * from "./reach/reach.ts";
 export type { ReachGroup } from "./reach/reach-groups.ts";
 export * from "./asked-end.ts";
 export * from "./prove/blast.ts";
+export * from "./prove/confinement.ts";
 export * from "./prove/difference.ts";
 export * from "./prove/paths.ts";
 export type { Hop } from "./prove/packet.ts";

@@ -14,6 +14,9 @@ import {
 } from "@bulkhead/model";
 import {
   blastRadius,
+  NOBODY_CONFINED,
+  reachGraph,
+  type Confinement,
   decide,
   expandConnections,
   findDifference,
@@ -440,5 +443,67 @@ describe("a blast radius", () => {
     );
     expect(failureOf(agrees, 120)).toBe("");
     expect(far).toBeGreaterThan(enough(20));
+  });
+});
+
+describe("what confining is worth", () => {
+  it("is what a search over single workloads finds, whoever is confined to whomever", () => {
+    let lessened = 0;
+    const agrees = fc.property(
+      worlds,
+      fc.array(
+        fc.record({ who: fc.nat(), callers: fc.array(fc.nat()), calls: fc.array(fc.nat()) }),
+        { maxLength: 3 },
+      ),
+      ({ set, inventory }, drawn) => {
+        const index = indexInventory(inventory);
+        const ids = [...index.workloads.keys()];
+        if (ids.length === 0) return;
+        const pick = (n: number): string => ids[n % ids.length]!;
+        const confined = new Map<string, Confinement>(
+          drawn.map(({ who, callers, calls }) => [
+            pick(who),
+            { callers: new Set(callers.map(pick)), calls: new Set(calls.map(pick)) },
+          ]),
+        );
+        const direct = new Map(
+          ids.map((id) => [
+            id,
+            new Set(
+              blastRadius(set, index, id, { ...OPTIONS, hops: 1 }).reached.map(
+                ({ workload }) => workload,
+              ),
+            ),
+          ]),
+        );
+        const mayOpen = (from: string, to: string): boolean =>
+          from !== to &&
+          direct.get(from)!.has(to) &&
+          confined.get(from)?.calls.has(to) !== false &&
+          confined.get(to)?.callers.has(from) !== false;
+        const reached = (from: string): ReadonlySet<string> => {
+          const met = new Set([from]);
+          for (const here of met) for (const to of ids) if (mayOpen(here, to)) met.add(to);
+          met.delete(from);
+          return met;
+        };
+        const all = new Map(ids.map((id) => [id, reached(id)]));
+        const graph = reachGraph(set, index, OPTIONS);
+        for (const id of ids) {
+          const got = graph.reachOf(id, confined);
+          const expected = {
+            direct: ids.filter((from) => mayOpen(from, id)).length,
+            paths: ids.filter((from) => all.get(from)!.has(id)).length,
+            blast: all.get(id)!.size,
+          };
+          claim(JSON.stringify(got) === JSON.stringify(expected), "reach", { id, got, expected });
+        }
+        const average = ids.reduce((sum, id) => sum + all.get(id)!.size, 0) / ids.length;
+        claim(Math.abs(graph.averageBlast(confined) - average) < 1e-9, "average", average);
+        if (graph.averageBlast(NOBODY_CONFINED) > average) lessened++;
+      },
+    );
+    expect(failureOf(agrees, 150)).toBe("");
+    expect(lessened).toBeGreaterThan(enough(20));
   });
 });

@@ -22,6 +22,7 @@ export { usefulLabels } from "./roles/propose-labels.ts";
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
 export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-edges.ts";
 export { readRange } from "./ranges.ts";
+export { isTowards } from "./readiness/expectation-awaited.ts";
 export {
   readCron,
   type CronReader,

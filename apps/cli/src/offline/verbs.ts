@@ -81,4 +81,13 @@ an address or prefix, world, or host. A yes is 0, a counterexample 1.
       .option("--all", "every prefix outside, however many")
       .option("--shadow", "as if audit and staged policies were enforced"),
   );
+  withOfflineOptions(
+    verb(
+      "assess [paths...]",
+      "where to start: what to confine first, what that is worth, what is missing",
+      "bulkhead assess\nbulkhead assess manifests/ -o md",
+      async () => (await import("../verbs/assess.ts")).assess,
+      [...FORMATS, "md"],
+    ),
+  );
 }
