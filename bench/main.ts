@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, suggest, decide
+ *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, sources, suggest, decide
  *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
@@ -24,6 +24,7 @@ import { benchIngest } from "./ingest.ts";
 import { benchList } from "./list.ts";
 import { benchReadiness } from "./readiness.ts";
 import { benchReplay } from "./replay.ts";
+import { benchSources } from "./sources.ts";
 import { benchSuggest } from "./suggest.ts";
 
 const say = (line: string): void => {
@@ -96,6 +97,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   estate: async () => benchEstate(say),
   replay: async () => benchReplay(),
   readiness: async () => benchReadiness(),
+  sources: async () => benchSources(),
   suggest: async () => benchSuggest(),
   decide: async () => benchDecide(),
   ingest: () => benchIngest(),

@@ -9,7 +9,7 @@ import { createEnds, type Ends } from "./shared/ends.ts";
 import { KnownConnections, wordOfPorts, wordOfText } from "./shared/known-connections.ts";
 import { protocolOf } from "./shared/protocols.ts";
 import { headLines, readTextLines } from "./shared/text-lines.ts";
-import { isTime } from "./shared/values.ts";
+import { digitsOrZero, isTime } from "./shared/values.ts";
 
 const ORIGIN: FlowOrigin = { format: "conntrack", sampling: 1, aggregation: 0, direction: "told" };
 
@@ -118,10 +118,7 @@ function tuplesOf(rest: string, ends: Ends): readonly (Tuple | undefined)[] {
     const src = ends.at(values.get("src") ?? "");
     const dst = ends.at(values.get("dst") ?? "");
     if (src === undefined || dst === undefined) return undefined;
-    const count = (key: string): number => {
-      const value = values.get(key) ?? "";
-      return /^\d{1,15}$/.test(value) ? Number(value) : 0;
-    };
+    const count = (key: string): number => digitsOrZero(values.get(key));
     const isTyped = values.has("type");
     const [sport, dport, type, code] = [
       count("sport"),

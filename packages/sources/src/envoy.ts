@@ -14,7 +14,14 @@ import {
 import type { FlowFormatReader, FlowSink } from "./flow-format.ts";
 import { createEnds, type Ends } from "./shared/ends.ts";
 import { headLines, readTextLines } from "./shared/text-lines.ts";
-import { isPlain, parseFields, textOf, timeOf, type Fields } from "./shared/values.ts";
+import {
+  digitsOrZero,
+  isPlain,
+  parseFields,
+  textOf,
+  timeOf,
+  type Fields,
+} from "./shared/values.ts";
 
 const ORIGIN: FlowOrigin = { format: "envoy", sampling: 1, aggregation: 0, direction: "told" };
 
@@ -81,7 +88,7 @@ function give(sink: FlowSink, ends: Ends, line: Line): string | undefined {
   const isAnswered = !isDenied && !UNANSWERED.test(line.flags ?? "") && hasCode;
   const request = requestOf(line);
   if (request === "malformed") return "a request with control characters";
-  const duration = countIn(line.duration);
+  const duration = digitsOrZero(line.duration);
   const flow: Flow = {
     start,
     end: start + (duration < 1e12 ? duration : 0),
@@ -94,7 +101,7 @@ function give(sink: FlowSink, ends: Ends, line: Line): string | undefined {
     connections: 1,
     established: isAnswered ? 1 : 0,
     failed: isAnswered ? 0 : 1,
-    bytes: countIn(line.received) + countIn(line.sent),
+    bytes: digitsOrZero(line.received) + digitsOrZero(line.sent),
     packets: 0,
     origin: ORIGIN,
     ...(request === undefined ? {} : { request }),
@@ -110,7 +117,7 @@ function requestOf({ method, path, authority, code }: Line): FlowRequest | undef
   const host = authority?.slice(0, 255);
   const plain = path.replace(/[?#].*$/s, "").slice(0, LONGEST_PATH);
   if (![method, plain, host ?? ""].every(isPlain) || method.length > 64) return "malformed";
-  const status = countIn(code);
+  const status = digitsOrZero(code);
   return {
     method,
     path: plain,
@@ -136,10 +143,6 @@ function socketAt(ends: Ends, text: string | undefined): Socket | undefined {
 function hopAt(ends: Ends, text: string | undefined): Socket | undefined {
   const end = ends.at((text ?? "").split(",").at(-1)?.trim() ?? "");
   return end === undefined ? undefined : { end, port: 0 };
-}
-
-function countIn(text: string | undefined): number {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
 const FRONT = /^\[([^\]\s]+)\] "(\S+) (.*?) (\S+)" (\d{1,3}|-) (\S+) (.*)$/s;

@@ -8,7 +8,7 @@ import type { FlowFormatReader, FlowSink } from "./flow-format.ts";
 import { createEnds } from "./shared/ends.ts";
 import { protocolOf } from "./shared/protocols.ts";
 import { headLines, readTextLines } from "./shared/text-lines.ts";
-import { isTime, parseFields } from "./shared/values.ts";
+import { digitsOf, digitsOrZero, isTime, parseFields } from "./shared/values.ts";
 
 const TOLD: FlowOrigin = { format: "zeek", sampling: 1, aggregation: 0, direction: "told" };
 const GUESSED: FlowOrigin = { ...TOLD, direction: "guessed" };
@@ -82,8 +82,8 @@ function createGiver(sink: FlowSink) {
       sink.other("an unknown protocol");
       return undefined;
     }
-    const from = countIn(value("id.orig_p"));
-    const to = countIn(value("id.resp_p"));
+    const from = digitsOf(value("id.orig_p"));
+    const to = digitsOf(value("id.resp_p"));
     if (!(from <= 65535) || !(to <= 65535)) return "no ports";
     const isIcmp = protocol === ICMP || protocol === ICMPV6;
     if (isIcmp && !ECHO.has(from)) {
@@ -109,9 +109,9 @@ function createGiver(sink: FlowSink) {
       established: ANSWERED.has(state) ? 1 : 0,
       failed: FAILED.has(state) ? 1 : 0,
       bytes:
-        orZero(value("orig_ip_bytes") ?? value("orig_bytes")) +
-        orZero(value("resp_ip_bytes") ?? value("resp_bytes")),
-      packets: orZero(value("orig_pkts")) + orZero(value("resp_pkts")),
+        digitsOrZero(value("orig_ip_bytes") ?? value("orig_bytes")) +
+        digitsOrZero(value("resp_ip_bytes") ?? value("resp_bytes")),
+      packets: digitsOrZero(value("orig_pkts")) + digitsOrZero(value("resp_pkts")),
       origin: isTurned || state === "OTH" ? GUESSED : TOLD,
     });
     return undefined;
@@ -119,15 +119,6 @@ function createGiver(sink: FlowSink) {
   return Object.defineProperty(give, "origin", {
     get: () => (anyGuessed ? GUESSED : TOLD),
   }) as typeof give & { readonly origin: FlowOrigin };
-}
-
-function countIn(text: string | undefined): number {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-}
-
-function orZero(text: string | undefined): number {
-  const count = countIn(text);
-  return Number.isNaN(count) ? 0 : count;
 }
 
 /** The table as its directives lay it out. */

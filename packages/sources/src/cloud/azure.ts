@@ -15,6 +15,7 @@ import {
 } from "../shared/known-connections.ts";
 import { protocolOf } from "../shared/protocols.ts";
 import {
+  digitsOrZero,
   fieldsOf,
   isPlain,
   isTime,
@@ -145,10 +146,8 @@ function readTuple(
 function tupleOf(parts: readonly string[], ends: Ends): Tuple | string {
   const [stamp, from, to, sourcePort, port, protocolName, direction, seventh, eighth] = parts;
   if (parts.length < 8 || (direction !== "I" && direction !== "O")) return "not a flow tuple";
-  const count = (text: string | undefined): number =>
-    text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : 0;
   // Groups tell seconds, networks milliseconds.
-  const time = count(stamp) < 1e11 ? count(stamp) * 1000 : count(stamp);
+  const time = digitsOrZero(stamp) < 1e11 ? digitsOrZero(stamp) * 1000 : digitsOrZero(stamp);
   if (time === 0 || !isTime(time)) return "no time";
   const source = ends.at(from ?? "");
   const destination = ends.at(to ?? "");
@@ -158,9 +157,9 @@ function tupleOf(parts: readonly string[], ends: Ends): Tuple | string {
     ? protocolOf(protocolName === "T" ? "tcp" : "udp")
     : protocolOf(protocolName);
   if (protocol === undefined) return "no protocol";
-  const ports = [count(sourcePort), count(port)] as const;
+  const ports = [digitsOrZero(sourcePort), digitsOrZero(port)] as const;
   if (Math.max(...ports) > 65535) return "no ports";
-  const [there, bytesThere, back, bytesBack] = parts.slice(9, 13).map(count);
+  const [there, bytesThere, back, bytesBack] = parts.slice(9, 13).map(digitsOrZero);
   const isDenied = seventh === "D";
   const state = isOfGroup ? (eighth ?? "B") : (seventh ?? "");
   return {

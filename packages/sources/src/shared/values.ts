@@ -45,6 +45,24 @@ export function portOf(value: unknown): number | undefined {
   return port === undefined || port > 65535 ? undefined : port;
 }
 
+/** A text of nothing but digits, as a number; NaN: it is none. Quicker than a pattern, and asked for every field of every record. */
+export function digitsOf(text: string | undefined): number {
+  if (text === undefined || text.length === 0 || text.length > 15) return Number.NaN;
+  let value = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** As `digitsOf`; 0 where it is none. */
+export function digitsOrZero(text: string | undefined): number {
+  const value = digitsOf(text);
+  return Number.isNaN(value) ? 0 : value;
+}
+
 /** Year 5138: what is later is no time. */
 const LAST_TIME = 1e14;
 

@@ -6,6 +6,7 @@ import {
   DAY_MS,
   HOUR_MS,
   type Edge,
+  FLOW_VERDICTS,
   type EdgeDay,
   type EdgeHistory,
   type Flow,
@@ -47,13 +48,17 @@ export interface FlowFold extends FlowSink {
   result(): ImportedFlows;
 }
 
+/** An `EdgeDay` that is counted up. */
+type OpenDay = { -readonly [K in keyof EdgeDay]: EdgeDay[K] };
+
 interface Gathered {
   /** The latest: labels may change while flows are recorded. */
   latest: Flow;
   sourceNames: ReadonlySet<string>;
   destinationNames: ReadonlySet<string>;
   readonly origins: Map<string, FlowOrigin>;
-  readonly days: Map<number, EdgeDay>;
+  lastOrigin: FlowOrigin | undefined;
+  readonly days: Map<number, OpenDay>;
   readonly seconds: Set<number>;
   lastSecond: number;
   windows: number;
@@ -72,6 +77,7 @@ export function createFlowFold(
   most = MOST_EDGES,
 ): FlowFold {
   const gathered = new Map<string, Gathered>();
+  const byEnds = createShortcut();
   const others = new Map<string, number>();
   const quoted: Malformed[] = [];
   let flows = 0;
@@ -86,6 +92,12 @@ export function createFlowFold(
         outside += tellsPackets(flow) ? flow.packets : 1;
         return;
       }
+      const near = byEnds.find(flow);
+      if (near !== undefined) {
+        flows += 1;
+        gather(near, flow);
+        return;
+      }
       const key = edgeKey(flow);
       const known = gathered.get(key);
       if (known === undefined && gathered.size >= most) {
@@ -94,6 +106,7 @@ export function createFlowFold(
       }
       const one = known ?? emptyOf(flow);
       if (known === undefined) gathered.set(key, one);
+      byEnds.note(flow, one);
       flows += 1;
       gather(one, flow);
     },
@@ -126,6 +139,36 @@ export function createFlowFold(
   };
 }
 
+/** So many edges are found without writing out what they are. */
+const MOST_NEAR = 200_000;
+
+/** Readers give the same end as the same object: most flows are of an edge found by its ends alone. */
+function createShortcut() {
+  const edges = new Map<FlowEnd, Map<FlowEnd, Map<number, Gathered>>>();
+  let size = 0;
+  const kindOf = ({ protocol, port, verdict }: Flow): number =>
+    (protocol * 65_536 + port) * FLOW_VERDICTS.length + FLOW_VERDICTS.indexOf(verdict);
+  return {
+    find(flow: Flow): Gathered | undefined {
+      if (flow.rule !== undefined) return undefined;
+      return edges.get(flow.source)?.get(flow.destination)?.get(kindOf(flow));
+    },
+    note(flow: Flow, one: Gathered): void {
+      if (flow.rule !== undefined) return;
+      if (size >= MOST_NEAR) {
+        edges.clear();
+        size = 0;
+      }
+      size += 1;
+      const there = edges.get(flow.source) ?? new Map<FlowEnd, Map<number, Gathered>>();
+      edges.set(flow.source, there);
+      const kinds = there.get(flow.destination) ?? new Map<number, Gathered>();
+      there.set(flow.destination, kinds);
+      kinds.set(kindOf(flow), one);
+    },
+  };
+}
+
 /** What was counted outside is what the file has: packets, in formats of packets. */
 function tellsPackets({ origin }: Flow): boolean {
   return origin?.format === "hubble" || origin?.format === "pcap";
@@ -137,6 +180,7 @@ function emptyOf(flow: Flow): Gathered {
     sourceNames: new Set(),
     destinationNames: new Set(),
     origins: new Map(),
+    lastOrigin: undefined,
     days: new Map(),
     seconds: new Set(),
     lastSecond: Number.NEGATIVE_INFINITY,
@@ -157,8 +201,10 @@ function gather(one: Gathered, flow: Flow): void {
   if (flow.destination.names !== undefined) {
     one.destinationNames = joined(one.destinationNames, flow.destination);
   }
-  if (flow.origin !== undefined) {
+  // Readers give like flows the very same origin.
+  if (flow.origin !== undefined && flow.origin !== one.lastOrigin) {
     const { format, sampling, aggregation, direction } = flow.origin;
+    one.lastOrigin = flow.origin;
     one.origins.set(`${format} ${sampling} ${aggregation} ${direction}`, flow.origin);
   }
   one.connections += flow.connections;
@@ -176,10 +222,14 @@ function gather(one: Gathered, flow: Flow): void {
 }
 
 /** Hours are those in which connections began. */
-function countDay(days: Map<number, EdgeDay>, { start, connections }: Flow): void {
+function countDay(days: Map<number, OpenDay>, { start, connections }: Flow): void {
   const day = Math.floor(start / DAY_MS);
   const hour = connections > 0 ? 1 << Math.floor((start - day * DAY_MS) / HOUR_MS) : 0;
   const known = days.get(day);
+  if (known !== undefined && (known.hours | hour) === known.hours) {
+    known.connections += connections;
+    return;
+  }
   days.set(day, {
     day,
     hours: (known?.hours ?? 0) | hour,
@@ -230,6 +280,7 @@ function edgeOf({
   days: _d,
   seconds: _s,
   lastSecond: _l,
+  lastOrigin: _o,
   ...one
 }: Gathered): Edge {
   const { protocol, port, verdict, source, destination, rule } = latest;
