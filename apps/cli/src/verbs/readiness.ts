@@ -7,7 +7,7 @@ import type { CommonOptions, Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { withProgress } from "../progress.ts";
 import { nearest } from "../ui/spell.ts";
-import { readinessMarkdown, readinessText } from "../views/readiness.ts";
+import { isNobody, readinessMarkdown, readinessText } from "../views/readiness.ts";
 import type { Verb } from "./verb.ts";
 
 export interface ReadinessOptions extends CommonOptions {
@@ -30,7 +30,7 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
       ? await ask(context, level)
       : await fromFlows(context, options.flows, options.format, level);
   const value = names.length === 0 ? answer : { ...answer, subjects: only(names, answer) };
-  const learning = value.subjects.some(({ state }) => state === "learning");
+  const learning = value.subjects.some((one) => one.state === "learning" && !isNobody(one));
   const markdown = options.output === "md";
   return {
     value,

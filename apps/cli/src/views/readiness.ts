@@ -65,13 +65,27 @@ const COLUMNS: readonly Column<Readiness>[] = [
 const isSilent = ({ unseen, awaited }: Readiness): boolean =>
   unseen.seen === 0 && awaited.length === 0;
 
+/** Something is awaited, of nobody who is known. */
+export const isNobody = ({ subject }: Readiness): boolean => subject.workloads.length === 0;
+
 export function readinessText(answer: ReadinessAnswer, ui: Ui): string {
   const { subjects } = answer;
   if (subjects.length === 0) return "Nobody is known yet whose picture could be complete.\n";
   const silent = ui.wide ? [] : subjects.filter(isSilent);
-  const rows = subjects.filter((one) => !silent.includes(one));
+  const strangers = ui.wide ? [] : subjects.filter(isNobody);
+  const rows = subjects.filter((one) => !silent.includes(one) && !strangers.includes(one));
   const table = rows.length === 0 ? "" : `${renderTable(rows, COLUMNS, ui)}\n`;
-  return `${table}${awaitedLines(rows, ui)}${silentText(silent)}${summary(answer)}`;
+  return `${table}${awaitedLines(rows, ui)}${strangersText(strangers)}${silentText(silent)}${summary(answer)}`;
+}
+
+/** Jobs of the machine's own, say, that no workload runs which is known: nobody's readiness hangs on them. */
+function strangersText(strangers: readonly Readiness[]): string {
+  return strangers
+    .map((one) => {
+      const names = waitsFor(one);
+      return `Of nobody that is known (${one.subject.name}): ${list(names, 3)} (-o wide).\n\n`;
+    })
+    .join("");
 }
 
 function awaitedLines(rows: readonly Readiness[], ui: Ui): string {
@@ -88,10 +102,11 @@ function silentText(silent: readonly Readiness[]): string {
 }
 
 function summary({ subjects, level, watched, edges, setAside }: ReadinessAnswer): string {
+  const known = subjects.filter((one) => !isNobody(one));
   const sum = (state: Readiness["state"]): number =>
-    subjects.filter((one) => one.state === state).length;
+    known.filter((one) => one.state === state).length;
   const aside = setAside === 0 ? "" : `, ${count(setAside, "edge")} set aside`;
-  return `${count(subjects.length, level)}: ${sum("ready")} ready, ${sum("ready-except")} ready except, ${sum("learning")} learning; ${count(edges, "edge")} of ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at${aside}\n`;
+  return `${count(known.length, level)}: ${sum("ready")} ready, ${sum("ready-except")} ready except, ${sum("learning")} learning; ${count(edges, "edge")}${aside}; ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at\n`;
 }
 
 /** A table as pull requests and reports hold it. */

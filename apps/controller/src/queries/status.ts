@@ -287,8 +287,10 @@ interface Problem {
 }
 
 function countsOf({ at, subjects }: ReadinessAnswer): StatusAnswer["readiness"] {
-  const counts = { at, applications: subjects.length, ready: 0, readyExcept: 0, learning: 0 };
-  for (const { state } of subjects) {
+  // What is awaited of nobody who is known is no application.
+  const known = subjects.filter(({ subject }) => subject.workloads.length > 0);
+  const counts = { at, applications: known.length, ready: 0, readyExcept: 0, learning: 0 };
+  for (const { state } of known) {
     if (state === "ready") counts.ready += 1;
     else if (state === "learning") counts.learning += 1;
     else counts.readyExcept += 1;
