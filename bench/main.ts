@@ -3,12 +3,13 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, sources, suggest, decide
+ *   make bench ONLY=datapath   one of: datapath, clickhouse, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, sources, suggest, decide
  *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
+import { benchClickHouse } from "./clickhouse.ts";
 import { benchCollector } from "./collector.ts";
 import { benchCompile } from "./compile.ts";
 import { benchDatapath } from "./datapath.ts";
@@ -23,7 +24,7 @@ import { benchIdle, type IdleCost } from "./idle.ts";
 import { benchIngest } from "./ingest.ts";
 import { benchList } from "./list.ts";
 import { benchReadiness } from "./readiness.ts";
-import { benchReplay } from "./replay.ts";
+import { benchReplay, benchReplayHistory } from "./replay.ts";
 import { benchSources } from "./sources.ts";
 import { benchSuggest } from "./suggest.ts";
 
@@ -95,7 +96,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   idle,
   list: async () => benchList(),
   estate: async () => benchEstate(say),
-  replay: async () => benchReplay(),
+  clickhouse: () => benchClickHouse(),
+  replay: async () => [...benchReplay(), ...(await benchReplayHistory(say))],
   readiness: async () => benchReadiness(),
   sources: async () => benchSources(),
   suggest: async () => benchSuggest(),

