@@ -1,5 +1,6 @@
 /** How well roles are found from who talks to whom alone: labels are hidden from everybody, and with them which application somebody is of. */
-import { groupByCommunication } from "@bulkhead/learn";
+import { groupByCommunication, type Member } from "@bulkhead/learn";
+import type { Edge } from "@bulkhead/model";
 import { clustersOf } from "./baselines/jaccard.ts";
 import { HOURS } from "./calendar.ts";
 import type { Phase } from "./estate.ts";
@@ -20,16 +21,12 @@ const NONE = {};
 export function sortRoles(world: World, day: number, threshold: number): Sorted {
   const there = presentOn(world, day);
   const truth = there.map(({ role }) => role.name);
-  const members = inventoryAt(world, day * HOURS).workloads.map((one) => ({
-    ...one,
-    labels: NONE,
-  }));
   const edges = historiesUntil(world, day).map(({ edge }) => ({
     ...edge,
     source: { ...edge.source, labels: NONE },
     destination: { ...edge.destination, labels: NONE },
   }));
-  const { roles, roleOf } = groupByCommunication(edges, members);
+  const { roleOf } = groupByCommunication(edges, membersOf(world, day, edges));
   const own = there.map(({ workload }) => {
     const role = roleOf.get(workload);
     return role === undefined ? workload : `role ${role.namespace} ${role.name}`;
@@ -38,8 +35,23 @@ export function sortRoles(world: World, day: number, threshold: number): Sorted 
     ours: adjustedRandIndex(truth, own),
     jaccard: jaccardIndex(world, day, threshold),
     roles: new Set(truth).size,
-    found: roles.length,
+    found: new Set(own).size,
   };
+}
+
+/** Everybody who is there, and everybody who was seen and is gone. */
+function membersOf(world: World, day: number, edges: readonly Edge[]): readonly Member[] {
+  const members = new Map<string, Member>(
+    inventoryAt(world, day * HOURS).workloads.map((one) => [one.id, { ...one, labels: NONE }]),
+  );
+  for (const { source, destination } of edges) {
+    for (const { workload } of [source, destination]) {
+      if (workload === undefined || members.has(workload)) continue;
+      const namespace = workload.slice(0, workload.indexOf("/"));
+      members.set(workload, { id: workload, namespace, labels: NONE });
+    }
+  }
+  return [...members.values()];
 }
 
 export function jaccardIndex(world: World, day: number, threshold: number): number {

@@ -32,13 +32,17 @@ export function draftBatchFarm(random: Random, size: number): Blueprint {
   draft.call(market, draft.outside("feed.exchange.example", 3, 90), 443, steady(40, "office"));
   draft.call(market, reference, 5432, steady(30, "office"), { fan: 1 });
   const queues = random.some(QUEUES, random.whole(4, 6)).map((name) => {
+    const copies = Math.round(size * random.whole(25, 50));
     const queue = draft.role("farm", `worker-${name}`, {
       kind: "pod",
-      copies: Math.round(size * random.whole(25, 50)),
+      copies,
       elastic: Math.round(size * random.whole(8, 20)),
       deployEvery: random.whole(30, 60),
+      // Some of the first were started by hand, before there was a template.
       labels: (copy): Labels =>
-        random.fork(`bare ${name} ${copy}`).chance(0.05) ? {} : { role: `worker-${name}` },
+        copy < copies && random.fork(`bare ${name} ${copy}`).chance(0.05)
+          ? {}
+          : { role: `worker-${name}` },
     });
     const night = random.whole(18, 20);
     // Each has work of its own, which is what makes it another role than the next.

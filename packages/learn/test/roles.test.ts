@@ -1,3 +1,4 @@
+import { DAY_MS } from "@bulkhead/model";
 import { describe, expect, it } from "vitest";
 import { groupByCommunication, type Roles } from "../src/index.ts";
 import {
@@ -164,6 +165,22 @@ describe("roles from communication", () => {
     const roles = found(estate.planted());
     expect(roles.quiet).toEqual(["vms/h0003", "vms/h0004"]);
     expect(told(roles)).toEqual(["client-of-postgresql: h0000 h0001", "postgresql: h0002"]);
+  });
+
+  it("does not make another role of who calls many strangers a few times in a hundred days", () => {
+    const long = { firstSeen: 0, lastSeen: 100 * DAY_MS, windows: 9000 };
+    const estate = new Estate(1, QUIET).role("web", 4).role("app", 4);
+    for (let n = 0; n < 6; n += 1) estate.role(`other-${n}`, 1);
+    for (const web of [0, 1, 2, 3]) {
+      for (const app of [4, 5, 6, 7]) estate.add(`vms/h000${web}`, `vms/h000${app}`, 8080, 6, long);
+    }
+    for (let n = 0; n < 5; n += 1) {
+      const [one, next] = [n + 8, n + 9].map((at) => `vms/h${String(at).padStart(4, "0")}`);
+      estate.add(one!, next!, 7000 + n, 6, long);
+      estate.add("vms/h0000", next!, 7000 + n, 6, { ...long, windows: 12 });
+    }
+    const { roleOf } = found(estate.planted());
+    expect(roleOf.get("vms/h0000")?.members).toHaveLength(4);
   });
 
   it("keeps namespaces apart", () => {

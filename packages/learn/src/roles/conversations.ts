@@ -2,7 +2,7 @@
  * Who talks to whom, as numbers: each source, destination and port once, in an order that does not depend on the order of
  * the edges. What never was answered, was denied, or comes of a source that searches says nothing about a role and is left out.
  */
-import type { Edge, FlowEnd } from "@bulkhead/model";
+import { DAY_MS, type Edge, type FlowEnd } from "@bulkhead/model";
 import { DEFAULT_BEHAVIOUR, judgeSources, sourceKey } from "../behaviour.ts";
 import { EPHEMERAL_FROM } from "../ephemeral.ts";
 import type { Member } from "../groups.ts";
@@ -29,6 +29,8 @@ export interface Conversations {
 /** Anybody outside: says that somebody is there, not who. */
 export const ANYBODY = "world";
 const HABIT_WINDOWS = 3;
+/** Windows a day: less is no habit, however long it is watched. */
+const HABIT_A_DAY = 0.2;
 const ONCE = 0.5;
 const HIGH_PORT_HABIT = 10;
 
@@ -58,13 +60,16 @@ export function conversationsOf(
     const known = end.workload === undefined ? undefined : numberOf.get(end.workload);
     return known ?? outside.get(outsider(end)) ?? ends;
   };
+  const habitOf = habitsOf(counted);
   const windows = new Map<number, number>();
+  const habits = new Map<number, number>();
   for (const edge of counted) {
     const [from, to] = [numbered(edge.source), numbered(edge.destination)];
     if (from === to || (from >= sorted.length && to >= sorted.length)) continue;
     const key = (from * ends + to) * ports.length + (portNumber.get(portOf(edge)) ?? 0);
-    const seen = edge.connections === 0 ? HABIT_WINDOWS : edge.windows;
+    const seen = edge.connections === 0 ? Infinity : edge.windows;
     windows.set(key, (windows.get(key) ?? 0) + seen);
+    habits.set(key, habitOf(edge.source, edge.destination));
   }
   const keys = Float64Array.from(windows.keys()).toSorted();
   const found: Conversations = {
@@ -82,9 +87,30 @@ export function conversationsOf(
     found.port[at] = key - pair * ports.length;
     found.source[at] = Math.floor(pair / ends);
     found.destination[at] = pair % ends;
-    found.weight[at] = (windows.get(key) ?? 0) >= HABIT_WINDOWS ? 1 : ONCE;
+    found.weight[at] = (windows.get(key) ?? 0) >= (habits.get(key) ?? 0) ? 1 : ONCE;
   }
   return found;
+}
+
+/** So many windows make a habit of two, in the time in which both were there. */
+function habitsOf(edges: readonly Edge[]): (one: FlowEnd, other: FlowEnd) => number {
+  const lives = new Map<string, { first: number; last: number }>();
+  for (const { source, destination, firstSeen, lastSeen } of edges) {
+    for (const { workload, address } of [source, destination]) {
+      const life = lives.get(workload ?? address);
+      if (life === undefined) lives.set(workload ?? address, { first: firstSeen, last: lastSeen });
+      else {
+        life.first = Math.min(life.first, firstSeen);
+        life.last = Math.max(life.last, lastSeen);
+      }
+    }
+  }
+  return (one, other) => {
+    const [a, b] = [one, other].map(({ workload, address }) => lives.get(workload ?? address));
+    if (a === undefined || b === undefined) return HABIT_WINDOWS;
+    const together = Math.min(a.last, b.last) - Math.max(a.first, b.first);
+    return Math.max(HABIT_WINDOWS, (HABIT_A_DAY * together) / DAY_MS);
+  };
 }
 
 function namesOf(
