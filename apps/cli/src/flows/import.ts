@@ -40,8 +40,11 @@ export async function importFile(
   async function send(waiting: readonly Batch[]): Promise<void> {
     for (const batch of waiting) {
       if (context.signal.aborted) throw interrupted(tally.sent());
-      const answer = await client.call("importFlows", batch);
-      tally.acknowledged(batch.flows.length, answer);
+      try {
+        tally.acknowledged(batch.flows.length, await client.call("importFlows", batch));
+      } catch (error) {
+        throw context.signal.aborted ? interrupted(tally.sent()) : error;
+      }
     }
     progress.update(progressText(opened, tally.sent()));
   }
@@ -61,7 +64,7 @@ export async function importFile(
 
 function interrupted(sent: number): Interrupted {
   return new Interrupted(
-    `${thousands(sent)} flows are stored. Run it again to go on: they are not counted twice`,
+    `${thousands(sent)} flows of it are stored; run it again to go on: they are not counted twice`,
   );
 }
 
