@@ -110,6 +110,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     )
     .option("--flow-store-credentials <file>", "user:password for it, in a file of root's alone")
     .option("--metrics <address>", "let Prometheus scrape there, such as 9464; off by default")
+    .option("--otlp <url>", "push metrics to an OTLP/HTTP receiver each minute; off by default")
     .option(
       "--read-configuration <sources>",
       "read whom workloads are configured to call from their environment,arguments,files; none (default)",

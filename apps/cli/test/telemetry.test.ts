@@ -41,6 +41,15 @@ it("keeps what was said until something else is, and for its owner alone", () =>
   expect(existsSync(file)).toBe(false);
 });
 
+it("keeps a receiver beside it, and takes back one of the two", () => {
+  const layout = layoutOf(folder);
+  const otlp = "https://me:secret@otel.example.org:4318";
+  expect(keepTelemetry(layout, telemetryOf({ metrics: "9464", otlp }))).toBe(true);
+  expect(keepTelemetry(layout, telemetryOf({ metrics: "off" }))).toBe(true);
+  expect(JSON.parse(readFileSync(layout.telemetry, "utf8"))).toEqual({ otlp });
+  expect(() => telemetryOf({ otlp: "otel:4318" })).toThrow(/is not a URL/);
+});
+
 it("refuses what is no address, and a file that says something else", () => {
   expect(() => telemetryOf({ metrics: "everywhere" })).toThrow(/not an address to be scraped at/);
   const layout = layoutOf(folder);

@@ -65,6 +65,7 @@ async function main(state: string): Promise<void> {
       return [...policies.flatMap(({ rules }) => rules), ...others];
     },
     log,
+    version: VERSION,
   });
   log.info({ socket: apiSocket, readSocket, readers: readers ?? null }, "ready");
   process.stdout.write('{"ready":true}\n');

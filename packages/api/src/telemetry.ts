@@ -17,6 +17,10 @@ export function parseListen(text: string): ListenAddress | null {
   return { host: found[1] ?? found[2] ?? "127.0.0.1", port };
 }
 
+/** The base URL of an OTLP/HTTP receiver. */
+export const isReceiver = (text: string): boolean =>
+  URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+
 export const telemetryFileSchema = z.strictObject({
   metrics: z.string().optional(),
   otlp: z.string().optional(),

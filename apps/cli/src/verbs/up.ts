@@ -43,6 +43,7 @@ import type { Verb } from "./verb.ts";
 export interface UpOptions extends CommonOptions, FlowStoreOptions {
   readonly foreground?: boolean;
   readonly metrics?: string;
+  readonly otlp?: string;
   readonly readConfiguration?: string;
 }
 

@@ -1,6 +1,6 @@
 /** What the state directory and the environment say of where metrics go; the environment goes first. */
 import { existsSync, readFileSync } from "node:fs";
-import { parseListen, telemetryFileSchema, type ListenAddress } from "@bulkhead/api";
+import { isReceiver, parseListen, telemetryFileSchema, type ListenAddress } from "@bulkhead/api";
 
 export interface Telemetry {
   readonly metrics?: ListenAddress;
@@ -20,6 +20,8 @@ export function readTelemetry(
     otlp: env["BULKHEAD_OTLP"] ?? told.otlp,
   };
   const address = metrics === "" ? undefined : parseListen(metrics);
+  if (otlp !== "" && !isReceiver(otlp))
+    throw new Error("what to push to is not a URL (http or https)");
   if (address === null) throw new Error(`\`${metrics}\` is not an address to be scraped at`);
   return {
     ...(address === undefined ? {} : { metrics: address }),
