@@ -27,9 +27,10 @@ export function startEndpoint(address: ListenAddress, deps: EndpointDeps): Metri
   const { log } = deps;
   let retry: NodeJS.Timeout | undefined;
   const server: Server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    // Anybody may send anything: what is no path must not throw.
+    const [path] = (request.url ?? "").split("?", 1);
     if (request.method !== "GET" && request.method !== "HEAD") return end(response, 405);
-    if (pathname !== "/metrics") return end(response, 404);
+    if (path !== "/metrics") return end(response, 404);
     const form = formOf(request.headers.accept);
     deps.gather().then(
       (families) => {

@@ -21,6 +21,8 @@ export interface GatherDeps {
 
 const FRESH_MS = 15_000;
 const SHARE = 20;
+/** Who asks meanwhile gets the same, however many ask. */
+const SHARED_MS = 1000;
 
 interface Costly extends Measured {
   readonly rules: readonly RuleHits[];
@@ -55,7 +57,7 @@ export function createGatherer(deps: GatherDeps): () => Promise<readonly Family[
     return kept;
   }
 
-  return async () => {
+  async function gather(): Promise<readonly Family[]> {
     const [{ slo, edges, rules, drift }, status, tallies, lastChange] = await Promise.all([
       costly(),
       deps.status(),
@@ -70,5 +72,18 @@ export function createGatherer(deps: GatherDeps): () => Promise<readonly Family[
       }),
     );
     return familiesOf({ slo, edges, rules, drift, status, tallies, lastChange, usage, now: now() });
+  }
+
+  let answer: Promise<readonly Family[]> | undefined;
+  let since = 0;
+  return () => {
+    if (answer === undefined || now() >= since + SHARED_MS || now() < since) {
+      since = now();
+      answer = gather();
+      answer.catch(() => {
+        answer = undefined;
+      });
+    }
+    return answer;
   };
 }

@@ -1,0 +1,66 @@
+/** Anybody on the machine may connect to where metrics are served: whatever they send is answered, and nothing ends the controller. */
+import { connect, type AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { afterEach, expect, test } from "vitest";
+import { pino } from "pino";
+import { startEndpoint, type MetricsEndpoint } from "../../src/metrics/endpoint.ts";
+
+const started: MetricsEndpoint[] = [];
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((one) => one.stop()));
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function serving(gather: () => Promise<readonly []>): Promise<number> {
+  const port = await freePort();
+  const listening = new Promise<void>((resolve) => {
+    const log = pino({ level: "info" }, { write: () => resolve() });
+    const address = { host: "127.0.0.1", port };
+    started.push(startEndpoint(address, { gather, log, onProblem: () => undefined }));
+  });
+  await listening;
+  return port;
+}
+
+/** The first line of the answer to bytes as they are. */
+async function said(port: number, request: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (bytes: Buffer) => {
+    answer += bytes.toString("latin1");
+  });
+  socket.end(request);
+  await new Promise((resolve) => socket.once("close", resolve));
+  return answer.split("\r\n", 1)[0] ?? "";
+}
+
+const asked = (target: string, method = "GET"): string =>
+  `${method} ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+
+test.each([
+  ["/metrics", "200"],
+  ["/metrics?name=x", "200"],
+  ["//", "404"],
+  ["/", "404"],
+  ["*", "404"],
+  ["http://[", "404"],
+  ["http://[::1/metrics", "404"],
+  ["/%", "404"],
+])("GET %s is answered %s", async (target, status) => {
+  const port = await serving(() => Promise.resolve([]));
+  expect(await said(port, asked(target))).toContain(` ${status} `);
+  expect(await said(port, asked("/metrics"))).toContain(" 200 ");
+});
+
+test("what is no GET is refused, and what cannot be gathered is no end of it", async () => {
+  const port = await serving(() => Promise.reject(new Error("the store is away")));
+  expect(await said(port, asked("/metrics", "POST"))).toContain(" 405 ");
+  expect(await said(port, asked("/metrics"))).toContain(" 503 ");
+});
