@@ -109,6 +109,8 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
       "keep flows in a ClickHouse: https://host:8443/database?cluster=name; local (default) takes it back",
     )
     .option("--flow-store-credentials <file>", "user:password for it, in a file of root's alone")
+    .option("--keep-flows <time>", "forget single flows after it (30d)")
+    .option("--keep-history <time>", "forget on which days edges were seen after it (730d)")
     .option("--metrics <address>", "let Prometheus scrape there, such as 9464; off by default")
     .option("--otlp <url>", "push metrics to an OTLP/HTTP receiver each minute; off by default")
     .option(

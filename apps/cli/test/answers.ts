@@ -80,7 +80,7 @@ export const answers = {
   why: whyDenied,
   probe: [...probes],
   drift: { setting: "repair", reports: [] },
-  settings: { drift: "report", readConfiguration: [] },
+  settings: { drift: "report", readConfiguration: [], retention: { flows: 30, history: 730 } },
   slo,
   readiness,
   assess,

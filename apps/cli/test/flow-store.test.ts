@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { flowStoreOf, keepFlowStore } from "../src/process/flow-store.ts";
+import { settingsOf } from "../src/verbs/up.ts";
 import { layoutOf } from "../src/process/layout.ts";
 
 let folder: string;
@@ -41,4 +42,15 @@ it("refuses a password on the command line, and credentials of nothing or from n
   expect(() => flowStoreOf({ flowStore, flowStoreCredentials: join(folder, "none") })).toThrow(
     /there is no/,
   );
+});
+
+it("reads how long flows are kept, and refuses what makes no sense", () => {
+  expect(settingsOf({})).toBeUndefined();
+  expect(settingsOf({ keepFlows: "2w" })).toEqual({ retention: { flows: 14 } });
+  expect(settingsOf({ keepFlows: "48h", keepHistory: "400d" })).toEqual({
+    retention: { flows: 2, history: 400 },
+  });
+  for (const keepFlows of ["30", "36h", "0d", "1s", "200000d"])
+    expect(() => settingsOf({ keepFlows })).toThrow("no number of days");
+  expect(() => settingsOf({ keepFlows: "30d", keepHistory: "7d" })).toThrow("forgotten before");
 });

@@ -12,7 +12,13 @@
  */
 import { dirname } from "node:path";
 import type { Logger } from "pino";
-import { ApiFailure, type Alarm, type StatusAnswer, type UnderWay } from "@bulkhead/api";
+import {
+  ApiFailure,
+  type Alarm,
+  type StatusAnswer,
+  type UnderWay,
+  type RetentionDays,
+} from "@bulkhead/api";
 import {
   DAY_MS,
   type ConfiguredDependency,
@@ -39,6 +45,7 @@ import { startFlowIntake, type FlowIntake } from "./flows/flow-intake.ts";
 import { watchBlindSpots, type BlindSpots } from "./measures/blind-spots.ts";
 import { startMeasures, type Measures } from "./measures/measures.ts";
 import { openFlows } from "./flows/open-flows.ts";
+import { readRetention, retentionAt } from "./flows/retention.ts";
 import { withPatience } from "./flows/patient-store.ts";
 import { createNameWatch } from "./flows/name-watch.ts";
 import { Referee } from "./flows/referee.ts";
@@ -87,6 +94,8 @@ export interface Controller {
   driftSetting(): DriftSetting;
   setDrift(setting: DriftSetting): Promise<void>;
   /** What of workloads' configuration agents may read for destinations. */
+  retention(): RetentionDays;
+  setRetention(days: Partial<RetentionDays>): Promise<void>;
   readConfiguration(): readonly ConfigurationSource[];
   setReadConfiguration(sources: readonly ConfigurationSource[]): Promise<void>;
   render(compiled: Compiled): Promise<string>;
@@ -107,11 +116,6 @@ export interface ControllerOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly version: string;
-  /** Flows older than this are forgotten, milliseconds. */
-  readonly keepFlowsMs?: number;
-  /** And the days of edges older than this. */
-  readonly keepDaysMs?: number;
-  readonly maxFlows?: number;
   /** Space on disk that flows must leave to the rest. */
   readonly minFreeBytes?: number;
   /** Whether what started this has gone; absent where nothing was to look after it. */
@@ -122,8 +126,6 @@ export interface ControllerOptions {
   readonly reconcileEveryMs?: number;
 }
 
-/** Single flows; the days of their edges are kept for longer. */
-const KEEP_FLOWS_MS = 30 * DAY_MS;
 const PRUNE_EVERY_MS = 600_000;
 /** For an answer out of history: more than any takes, less than a person waits. */
 const FLOW_PATIENCE_MS = 30_000;
@@ -151,6 +153,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const state = await openStateStore(directory.state);
   const key = loadSigningKey(directory.signingKey);
   let drift: DriftSetting = (await state.setting("drift")) === "report" ? "report" : "repair";
+  let retention = readRetention(await state.setting("retention"));
   let readConfiguration = readableSources((await state.setting("read-configuration")) ?? "");
   const settings = (): AgentSettings => ({ drift, readConfiguration });
   let sequence = Number((await state.setting("sequence")) ?? 0);
@@ -265,7 +268,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     namer: () => keeper.namer,
     heldAt: (address, time) => keeper.tenure.heldAt(address, time),
     onFlow: (flow) => met.note(flow),
-    keepMs: options.keepFlowsMs ?? KEEP_FLOWS_MS,
+    keepMs: () => retention.flows * DAY_MS,
   });
 
   const exporter = createFlowExporter({
@@ -359,11 +362,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   /** Days are summed before what they were summed of is forgotten. */
   async function prune(): Promise<void> {
     await flows.compact(now());
-    const forgotten = await flows.prune({
-      before: now() - (options.keepFlowsMs ?? 30 * DAY_MS),
-      maxRecords: options.maxFlows ?? 20_000_000,
-      daysBefore: now() - (options.keepDaysMs ?? 730 * DAY_MS),
-    });
+    const forgotten = await flows.prune(retentionAt(now(), retention));
     if (forgotten.flows + forgotten.days > 0) log.info({ forgotten }, "old flows are forgotten");
   }
 
@@ -468,6 +467,13 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await state.saveSetting("drift", setting);
       drift = setting;
       link.session()?.send({ kind: "settings", ...settings() });
+    },
+    retention: () => retention,
+    async setRetention(days) {
+      const next = { ...retention, ...days };
+      await state.saveSetting("retention", JSON.stringify(next));
+      retention = next;
+      log.warn({ days: next }, "how long flows are kept has changed");
     },
     readConfiguration: () => readConfiguration,
     async setReadConfiguration(sources) {

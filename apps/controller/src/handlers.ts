@@ -316,12 +316,14 @@ export function handlersOf(controller: Controller): Handlers {
       return found;
     },
 
-    async settings({ drift, readConfiguration }) {
+    async settings({ drift, readConfiguration, retention }) {
       if (drift !== undefined) await controller.setDrift(drift);
       if (readConfiguration !== undefined) await controller.setReadConfiguration(readConfiguration);
+      if (retention !== undefined) await controller.setRetention(retention);
       return {
         drift: controller.driftSetting(),
         readConfiguration: [...controller.readConfiguration()],
+        retention: controller.retention(),
       };
     },
 

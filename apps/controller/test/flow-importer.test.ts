@@ -61,7 +61,7 @@ function set(world = shop([]).world) {
     namer: () => namer,
     heldAt: (address, time) => tenure.heldAt(address, time),
     onFlow: () => undefined,
-    keepMs: 30 * 24 * HOUR,
+    keepMs: () => 30 * 24 * HOUR,
   });
   const take = (asked: unknown) => importer.take(importFlowsRequestSchema.parse(asked));
   const flows = (): readonly Flow[] => stored.flatMap((batch) => batch.flows);

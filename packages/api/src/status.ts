@@ -164,15 +164,24 @@ export type StatusAnswer = z.infer<typeof statusAnswerSchema>;
 /** What of workloads' configuration agents may read for destinations, of which host, port and scheme alone are kept. */
 export const configurationSourceSchema = z.enum(["environment", "arguments", "files"]);
 
+const days = z.int().min(1).max(36_500);
+
+/** Days for which single flows are kept, and the days of their edges. */
+export const retentionSchema = z.strictObject({ flows: days, history: days });
+export type RetentionDays = z.infer<typeof retentionSchema>;
+
 export const settingsSchema = z.strictObject({
   drift: driftSettingSchema,
   /** Empty: nothing, as it is unless somebody said otherwise. */
   readConfiguration: z.array(configurationSourceSchema),
+  retention: retentionSchema,
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
 /** What is left out stays as it is. */
-export const settingsRequestSchema = settingsSchema.partial();
+export const settingsRequestSchema = settingsSchema
+  .extend({ retention: retentionSchema.partial() })
+  .partial();
 
 export const driftAnswerSchema = z.object({
   setting: driftSettingSchema,

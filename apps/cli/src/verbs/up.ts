@@ -1,7 +1,9 @@
 /** `bulkhead up`: starts controller and agent on this host, waits until they see, and says what they see. */
 import { existsSync } from "node:fs";
 import type { Answer } from "../answer.ts";
-import type { Settings, StatusAnswer, WorkloadView } from "@bulkhead/api";
+import type { RequestOf, Settings, StatusAnswer, WorkloadView } from "@bulkhead/api";
+import { DAY_MS } from "@bulkhead/model";
+import { parseDuration } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, cannotRun, Interrupted } from "../failure.ts";
 import {
@@ -45,6 +47,8 @@ export interface UpOptions extends CommonOptions, FlowStoreOptions {
   readonly metrics?: string;
   readonly otlp?: string;
   readonly readConfiguration?: string;
+  readonly keepFlows?: string;
+  readonly keepHistory?: string;
 }
 
 type Source = Settings["readConfiguration"][number];
@@ -58,10 +62,10 @@ export const up: Verb<UpOptions> = async (context, _args, options) => {
   requireRoot("up");
   const telemetry = telemetryOf(options);
   const flowStore = flowStoreOf(options);
-  const sources = sourcesOf(options.readConfiguration);
-  if (sources !== undefined && options.foreground === true)
+  const settings = settingsOf(options);
+  if (settings !== undefined && options.foreground === true)
     throw badInput(
-      "`--read-configuration` is told to what runs in the background",
+      "`--read-configuration`, `--keep-flows` and `--keep-history` are told to what runs in the background",
       "the setting is kept: give it once without `--foreground`",
     );
   const isNew = !existsSync(layoutOf(context.state).root);
@@ -73,8 +77,7 @@ export const up: Verb<UpOptions> = async (context, _args, options) => {
   if (options.foreground !== true)
     return whenNobodyElse(layout, async () => {
       const answer = await (isNew ? startOrLeaveNothing(context, layout) : start(context, layout));
-      if (sources !== undefined)
-        await (await context.client()).call("settings", { readConfiguration: [...sources] });
+      if (settings !== undefined) await (await context.client()).call("settings", settings);
       return answer;
     });
   await withLock(layout, async () => {
@@ -107,6 +110,34 @@ function sourcesOf(typed: string | undefined): readonly Source[] | undefined {
       near === undefined ? `use ${SOURCES.join(",")}, or none` : `did you mean \`${near}\`?`,
     );
   });
+}
+
+/** What the controller is to keep in mind; undefined where nothing was said. */
+export function settingsOf(options: UpOptions): RequestOf<"settings"> | undefined {
+  const sources = sourcesOf(options.readConfiguration);
+  const flows = daysOf("--keep-flows", options.keepFlows);
+  const history = daysOf("--keep-history", options.keepHistory);
+  if (flows !== undefined && history !== undefined && history < flows)
+    throw badInput(
+      "history would be forgotten before the flows that it is of",
+      `give --keep-history at least ${flows}d`,
+    );
+  const retention = {
+    ...(flows === undefined ? {} : { flows }),
+    ...(history === undefined ? {} : { history }),
+  };
+  const settings = {
+    ...(sources === undefined ? {} : { readConfiguration: [...sources] }),
+    ...(Object.keys(retention).length === 0 ? {} : { retention }),
+  };
+  return Object.keys(settings).length === 0 ? undefined : settings;
+}
+
+function daysOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const days = /^\d+$/.test(text) ? Number.NaN : parseDuration(text) / DAY_MS;
+  if (Number.isInteger(days) && days >= 1 && days <= 36_500) return days;
+  throw badInput(`\`${option} ${text}\` is no number of days`, "write it like 30d or 52w");
 }
 
 /** Starts the supervisor in the background, unless one runs, and waits until it is whole. */

@@ -16,7 +16,7 @@ export interface FlowImporterDeps {
   /** Sees every flow that is stored. */
   readonly onFlow: (flow: Flow) => void;
   /** How long single flows are kept. */
-  readonly keepMs: number;
+  readonly keepMs: () => number;
 }
 
 export interface FlowImporter {
@@ -60,7 +60,7 @@ export function createFlowImporter(deps: FlowImporterDeps): FlowImporter {
         known: false,
         stored: taken.length,
         future: flows.length - taken.length,
-        old: taken.filter(({ end }) => end < now - deps.keepMs).length,
+        old: taken.filter(({ end }) => end < now - deps.keepMs()).length,
       };
     },
   };
