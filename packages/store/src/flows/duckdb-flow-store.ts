@@ -21,7 +21,7 @@ import {
 } from "./flow-query.ts";
 import { flowOf } from "./flow-row.ts";
 import type { FlowBatch, FlowFilter, FlowStore } from "./flow-store.ts";
-import { layOut } from "./layout.ts";
+import { layOut, TABLE_NAMES } from "./layout.ts";
 import { forgetRecords, forgetUnused } from "./pruning.ts";
 import { RecordWriter, type MemoryLimits } from "./record-writer.ts";
 import { ask, isFatal, isFull, transaction } from "./sql.ts";
@@ -42,6 +42,8 @@ interface Open {
   memory: { readonly writer: RecordWriter; readonly book: DayBook } | null;
 }
 
+/** Three, of 4 KiB each, before the first block (DuckDB's storage format). */
+const FILE_HEADERS = 3 * 4096;
 const DEFAULT_MIN_FREE = 32 * 1024 * 1024;
 const DEFAULT_MEMORY: MemoryLimits = { ends: 200_000, links: 500_000 };
 
@@ -264,8 +266,8 @@ async function openFile(path: string, options: DuckDbFlowOptions): Promise<Open>
   const connection = await instance.connect();
   const open: Open = { instance, connection, memory: null };
   try {
-    await checkLength(connection, path);
     await layOut(connection);
+    await checkLength(connection, path);
   } catch (error) {
     closeFile(open);
     throw error;
@@ -273,14 +275,21 @@ async function openFile(path: string, options: DuckDbFlowOptions): Promise<Open>
   return open;
 }
 
-/** A file that was cut off opens all the same, and fails at the first look at what is gone. */
+/**
+ * A file that was cut off opens all the same, and fails at the first look at what is gone. That what is in use lies within the
+ * file is asked table by table: blocks that are free at its end may be missing, and DuckDB counts them.
+ */
 async function checkLength(connection: DuckDBConnection, path: string): Promise<void> {
-  const [size] = await ask(
-    connection,
-    "SELECT total_blocks * block_size AS bytes FROM pragma_database_size()",
-  );
-  if (statSync(path).size < Number(size?.["bytes"] ?? 0))
-    throw new Error(`\`${path}\` is shorter than it says: it was cut off`);
+  const [size] = await ask(connection, "SELECT block_size AS bytes FROM pragma_database_size()");
+  const blocks = Math.floor((statSync(path).size - FILE_HEADERS) / Number(size?.["bytes"] ?? 1));
+  for (const table of TABLE_NAMES) {
+    const [used] = await ask(
+      connection,
+      `SELECT max(block_id) AS last FROM pragma_storage_info('${table}') WHERE persistent`,
+    );
+    if (Number(used?.["last"] ?? -1) >= blocks)
+      throw new Error(`\`${path}\` is shorter than what is in it: it was cut off`);
+  }
 }
 
 function closeFile(open: Open): void {

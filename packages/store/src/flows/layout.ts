@@ -36,6 +36,9 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS watch (day INTEGER, hours INTEGER);
   CREATE TABLE IF NOT EXISTS intake (boot VARCHAR NOT NULL, sequence BIGINT NOT NULL);`;
 
+/** Those that grow. */
+export const TABLE_NAMES = ["ends", "links", "records", "days", "blocks"] as const;
+
 /** Days of one block: as many as fit in a number by a shift. */
 export const BLOCK_SHIFT = 5;
 
