@@ -1,4 +1,7 @@
 /** The main loop with the real controller, the real agent and the real kernel: observe, replay, audit, enforce, prove, undo. */
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiFailure, FlowFilter, ProbeEvent } from "@bulkhead/api";
 import { SCTP } from "@bulkhead/model";
@@ -493,6 +496,44 @@ describe("the loop", () => {
     expect(after.incidents.some(({ kind, endedAt }) => kind === "false-deny" && !endedAt)).toBe(
       true,
     );
+  });
+
+  it("reads whom workloads are configured to call once that is allowed, and no secret goes anywhere", async () => {
+    const secret = "hunter2-in-the-loop";
+    const child = spawn("nsenter", [`--net=${lab.netns("web")}`, "sleep", "600"], {
+      env: {
+        PATH: process.env["PATH"],
+        DATABASE_URL: `postgres://app:${secret}@db:6432/shop`,
+        DB_PASSWORD: secret,
+      },
+      stdio: "ignore",
+    });
+    const configured = async () =>
+      (await lab.client.call("assess", {})).dependencies?.map(
+        ({ workload, host, port, place }) => `${workload} → ${host}:${port}, ${place}`,
+      ) ?? [];
+    try {
+      expect(await configured()).toEqual([]);
+      await lab.client.call("settings", { readConfiguration: ["environment"] });
+      const wanted = "shop/web → db:6432, environment DATABASE_URL";
+      await until(async () => (await configured()).includes(wanted), "it is not told of");
+      const answers = [
+        await lab.client.call("assess", {}),
+        await lab.client.call("readiness", { level: "workload" }),
+        await lab.client.call("status", {}),
+      ];
+      const files = readdirSync(lab.state, { recursive: true, withFileTypes: true });
+      const kept = files
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"));
+      expect(
+        [JSON.stringify(answers), lab.agentLog, lab.controllerLog, ...kept].join(),
+      ).not.toContain(secret);
+      await lab.client.call("settings", { readConfiguration: [] });
+      await until(async () => (await configured()).length === 0, "it is told of still");
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 
   it("refuses a second agent and a second controller, and both go on", async () => {

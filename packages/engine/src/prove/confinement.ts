@@ -40,6 +40,20 @@ interface Cell {
   readonly group: number;
   readonly size: number;
   readonly only?: WorkloadId;
+  /** Of one who is confined. */
+  readonly wall?: Wall;
+}
+
+interface Wall extends Confinement {
+  /** Groups that are known whole. */
+  readonly callerGroups: ReadonlySet<number>;
+  readonly callGroups: ReadonlySet<number>;
+}
+
+interface Layout {
+  /** By group. */
+  readonly cells: readonly (readonly Cell[])[];
+  readonly count: number;
 }
 
 export const NOBODY_CONFINED: ReadonlyMap<WorkloadId, Confinement> = new Map();
@@ -56,64 +70,108 @@ export function reachGraph(
   );
   const mayOpen = (from: (typeof ends)[number], to: (typeof ends)[number]): boolean =>
     canConnect(from, to) && !isEmptyPorts(permitted(universe, 0, from, to));
-  const open = groups.map(({ end: from }) => groups.map(({ end: to }) => mayOpen(from, to)));
+  /** Groups that may be opened from each, and those from which it may be opened. */
+  const onwards = groups.map(({ end: from }) =>
+    groups.flatMap(({ end: to }, at) => (mayOpen(from, to) ? [at] : [])),
+  );
+  const back: readonly number[][] = groups.map(() => []);
+  for (const [from, list] of onwards.entries()) for (const to of list) back[to]?.push(from);
   const world = ends.filter(({ group }) => group.kind === "world");
   const exposed = groups.map(({ end }) => world.some((outside) => mayOpen(outside, end)));
   const groupOf = new Map(
     groups.flatMap(({ members }, at) => members.map((member) => [member, at] as const)),
   );
   const total = groupOf.size;
+  const unconfined = new Map<number, Reach>();
 
-  /** Everybody who is confined, or whom one of them knows, stands alone. */
-  function cellsOf(
-    confined: ReadonlyMap<WorkloadId, Confinement>,
-    besides: WorkloadId | undefined,
-  ): readonly Cell[] {
-    const apart = new Set<WorkloadId>(besides === undefined ? [] : [besides]);
-    for (const [workload, { callers, calls }] of confined) {
-      for (const one of [workload, ...callers, ...calls]) if (groupOf.has(one)) apart.add(one);
+  /** Groups of which everybody but the one who is confined is in the set: they need not be told apart. */
+  function wholeGroups(set: ReadonlySet<WorkloadId>, self: WorkloadId): ReadonlySet<number> {
+    const counts = new Map<number, number>();
+    for (const one of new Set([...set, self])) {
+      const group = groupOf.get(one);
+      if (group !== undefined) counts.set(group, (counts.get(group) ?? 0) + 1);
     }
-    const left = groups.map(({ members }) => members.length);
-    const singles = [...apart].flatMap((only): Cell[] => {
-      const group = groupOf.get(only);
-      if (group === undefined) return [];
-      left[group]! -= 1;
-      return [{ group, size: 1, only }];
-    });
-    const rest = left.flatMap((size, group): Cell[] => (size === 0 ? [] : [{ group, size }]));
-    return [...singles, ...rest];
+    return new Set(
+      [...counts].flatMap(([group, count]) =>
+        count === groups[group]?.members.length ? [group] : [],
+      ),
+    );
   }
 
-  function connects(from: Cell, to: Cell, confined: ReadonlyMap<WorkloadId, Confinement>): boolean {
-    if (open[from.group]?.[to.group] !== true || (from === to && from.size < 2)) return false;
-    const source = from.only === undefined ? undefined : confined.get(from.only);
-    if (source !== undefined && (to.only === undefined || !source.calls.has(to.only))) return false;
-    const target = to.only === undefined ? undefined : confined.get(to.only);
-    return target === undefined || (from.only !== undefined && target.callers.has(from.only));
+  /** Who is confined stands alone, and so do those whom it knows of a group that it does not know whole. */
+  function layOut(
+    confined: ReadonlyMap<WorkloadId, Confinement>,
+    besides: WorkloadId | undefined,
+  ): Layout {
+    const apart = new Set<WorkloadId>(besides === undefined ? [] : [besides]);
+    const walls = new Map<WorkloadId, Wall>();
+    for (const [workload, { callers, calls }] of confined) {
+      const wall = {
+        callers,
+        calls,
+        callerGroups: wholeGroups(callers, workload),
+        callGroups: wholeGroups(calls, workload),
+      };
+      walls.set(workload, wall);
+      apart.add(workload);
+      for (const one of callers) if (!wall.callerGroups.has(groupOf.get(one) ?? -1)) apart.add(one);
+      for (const one of calls) if (!wall.callGroups.has(groupOf.get(one) ?? -1)) apart.add(one);
+    }
+    const cells = groups.map((): Cell[] => []);
+    const left = groups.map(({ members }) => members.length);
+    for (const only of apart) {
+      const group = groupOf.get(only);
+      if (group === undefined) continue;
+      left[group]! -= 1;
+      const wall = walls.get(only);
+      cells[group]!.push({ group, size: 1, only, ...(wall === undefined ? {} : { wall }) });
+    }
+    for (const [group, size] of left.entries()) if (size > 0) cells[group]!.push({ group, size });
+    return { cells, count: cells.reduce((sum, list) => sum + list.length, 0) };
+  }
+
+  /** Besides what policies say, which the groups have told already. */
+  function passes(from: Cell, to: Cell): boolean {
+    if (from === to && from.size < 2) return false;
+    const { wall: out } = from;
+    if (
+      out !== undefined &&
+      !(to.only === undefined ? out.callGroups.has(to.group) : out.calls.has(to.only))
+    )
+      return false;
+    const { wall: into } = to;
+    return (
+      into === undefined ||
+      (from.only === undefined ? into.callerGroups.has(from.group) : into.callers.has(from.only))
+    );
   }
 
   /** How many workloads besides itself are met from there, in one hop or in any number, along the arrows or against them. */
   function count(
     start: Cell,
-    cells: readonly Cell[],
-    leads: (from: Cell, to: Cell) => boolean,
+    { cells, count: all }: Layout,
+    against: boolean,
     hops: number,
   ): number {
     const met = new Set<Cell>();
+    let sum = 0;
     let standing: readonly Cell[] = [start];
     for (let hop = 0; hop < hops && standing.length > 0; hop++) {
       const further: Cell[] = [];
       for (const here of standing) {
-        for (const there of cells) {
-          if (met.has(there) || !leads(here, there)) continue;
-          met.add(there);
-          further.push(there);
+        if (met.size === all) return sum;
+        for (const group of (against ? back : onwards)[here.group] ?? []) {
+          for (const there of cells[group] ?? []) {
+            if (met.has(there) || !(against ? passes(there, here) : passes(here, there))) continue;
+            met.add(there);
+            sum += there === start ? there.size - 1 : there.size;
+            further.push(there);
+          }
         }
       }
       standing = further;
     }
-    const sum = [...met].reduce((reached, { size }) => reached + size, 0);
-    return met.has(start) ? sum - 1 : sum;
+    return sum;
   }
 
   return {
@@ -121,25 +179,29 @@ export function reachGraph(
     has: (workload) => groupOf.has(workload),
     isOpenToWorld: (workload) => exposed[groupOf.get(workload) ?? -1] === true,
     reachOf(workload, confined) {
-      const cells = cellsOf(confined, workload);
-      const start = cells.find(({ only }) => only === workload);
+      // While nobody is confined, all of a group reach the same.
+      const group = confined.size === 0 ? groupOf.get(workload) : undefined;
+      const known = group === undefined ? undefined : unconfined.get(group);
+      if (known !== undefined) return known;
+      const layout = layOut(confined, workload);
+      const start = layout.cells[groupOf.get(workload) ?? -1]?.find(
+        ({ only }) => only === workload,
+      );
       if (start === undefined) return { direct: 0, paths: 0, blast: 0 };
-      const onwards = (from: Cell, to: Cell): boolean => connects(from, to, confined);
-      const back = (to: Cell, from: Cell): boolean => connects(from, to, confined);
-      return {
-        direct: count(start, cells, back, 1),
-        paths: count(start, cells, back, Infinity),
-        blast: count(start, cells, onwards, Infinity),
+      const reach = {
+        direct: count(start, layout, true, 1),
+        paths: count(start, layout, true, Infinity),
+        blast: count(start, layout, false, Infinity),
       };
+      if (group !== undefined) unconfined.set(group, reach);
+      return reach;
     },
     averageBlast(confined) {
       if (total === 0) return 0;
-      const cells = cellsOf(confined, undefined);
-      const leads = (from: Cell, to: Cell): boolean => connects(from, to, confined);
-      const sum = cells.reduce(
-        (all, cell) => all + cell.size * count(cell, cells, leads, Infinity),
-        0,
-      );
+      const layout = layOut(confined, undefined);
+      const sum = layout.cells
+        .flat()
+        .reduce((all, cell) => all + cell.size * count(cell, layout, false, Infinity), 0);
       return sum / total;
     },
   };

@@ -86,8 +86,8 @@ const NEED: Readonly<Record<Basis, string>> = {
 const EVERYBODYS = "kube-system";
 
 const MOST_JEWELS = 10;
-/** Whoever keeps no data is ranked by blast radius, for as many of them only: each is looked at by itself. */
-const MOST_LOOKED_AT = 500;
+/** Of those who keep no data, so many with the greatest blast radius are looked at by themselves. */
+const MOST_LOOKED_AT = 100;
 
 export function assess(input: AssessInput): Assessment {
   const { set, index, now } = input;
@@ -201,7 +201,12 @@ function jewelsOf(
       store: dataStoreOf(workload, ports.get(workload.id) ?? nothing),
     }));
   const stores = all.filter(({ store }) => store !== undefined);
-  const others = all.filter(({ store }) => store === undefined).slice(0, MOST_LOOKED_AT);
+  const others = all
+    .filter(({ store }) => store === undefined)
+    .map((one) => ({ one, blast: graph.reachOf(one.workload.id, NOBODY_CONFINED).blast }))
+    .toSorted((a, b) => b.blast - a.blast || (a.one.workload.id < b.one.workload.id ? -1 : 1))
+    .slice(0, MOST_LOOKED_AT)
+    .map(({ one }) => one);
   const judged = [...stores, ...others].flatMap(
     ({ workload: { id, namespace }, store }): Jewel[] => {
       const { basis, confinement } = known.of(id);
@@ -249,7 +254,7 @@ function commandFor(namespace: string, basis: Basis, isLive: boolean): string {
 
 /** The share of workloads that not everybody may open a connection to. */
 function coverageOf(graph: ReachGraph, index: InventoryIndex): number {
-  const all = [...index.workloads.keys()].filter((id) => graph.has(id)).slice(0, MOST_LOOKED_AT);
+  const all = [...index.workloads.keys()].filter((id) => graph.has(id));
   if (all.length === 0) return 0;
   const walled = all.filter(
     (id) => graph.reachOf(id, NOBODY_CONFINED).direct < graph.workloads - 1,
