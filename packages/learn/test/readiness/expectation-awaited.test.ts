@@ -44,6 +44,7 @@ test("what runs in the last minutes of an hour is seen in the next", () => {
   const late = job({ expression: "58 3 * * *" });
   expect(wasSeen(late)).toBe(true);
   expect(wasSeen(late, watched(10, [4]))).toBe(false);
+  expect(wasSeen(late, watched(10, [3]))).toBe(false);
 });
 
 test("runs before a job was what it is do not count", () => {
