@@ -31,7 +31,14 @@ export type Handlers = {
 /** MiB of one request. Who may only read sends policy to ask what it would do, and the controller has others to answer. */
 const MOST_MEBIBYTES: Readonly<Record<Access, number>> = { read: 2, change: 32 };
 /** Routes that read and judge policies, and what is on record, at length. */
-const COSTLY: ReadonlySet<RouteName> = new Set(["plan", "replay", "readiness", "suggest"]);
+const COSTLY: ReadonlySet<RouteName> = new Set([
+  "assess",
+  "plan",
+  "readiness",
+  "replay",
+  "slo",
+  "suggest",
+]);
 const MOST_WAITING = 8;
 
 /** `access`: what those who reach this app may do; `read` refuses every route that changes something. */
