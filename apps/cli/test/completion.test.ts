@@ -113,6 +113,10 @@ describe("candidates", () => {
     expect(await words("suggest", "-f", "")).toEqual([":files"]);
     expect(await words("suggest", "--directory", "")).toEqual([":files"]);
     expect(await words("suggest", "--flows", "")).toEqual([":files"]);
+    expect(await words("suggest", "--format", "z")).toEqual(["zeek"]);
+    expect(await words("flows", "i")).toEqual(["import"]);
+    expect(await words("flows", "import", "aws")).toEqual(["aws-vpc"]);
+    expect(await words("flows", "import", "aws-vpc", "")).toEqual([":files"]);
     expect(await words("readiness", "--level", "")).toEqual(["workload", "group", "application"]);
     expect(await words("suggest", "-o", "mark")).toEqual(["markdown"]);
   });

@@ -126,6 +126,20 @@ describe("suggest --flows", () => {
     expect((await seen("--since", "10m"))[0]).toEqual(["web → db 6"]);
   });
 
+  it("reads any other format by the file's beginning, or by its name, and says what it is not", async () => {
+    const row = (port: number) =>
+      `2 210987654321 eni-0a1b2c3d 10.1.0.5 10.1.0.6 ${port} 5432 6 12 3400 1774976400 1774976458 ACCEPT OK\n`;
+    const stdin = [40_001, 40_002, 40_003, 40_004, 40_005].map(row).join("");
+    const args = ["suggest", "--flows", "-", "-o", "table"];
+    const told = await call(args, { stdin });
+    const named = await call([...args, "--format", "aws-vpc"], { stdin });
+    expect([told.code, named.stdout]).toEqual([0, told.stdout]);
+    const other = await call([...args, "--format", "zeek"], { stdin });
+    expect(other.stderr).toContain("is no zeek: this looks like aws-vpc");
+    const near = await call([...args, "--format", "zeke"], { stdin });
+    expect(near.stderr).toContain("did you mean `zeek`?");
+  });
+
   it("reads our own edges and flows, too", async () => {
     const edges = await call(["suggest", "--flows", "-", "-o", "table"], {
       stdin: JSON.stringify(answers.edges, null, 2),

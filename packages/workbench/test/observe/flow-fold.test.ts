@@ -155,6 +155,23 @@ describe("an export of Hubble", () => {
   });
 });
 
+it("holds so many edges and counts what is beyond them", () => {
+  const fold = createFlowFold(undefined, 2);
+  const reader = readerOf("hubble")?.open(fold);
+  for (const port of [1, 2, 3]) {
+    reader?.push(
+      new TextEncoder().encode(`${line(packet(WEB, DB, port, { sourcePort: 40_000 + port }))}\n`),
+    );
+  }
+  reader?.push(new TextEncoder().encode(line(packet(WEB, DB, 4))));
+  reader?.end();
+  const { edges, flows, beyond } = fold.result();
+  expect([edges.map(({ port }) => port), flows, beyond]).toEqual([[1, 2], 2, 2]);
+  expect(edges[0]?.origins).toEqual([
+    { format: "hubble", sampling: 1, aggregation: 0, direction: "told" },
+  ]);
+});
+
 it("reads back what we write in Hubble's words", () => {
   const end = (name: string, address: string) => ({
     address,
