@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { readAs, shown } from "./reading.ts";
-import { AZURE_GROUP, calicoFlow, SAMPLES } from "./samples.ts";
+import { AZURE_GROUP, calicoFlow, GCP, SAMPLES } from "./samples.ts";
 
 const AT = 1_760_000_000_000;
 const sample = (name: string) => {
@@ -111,18 +111,21 @@ describe("GCP", () => {
     expect(sample("GCP, an array")).toEqual(told);
   });
 
+  it("is not led astray by brackets and quotes in texts", () => {
+    const [first] = GCP;
+    const odd = { insertId: 'a"}]{[\\', ...first, trace: '{"\\"[' };
+    expect(line("gcp-vpc", JSON.stringify([odd, odd])).flows).toHaveLength(2);
+    expect(line("gcp-vpc", JSON.stringify({ ...odd }), JSON.stringify(odd)).malformed).toEqual([]);
+  });
+
   it("reads on behind a record that is broken", () => {
-    const [good] = JSON.stringify(JSON.parse(SAMPLES_GCP[0] ?? "")).split("\n");
-    const told = line("gcp-vpc", '{"jsonPayload": {"connection": ', good ?? "", "nonsense", "{}");
+    const good = JSON.stringify(GCP[0]);
+    const told = line("gcp-vpc", '{"jsonPayload": {"connection": ', good, "nonsense", "{}");
     expect(told.flows).toHaveLength(1);
     expect(told.malformed.map(({ problem }) => problem)).toEqual(["broken off", "not JSON"]);
     expect(told.others).toEqual(["an entry of another log"]);
   });
 });
-
-const SAMPLES_GCP = String(SAMPLES.find(({ name }) => name === "GCP, JSON Lines")?.text).split(
-  "\n",
-);
 
 describe("Azure", () => {
   it("tells beginnings, ends and denials, of groups in seconds and of networks in milliseconds", () => {

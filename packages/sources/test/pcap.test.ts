@@ -56,7 +56,7 @@ describe("a capture", () => {
     const told = read(
       [
         at(0, ipv6(5, 6, 0, [...hop, ...options, ...fragment(0), ...udp(4000, 53)])),
-        at(1, ipv6(5, 6, 44, [...fragment(185), 1, 2, 3, 4])),
+        at(1, ipv6(5, 6, 44, [...fragment(186), 1, 2, 3, 4])),
         at(2, ipv4("10.0.1.5", "10.0.2.6", 17, [1, 2, 3, 4], 185)),
         at(3, ipv6(6, 5, 17, udp(53, 4000))),
       ],
