@@ -135,14 +135,10 @@ export async function benchReplayHistory(say: Say): Promise<Figure[]> {
     const [before, after] = changed();
     const index = indexInventory(inventory);
     const asked = { probes: false, since: DAY_MS, until: (DAYS + 2) * DAY_MS };
-    const samples: { readonly ask: number[]; readonly rest: number[]; readonly whole: number[] } = {
-      ask: [],
-      rest: [],
-      whole: [],
-    };
+    const [ask, rest, whole, cpu]: [number[], number[], number[], number[]] = [[], [], [], []];
     let resident = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const start = performance.now();
+      const [start, spent] = [performance.now(), process.cpuUsage()];
       const recorded = await store.edges(asked);
       const read = performance.now();
       const judge = createReplay({ before, after, index, now: 0, view: "live" });
@@ -155,15 +151,18 @@ export async function benchReplayHistory(say: Say): Promise<Figure[]> {
       if (recorded.length < EDGES * 0.99 || denied.edges === 0 || unchanged === 0)
         throw new Error(`nothing to tell apart: ${recorded.length} edges, ${denied.edges} denied`);
       if (affected.every((row) => row.samples.length === 0)) throw new Error("no samples");
-      samples.ask.push((read - start) / 1000);
-      samples.rest.push((end - read) / 1000);
-      samples.whole.push((end - start) / 1000);
+      ask.push((read - start) / 1000);
+      rest.push((end - read) / 1000);
+      whole.push((end - start) / 1000);
+      const { user, system } = process.cpuUsage(spent);
+      cpu.push((user + system) / 1e6);
       resident = Math.max(resident, process.memoryUsage.rss() / 1024 / 1024);
     }
     return [
-      absolute("replay/90 days, 10^9 connections", "s", samples.whole, { atMost: 2 }),
-      absolute("replay/90 days: asked of the store", "s", samples.ask),
-      absolute("replay/90 days: decided and told", "s", samples.rest),
+      absolute("replay/90 days, 10^9 connections", "s", whole, { atMost: 2 }),
+      absolute("replay/90 days: asked of the store", "s", ask),
+      absolute("replay/90 days: decided and told", "s", rest),
+      absolute("replay/90 days: processor, both cores", "s", cpu),
       absolute("replay/90 days: resident, all included", "MiB", [resident]),
     ];
   } finally {
