@@ -113,7 +113,7 @@ describe("GCP", () => {
 
   it("is not led astray by brackets and quotes in texts", () => {
     const [first] = GCP;
-    const odd = { insertId: 'a"}]{[\\', ...first, trace: '{"\\"[' };
+    const odd = { ...first, trace: 'a"}]{[\\', spanId: '{"' };
     expect(line("gcp-vpc", JSON.stringify([odd, odd])).flows).toHaveLength(2);
     expect(line("gcp-vpc", JSON.stringify({ ...odd }), JSON.stringify(odd)).malformed).toEqual([]);
   });
