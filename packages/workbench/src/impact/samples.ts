@@ -5,7 +5,7 @@ import type { Impact } from "./impact.ts";
 /** Flows of a row. */
 export const SAMPLES = 3;
 /** Rows that have any: each costs a question to a store. */
-export const MOST_SAMPLED = 20;
+export const MOST_SAMPLED = 10;
 
 export async function withSamples(
   impact: Impact,
