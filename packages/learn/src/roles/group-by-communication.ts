@@ -60,6 +60,9 @@ const COMMON_SHARE = 0.25;
 const LEAST = 0.1;
 /** What was seen once or twice, of one workload alone. */
 const BY_CHANCE = 0.2;
+/** Peers of more than a tenth of all, but for the smallest estates, are nobody's own. */
+const FEW = 6;
+const FEW_SHARE = 0.1;
 const MOST_ROUNDS = 8;
 
 export function groupByCommunication(
@@ -113,8 +116,8 @@ function clustersOf(talk: Conversations, homes: readonly string[]): readonly (re
   let clusters: Cluster[] = [];
   const coarse = byPorts(talk);
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const { features, count } = featuresOf(talk, role, ends);
-    const scale = scaleOf(features, round === 0 ? coarse : role, count);
+    const { features, slots } = featuresOf(talk, role, ends);
+    const scale = scaleOf(features, round === 0 ? coarse : role, slots);
     const before =
       round === 0 ? gather(features, homes, scale) : merge(renewed(clusters, features), scale);
     clusters = merge(settle(before, features, scale), scale);
@@ -136,8 +139,8 @@ function divided(
   let clusters = found;
   let role = before;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const { features, count } = featuresOf(talk, role, ends);
-    const parts = divide(clusters, features, scaleOf(features, role, count));
+    const { features, slots } = featuresOf(talk, role, ends);
+    const parts = divide(clusters, features, scaleOf(features, role, slots));
     if (parts.length === clusters.length) break;
     clusters = parts.map((members) => ({
       members: [...members],
@@ -179,7 +182,7 @@ function featuresOf(
   talk: Conversations,
   role: Int32Array,
   ends: number,
-): { readonly features: readonly (Features | undefined)[]; readonly count: number } {
+): { readonly features: readonly (Features | undefined)[]; readonly slots: Int32Array } {
   const { members, outsiders, ports, source, destination, port, weight } = talk;
   const anybody = members.length + outsiders.indexOf(ANYBODY);
   const numbers = new Map<number, number>();
@@ -227,7 +230,10 @@ function featuresOf(
     };
     return { keys, values: Float64Array.from(keys, valueOf) };
   });
-  return { features, count: numbers.size };
+  const slots = Int32Array.from(numbers.keys(), (key) =>
+    key % (ends + 1) === ends ? -1 : Math.floor(key / (ends + 1)),
+  );
+  return { features, slots };
 }
 
 /** For the first round, who counts as one: those with the same habits by their ports alone. */
@@ -256,15 +262,19 @@ function byPorts({ members, ports, source, destination, port, weight }: Conversa
 }
 
 /** How telling each feature is: by how many roles have it, so that a large role counts once. */
-function scaleOf(all: readonly (Features | undefined)[], role: Int32Array, count: number): Scale {
+function scaleOf(
+  all: readonly (Features | undefined)[],
+  role: Int32Array,
+  slot: Int32Array,
+): Scale {
   const sizes = new Map<number, number>();
   for (const [member, features] of all.entries()) {
     if (features === undefined) continue;
     const own = role[member] ?? member;
     sizes.set(own, (sizes.get(own) ?? 0) + 1);
   }
-  const frequency = new Int32Array(count);
-  const share = new Float64Array(count);
+  const frequency = new Int32Array(slot.length);
+  const share = new Float64Array(slot.length);
   for (const [member, features] of all.entries()) {
     const size = sizes.get(role[member] ?? member) ?? 1;
     for (const key of features?.keys ?? []) {
@@ -275,5 +285,6 @@ function scaleOf(all: readonly (Features | undefined)[], role: Int32Array, count
   const weight = share.map((part) =>
     Math.max(LEAST, Math.min(1, Math.log(1 / Math.min(1, part)) / Math.log(1 / COMMON_SHARE))),
   );
-  return { weight, frequency };
+  const talking = all.filter((features) => features !== undefined).length;
+  return { weight, frequency, slot, common: Math.max(FEW, FEW_SHARE * talking) };
 }

@@ -24,10 +24,23 @@ export interface Scale {
   readonly weight: Float64Array;
   /** By feature, how many have it. */
   readonly frequency: Int32Array;
+  /** By feature, its direction and port; -1: it names no peer. */
+  readonly slot: Int32Array;
+  /** What more members have than so many is no peer of somebody's own. */
+  readonly common: number;
 }
 
 /** Alike: they share at least as much as they differ in. */
 export const ALIKE = 0.5;
+/**
+ * While peers are looked at one by one, callers that use a few copies each of many have less in common than that: then so many
+ * peers that both have, and this share.
+ */
+const LIKE_ENOUGH = 0.25;
+const PEERS = 3;
+const SAME_PEERS = 0.3;
+/** What most of a cluster have. */
+const TELLING = 0.5;
 /** Who fits elsewhere better by so much goes there. */
 const BETTER = 0.05;
 /** Who has so little in common with its own cluster is alone again. */
@@ -82,6 +95,37 @@ export function similarity(a: Profile, b: Profile, { weight }: Scale): number {
   return union <= 0 ? 0 : shared / union;
 }
 
+/**
+ * Callers that use a few copies each of the same services: on every port on which both have peers, some are the same, and there
+ * are several. Two tenants share their entrance and not what is behind it.
+ */
+function meetsPeers(a: Profile, b: Profile, { slot, frequency, common }: Scale): boolean {
+  const slots = new Map<number, { shared: number; left: number; right: number }>();
+  const at = (key: number): { shared: number; left: number; right: number } => {
+    const known = slots.get(slot[key] ?? -1) ?? { shared: 0, left: 0, right: 0 };
+    slots.set(slot[key] ?? -1, known);
+    return known;
+  };
+  const tells = (value: number, key: number): boolean =>
+    (slot[key] ?? -1) >= 0 && value >= TELLING && (frequency[key] ?? 0) <= common;
+  for (const [index, key] of a.keys.entries()) {
+    if (!tells(a.values[index] ?? 0, key)) continue;
+    const own = at(key);
+    own.left += 1;
+    if (tells(b.of.get(key) ?? 0, key)) own.shared += 1;
+  }
+  for (const [index, key] of b.keys.entries()) {
+    if (tells(b.values[index] ?? 0, key)) at(key).right += 1;
+  }
+  let shared = 0;
+  for (const own of slots.values()) {
+    const fewer = Math.min(own.left, own.right);
+    if (fewer > 0 && own.shared < SAME_PEERS * fewer) return false;
+    shared += own.shared;
+  }
+  return shared >= PEERS;
+}
+
 /** Finds clusters that may be alike. */
 class Candidates {
   readonly #posting = new Map<number, number[]>();
@@ -100,7 +144,7 @@ class Candidates {
   }
 
   /** Whoever shares one of the rarest features, without which half could not be shared; the likeliest first. */
-  of({ keys, values, total }: Profile): readonly number[] {
+  of({ keys, values, total }: Profile, least = ALIKE): readonly number[] {
     const { weight, frequency } = this.#scale;
     const order = Array.from(keys.keys()).toSorted(
       (a, b) => (frequency[keys[a] ?? 0] ?? 0) - (frequency[keys[b] ?? 0] ?? 0) || a - b,
@@ -108,8 +152,7 @@ class Candidates {
     const score = new Map<number, number>();
     let passed = 0;
     for (const at of order) {
-      if (passed > total * (1 - ALIKE) && score.size >= MOST_CANDIDATES) break;
-      if (passed > total * (1 - ALIKE) + 1e-9) break;
+      if (passed > total * (1 - least) + 1e-9) break;
       const key = keys[at] ?? 0;
       const worth = (values[at] ?? 0) * (weight[key] ?? 0);
       passed += worth;
@@ -136,20 +179,21 @@ export function gather(
     if (known === undefined) same.set(key, clusterOf(member, features, homes[member] ?? ""));
     else join(known, member, features);
   }
-  return merge([...same.values()], scale);
+  return merge([...same.values()], scale, LIKE_ENOUGH);
 }
 
 /** Joins whoever is alike, the likest first, as long as what they have become is alike. */
-export function merge(clusters: readonly Cluster[], scale: Scale): Cluster[] {
+export function merge(clusters: readonly Cluster[], scale: Scale, least = ALIKE): Cluster[] {
   const profiles = clusters.map((cluster) => profileOf(cluster, scale));
   const candidates = new Candidates(scale);
   const pairs: { readonly a: number; readonly b: number; readonly alike: number }[] = [];
   for (const [at, profile] of profiles.entries()) {
-    for (const other of candidates.of(profile)) {
+    for (const other of candidates.of(profile, least)) {
       const against = profiles[other];
       if (against === undefined || against.home !== profile.home) continue;
       const alike = similarity(profile, against, scale);
-      if (alike >= ALIKE) pairs.push({ a: other, b: at, alike });
+      if (alike >= ALIKE || (alike >= least && meetsPeers(profile, against, scale)))
+        pairs.push({ a: other, b: at, alike });
     }
     candidates.add(at, profile);
   }
@@ -171,8 +215,9 @@ export function merge(clusters: readonly Cluster[], scale: Scale): Cluster[] {
     const [one, other] = [current[into], current[from]];
     if (into === from || one === undefined || other === undefined) continue;
     const [left, right] = [profiles[into], profiles[from]];
-    if (left === undefined || right === undefined || similarity(left, right, scale) < ALIKE)
-      continue;
+    if (left === undefined || right === undefined) continue;
+    const alike = similarity(left, right, scale);
+    if (alike < least || (alike < ALIKE && !meetsPeers(left, right, scale))) continue;
     one.members.push(...other.members);
     for (const [key, sum] of other.sums) one.sums.set(key, (one.sums.get(key) ?? 0) + sum);
     root[from] = into;
