@@ -96,6 +96,20 @@ describe("the loop", () => {
     ]);
   });
 
+  it("exports what is on record, as bytes of a Parquet file", async () => {
+    let total = 0;
+    const pieces: Buffer[] = [];
+    for await (const answer of lab.client.stream("exportFlows", { port: "5432/tcp" })) {
+      if (answer.kind === "begin") {
+        total = answer.bytes;
+        expect(answer.rows).toBeGreaterThan(0);
+      } else pieces.push(Buffer.from(answer.base64, "base64"));
+    }
+    const file = Buffer.concat(pieces);
+    expect([file.length, file.toString("latin1", 0, 4)]).toEqual([total, "PAR1"]);
+    expect(file.toString("latin1", file.length - 4)).toBe("PAR1");
+  });
+
   it("streams flows as they come", async () => {
     const ended = new AbortController();
     const received: string[] = [];
