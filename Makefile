@@ -22,7 +22,7 @@ bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|collector
 	@scripts/setup.sh bench
 	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
 
-worlds: ## learned on the past, judged on the future: the tables of docs/learning.md (ONLY=shop, SEED=7, FAST=1; four minutes)
+worlds: ## learned on the past, judged on the future: the tables of docs/learning.md (ONLY=shop, SEED=7, FAST=1; some minutes)
 	@scripts/setup.sh node
 	@$(NODE) --disable-warning=ExperimentalWarning bench/worlds/main.ts
 

@@ -2,7 +2,7 @@
  * Makes worlds, lets everybody learn of them, and prints what came of it; a whole run writes the tables and pictures of
  * `docs/learning.md` anew.
  *
- *   make worlds                everything (about four minutes on two processors)
+ *   make worlds                everything (some minutes on two processors)
  *   make worlds ONLY=shop      one family: shop, three-tier, batch-farm, saas; or coverage; or tune
  *   SEED=N                     the first of the seeds (2024); FAST=1: one seed, half a year, a hundred histories
  */
