@@ -2,7 +2,7 @@
  * Edges of several spans of time as if they had been seen in one: what is left when the hours of an incident are cut out.
  * Ends are those of the latest sight, as the store has them.
  */
-import type { Edge } from "@bulkhead/model";
+import { AGENT_ORIGIN, type Edge } from "@bulkhead/model";
 import { compareText, groupBy } from "./order.ts";
 
 export interface Span {
@@ -48,6 +48,7 @@ export function mergeEdges(edges: readonly Edge[]): readonly Edge[] {
     return [
       {
         ...latest,
+        ...originsOf(same),
         source: { ...latest.source, ...namesOf(same.map((edge) => edge.source.names)) },
         destination: {
           ...latest.destination,
@@ -69,6 +70,17 @@ export function mergeEdges(edges: readonly Edge[]): readonly Edge[] {
 function keyOf({ source, destination, protocol, port, verdict, rule, probe }: Edge): string {
   const ends = [source, destination].flatMap((end) => [end.address, end.workload, end.name]);
   return JSON.stringify([...ends, protocol, port, verdict, rule, probe]);
+}
+
+/** Every way of looking once; our own collectors' stands there by name where another stands beside it. */
+function originsOf(edges: readonly Edge[]): Pick<Edge, "origins"> {
+  if (edges.every(({ origins }) => origins === undefined)) return {};
+  const all = edges.flatMap(({ origins = [AGENT_ORIGIN] }) => origins);
+  return {
+    origins: [...groupBy(all, (origin) => JSON.stringify(origin)).values()].flatMap(
+      ([one]) => one ?? [],
+    ),
+  };
 }
 
 function namesOf(lists: readonly (readonly string[] | undefined)[]): {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { AGENT_ORIGIN } from "@bulkhead/model";
 import { mergeEdges, readRange, spansOutside } from "../src/index.ts";
 import { edge } from "./shop.ts";
 
@@ -76,4 +77,18 @@ it.each([
   ["example.com", { error: "`example.com` is not a prefix" }],
 ])("a person may say %s, or not", (text, expected) => {
   expect(readRange(text)).toMatchObject(expected);
+});
+
+it("edges of several spans keep every way by which they came to be known", () => {
+  const sampled = {
+    format: "gcp-vpc",
+    sampling: 30,
+    aggregation: 5000,
+    direction: "told",
+  } as const;
+  const early = edge("web", "db", "5432/tcp", { firstSeen: 1000, lastSeen: 2000 });
+  const late = { ...early, firstSeen: 5000, lastSeen: 6000, origins: [sampled] };
+  expect(mergeEdges([early, late])[0]?.origins).toEqual([AGENT_ORIGIN, sampled]);
+  expect(mergeEdges([late, { ...late, lastSeen: 7000 }])[0]?.origins).toEqual([sampled]);
+  expect(mergeEdges([early, { ...early, lastSeen: 7000 }])[0]).not.toHaveProperty("origins");
 });
