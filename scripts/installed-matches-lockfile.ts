@@ -1,4 +1,5 @@
-// Exits 0 if node_modules holds exactly what package-lock.json asks for on this machine, 1 if not.
+// Exits 0 if node_modules holds exactly what package-lock.json asks for on this machine, 1 if not. With the argument `use`
+// packages that only tests and checks need may be absent.
 // npm writes what it installed to node_modules/.package-lock.json; optional packages that are for
 // another processor or system may be absent from it.
 import { existsSync, readFileSync } from "node:fs";
@@ -9,6 +10,8 @@ type Entry = {
   readonly integrity?: string;
   readonly link?: boolean;
   readonly optional?: boolean;
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
 };
 
 type Lockfile = { readonly packages: Readonly<Record<string, Entry>> };
@@ -22,9 +25,14 @@ function packagesOf(path: string): ReadonlyMap<string, Entry> {
   return new Map(Object.entries(lockfile.packages));
 }
 
+const forUse = process.argv[2] === "use";
+
+const isLeftOut = ({ dev, devOptional }: Entry): boolean =>
+  forUse && (dev === true || devOptional === true);
+
 /** True if `installed` satisfies the lockfile entry `wanted`. */
 function satisfies(wanted: Entry, installed: Entry | undefined): boolean {
-  if (installed === undefined) return wanted.optional === true;
+  if (installed === undefined) return wanted.optional === true || isLeftOut(wanted);
   if (wanted.link === true) return installed.link === true;
   return wanted.version === installed.version && wanted.integrity === installed.integrity;
 }

