@@ -9,8 +9,7 @@ const MOST_LINES = 5000;
 const LONGEST_LINE = 2048;
 const COMMENT = /^\s*(?:#|;|\/\/|--|!)/;
 const SECTION = /^\s*\[{1,2}\s*([\w.:-]{1,128})\s*\]{1,2}\s*(?:[#;].*)?$/;
-const ENTRY =
-  /^(\s*)(?:-\s+)?(?:export\s+)?["']?([A-Za-z_][\w.-]{0,127})["']?\s*(?:[=:]|=>)\s*(.*?)\s*,?\s*$/;
+const ENTRY = /^(\s*)(?:-\s+)?(?:export\s+)?["']?([A-Za-z_][\w.-]{0,127})["']?\s*(?:[=:]|=>)(.*)$/;
 const OPENING = /^(?:\{|\[|[|>][+-]?\d?|)$/;
 /** `proxy_pass http://app:8080;` */
 const DIRECTIVE =
@@ -35,8 +34,11 @@ export function linesOf(text: string): readonly ConfigurationEntry[] {
       entries.push({ name: "url", value: directive[1]!, place });
       continue;
     }
-    const [, space = "", key, rest = ""] = ENTRY.exec(line) ?? [];
+    const [, space = "", key, behind = ""] = ENTRY.exec(line) ?? [];
     if (key === undefined) continue;
+    // Taken apart by hand: a pattern that may give spaces to either of two places tries all of them.
+    const written = behind.trim();
+    const rest = written.endsWith(",") ? written.slice(0, -1).trimEnd() : written;
     while (above.length > 0 && above.at(-1)!.indent >= space.length) above.pop();
     if (OPENING.test(rest)) {
       above.push({ indent: space.length, name: key });

@@ -161,6 +161,13 @@ describe("files", () => {
     expect(told(linesOf(text))).toEqual(expected);
   });
 
+  test("of many spaces take no longer than others: somebody's file must not keep an agent busy", () => {
+    const long = `a=x${" ".repeat(2040)}x\n`;
+    expect(told(linesOf(`${long.repeat(128)}url: https://x.example/ ,\n`))).toEqual([
+      "https x.example:443",
+    ]);
+  });
+
   test("tell the line", () => {
     expect(destinationsIn(linesOf("a: 1\n\nurl: https://x.example/\n"))).toEqual([
       { host: "x.example", port: 443, scheme: "https", entry: "line 3" },
