@@ -87,12 +87,24 @@ export class RecordWriter {
       protocols: flows.map((flow) => flow.protocol),
       ports: flows.map((flow) => flow.port),
       manners: numberedAlike(flows, sameManner, (flow) =>
-        this.#manners.number(flow.verdict, flow.rule, flow.probe ?? false),
+        // Files of others may name another rule and node with each flow.
+        this.#manners.numberOr(
+          [flow.verdict, undefined, flow.probe ?? false],
+          flow.verdict,
+          flow.rule,
+          flow.probe ?? false,
+        ),
       ),
     });
-    const details = numberedAlike(flows, sameDetail, (flow) =>
-      this.#details.number(flow.node, flow.cookie, flow.direction, this.#origin(flow)),
-    );
+    const details = numberedAlike(flows, sameDetail, (flow) => {
+      const rest = [flow.direction, this.#origin(flow)] as const;
+      return this.#details.numberOr(
+        [undefined, undefined, ...rest],
+        flow.node,
+        flow.cookie,
+        ...rest,
+      );
+    });
     for (const part of [this.#ends, this.#links, this.#manners, this.#details, this.#origins])
       await part.write(connection);
     await appendRecords(connection, flows, { links, details, seq });

@@ -4,15 +4,20 @@ import { ask } from "./sql.ts";
 
 type Field = string | number | boolean | undefined;
 
+/** More are somebody's doing, and would fill the memory of every start from then on. */
+const MOST = 65_536;
+
 export class SmallDictionary {
   readonly #table: string;
+  readonly #most: number;
   readonly #known = new Map<string, number>();
   readonly #rows = new Map<number, readonly Field[]>();
   #fresh: number[] = [];
   #next = 1;
 
-  private constructor(table: string) {
+  private constructor(table: string, most: number) {
     this.#table = table;
+    this.#most = most;
   }
 
   /** A table of an `id` and the columns given, in this order. */
@@ -20,8 +25,9 @@ export class SmallDictionary {
     connection: DuckDBConnection,
     table: string,
     columns: readonly string[],
+    most = MOST,
   ): Promise<SmallDictionary> {
-    const dictionary = new SmallDictionary(table);
+    const dictionary = new SmallDictionary(table, most);
     for (const row of await ask(connection, `SELECT * FROM ${table}`)) {
       const id = Number(row["id"]);
       const fields = columns.map((column) => (row[column] ?? undefined) as Field);
@@ -42,6 +48,12 @@ export class SmallDictionary {
     this.#rows.set(id, fields);
     this.#fresh.push(id);
     return id;
+  }
+
+  /** As `number`; where there are too many already, and this is none of them, that of `plain`. */
+  numberOr(plain: readonly Field[], ...fields: readonly Field[]): number {
+    const isKnown = this.#known.size < this.#most || this.#known.has(JSON.stringify(fields));
+    return isKnown ? this.number(...fields) : this.number(...plain);
   }
 
   get(id: number): readonly Field[] {
