@@ -20,7 +20,7 @@ import { canaryView } from "./policy/rollout.ts";
 import { textsInForce } from "./queries/in-force.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
-import { usageOf } from "./queries/unused.ts";
+import { firstSeenByUs, usageOf } from "./queries/unused.ts";
 import { unopenedBy } from "./queries/unopened.ts";
 import { replayAnswer, sampleFilter } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
@@ -215,11 +215,12 @@ export function handlersOf(controller: Controller): Handlers {
     async policies({ since }) {
       const answer = await policiesOf(controller);
       if (since === undefined) return answer;
-      const [edges, revisions, { oldest }] = await Promise.all([
+      const [edges, earlier, revisions] = await Promise.all([
         edgesIn(since, undefined),
+        edgesIn(undefined, since),
         state.revisions(),
-        flows.stats(),
       ]);
+      const oldest = firstSeenByUs([...earlier, ...edges]);
       const { set } = governor.inForce.reading;
       const { index } = controller.world();
       const usage = { set, index, edges, revisions, since, oldest, now: now() };

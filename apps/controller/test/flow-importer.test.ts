@@ -169,3 +169,10 @@ it("an address that changes hands is held anew", () => {
   expect(tenure.heldAt("10.9.0.10", NOW - 1)).toBe(false);
   expect(tenure.heldAt("10.9.0.10", NOW)).toBe(true);
 });
+
+it("takes from nobody what only our own collectors can have seen", async () => {
+  const { take, stored } = set();
+  const origins = [{ format: "agent", sampling: 1, aggregation: 0, direction: "told" }];
+  expect(() => take(request([flow()], { origins }))).toThrow("own collectors");
+  expect(stored).toEqual([]);
+});

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Edge } from "@bulkhead/model";
 import type { Revision } from "@bulkhead/store";
-import { usageOf } from "../src/queries/unused.ts";
+import { firstSeenByUs, usageOf } from "../src/queries/unused.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { INVENTORY, NOW, reading, SHOP } from "./fixtures.ts";
 
@@ -85,4 +85,12 @@ describe("a rule", () => {
   ])("is not called unused when it %s", async (_why, more) => {
     expect((await usage(more)).rules.filter(({ unused }) => unused)).toEqual([]);
   });
+});
+
+it("takes what others recorded for no sign that the rules were watched", () => {
+  const own = edge("10.9.0.10", "web", 5432, "forwarded");
+  const origin = { format: "pcap", sampling: 1, aggregation: 0, direction: "told" } as const;
+  const ancient = { ...own, firstSeen: NOW - 400 * DAY, origins: [origin] };
+  expect(firstSeenByUs([ancient, own])).toBe(NOW - 5 * DAY);
+  expect(firstSeenByUs([ancient])).toBeUndefined();
 });

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import {
+  AGENT_ORIGIN,
   canonicalIp,
   FLOW_FORMATS,
   type FlowEnd,
@@ -43,6 +44,12 @@ export const flowOriginSchema: z.ZodType<FlowOrigin> = z.strictObject({
   direction: z.enum(["told", "guessed"]),
 });
 
+/** What our own collectors saw comes from them alone: measures are made of it. */
+const importedOriginSchema = flowOriginSchema.refine(
+  ({ format }) => format !== AGENT_ORIGIN.format,
+  "is what this machine's own collectors saw, which nobody can bring in",
+);
+
 const requestSchema: z.ZodType<FlowRequest> = z.strictObject({
   method: plain(64),
   host: plain(1024).optional(),
@@ -80,7 +87,7 @@ export const importFlowsRequestSchema = z
     /** SHA-256, hexadecimal. */
     batch: z.string().regex(/^[0-9a-f]{64}$/, "is not a SHA-256 digest"),
     ends: z.array(importedEndSchema).max(2 * MOST_IMPORTED),
-    origins: z.array(flowOriginSchema).max(1000),
+    origins: z.array(importedOriginSchema).max(1000),
     flows: z.array(importedFlowSchema).max(MOST_IMPORTED),
   })
   .superRefine(({ ends, origins, flows }, context) => {

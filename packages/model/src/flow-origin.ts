@@ -35,3 +35,7 @@ export const AGENT_ORIGIN: FlowOrigin = {
   aggregation: 0,
   direction: "told",
 };
+
+/** Did our own collectors see any of it? What others recorded says nothing of what is enforced here. */
+export const isOwnRecord = ({ origins }: { readonly origins?: readonly FlowOrigin[] }): boolean =>
+  origins === undefined || origins.some(({ format }) => format === AGENT_ORIGIN.format);

@@ -125,7 +125,8 @@ function readLabels(fields: Fields | undefined): Labels {
 
 function readOrigin(fields: Fields | undefined): FlowOrigin {
   const format = FLOW_FORMATS.find((known) => known === fields?.["format"]);
-  if (fields === undefined || format === undefined) return ORIGIN;
+  // What another's agent saw was not seen by ours.
+  if (fields === undefined || format === undefined || format === "agent") return ORIGIN;
   return {
     format,
     sampling: Math.max(1, countOf(fields["sampling"]) ?? 1),

@@ -214,3 +214,23 @@ describe("conntrack", () => {
     expect(line("conntrack", "tcp 6 src=x dst=y").malformed[0]?.problem).toBe("no addresses");
   });
 });
+
+describe("Our own flows", () => {
+  it("of another machine's agent are not those of this one's", () => {
+    const end = (address: string) => ({ address, name: address, labels: {} });
+    const told = line(
+      "bulkhead",
+      JSON.stringify({
+        start: AT,
+        end: AT,
+        source: end("10.0.0.1"),
+        destination: end("10.0.0.2"),
+        protocol: 6,
+        port: 22,
+        verdict: "dropped",
+        origin: { format: "agent", sampling: 1, aggregation: 0, direction: "told" },
+      }),
+    );
+    expect(told.flows.map(({ origin }) => origin?.format)).toEqual(["bulkhead"]);
+  });
+});

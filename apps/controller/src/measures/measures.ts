@@ -15,7 +15,14 @@ import {
   type SloAnswer,
   type StatusAnswer,
 } from "@bulkhead/api";
-import { createInTurn, type DriftReport, type Edge, type Flow, type Mode } from "@bulkhead/model";
+import {
+  createInTurn,
+  isOwnRecord,
+  type DriftReport,
+  type Edge,
+  type Flow,
+  type Mode,
+} from "@bulkhead/model";
 import type { FlowStore, StateStore } from "@bulkhead/store";
 import type { InForce } from "../policy/change.ts";
 import { createJudgement } from "../queries/replay.ts";
@@ -127,7 +134,8 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
     if (record === null || record.kind === "delete") return;
     await deps.flush();
     const recent = { probes: false, since: now() - REPAIR_WINDOW_MS } as const;
-    const edges = await flows.edges({ ...recent, verdicts: ["dropped", "rejected"] });
+    const denied = await flows.edges({ ...recent, verdicts: ["dropped", "rejected"] });
+    const edges = denied.filter(isOwnRecord);
     if (edges.length === 0) return;
     const judge = createJudgement({
       before: before.reading.set,
@@ -145,6 +153,7 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
     const passed = new Map<string, number>();
     if (takenBack) {
       for (const edge of await flows.edges({ ...recent, verdicts: ["forwarded", "audit"] })) {
+        if (!isOwnRecord(edge)) continue;
         const key = fingerprintOf(edge);
         passed.set(key, Math.min(edge.firstSeen, passed.get(key) ?? edge.firstSeen));
       }
@@ -247,7 +256,7 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
   async function measured(since = now() - WEEK_MS): Promise<Measured> {
     await deps.flush();
     await inTurn(save);
-    const [status, edges, incidents, drift, tallies, stats, latency] = await Promise.all([
+    const [status, recorded, incidents, drift, tallies, stats, latency] = await Promise.all([
       deps.status(),
       flows.edges({ since, probes: false }),
       state.incidents(since),
@@ -256,6 +265,7 @@ export async function startMeasures(deps: MeasuresDeps): Promise<Measures> {
       flows.stats(),
       state.setting(LATENCY),
     ]);
+    const edges = recorded.filter(isOwnRecord);
     const slo = sloOf({
       now: now(),
       since,

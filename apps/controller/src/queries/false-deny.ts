@@ -1,6 +1,6 @@
 /** Somebody says that what was denied should not have been: the denials on record that are meant, as one incident. */
 import { ApiFailure, type FalseDenyAnswer } from "@bulkhead/api";
-import { formatPort } from "@bulkhead/model";
+import { formatPort, isOwnRecord } from "@bulkhead/model";
 import type { FlowStore } from "@bulkhead/store";
 import type { FlowIntake } from "../flows/flow-intake.ts";
 import { fingerprintOf } from "../measures/denied.ts";
@@ -32,7 +32,9 @@ export async function reportFalseDeny(
     from: [from],
     to: [to],
   });
-  const meant = denied.filter((edge) => formatPort(edge.protocol, edge.port) === port);
+  const meant = denied.filter(
+    (edge) => isOwnRecord(edge) && formatPort(edge.protocol, edge.port) === port,
+  );
   const [first] = meant;
   if (first === undefined) {
     throw new ApiFailure("bad-request", `no denial of ${from} → ${to} ${port} is on record`, {

@@ -6,7 +6,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import type { PoliciesAnswer } from "@bulkhead/api";
 import { decide, queryOf, type InventoryIndex } from "@bulkhead/engine";
-import { formatSpan, type Edge, type PolicySet } from "@bulkhead/model";
+import { formatSpan, isOwnRecord, type Edge, type PolicySet } from "@bulkhead/model";
 import type { Revision } from "@bulkhead/store";
 
 export interface UsageInput {
@@ -17,9 +17,17 @@ export interface UsageInput {
   /** Newest first. */
   readonly revisions: readonly Revision[];
   readonly since: number;
-  /** When the first flow on record was seen; undefined without any. */
+  /** When our own collectors saw their first flow on record; undefined without any. */
   readonly oldest: number | undefined;
   readonly now: number;
+}
+
+/** What others recorded before our collectors looked is no sign that anybody watched the rules. */
+export function firstSeenByUs(edges: readonly Edge[]): number | undefined {
+  const own = edges.filter(isOwnRecord);
+  return own.length === 0
+    ? undefined
+    : own.reduce((first, { firstSeen }) => Math.min(first, firstSeen), Infinity);
 }
 
 export type Usage = NonNullable<PoliciesAnswer["usage"]>;
