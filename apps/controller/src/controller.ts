@@ -53,7 +53,7 @@ import type { AgentSession } from "./link/agent-session.ts";
 import { createAgentListener } from "./link/agent-listener.ts";
 import { startLinkServer } from "./link/link-server.ts";
 import { Distributor, type Compiled } from "./policy/distributor.ts";
-import { domainSetsOf } from "./policy/domain-sets.ts";
+import { domainSetsOf, saidRanges } from "./policy/domain-sets.ts";
 import { watchChain } from "./policy/chain-watch.ts";
 import { Governor } from "./policy/governor.ts";
 import type { Reading } from "./policy/reading.ts";
@@ -376,6 +376,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     schedules: () => expectations.schedules(),
     dependencies: () => expectations.dependencies(),
     domainSets: () => domainSetsOf(governor.inForce.held),
+    ranges: () => saidRanges(governor.inForce.held),
     now,
   });
 

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import type { Flow } from "@bulkhead/model";
 import { createNameWatch } from "../src/flows/name-watch.ts";
-import { domainSetsOf } from "../src/policy/domain-sets.ts";
+import { domainSetsOf, saidRanges } from "../src/policy/domain-sets.ts";
 import { mergeGiven, readGiven } from "../src/policy/candidate.ts";
 
 const SET = (cidrs: string, name = "api.example.com"): string => `apiVersion: bulkhead.dev/v1
@@ -14,10 +14,13 @@ metadata:
 spec: { cidrs: [${cidrs}] }
 `;
 
+const heldOf = (given: ReturnType<typeof readGiven>) =>
+  mergeGiven([], given, { mode: "enforce", prune: false }).held;
+
 function setsOf(text: string) {
   const given = readGiven([{ name: "policy.yaml", text }]);
   expect(given.diagnostics).toEqual([]);
-  return domainSetsOf(mergeGiven([], given, { mode: "enforce", prune: false }).held);
+  return domainSetsOf(heldOf(given));
 }
 
 function flowTo(address: string, workload = "shop/web", names = ["api.example.com"]): Flow {
@@ -37,6 +40,13 @@ function flowTo(address: string, workload = "shop/web", names = ["api.example.co
     packets: 1,
   };
 }
+
+it("takes a prefix for what a person said, and a single address for what was proposed", () => {
+  const said = (cidr: string) =>
+    saidRanges(heldOf(readGiven([{ name: "policy.yaml", text: SET(cidr) }])));
+  expect(said("203.0.113.0/24")).toEqual(["203.0.113.0/24"]);
+  expect(said("203.0.113.1/32")).toEqual([]);
+});
 
 it("tells of addresses that a set lacks, until it has them", () => {
   const watch = createNameWatch();

@@ -61,6 +61,7 @@ function readiness(took: number) {
       { workload: "shop/web", host: "mail.example.com", place: "environment MAIL" },
     ],
     domainSets: () => [],
+    ranges: () => [],
     now: () => now,
   });
   return { queries, pass: (ms: number) => (now += ms), asked: () => asked };

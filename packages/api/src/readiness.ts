@@ -60,6 +60,19 @@ export const dependencySchema: z.ZodType<ConfiguredDependency> = z.object({
 const awaitedSchema: z.ZodType<Awaited> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("schedule"), schedule: scheduleSchema }),
   z.object({ kind: z.literal("dependency"), dependency: dependencySchema }),
+  z.object({
+    /** New addresses keep coming behind a name. */
+    kind: z.literal("addresses"),
+    name: z.string(),
+    protocol: z.int(),
+    port: z.int(),
+    addresses: z.int(),
+    /** Of them, those that came after the first day. */
+    later: z.int(),
+    days: z.int(),
+    newest: z.number(),
+    flows: z.number(),
+  }),
 ]);
 
 export const readinessSchema: z.ZodType<Readiness> = z.object({

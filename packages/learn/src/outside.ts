@@ -48,7 +48,8 @@ export function basisOf(outside: Outside, also: readonly string[]): NetworkSetBa
   }
 }
 
-function within(address: IpAddress, cidr: Cidr): boolean {
+/** Whether an address is one of a prefix. */
+export function within(address: IpAddress, cidr: Cidr): boolean {
   const parsed = parseIp(address);
   const range = cidrRange(cidr);
   return parsed !== null && parsed.family === range.family && rangeContains(range, parsed);

@@ -44,7 +44,24 @@ export interface CalendarGap {
 
 export type Awaited =
   | { readonly kind: "schedule"; readonly schedule: Schedule }
-  | { readonly kind: "dependency"; readonly dependency: ConfiguredDependency };
+  | { readonly kind: "dependency"; readonly dependency: ConfiguredDependency }
+  | ({ readonly kind: "addresses" } & ChangingName);
+
+/** A name in DNS behind which new addresses keep coming: a policy that holds those seen will deny the next. */
+export interface ChangingName {
+  readonly name: string;
+  readonly protocol: number;
+  readonly port: number;
+  /** Distinct ones that were seen, and how many of them came after the first day. */
+  readonly addresses: number;
+  readonly later: number;
+  /** Days that were looked at since it was called first. */
+  readonly days: number;
+  /** Begin of the day (UTC) on which a new one came last, milliseconds since the epoch. */
+  readonly newest: number;
+  /** Of all connections, the share estimated to go to addresses behind it that were never seen. */
+  readonly flows: number;
+}
 
 export type ReadinessState = "learning" | "ready" | "ready-except";
 

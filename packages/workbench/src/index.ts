@@ -10,7 +10,7 @@ export {
   READINESS_STATES,
   readinessLine,
   seenText,
-  shareText,
+  unseenText,
   waitsFor,
   weakenedText,
 } from "./readiness-text.ts";

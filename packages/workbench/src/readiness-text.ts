@@ -27,6 +27,17 @@ export function shareText(value: number, { low, high }: Interval): string {
   return `${number(value)} % (${number(low)}–${number(high)} %)`;
 }
 
+/** Of one unit of time nothing can be estimated: a number would look like one that was. */
+const LEAST_UNITS = 2;
+
+/** Of the edges that come along, the share never seen; `connections`: of connections. */
+export function unseenText({ unseen }: Readiness, of: "edges" | "connections" = "edges"): string {
+  if (unseen.units < LEAST_UNITS) return "unknown";
+  return of === "edges"
+    ? shareText(unseen.mass, unseen.massInterval)
+    : shareText(unseen.flows, unseen.flowsInterval);
+}
+
 /** When it will be ready, or so much as can be said of it. */
 export function dateText(one: Readiness): string {
   if (one.state === "ready") return "now";
@@ -43,6 +54,7 @@ export function dateText(one: Readiness): string {
 /** `timer backup.timer`, `postgresql db.example.com:5432`, `the end of a month`. */
 export function awaitedName(awaited: Awaited): string {
   if (awaited.kind === "schedule") return awaited.schedule.name;
+  if (awaited.kind === "addresses") return `new addresses of ${awaited.name}:${awaited.port}`;
   const { scheme, host, port } = awaited.dependency;
   const target = host.includes(":") ? `[${host}]` : host;
   return `${scheme === undefined ? "" : `${scheme} `}${target}${port === undefined ? "" : `:${port}`}`;
@@ -53,6 +65,11 @@ export function awaitedText(awaited: Awaited): string {
   if (awaited.kind === "dependency") {
     const { workload, place } = awaited.dependency;
     return `${awaitedName(awaited)}, configured in ${place} of ${workload}: never called`;
+  }
+  if (awaited.kind === "addresses") {
+    const { name, port, later, days, newest } = awaited;
+    const came = `${later} in ${many(days, "day")}, the last on ${dayText(newest)}`;
+    return `${name}:${port} brings new addresses (${came}): name its range with \`suggest --range\`, or run suggest again when it changes`;
   }
   const { expression, node, nextRun } = awaited.schedule;
   const where = node === undefined ? "" : ` on ${node}`;
@@ -81,7 +98,7 @@ const NAMED = 4;
 
 /** One line for a report: how complete the picture is, and what it still waits for. */
 export function readinessLine(one: Readiness): string {
-  const unseen = `${seenText(one)}; unseen ${shareText(one.unseen.mass, one.unseen.massInterval)}`;
+  const unseen = `${seenText(one)}; unseen ${unseenText(one)}`;
   const waits = waitsFor(one);
   const rest = waits.length - NAMED;
   const list = `${waits.slice(0, NAMED).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;

@@ -7,7 +7,7 @@ import {
   gapText,
   READINESS_STATES,
   seenText,
-  shareText,
+  unseenText,
   waitsFor,
   weakenedText,
 } from "@bulkhead/workbench";
@@ -33,8 +33,6 @@ const waitsCell = (one: Readiness, limit: number): string => {
   return waits.length === 0 ? "-" : list(waits, limit);
 };
 
-const unseenText = ({ unseen }: Readiness): string => shareText(unseen.mass, unseen.massInterval);
-
 const hiddenText = ({ unseen: { edges, edgesInterval } }: Readiness): string =>
   `${thousands(edges)} (${thousands(edgesInterval.low)}–${thousands(edgesInterval.high)})`;
 
@@ -42,12 +40,12 @@ const COLUMNS: readonly Column<Readiness>[] = [
   { title: "SUBJECT", cell: ({ subject }) => subject.name, shrink: true },
   { title: "STATE", cell: stateCell },
   { title: "SEEN", cell: seenText },
-  { title: "UNSEEN (95 %)", cell: unseenText, align: "right" },
+  { title: "UNSEEN (95 %)", cell: (one) => unseenText(one), align: "right" },
   { title: "READY", cell: dateText },
   { title: "WAITS FOR", cell: (one, ui) => waitsCell(one, ui.wide ? ALL : 2), shrink: true },
   {
     title: "OF CONNS",
-    cell: ({ unseen }) => shareText(unseen.flows, unseen.flowsInterval),
+    cell: (one) => unseenText(one, "connections"),
     wide: true,
   },
   { title: "HIDDEN EDGES", cell: hiddenText, wide: true },

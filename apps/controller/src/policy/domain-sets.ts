@@ -1,5 +1,5 @@
-/** NetworkSets in force that hold the addresses of a domain name, as their annotation says. */
-import { DNS_NAME_ANNOTATION, type Cidr } from "@bulkhead/model";
+/** NetworkSets in force that hold the addresses of a domain name, as their annotation says, and prefixes that a person said. */
+import { cidrRange, DNS_NAME_ANNOTATION, type Cidr } from "@bulkhead/model";
 import { DEFAULT_NAMESPACE } from "@bulkhead/dialects";
 import type { HeldResource } from "./candidate.ts";
 
@@ -22,5 +22,16 @@ export function domainSetsOf(held: readonly HeldResource[]): readonly DomainSet[
     if (domain === undefined) return [];
     const name = `${metadata.namespace ?? DEFAULT_NAMESPACE}/${metadata.name}`;
     return [{ name, domain: domain.toLowerCase(), cidrs: spec.cidrs }];
+  });
+}
+
+/** What only a person can have said: a suggestion names single addresses. */
+export function saidRanges(held: readonly HeldResource[]): readonly Cidr[] {
+  return held.flatMap(({ resource }): readonly Cidr[] => {
+    if (resource.dialect !== "native" || resource.object.kind !== "NetworkSet") return [];
+    return resource.object.spec.cidrs.filter((cidr) => {
+      const { first, last } = cidrRange(cidr);
+      return first !== last;
+    });
   });
 }

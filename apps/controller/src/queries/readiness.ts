@@ -4,7 +4,7 @@
  */
 import type { ReadinessAnswer } from "@bulkhead/api";
 import { readinessReport, type ReadinessInput } from "@bulkhead/learn";
-import type { EdgeHistory, Inventory, Watch } from "@bulkhead/model";
+import type { Cidr, EdgeHistory, Inventory, Watch } from "@bulkhead/model";
 import { namesOf, type DomainSet } from "../policy/domain-sets.ts";
 
 export interface ReadinessContext {
@@ -15,6 +15,8 @@ export interface ReadinessContext {
   readonly schedules: () => ReadinessInput["schedules"];
   readonly dependencies: () => ReadinessInput["dependencies"];
   readonly domainSets: () => readonly DomainSet[];
+  /** Prefixes in force that a person said. */
+  readonly ranges: () => readonly Cidr[];
   readonly now: () => number;
 }
 
@@ -62,6 +64,7 @@ async function assess(
       inventory: context.inventory(),
       schedules: context.schedules(),
       dependencies: context.dependencies(),
+      ranges: context.ranges(),
       now: context.now(),
       level,
     },

@@ -8,6 +8,7 @@ import {
   DAY_MS,
   HOUR_MS,
   type Awaited,
+  type Cidr,
   type ConfiguredDependency,
   type EdgeHistory,
   type FlowOrigin,
@@ -21,9 +22,12 @@ import {
 import { by } from "../order.ts";
 import { awaitedBy, dateOf } from "./awaited.ts";
 import { calendarGaps, type Gap } from "./calendar.ts";
+import { changingNames } from "./changing.ts";
+import { LEAST_DAYS, MOST_FLOWS, QUIET_DAYS } from "./limits.ts";
+import { sightOf } from "./sight.ts";
 import { placeSubjects, type Level, type Subject } from "./subjects.ts";
 import { estimate, later, newBetween, tallyOf, togetherOf, type Tally } from "./unseen.ts";
-import { hoursUntil, watchedOf, watchedSince, type Watched } from "./watched.ts";
+import { watchedOf, watchedSince, type Watched } from "./watched.ts";
 
 export interface ReadinessInput {
   /** Of edges that suggest a rule alone: a scan is no evidence, and nobody waits for the next. See `acceptedHistories`. */
@@ -33,17 +37,13 @@ export interface ReadinessInput {
   readonly inventory: Inventory;
   readonly schedules: readonly Schedule[];
   readonly dependencies: readonly ConfiguredDependency[];
+  /** As wide as a person said: addresses in these are no news, whenever they were seen. Absent: none. */
+  readonly ranges?: readonly Cidr[];
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly level: Level;
 }
 
-/** Nothing is said of what comes by the week before each of its days was looked at twice. */
-export const LEAST_DAYS = 14;
-/** Of a subject's connections, the share that edges never seen may have: false denies, if all else were denied. */
-export const MOST_FLOWS = 0.0005;
-/** Who has too few connections for the interval to show as much, shows it by so many days in a row that brought no new edge. */
-export const QUIET_DAYS = 14;
 /** From so many days on, a day is the unit of time; before, an hour. */
 export const LEAST_DAYS_AS_UNITS = 7;
 /** Further than this nobody can see. */
@@ -62,10 +62,13 @@ export function assessReadiness(input: ReadinessInput): readonly Readiness[] {
     .map((name): Subject => ({
       subject: { kind: level, name, workloads: [] },
       edges: new Map(),
+      named: new Map(),
       nameless: false,
     }));
   return [...placing.subjects, ...strangers]
-    .map((subject) => readinessOf(subject, awaited.get(subject.subject.name) ?? [], eras, now))
+    .map((subject) =>
+      readinessOf(subject, awaited.get(subject.subject.name) ?? [], eras, input.ranges ?? [], now),
+    )
     .toSorted(by(({ subject }) => subject.name));
 }
 
@@ -90,18 +93,11 @@ function erasOf(watched: Watched, now: number): (since: number) => Era {
   };
 }
 
-interface Sight {
-  readonly days: number;
-  readonly hours: number;
-  readonly connections: number;
-  readonly firstDay: number;
-  readonly firstHour: number;
-}
-
 function readinessOf(
-  { subject, edges, nameless }: Subject,
-  awaited: readonly Awaited[],
+  { subject, edges, named, nameless }: Subject,
+  expected: readonly Awaited[],
   eras: (since: number) => Era,
+  ranges: readonly Cidr[],
   now: number,
 ): Readiness {
   const sights = [...edges.values()].flatMap((own) => sightOf(own, now));
@@ -112,7 +108,7 @@ function readinessOf(
       state: "learning",
       unseen: estimate(tallyOf([], 0, {}), "hour"),
       calendar: [],
-      awaited,
+      awaited: expected,
       reason: nameless
         ? "no label tells what it is, so that no rule could name it"
         : "nothing was seen of it yet that a rule could rest on",
@@ -136,6 +132,19 @@ function readinessOf(
   const newest = sights.reduce((most, { firstDay }) => Math.max(most, firstDay), -Infinity);
   const quiet = [...era.watched.keys()].filter((day) => day > newest).length;
   const settled = isSettled(unseen, quiet, tally.sampling);
+  const changing =
+    unit === "day"
+      ? changingNames({
+          named,
+          edges,
+          days: [...era.watched.keys()],
+          sampling: tally.sampling,
+          ranges,
+          now,
+        })
+      : [];
+  // They have no date, and so come last.
+  const awaited = [...expected, ...changing];
   const waits = era.gaps.length > 0 || awaited.length > 0;
   const state: ReadinessState = settled ? (waits ? "ready-except" : "ready") : "learning";
   const seen = [...edges.values()].flat();
@@ -150,34 +159,6 @@ function readinessOf(
     firstSeen: seen.reduce((least, { edge }) => Math.min(least, edge.firstSeen), Infinity),
     lastSeen: seen.reduce((most, { edge }) => Math.max(most, edge.lastSeen), -Infinity),
   };
-}
-
-/** Days and hours in which any of them was seen. None where all of it is in the future. */
-function sightOf(own: readonly EdgeHistory[], now: number): readonly Sight[] {
-  const hours = new Map<number, number>();
-  let connections = 0;
-  for (const { days } of own) {
-    for (const day of days) {
-      if (day.day < 0 || hoursUntil(now, day.day) === 0) continue;
-      hours.set(day.day, (hours.get(day.day) ?? 0) | (day.hours & hoursUntil(now, day.day)));
-      connections += Math.max(0, day.connections);
-    }
-  }
-  if (hours.size === 0) return [];
-  const firstDay = Math.min(...hours.keys());
-  const mask = hours.get(firstDay) ?? 0;
-  const firstHour = firstDay * 24 + (mask === 0 ? 0 : 31 - Math.clz32(mask & -mask));
-  // What only went on was there all the same.
-  const count = [...hours.values()].reduce((sum, one) => sum + Math.max(1, countHours(one)), 0);
-  return [
-    {
-      days: hours.size,
-      hours: count,
-      connections: Math.max(connections, hours.size),
-      firstDay,
-      firstHour,
-    },
-  ];
 }
 
 /** `quiet`: days that were looked at since the last new edge. Of `sampling` days that bring something new, a sample shows one. */
@@ -222,9 +203,11 @@ function datesOf(item: Case): Dates {
 }
 
 const datelessText = (awaited: readonly Awaited[]): string =>
-  awaited.length === 1
-    ? "nobody can tell when what it waits for will come"
-    : `nobody can tell when ${awaited.length} of what it waits for will come`;
+  awaited.every(({ kind }) => kind === "addresses")
+    ? "new addresses keep coming behind a name it calls"
+    : awaited.length === 1
+      ? "nobody can tell when what it waits for will come"
+      : `nobody can tell when ${awaited.length} of what it waits for will come`;
 
 type Settling =
   | { readonly at: number; readonly reason: string }

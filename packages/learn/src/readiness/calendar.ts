@@ -15,6 +15,8 @@ export interface Gap {
 const MOST_HOURS = 18;
 
 const WEEK_HOURS = 168;
+/** From so many hours on, both ends of a gap tell less than that nearly all is missing. */
+const MOST_OF_WEEK = 144;
 const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 /** Every month has these; what comes on the 29th and later is looked at with its end. */
 const COMMON_DAYS = 28;
@@ -59,6 +61,7 @@ function hourGaps(watched: Watched, now: number): readonly Gap[] {
 
 function hoursText(from: number, length: number): string {
   if (length === WEEK_HOURS) return "every hour of the week";
+  if (length >= MOST_OF_WEEK) return "the rest of the week";
   const hour = (at: number): string => `${String(at % 24).padStart(2, "0")}:00`;
   const day = (at: number): string => DAYS[Math.floor(at / 24) % 7] ?? "";
   const end = from + length;

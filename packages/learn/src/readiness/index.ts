@@ -1,13 +1,8 @@
 /** Readiness: how much was not seen, and what is still to come. */
 export { acceptedHistories } from "./accepted.ts";
-export {
-  assessReadiness,
-  LEAST_DAYS,
-  MOST_FLOWS,
-  QUIET_DAYS,
-  type ReadinessInput,
-} from "./assess.ts";
+export { assessReadiness, type ReadinessInput } from "./assess.ts";
 export { hiddenEdges } from "./chao.ts";
+export { LEAST_DAYS, MOST_FLOWS, QUIET_DAYS } from "./limits.ts";
 export { coverageDeficit, unseenInterval } from "./mass.ts";
 export { readinessReport, type ReadinessReport } from "./report.ts";
 export { togetherOf, unseenOf, type UnseenOptions } from "./unseen.ts";

@@ -2,7 +2,7 @@
  * Whose readiness is asked for, and which edges are whose. An edge is two ends as policy names them and a port: replicas of a
  * group share what they show, so that a new one of a known group is as ready as the group.
  */
-import type { EdgeHistory, Inventory, ReadinessSubject } from "@bulkhead/model";
+import type { Edge, EdgeHistory, Inventory, ReadinessSubject } from "@bulkhead/model";
 import { applicationOf } from "../applications.ts";
 import { knownMembers, placeEdges, recogniseEnds, type End } from "../ends.ts";
 import { groupWorkloads, type Group, type Grouping, type Member } from "../groups.ts";
@@ -14,8 +14,18 @@ export interface Subject {
   readonly subject: ReadinessSubject;
   /** By what an edge is to it: replicas at either end, and the addresses behind a name, are one. */
   readonly edges: ReadonlyMap<string, readonly EdgeHistory[]>;
+  /** Outside addresses that it calls by a name, by name and port. */
+  readonly named: ReadonlyMap<string, Named>;
   /** No label tells any of its workloads from others: no rule can name them. */
   readonly nameless: boolean;
+}
+
+/** What was sent to one port behind one name in DNS. */
+export interface Named {
+  readonly name: string;
+  readonly protocol: number;
+  readonly port: number;
+  readonly histories: EdgeHistory[];
 }
 
 export interface Placing {
@@ -44,6 +54,7 @@ export function placeSubjects(
       : inventory.workloads.filter(({ id }) => members.has(id));
   const subjects = subjectsOf(present, grouping, level);
   const own = new Map(subjects.map(({ name }) => [name, new Map<string, EdgeHistory[]>()]));
+  const ownNames = new Map(subjects.map(({ name }) => [name, new Map<string, Named>()]));
   const nameOf = naming(members, level);
   const sent = new Map<string, EdgeHistory[]>();
   const placed = placeEdges(edges, inventory, grouping);
@@ -59,6 +70,9 @@ export function placeSubjects(
     if (source.kind === "group") push(sent, source.group.id, history);
     const sender = nameOf(edge.source.workload, source);
     const receiver = nameOf(edge.destination.workload, destination);
+    if (destination.kind === "address" && sender !== undefined) {
+      addNamed(ownNames.get(sender), history, edge);
+    }
     const whole = level === "workload" ? undefined : `${from}\n${to}\n${port}`;
     add(own, sender, whole ?? `to\n${to}\n${port}`, history);
     if (whole === undefined || receiver !== sender) {
@@ -69,12 +83,23 @@ export function placeSubjects(
     subjects: subjects.map((subject) => ({
       subject,
       edges: own.get(subject.name) ?? new Map(),
+      named: ownNames.get(subject.name) ?? new Map(),
       nameless: subject.workloads.every((id) => !grouping.groupOf.has(id)),
     })),
     members,
     grouping,
     sent,
   };
+}
+
+function addNamed(own: Map<string, Named> | undefined, history: EdgeHistory, edge: Edge): void {
+  const name = edge.destination.names?.[0];
+  if (own === undefined || name === undefined) return;
+  const { protocol, port } = edge;
+  const key = `${name}\n${protocol}/${port}`;
+  const known = own.get(key);
+  if (known === undefined) own.set(key, { name, protocol, port, histories: [history] });
+  else known.histories.push(history);
 }
 
 /** Names of addresses in DNS stand for them: behind one name they change from day to day. */
