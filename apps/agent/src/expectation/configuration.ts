@@ -13,7 +13,7 @@ import {
   statSync,
   type Stats,
 } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import {
   destinationsIn,
   linesOf,
@@ -57,7 +57,7 @@ export function readConfiguration(
   proc = "/proc",
 ): readonly FoundDependency[] {
   if (sources.length === 0) return [];
-  const found: FoundDependency[] = [];
+  const found: (readonly FoundDependency[])[] = [];
   for (const { owner, pids } of owners) {
     const own = new Map<string, FoundDependency>();
     const files = new Set<string>();
@@ -87,10 +87,14 @@ export function readConfiguration(
         note(destinationsIn(linesOf(textOf(at, path))), (entry) => `${plainName(path)} ${entry}`);
       }
     }
-    found.push(...own.values());
-    if (found.length >= MOST) break;
+    found.push([...own.values()]);
   }
-  return found.slice(0, MOST);
+  const all = found.flat();
+  if (all.length <= MOST) return all;
+  // Of each in turn: whoever starts many processes with long lists must not push others' out of sight.
+  return Array.from({ length: MOST_OF_ONE }, (_, at) => found.flatMap((own) => own[at] ?? []))
+    .flat()
+    .slice(0, MOST);
 }
 
 /** A name is somebody's to choose: it stands in tables and on terminals. */
@@ -145,21 +149,46 @@ function filesOf(at: string, words: readonly string[]): readonly string[] {
 
 /** Only what its process may read itself: else a user could have us look into other people's files. */
 function textOf(at: string, path: string): string {
-  const process = whileItIsThere(() => statSync(at));
-  if (process === undefined) return "";
-  return readBounded(path, LARGEST_FILE, (file) => {
-    if (process.uid === 0) return true;
-    if (file.uid === process.uid) return (file.mode & 0o400) !== 0;
-    if (file.gid === process.gid) return (file.mode & 0o040) !== 0;
-    return (file.mode & 0o004) !== 0;
+  const user = userOf(at);
+  if (user === undefined) return "";
+  return readBounded(path, LARGEST_FILE, (file, place) => {
+    if (!may(user, file, READ)) return false;
+    // Where it lies after all links on the way: behind folders that are closed to its process nothing is its to read.
+    for (let folder = dirname(place); ; folder = dirname(folder)) {
+      if (!may(user, statSync(folder), SEARCH)) return false;
+      if (folder === "/") return true;
+    }
   });
+}
+
+/** Bits of a mode. */
+const [READ, SEARCH] = [4, 1] as const;
+
+type User = Pick<Stats, "uid" | "gid">;
+
+/** By the mode alone; further groups of a process do not count. */
+function may({ uid, gid }: User, of: Stats, right: typeof READ | typeof SEARCH): boolean {
+  if (uid === 0) return true;
+  const shift = of.uid === uid ? 6 : of.gid === gid ? 3 : 0;
+  return ((of.mode >> shift) & right) !== 0;
+}
+
+/** Who started it: a program that is root's by its file (`sudo`) has its caller's arguments. */
+function userOf(at: string): User | undefined {
+  const text = readBounded(`${at}/status`, LARGEST_FILE);
+  const [uid, gid] = ["Uid", "Gid"].map((key) =>
+    new RegExp(`^${key}:\\s+(\\d+)\\s`, "m").exec(text)?.at(1),
+  );
+  return uid === undefined || gid === undefined
+    ? undefined
+    : { uid: Number(uid), gid: Number(gid) };
 }
 
 /** Empty when it has gone, may not be read, is no file, or is larger than that. */
 function readBounded(
   path: string,
   most: number,
-  allowed: (file: Stats) => boolean = () => true,
+  allowed: (file: Stats, place: string) => boolean = () => true,
 ): string {
   let file: number;
   try {
@@ -171,7 +200,8 @@ function readBounded(
   }
   try {
     const found = fstatSync(file);
-    if (!found.isFile() || found.size > most || !allowed(found)) return "";
+    const place = (): string => readlinkSync(`/proc/self/fd/${file}`);
+    if (!found.isFile() || found.size > most || !allowed(found, place())) return "";
     const buffer = Buffer.alloc(most + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length < buffer.length; length += read) {

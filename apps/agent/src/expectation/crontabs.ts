@@ -37,6 +37,9 @@ interface Line {
 const LARGEST = 256 * 1024;
 const MOST_FILES = 500;
 const MOST_LINES = 2000;
+/** Of one file: whoever has a crontab must not push others' jobs out of sight. */
+const MOST_OF_ONE = 200;
+const MOST_PROBLEMS = 100;
 /** run-parts(8), and cron(8) of Debian for cron.d: names that hold others are left out. */
 const PLAIN_NAME = /^[A-Za-z0-9_-]+$/;
 const FOLDERS = ["hourly", "daily", "weekly", "monthly"] as const;
@@ -54,9 +57,12 @@ export function readCrontabs({ root = "/", daemon }: CrontabOptions = {}): Cront
   const readTable = (path: string, hasUser: boolean): void => {
     const found = readFile(join(root, path));
     if (found === undefined) return;
-    for (const line of linesIn(found.text, hasUser, (number, why) =>
+    const lines = linesIn(found.text, hasUser, (number, why) =>
       problems.push(`${path} line ${number}: ${why}`),
-    )) {
+    );
+    if (lines.length > MOST_OF_ONE)
+      problems.unshift(`${path}: of ${lines.length} lines only ${MOST_OF_ONE} are waited for`);
+    for (const line of lines.slice(0, MOST_OF_ONE)) {
       const parts = /\/etc\/cron\.(hourly|daily|weekly|monthly)\b/.exec(line.command)?.[1];
       if (parts !== undefined) {
         folders.set(parts, line);
@@ -75,9 +81,6 @@ export function readCrontabs({ root = "/", daemon }: CrontabOptions = {}): Cront
   readTable("/etc/crontab", true);
   for (const name of filesIn(join(root, "/etc/cron.d"))) {
     if (PLAIN_NAME.test(name)) readTable(`/etc/cron.d/${name}`, true);
-  }
-  for (const spool of SPOOLS) {
-    for (const name of filesIn(join(root, spool))) readTable(`${spool}/${name}`, false);
   }
   const anacron = isThere(join(root, ANACRON));
   for (const folder of FOLDERS) {
@@ -101,7 +104,11 @@ export function readCrontabs({ root = "/", daemon }: CrontabOptions = {}): Cront
       });
     }
   }
-  return { schedules: schedules.slice(0, MOST_LINES), problems };
+  // Users' own come last: what there is no room for is theirs.
+  for (const spool of SPOOLS) {
+    for (const name of filesIn(join(root, spool))) readTable(`${spool}/${name}`, false);
+  }
+  return { schedules: schedules.slice(0, MOST_LINES), problems: problems.slice(0, MOST_PROBLEMS) };
 }
 
 /** Five fields, or a word for them, then a user in the machine's own tables, then the command. */

@@ -1,6 +1,6 @@
 /** Whom workloads are configured to call, read from a folder that stands for /proc, and from a process of our own. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -26,13 +26,17 @@ interface Fake {
   readonly environ?: string;
   readonly args?: readonly string[];
   readonly root?: string;
+  readonly user?: number;
 }
 
-function fake(pid: number, { environ = "", args = ["app"], root = "/" }: Fake): string {
+function fake(pid: number, { environ = "", args = ["app"], root = "/", user = 0 }: Fake): string {
   const proc = join(folder, "proc");
   const at = join(proc, String(pid));
   mkdirSync(join(at, "ns"), { recursive: true });
   writeFileSync(join(at, "environ"), environ);
+  // Real, effective, saved, of the file system: what is started by somebody may run as somebody else.
+  const ids = `\t${user}\t0\t0\t0`;
+  writeFileSync(join(at, "status"), `Name:\tapp\nUid:${ids}\nGid:${ids}\n`);
   writeFileSync(join(at, "cmdline"), args.join("\0"));
   symlinkSync(root, join(at, "root"));
   symlinkSync(folder, join(at, "cwd"));
@@ -98,6 +102,31 @@ test("files of containers, links, and files that are too large are left alone", 
   expect(told(fake(5, { args }), ["files"])).toEqual([]);
 });
 
+test("of a user's process no file is read that the user may not, whatever leads there", () => {
+  chmodSync(folder, 0o755);
+  const open = join(folder, "open");
+  const closed = join(folder, "closed");
+  for (const at of [open, closed]) {
+    mkdirSync(at);
+    chmodSync(at, 0o755);
+    const file = join(at, "app.yaml");
+    writeFileSync(file, `url: http://in-${at === open ? "open" : "closed"}\n`);
+    chmodSync(file, 0o644);
+  }
+  chmodSync(closed, 0o700);
+  writeFileSync(join(open, "own.yaml"), "url: http://in-private\n", { mode: 0o600 });
+  symlinkSync(closed, join(open, "door"));
+  const args = ["su", "open/app", "closed/app", "open/door/app", "open/own"].map((name) =>
+    name === "su" ? name : join(folder, `${name}.yaml`),
+  );
+  const seen = (user: number) => {
+    rmSync(join(folder, "proc"), { recursive: true, force: true });
+    return told(fake(5, { args, user }), ["files"]).map((one) => one.split(":")[0]);
+  };
+  expect(seen(4242)).toEqual(["in-open"]);
+  expect(seen(0)).toEqual(["in-open", "in-closed", "in-closed", "in-private"]);
+});
+
 test("a name that somebody chose to disturb a terminal is not told", () => {
   const proc = fake(5, { environ: "A_URL\u001b[31m=http://x\0" });
   expect(told(proc)).toEqual(["x:80 environment of a name that cannot be told"]);
@@ -106,6 +135,19 @@ test("a name that somebody chose to disturb a terminal is not told", () => {
 test("thousands of entries are cut", () => {
   const environ = Array.from({ length: 1000 }, (_, at) => `U${at}_URL=http://h${at}`).join("\0");
   expect(told(fake(5, { environ }))).toHaveLength(64);
+});
+
+test("nobody's long lists hide what others are configured to call", () => {
+  const environ = Array.from({ length: 64 }, (_, at) => `U${at}_URL=http://h${at}`).join("\0");
+  const proc = fake(5, { environ });
+  fake(6, { environ: "DB_URL=postgres://db\0" });
+  const crowd = Array.from({ length: 40 }, (_, at) => ({
+    owner: { kind: "unit", cgroup: `/user.slice/${at}` } as const,
+    pids: [5],
+  }));
+  const found = readConfiguration([...crowd, { owner: OWNER, pids: [6] }], ALL, proc);
+  expect(found).toHaveLength(2000);
+  expect(found.filter(({ owner }) => owner === OWNER).map(({ host }) => host)).toEqual(["db"]);
 });
 
 test("processes are found by their network", () => {

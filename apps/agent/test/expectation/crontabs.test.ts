@@ -111,3 +111,18 @@ test("without a daemon nothing runs, and links are not followed", () => {
 test("no cron at all", () => {
   expect(read()).toEqual({ schedules: [], problems: [] });
 });
+
+test("a user with thousands of lines hides nobody else's jobs, and it is said", () => {
+  put("/etc/crontab", "0 4 * * * root cd / && run-parts --report /etc/cron.daily\n");
+  put("/etc/cron.daily/backup", "#!/bin/sh\n", 0o755);
+  for (const user of Array.from({ length: 12 }, (_, at) => `a${String(at).padStart(2, "0")}`))
+    put(`/var/spool/cron/crontabs/${user}`, "* * * * * true\n".repeat(3000));
+  put("/var/spool/cron/crontabs/zoe", "0 5 * * * /home/zoe/report\n");
+  const { schedules, problems } = read();
+  const names = schedules.map(({ name }) => name);
+  expect(names).toContain("cron /etc/cron.daily/backup");
+  expect(names.filter((name) => name.includes("/a00 "))).toHaveLength(200);
+  expect(names).toHaveLength(2000);
+  expect(problems).toHaveLength(12);
+  expect(problems.join()).toContain("/a00: of 3000 lines only 200 are waited for");
+});
