@@ -54,11 +54,12 @@ export function readCron(expression: string, zone: string, reader: CronReader): 
   const fields = reader === "kubernetes" ? words.map((word) => word.replace("?", "*")) : words;
   const strange = fields.find((field) => !FIELD.test(field));
   if (strange !== undefined) return { problem: `\`${strange}\` is no field of cron` };
-  const [, , dayOfMonth = "", , dayOfWeek = ""] = fields;
+  const [, , dayOfMonth = "", month = "", dayOfWeek = ""] = fields;
   // crontab(5): both count where neither begins with a star, else both must match. robfig/cron, which Kubernetes uses, takes a
   // star with a step for a restriction.
   const isStar = (field: string): boolean =>
     reader === "crontab" ? field.startsWith("*") : field === "*";
+  const both = isStar(dayOfMonth) || isStar(dayOfWeek);
   try {
     const cron = new Cron(fields.join(" "), {
       timezone: zone,
@@ -66,14 +67,36 @@ export function readCron(expression: string, zone: string, reader: CronReader): 
       paused: true,
       fixedTimeRule: "no-wildcard",
       sloppyRanges: reader === "kubernetes",
-      domAndDow: isStar(dayOfMonth) || isStar(dayOfWeek),
+      domAndDow: both,
     });
+    // Looking for a 30th of February in all years to come is work that anybody with a crontab could give.
+    if (both && isNoDate(dayOfMonth, month)) return { runs: { next: () => undefined } };
     // A zone that nobody knows is found out only now.
     cron.nextRun(new Date(0));
     return { runs: { next: (after) => cron.nextRun(new Date(after))?.getTime() } };
   } catch (error) {
     return { problem: `\`${expression}\` cannot be read: ${sentence(error)}` };
   }
+}
+
+const LENGTHS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Does no month that is meant have the first day that is meant? */
+function isNoDate(dayOfMonth: string, month: string): boolean {
+  const days = dayOfMonth.split(",").map((part) => Number.parseInt(part, 10));
+  // A star has every month, or every so many from January on.
+  if (days.some(Number.isNaN) || month.includes("*")) return false;
+  const lengths = month.split(",").flatMap((part) => {
+    const [range = "", step = "1"] = part.split("/");
+    const [from = 0, to = from] = range.split("-").map(monthOf);
+    return LENGTHS.filter((_, at) => at >= from && at <= to && (at - from) % Number(step) === 0);
+  });
+  return lengths.length > 0 && Math.min(...days) > Math.max(...lengths);
+}
+
+function monthOf(text: string): number {
+  const at = MONTHS.split("|").indexOf(text.toLowerCase());
+  return at < 0 ? Number(text) - 1 : at;
 }
 
 /** Of the library's words the first sentence, without the name of its part. */

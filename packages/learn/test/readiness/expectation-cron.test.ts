@@ -91,3 +91,21 @@ test("Kubernetes takes `?`, steps after a number, and a star with a step as a re
   expect(next("5/20 * * * *", "UTC", "kubernetes")).toBe("2026-11-20T23:05");
   expect(next("0 0 */2 * 1", "UTC", "kubernetes")).toBe("2026-11-21T00:00");
 });
+
+test.each([
+  ["30 2 *", undefined],
+  ["31 2,4,6,9,11 *", undefined],
+  ["31 feb,Apr *", undefined],
+  ["31,30 2-2 */7", undefined],
+  ["31 2-4/2 *", undefined],
+  ["31 2-4 *", "2027-03-31T00:00"],
+  ["30 feb 1", "2027-02-01T00:00"],
+  ["31 */2 *", "2027-01-31T00:00"],
+])("days that no month has are known at once, however many are asked for: %s", (rest, expected) => {
+  expect(next(`0 0 ${rest}`)).toBe(expected);
+});
+
+test("ten thousand lines that never run cost nobody his time", () => {
+  const found = Array.from({ length: 10_000 }, (_, at) => next(`${at % 60} 0 31 4-4,6,9,11 *`));
+  expect(found.every((one) => one === undefined)).toBe(true);
+});
