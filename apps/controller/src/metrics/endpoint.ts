@@ -31,6 +31,7 @@ export function startEndpoint(address: ListenAddress, deps: EndpointDeps): Metri
     const [path] = (request.url ?? "").split("?", 1);
     if (request.method !== "GET" && request.method !== "HEAD") return end(response, 405);
     if (path !== "/metrics") return end(response, 404);
+    if (!isMeant(address, request.headers.host)) return end(response, 421);
     const form = formOf(request.headers.accept);
     deps.gather().then(
       (families) => {
@@ -65,6 +66,15 @@ export function startEndpoint(address: ListenAddress, deps: EndpointDeps): Metri
       });
     },
   };
+}
+
+/**
+ * A page in somebody's browser may have its own name lead to this machine, and would read what is answered. What is served
+ * to this machine alone is asked for by an address or as `localhost`.
+ */
+function isMeant({ host }: ListenAddress, name = ""): boolean {
+  if (!/^(?:127\.|::1$|localhost$)/.test(host)) return true;
+  return /^(?:localhost|[\d.]+|\[[\da-f:.]+\])?(?::\d+)?$/i.test(name);
 }
 
 function end(response: ServerResponse, status: number): void {

@@ -41,8 +41,8 @@ async function said(port: number, request: string): Promise<string> {
   return answer.split("\r\n", 1)[0] ?? "";
 }
 
-const asked = (target: string, method = "GET"): string =>
-  `${method} ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+const asked = (target: string, method = "GET", host = "localhost"): string =>
+  `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
 
 test.each([
   ["/metrics", "200"],
@@ -63,4 +63,17 @@ test("what is no GET is refused, and what cannot be gathered is no end of it", a
   const port = await serving(() => Promise.reject(new Error("the store is away")));
   expect(await said(port, asked("/metrics", "POST"))).toContain(" 405 ");
   expect(await said(port, asked("/metrics"))).toContain(" 503 ");
+});
+
+test.each([
+  ["127.0.0.1:9464", "200"],
+  ["localhost:9464", "200"],
+  ["[::1]:9464", "200"],
+  ["", "200"],
+  ["pages.example:9464", "421"],
+  ["127.0.0.1.pages.example", "421"],
+  ["localhost.pages.example", "421"],
+])("a page whose name leads here reads nothing: %s is answered %s", async (host, status) => {
+  const port = await serving(() => Promise.resolve([]));
+  expect(await said(port, asked("/metrics", "GET", host))).toContain(` ${status} `);
 });
