@@ -146,3 +146,23 @@ test("a dependency is whose unit or link it was found at; who has gone depends o
     { ...at, workload: "default/web", namespace: "default" },
   ]);
 });
+
+test("however often somebody writes a crontab anew, since when others are as they are stays known", () => {
+  const [stored = ""] = [keeper(null, CRON_JOB, NOW - 86_400_000)].flatMap((one) => {
+    one.schedules();
+    return one.saved;
+  });
+  const known = keeper(stored, CRON_JOB);
+  const since = () => known.schedules().find(({ kind }) => kind === "cronjob")?.since;
+  for (let round = 0; round < 4; round += 1) {
+    const lines = Array.from({ length: 2000 }, (_, at): FoundSchedule => ({
+      name: `cron x line ${at} of ${round}`,
+      kind: "cron",
+      expression: "@reboot",
+      since: NOW,
+    }));
+    known.told("here", here(lines));
+    known.schedules();
+  }
+  expect(since()).toBe(NOW - 86_400_000);
+});

@@ -69,3 +69,11 @@ it("refuses where the disk has no room, and clears up after one that was killed"
   await expect(parquet().next()).rejects.toThrow("not enough room");
   expect([paths, readdirSync(folder)]).toEqual([[], []]);
 });
+
+it("is free again after a folder could not be made", async () => {
+  const { parquet } = exporter();
+  rmSync(folder, { recursive: true });
+  await expect(parquet().next()).rejects.toThrow("ENOENT");
+  mkdirSync(folder);
+  expect((await parquet().next()).value).toMatchObject({ kind: "begin" });
+});

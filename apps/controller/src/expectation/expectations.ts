@@ -54,8 +54,10 @@ export function createExpectations(deps: ExpectationsDeps): ExpectationKeeper {
     const now = deps.now();
     const known = new Map(since);
     for (const one of schedules) {
-      if (one.kind !== "systemd-timer")
-        known.set(keyOf(one), one.since ?? since.get(keyOf(one)) ?? now);
+      if (one.kind === "systemd-timer") continue;
+      // What is there stays: others, however often somebody writes them anew, are forgotten first.
+      known.delete(keyOf(one));
+      known.set(keyOf(one), one.since ?? since.get(keyOf(one)) ?? now);
     }
     const kept = new Map([...known].slice(-MOST_REMEMBERED));
     const isSame =

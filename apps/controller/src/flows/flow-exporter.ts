@@ -53,8 +53,8 @@ export function createFlowExporter(deps: FlowExporterDeps): FlowExporter {
           help: "try again when it is done",
         });
       }
-      underWay = true;
       const own = mkdtempSync(join(folder, PREFIX));
+      underWay = true;
       let patience: NodeJS.Timeout | undefined;
       let handle: FileHandle | undefined;
       let released = false;
