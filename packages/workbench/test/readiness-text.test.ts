@@ -1,0 +1,55 @@
+/** What is said of readiness, in words. */
+import type { Awaited, Readiness } from "@bulkhead/model";
+import { expect, test } from "vitest";
+import { awaitedText, readinessLine, unseenText } from "../src/index.ts";
+
+const WHOLE = { low: 0, high: 1 };
+
+const after = (units: number): Readiness => ({
+  subject: { kind: "group", name: "shop/web", workloads: ["shop/web-1"] },
+  state: "learning",
+  unseen: {
+    seen: 1,
+    units,
+    unit: "hour",
+    once: 1,
+    twice: 0,
+    mass: 1,
+    massInterval: WHOLE,
+    edges: 0,
+    edgesInterval: WHOLE,
+    flows: 0.5,
+    flowsInterval: WHOLE,
+  },
+  calendar: [],
+  awaited: [],
+  reason: "one day was looked at, and 14 have to be",
+  weakened: [],
+});
+
+test("of one unit of time nothing was estimated, of two something was", () => {
+  expect(unseenText(after(0))).toBe("unknown");
+  expect(unseenText(after(1), "connections")).toBe("unknown");
+  expect(readinessLine(after(1))).toContain("1 edge in 1 hour; unseen unknown");
+  expect(unseenText(after(2))).toBe("100 % (0–100 %)");
+  expect(unseenText(after(2), "connections")).toBe("50 % (0–100 %)");
+});
+
+test("a name that brings new addresses, and what to do about it", () => {
+  const changing: Awaited = {
+    kind: "addresses",
+    name: "api.example.com",
+    protocol: 6,
+    port: 443,
+    addresses: 6,
+    later: 5,
+    days: 60,
+    newest: Date.UTC(2026, 2, 28),
+    flows: 0,
+  };
+  expect(awaitedText(changing)).toBe(
+    "api.example.com:443 brings new addresses (5 in 60 days, the last on 2026-03-28): name its range with `suggest --range`, or run suggest again when it changes",
+  );
+  const one: Readiness = { ...after(60), state: "ready-except", awaited: [changing] };
+  expect(readinessLine(one)).toContain("ready except for new addresses of api.example.com:443");
+});
