@@ -13,9 +13,30 @@ import { digitsOrZero, isTime } from "./shared/values.ts";
 
 const ORIGIN: FlowOrigin = { format: "conntrack", sampling: 1, aggregation: 0, direction: "told" };
 
+/** Of what stands before the first address, with single spaces. */
 const FRONT =
-  /^(?:\[(\d+\.\d+)\s*\])?\s*(?:\[(NEW|UPDATE|DESTROY)\])?\s*(?:ipv[46]\s+\d+\s+)?([a-z0-9-]+)\s+(\d+)\s+(.*?)\s*(src=.*)$/;
-const PAIRS = /(\w+)=(\S+)/g;
+  /^(?:\[(\d+\.\d+) ?\])? ?(?:\[(NEW|UPDATE|DESTROY)\])? ?(?:ipv[46] \d+ )?[a-z0-9-]+ (\d+) (.*)$/;
+const PAIRS = /\b(\w+)=(\S+)/g;
+/** Of a line, to tell that it is one. */
+const RECOGNISED = 2048;
+
+interface Front {
+  readonly stamp: string | undefined;
+  readonly event: string | undefined;
+  readonly number: string;
+  readonly middle: string;
+  readonly rest: string;
+}
+
+/** Taken apart at one place, and its spaces made one first: a pattern that may do so itself tries all ways. */
+function frontOf(text: string): Front | undefined {
+  const at = text.indexOf("src=");
+  if (at < 0) return undefined;
+  const found = FRONT.exec(text.slice(0, at).replaceAll(/\s+/g, " "));
+  if (found === null) return undefined;
+  const [, stamp, event, number = "", middle = ""] = found;
+  return { stamp, event, number, middle: middle.trim(), rest: text.slice(at) };
+}
 
 /** Answered, or closed by both after that. */
 const ANSWERED = /\b(ESTABLISHED|FIN_WAIT|CLOSE_WAIT|LAST_ACK|TIME_WAIT)\b/;
@@ -25,8 +46,8 @@ export const conntrack: FlowFormatReader = {
   title: "`conntrack -L` and `conntrack -E`, with -o extended or timestamp, or without",
   recognises: (head) =>
     headLines(head, 5).some((line) => {
-      const found = FRONT.exec(line);
-      return found !== null && / dst=\S+ .*\bsrc=\S+ dst=/.test(found[6] ?? "");
+      const found = frontOf(line);
+      return / dst=\S+ .*\bsrc=\S+ dst=/.test(found?.rest.slice(0, RECOGNISED) ?? "");
     }),
   open: (sink, { at } = {}) => {
     const ends = createEnds();
@@ -62,9 +83,10 @@ interface Around {
 }
 
 function readLine(text: string, { ends, begun, sink, at }: Around): string | undefined {
-  const [, stamp, event, , number, middle = "", rest = ""] = FRONT.exec(text) ?? [];
-  const protocol = protocolOf(number);
-  if (protocol === undefined) return "not a connection";
+  const front = frontOf(text);
+  const protocol = protocolOf(front?.number);
+  if (front === undefined || protocol === undefined) return "not a connection";
+  const { stamp, event, middle, rest } = front;
   const time = stamp === undefined ? at : Math.round(Number(stamp) * 1000);
   if (time === undefined || !isTime(time)) return "no time: give conntrack -o timestamp";
   // What an update tells, the end tells again.

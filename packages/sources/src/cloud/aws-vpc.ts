@@ -65,6 +65,9 @@ function fieldName(word: string): string {
   return word.replaceAll(/[${}]/g, "").replaceAll("_", "-").toLowerCase();
 }
 
+/** All fields that there are take a tenth of it. */
+const LONGEST_HEADER = 8192;
+
 function openAws(sink: FlowSink) {
   const decoder = new TextDecoder();
   const flows = new SummedFlows(sink, "aws-vpc", 1);
@@ -110,7 +113,7 @@ function openAws(sink: FlowSink) {
   function line(bytes: Uint8Array, from: number, to: number): void {
     let at = from;
     const first = bytes[at]!;
-    if (first < ZERO || first > 57) {
+    if ((first < ZERO || first > 57) && to - from <= LONGEST_HEADER) {
       const text = decoder.decode(bytes.subarray(from, to));
       if (readHeader(text)) return;
     }
