@@ -116,7 +116,8 @@ function requestOf({ method, path, authority, code }: Line): FlowRequest | undef
   if (method === undefined || path === undefined) return undefined;
   const host = authority?.slice(0, 255);
   const plain = path.replace(/[?#].*$/s, "").slice(0, LONGEST_PATH);
-  if (![method, plain, host ?? ""].every(isPlain) || method.length > 64) return "malformed";
+  if (!isPlain(method, 64) || !isPlain(plain, LONGEST_PATH) || !isPlain(host ?? ""))
+    return "malformed";
   const status = digitsOrZero(code);
   return {
     method,

@@ -69,12 +69,12 @@ function readFlow(fields: Fields): Flow | string {
   if (verdict === undefined) return "no `verdict`";
   const count = (name: string): number => countOf(fields[name]) ?? 0;
   const request = readRequest(fieldsOf(fields["request"]));
-  const plain = (name: "node" | "rule"): string | undefined => {
+  const plain = (name: "node" | "rule", longest: number): string | undefined => {
     const text = textOf(fields[name]);
-    return text !== undefined && isPlain(text) ? text : undefined;
+    return text !== undefined && isPlain(text, longest) ? text : undefined;
   };
-  const node = plain("node");
-  const rule = plain("rule");
+  const node = plain("node", 255);
+  const rule = plain("rule", 1024);
   const direction = fields["direction"];
   return {
     start,
@@ -141,7 +141,7 @@ function readRequest(fields: Fields | undefined): FlowRequest | undefined {
   if (fields === undefined || method === undefined || path === undefined) return undefined;
   const host = textOf(fields["host"]);
   const status = countOf(fields["status"]);
-  if (![method, path, host ?? ""].every(isPlain)) return undefined;
+  if (!isPlain(method, 64) || !isPlain(path, 8192) || !isPlain(host ?? "")) return undefined;
   return {
     method,
     path: path.replace(/[?#].*$/s, ""),

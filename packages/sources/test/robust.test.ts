@@ -78,6 +78,36 @@ describe("every format", () => {
     },
   );
 
+  // Three to seven seconds for 30 KB where a pattern tries all ways, and minutes for what is here; else milliseconds.
+  it.each([
+    "",
+    "[1700000000.123456]\t",
+    "[NEW] tcp 6 120 SYN_SENT src=",
+    "ipv4 2 tcp 6 1 A src=10.0.0.1 dst=1 src=",
+  ])("is not kept busy by one long line: %j", (front) => {
+    for (const piece of [" ", "\t", "0", "a ", " dst=a", "src= ", "[", '"', "a=", "- "]) {
+      const text = `${front}${piece.repeat(Math.ceil(150_000 / piece.length))}x\n`;
+      recogniseFormat(bytesOf(text).subarray(0, HEAD_BYTES));
+      expect(readAs("conntrack", text, [], OPTIONS).flows).toEqual([]);
+    }
+  });
+
+  it("takes no name that the whole batch would be refused for", () => {
+    const end = (more: object) => ({ address: "10.0.0.1", name: "a", labels: {}, ...more });
+    const flow = { start: 1, end: 1, destination: end({}), protocol: 6, port: 1 };
+    const lines = [
+      end({ name: "n".repeat(1025) }),
+      end({ labels: { app: "v".repeat(4097) } }),
+      end({ labels: { ["k".repeat(1025)]: "v" } }),
+      end({ workload: "w".repeat(1025) }),
+      end({ names: Array.from({ length: 1001 }, (_, at) => `n${at}`) }),
+      end({}),
+    ].map((source) => JSON.stringify({ ...flow, source, verdict: "forwarded" }));
+    const told = readAs("bulkhead", lines.join("\n"), [], OPTIONS);
+    expect(told.flows).toHaveLength(1);
+    expect(told.malformed).toHaveLength(5);
+  });
+
   it.each(["{", "[", "1 "])("takes nothing for itself that is only %j", (text) => {
     expect(recogniseFormat(bytesOf(text.repeat(30)))).toBeUndefined();
   });

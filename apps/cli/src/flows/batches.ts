@@ -41,13 +41,15 @@ export function createBatches(format: string, most = MOST_IMPORTED): Batches {
   return {
     add({ source, destination, origin, cookie: _cookie, probe: _probe, cutBy: _cut, ...flow }) {
       const told = origin ?? UNTOLD;
+      const known = open.ends.length;
       open.flows.push({
         ...flow,
         source: placeOf(open.endPlaces, open.ends, source),
         destination: placeOf(open.endPlaces, open.ends, destination),
         origin: placeOf(open.originPlaces, open.origins, told),
       });
-      text += (flow.request?.path.length ?? 0) + textOf(source) + textOf(destination);
+      text += flow.request?.path.length ?? 0;
+      for (const end of open.ends.slice(known)) text += textOf(end);
       if (open.flows.length >= most || text >= MOST_TEXT) close();
     },
     take(rest = false) {
@@ -79,7 +81,8 @@ function placeOf<T>(places: Map<T, number>, list: T[], one: T): number {
   return place;
 }
 
-/** About: labels are the long part of an end that a source names. */
-function textOf({ workload, names }: FlowEnd): number {
-  return workload === undefined && names === undefined ? 0 : 300;
+/** About. */
+function textOf({ name, labels, names = [] }: FlowEnd): number {
+  const texts = [name, ...names, ...Object.entries(labels).flat()];
+  return texts.reduce((sum, one) => sum + one.length + 4, 100);
 }

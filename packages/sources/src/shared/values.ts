@@ -79,15 +79,25 @@ export function isTime(time: number): boolean {
 /** Names that go to terminals, pipelines and policies: nothing in them may steer one. */
 const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
 
-export function isPlain(text: string): boolean {
-  return !STEERING.test(text);
+/** No name of anything is longer; one that is would have a whole batch refused where it is taken. */
+const LONGEST_NAME = 1024;
+const LONGEST_VALUE = 4096;
+const MOST_NAMES = 1000;
+const MOST_LABELS = 1000;
+
+export function isPlain(text: string, longest = LONGEST_NAME): boolean {
+  return text.length <= longest && !STEERING.test(text);
 }
 
-/** Nothing in the names and labels of an end steers anything. */
-export function isHarmless({ name, labels, names }: FlowEnd): boolean {
-  if (!isPlain(name)) return false;
-  if (names !== undefined && !names.every(isPlain)) return false;
-  return Object.entries(labels).every(([key, value]) => isPlain(key) && isPlain(value));
+/** Nothing in the names and labels of an end steers anything, and none is longer than names are. */
+export function isHarmless({ name, labels, names = [] }: FlowEnd): boolean {
+  if (!isPlain(name) || names.length > MOST_NAMES) return false;
+  if (!names.every((one) => isPlain(one))) return false;
+  const entries = Object.entries(labels);
+  return (
+    entries.length <= MOST_LABELS &&
+    entries.every(([key, value]) => isPlain(key) && isPlain(value, LONGEST_VALUE))
+  );
 }
 
 const QUOTE_LENGTH = 120;
