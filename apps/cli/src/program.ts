@@ -144,9 +144,14 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "policies [resources...]",
     "what is in force, and how often each rule was hit",
-    "bulkhead policies\nbulkhead policies Policy/shop/db -o wide\nbulkhead policies --unused 30d",
+    "bulkhead policies\nbulkhead policies Policy/shop/db -o wide\nbulkhead policies --unused 30d\nbulkhead policies --broad 30d",
     async () => (await import("./verbs/policies-in-force.ts")).policies,
-  ).option("--unused <time>", "rules that no recorded flow needed since then; exit 1 if there are");
+  )
+    .option("--unused <time>", "rules that no recorded flow needed since then; exit 1 if there are")
+    .option(
+      "--broad [time]",
+      "rules that permit ports which nothing used since then (30d), and a narrower text; exit 1 if there are",
+    );
   withFlowOptions(
     verb(
       "observe",

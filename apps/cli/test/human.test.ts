@@ -7,7 +7,7 @@ import { ambiguous, barred, exact, permitted, spared } from "./answers/decisions
 import { drifted, servesLeasesAndNames, units, unwell } from "./answers/machine.ts";
 import { deleted, rollout } from "./answers/policies.ts";
 import { provenProbes, untriedProbes } from "./answers/probes.ts";
-import { policiesUsed } from "./answers/measures.ts";
+import { policiesBroad, policiesUsed } from "./answers/measures.ts";
 import { whyAllowedNow, whyBarred, whyGone } from "./answers/why.ts";
 import { answers } from "./answers.ts";
 import { call, type CallOptions, type Called } from "./call.ts";
@@ -255,6 +255,13 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
   ["drift", () => ["drift", "--set", "report"], 1, { drift: drifted }],
   ["slo", () => ["slo"], 0, {}],
   ["policies-unused", () => ["policies", "--unused", "30d"], 1, { policies: policiesUsed }],
+  ["policies-broad", () => ["policies", "--broad"], 1, { policies: policiesBroad }],
+  [
+    "policies-broad-none",
+    () => ["policies", "--broad", "7d"],
+    0,
+    { policies: { ...policiesBroad, broad: { ...policiesBroad.broad, rules: [], patch: "" } } },
+  ],
   [
     "policies-unused-young",
     () => ["policies", "--unused", "30d"],

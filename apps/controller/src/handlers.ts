@@ -21,6 +21,7 @@ import { textsInForce } from "./queries/in-force.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
 import { firstSeenByUs, usageOf } from "./queries/unused.ts";
+import { broadOf } from "./queries/broad.ts";
 import { unopenedBy } from "./queries/unopened.ts";
 import { replayAnswer, sampleFilter } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
@@ -88,6 +89,28 @@ export function handlersOf(controller: Controller): Handlers {
     const { index } = controller.world();
     const since = record?.time ?? now();
     return { set: reading.set, index, since, held: controller.heldSince(), now: now() };
+  }
+
+  async function broadSince(since: number) {
+    const [recent, edges] = [await edgesIn(since, undefined), await edgesIn(undefined, undefined)];
+    const { subjects } = await controller.readiness.assess("group");
+    const { inForce } = governor;
+    const hashes = [...new Set(inForce.held.map(({ stored }) => stored.fileHash))];
+    const texts = await Promise.all(
+      hashes.map(async (hash) => [hash, (await state.fileText(hash)) ?? ""] as const),
+    );
+    return broadOf({
+      inForce,
+      texts: new Map(texts),
+      world: controller.world(),
+      edges,
+      recent,
+      revisions: await state.revisions(),
+      readiness: subjects,
+      since,
+      oldest: firstSeenByUs(edges),
+      now: now(),
+    });
   }
 
   /** What enforcing would end is more than the new connections that were recorded. */
@@ -212,8 +235,9 @@ export function handlersOf(controller: Controller): Handlers {
     apply: (request) => governor.apply(request),
     delete: (request) => governor.delete(request),
     label: (request) => governor.label(request),
-    async policies({ since }) {
+    async policies({ since, broad }) {
       const answer = await policiesOf(controller);
+      if (broad !== undefined) return { ...answer, broad: await broadSince(broad) };
       if (since === undefined) return answer;
       const [edges, earlier, revisions] = await Promise.all([
         edgesIn(since, undefined),

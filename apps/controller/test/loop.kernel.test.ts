@@ -550,6 +550,28 @@ describe("the loop", () => {
     }
   });
 
+  it("tells ports that a rule permits and nothing used, and proposes nothing while it still learns", async () => {
+    const text = POLICY.text.replace("[5432/tcp]", "[5432-5433/tcp]");
+    await lab.client.call("apply", { files: [{ ...POLICY, text }], mode: "enforce" });
+    const broad = Date.now();
+    expect(await lab.reach("web", "db", 5432)).toBe("connected");
+    let answer = await lab.client.call("policies", { broad });
+    await until(
+      async () => {
+        answer = await lab.client.call("policies", { broad });
+        return (answer.broad?.rules.length ?? 0) > 0;
+      },
+      () => JSON.stringify(answer),
+      30_000,
+    );
+    expect(answer.broad).toMatchObject({ since: broad, patch: "" });
+    expect(answer.broad?.rules).toMatchObject([
+      { place: "policy.yaml:5:3", permits: "5432-5433/tcp", used: "5432/tcp", slack: 1 },
+    ]);
+    expect(answer.broad?.rules[0]?.tooEarly).toMatch(/^learning: shop\//);
+    await lab.client.call("apply", { files: [POLICY], mode: "enforce" });
+  });
+
   it("refuses a second agent and a second controller, and both go on", async () => {
     const [agent, controller] = await Promise.all([lab.runApp("agent"), lab.runApp("controller")]);
     expect(agent.code).toBe(3);

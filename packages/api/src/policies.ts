@@ -395,6 +395,8 @@ export type RuleHits = z.infer<typeof ruleHitsSchema>;
 export const policiesQuerySchema = z.strictObject({
   /** Tell what recorded flows needed since then, too. */
   since: z.coerce.number().int().nonnegative().optional(),
+  /** Tell which rules permit ports that no recorded connection used since then, too. */
+  broad: z.coerce.number().int().nonnegative().optional(),
 });
 
 export const policiesAnswerSchema = z.object({
@@ -433,6 +435,36 @@ export const policiesAnswerSchema = z.object({
           unused: z.boolean(),
         }),
       ),
+    })
+    .optional(),
+  /** Where `broad` was given: rules that permit ports which were not used since then, though others of theirs were. */
+  broad: z
+    .object({
+      since: z.number(),
+      /** Edges of the whole record that the narrower policy was tried with. */
+      replayed: z.int(),
+      rules: z.array(
+        z.object({
+          rule: z.string(),
+          /** `db.yaml:7:5` */
+          place: z.string(),
+          inForceSince: z.number(),
+          /** `8000-8100/tcp` */
+          permits: z.string(),
+          /** Of these, used since then. */
+          used: z.string(),
+          /** How many of them were not: ports, ICMP types with codes, and protocols without ports. */
+          slack: z.int(),
+          /** Why it cannot be said yet; then nothing is proposed. */
+          tooEarly: z.string().optional(),
+          /** What it would permit: whatever was used in the whole record. */
+          proposed: z.string().optional(),
+          /** Why nothing is proposed. */
+          left: z.string().optional(),
+        }),
+      ),
+      /** What is proposed, over the files in force, as `git apply` takes it; empty without any. */
+      patch: z.string(),
     })
     .optional(),
 });

@@ -2,18 +2,41 @@
 import type { PoliciesAnswer } from "@bulkhead/api";
 import { parseMoment } from "../arguments.ts";
 import type { CommonOptions } from "../context.ts";
+import { badInput } from "../failure.ts";
 import { withProgress } from "../progress.ts";
 import { resolveResources } from "../resources.ts";
+import { broadText } from "../views/broad.ts";
 import { unusedText } from "../views/unused.ts";
 import { policiesText } from "../views/policies-in-force.ts";
 import type { Verb } from "./verb.ts";
 
 export interface PoliciesOptions extends CommonOptions {
   readonly unused?: string;
+  readonly broad?: string | true;
 }
 
-export const policies: Verb<PoliciesOptions> = async (context, args, { unused }) => {
+const BROAD_SPAN = "30d";
+
+export const policies: Verb<PoliciesOptions> = async (context, args, { unused, broad }) => {
+  if (unused !== undefined && broad !== undefined) {
+    throw badInput("`--unused` and `--broad` are two questions", "ask one at a time");
+  }
   const client = await context.client();
+  if (broad !== undefined) {
+    // What is proposed is one patch, proved as a whole.
+    if (args.length > 0) throw badInput("`--broad` is about all rules", "name no resources");
+    const moment = parseMoment(broad === true ? BROAD_SPAN : broad, context.now());
+    const value = await withProgress(context, "deciding what is on record", () =>
+      client.call("policies", { broad: moment }),
+    );
+    const found = (value.broad?.rules.length ?? 0) > 0;
+    return {
+      value,
+      text: (ui) => broadText(value, ui),
+      next: found ? ["readiness", "plan policies/"] : ["policies --unused 30d"],
+      exitCode: found ? 1 : 0,
+    };
+  }
   if (unused !== undefined) {
     const since = parseMoment(unused, context.now());
     const asked = await withProgress(context, "deciding what is on record", () =>

@@ -89,6 +89,44 @@ export const slo: SloAnswer = {
 
 const DAY = 86_400_000;
 
+export const policiesBroad: PoliciesAnswer & {
+  readonly broad: NonNullable<PoliciesAnswer["broad"]>;
+} = {
+  revision: 3,
+  policies: [],
+  others: [],
+  broad: {
+    since: NOW - 30 * DAY,
+    replayed: 4711,
+    rules: [
+      {
+        rule: "Policy/shop/db#ingress/api",
+        place: "db.yaml:7:7",
+        inForceSince: NOW - 90 * DAY,
+        permits: "8000-8010/tcp",
+        used: "8001/tcp",
+        slack: 10,
+        proposed: "8001/tcp, 8007/tcp",
+      },
+      {
+        rule: "Policy/shop/new#ingress/any",
+        place: "new.yaml:7:7",
+        inForceSince: NOW - 60 * DAY,
+        permits: "all",
+        used: "80/tcp",
+        slack: 458_995,
+        tooEarly: "learning: shop/new",
+      },
+    ],
+    patch: `--- a/db.yaml
++++ b/db.yaml
+@@ -7,1 +7,1 @@
+-    - { from: [app=web], ports: [8000-8010/tcp] }
++    - { from: [app=web], ports: [8001/tcp, 8007/tcp] }
+`,
+  },
+};
+
 export const policiesUsed: PoliciesAnswer & {
   readonly usage: NonNullable<PoliciesAnswer["usage"]>;
 } = {

@@ -85,7 +85,7 @@ async function lastUsedBy({
 }
 
 /** When each resource came into force in its present form. */
-function bornAt(revisions: readonly Revision[]): ReadonlyMap<string, number> {
+export function bornAt(revisions: readonly Revision[]): ReadonlyMap<string, number> {
   const born = new Map<string, number>();
   for (const { time, changes } of revisions) {
     for (const key of [...changes.added, ...changes.changed]) {
