@@ -174,6 +174,28 @@ describe("suggest --flows", () => {
     expect(confined.stdout).toContain("Intent/host/user-ann-to-");
   });
 
+  it("judges habits by the days of those flows, and says how complete the picture is", async () => {
+    const day = (from: typeof web, to: typeof web, port: number, back: number) =>
+      hubble(from, to, port, back * 1440);
+    const copies = [1, 2, 3, 4].map((at) => ({
+      ip: `10.1.1.${at}`,
+      end: { namespace: "shop", pod_name: `web-${at}`, labels: ["k8s:app=web"] },
+    }));
+    const vault = pod("vault", "10.1.0.9");
+    const usual = Array.from({ length: 30 }, (_, back) =>
+      copies.map((copy) => day(copy, db, 5432, back)).join(""),
+    );
+    // One of four begins it in the fourth week, and goes on.
+    const late = [8, 7, 6, 5, 4, 3].map((back) => day(copies[2]!, vault, 8200, back));
+    const { stdout } = await call(["suggest", "--flows", "-", "-o", "json"], {
+      stdin: [...usual, ...late].join(""),
+    });
+    const answer = JSON.parse(stdout) as SuggestAnswer;
+    expect(answer.rules.map(({ ports }) => ports)).toEqual(["5432/tcp"]);
+    expect(answer.setAside.map(({ reason }) => reason)).toEqual(["first-ever"]);
+    expect(answer.readiness).toMatchObject([{ application: "shop", state: "learning" }]);
+  });
+
   it("is a pull request with the replay of those very flows", async () => {
     const { stdout } = await call(["suggest", "--flows", "-", "-o", "markdown"], {
       stdin: EXPORT + hubble(db, web, 9999, 3).split("\n")[0],

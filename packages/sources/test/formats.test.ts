@@ -78,6 +78,18 @@ describe("Envoy", () => {
     ]);
   });
 
+  it("quotes nothing of a query string either, in a line that it cannot read", () => {
+    const line = `[2026-09-21T10:00:00.000Z] "GET /pay?card=4111&pin=1#top HTTP/1.1" 200 - cut`;
+    const { malformed } = readAs("envoy", `${line}\n`);
+    expect(malformed.map(({ quote }) => quote)).toEqual([
+      `[2026-09-21T10:00:00.000Z] "GET /pay?… HTTP/1.1" 200 - cut`,
+    ]);
+    const json = `{"path":"/a?token=secret","start_time":`;
+    const broken = readAs("hubble", `${json}\n`).malformed.map(({ quote }) => quote);
+    expect(broken.join()).toContain("/a?…");
+    expect(broken.join()).not.toContain("secret");
+  });
+
   it("says where no client or no server is told, and what is no line of it", () => {
     const of = (forwardedFor: string, upstream: string) =>
       `[2026-01-05T10:00:00.250Z] "GET / HTTP/1.1" 200 - 0 1 1 1 "${forwardedFor}" "-" "-" "a" "${upstream}"`;

@@ -98,7 +98,8 @@ const NAMED = 4;
 
 /** One line for a report: how complete the picture is, and what it still waits for. */
 export function readinessLine(one: Readiness): string {
-  const unseen = `${seenText(one)}; unseen ${unseenText(one)}`;
+  const weakened = one.weakened.map((origin) => `; ${weakenedText(origin)}`).join("");
+  const unseen = `${seenText(one)}; unseen ${unseenText(one)}${weakened}`;
   const waits = waitsFor(one);
   const rest = waits.length - NAMED;
   const list = `${waits.slice(0, NAMED).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;

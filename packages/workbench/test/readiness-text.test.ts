@@ -53,3 +53,15 @@ test("a name that brings new addresses, and what to do about it", () => {
   const one: Readiness = { ...after(60), state: "ready-except", awaited: [changing] };
   expect(readinessLine(one)).toContain("ready except for new addresses of api.example.com:443");
 });
+
+test("a line names every way of looking that leaves something out", () => {
+  const told = readinessLine(after(60));
+  expect(told).not.toContain("gcp");
+  const weakened = [
+    { format: "gcp-vpc", sampling: 30, aggregation: 5000, direction: "guessed" } as const,
+    { format: "calico", sampling: 1, aggregation: 300_000, direction: "told" } as const,
+  ];
+  expect(readinessLine({ ...after(60), weakened })).toBe(
+    `${told}; gcp-vpc: 1 in 30 packets, who called whom is guessed, summed over 5 s; calico: summed over 300 s`,
+  );
+});

@@ -3,10 +3,22 @@
  * flows as JSON Lines (`observe --follow -o json`), or our own edges (`observe -o json`); the file's beginning tells which.
  */
 import { edgesAnswerSchema, type SuggestAnswer } from "@bulkhead/api";
-import { mergeEdges, suggest, type SuggestOptions, type TimeWindow } from "@bulkhead/learn";
-import type { Edge } from "@bulkhead/model";
+import {
+  mergeEdges,
+  readinessReport,
+  suggest,
+  type ReadinessInput,
+  type SuggestOptions,
+  type TimeWindow,
+} from "@bulkhead/learn";
+import type { Edge, EdgeHistory, Inventory } from "@bulkhead/model";
 import { FORMAT_READERS, readerOf, type FlowFormatReader } from "@bulkhead/sources";
-import { replaySuggestion, suggestionReport, type ReplayCounts } from "@bulkhead/workbench";
+import {
+  reportedReadiness,
+  replaySuggestion,
+  suggestionReport,
+  type ReplayCounts,
+} from "@bulkhead/workbench";
 import { createFlowFold, type ImportedFlows } from "@bulkhead/workbench/observe";
 import { createSampleBook, type SampleBook } from "@bulkhead/workbench/impact";
 import type { Context } from "../context.ts";
@@ -41,17 +53,46 @@ export async function suggestOffline(
   const { imported: found, ours } = await readExport(context, file, format, wanted);
   const kept = ours.filter((edge) => within(edge.lastSeen) && !isWithin(edge, exclude));
   const edges = mergeEdges([...found.edges, ...kept]);
-  const inventory = found.inventory;
-  const report = suggestionReport(suggest(edges, inventory, options));
+  const { inventory, histories } = found;
+  const report = suggestionReport(suggest(edges, inventory, { history: histories, ...options }));
   return {
     answer: {
       ...report,
+      // Edges that were summed up before no longer tell on which days they were seen.
+      ...(kept.length > 0 ? {} : { readiness: readinessOf(histories, inventory) }),
       ...(since === undefined ? {} : { since }),
       ...(until === undefined ? {} : { until }),
     },
     imported: { ...found, outside: found.outside + ours.length - kept.length },
     blurred: kept.filter((edge) => touches(edge, exclude)).length,
     replay: replaySuggestion(report.files, edges, inventory, context.now()),
+  };
+}
+
+/** Of each application, as of the end of what was read. */
+function readinessOf(
+  histories: readonly EdgeHistory[],
+  inventory: Inventory,
+): NonNullable<SuggestAnswer["readiness"]> {
+  const { subjects } = readinessReport(recordedReadiness(histories, inventory, "application"));
+  return reportedReadiness(subjects);
+}
+
+/** As of the end of a record, and without what only a machine knows to be coming. */
+export function recordedReadiness(
+  histories: readonly EdgeHistory[],
+  inventory: Inventory,
+  level: ReadinessInput["level"],
+): ReadinessInput {
+  return {
+    histories,
+    // Also what is no evidence tells that somebody looked.
+    watch: histories.flatMap(({ days }) => days),
+    inventory,
+    schedules: [],
+    dependencies: [],
+    now: histories.reduce((most, { edge }) => Math.max(most, edge.lastSeen), 0),
+    level,
   };
 }
 

@@ -52,11 +52,12 @@ async function fromFlows(
   format: string | undefined,
   level: ReadinessAnswer["level"],
 ): Promise<ReadinessAnswer> {
-  const [{ readExport }, { importRemarks }, { readinessReport }] = await Promise.all([
-    import("../suggest/offline.ts"),
-    import("../views/import.ts"),
-    import("@bulkhead/learn"),
-  ]);
+  const [{ readExport, recordedReadiness }, { importRemarks }, { readinessReport }] =
+    await Promise.all([
+      import("../suggest/offline.ts"),
+      import("../views/import.ts"),
+      import("@bulkhead/learn"),
+    ]);
   const { imported, ours } = await withProgress(context, "reading flows", () =>
     readExport(context, file, format),
   );
@@ -70,16 +71,7 @@ async function fromFlows(
     context.stderr.write(`${remark}\n`);
   }
   const { histories, inventory } = imported;
-  return readinessReport({
-    histories,
-    // Also what is no evidence tells that somebody looked.
-    watch: histories.flatMap(({ days }) => days),
-    inventory,
-    schedules: [],
-    dependencies: [],
-    now: histories.reduce((most, { edge }) => Math.max(most, edge.lastSeen), 0),
-    level,
-  });
+  return readinessReport(recordedReadiness(histories, inventory, level));
 }
 
 /** By whole names, or without their namespace where that is clear. */

@@ -102,8 +102,13 @@ export function isHarmless({ name, labels, names = [] }: FlowEnd): boolean {
 
 const QUOTE_LENGTH = 120;
 
-/** The beginning of what could not be read, for people: one line that steers nothing. */
+/** What follows a question mark, up to a blank or a quotation mark: a query string where the text is a request. */
+const QUERY = /\?[^\s"'?…]+/g;
+
+/** The beginning of what could not be read, for people: one line that steers nothing, and shows nothing of a query string. */
 export function quoteOf(text: string): string {
-  const short = text.length > QUOTE_LENGTH ? `${text.slice(0, QUOTE_LENGTH)}…` : text;
+  // Cut first: of a line of any length no more is looked at than may be shown.
+  const plain = text.slice(0, QUOTE_LENGTH).replaceAll(QUERY, "?…");
+  const short = text.length > QUOTE_LENGTH && !plain.endsWith("…") ? `${plain}…` : plain;
   return short.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (one) => (one === "\t" ? " " : "�"));
 }
