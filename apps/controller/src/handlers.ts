@@ -68,8 +68,9 @@ export function handlersOf(controller: Controller): Handlers {
   async function replayed(request: Parameters<Handlers["replay"]>[0]) {
     const considered = await governor.consider(request);
     const world = controller.worldUnder(considered.reading);
+    await intake.flush();
     const replay = await replayAnswer({
-      edges: [await edgesIn(request.since, request.until)],
+      edges: flows.edgeParts(recordedIn(request.since, request.until)),
       samples: (edge) => flows.flows(sampleFilter(edge, request)),
       before: governor.inForce.reading.set,
       after: considered.reading.set,

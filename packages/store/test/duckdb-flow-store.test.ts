@@ -88,6 +88,16 @@ describe("DuckDB flow store", () => {
     expect(await store.flows({ probes: false })).toHaveLength(1);
   });
 
+  it("is closed while somebody still reads, who is told", async () => {
+    await store.append([{ boot: "b", sequence: 1, flows: [flow()] }]);
+    const parts = store.edgeParts({ probes: false })[Symbol.asyncIterator]();
+    expect((await parts.next()).value).toHaveLength(1);
+    await store.close();
+    await expect(parts.next()).rejects.toThrow(/closed/);
+    store = await openDuckDbFlowStore(path());
+    expect(await store.edges({ probes: false })).toHaveLength(1);
+  });
+
   it("takes over a file of an earlier version, with all that is in it", async () => {
     const records = everyKind();
     await store.append([{ boot: "b", sequence: 7, flows: records }]);

@@ -11,6 +11,7 @@ import {
   parseDomainPattern,
   parseSelector,
   type DomainPattern,
+  type Edge,
   type EdgeHistory,
   type Flow,
   type FlowOrigin,
@@ -220,6 +221,14 @@ export function flowStoreConformance(
   { share = 1, sums = true }: Thoroughness = {},
 ): void {
   const every = { probes: true };
+  /** In an order that is the same whatever order they came in. */
+  const alike = (edges: readonly Edge[]) =>
+    edges.map((edge) => JSON.stringify(Object.entries(edge).toSorted())).toSorted();
+  const inParts = async (filter: FlowFilter) => {
+    const edges: Edge[] = [];
+    for await (const part of open().edgeParts(filter)) edges.push(...part);
+    return alike(edges);
+  };
 
   it("gives back what was appended, oldest first, after reopening", async () => {
     const late = flow({
@@ -391,6 +400,7 @@ export function flowStoreConformance(
         expect(found.map(({ start }) => start)).toEqual(wanted.map(({ start }) => start));
         const edges = await open().edges(filter);
         expect(edges.reduce((sum, edge) => sum + edge.connections, 0)).toBe(wanted.length);
+        expect(await inParts(filter)).toEqual(alike(edges));
       }),
       { numRuns: Math.ceil(100 * share) },
     );
@@ -586,7 +596,7 @@ export function flowStoreConformance(
 
   it("answers the same before and after days are summed, whatever comes when", async () => {
     const kinds = everyKind();
-    // So many days that a block of them is over, with some that are cut by what is asked.
+    // So many days that a block of them is over, or two, with some that are cut by what is asked.
     const when = fc.integer({ min: 0, max: 45 * 24 }).map((hour) => hour * HOUR_MS + hour * 700);
     const record = fc
       .tuple(fc.nat(kinds.length - 1), when, fc.nat(2))
@@ -595,10 +605,11 @@ export function flowStoreConformance(
       );
     const step = fc.oneof(
       fc.array(record, { minLength: 1, maxLength: 12 }).map((flows) => ({ flows })),
-      fc.integer({ min: 0, max: 50 }).map((day) => ({ compact: day * DAY_MS })),
+      fc.integer({ min: 0, max: 75 }).map((day) => ({ compact: day * DAY_MS })),
     );
     const first = { flows: [flow({ start: 1000 })] };
     const next = { flows: [flow({ start: DAY_MS })] };
+    const then = { flows: [flow({ start: 40 * DAY_MS })] };
     const span = fc.record({ since: rarely(when), until: rarely(when), probes: fc.boolean() });
     let run = 0;
     let summed = 0;
@@ -629,13 +640,17 @@ export function flowStoreConformance(
             expect(found.map(factsOf)).toEqual(historiesOf(wanted));
             const edges = await open().edges(filter);
             expect(edges).toEqual(found.map(({ edge }) => edge));
+            expect(await inParts(filter)).toEqual(alike(edges));
           }
         },
       ),
-      // A day that comes when its neighbours are summed together.
+      // A day that comes when its neighbours are summed together, and a block after another.
       {
         numRuns: Math.ceil(12 * share),
-        examples: [[[first, { compact: 45 * DAY_MS }, next, { compact: 45 * DAY_MS }], [every]]],
+        examples: [
+          [[first, { compact: 45 * DAY_MS }, next, { compact: 45 * DAY_MS }], [every]],
+          [[first, { compact: 45 * DAY_MS }, then, { compact: 70 * DAY_MS }], [every]],
+        ],
       },
     );
     if (sums) expect(summed).toBeGreaterThan(20);
@@ -691,6 +706,25 @@ export function flowStoreConformance(
     // What it had forgotten comes back as new.
     await open().append([batch(3, [at(3, 6)])]);
     expect(await told(every)).toEqual([[1, 1, { app: "web" }, [3, 64, 1]]]);
+  });
+
+  it("hands out edges in parts, of what was there, until nobody wants more", async () => {
+    const batch = (sequence: number) => ({ boot: "b", sequence, flows: everyKind() });
+    await open().append([batch(1)]);
+    const before = await open().edges(every);
+    const parts = open().edgeParts(every)[Symbol.asyncIterator]();
+    const first = await parts.next();
+    await open().append([batch(2)]);
+    const seen = first.done === true ? [] : [...first.value];
+    for (let part = await parts.next(); part.done !== true; part = await parts.next())
+      seen.push(...part.value);
+    expect(alike(seen)).toEqual(alike(before));
+    for await (const part of open().edgeParts(every)) {
+      expect(part.length).toBeGreaterThan(0);
+      break;
+    }
+    await open().compact(2 * DAY_MS);
+    expect(await inParts(every)).toEqual(alike(await open().edges(every)));
   });
 
   it("takes appends and queries at the same time", async () => {

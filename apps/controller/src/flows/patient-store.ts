@@ -31,6 +31,19 @@ export function withPatience(store: FlowStore, patienceMs: number): FlowStore {
     lastSequence: (boot) => patiently(store.lastSequence(boot)),
     flows: (filter) => patiently(store.flows(filter)),
     edges: (filter) => patiently(store.edges(filter)),
+    async *edgeParts(filter) {
+      const parts = store.edgeParts(filter)[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const part = await patiently(parts.next());
+          if (part.done === true) return;
+          yield part.value;
+        }
+      } finally {
+        // Not waited for, and its failure is no news: it may be what gives no answer, and that is told.
+        parts.return?.().catch(() => {});
+      }
+    },
     histories: (filter) => patiently(store.histories(filter)),
     watch: (since, until) => patiently(store.watch(since, until)),
     exportTo: (path, filter, what) => store.exportTo(path, filter, what),

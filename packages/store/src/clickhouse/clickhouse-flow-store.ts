@@ -105,19 +105,14 @@ export function createClickHouseFlowStore(
     }
   }
 
+  const asked = (query: string, query_params: Readonly<Record<string, Parameter>>) =>
+    client.query({ query, query_params, format: "JSONEachRow", clickhouse_settings: READING });
+
   async function ask<T>(
     query: string,
     query_params: Readonly<Record<string, Parameter>> = {},
   ): Promise<readonly T[]> {
-    return told(async () => {
-      const answer = await client.query({
-        query,
-        query_params,
-        format: "JSONEachRow",
-        clickhouse_settings: READING,
-      });
-      return answer.json<T>();
-    });
+    return told(async () => (await asked(query, query_params)).json<T>());
   }
 
   const command = (query: string): Promise<unknown> =>
@@ -305,6 +300,20 @@ export function createClickHouseFlowStore(
 
     async edges(filter) {
       return (await edgeRows(filter, false)).map(createEdgeReader());
+    },
+
+    async *edgeParts(filter) {
+      const { text, parameters } = await edgesText(filter, false);
+      const answer = await told(() => asked(text, parameters));
+      const edgeOf = createEdgeReader();
+      try {
+        for await (const rows of answer.stream<EdgeRow>())
+          yield rows.map((row) => edgeOf(row.json()));
+      } catch (error) {
+        throw failureOf(error, secrets);
+      } finally {
+        answer.close();
+      }
     },
 
     async histories(filter): Promise<readonly EdgeHistory[]> {

@@ -1,7 +1,8 @@
 /**
  * Which table tells of which day. Of an open day the records do; of a rolled one the sums in `days`, which are the same, and
  * a record that comes late opens it again. Of a sealed one records are forgotten, so that the sums alone tell, and with them
- * those records that came after it was summed (`seq`). Blocks of days that will hardly change are summed once more.
+ * those records that came after it was summed (`seq`). Blocks of days that will hardly change are summed once more, and
+ * all blocks of a file in totals, for whoever asks for everything.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { DAY_MS, HOUR_MS } from "@bulkhead/model";
@@ -13,6 +14,8 @@ export type DayRange = readonly [number, number];
 
 /** What together tells of a time, each thing once. */
 export interface Sources {
+  /** Whether the totals do, of all that they are made of. */
+  readonly totals: boolean;
   readonly blocks: readonly number[];
   readonly days: readonly DayRange[];
   readonly records: readonly DayRange[];
@@ -25,7 +28,8 @@ interface Rolled {
   sealed: boolean;
 }
 
-const ROLLED_SUMS = `sum(connections), sum(established), sum(failed), sum(bytes), sum(packets)`;
+const ROLLED_SUMS = `sum(connections), sum(established), sum(failed), sum(bytes), sum(packets), sum(windows),
+  min(first_ms), max(last_ms), max(last_start), bit_or(origins)`;
 
 /** Origins as bits: 0 is our own collectors; the few above the last bit that there may ever be share it. */
 export const LAST_ORIGIN_BIT = 62;
@@ -68,6 +72,8 @@ export class DayBook {
   readonly #open = new Set<number>();
   readonly #late = new Set<number>();
   readonly #closed = new Set<number>();
+  /** Blocks of which there are totals; all of them are closed. */
+  readonly #totalled = new Set<number>();
   #seq = 0;
 
   static async load(connection: DuckDBConnection): Promise<DayBook> {
@@ -79,6 +85,8 @@ export class DayBook {
     }
     for (const row of await ask(connection, "SELECT block FROM closed"))
       book.#closed.add(Number(row["block"]));
+    for (const row of await ask(connection, "SELECT block FROM totalled"))
+      book.#totalled.add(Number(row["block"]));
     const days = await ask(
       connection,
       `SELECT start_ms // ${DAY_MS} AS day, max(seq) AS seq FROM records GROUP BY day`,
@@ -118,13 +126,10 @@ export class DayBook {
     const late: { day: number; seq: number }[] = [];
     const whole = (day: number): boolean => since <= day * DAY_MS && (day + 1) * DAY_MS <= until;
     const meets = (day: number): boolean => day * DAY_MS < until && (day + 1) * DAY_MS > since;
-    const told = new Set<number>();
-    if (blocks) {
-      for (const block of this.#closed) {
-        const first = block << BLOCK_SHIFT;
-        if (whole(first) && whole(((block + 1) << BLOCK_SHIFT) - 1)) told.add(block);
-      }
-    }
+    const told = new Set<number>(blocks ? this.#closed : []);
+    // A block has no more than its days: those that never were need not be asked for.
+    for (const day of this.#rolled.keys()) if (!whole(day)) told.delete(day >> BLOCK_SHIFT);
+    const totals = this.#totalled.size > 0 && [...this.#totalled].every((block) => told.has(block));
     for (const day of this.#open) if (meets(day)) records.push(day);
     for (const [day, { seq, sealed }] of this.#rolled) {
       if (!meets(day)) continue;
@@ -132,7 +137,8 @@ export class DayBook {
       else if (!told.has(day >> BLOCK_SHIFT)) days.push(day);
       if (sealed && this.#late.has(day)) late.push({ day, seq });
     }
-    return { blocks: [...told], days: rangesOf(days), records: rangesOf(records), late };
+    const beside = totals ? [...told].filter((block) => !this.#totalled.has(block)) : [...told];
+    return { totals, blocks: beside, days: rangesOf(days), records: rangesOf(records), late };
   }
 
   /** Sums what is over and not summed; the number of sums made. */
@@ -142,6 +148,7 @@ export class DayBook {
     for (const day of this.#open) if (day < today) made += await this.#rollOpen(connection, day);
     for (const day of this.#late) if (day < today) made += await this.#rollLate(connection, day);
     await this.#close(connection, today);
+    await this.#total(connection);
     return made;
   }
 
@@ -173,6 +180,7 @@ export class DayBook {
       this.#late.delete(day);
     }
     for (const one of this.#closed) if (one <= block) this.#closed.delete(one);
+    if ([...this.#totalled].some((one) => one <= block)) await this.#dropTotals(connection);
     return gone.rowsChanged;
   }
 
@@ -204,6 +212,31 @@ export class DayBook {
     if (!this.#closed.delete(block)) return;
     await connection.run("DELETE FROM blocks WHERE block = $1", [block]);
     await connection.run("DELETE FROM closed WHERE block = $1", [block]);
+    if (this.#totalled.has(block)) await this.#dropTotals(connection);
+  }
+
+  async #dropTotals(connection: DuckDBConnection): Promise<void> {
+    this.#totalled.clear();
+    await connection.run("DELETE FROM totals");
+    await connection.run("DELETE FROM totalled");
+  }
+
+  /** Adds blocks that are closed since to the totals. */
+  async #total(connection: DuckDBConnection): Promise<void> {
+    const fresh = [...this.#closed].filter((block) => !this.#totalled.has(block));
+    if (fresh.length === 0) return;
+    await connection.run(
+      `CREATE OR REPLACE TEMP TABLE totalling AS SELECT link, ${ROLLED_SUMS}
+       FROM (FROM totals UNION ALL SELECT * EXCLUDE (block) FROM blocks WHERE block IN (${fresh.join(", ")}))
+       GROUP BY link`,
+    );
+    await connection.run("DELETE FROM totals");
+    await connection.run("INSERT INTO totals FROM totalling ORDER BY link");
+    await connection.run("DROP TABLE totalling");
+    for (const block of fresh) {
+      await connection.run("INSERT INTO totalled VALUES ($1)", [block]);
+      this.#totalled.add(block);
+    }
   }
 
   async #close(connection: DuckDBConnection, today: number): Promise<void> {
@@ -214,8 +247,7 @@ export class DayBook {
       if (block >= current || open.has(block) || this.#closed.has(block)) continue;
       const first = block << BLOCK_SHIFT;
       await connection.run(
-        `INSERT INTO blocks SELECT $1, link, ${ROLLED_SUMS}, sum(windows), min(first_ms), max(last_ms), max(last_start), bit_or(origins)
-         FROM days WHERE day BETWEEN $2 AND $3 GROUP BY link ORDER BY link`,
+        `INSERT INTO blocks SELECT $1, link, ${ROLLED_SUMS} FROM days WHERE day BETWEEN $2 AND $3 GROUP BY link ORDER BY link`,
         [block, first, first + (1 << BLOCK_SHIFT) - 1],
       );
       await connection.run("INSERT INTO closed VALUES ($1)", [block]);

@@ -8,7 +8,7 @@ import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { createInTurn, DAY_MS, HOUR_MS } from "@bulkhead/model";
 import { StoreFullError } from "../state/state-store.ts";
 import { DayBook, type Sources } from "./day-book.ts";
-import { readDays, readEdges } from "./edge-reader.ts";
+import { edgeParts, readDays, readEdges } from "./edge-reader.ts";
 import { EXPORT_SQL } from "./flow-export.ts";
 import {
   conditionOf,
@@ -24,6 +24,7 @@ import type { FlowBatch, FlowFilter, FlowStore } from "./flow-store.ts";
 import { layOut, TABLE_NAMES } from "./layout.ts";
 import { forgetRecords, forgetUnused } from "./pruning.ts";
 import { RecordWriter, type MemoryLimits } from "./record-writer.ts";
+import { SnapshotReaders } from "./snapshot-readers.ts";
 import { ask, isFatal, isFull, transaction } from "./sql.ts";
 
 export interface DuckDbFlowOptions {
@@ -55,7 +56,7 @@ export async function openDuckDbFlowStore(
   const limits = options.memory ?? DEFAULT_MEMORY;
   let open: Open | null = await openFile(path, options);
   const inTurn = createInTurn();
-  const exports = new Map<DuckDBConnection, Promise<unknown>>();
+  const readers = new SnapshotReaders();
   let closed = false;
 
   /** One statement at a time: a transaction of one caller must not take in another's statements. */
@@ -102,6 +103,12 @@ export async function openDuckDbFlowStore(
     });
   }
 
+  /** What is there now is what is told: it is read on outside of the turns. */
+  async function reader(): Promise<DuckDBConnection> {
+    if (open === null) throw new Error("the flow store is closed");
+    return readers.open(open.instance);
+  }
+
   return {
     append: (batches) =>
       exclusive(async (connection, book, writer) => {
@@ -128,6 +135,26 @@ export async function openDuckDbFlowStore(
         return found.map(({ edge }) => edge);
       }),
 
+    async *edgeParts(filter) {
+      const { asked, names, sql, values } = await under(filter, async (_, condition, sources) => ({
+        asked: await reader(),
+        names: await reader(),
+        sql: EDGES_SQL(condition.where, sources(true), filter, false),
+        values: condition.values,
+      }));
+      try {
+        const parts = edgeParts(asked, names, sql, values);
+        for (;;) {
+          const part = await readers.run(asked, () => parts.next());
+          if (part.done === true) return;
+          yield part.value;
+        }
+      } finally {
+        readers.close(asked);
+        readers.close(names);
+      }
+    },
+
     histories: (filter) =>
       under(filter, async (connection, { where, values }, sources) => {
         const sql = EDGES_SQL(where, sources(true), filter);
@@ -147,11 +174,10 @@ export async function openDuckDbFlowStore(
       }),
 
     async exportTo(file, filter, what) {
-      const { reader, sql, values } = await under(filter, async (_, condition, sources) => {
+      const { asked, sql, values } = await under(filter, async (_, condition, sources) => {
         const { where } = condition;
         return {
-          // What is there now is what is told: it reads on by itself, and nothing that comes in waits for it.
-          reader: await snapshot(open),
+          asked: await reader(),
           sql:
             what === "flows"
               ? FLOWS_SQL(where, filter)
@@ -159,15 +185,15 @@ export async function openDuckDbFlowStore(
           values: condition.values,
         };
       });
-      const writing = reader.run(EXPORT_SQL(file, sql, what), [...values]);
-      exports.set(reader, writing);
       try {
-        return { rows: (await writing).rowsChanged };
+        const written = await readers.run(asked, () =>
+          asked.run(EXPORT_SQL(file, sql, what), [...values]),
+        );
+        return { rows: written.rowsChanged };
       } catch (error) {
         throw isFull(error) ? new StoreFullError("there is no room for the export", error) : error;
       } finally {
-        exports.delete(reader);
-        reader.closeSync();
+        readers.close(asked);
       }
     },
 
@@ -207,30 +233,19 @@ export async function openDuckDbFlowStore(
         const unused = await transaction(connection, () => forgetUnused(connection));
         // Numbers of what has gone are not in memory for ever.
         if (unused > 0 && open !== null) open.memory = null;
-        // Not beside an export, which still reads what was there.
-        if (exports.size === 0) await connection.run("CHECKPOINT");
+        // Not beside those who still read what was there.
+        if (readers.size === 0) await connection.run("CHECKPOINT");
         return { days, bytesBefore, bytesAfter: bytesOf(path) };
       }),
 
     async close() {
       await inTurn.idle();
       closed = true;
-      for (const reader of exports.keys()) reader.interrupt();
-      await Promise.allSettled(exports.values());
+      await readers.closeAll();
       if (open !== null) closeFile(open);
       open = null;
     },
   };
-}
-
-/** A connection of its own that goes on seeing what is there now. */
-async function snapshot(open: Open | null): Promise<DuckDBConnection> {
-  if (open === null) throw new Error("the flow store is closed");
-  const reader = await open.instance.connect();
-  await reader.run("BEGIN");
-  // A transaction begins with its first look.
-  await reader.run("SELECT count(*) FROM rolled");
-  return reader;
 }
 
 async function lastSequence(connection: DuckDBConnection, boot: string): Promise<number> {

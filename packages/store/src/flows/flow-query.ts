@@ -160,6 +160,8 @@ const JOINED =
 const COUNTS = ["connections", "established", "failed", "bytes", "packets"];
 const summed = (as: string): string =>
   COUNTS.map((count) => `sum(${count})::${as} AS ${count}`).join(", ");
+const cast = (columns: readonly string[], as: string): string =>
+  columns.map((column) => `${column}::${as} AS ${column}`).join(", ");
 const PARTS = `${COUNTS.join(", ")}, windows, first_ms, last_ms, last_start, origins`;
 
 const between = (column: string, ranges: readonly DayRange[]): string =>
@@ -197,6 +199,7 @@ const NAMES_OF = (side: "src" | "dst"): string => `
 const NUMBERED_EDGES = (where: string, sources: Sources, span: Span): string => {
   const records = recordsOf(sources, span);
   const parts = [
+    ...(sources.totals ? [`SELECT link, ${PARTS} FROM totals`] : []),
     ...(sources.blocks.length === 0
       ? []
       : [`SELECT link, ${PARTS} FROM blocks WHERE block IN (${sources.blocks.join(", ")})`]),
@@ -225,13 +228,20 @@ const NUMBERED_EDGES = (where: string, sources: Sources, span: Span): string => 
   named AS (SELECT id, names FROM ends WHERE names IS NOT NULL),
   src_called AS (${NAMES_OF("src")}),
   dst_called AS (${NAMES_OF("dst")}),
+  told AS (
+    SELECT l.edge, l.src, l.dst, l.protocol, l.port, l.manner, by_link.* EXCLUDE (link)
+    FROM by_link JOIN chosen l ON l.id = link),
+  several AS (SELECT DISTINCT edge FROM links WHERE id <> edge),
   by_edge AS (
-    SELECT l.edge, arg_max(l.src, last_start) AS src, arg_max(l.dst, last_start) AS dst,
-      any_value(l.protocol) AS protocol, any_value(l.port) AS port, any_value(l.manner) AS manner,
+    SELECT edge, src, dst, protocol, port, manner, ${cast(COUNTS, "DOUBLE")}, windows::DOUBLE AS windows,
+      first_ms::DOUBLE AS first_seen, last_ms::DOUBLE AS last_seen, origins
+    FROM told ANTI JOIN several USING (edge)
+    UNION ALL
+    SELECT edge, arg_max(src, last_start) AS src, arg_max(dst, last_start) AS dst,
+      any_value(protocol) AS protocol, any_value(port) AS port, any_value(manner) AS manner,
       ${summed("DOUBLE")}, sum(windows)::DOUBLE AS windows, min(first_ms)::DOUBLE AS first_seen,
       max(last_ms)::DOUBLE AS last_seen, bit_or(origins) AS origins
-    FROM by_link JOIN chosen l ON l.id = link
-    GROUP BY l.edge)
+    FROM told SEMI JOIN several USING (edge) GROUP BY edge)
   SELECT by_edge.* ${records === null ? "" : "REPLACE (windows + coalesce(seconds, 0) AS windows)"}, src_names, dst_names
   FROM by_edge ${records === null ? "" : "LEFT JOIN seconds USING (edge)"}
     LEFT JOIN src_called USING (edge) LEFT JOIN dst_called USING (edge)`;
@@ -245,17 +255,34 @@ const shared = ({ limit = 0, first = 0 }: Share, columns: string): string => {
   return `${rows} ORDER BY ${ORDER} ${first === 0 ? "" : `LIMIT ${Math.trunc(first)}`}`;
 };
 
-/** In the order of first sight; ends and manners by number. Where all are asked for, ties are left to the reader. */
-export const EDGES_SQL = (where: string, sources: Sources, filter: Share & Span): string => {
+/** What few edges have is marked, because to ask each whether it is there costs more than all the rest. */
+export const RARE = { sourceNames: 1, destinationNames: 2, origins: 4 } as const;
+/** As `readEdges` takes them, by place. */
+const READ = `edge, src, dst, protocol, port, manner, connections, established, failed, bytes, packets,
+  first_seen, last_seen, windows,
+  (CASE WHEN src_names IS NULL THEN 0 ELSE ${RARE.sourceNames} END + CASE WHEN dst_names IS NULL THEN 0 ELSE ${RARE.destinationNames} END
+    + CASE WHEN origins = 1 THEN 0 ELSE ${RARE.origins} END)::INTEGER AS rare,
+  src_names, dst_names, origins`;
+
+/**
+ * Ends and manners by number. `sorted`: in the order of first sight, where ties are left to the reader if all are asked for;
+ * else as they come, which needs nothing to be held.
+ */
+export const EDGES_SQL = (
+  where: string,
+  sources: Sources,
+  filter: Share & Span,
+  sorted = true,
+): string => {
   const numbered = NUMBERED_EDGES(where, sources, filter);
   const { limit = 0, first = 0 } = filter;
   return limit === 0 && first === 0
-    ? `SELECT * FROM (${numbered}) ORDER BY first_seen`
-    : `WITH p AS (${numbered}) ${shared(filter, "p.*")}`;
+    ? `SELECT ${READ} FROM (${numbered}) ${sorted ? "ORDER BY first_seen" : ""}`
+    : `SELECT ${READ} FROM (WITH p AS (${numbered}) ${shared(filter, "p.*")})`;
 };
 
 /** DOUBLE is for us, who would make a number of each. */
-const WHOLE = `REPLACE (${[...COUNTS, "windows", "first_seen", "last_seen"].map((column) => `${column}::BIGINT AS ${column}`).join(", ")})`;
+const WHOLE = `REPLACE (${cast([...COUNTS, "windows", "first_seen", "last_seen"], "BIGINT")})`;
 
 /** The same with what the numbers stand for, as rows for people's own tools. */
 export const EDGE_ROWS_SQL = (where: string, sources: Sources, filter: Share & Span): string =>

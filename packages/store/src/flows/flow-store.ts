@@ -113,6 +113,11 @@ export interface FlowStore {
    * labels and each name that an edge had on it.
    */
   edges(filter: FlowFilter): Promise<readonly Edge[]>;
+  /**
+   * The same edges in any order, a part at a time: for whoever looks at each and keeps few. Told is what was there when the
+   * first part was asked for; whoever stops early ends the iteration (`return`), as `for await` does.
+   */
+  edgeParts(filter: FlowFilter): AsyncIterable<readonly Edge[]>;
   /** The same edges in the same order, each with its days. */
   histories(filter: FlowFilter): Promise<readonly EdgeHistory[]>;
   /** Ascending, each day once: those in which records began, in whole hours that have a part in the time asked for. */

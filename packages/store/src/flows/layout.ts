@@ -7,7 +7,8 @@
  *   ends ◄── links ◄── records     single flows, for weeks; `seq` counts the appends
  *   manners ◄─┘  ▲ ▲     └──► details (node, cookie, direction, origin)
  *                │ └── days        what `rolled` names, for years
- *                └──── blocks      what `closed` names: a copy of days, made for speed
+ *                ├──── blocks      what `closed` names: a copy of days, made for speed
+ *                └──── totals      the blocks that `totalled` names in one: a copy of blocks, made for speed
  *
  * `unsummed` counts what was never answered and was too much to be summed.
  */
@@ -32,12 +33,17 @@ const TABLES = `
   CREATE TABLE blocks (block INTEGER, link INTEGER, ${SUMS});
   CREATE TABLE rolled (day INTEGER, seq INTEGER, sealed BOOLEAN);
   CREATE TABLE closed (block INTEGER);
-  CREATE TABLE unsummed (day INTEGER, edges BIGINT, connections BIGINT);
   CREATE TABLE IF NOT EXISTS watch (day INTEGER, hours INTEGER);
   CREATE TABLE IF NOT EXISTS intake (boot VARCHAR NOT NULL, sequence BIGINT NOT NULL);`;
 
+/** What the first files of this layout lack. */
+const LATER_TABLES = `
+  CREATE TABLE IF NOT EXISTS unsummed (day INTEGER, edges BIGINT, connections BIGINT);
+  CREATE TABLE IF NOT EXISTS totals (link INTEGER, ${SUMS});
+  CREATE TABLE IF NOT EXISTS totalled (block INTEGER);`;
+
 /** Those that grow. */
-export const TABLE_NAMES = ["ends", "links", "records", "days", "blocks"] as const;
+export const TABLE_NAMES = ["ends", "links", "records", "days", "blocks", "totals"] as const;
 
 /** Days of one block: as many as fit in a number by a shift. */
 export const BLOCK_SHIFT = 5;
@@ -50,13 +56,11 @@ export async function layOut(connection: DuckDBConnection): Promise<void> {
     ),
   );
   if (names.has("records")) {
-    await connection.run(
-      "CREATE TABLE IF NOT EXISTS unsummed (day INTEGER, edges BIGINT, connections BIGINT)",
-    );
+    await connection.run(LATER_TABLES);
     return;
   }
   await transaction(connection, async () => {
-    await connection.run(TABLES);
+    await connection.run(TABLES + LATER_TABLES);
     if (names.has("flows")) await takeOver(connection, names.has("watch"));
   });
   await connection.run("CHECKPOINT");
