@@ -203,12 +203,14 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "suggest",
     "least privilege for what was seen, with evidence",
-    "bulkhead suggest -f policy.yaml\nbulkhead suggest --directory policies/ --overwrite\nbulkhead suggest -o markdown > pull-request.md\nbulkhead suggest --flows hubble.jsonl --range 203.0.113.0/24",
+    "bulkhead suggest -f policy.yaml\nbulkhead suggest --directory policies/ --overwrite\nbulkhead suggest -o markdown > pull-request.md\nbulkhead suggest --flows hubble.jsonl --range 203.0.113.0/24\nbulkhead suggest --to cilium -d policies/",
     async () => (await import("./verbs/suggest.ts")).suggest,
     [...FORMATS, ...SUGGEST_FORMATS],
   )
     .option("-f, --file <file>", "write the policy there and print a summary")
     .option("-d, --directory <dir>", "write one file an application there")
+    .option("--to <dialect>", "in another dialect, proved the same: the names of `convert --to`")
+    .option("--approximate <side>", "what it cannot hold may err to this side: over, under")
     .option("--overwrite", "even if files exist")
     .option("--since <time>", since)
     .option("--until <time>", since)

@@ -55,6 +55,13 @@ describe("candidates", () => {
     expect(await words("apply", "--canary", "")).toEqual(["1%", "10%", "50%"]);
     expect(await words("apply", "--mode", "")).toEqual(["audit", "enforce"]);
     expect(await words("status", "-o", "j")).toEqual(["json"]);
+    expect(await words("suggest", "--to", "c")).toEqual([
+      "clusternetworkpolicy",
+      "cilium",
+      "calico",
+    ]);
+    expect(await words("convert", ".", "--to", "is")).toEqual(["istio"]);
+    expect(await words("suggest", "--approximate", "")).toEqual(["over", "under"]);
     expect(await words("decide", "--from", "")).toEqual([]);
     expect(await words("decide", "--queries", "")).toEqual([":files"]);
     expect(await words("prove", "")).toEqual([":files"]);

@@ -7,6 +7,7 @@ import type { SuggestAnswer } from "@bulkhead/api";
 import { answers } from "./answers.ts";
 import { call, NOW } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
+import { hubble, hubblePod } from "./hubble.ts";
 
 let folder = "";
 let controller: FakeController | undefined;
@@ -27,46 +28,16 @@ async function start(over: Answers = {}): Promise<string> {
   return controller.state;
 }
 
-function pod(name: string, ip: string) {
-  return { ip, end: { namespace: "shop", pod_name: `${name}-1`, labels: [`k8s:app=${name}`] } };
-}
+const web = hubblePod("web", "10.1.0.5");
+const db = hubblePod("db", "10.1.0.6");
 
-const web = pod("web", "10.1.0.5");
-const db = pod("db", "10.1.0.6");
-
-/** A connection that was answered. */
-function hubble(
-  from: typeof web,
-  to: typeof web | string,
-  port: number,
-  minute: number,
-  names: readonly string[] = [],
-): string {
-  const [ip, end] = typeof to === "string" ? [to, { labels: ["reserved:world"] }] : [to.ip, to.end];
-  const time = new Date(NOW - minute * 60_000).toISOString();
-  const packet = (reply: boolean) => ({
-    time,
-    verdict: "FORWARDED",
-    IP: reply ? { source: ip, destination: from.ip } : { source: from.ip, destination: ip },
-    l4: {
-      TCP: reply
-        ? { source_port: port, destination_port: 40_000 + minute, flags: { SYN: true, ACK: true } }
-        : { source_port: 40_000 + minute, destination_port: port, flags: { SYN: true } },
-    },
-    source: reply ? end : from.end,
-    destination: reply ? from.end : end,
-    Type: "L3_L4",
-    is_reply: reply,
-    ...(reply ? {} : { destination_names: names }),
-  });
-  return `${JSON.stringify({ flow: packet(false), time })}\n${JSON.stringify(packet(true))}\n`;
-}
+const minutesAgo = (minute: number): number => NOW - minute * 60_000;
 
 const indented = (json: string): string => JSON.stringify(JSON.parse(json), null, 2);
 
 const EXPORT = [
-  ...[1, 2, 3, 4, 5, 6].map((minute) => hubble(web, db, 5432, minute)),
-  hubble(web, "203.0.113.7", 443, 90, ["api.example.com"]),
+  ...[1, 2, 3, 4, 5, 6].map((minute) => hubble(web, db, 5432, minutesAgo(minute))),
+  hubble(web, "203.0.113.7", 443, minutesAgo(90), ["api.example.com"]),
 ].join("");
 
 describe("suggest --flows", () => {
@@ -176,12 +147,12 @@ describe("suggest --flows", () => {
 
   it("judges habits by the days of those flows, and says how complete the picture is", async () => {
     const day = (from: typeof web, to: typeof web, port: number, back: number) =>
-      hubble(from, to, port, back * 1440);
+      hubble(from, to, port, minutesAgo(back * 1440));
     const copies = [1, 2, 3, 4].map((at) => ({
       ip: `10.1.1.${at}`,
       end: { namespace: "shop", pod_name: `web-${at}`, labels: ["k8s:app=web"] },
     }));
-    const vault = pod("vault", "10.1.0.9");
+    const vault = hubblePod("vault", "10.1.0.9");
     const usual = Array.from({ length: 30 }, (_, back) =>
       copies.map((copy) => day(copy, db, 5432, back)).join(""),
     );
@@ -198,7 +169,7 @@ describe("suggest --flows", () => {
 
   it("is a pull request with the replay of those very flows", async () => {
     const { stdout } = await call(["suggest", "--flows", "-", "-o", "markdown"], {
-      stdin: EXPORT + hubble(db, web, 9999, 3).split("\n")[0],
+      stdin: EXPORT + hubble(db, web, 9999, minutesAgo(3)).split("\n")[0],
     });
     await expect(stdout).toMatchFileSnapshot("golden/suggest-flows-markdown.txt");
   });

@@ -15,15 +15,23 @@ export interface PullRequest {
   readonly replay?: ReplayCounts;
   /** Spans of time that were not learned from. */
   readonly excluded: readonly { readonly from: number; readonly to: number }[];
+  /** Whose words the files are in, `Cilium`; absent for our own. */
+  readonly dialect?: string;
   /** Of links that are new to whoever asks; absent when nobody asked. */
   readonly news?: { readonly since?: number; readonly links: readonly string[] };
 }
 
 const LISTED = 20;
 
-export function suggestionMarkdown({ report, replay, excluded, news }: PullRequest): string {
+export function suggestionMarkdown({
+  report,
+  replay,
+  excluded,
+  news,
+  dialect,
+}: PullRequest): string {
   const sections = [
-    head(report, excluded),
+    head(report, excluded, dialect),
     ...(news === undefined ? [] : [newsOf(news)]),
     ...report.perApplication.map(({ application, name }) =>
       ofApplication(report, application, name),
@@ -40,7 +48,11 @@ export function suggestionMarkdown({ report, replay, excluded, news }: PullReque
   return `${sections.filter((text) => text !== "").join("\n\n")}\n`;
 }
 
-function head(report: SuggestionReport, excluded: PullRequest["excluded"]): string {
+function head(
+  report: SuggestionReport,
+  excluded: PullRequest["excluded"],
+  dialect: string | undefined,
+): string {
   const applications = report.perApplication.map(({ application }) => `\`${code(application)}\``);
   const title = `# Least privilege for ${applications.length === 0 ? "nobody yet" : applications.join(", ")}`;
   const times = report.rules.flatMap(({ firstSeen, lastSeen }) => [firstSeen, lastSeen]);
@@ -52,6 +64,7 @@ function head(report: SuggestionReport, excluded: PullRequest["excluded"]): stri
     title,
     "",
     `${many(report.rules.length, "rule")} for ${many(report.edges, "edge")}${span}. Everything else is denied once this is enforced.`,
+    ...(dialect === undefined ? [] : [`Written for ${dialect}.`]),
     ...excluded.map(({ from, to }) => `Not learned from: ${moment(from)} to ${moment(to)}.`),
   ];
   return lines.join("\n");

@@ -19,7 +19,7 @@ import {
   suggestionReport,
   type ReplayCounts,
 } from "@bulkhead/workbench";
-import { createFlowFold, type ImportedFlows } from "@bulkhead/workbench/observe";
+import { createFlowFold, everybodyIn, type ImportedFlows } from "@bulkhead/workbench/observe";
 import { createSampleBook, type SampleBook } from "@bulkhead/workbench/impact";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
@@ -39,6 +39,8 @@ export interface Offline {
   /** Edges that were summed up before, partly within a window that is excluded. */
   readonly blurred: number;
   readonly replay: ReplayCounts;
+  /** Who is in the flows. */
+  readonly inventory: Inventory;
 }
 
 export async function suggestOffline(
@@ -66,6 +68,7 @@ export async function suggestOffline(
     imported: { ...found, outside: found.outside + ours.length - kept.length },
     blurred: kept.filter((edge) => touches(edge, exclude)).length,
     replay: replaySuggestion(report.files, edges, inventory, context.now()),
+    inventory: kept.length === 0 ? inventory : everybodyIn(edges),
   };
 }
 

@@ -136,6 +136,13 @@ async function completeValue(
     case "workload":
     case "from":
     case "to":
+      if (option.attributeName() === "to" && ["convert", "suggest"].includes(before[0] ?? "")) {
+        const { TARGETS } = await import("@bulkhead/dialects");
+        return print(
+          TARGETS.map(({ name, title }) => ({ word: name, about: title })),
+          current,
+        );
+      }
       // Of a folder nobody here knows who is in it.
       if (before[0] === "decide") return "";
       return print(

@@ -2,7 +2,7 @@
  * `bulkhead convert DIR --to DIALECT`: manifests on stdout or in a folder, and on stderr what could not be said and the proof that
  * the rest is the same. What was refused, or differs, is not written: nobody should apply half of a policy.
  */
-import { findTarget, isPolicyResource, TARGETS, type Target } from "@bulkhead/dialects";
+import { isPolicyResource } from "@bulkhead/dialects";
 import { hasErrors } from "@bulkhead/model";
 import { convert as convertAtDesk, isRefused, type Conversion } from "@bulkhead/workbench/desk";
 import type { Context } from "../context.ts";
@@ -11,10 +11,10 @@ import { readPolicyFiles } from "../input.ts";
 import { parseLimits } from "../offline/limits.ts";
 import { readingOf, tellProblems } from "../offline/open.ts";
 import type { OfflineOptions } from "../offline/options.ts";
+import { approximationNamed, targetNamed, targetNames } from "../offline/target.ts";
 import { writeLines } from "../offline/write.ts";
 import { saveFiles, targetsOf } from "../suggest/directory.ts";
-import { nearest } from "../ui/spell.ts";
-import { conversionText } from "../views/convert.ts";
+import { conversionLines, conversionText } from "../views/convert.ts";
 import type { Verb } from "./verb.ts";
 
 export interface ConvertOptions extends OfflineOptions {
@@ -25,8 +25,9 @@ export interface ConvertOptions extends OfflineOptions {
 }
 
 export const convert: Verb<ConvertOptions> = async (context, args, options) => {
-  const target = targetOf(options.to);
-  const approximation = sideOf(options.approximate);
+  if (options.to === undefined) throw badInput("`convert` needs `--to`", targetNames());
+  const target = targetNamed(options.to);
+  const approximation = approximationNamed(options.approximate);
   const { input } = parseLimits(options.limit ?? []);
   const files = await readPolicyFiles(context, args, input);
   const { ipBlockMatchesWorkloads, ...reading } = readingOf(context, options);
@@ -46,37 +47,11 @@ export const convert: Verb<ConvertOptions> = async (context, args, options) => {
   const { stderr, format, ui } = context;
   stderr.write(
     format === "json"
-      ? reportLines(conversion)
+      ? conversionLines(conversion)
       : conversionText(conversion, target, args.join(" "), options.ipBlock === undefined, ui),
   );
   return isRefused(conversion) ? 1 : await print(context, conversion, options);
 };
-
-function targetOf(name: string | undefined): Target {
-  const known = TARGETS.map((one) => one.name);
-  if (name === undefined) throw badInput("`convert` needs `--to`", known.join(", "));
-  const found = findTarget(name.toLowerCase());
-  if (found !== undefined) return found;
-  const near = nearest(
-    name,
-    TARGETS.flatMap((one) => [one.name, ...one.aliases]),
-  );
-  throw badInput(
-    `nothing can be written for \`${name}\``,
-    near === undefined ? `there is ${known.join(", ")}` : `did you mean \`${near}\`?`,
-  );
-}
-
-function sideOf(text: string | undefined): "over" | "under" | undefined {
-  if (text === undefined || text === "over" || text === "under") return text;
-  throw badInput(`\`--approximate ${text}\` is not known`, "use over or under");
-}
-
-/** One line of JSON each, as diagnostics of files are. */
-function reportLines({ written, relation, proof, usesStandIns }: Conversion): string {
-  const lines = [...written.diagnostics, { relation, usesStandIns, ...(proof && { proof }) }];
-  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-}
 
 async function print(
   context: Context,

@@ -4,7 +4,7 @@
  */
 import type { SuggestAnswer } from "@bulkhead/api";
 import type { SetAside, TrafficPurpose } from "@bulkhead/model";
-import type { PullRequest, ReplayCounts } from "@bulkhead/workbench";
+import type { ExportInput, PullRequest, ReplayCounts } from "@bulkhead/workbench";
 import type { Answer } from "../answer.ts";
 import { parseSpan } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
@@ -12,6 +12,7 @@ import { badInput, cannotRun } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
 import { withProgress } from "../progress.ts";
 import { save, targetOf } from "../save.ts";
+import type { Dialect } from "../suggest/dialect.ts";
 import { saveFiles, targetsOf } from "../suggest/directory.ts";
 import { lookedAt, newsFor, type News } from "../suggest/news.ts";
 import { parseWindow } from "../suggest/time-window.ts";
@@ -34,6 +35,8 @@ export interface SuggestOptions extends CommonOptions {
   readonly anchor?: string;
   readonly flows?: string;
   readonly format?: string;
+  readonly to?: string;
+  readonly approximate?: string;
 }
 
 /** What was asked for, whoever answers. */
@@ -50,6 +53,10 @@ interface Asked {
 
 interface Found {
   readonly answer: SuggestAnswer;
+  /** Everybody who is there, or in the export. */
+  readonly everybody: () => Promise<ExportInput>;
+  /** In which dialect it is written; absent for our own. */
+  readonly dialect?: string;
   readonly replay?: ReplayCounts;
   /** To stderr: what could not be read of an export. */
   readonly remarks: readonly string[];
@@ -57,6 +64,7 @@ interface Found {
 
 export const suggest: Verb<SuggestOptions> = async (context, _args, options) => {
   const asked = await askedFor(context, options);
+  const dialect = await dialectOf(options);
   const file = options.file === "-" ? undefined : options.file;
   if (options.directory !== undefined && options.file !== undefined) {
     throw badInput("`--file` and `--directory` are both given", "give one of them");
@@ -67,12 +75,14 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   const overwrite = options.overwrite === true;
   const target = file === undefined ? undefined : await targetOf(file, overwrite);
   const markdown = options.output === "markdown";
-  const found =
+  const suggested =
     options.flows === undefined
       ? await ask(context, asked, markdown)
       : await fromFlows(context, options.flows, options.format, asked);
+  for (const remark of suggested.remarks) context.stderr.write(`${remark}\n`);
+  const found = dialect === undefined ? suggested : await inDialect(context, suggested, dialect);
+  if (found === undefined) return 1;
   const { answer } = found;
-  for (const remark of found.remarks) context.stderr.write(`${remark}\n`);
   const news = options.flows === undefined ? await newsFor(context, answer) : undefined;
   if (news === undefined && options.sinceLast === true) {
     throw cannotRun(
@@ -99,6 +109,31 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
   });
   return answered;
 };
+
+async function dialectOf({ to, approximate }: SuggestOptions): Promise<Dialect | undefined> {
+  if (to === undefined) {
+    if (approximate === undefined) return undefined;
+    throw badInput("`--approximate` is about another dialect", "give `--to`");
+  }
+  return (await import("../suggest/dialect.ts")).dialectNamed(to, approximate);
+}
+
+/** Undefined: it is refused, and said why. */
+async function inDialect(
+  context: Context,
+  found: Found,
+  dialect: Dialect,
+): Promise<Found | undefined> {
+  if (found.answer.rules.length === 0) return found;
+  const [{ writtenIn }, everybody] = await Promise.all([
+    import("../suggest/dialect.ts"),
+    found.everybody(),
+  ]);
+  const answer = await withProgress(context, "proving that it says the same", async () =>
+    writtenIn(context, found.answer, everybody, dialect),
+  );
+  return answer === undefined ? undefined : { ...found, answer, dialect: dialect.target.title };
+}
 
 async function askedFor(context: Context, options: SuggestOptions): Promise<Asked> {
   const now = context.now();
@@ -158,7 +193,9 @@ async function ask(
       ...(proposeLabels ? { proposeLabels, formerRoles } : {}),
     }),
   );
-  if (!replaying || answer.rules.length === 0) return { answer, remarks: [] };
+  const everybody = async (): Promise<ExportInput> =>
+    (await import("../offline/in-force.ts")).readEverybody(client);
+  if (!replaying || answer.rules.length === 0) return { answer, everybody, remarks: [] };
   const { newlyDenied, newlyAllowed, unchanged, edges } = await withProgress(
     context,
     "replaying recorded traffic",
@@ -167,6 +204,7 @@ async function ask(
   const edgesOf = (rows: typeof newlyDenied) => rows.map(({ edge }) => edge);
   return {
     answer,
+    everybody,
     remarks: [],
     replay: {
       edges,
@@ -206,8 +244,12 @@ async function fromFlows(
       ...(format === undefined ? {} : { format }),
     }),
   );
-  const { answer, replay } = offline;
-  return { answer, replay, remarks: importRemarks(offline, context.ui) };
+  const { answer, replay, inventory } = offline;
+  const everybody = async (): Promise<ExportInput> => {
+    const { DEFAULT_PROFILE } = await import("@bulkhead/model");
+    return { ...inventory, profile: DEFAULT_PROFILE };
+  };
+  return { answer, everybody, replay, remarks: importRemarks(offline, context.ui) };
 }
 
 async function summary(
@@ -250,7 +292,7 @@ async function summary(
 }
 
 async function pullRequest(
-  { answer, replay }: Found,
+  { answer, replay, dialect }: Found,
   { exclude }: Asked,
   news: News | undefined,
 ): Promise<Answer> {
@@ -274,6 +316,7 @@ async function pullRequest(
       setAside: answer.setAside as SetAside[],
     },
     excluded: exclude,
+    ...(dialect === undefined ? {} : { dialect }),
     ...(replay === undefined ? {} : { replay }),
     ...(news === undefined ? {} : { news: news.told }),
   };
@@ -290,7 +333,10 @@ function nextOf(
   if ((answer.unlabelled ?? []).length > 0) return inventory;
   if (answer.rules.length === 0) return "observe --follow";
   if (written !== undefined) return `replay ${shellWord(written)}`;
-  return options.flows === undefined
-    ? "suggest -f policy.yaml"
-    : `suggest --flows ${shellWord(options.flows)} -f policy.yaml`;
+  const words = [
+    ["--flows", options.flows],
+    ["--to", options.to],
+    ["--approximate", options.approximate],
+  ].flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${shellWord(value)} `]));
+  return `suggest ${words.join("")}-f policy.yaml`;
 }

@@ -46,6 +46,12 @@ export function conversionText(
   }
 }
 
+/** One line of JSON each, as diagnostics of files are. */
+export function conversionLines({ written, relation, proof, usesStandIns }: Conversion): string {
+  const lines = [...written.diagnostics, { relation, usesStandIns, ...(proof && { proof }) }];
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
 function notes(
   { desk, usesStandIns, ipBlockMatchesWorkloads, guards }: Conversion,
   { title }: Target,

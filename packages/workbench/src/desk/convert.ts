@@ -14,11 +14,14 @@ import {
 import { hasErrors, type Diagnostic, type PolicySet } from "@bulkhead/model";
 import { deskOf, type Desk, type DeskOptions } from "./desk.ts";
 import { prove, type Proof } from "./prove/prove.ts";
+import { withOutsideOnly } from "./outside-only.ts";
 import { standInPods } from "./stand-in-pods.ts";
 
 export interface ConvertOptions extends DeskOptions {
   /** Absent: what cannot be said exactly is refused. */
   readonly approximation?: Approximation;
+  /** Prefixes that hold nobody who is in the folder are written as addresses outside, where the target knows no others. */
+  readonly outsideIsOutside?: boolean;
 }
 
 /** `same`, or what an approximation may be: the target permits what the source does and perhaps `more`, or perhaps `less`. */
@@ -49,23 +52,27 @@ export function convert(
   target: Target,
   options: ConvertOptions,
 ): Conversion {
-  const { approximation, ...reading } = options;
+  const { approximation, outsideIsOutside = false, leaveOut, ...reading } = options;
   const ipBlockMatchesWorkloads =
     options.ipBlockMatchesWorkloads ?? target.prefixesHoldWorkloads ?? false;
   const opened = { ...reading, ipBlockMatchesWorkloads };
   const plainly = { ...opened, metadataGuard: false } as const;
-  const parsed = parseFiles(files, {
+  const read = parseFiles(files, {
     strangers: "left",
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
+  const resources = read.resources.filter((one) => leaveOut?.(one) !== true);
+  const parsed: Parsed = { ...read, resources };
   const bare = deskOf(files, parsed, plainly);
   const usesStandIns = bare.workloads.size === 0;
   const others = usesStandIns ? parseFiles([standInPods([bare.set])]).resources : [];
   const source: Parsed = { ...parsed, resources: [...parsed.resources, ...others] };
   const desk = usesStandIns ? deskOf(files, source, plainly) : bare;
-  const written = target.write(desk.set, {
+  const { inventory } = desk.built;
+  const isNarrowed = outsideIsOutside && !ipBlockMatchesWorkloads;
+  const written = target.write(isNarrowed ? withOutsideOnly(desk.set, inventory) : desk.set, {
     ...(approximation === undefined ? {} : { approximation }),
-    inventory: desk.built.inventory,
+    inventory,
     ipBlockMatchesWorkloads,
   });
   const isExact = written.diagnostics.every(({ severity }) => severity === "info");

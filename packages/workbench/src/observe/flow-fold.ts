@@ -127,7 +127,7 @@ export function createFlowFold(
       return {
         edges,
         histories: edges.map((edge, at) => ({ edge, days: daysOf(all[at]?.days.values() ?? []) })),
-        inventory: inventoryOf(edges),
+        inventory: everybodyIn(edges),
         flows,
         outside,
         lost,
@@ -303,7 +303,7 @@ function withNames(end: FlowEnd, names: ReadonlySet<string>): FlowEnd {
 }
 
 /** Addresses that several bore in turn are nobody's here: the edges themselves say who had them when. */
-function inventoryOf(edges: readonly Edge[]): Inventory {
+export function everybodyIn(edges: readonly Edge[]): Inventory {
   const workloads = new Map<string, { end: FlowEnd; at: number; addresses: Set<string> }>();
   for (const edge of edges) {
     for (const end of [edge.source, edge.destination]) {

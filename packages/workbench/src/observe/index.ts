@@ -1,5 +1,5 @@
 /** What was observed, for people and for other tools: who talks most, the service map, and flows in Hubble's words. */
-export { createFlowFold, type FlowFold, type ImportedFlows } from "./flow-fold.ts";
+export { createFlowFold, everybodyIn, type FlowFold, type ImportedFlows } from "./flow-fold.ts";
 export {
   hubbleFlow,
   type HubbleEndpoint,
