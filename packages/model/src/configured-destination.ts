@@ -27,6 +27,7 @@ export interface ConfiguredDestination {
 /** Of one entry: a list of brokers has fewer. */
 const MOST_HOSTS = 16;
 const LONGEST_VALUE = 8192;
+const LONG_GAP = /\s{64}/;
 
 /** IANA's, and what makers of databases and brokers give as their default. */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
@@ -116,6 +117,8 @@ export function destinationsIn(
   const values = new Map(entries.map(({ name, value }) => [name.toUpperCase(), value]));
   return entries.flatMap((entry): ConfiguredDestination[] => {
     if (isGivenToAll(entry) || entry.value.length > LONGEST_VALUE) return [];
+    // Nobody writes so, and patterns would try all ways to divide them.
+    if (LONG_GAP.test(entry.value)) return [];
     const found = read(entry, values).slice(0, MOST_HOSTS);
     return distinct(
       found.flatMap(({ host, port, scheme }): ConfiguredDestination[] => {
@@ -293,8 +296,7 @@ interface ListContext {
 
 /** `b1:9092,b2:9092`, `zk1:2181,zk2:2181/chroot`, or a host whose port stands in the entry beside it. */
 function readList(value: string, { words, name, values, scheme }: ListContext): readonly Found[] {
-  const pieces = value
-    .replace(/\/[\w/.-]*$/, "")
+  const pieces = withoutPath(value)
     .split(/[\s,;]+/)
     .filter((one) => one !== "");
   const hosts = pieces.map(withPort);
@@ -315,6 +317,14 @@ function readList(value: string, { words, name, values, scheme }: ListContext): 
     if (one.port === undefined && hosts.length === 1 && only !== undefined && !isHost) return [];
     return [{ host: one.host, ...(port === undefined ? {} : { port }), ...schemed(scheme) }];
   });
+}
+
+/** Without `/chroot` at its end. From behind: a pattern would look on from every slash. */
+function withoutPath(value: string): string {
+  let begin = value.length;
+  while (begin > 0 && /[\w/.-]/.test(value.charAt(begin - 1))) begin -= 1;
+  const slash = value.indexOf("/", begin);
+  return slash < 0 ? value : value.slice(0, slash);
 }
 
 const HOST_AT_END =

@@ -168,6 +168,22 @@ describe("files", () => {
     ]);
   });
 
+  test("of any length are read at once, whatever somebody writes into them", () => {
+    const written = ["/", "/a", " ", "\t", "a ", "a=", "'", '"', "{}", "@tcp(", "://"].flatMap(
+      (piece) =>
+        ["", 'Server=a;x="', "Server=a;x={", "postgres://u:"].map(
+          (front) => `${front}${piece.repeat(Math.floor(8000 / piece.length))}!`,
+        ),
+    );
+    for (let round = 0; round < 20; round += 1) {
+      for (const value of written) expect(["", "- a"]).toContain(read("DB_HOST", value).join());
+    }
+    expect(read("ZK_HOSTS", "zk1:2181,zk2:2181/a/b.c-d")).toEqual(
+      read("ZK_HOSTS", "zk1:2181,zk2:2181"),
+    );
+    expect(read("ZK_HOSTS", "zk1:2181/a/b!")).toEqual([]);
+  });
+
   test("tell the line", () => {
     expect(destinationsIn(linesOf("a: 1\n\nurl: https://x.example/\n"))).toEqual([
       { host: "x.example", port: 443, scheme: "https", entry: "line 3" },
