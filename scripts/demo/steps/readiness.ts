@@ -22,7 +22,7 @@ export async function readiness(demo: Demo): Promise<void> {
   for (const { subject, state, unseen } of seen) {
     const { low, high } = unseen.massInterval;
     screen.note(
-      `${subject.name.padEnd(24)} ${state}, ${unseen.seen} edges; not seen: ${share(unseen.mass)} (95 %: ${share(low)} to ${share(high)})`,
+      `${subject.name.padEnd(24)} ${state}, ${unseen.seen} edges; of what is to come, not seen so far: ${share(low)} to ${share(high)} (95 %)`,
     );
   }
   const awaited = awaitedOf(answer);
