@@ -29,7 +29,7 @@ it("asks for groups unless told, and shows who is named, in full or by the last 
     return (JSON.parse(stdout) as ReadinessAnswer).subjects.map(({ subject }) => subject.name);
   };
   expect(await shown("db", "shop/cache")).toEqual(["shop/cache", "shop/db"]);
-  expect(await shown("--level", "application")).toHaveLength(4);
+  expect(await shown("--level", "application")).toHaveLength(5);
   expect(controller.requests.map(({ request }) => request)).toEqual([
     { level: "group" },
     { level: "application" },
