@@ -165,6 +165,40 @@ describe("needs that do not fit", () => {
     ]);
   });
 
+  it("sets aside what one of two copies has begun of late, though it did it on many of its few days", () => {
+    const pair = (to: string, port: string, from = 0): readonly EdgeHistory[] =>
+      [1, 2].map((copy) => seen(`web-${copy}`, to, port, { from, to: 97 }));
+    // Four days of fourteen: an intruder who has just come, with two to five calls a week.
+    const visits = (copy: number): EdgeHistory =>
+      seen(`web-${copy}`, "vault", "8200/tcp", { from: 84, to: 96, every: 4, hours: [11] });
+    const doubted = (more: readonly EdgeHistory[]): readonly string[] => {
+      const history = [...pair("db", "5432/tcp"), ...more];
+      const { setAside } = suggest(
+        history.map((one) => one.edge),
+        world,
+        { history },
+      );
+      return setAside.map(({ reason, detail }) => `${reason}: ${detail}`);
+    };
+    expect(doubted([visits(2)])).toEqual([
+      "first-ever: `shop/web-2` did it first 84 days after watching began, often, and the other of its role never did",
+    ]);
+    // A new version of both is not one copy alone.
+    expect(doubted([visits(1), visits(2)])).toEqual([]);
+    expect(doubted(pair("vault", "8200/tcp", 84))).toEqual([]);
+  });
+
+  it("sets aside what one copy alone began after the beginning, before the half of the picture and often", () => {
+    const visit = (copy: string, from: number, every = 3): EdgeHistory =>
+      seen(copy, "vault", "8200/tcp", { from, every, hours: [11] });
+    // On six of the eighteen days since; nobody else of four.
+    expect(doubts([visit("web-2", 12)])).toEqual(["first-ever: shop/web-2 → shop/vault 8200"]);
+    // So often, and from the beginning: a leader's habit.
+    expect(doubts([visit("web-2", 2)])).toEqual([]);
+    // The other leads for a while.
+    expect(doubts([visit("web-2", 12), visit("web-4", 20)])).toEqual([]);
+  });
+
   it("does not hold it against a copy that came late itself, nor against whoever has no others", () => {
     const fresh = [seen("single", "vault", "8200/tcp", { from: 20 })];
     expect(doubts(fresh)).toEqual([]);

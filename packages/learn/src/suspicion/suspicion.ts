@@ -71,7 +71,7 @@ function doubted(habits: readonly Habit[], picture: Picture): ReadonlyMap<Habit,
   const found = new Map<Habit, Doubt>();
   const bySource = groupBy(habits, ({ needs }) => needs[0]?.source.key ?? "");
   for (const own of bySource.values()) {
-    const late = (habit: Habit): boolean => isLate(habit, picture);
+    const late = (habit: Habit): boolean => isBegunAfter(LATE, habit, picture);
     const searching = searchersOf(own.filter((habit) => late(habit) && isSeldom(habit, picture)));
     for (const habit of own) {
       const doubt = doubtOf(habit, { own, late: late(habit), searching, picture });
@@ -95,7 +95,9 @@ function doubtOf(habit: Habit, { own, late, searching, picture }: Around): Doubt
   if (doer === undefined || !alone) return undefined;
   const name = habit.edges[0]?.source.name ?? doer;
   const seldom = isSeldom(habit, picture);
-  const only = copies > 1 ? `, and none of the ${copies - 1} others of its role ever did` : "";
+  const others = copies === 2 ? "the other" : `none of the ${copies - 1} others`;
+  const only =
+    copies > 1 ? `, and ${others} of its role ${copies === 2 ? "never" : "ever"} did` : "";
   const since = `${Math.floor(daysBetween(picture.start, habit.firstSeen))} days after watching began`;
   const times = seldom ? "a few times" : "often";
   const search = Math.max(...[...doers].map((one) => searching.get(one) ?? 0));
@@ -118,15 +120,17 @@ function doubtOf(habit: Habit, { own, late, searching, picture }: Around): Doubt
       detail: `\`${name}\` calls out as regularly as a clock, with next to nothing to say${only}`,
     };
   }
-  if (late && (seldom ? copies > 1 : copies >= MANY_COPIES)) {
-    return {
-      reason: "first-ever",
-      detail: `\`${name}\` did it first ${since}, ${times}${only}`,
-    };
-  }
+  const first: Doubt = {
+    reason: "first-ever",
+    detail: `\`${name}\` did it first ${since}, ${times}${only}`,
+  };
+  // However often: what is young had few days to be seldom on.
+  if (late && copies > 1) return first;
   if (seldom && (copies >= MANY_COPIES || isByNoChance(habit))) {
     return { reason: "lone", detail: `\`${name}\` did it ${times}${only}` };
   }
+  // A leader leads from the beginning, or takes over from another.
+  if (isBegunAfter(KNOWN_BY, habit, picture) && isByNoChance(habit)) return first;
   return undefined;
 }
 
@@ -135,11 +139,13 @@ function isByNoChance({ copies, days }: Habit): boolean {
   return copies > 1 && copies ** (1 - days.length) <= CHANCE;
 }
 
-/** First seen when its role, and whoever does it, had long been known. */
-function isLate({ firstSeen, knownSince }: Habit, { start, end }: Picture): boolean {
-  return (
-    knownSince <= start + KNOWN_BY * (end - start) && firstSeen >= start + LATE * (end - start)
-  );
+/** First seen after that part of the picture, when its role, and whoever does it, had long been known. */
+function isBegunAfter(
+  part: number,
+  { firstSeen, knownSince }: Habit,
+  { start, end }: Picture,
+): boolean {
+  return knownSince <= start + KNOWN_BY * (end - start) && firstSeen > start + part * (end - start);
 }
 
 function isSeldom({ days, firstSeen, windows }: Habit, { end }: Picture): boolean {
