@@ -183,6 +183,43 @@ describe("roles from communication", () => {
     expect(roleOf.get("vms/h0000")?.members).toHaveLength(4);
   });
 
+  /** Workers of so many queues: inputs of their own, and everything else together. */
+  const queues = (...workers: readonly number[]): Estate => {
+    const estate = new Estate(1, QUIET);
+    for (const [at, count] of workers.entries()) estate.role(`worker-${at}`, count);
+    estate.role("store", 4).role("queue", 1);
+    for (const at of workers.keys()) {
+      estate.role(`inputs-${at}`, 2).calls(`worker-${at}`, `inputs-${at}`, 9000);
+      estate.calls(`worker-${at}`, "store", 9000).calls(`worker-${at}`, "queue", 6445);
+    }
+    return estate;
+  };
+
+  it("tells workers apart that share nearly everything, where each queue has inputs of its own", () => {
+    expect(index(queues(110, 110, 110, 110, 110).planted())).toBe(1);
+  });
+
+  it("tells workers apart where the inputs of one queue look like the store", () => {
+    expect(index(queues(260, 260, 260, 260, 400).planted())).toBeGreaterThan(0.99);
+  });
+
+  it("takes for one who came after the other, and never could have met its peers", () => {
+    const before = { firstSeen: 0, lastSeen: 50 * DAY_MS, windows: 900 };
+    const after = { firstSeen: 50 * DAY_MS, lastSeen: 100 * DAY_MS, windows: 900 };
+    const estate = new Estate(1, QUIET)
+      .role("x", 240)
+      .role("old", 2)
+      .role("new", 2)
+      .role("store", 6);
+    const name = (at: number): string => `vms/h${String(at).padStart(4, "0")}`;
+    for (let at = 0; at < 240; at += 1) {
+      const [life, inputs] = at < 120 ? [before, 240] : [after, 242];
+      for (const peer of [inputs, inputs + 1, 244, 245, 246, 247, 248, 249])
+        estate.add(name(at), name(peer), 9000, 6, life);
+    }
+    expect(found(estate.planted()).roleOf.get(name(0))?.members).toHaveLength(240);
+  });
+
   it("keeps namespaces apart", () => {
     const { members, edges } = new Estate(1, QUIET)
       .role("app", 4)

@@ -22,6 +22,9 @@ export interface Conversations {
   readonly port: Int32Array;
   /** How much it tells: a habit everything, what was seen once or twice half. */
   readonly weight: Float64Array;
+  /** By end: when it was seen first, and last. */
+  readonly first: Float64Array;
+  readonly last: Float64Array;
   /** By member: domain names that it was called by, sorted. */
   readonly calledAs: readonly (readonly string[])[];
 }
@@ -61,11 +64,17 @@ export function conversationsOf(
     return known ?? outside.get(outsider(end)) ?? ends;
   };
   const habitOf = habitsOf(counted);
+  const first = new Float64Array(ends).fill(Infinity);
+  const last = new Float64Array(ends).fill(-Infinity);
   const windows = new Map<number, number>();
   const habits = new Map<number, number>();
   for (const edge of counted) {
     const [from, to] = [numbered(edge.source), numbered(edge.destination)];
     if (from === to || (from >= sorted.length && to >= sorted.length)) continue;
+    for (const end of [from, to]) {
+      first[end] = Math.min(first[end] ?? Infinity, edge.firstSeen);
+      last[end] = Math.max(last[end] ?? -Infinity, edge.lastSeen);
+    }
     const key = (from * ends + to) * ports.length + (portNumber.get(portOf(edge)) ?? 0);
     const seen = edge.connections === 0 ? Infinity : edge.windows;
     windows.set(key, (windows.get(key) ?? 0) + seen);
@@ -80,6 +89,8 @@ export function conversationsOf(
     destination: new Int32Array(keys.length),
     port: new Int32Array(keys.length),
     weight: new Float64Array(keys.length),
+    first,
+    last,
     calledAs: namesOf(counted, sorted, numberOf),
   };
   for (const [at, key] of keys.entries()) {

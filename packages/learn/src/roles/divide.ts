@@ -15,7 +15,7 @@ const TELLING = 0.5;
 export function divide(
   clusters: readonly Cluster[],
   all: readonly (Features | undefined)[],
-  scale: Scale,
+  scale: Pick<Scale, "weight">,
 ): readonly (readonly number[])[] {
   return clusters.flatMap(({ members }) => parts(members, all, scale));
 }
@@ -23,7 +23,7 @@ export function divide(
 function parts(
   members: readonly number[],
   all: readonly (Features | undefined)[],
-  scale: Scale,
+  scale: Pick<Scale, "weight">,
 ): readonly (readonly number[])[] {
   if (members.length < 2 * SMALLEST) return [members];
   const bearers = new Map<number, Set<number>>();

@@ -1,6 +1,6 @@
 /**
  * Roles from who talks to whom, where labels do not tell them. A workload is what it offers and uses, and to and of whom:
- * first by its peers themselves, then by their roles, again and again until nobody changes (colour refinement of the graph, made
+ * first by its peers themselves, then by their roles, again and again until strangers changes (colour refinement of the graph, made
  * tolerant of what is missing or too many). From below: two are never one for listening on the same port alone, so that two
  * tenants stay two. What nearly everybody does weighs little.
  */
@@ -8,6 +8,7 @@ import type { Edge } from "@bulkhead/model";
 import { applicationOf } from "../applications.ts";
 import type { Member } from "../groups.ts";
 import { by } from "../order.ts";
+import { meetingsOf } from "./apart.ts";
 import { ANYBODY, conversationsOf, type Conversations } from "./conversations.ts";
 import { divide } from "./divide.ts";
 import { habitsOf, type Habit } from "./role-habits.ts";
@@ -40,7 +41,7 @@ export interface Roles {
   /** Sorted by namespace and name. */
   readonly roles: readonly Role[];
   readonly roleOf: ReadonlyMap<string, Role>;
-  /** Workloads that nobody was seen to talk to, and that talked to nobody. */
+  /** Workloads that strangers was seen to talk to, and that talked to strangers. */
   readonly quiet: readonly string[];
 }
 
@@ -60,7 +61,7 @@ const COMMON_SHARE = 0.25;
 const LEAST = 0.1;
 /** What was seen once or twice, of one workload alone. */
 const BY_CHANCE = 0.2;
-/** Peers of more than a tenth of all, but for the smallest estates, are nobody's own. */
+/** Peers of more than a tenth of all, but for the smallest estates, are strangers's own. */
 const FEW = 6;
 const FEW_SHARE = 0.1;
 const MOST_ROUNDS = 8;
@@ -116,8 +117,11 @@ function clustersOf(talk: Conversations, homes: readonly string[]): readonly (re
   let clusters: Cluster[] = [];
   const coarse = byPorts(talk);
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const { features, slots } = featuresOf(talk, role, ends);
-    const scale = scaleOf(features, round === 0 ? coarse : role, slots);
+    const { features, slots, peers } = featuresOf(talk, role, ends);
+    const scale: Scale = {
+      ...scaleOf(features, round === 0 ? coarse : role, slots),
+      meetings: meetingsOf(talk, role, peers, round > 0),
+    };
     const before =
       round === 0 ? gather(features, homes, scale) : merge(renewed(clusters, features), scale);
     clusters = merge(settle(before, features, scale), scale);
@@ -182,9 +186,14 @@ function featuresOf(
   talk: Conversations,
   role: Int32Array,
   ends: number,
-): { readonly features: readonly (Features | undefined)[]; readonly slots: Int32Array } {
+): {
+  readonly features: readonly (Features | undefined)[];
+  readonly slots: Int32Array;
+  readonly peers: Int32Array;
+} {
   const { members, outsiders, ports, source, destination, port, weight } = talk;
-  const anybody = members.length + outsiders.indexOf(ANYBODY);
+  const strangers = outsiders.indexOf(ANYBODY);
+  const anybody = strangers < 0 ? -1 : members.length + strangers;
   const numbers = new Map<number, number>();
   const numberOf = (key: number): number => {
     const known = numbers.get(key);
@@ -233,7 +242,8 @@ function featuresOf(
   const slots = Int32Array.from(numbers.keys(), (key) =>
     key % (ends + 1) === ends ? -1 : Math.floor(key / (ends + 1)),
   );
-  return { features, slots };
+  const peers = Int32Array.from(numbers.keys(), (key) => key % (ends + 1));
+  return { features, slots, peers };
 }
 
 /** For the first round, who counts as one: those with the same habits by their ports alone. */
@@ -266,7 +276,7 @@ function scaleOf(
   all: readonly (Features | undefined)[],
   role: Int32Array,
   slot: Int32Array,
-): Scale {
+): Omit<Scale, "meetings"> {
   const sizes = new Map<number, number>();
   for (const [member, features] of all.entries()) {
     if (features === undefined) continue;

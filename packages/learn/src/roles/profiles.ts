@@ -5,6 +5,8 @@
  * (prefix filtering, Chaudhuri et al., ICDE 2006), so no pair is looked at that could not be alike.
  */
 
+import { areApart, type Meetings } from "./apart.ts";
+
 /** Features of one member, ascending, each with how much it tells. */
 export interface Features {
   readonly keys: Int32Array;
@@ -28,6 +30,7 @@ export interface Scale {
   readonly slot: Int32Array;
   /** What more members have than so many is no peer of somebody's own. */
   readonly common: number;
+  readonly meetings: Meetings;
 }
 
 /** Alike: they share at least as much as they differ in. */
@@ -60,8 +63,9 @@ export function join(cluster: Cluster, member: number, { keys, values }: Feature
   }
 }
 
-interface Profile {
+export interface Profile {
   readonly home: string;
+  readonly members: readonly number[];
   readonly keys: Int32Array;
   readonly values: Float64Array;
   /** By feature, for looking up. */
@@ -81,7 +85,7 @@ export function profileOf({ members, sums, home }: Cluster, { weight }: Scale): 
     of.set(key, value);
     total += value * (weight[key] ?? 0);
   }
-  return { home, keys, values, of, total };
+  return { home, members, keys, values, of, total };
 }
 
 export function similarity(a: Profile, b: Profile, { weight }: Scale): number {
@@ -192,8 +196,8 @@ export function merge(clusters: readonly Cluster[], scale: Scale, least = ALIKE)
       const against = profiles[other];
       if (against === undefined || against.home !== profile.home) continue;
       const alike = similarity(profile, against, scale);
-      if (alike >= ALIKE || (alike >= least && meetsPeers(profile, against, scale)))
-        pairs.push({ a: other, b: at, alike });
+      const fits = alike >= ALIKE || (alike >= least && meetsPeers(profile, against, scale));
+      if (fits && !areApart(profile, against, scale)) pairs.push({ a: other, b: at, alike });
     }
     candidates.add(at, profile);
   }
@@ -218,6 +222,7 @@ export function merge(clusters: readonly Cluster[], scale: Scale, least = ALIKE)
     if (left === undefined || right === undefined) continue;
     const alike = similarity(left, right, scale);
     if (alike < least || (alike < ALIKE && !meetsPeers(left, right, scale))) continue;
+    if (areApart(left, right, scale)) continue;
     one.members.push(...other.members);
     for (const [key, sum] of other.sums) one.sums.set(key, (one.sums.get(key) ?? 0) + sum);
     root[from] = into;
