@@ -186,6 +186,12 @@ describe("check", () => {
       `warning: 1 line of \`${torn}\` could not be read, first line 2: not JSON`,
     );
     writeFileSync(torn, "<html>\n");
+    const blank = join(root, "blank.jsonl");
+    writeFileSync(blank, "\n");
+    expect(await check("--flows", blank)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`\`${blank}\` holds no flow that can be read`),
+    });
     expect(await check("--flows", torn)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining(`no line of \`${torn}\` could be read`),

@@ -131,7 +131,7 @@ export async function readExport(
     },
   });
   const imported = fold.result();
-  if (imported.malformed.count > 0 && isNothing(imported)) throw nothingRead(imported, file);
+  if (isNothing(imported)) throw nothingRead(imported, file);
   return { imported, ours: [], samples };
 }
 
@@ -150,6 +150,10 @@ function isNothing({ flows, outside, lost, beyond, others }: ImportedFlows): boo
 
 /** A pipeline with the wrong file in it would be green for ever. */
 function nothingRead({ malformed }: ImportedFlows, file: string): Error {
+  if (malformed.count === 0) {
+    const name = file === "-" ? "standard input" : `\`${file}\``;
+    return badInput(`${name} holds no flow that can be read`, WRITERS);
+  }
   const [first] = malformed.quoted;
   const why =
     first === undefined ? "" : `: line ${first.place} is ${first.problem}: ${first.quote}`;
