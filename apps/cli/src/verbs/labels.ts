@@ -11,7 +11,7 @@ import { readPolicyFiles } from "../input.ts";
 import { exitCodeOf, lintOptions, type FindingOptions } from "../offline/findings.ts";
 import { orNameFolder } from "../offline/in-force.ts";
 import { parseLimits } from "../offline/limits.ts";
-import { readingOf } from "../offline/open.ts";
+import { readingOf, tellProblems } from "../offline/open.ts";
 import { readRecorded } from "../offline/recorded.ts";
 import { withProgress } from "../progress.ts";
 import { findingsFormat, type FindingsAnswer } from "../views/findings/formats.ts";
@@ -55,6 +55,7 @@ async function ofFolder(
 ): Promise<Estate> {
   const files = await readPolicyFiles(context, paths, parseLimits(options.limit ?? []).input);
   const desk = openDesk(files, readingOf(context, options));
+  tellProblems(context, desk);
   const recorded =
     options.flows === undefined
       ? undefined

@@ -2,7 +2,7 @@
 import type { Assessment, Jewel, MaturityRow, Prerequisite } from "@bulkhead/workbench/assess";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
-import { count, list } from "../ui/words.ts";
+import { count } from "../ui/words.ts";
 import { row } from "./findings/markdown.ts";
 
 /** Adds how the program is called here. */
@@ -85,7 +85,9 @@ function missingLine(
 ): string {
   const { style } = ui;
   const mark = weight === "blocks" ? style.red("!") : style.yellow("-");
-  const whom = samples.length === 0 ? "" : `: ${list(samples, ui.wide ? samples.length : 3)}`;
+  // The text says how many there are; these are a few of them.
+  const some = samples.slice(0, ui.wide ? samples.length : 3);
+  const whom = some.length === 0 ? "" : ` (such as ${some.join(", ")})`;
   return `  ${mark} ${text}${whom}; ${why}  ${style.cyan(hint(command))}\n`;
 }
 

@@ -230,7 +230,7 @@ function jewelsOf(
     },
   );
   return judged
-    .filter(({ now, after }) => after.direct < now.direct || after.blast < now.blast)
+    .filter(isWorthIt)
     .toSorted(
       (a, b) =>
         Number(b.store !== undefined) - Number(a.store !== undefined) ||
@@ -241,6 +241,10 @@ function jewelsOf(
     )
     .slice(0, MOST_JEWELS);
 }
+
+/** Fewer callers alone are worth something where they are kept from data, or the world from an entrance. */
+const isWorthIt = ({ store, openToWorld, now, after }: Jewel): boolean =>
+  after.blast < now.blast || ((store !== undefined || openToWorld) && after.direct < now.direct);
 
 /** Of a store, whom it is kept from; of others, what is kept from an intruder there. */
 const gain = ({ store, now, after }: Jewel): number =>

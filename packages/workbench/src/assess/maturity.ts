@@ -60,7 +60,7 @@ export function maturityOf(input: AssessInput, coverage: number): Maturity {
       "intermediate",
       "policy is enforced for somebody",
       live && enforce > 0,
-      "apply --enforce --canary 5",
+      "apply policies/ --mode enforce --canary 5%",
     ),
     row(
       "advanced",
@@ -72,7 +72,7 @@ export function maturityOf(input: AssessInput, coverage: number): Maturity {
       "advanced",
       "nine in ten workloads are enforced",
       live && judged > 0 && enforce / judged >= MOST,
-      "apply --enforce",
+      "apply policies/ --mode enforce",
     ),
     row(
       "advanced",

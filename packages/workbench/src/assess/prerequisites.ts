@@ -90,7 +90,7 @@ export function prerequisitesOf(input: AssessInput): readonly Prerequisite[] {
         "nothing is enforced",
         "an intruder is watched, and not stopped",
         {
-          command: "apply --enforce --canary 5",
+          command: "apply policies/ --mode enforce --canary 5%",
         },
       ),
     about(

@@ -198,3 +198,25 @@ test("an empty folder has nobody to confine", () => {
   expect(found).toMatchObject({ workloads: 0, jewels: [], averageBlast: { now: 0, after: 0 } });
   expect(found.first[0]?.what).toBe("nobody is known");
 });
+
+test("who keeps no data and whose confining shrinks nothing is not named", () => {
+  // Everybody may call the relay; it may call nobody, so that an intruder there gains nothing.
+  const inventory = ["relay", "a", "b", "c"]
+    .map(
+      (name, at) => `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: ${name} }
+spec: { workloads: [{ name: ${name}, namespace: shop, labels: { app: ${name} }, addresses: [10.0.0.${at + 1}] }] }
+`,
+    )
+    .join("---\n");
+  const silent = `---
+apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: silent, namespace: shop }
+spec: { subject: "app=relay", ingress: [{ from: ["app in (a,b,c)"], ports: [53/tcp] }], egress: [] }
+---
+`;
+  const { jewels } = seen(inventory + silent, [edge("shop/a", "shop/relay", 53)]);
+  expect(jewels.map(({ workload }) => workload)).not.toContain("shop/relay");
+});
