@@ -120,3 +120,20 @@ export function collect(text: string, before: readonly string[] = []): readonly 
 export function gather(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
+
+/** Options of which the last would silently win: a file that is not read must not look as if it were. */
+export function once(option: string): (text: string, before?: string) => string {
+  return (text, before) => {
+    if (before === undefined) return text;
+    throw badInput(`\`${option}\` is given twice`, "give one file");
+  };
+}
+
+/** `--format` tells of the file of `--flows`. */
+export function refuseLoneFormat(options: {
+  readonly flows?: string;
+  readonly format?: string;
+}): void {
+  if (options.format === undefined || options.flows !== undefined) return;
+  throw badInput("`--format` is about the file of `--flows`", "give `--flows FILE`");
+}

@@ -3,7 +3,7 @@
  * so that `bulkhead --help` and completion stay quick.
  */
 import { Command, Option } from "commander";
-import { collect, gather } from "./arguments.ts";
+import { collect, gather, once } from "./arguments.ts";
 import { printAnswer } from "./answer.ts";
 import {
   createContext,
@@ -222,7 +222,11 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--accept <edge>", "needed, though doubtful: 'shop/web -> shop/db 5432/tcp'", gather)
     .option("--propose-labels", "where labels do not tell roles: from who talks to whom")
     .option("--anchor <file>", "an earlier suggestion, whose roles keep their names")
-    .option("--flows <file>", "from recorded flows of any format, - for standard input")
+    .option(
+      "--flows <file>",
+      "from recorded flows of any format, - for standard input",
+      once("--flows"),
+    )
     .option("--format <name>", "of that file, where its beginning does not tell");
   verb(
     "readiness [names...]",
@@ -239,7 +243,11 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
       ]),
     )
     .option("--strict", "exit 1 while anybody is learning")
-    .option("--flows <file>", "from recorded flows, as of their end; - for standard input")
+    .option(
+      "--flows <file>",
+      "from recorded flows, as of their end; - for standard input",
+      once("--flows"),
+    )
     .option("--format <name>", "of that file, where its beginning does not tell");
   const judging = (command: Command): Command =>
     command

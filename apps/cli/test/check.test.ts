@@ -186,6 +186,14 @@ describe("check", () => {
       `warning: 1 line of \`${torn}\` could not be read, first line 2: not JSON`,
     );
     writeFileSync(torn, "<html>\n");
+    expect(await check("--flows", file, "--flows", file)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("`--flows` is given twice"),
+    });
+    expect(await check("--format", "zeek")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("`--format` is about the file of `--flows`"),
+    });
     const blank = join(root, "blank.jsonl");
     writeFileSync(blank, "\n");
     expect(await check("--flows", blank)).toMatchObject({

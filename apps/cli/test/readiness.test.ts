@@ -93,6 +93,15 @@ it("--flows: from a file alone, as of its end", async () => {
   ]);
 });
 
+it.each([
+  [["--flows", "a.jsonl", "--flows", "b.jsonl"], "`--flows` is given twice"],
+  [["--format", "zeek"], "`--format` is about the file of `--flows`"],
+])("%j is refused in words", async (args, words) => {
+  const { code, stderr } = await call(["readiness", ...args], { state: folder });
+  expect(stderr).toContain(words);
+  expect(code).toBe(2);
+});
+
 it("--flows: what was summed up no longer tells of days, and is refused", async () => {
   const file = join(folder, "edges.json");
   writeFileSync(file, JSON.stringify(answers.edges, undefined, 2));

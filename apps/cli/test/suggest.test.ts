@@ -186,6 +186,8 @@ describe("suggest --flows", () => {
     [["--flows", "/nowhere.jsonl"], "cannot read `/nowhere.jsonl`: no such file"],
     [["--flows", "-", "--range", "0.0.0.0/0"], "is nearly everybody"],
     [["--flows", "-", "--since-last"], "`--since-last` is about the running system"],
+    [["--flows", "a.jsonl", "--flows", "b.jsonl"], "`--flows` is given twice"],
+    [["--format", "zeek"], "`--format` is about the file of `--flows`"],
     [["--exclude-window", "1h"], "`--exclude-window 1h` is not a span of time"],
     [["--exclude-window", "1h..2h"], "ends before it begins"],
     [["-f", "x.yaml", "-d", "y"], "`--file` and `--directory` are both given"],

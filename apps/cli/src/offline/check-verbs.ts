@@ -1,5 +1,5 @@
 /** The verbs that find what is wrong with a folder of policies, for people at a terminal and for a pull request. */
-import { collect } from "../arguments.ts";
+import { collect, once } from "../arguments.ts";
 import { FINDING_FORMATS } from "../context.ts";
 import type { AddVerb } from "../program.ts";
 import { withOfflineOptions } from "./options.ts";
@@ -14,7 +14,11 @@ export function addCheckVerbs(verb: AddVerb): void {
       FINDING_FORMATS,
     )
       .option("--base <ref>", "compare with the folder at this commit, branch or tag of git's")
-      .option("--flows <file>", "replay recorded flows of any format, - for standard input")
+      .option(
+        "--flows <file>",
+        "replay recorded flows of any format, - for standard input",
+        once("--flows"),
+      )
       .option("--format <name>", "of that file, where its beginning does not tell")
       .option("--strict", "warnings count as errors")
       .option("--disable <codes>", "findings that are not wanted: BH0705", collect),
@@ -43,7 +47,11 @@ export function addCheckVerbs(verb: AddVerb): void {
       async () => (await import("../verbs/labels.ts")).labels,
       FINDING_FORMATS,
     )
-      .option("--flows <file>", "what they were seen to do: recorded flows, - for standard input")
+      .option(
+        "--flows <file>",
+        "what they were seen to do: recorded flows, - for standard input",
+        once("--flows"),
+      )
       .option("--format <name>", "of that file, where its beginning does not tell")
       .option("--strict", "warnings count as errors")
       .option("--disable <codes>", "findings that are not wanted: BH0741", collect),

@@ -6,6 +6,7 @@
 import { differenceAnswer, exposureAnswer } from "@bulkhead/workbench/desk";
 import { checkFiles, type Checked } from "@bulkhead/workbench/check";
 import { withSamples } from "@bulkhead/workbench/impact";
+import { refuseLoneFormat } from "../arguments.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
 import { readRecorded } from "../offline/recorded.ts";
@@ -26,6 +27,7 @@ export interface CheckOptions extends FindingOptions {
 }
 
 export const check: Verb<CheckOptions> = async (context, [dir], options) => {
+  refuseLoneFormat(options);
   const { input } = parseLimits(options.limit ?? []);
   const lint = lintOptions(options);
   if (dir === undefined && options.base !== undefined) {

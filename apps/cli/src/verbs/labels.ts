@@ -5,6 +5,7 @@
 import type { Edge, Inventory } from "@bulkhead/model";
 import { openDesk } from "@bulkhead/workbench/desk";
 import { lintLabels } from "@bulkhead/workbench/labels";
+import { refuseLoneFormat } from "../arguments.ts";
 import type { Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
@@ -31,6 +32,7 @@ interface Estate {
 }
 
 export const labels: Verb<LabelsOptions> = async (context, [task, ...paths], options) => {
+  refuseLoneFormat(options);
   if (task !== "lint") {
     throw badInput(`\`${task}\` is not something to do with labels`, "use lint");
   }

@@ -3,6 +3,7 @@
  * 1 with `--strict` while anybody is still learning.
  */
 import type { ReadinessAnswer } from "@bulkhead/api";
+import { refuseLoneFormat } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { withProgress } from "../progress.ts";
@@ -21,6 +22,7 @@ export interface ReadinessOptions extends CommonOptions {
 export const LEVELS = ["workload", "group", "application"] as const;
 
 export const readiness: Verb<ReadinessOptions> = async (context, names, options) => {
+  refuseLoneFormat(options);
   const level = LEVELS.find((known) => known === (options.level ?? "group"));
   if (level === undefined) {
     throw badInput(`unknown level \`${options.level}\``, `use one of ${LEVELS.join(", ")}`);

@@ -6,7 +6,7 @@ import type { SuggestAnswer } from "@bulkhead/api";
 import type { SetAside, TrafficPurpose } from "@bulkhead/model";
 import type { ExportInput, PullRequest, ReplayCounts } from "@bulkhead/workbench";
 import type { Answer } from "../answer.ts";
-import { parseSpan } from "../arguments.ts";
+import { parseSpan, refuseLoneFormat } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput, cannotRun } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
@@ -63,6 +63,7 @@ interface Found {
 }
 
 export const suggest: Verb<SuggestOptions> = async (context, _args, options) => {
+  refuseLoneFormat(options);
   const asked = await askedFor(context, options);
   const dialect = await dialectOf(options);
   const file = options.file === "-" ? undefined : options.file;
