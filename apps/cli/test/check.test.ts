@@ -194,6 +194,16 @@ describe("check", () => {
       code: 2,
       stderr: expect.stringContaining("`--format` is about the file of `--flows`"),
     });
+    const strange = join(root, "strange.log");
+    writeFileSync(
+      strange,
+      "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n2 123456789010 eni-1235b8ca123456789 198.51.100.1 203.0.113.7 40000 443 6 20 4249 1418530010 1418530070 ACCEPT OK\n",
+    );
+    const words = "1 edge in the flows, none of them of a known workload: nothing was tested";
+    const untested = await check("--flows", strange, "-o", "md");
+    expect(untested.stderr).toContain(`warning: ${words}`);
+    expect(untested.stdout).toContain(`\n> ⚠️ ${words}`);
+    expect((await check("--flows", file, "-o", "md")).stderr).toBe("");
     const blank = join(root, "blank.jsonl");
     writeFileSync(blank, "\n");
     expect(await check("--flows", blank)).toMatchObject({

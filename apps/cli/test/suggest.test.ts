@@ -89,6 +89,19 @@ describe("suggest --flows", () => {
     expect(stderr).toContain("standard input holds no flow that can be read");
   });
 
+  it.each(["suggest", "readiness"])("%s says that flows name nobody", async (verb) => {
+    const nobody = { ip: "198.51.100.1", end: { labels: ["reserved:world"] } };
+    const stdin = [1, 2].map((minute) => hubble(nobody, "203.0.113.7", 443, minutesAgo(minute)));
+    const args = verb === "suggest" ? ["-o", "table"] : [];
+    const called = await call([verb, "--flows", "-", ...args], { stdin: stdin.join("") });
+    expect(called.stderr).toContain(
+      "2 flows read, in 1 edge; none of their addresses is a known workload: `flows import` them",
+    );
+    expect(called.stdout).not.toContain("no accepted traffic");
+    const named = await call([verb, "--flows", "-", ...args], { stdin: EXPORT });
+    expect(named.stderr).not.toContain("known workload");
+  });
+
   it("learns nothing from a window that is excluded, nor beyond the span", async () => {
     const seen = async (...more: string[]) => {
       const args = ["suggest", "--flows", "-", "-o", "json", ...more];

@@ -17,6 +17,7 @@ import { parseLimits } from "../offline/limits.ts";
 import { readingOf } from "../offline/open.ts";
 import type { CheckAnswer } from "../schemas.ts";
 import { checkFormat } from "../views/findings/check.ts";
+import { strangersText } from "../views/findings/check-words.ts";
 import { replayedOf } from "../views/findings/replayed.ts";
 import type { Verb } from "./verb.ts";
 
@@ -57,6 +58,10 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
       ? found
       : { ...found, impact: await withSamples(found.impact, recorded.samples.of) };
   const exitCode = exitCodeFor(checked);
+  if (checked.strangers !== undefined) {
+    const { stderr, ui } = context;
+    stderr.write(`${ui.style.yellow("warning:")} ${strangersText(checked.strangers)}\n`);
+  }
   return {
     value: answerOf(checked, exitCode),
     text: (ui) =>

@@ -58,6 +58,8 @@ interface Found {
   /** In which dialect it is written; absent for our own. */
   readonly dialect?: string;
   readonly replay?: ReplayCounts;
+  /** Not one of the flows tells of a workload. */
+  readonly ofNobody?: boolean;
   /** To stderr: what could not be read of an export. */
   readonly remarks: readonly string[];
 }
@@ -222,7 +224,7 @@ async function fromFlows(
   format: string | undefined,
   asked: Asked,
 ): Promise<Found> {
-  const [{ suggestOffline }, { importRemarks }, { readRange }] = await Promise.all([
+  const [{ suggestOffline }, { importRemarks, isOfNobody }, { readRange }] = await Promise.all([
     import("../suggest/offline.ts"),
     import("../views/import.ts"),
     import("@bulkhead/learn"),
@@ -250,12 +252,13 @@ async function fromFlows(
     const { DEFAULT_PROFILE } = await import("@bulkhead/model");
     return { ...inventory, profile: DEFAULT_PROFILE };
   };
-  return { answer, everybody, replay, remarks: importRemarks(offline, context.ui) };
+  const ofNobody = isOfNobody(offline.imported);
+  return { answer, everybody, replay, ofNobody, remarks: importRemarks(offline, context.ui) };
 }
 
 async function summary(
   context: Context,
-  { answer }: Found,
+  { answer, ofNobody = false }: Found,
   options: SuggestOptions,
   made: {
     readonly text: string;
@@ -286,7 +289,7 @@ async function summary(
   return {
     value: answer,
     text: (ui) =>
-      `${suggestText(answer, written, ui)}${news === undefined ? "" : newsText(news.told, ui)}`,
+      `${suggestText(answer, written, ui, ofNobody)}${news === undefined ? "" : newsText(news.told, ui)}`,
     next: [next],
     exitCode: 0,
   };

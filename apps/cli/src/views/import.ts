@@ -3,12 +3,25 @@ import type { Offline } from "../suggest/offline.ts";
 import type { Ui } from "../ui/ui.ts";
 import { count, thousands } from "../ui/words.ts";
 
+/** Flows were read, and not one tells of a workload: most formats know addresses alone. */
+export function isOfNobody({ edges, inventory }: Offline["imported"]): boolean {
+  return edges.length > 0 && inventory.workloads.length === 0;
+}
+
 export function importRemarks(
   { imported, blurred }: Pick<Offline, "imported" | "blurred">,
   { style }: Ui,
 ): readonly string[] {
   const { malformed, lost, outside, beyond, others } = imported;
   const remarks: string[] = [];
+  if (isOfNobody(imported)) {
+    const read = `${count(imported.flows, "flow")} read, in ${count(imported.edges.length, "edge")}`;
+    remarks.push(
+      style.yellow(
+        `${read}; none of their addresses is a known workload: \`flows import\` them where the inventory is known, or give flows that name their ends.`,
+      ),
+    );
+  }
   if (malformed.count > 0) {
     const lines = malformed.quoted.map(
       ({ place, problem, quote }) => `  line ${place}: ${problem}: ${style.dim(quote)}`,

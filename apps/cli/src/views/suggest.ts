@@ -68,12 +68,20 @@ function unattributedText({ unattributed = [] }: SuggestAnswer, ui: Ui): string 
   return `\n${ui.style.yellow(UNATTRIBUTED)}\n${lines.join("")}`;
 }
 
-export function suggestText(answer: SuggestAnswer, savedTo: string | undefined, ui: Ui): string {
+/** `ofNobody`: there was traffic, of addresses that are no known workload's. */
+export function suggestText(
+  answer: SuggestAnswer,
+  savedTo: string | undefined,
+  ui: Ui,
+  ofNobody = false,
+): string {
   if (answer.rules.length === 0) {
     const why =
       (answer.unlabelled ?? []).length > 0
         ? "nothing was seen that a rule can name"
-        : "no accepted traffic was seen";
+        : ofNobody
+          ? "no address in the flows is a known workload's"
+          : "no accepted traffic was seen";
     return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;

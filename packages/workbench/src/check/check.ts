@@ -41,6 +41,8 @@ export interface Checked {
   readonly baseProblems: readonly Diagnostic[];
   /** Of the edges, with no samples yet. */
   readonly impact?: Impact;
+  /** How many edges there are, where not one has an end that is known: they test nothing. */
+  readonly strangers?: number;
 }
 
 export function checkFiles({ files, base, edges, reading, lint }: CheckInput): Checked {
@@ -69,7 +71,18 @@ export function checkFiles({ files, base, edges, reading, lint }: CheckInput): C
           changes: changesOf(connectivityOf(there, now), connectivityOf(here, now), view),
         }),
     ...(edges === undefined ? {} : { impact: impactOf(edges, before, desk, now) }),
+    ...(edges === undefined || edges.some((edge) => isKnown(edge, [desk, before ?? desk]))
+      ? {}
+      : { strangers: edges.length }),
   };
+}
+
+/** One of its ends is somebody whom the record names, or whom either state of the folder has. */
+function isKnown({ source, destination }: Edge, desks: readonly Desk[]): boolean {
+  return [source, destination].some(
+    ({ workload, address }) =>
+      workload !== undefined || desks.some(({ index }) => index.at(address).kind !== "world"),
+  );
 }
 
 function impactOf(

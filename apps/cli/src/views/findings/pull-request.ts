@@ -10,7 +10,7 @@ import { count, list, moment, thousands } from "../../ui/words.ts";
 import { ownersOf, partyText, portsText, sampleText } from "../affected.ts";
 import { shortDeterminant } from "../determinant.ts";
 import type { CheckView } from "./check.ts";
-import { changesText, standInText } from "./check-words.ts";
+import { changesText, standInText, strangersText } from "./check-words.ts";
 import { countsOf, findingsTable, row } from "./markdown.ts";
 import { pathOf } from "./place.ts";
 
@@ -75,13 +75,14 @@ function orNothing(text: string): string {
 }
 
 /** Who was seen to connect, is affected, and has to be asked; below that single connections, for whoever looks closer. */
-function replaySection({ impact, base }: CheckView): readonly string[] {
+function replaySection({ impact, base, strangers }: CheckView): readonly string[] {
   if (impact === undefined) return [];
   const { denied, allowed, unchanged, affected } = impact;
   const beside = base === undefined ? "Beside no policy at all" : `Since \`${base}\``;
   const kinds = ({ edges, connections }: Tally) =>
     edges === 0 ? "none" : `${count(edges, "edge")} (${count(connections, "connection")})`;
   const head = `### Recorded connections\n\n${beside}: newly denied ${kinds(denied)}, newly allowed ${kinds(allowed)}, ${count(unchanged, "edge")} as before.\n`;
+  if (strangers !== undefined) return [`${head}\n> ⚠️ ${strangersText(strangers)}\n`];
   if (affected.length === 0) return [head];
   const shown = affected.slice(0, MOST_AFFECTED);
   const rest = affected.length - shown.length;
