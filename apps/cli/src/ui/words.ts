@@ -15,6 +15,10 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** A span that was counted back from a moment ago: `30d`, not the 29 that are whole by now. */
+export const spanSince = (since: number, now: number): string =>
+  duration(Math.round((now - since) / 1000) * 1000);
+
 export function ago(time: number | undefined, now: number): string {
   return time === undefined ? "never" : `${duration(now - time)} ago`;
 }

@@ -2,7 +2,7 @@
 import type { PoliciesAnswer } from "@bulkhead/api";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
-import { count, duration, thousands } from "../ui/words.ts";
+import { count, spanSince, thousands } from "../ui/words.ts";
 
 type Rule = NonNullable<PoliciesAnswer["broad"]>["rules"][number];
 
@@ -23,7 +23,7 @@ function proposal({ proposed, tooEarly, left }: Rule): string {
 export function broadText({ broad }: PoliciesAnswer, ui: Ui): string {
   if (broad === undefined) return "The controller did not tell what was used.\n";
   const { since, rules, patch, replayed } = broad;
-  const span = duration(ui.now - since);
+  const span = spanSince(since, ui.now);
   if (rules.length === 0) return `Every rule that was used in ${span} was used on all its ports.\n`;
   const table = renderTable(rules, COLUMNS, ui);
   const end = `${count(rules.length, "rule")} permit${rules.length === 1 ? "s" : ""} ports that nothing used in ${span}.\n`;

@@ -2,7 +2,7 @@
 import type { PoliciesAnswer } from "@bulkhead/api";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
-import { ago, count, duration } from "../ui/words.ts";
+import { ago, count, duration, spanSince } from "../ui/words.ts";
 
 type Rule = NonNullable<PoliciesAnswer["usage"]>["rules"][number];
 
@@ -19,7 +19,7 @@ const COLUMNS: readonly Column<Rule>[] = [
 export function unusedText({ usage }: PoliciesAnswer, ui: Ui): string {
   if (usage === undefined) return "The controller did not tell what was used.\n";
   const { since, from, rules } = usage;
-  const span = duration(ui.now - since);
+  const span = spanSince(since, ui.now);
   if (from > since) {
     return `Flows are on record for ${duration(ui.now - from)} only: what was not needed in ${span} cannot be told yet.\n`;
   }
