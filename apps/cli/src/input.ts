@@ -5,6 +5,7 @@ import type { PolicyFileInput } from "@bulkhead/api";
 import type { Context } from "./context.ts";
 import { badInput } from "./failure.ts";
 import { orInterrupted } from "./interruption.ts";
+import { shellWord } from "./ui/shell.ts";
 import { nearest } from "./ui/spell.ts";
 
 export interface InputLimits {
@@ -77,6 +78,7 @@ export async function readPolicyFiles(
       near === undefined ? undefined : `did you mean \`${near}\`?`,
     );
   }
+  await refuseFlows(files.filter(({ name }) => paths.includes(name) && !isYaml(name)));
   // Above all with --prune: nothing at all is a mistake, not a wish to remove everything.
   if (files.every((file) => isBlank(file.text))) {
     throw badInput(
@@ -85,6 +87,22 @@ export async function readPolicyFiles(
     );
   }
   return files;
+}
+
+const isYaml = (name: string): boolean => /\.ya?ml$/.test(name);
+
+/** Read as policies, every line of recorded flows would be an error of its own. */
+async function refuseFlows(files: readonly PolicyFileInput[]): Promise<void> {
+  if (files.length === 0) return;
+  const { HEAD_BYTES, recogniseFormat } = await import("@bulkhead/sources");
+  for (const { name, text } of files) {
+    const looks = recogniseFormat(new TextEncoder().encode(text.slice(0, HEAD_BYTES)));
+    if (looks === undefined) continue;
+    throw badInput(
+      `\`${name}\` is no policy: this looks like recorded flows of ${looks.name} (${looks.title})`,
+      `bulkhead check policies/ --flows ${shellWord(name)}`,
+    );
+  }
 }
 
 /** Nothing but white space, comments and document marks. */

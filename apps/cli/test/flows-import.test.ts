@@ -102,6 +102,10 @@ describe("flows import", () => {
     }
     const near = await call(["flows", "imprt", log]);
     expect(near.stderr).toContain("did you mean `import`?");
+    const format = await call(["flows", "import", "zeke", write("conn.log", LOG)]);
+    expect(format.stderr).toContain("`zeke` is neither a file nor a format of flows");
+    expect(format.stderr).toContain("did you mean `zeek`?");
+    expect(format.code).toBe(2);
   });
 
   it("prints its schema", async () => {

@@ -211,6 +211,20 @@ describe("suggest --flows", () => {
   });
 });
 
+describe("recorded flows where policies are wanted", () => {
+  it.each(["replay", "plan", "apply", "lint"])("%s says so in one line", async (verb) => {
+    const state = await start();
+    const file = join(folder, "hubble.jsonl");
+    writeFileSync(file, EXPORT);
+    const { stdout, stderr, code } = await call([verb, file], { state });
+    expect([stdout, code]).toEqual(["", 2]);
+    expect(stderr).toContain(`\`${file}\` is no policy: this looks like recorded flows of hubble`);
+    expect(stderr).toContain(`bulkhead check policies/ --flows ${file}`);
+    const piped = await call([verb, "-"], { state, stdin: EXPORT });
+    expect(piped.stderr).toContain("`-` is no policy");
+  });
+});
+
 describe("suggest of the running system", () => {
   it("asks for what was said: windows, prefixes, namespaces", async () => {
     const state = await start();

@@ -5,6 +5,7 @@ import type { CommonOptions, Context } from "../context.ts";
 import { badInput, type ExitCode } from "../failure.ts";
 import { flowFilter } from "../flow-filter.ts";
 import type { FlowOptions } from "../flow-options.ts";
+import { pathLikeness } from "../input.ts";
 import { exportFormat, exportTo } from "../flows/export.ts";
 import { importFile } from "../flows/import.ts";
 import { withProgress } from "../progress.ts";
@@ -79,6 +80,20 @@ function formats(): Answer {
   return { value, text: (ui) => formatsText(value, ui), next: [], exitCode: 0 };
 }
 
+/** A format's name with a slip in it would be looked for as a file. */
+async function refuseMisspelt([first = "", ...others]: readonly string[]): Promise<void> {
+  if (others.length === 0 || (await pathLikeness(first)) !== "name") return;
+  const near = nearest(
+    first,
+    FORMAT_READERS.map(({ name }) => name),
+  );
+  if (near === undefined) return;
+  throw badInput(
+    `\`${first}\` is neither a file nor a format of flows`,
+    `did you mean \`${near}\`?`,
+  );
+}
+
 async function importAll(context: Context, words: readonly string[]): Promise<Answer> {
   const named = FORMAT_READERS.some(({ name }) => name === words[0]);
   const [format, files] = named ? [words[0], words.slice(1)] : [undefined, words];
@@ -88,6 +103,7 @@ async function importAll(context: Context, words: readonly string[]): Promise<An
       "bulkhead flows import FILE… (- is standard input), with its format before it where its beginning does not tell",
     );
   }
+  if (!named) await refuseMisspelt(files);
   const client = await context.client();
   const done: FlowsImportAnswer["files"] = [];
   for (const file of files) {
