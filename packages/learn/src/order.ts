@@ -34,17 +34,19 @@ export function inEdgeOrder(a: Edge, b: Edge): number {
   );
 }
 
+/** Adds to the list that a key has, or begins one. */
+export function push<K, T>(lists: Map<K, T[]>, key: K, value: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
+
 /** Groups in order of first appearance. */
 export function groupBy<T, K extends string | number>(
   values: Iterable<T>,
   keyOf: (value: T) => K,
 ): Map<K, T[]> {
   const groups = new Map<K, T[]>();
-  for (const value of values) {
-    const key = keyOf(value);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [value]);
-    else group.push(value);
-  }
+  for (const value of values) push(groups, keyOf(value), value);
   return groups;
 }

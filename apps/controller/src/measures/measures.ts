@@ -17,6 +17,7 @@ import {
 } from "@bulkhead/api";
 import {
   createInTurn,
+  DAY_MS,
   isOwnRecord,
   type DriftReport,
   type Edge,
@@ -79,7 +80,6 @@ export interface Measures {
 }
 
 const SAVE_EVERY_MS = 10_000;
-const DAY_MS = 86_400_000;
 /** Denials from before are no longer anybody's question. */
 const REPAIR_WINDOW_MS = 30 * DAY_MS;
 const KEPT_MS = 400 * DAY_MS;

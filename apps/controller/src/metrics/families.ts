@@ -3,7 +3,7 @@
  * verdicts or measures; where flows, services or rules are named, only so many of them are.
  */
 import type { RuleHits, SloAnswer, StatusAnswer } from "@bulkhead/api";
-import { formatPort, type Edge } from "@bulkhead/model";
+import { DAY_MS, formatPort, HOUR_MS, type Edge } from "@bulkhead/model";
 import type { Revision, Tally } from "@bulkhead/store";
 import { delaysOf } from "../measures/alert-delay.ts";
 import { fingerprintOf, isDenied } from "../measures/denied.ts";
@@ -26,8 +26,6 @@ export interface MetricsInput {
   readonly now: number;
 }
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 /** A rollout's share is told in so many parts. */
 const CANARY_BUCKETS = 10_000;
 /** Denied edges, services, rules that are named. */

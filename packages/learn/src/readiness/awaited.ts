@@ -2,9 +2,9 @@
  * What is known to be coming by name and has not been seen: jobs by the clock that did not run while anybody looked, and
  * destinations that somebody is configured with and never called. Each is told of once it concerns a subject.
  */
-import type { Awaited, ConfiguredDependency, Schedule } from "@bulkhead/model";
-import { matches } from "@bulkhead/model";
+import { matches, type Awaited, type ConfiguredDependency, type Schedule } from "@bulkhead/model";
 import { applicationOf } from "../applications.ts";
+import { push } from "../order.ts";
 import { hasBeenWatched, isTowards } from "./expectation-awaited.ts";
 import { groupName, type Level, type Placing } from "./subjects.ts";
 import type { Watched } from "./watched.ts";
@@ -25,9 +25,7 @@ export function awaitedBy(
 ): ReadonlyMap<string, readonly Awaited[]> {
   const awaited = new Map<string, Awaited[]>();
   const wait = (name: string, one: Awaited): void => {
-    const list = awaited.get(name);
-    if (list === undefined) awaited.set(name, [one]);
-    else list.push(one);
+    push(awaited, name, one);
   };
   for (const schedule of schedules) {
     const coming = comingOf(schedule, watched, now);

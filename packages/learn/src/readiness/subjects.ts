@@ -6,7 +6,7 @@ import type { Edge, EdgeHistory, Inventory, ReadinessSubject } from "@bulkhead/m
 import { applicationOf } from "../applications.ts";
 import { knownMembers, placeEdges, recogniseEnds, type End } from "../ends.ts";
 import { groupWorkloads, type Group, type Grouping, type Member } from "../groups.ts";
-import { by } from "../order.ts";
+import { by, push } from "../order.ts";
 
 export type Level = ReadinessSubject["kind"];
 
@@ -106,12 +106,6 @@ function addNamed(own: Map<string, Named> | undefined, history: EdgeHistory, edg
 function keyOf(end: End, names: readonly string[] | undefined): string {
   const name = end.kind === "address" ? names?.[0] : undefined;
   return name === undefined ? end.key : `name ${name}`;
-}
-
-function push<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
 }
 
 function add(

@@ -5,6 +5,7 @@
  * (prefix filtering, Chaudhuri et al., ICDE 2006), so no pair is looked at that could not be alike.
  */
 
+import { push } from "../order.ts";
 import { areApart, type Meetings } from "./apart.ts";
 
 /** Features of one member, ascending, each with how much it tells. */
@@ -141,9 +142,7 @@ class Candidates {
 
   add(at: number, { keys }: Pick<Profile, "keys">): void {
     for (const key of keys) {
-      const list = this.#posting.get(key);
-      if (list === undefined) this.#posting.set(key, [at]);
-      else list.push(at);
+      push(this.#posting, key, at);
     }
   }
 
