@@ -1,11 +1,9 @@
-/** Sending policy in: files as given, suggestions, replay, plan, apply, confirm, rollback, and the history of it all. */
+/** Sending policy in: files as given, replay, plan, apply, delete, confirm, rollback. */
 import { z } from "zod";
 import { INVARIANT_KINDS } from "@bulkhead/model";
-import type { NetworkSetBasis } from "@bulkhead/model";
 import { decisionSchema } from "./decisions.ts";
 import { diagnosticSchema, sourceSpanSchema } from "./diagnostics.ts";
 import { edgeSchema, underWaySchema } from "./flows.ts";
-import { READINESS_STATES } from "./readiness.ts";
 import { affectedSchema, tallySchema } from "./impact.ts";
 
 /** No control characters: it is printed for people. */
@@ -29,126 +27,7 @@ export const policyFileSchema = z.strictObject({
 });
 export type PolicyFileInput = z.infer<typeof policyFileSchema>;
 
-const applyModeSchema = z.enum(["audit", "enforce"]);
-
-export const suggestRequestSchema = z.strictObject({
-  since: z.int().optional(),
-  until: z.int().optional(),
-  /** Only for workloads of these namespaces. */
-  namespaces: z.array(z.string()).optional(),
-  /** Prefixes that a person says are one: what was seen of them is allowed as the whole. */
-  ranges: z.array(z.string()).optional(),
-  /** Spans of time that are not to be learned from: an incident, a test. Milliseconds since the epoch; inclusive, exclusive. */
-  exclude: z.array(z.strictObject({ from: z.int(), to: z.int() })).optional(),
-  /** Confine what people do at a shell, or have run by the clock, like any service. */
-  includePeople: z.boolean().optional(),
-  /** What was set aside as doubtful, and is needed: `shop/web → shop/db 5432/tcp`, of roles or of single ends. */
-  accept: z.array(z.string()).optional(),
-  /** Where labels are missing or useless: labels from who talks to whom, and rules on them. */
-  proposeLabels: z.boolean().optional(),
-  /** Names of roles that an earlier suggestion gave, by workload. */
-  formerRoles: z.record(z.string(), z.string()).optional(),
-});
-export type SuggestRequest = z.input<typeof suggestRequestSchema>;
-
-export const setAsideSchema = z.object({
-  edge: edgeSchema,
-  reason: z.string(),
-  detail: z.string().optional(),
-  /** What it is, where everybody knows it by name: `dns`, `ssh`. */
-  purpose: z.string().optional(),
-});
-
-const applicationSchema = z.object({
-  /** `shop`, or `shop/payments` where a label says so. */
-  id: z.string(),
-  namespace: z.string(),
-  label: z.object({ key: z.string(), value: z.string() }).optional(),
-  owner: z.string().optional(),
-  workloads: z.int(),
-});
-
-const networkSetBasisSchema: z.ZodType<NetworkSetBasis> = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("addresses") }),
-  z.object({ kind: z.literal("dns"), name: z.string(), also: z.array(z.string()) }),
-  z.object({ kind: z.literal("said"), cidr: z.templateLiteral([z.string(), "/", z.number()]) }),
-]);
-
-export const suggestAnswerSchema = z.object({
-  since: z.number().optional(),
-  until: z.number().optional(),
-  /** Ready to be saved and applied; evidence stands in comments. */
-  files: z.array(policyFileSchema),
-  /** The same resources, one file an application. */
-  perApplication: z
-    .array(z.object({ name: z.string(), application: z.string(), text: z.string() }))
-    .optional(),
-  applications: z.array(applicationSchema).optional(),
-  rules: z.array(
-    z.object({
-      resource: z.string(),
-      application: z.string().optional(),
-      purpose: z.string().optional(),
-      rule: z.string(),
-      ports: z.string(),
-      connections: z.number(),
-      edges: z.int(),
-      firstSeen: z.number(),
-      lastSeen: z.number(),
-      /** Seldom seen, but real. */
-      rare: z.boolean().optional(),
-    }),
-  ),
-  networkSets: z
-    .array(
-      z.object({
-        resource: z.string(),
-        application: z.string(),
-        basis: networkSetBasisSchema,
-        cidrs: z.array(z.string()),
-        /** Distinct addresses that were seen. */
-        addresses: z.int(),
-        firstSeen: z.number(),
-        lastSeen: z.number(),
-      }),
-    )
-    .optional(),
-  /** What rules stand on, by ends and port: `shop/web → shop/db 5432/tcp`. The same words from run to run. */
-  links: z
-    .array(z.object({ text: z.string(), resource: z.string(), firstSeen: z.number() }))
-    .optional(),
-  setAside: z.array(setAsideSchema),
-  /** What the machine sent, by a process that nobody could tell: `shop/db 5432/tcp (3 connections)`. */
-  unattributed: z.array(z.string()).optional(),
-  /** Workloads without a label to go by: no rule can name them. */
-  unlabelled: z.array(z.string()).optional(),
-  /** Labels that the rules count on, and that nobody bears yet. */
-  proposedLabels: z
-    .array(
-      z.object({
-        application: z.string(),
-        /** What they are, by what they do: `postgresql-for-orders`. */
-        role: z.string(),
-        labels: z.record(z.string(), z.string()),
-        reason: z.enum(["unlabelled", "one-for-all", "one-for-each", "across-roles"]),
-        workloads: z.array(z.string()),
-        evidence: z.array(z.string()),
-      }),
-    )
-    .optional(),
-  edges: z.int(),
-  /** How complete the picture of each application is. */
-  readiness: z
-    .array(
-      z.object({
-        application: z.string(),
-        state: z.enum(READINESS_STATES),
-        text: z.string(),
-      }),
-    )
-    .optional(),
-});
-export type SuggestAnswer = z.infer<typeof suggestAnswerSchema>;
+export const applyModeSchema = z.enum(["audit", "enforce"]);
 
 export const replayRequestSchema = z.strictObject({
   files: z.array(policyFileSchema).min(1),
@@ -356,120 +235,6 @@ export const deleteRequestSchema = z.strictObject({
 });
 export type DeleteRequest = z.input<typeof deleteRequestSchema>;
 
-export const resourcesAnswerSchema = z.object({
-  revision: z.int(),
-  /** In force, by name. */
-  resources: z.array(z.object({ name: z.string(), mode: applyModeSchema, file: z.string() })),
-});
-export type ResourcesAnswer = z.infer<typeof resourcesAnswerSchema>;
-
-/** The policy in force as texts, each with those of its resources that are in force from it. */
-export const inForceAnswerSchema = z.object({
-  revision: z.int(),
-  canary: canarySchema.optional(),
-  files: z.array(
-    z.object({
-      /** As it was given. Twice, where of two versions something is in force. */
-      name: z.string(),
-      text: z.string(),
-      resources: z.array(z.object({ name: z.string(), mode: applyModeSchema })),
-    }),
-  ),
-});
-export type InForceAnswer = z.infer<typeof inForceAnswerSchema>;
-
-/** What a rule, or what a policy says of everything else, did since it has been in the kernel. Packets, replies included. */
-export const ruleHitsSchema = z.object({
-  /** As in flows: `Intent/shop/web-to-db#ingress`; `default` where no policy applies. */
-  rule: z.string(),
-  allowed: z.int(),
-  denied: z.int(),
-  /** Of policy in audit: new connections that it would have denied. */
-  wouldDeny: z.int(),
-  bytes: z.int(),
-  /** To some seconds, as far back as the agent has run. */
-  lastHit: z.number().optional(),
-});
-export type RuleHits = z.infer<typeof ruleHitsSchema>;
-
-export const policiesQuerySchema = z.strictObject({
-  /** Tell what recorded flows needed since then, too. */
-  since: z.coerce.number().int().nonnegative().optional(),
-  /** Tell which rules permit ports that no recorded connection used since then, too. */
-  broad: z.coerce.number().int().nonnegative().optional(),
-});
-
-export const policiesAnswerSchema = z.object({
-  revision: z.int(),
-  /** In force, by name. */
-  policies: z.array(
-    z.object({
-      name: z.string(),
-      mode: applyModeSchema,
-      file: z.string(),
-      /** Of those workloads that are attached: what concerns nobody here is not in the kernel. */
-      rules: z.array(ruleHitsSchema),
-    }),
-  ),
-  /** What belongs to no resource. */
-  others: z.array(ruleHitsSchema),
-  /** Why there are no numbers. */
-  uncounted: z.string().optional(),
-  /** Where `since` was given: which rules recorded flows needed since then. */
-  usage: z
-    .object({
-      since: z.number(),
-      /** Flows are on record from here on; later than `since`, nothing is called unused. */
-      from: z.number(),
-      /** Those that allow something. */
-      rules: z.array(
-        z.object({
-          rule: z.string(),
-          /** `db.yaml:7:5` */
-          place: z.string(),
-          /** When its resource came into force in its present form. */
-          inForceSince: z.number(),
-          /** The last time that it decided a recorded flow. */
-          lastUsed: z.number().optional(),
-          /** In force all the while, and it decided nothing. */
-          unused: z.boolean(),
-        }),
-      ),
-    })
-    .optional(),
-  /** Where `broad` was given: rules that permit ports which were not used since then, though others of theirs were. */
-  broad: z
-    .object({
-      since: z.number(),
-      /** Edges of the whole record that the narrower policy was tried with. */
-      replayed: z.int(),
-      rules: z.array(
-        z.object({
-          rule: z.string(),
-          /** `db.yaml:7:5` */
-          place: z.string(),
-          inForceSince: z.number(),
-          /** `8000-8100/tcp` */
-          permits: z.string(),
-          /** Of these, used since then. */
-          used: z.string(),
-          /** How many of them were not: ports, ICMP types with codes, and protocols without ports. */
-          slack: z.int(),
-          /** Why it cannot be said yet; then nothing is proposed. */
-          tooEarly: z.string().optional(),
-          /** What it would permit: whatever was used in the whole record. */
-          proposed: z.string().optional(),
-          /** Why nothing is proposed. */
-          left: z.string().optional(),
-        }),
-      ),
-      /** What is proposed, over the files in force, as `git apply` takes it; empty without any. */
-      patch: z.string(),
-    })
-    .optional(),
-});
-export type PoliciesAnswer = z.infer<typeof policiesAnswerSchema>;
-
 export const confirmAnswerSchema = z.object({ revision: z.int() });
 export type ConfirmAnswer = z.infer<typeof confirmAnswerSchema>;
 
@@ -485,41 +250,6 @@ export const rollbackRequestSchema = z.strictObject({
   author: z.string().default(""),
 });
 export type RollbackRequest = z.input<typeof rollbackRequestSchema>;
-
-export const revisionSchema = z.object({
-  revision: z.int(),
-  time: z.number(),
-  kind: z.enum(["apply", "delete", "rollback", "revert"]),
-  author: z.string(),
-  reason: z.string(),
-  /** Of the change. */
-  mode: applyModeSchema,
-  /** Of all that it left in force. */
-  modes: modeCountsSchema.optional(),
-  canary: canarySchema.optional(),
-  forced: z.boolean(),
-  resources: resourceChangesSchema,
-  files: z.array(z.string()),
-  /** The revision whose content came back, for a rollback or a revert. */
-  restores: z.int().optional(),
-  confirmed: z.enum(["not-needed", "pending", "confirmed", "reverted"]),
-  prevHash: z.string(),
-  hash: z.string(),
-});
-export type RevisionView = z.infer<typeof revisionSchema>;
-
-export const historyAnswerSchema = z.object({
-  /** Newest first. */
-  revisions: z.array(revisionSchema),
-  current: z.int(),
-  /** The hash chain holds from the first revision to the last. */
-  intact: z.boolean(),
-  brokenAt: z.int().optional(),
-});
-export type HistoryAnswer = z.infer<typeof historyAnswerSchema>;
-
-export const revisionDetailSchema = revisionSchema.extend({ texts: z.array(policyFileSchema) });
-export type RevisionDetail = z.infer<typeof revisionDetailSchema>;
 
 export const rulesetAnswerSchema = z.object({
   revision: z.int(),

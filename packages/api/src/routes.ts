@@ -9,26 +9,25 @@ import { failureBodySchema } from "./failure.ts";
 import { exportFlowsAnswerSchema, exportFlowsQuerySchema } from "./flow-export.ts";
 import { importFlowsAnswerSchema, importFlowsRequestSchema } from "./flow-import.ts";
 import { edgesAnswerSchema, flowQuerySchema, flowSchema, flowStreamQuerySchema } from "./flows.ts";
+import { historyAnswerSchema, revisionDetailSchema } from "./history.ts";
 import {
   applyAnswerSchema,
   applyRequestSchema,
   confirmAnswerSchema,
   deleteRequestSchema,
-  historyAnswerSchema,
   labelRequestSchema,
   planAnswerSchema,
   replayAnswerSchema,
   replayRequestSchema,
-  policiesAnswerSchema,
-  policiesQuerySchema,
-  inForceAnswerSchema,
-  resourcesAnswerSchema,
-  revisionDetailSchema,
   rollbackRequestSchema,
   rulesetAnswerSchema,
-  suggestAnswerSchema,
-  suggestRequestSchema,
 } from "./policies.ts";
+import {
+  inForceAnswerSchema,
+  policiesAnswerSchema,
+  policiesQuerySchema,
+  resourcesAnswerSchema,
+} from "./policies-in-force.ts";
 import { probeEventSchema, probeRequestSchema } from "./probes.ts";
 import {
   falseDenyAnswerSchema,
@@ -44,6 +43,7 @@ import {
   settingsSchema,
   statusAnswerSchema,
 } from "./status.ts";
+import { suggestAnswerSchema, suggestRequestSchema } from "./suggest.ts";
 import { whyAnswerSchema, whyQuerySchema } from "./why.ts";
 import { workloadsAnswerSchema, workloadsRequestSchema } from "./workloads.ts";
 
