@@ -3,7 +3,7 @@
  * `docs/learning.md` anew.
  *
  *   make worlds                everything (some minutes on two processors)
- *   make worlds ONLY=shop      one family: shop, three-tier, batch-farm, saas; or coverage; or tune
+ *   make worlds ONLY=shop      one family: shop, three-tier, batch-farm, saas, hospital; or coverage; or tune
  *   SEED=N                     the first of the seeds (2024); FAST=1: one seed, half a year, a hundred histories
  */
 import { readFileSync, writeFileSync } from "node:fs";

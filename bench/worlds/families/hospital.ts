@@ -1,7 +1,6 @@
 /**
- * HELD OUT. A hospital: appliances, analysers and stations among servers, with labels that some departments gave and others
- * did not. Nothing may be tuned on this family: no threshold, no rule, no default was chosen by looking at what comes out
- * here; its figures are printed in the last table and nowhere else.
+ * A hospital: appliances, analysers and stations among servers, with labels that some departments gave and others did not. For
+ * tuning; it was held out until another family took its place.
  */
 import type { Labels } from "@bulkhead/model";
 import { EVERY_COPY, type Blueprint, type RoleName } from "../blueprint.ts";
