@@ -18,6 +18,7 @@ import {
   scopeOf,
   type Scope,
 } from "./applications.ts";
+import { namesKinds, refineByAll, type Refined } from "./kinds.ts";
 import { SLICE_KEY, UNIT_KEY, USER_KEY } from "./machine.ts";
 import { nameOf } from "./names.ts";
 import { by, compareText, groupBy } from "./order.ts";
@@ -158,13 +159,17 @@ function groupServices(
     ...space.requirements,
     ...(alike ? [{ key: USER_KEY, operator: "DoesNotExist" } as const] : []),
   ];
+  const kinds = keysByWorth(members).filter(
+    (key) => !ROLE_KEYS.includes(key) && namesKinds(key, members),
+  );
   for (const key of keysByWorth(members)) {
     const bearing = rest.filter((member) => Object.hasOwn(member.labels, key));
     if (bearing.length === 0) continue;
     const family = selectorOf([...absent, { key, operator: "Exists" }]);
     for (const [value, own] of groupBy(bearing, (member) => member.labels[key] ?? "")) {
       const role: Requirement = { key, operator: "In", values: [value] };
-      for (const refined of refine(own, key)) {
+      const parts = ROLE_KEYS.includes(key) ? refine(own, key) : refineByAll(own, kinds);
+      for (const refined of parts) {
         const words = [role, ...refined.requirements];
         groups.push(makeGroup(space, [...absent, ...words], words, family, refined.members));
       }
@@ -205,13 +210,8 @@ function isInstanceName(key: string, members: readonly Member[]): boolean {
   return values.length > 2 && new Set(values).size === values.length;
 }
 
-interface Refined {
-  readonly requirements: readonly Requirement[];
-  readonly members: readonly Member[];
-}
-
 /** Splits by further role keys, as long as every member bears the key and they differ in it. */
-function refine(members: readonly Member[], primary: string): readonly Refined[] {
+function refine(members: readonly Member[], primary: string): readonly Refined<Member>[] {
   if (primary === PROPOSED_KEY) return [{ requirements: [], members }];
   for (const key of ROLE_KEYS) {
     // A unit is what runs: two of one role are copies of it.

@@ -76,6 +76,57 @@ describe("grouping by labels", () => {
     ).toEqual(["shop mail: function=mail = shop/a, shop/b", "shop web: function=web = shop/c"]);
   });
 
+  describe("by all that a house's own labels say together", () => {
+    const station = (name: string, dept: string) => member(name, { dept, kind: "station" });
+    const pump = (name: string, dept: string) => member(name, { dept, kind: "pump" });
+    const wards = [
+      station("a", "surgery"),
+      station("b", "surgery"),
+      pump("c", "surgery"),
+      station("d", "oncology"),
+      pump("e", "oncology"),
+    ];
+
+    it("tells a department's pumps from its stations", () => {
+      expect(told(wards)).toEqual([
+        "shop oncology-pump: dept=oncology,kind=pump = shop/e",
+        "shop oncology-station: dept=oncology,kind=station = shop/d",
+        "shop surgery-pump: dept=surgery,kind=pump = shop/c",
+        "shop surgery-station: dept=surgery,kind=station = shop/a, shop/b",
+      ]);
+    });
+
+    it("puts who lacks one of them apart, and leaves everybody else where they were", () => {
+      const before = told(wards);
+      expect(told([...wards, member("f", { dept: "surgery" })])).toEqual([
+        ...before.slice(0, 2),
+        "shop surgery: dept=surgery,!kind = shop/f",
+        ...before.slice(2),
+      ]);
+    });
+
+    it("heeds none that few bear, and none that numbers copies though two share a number", () => {
+      const more = wards.map((one, at) =>
+        member(one.id.slice(-1), {
+          ...one.labels,
+          number: String(Math.max(1, at)),
+          ...(at === 0 ? { leased: "yes" } : {}),
+        }),
+      );
+      expect(told(more)).toEqual(told(wards));
+    });
+
+    it("heeds none where a customary key says the role", () => {
+      expect(
+        told([
+          member("a", { service: "web", kind: "x" }),
+          member("b", { service: "web", kind: "y" }),
+          member("c", { service: "db", kind: "y" }),
+        ]),
+      ).toEqual(["shop db: service=db = shop/c", "shop web: service=web = shop/a, shop/b"]);
+    });
+  });
+
   it("leaves out who has nothing but a hash", () => {
     expect(told([member("a", { "pod-template-hash": "x" }), member("b", { app: "b" })])).toEqual([
       "shop b: app=b = shop/b",
