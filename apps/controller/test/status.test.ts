@@ -2,6 +2,8 @@
 import { expect, it } from "vitest";
 import type { StatusAnswer } from "@bulkhead/api";
 import { compileIndexed } from "@bulkhead/engine";
+import type { Refusal } from "@bulkhead/wire";
+import { createRefusedParts } from "../src/link/refused-parts.ts";
 import { statusOf } from "../src/queries/status.ts";
 import { buildWorld } from "../src/world/world.ts";
 import {
@@ -183,24 +185,53 @@ it("does not count units that ran once among the workloads", () => {
   );
 });
 
+function session(digest: string, readAt: number, refused: readonly Refusal[] = []) {
+  const parts = createRefusedParts();
+  parts.note(refused);
+  return {
+    connected: true,
+    since: NOW,
+    hello: {
+      host: "edge-1",
+      pid: 1,
+      version: "0",
+      driver: "nftables",
+      exemptions: { version: 1, list: [] },
+    },
+    receipt: { revision: 1, digest, driver: "nftables", readAt, entries: 3 },
+    receiptSigned: true,
+    collector: { alive: true, received: 0, delivered: 0, lost: 0, queueDepth: 0 },
+    counters: {},
+    undecided: [],
+    refused: parts,
+  } as unknown as NonNullable<Parameters<typeof statusOf>[0]["session"]>;
+}
+
+it("tells what of an agent's words nobody took, and goes on with the rest", () => {
+  const told = (refused: readonly Refusal[]) => {
+    const {
+      state,
+      problems: bad,
+      agents,
+    } = statusWith({ session: session("sha256:0", NOW, refused), alarms: [] }, SHOP);
+    return { state, lines: bad.filter((one) => one.startsWith("parts of")), agent: agents[0] };
+  };
+  expect(told([]).lines).toEqual([]);
+  const names = { place: "expected.schedules.name", why: "control characters", count: 2 };
+  const many = { place: "expected.problems", why: "number", count: 40 };
+  const { lines, agent } = told([names, many, names]);
+  expect(lines).toEqual([
+    "parts of what the agent of edge-1 told are refused: 44, 40 by number in `expected.problems`, 4 by control characters in `expected.schedules.name`; the rest of it is kept",
+  ]);
+  expect(agent?.refused).toEqual([many, { ...names, count: 4 }]);
+  // However many places somebody finds, they stay a list that is read.
+  const flood = Array.from({ length: 5000 }, (_, at) => ({ ...names, place: `place ${at}` }));
+  const flooded = told(flood).agent?.refused ?? [];
+  expect(flooded).toHaveLength(101);
+  expect(flooded[0]).toEqual({ place: "elsewhere", why: "several reasons", count: 2 * 4900 });
+});
+
 it("drift wants attention until the kernel was read again and held what is wanted; then it is told with its time", () => {
-  const session = (digest: string, readAt: number) =>
-    ({
-      connected: true,
-      since: NOW,
-      hello: {
-        host: "edge-1",
-        pid: 1,
-        version: "0",
-        driver: "nftables",
-        exemptions: { version: 1, list: [] },
-      },
-      receipt: { revision: 1, digest, driver: "nftables", readAt, entries: 3 },
-      receiptSigned: true,
-      collector: { alive: true, received: 0, delivered: 0, lost: 0, queueDepth: 0 },
-      counters: {},
-      undecided: [],
-    }) as unknown as NonNullable<Parameters<typeof statusOf>[0]["session"]>;
   const message = "drift on edge-1: table inet bulkhead is gone, repaired";
   const alarms = [{ at: NOW - 60_000, kind: "drift" as const, message, count: 2 }];
   const told = (digest: string, readAt: number) => {

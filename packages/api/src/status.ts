@@ -54,6 +54,8 @@ export const agentSchema = z.object({
    * once for many, `…_overflowed` not even that, because too many different ones came at once.
    */
   counters: z.record(z.string(), z.number()),
+  /** Parts of what it told since it connected that nobody took: too long, too many, or with control characters. */
+  refused: z.array(z.object({ place: z.string(), why: z.string(), count: z.int() })).optional(),
   receipt: receiptSummarySchema.extend({ ageMs: z.number(), signed: z.boolean() }).optional(),
   collector: z.object({
     alive: z.boolean(),

@@ -32,6 +32,7 @@ export * from "./protocol.ts";
 export * from "./readiness.ts";
 export * from "./receipt.ts";
 export * from "./request-text.ts";
+export * from "./steering.ts";
 export * from "./suggestion.ts";
 export * from "./unit-name.ts";
 export * from "./workload.ts";

@@ -147,6 +147,8 @@ function initOf(message: AgentMessage): ProtoInit["kind"] {
       return { case: "expected", value: encodeExpected(message) };
     case "kept":
       return { case: "kept", value: { sequence: BigInt(message.sequence) } };
+    case "unreadable":
+      throw new WireError("what could not be read is never sent");
     case "went-back":
       return {
         case: "wentBack",

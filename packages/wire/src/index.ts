@@ -1,4 +1,5 @@
 /** The link between agent and controller: its messages in the model's nouns, and the gRPC service that carries them. */
+export { boundMessage, longestOf, type Heard, type Refusal } from "./bounds.ts";
 export { decodeHostPolicy, encodeHostPolicy } from "./controller-codec.ts";
 export * from "./messages.ts";
 export { WireError } from "./parse.ts";

@@ -315,6 +315,16 @@ export type AgentMessage =
   | ({ readonly kind: "expected" } & ExpectedHere)
   /** Answers `keep`, once it is on disk. */
   | { readonly kind: "kept"; readonly sequence: number }
+  /** Never sent: what stands for a message that could not be read, on a connection that goes on. */
+  | {
+      readonly kind: "unreadable";
+      /** What it was, as far as that could be seen. */
+      readonly told: string;
+      /** In words of ours. */
+      readonly why: string;
+      /** For the log. */
+      readonly detail: string;
+    }
   /** A policy was on trial and nobody kept it in time. */
   | {
       readonly kind: "went-back";

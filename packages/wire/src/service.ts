@@ -1,7 +1,8 @@
 /** The gRPC service in the shape grpc-js wants: one bidirectional stream that carries the model's nouns on both sides. */
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { MethodDefinition } from "@grpc/grpc-js";
-import { decodeAgentMessage, encodeAgentMessage } from "./agent-codec.ts";
+import { encodeAgentMessage } from "./agent-codec.ts";
+import { readAgentMessage } from "./agent-reading.ts";
 import { decodeControllerMessage, encodeControllerMessage } from "./controller-codec.ts";
 import { AgentMessageSchema, ControllerMessageSchema } from "./gen/bulkhead/agent/v1/agent_pb.js";
 import type { AgentMessage, ControllerMessage } from "./messages.ts";
@@ -12,7 +13,7 @@ const connect: MethodDefinition<AgentMessage, ControllerMessage> = {
   responseStream: true,
   requestSerialize: (message) =>
     Buffer.from(toBinary(AgentMessageSchema, encodeAgentMessage(message))),
-  requestDeserialize: (bytes) => decodeAgentMessage(fromBinary(AgentMessageSchema, plain(bytes))),
+  requestDeserialize: (bytes) => readAgentMessage(plain(bytes)),
   responseSerialize: (message) =>
     Buffer.from(toBinary(ControllerMessageSchema, encodeControllerMessage(message))),
   responseDeserialize: (bytes) =>

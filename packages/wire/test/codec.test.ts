@@ -1,6 +1,7 @@
 /** Every message survives the wire unchanged, and what this version does not know is refused by name. */
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { decodeAgentMessage } from "../src/agent-codec.ts";
 import { AgentMessageSchema } from "../src/gen/bulkhead/agent/v1/agent_pb.js";
 import {
   agentLinkService,
@@ -376,10 +377,18 @@ describe("codec", () => {
         kind: { case: "flows", value: { records: [{ verdict: "maybe" }] } },
       }),
     );
-    expect(() => connect.requestDeserialize(Buffer.from(bytes))).toThrow(WireError);
+    expect(() => decodeAgentMessage(fromBinary(AgentMessageSchema, bytes))).toThrow(WireError);
+    expect(connect.requestDeserialize(Buffer.from(bytes))).toMatchObject({
+      kind: "unreadable",
+      told: "flows",
+      why: "form",
+    });
   });
 
   it("refuses a message without a kind", () => {
-    expect(() => connect.requestDeserialize(Buffer.alloc(0))).toThrow(WireError);
+    expect(connect.requestDeserialize(Buffer.alloc(0))).toMatchObject({
+      kind: "unreadable",
+      told: "a message",
+    });
   });
 });

@@ -80,6 +80,7 @@ export function createAgentListener(deps: AgentListenerDeps): AgentListener {
     const { host, boot } = session.hello;
     switch (said.kind) {
       case "hello":
+      case "unreadable":
         break;
       case "discovered": {
         const { kind: _kind, ...found } = said;

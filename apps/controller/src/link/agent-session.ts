@@ -11,6 +11,7 @@ import type {
   ControllerMessage,
   UndecidedConnection,
 } from "@bulkhead/wire";
+import { createRefusedParts, type RefusedParts } from "./refused-parts.ts";
 
 export type Hello = Extract<AgentMessage, { kind: "hello" }>;
 export type Applied = Extract<AgentMessage, { kind: "applied" }>;
@@ -37,6 +38,8 @@ export class AgentSession {
   capacity = 0;
   counters: Readonly<Record<string, number>> = {};
   undecided: readonly UndecidedConnection[] = [];
+  /** Of what it told, by place and reason. */
+  readonly refused: RefusedParts = createRefusedParts();
   #connected = true;
   readonly #send: (message: ControllerMessage) => void;
   readonly #waiting = new Map<string, Waiting>();

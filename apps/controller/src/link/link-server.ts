@@ -7,6 +7,7 @@ import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-j
 import type { Logger } from "pino";
 import {
   agentLinkService,
+  boundMessage,
   MAX_MESSAGE_BYTES,
   type AgentMessage,
   type ControllerMessage,
@@ -45,7 +46,16 @@ export async function startLinkServer(
       if (sessions.get(session.hello.host) === session) sessions.delete(session.hello.host);
       listener.gone(session);
     };
-    stream.on("data", (message: AgentMessage) => {
+    stream.on("data", (told: AgentMessage) => {
+      const { message, refused } = boundMessage(told);
+      if (refused.length > 0 && (session === undefined || session.refused.note(refused))) {
+        const detail = told.kind === "unreadable" ? { detail: told.detail } : {};
+        deps.log.warn({ refused, ...detail }, "parts of what an agent told are refused");
+      }
+      if (message === undefined) {
+        if (session === undefined) stream.end();
+        return;
+      }
       try {
         if (session !== undefined) {
           listener.message(session, message);
@@ -54,6 +64,7 @@ export async function startLinkServer(
           sessions.get(message.host)?.disconnected();
           session = new AgentSession(message, deps.now(), (answer) => stream.write(answer));
           session.receipt = message.receipt;
+          session.refused.note(refused);
           sessions.set(message.host, session);
           listener.welcome(session);
         } else {

@@ -210,6 +210,7 @@ function agentView(
     endpoints: world.endpoints.length,
     exemptions: { ...hello.exemptions, list: [...hello.exemptions.list] },
     counters: session.counters,
+    ...refusedView(session),
     ...(receipt === undefined
       ? {}
       : {
@@ -221,6 +222,22 @@ function agentView(
         }),
     collector: collector ?? { alive: false, received: 0, delivered: 0, lost: 0, queueDepth: 0 },
   };
+}
+
+function refusedView({ refused }: AgentSession): Pick<AgentView, "refused"> {
+  const list = refused.list();
+  return list.length === 0 ? {} : { refused: list.map((one) => ({ ...one })) };
+}
+
+const MOST_PLACES = 3;
+
+function refusedText({ host, refused = [] }: AgentView): string {
+  const total = refused.reduce((sum, { count }) => sum + count, 0);
+  const places = refused
+    .slice(0, MOST_PLACES)
+    .map(({ place, why, count }) => `${count} by ${why} in \`${place}\``);
+  const more = refused.length > MOST_PLACES ? ", …" : "";
+  return `parts of what the agent of ${host} told are refused: ${total}, ${places.join(", ")}${more}; the rest of it is kept`;
 }
 
 export function summaryOf(
@@ -305,6 +322,7 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
   if (agent === undefined)
     add(true, "no agent is connected; the kernel goes on with what it holds");
   else {
+    if (agent.refused !== undefined) add(false, refusedText(agent));
     if (!agent.collector.alive) add(true, "the collector is dead: flows are not seen");
     const { receipt } = agent;
     if (receipt === undefined) add(true, "the agent has given no receipt");

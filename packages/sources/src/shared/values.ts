@@ -1,5 +1,5 @@
 /** What somebody else's JSON holds, each value with its type checked, and which texts may be shown. */
-import type { FlowEnd } from "@bulkhead/model";
+import { STEERING, withoutSteering, type FlowEnd } from "@bulkhead/model";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -76,9 +76,6 @@ export function isTime(time: number): boolean {
   return time >= 0 && time < LAST_TIME;
 }
 
-/** Names that go to terminals, pipelines and policies: nothing in them may steer one. */
-const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
-
 /** No name of anything is longer; one that is would have a whole batch refused where it is taken. */
 const LONGEST_NAME = 1024;
 const LONGEST_VALUE = 4096;
@@ -110,5 +107,5 @@ export function quoteOf(text: string): string {
   // Cut first: of a line of any length no more is looked at than may be shown.
   const plain = text.slice(0, QUOTE_LENGTH).replaceAll(QUERY, "?…");
   const short = text.length > QUOTE_LENGTH && !plain.endsWith("…") ? `${plain}…` : plain;
-  return short.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (one) => (one === "\t" ? " " : "�"));
+  return withoutSteering(short.replaceAll("\t", " "));
 }
