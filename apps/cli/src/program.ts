@@ -143,7 +143,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--export", "everybody as an Inventory, for deciding elsewhere");
   verb(
     "policies [resources...]",
-    "what is in force, and how often each rule was hit",
+    "what is in force: age, owner, end, and how often each rule was hit",
     "bulkhead policies\nbulkhead policies Policy/shop/db -o wide\nbulkhead policies --unused 30d\nbulkhead policies --broad 30d",
     async () => (await import("./verbs/policies-in-force.ts")).policies,
   )

@@ -8,6 +8,7 @@ import { assess } from "./answers/assess.ts";
 import { readiness } from "./answers/readiness.ts";
 import { probes } from "./answers/probes.ts";
 import { edges, flows, suggestion } from "./answers/traffic.ts";
+import { DAY_MS } from "@bulkhead/model";
 import { NOW } from "./call.ts";
 import { whyDenied } from "./answers/why.ts";
 
@@ -31,6 +32,9 @@ export const answers = {
         name: "Intent/shop/web-to-db",
         mode: "enforce",
         file: "policy.yaml",
+        createdAt: NOW - 90 * DAY_MS,
+        changedAt: NOW - 3 * DAY_MS,
+        owner: "team-shop",
         rules: [
           {
             ...noHits("Intent/shop/web-to-db#egress"),
@@ -45,6 +49,9 @@ export const answers = {
         name: "Policy/lab/old",
         mode: "audit",
         file: "old.yaml",
+        createdAt: NOW - 400 * DAY_MS,
+        changedAt: NOW - 400 * DAY_MS,
+        owner: null,
         rules: [{ ...noHits("Policy/lab/old#ingress"), wouldDeny: 7, lastHit: NOW - 60_000 }],
       },
       { name: "NetworkSet/shop/office", mode: "enforce", file: "policy.yaml", rules: [] },

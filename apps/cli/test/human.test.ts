@@ -7,7 +7,7 @@ import { ambiguous, barred, exact, permitted, spared } from "./answers/decisions
 import { drifted, servesLeasesAndNames, units, unwell } from "./answers/machine.ts";
 import { deleted, rollout } from "./answers/policies.ts";
 import { provenProbes, untriedProbes } from "./answers/probes.ts";
-import { policiesBroad, policiesUsed } from "./answers/measures.ts";
+import { policiesBroad, policiesEnding, policiesUsed } from "./answers/measures.ts";
 import { whyAllowedNow, whyBarred, whyGone } from "./answers/why.ts";
 import { answers } from "./answers.ts";
 import { call, type CallOptions, type Called } from "./call.ts";
@@ -89,6 +89,7 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
     0,
     { policies: { ...answers.policies, uncounted: "no agent is connected" } },
   ],
+  ["policies-terms", () => ["policies"], 0, { policies: policiesEnding }],
   ["policies-none", () => ["policies"], 0, { policies: { revision: 0, policies: [], others: [] } }],
   ["observe", () => ["observe"], 0, {}],
   ["observe-wide", () => ["observe", "-o", "wide"], 0, {}],

@@ -20,6 +20,7 @@ import { canaryView } from "./policy/rollout.ts";
 import { textsInForce } from "./queries/in-force.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
+import { createAgeBook, termsOf } from "./queries/policy-terms.ts";
 import { firstSeenByUs, usageOf } from "./queries/unused.ts";
 import { broadOf } from "./queries/broad.ts";
 import { unopenedBy } from "./queries/unopened.ts";
@@ -47,6 +48,7 @@ export function policiesOf({ governor, distributor, session }: Controller) {
 
 export function handlersOf(controller: Controller): Handlers {
   const { state, flows, intake, governor, distributor, measures, now } = controller;
+  const agesAt = createAgeBook(state);
 
   /** Everything on record in a span of time, own probes left out. */
   const recordedIn = (since: number | undefined, until: number | undefined) => ({
@@ -237,7 +239,12 @@ export function handlersOf(controller: Controller): Handlers {
     delete: (request) => governor.delete(request),
     label: (request) => governor.label(request),
     async policies({ since, broad }) {
-      const answer = await policiesOf(controller);
+      const { revision, held } = governor.inForce;
+      const ages = await agesAt(revision);
+      const terms = new Map(held.map((one) => [one.stored.key, termsOf(one, ages)]));
+      const counted = await policiesOf(controller);
+      const policies = counted.policies.map((one) => ({ ...one, ...terms.get(one.name) }));
+      const answer = { ...counted, policies };
       if (broad !== undefined) return { ...answer, broad: await broadSince(broad) };
       if (since === undefined) return answer;
       const [edges, earlier, revisions] = await Promise.all([

@@ -293,6 +293,9 @@ describe("the loop", () => {
       const { policies, uncounted } = await lab.client.call("policies", {});
       expect(uncounted).toBeUndefined();
       const rules = policies.flatMap((policy) => policy.rules);
+      const shut = policies.find((policy) => policy.name === "Policy/shop/shut");
+      expect(shut).toMatchObject({ owner: null });
+      expect(shut?.createdAt).toBeLessThanOrEqual(shut?.changedAt ?? 0);
       return rules.find(({ rule }) => rule === name);
     };
     const before = await hitsOf("Intent/shop/web-db#ingress/allow");

@@ -53,6 +53,14 @@ export const policiesAnswerSchema = z.object({
       name: z.string(),
       mode: applyModeSchema,
       file: z.string(),
+      /** When it came into force, and has been since; milliseconds since the epoch. */
+      createdAt: z.number().optional(),
+      /** When it came to say what it says, in the mode that it is in. */
+      changedAt: z.number().optional(),
+      /** Who answers for it; null: nobody is named. Absent of kinds that name nobody. */
+      owner: z.string().nullable().optional(),
+      /** When it ends by itself, or ended. */
+      expiresAt: z.number().optional(),
       /** Of those workloads that are attached: what concerns nobody here is not in the kernel. */
       rules: z.array(ruleHitsSchema),
     }),

@@ -89,6 +89,53 @@ export const slo: SloAnswer = {
 
 const DAY = 86_400_000;
 
+/** Exceptions that ended, end soon and end later; one of them put into the kernel anew. */
+export const policiesEnding: PoliciesAnswer = {
+  revision: 3,
+  policies: [
+    {
+      name: "Exception/shop/audit-of-may",
+      mode: "enforce",
+      file: "exceptions.yaml",
+      createdAt: NOW - 40 * DAY,
+      changedAt: NOW - 40 * DAY,
+      owner: "auditors",
+      expiresAt: NOW - 2 * DAY,
+      rules: [],
+    },
+    {
+      name: "Exception/shop/incident-7",
+      mode: "enforce",
+      file: "exceptions.yaml",
+      createdAt: NOW - 5 * DAY,
+      changedAt: NOW - 3 * 3_600_000,
+      owner: "on-call",
+      expiresAt: NOW + 3 * DAY,
+      rules: [
+        {
+          rule: "Exception/shop/incident-7#ingress/allow",
+          allowed: 0,
+          denied: 0,
+          wouldDeny: 0,
+          bytes: 0,
+          lastHit: NOW - 600_000,
+        },
+      ],
+    },
+    {
+      name: "Policy/shop/db",
+      mode: "enforce",
+      file: "policy.yaml",
+      createdAt: NOW - 5 * DAY,
+      changedAt: NOW - 5 * DAY,
+      owner: null,
+      expiresAt: NOW + 90 * DAY,
+      rules: [],
+    },
+  ],
+  others: [],
+};
+
 export const policiesBroad: PoliciesAnswer & {
   readonly broad: NonNullable<PoliciesAnswer["broad"]>;
 } = {

@@ -2,7 +2,7 @@
 import { GROUPS, type NamespaceScope, type Peer } from "@bulkhead/model";
 import type { NativePeer, NativeWorkloads } from "../native/peer.ts";
 import { DEFAULT_NAMESPACE } from "../resource.ts";
-import { didYouMean } from "../text/near.ts";
+import { nearest, wordList } from "../text/near.ts";
 import type { BuildContext } from "./context.ts";
 
 type NativeEntity = Extract<NativePeer, { kind: "entity" }>["entity"];
@@ -22,6 +22,21 @@ export const workloadPeer = (workloads: NativeWorkloads, home: string): Workload
   selector: workloads.selector,
 });
 
+/** The near one, as it would be written here; else where sets are declared, and those there are. */
+const unknownSetHelp = (typed: string, home: string, known: readonly string[]): string => {
+  const prefix = `${home}/`;
+  const written = known.map((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name));
+  // Elsewhere a set is not found by its name alone, and may be the very one.
+  const near = known.find((name) => name.endsWith(`/${typed}`)) ?? nearest(typed, written);
+  if (near !== null) return `did you mean \`${near}\`?`;
+  const slash = typed.indexOf("/");
+  const [namespace, name] =
+    slash < 0 ? [home, typed] : [typed.slice(0, slash), typed.slice(slash + 1)];
+  const others =
+    written.length > 0 && written.length < 10 ? `; there are ${wordList(written)}` : "";
+  return `declare it in any file given along: \`kind: NetworkSet\`, name \`${name}\`, namespace \`${namespace}\`, with \`cidrs\`${others}`;
+};
+
 /** `office` looks in the resource's namespace, then in `default`; `shared/office` only in `shared`. */
 const networkSetPeers = (
   peer: Extract<NativePeer, { kind: "networkSet" }>,
@@ -33,16 +48,11 @@ const networkSetPeers = (
     : [`${home}/${peer.networkSet}`, `${DEFAULT_NAMESPACE}/${peer.networkSet}`];
   const found = names.map((name) => context.networkSets.get(name)).find((set) => set !== undefined);
   if (found === undefined) {
-    const known = [...context.networkSets.keys()];
-    const prefix = `${home}/`;
-    const near = known.map((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name));
     context.report(
       "BH0305",
       peer.source,
       `unknown NetworkSet \`${peer.networkSet}\``,
-      near.length > 0 && near.length < 10
-        ? didYouMean(peer.networkSet, near)
-        : "declare it, or correct the name",
+      unknownSetHelp(peer.networkSet, home, [...context.networkSets.keys()]),
     );
     return [];
   }

@@ -16,11 +16,12 @@ export const nearest = (word: string, candidates: readonly string[]): string | n
   return best;
 };
 
-const list = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join(", ");
+export const wordList = (words: readonly string[]): string =>
+  words.map((word) => `\`${word}\``).join(", ");
 
 /** Help for a word that is none of the candidates: the near one, or all of them when there are few. */
 export const didYouMean = (word: string, candidates: readonly string[]): string => {
   const near = nearest(word, candidates);
   if (near !== null) return `did you mean \`${near}\`?`;
-  return `allowed here: ${list(candidates)}`;
+  return `allowed here: ${wordList(candidates)}`;
 };

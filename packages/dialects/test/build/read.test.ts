@@ -11,8 +11,8 @@ const text = (
   spec: unknown,
   namespace: string | undefined = "shop",
 ) => JSON.stringify({ apiVersion, kind, metadata: { name, namespace }, spec });
-const ours = (kind: string, name: string, spec: unknown) =>
-  text("bulkhead.dev/v1", kind, name, spec);
+const ours = (kind: string, name: string, spec: unknown, namespace?: string) =>
+  text("bulkhead.dev/v1", kind, name, spec, namespace);
 const build = (texts: readonly string[], options: Partial<BuildOptions> = {}) => {
   const parsed = parseFiles(texts.map((one, at) => ({ name: `${at}`, text: one })));
   const built = buildPolicySet(parsed.resources, {
@@ -435,6 +435,25 @@ test("a set of networks is that of the dialect that has it", () => {
   });
   expect(build([calico, policy]).said.map((one) => one.slice(0, 6))).toEqual(["BH0305"]);
   expect(build([calico]).networkSets).toEqual([]);
+});
+
+test("a set that is not there is told with the near one, or with where sets are declared", () => {
+  const set = (name: string, namespace?: string) =>
+    ours("NetworkSet", name, { cidrs: ["192.0.2.0/24"] }, namespace);
+  const asked = (name: string) =>
+    ours("Policy", "p", { subject: "app=a", egress: [{ to: [{ networkSet: name }] }] });
+  const help = (texts: readonly string[]) => build(texts).all.map((one) => one.help);
+  expect(help([set("office"), asked("ofice")])).toEqual(["did you mean `office`?"]);
+  // By its name alone it is looked for at home and in `default`.
+  expect(help([set("office", "shared"), asked("office")])).toEqual([
+    "did you mean `shared/office`?",
+  ]);
+  expect(help([asked("office")])).toEqual([
+    "declare it in any file given along: `kind: NetworkSet`, name `office`, namespace `shop`, with `cidrs`",
+  ]);
+  expect(help([set("partners"), asked("far/away")])).toEqual([
+    "declare it in any file given along: `kind: NetworkSet`, name `away`, namespace `far`, with `cidrs`; there are `partners`",
+  ]);
 });
 
 test("a port by name goes to no address, and only an address is told of that", () => {
