@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { createNftablesDriver } from "../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../apps/agent/src/drivers/index.ts";
 import { createLab } from "../apps/agent/test/drivers/lab.ts";
 import type { Lab } from "../apps/agent/test/drivers/lab.ts";
 import { absolute, compared, median } from "./figure.ts";
@@ -174,7 +174,7 @@ const measureApply = async (rounds: number): Promise<Figure[]> => {
   const lab = createLab([], ["client", "server"]);
   const times: Record<"first" | "all" | "one", number[]> = { first: [], all: [], one: [] };
   try {
-    const driver = createNftablesDriver({
+    const driver = createDriver("nftables", {
       owner: "bench",
       now: () => Date.now(),
       netns: lab.hostPath,

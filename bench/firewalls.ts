@@ -3,7 +3,7 @@
  * destination, port) are allowed to the server and everything else is denied; the load's own tuple stands in the
  * middle of the linear lists, where a policy's rule is met on average.
  */
-import { createNftablesDriver } from "../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../apps/agent/src/drivers/index.ts";
 import type { Lab } from "../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, portRow, rowOf } from "../apps/agent/test/drivers/policies.ts";
 import type { HostPolicy } from "@bulkhead/model";
@@ -115,7 +115,7 @@ const ufwRules = (lab: Lab, count: number): string =>
 /** Loads one firewall into the lab's host. */
 export const load = async (lab: Lab, firewall: FirewallName, count: number): Promise<void> => {
   if (firewall === "ours") {
-    const driver = createNftablesDriver({
+    const driver = createDriver("nftables", {
       owner: "bench",
       now: () => Date.now(),
       netns: lab.hostPath,

@@ -7,8 +7,8 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ConfinedEndpoint, HostPolicy, Row } from "@bulkhead/model";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import { frame, listen, openMouth, sendFrame, udp4, udp6, type Ear } from "./frames.ts";
@@ -26,7 +26,7 @@ const STRANGER = { v4: "10.86.0.77", v6: "fd86::77" } as const;
 const ENOUGH = 25;
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let wire: { readonly netns: string; readonly path: string };
 let ears: Readonly<Record<string, Ear>>;
 let gone: LabWorkload;
@@ -65,7 +65,7 @@ const policy = (mode: ConfinedEndpoint["mode"]): HostPolicy => {
 beforeAll(() => {
   lab = createLab(["friend", "judged", "open", "plain", "gone"]);
   gone = workload("gone");
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   const netns = `bbr-${randomBytes(3).toString("hex")}`;
   wire = { netns, path: `/run/netns/${netns}` };
   lab.run(lab.host, ["ip", "netns", "add", netns]);

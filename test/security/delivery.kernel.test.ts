@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ConfinedEndpoint, HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import { frame, listen, sendFrame, udp4, udp6, type Ear } from "./frames.ts";
@@ -16,7 +16,7 @@ const ELSEWHERE = { 4: "172.31.0.1", 6: "fd99::1" } as const;
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let ear: Ear;
 
 const workload = (name: string): LabWorkload => lab.workload(name);
@@ -57,7 +57,7 @@ const policy = (mode: ConfinedEndpoint["mode"]): HostPolicy => {
 
 beforeAll(() => {
   lab = createLab(["evil", "victim", "friend"], ["far"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   const { netns, path } = workload("victim");
   lab.run(netns, ["ip", "addr", "add", `${ELSEWHERE[4]}/32`, "dev", "lo"]);
   lab.run(netns, ["ip", "addr", "add", `${ELSEWHERE[6]}/128`, "dev", "lo"]);

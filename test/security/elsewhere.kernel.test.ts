@@ -5,8 +5,8 @@
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ConfinedEndpoint, HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, portRow, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import {
@@ -31,7 +31,7 @@ const LINK_LOCAL = "fe80::86:ff:fe00:2";
 const LAST = "the last one";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let ears: Readonly<Record<string, Ear>>;
 let mouths: Readonly<Record<string, Mouth>>;
 
@@ -89,7 +89,7 @@ const OTHERS = ["evil", "open", "stranger", "card", "other"];
 
 beforeAll(() => {
   lab = createLab(["a", "db", "evil", "open", "stranger", "card", "twin", "other"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   ears = {
     ...Object.fromEntries([...OTHERS, "db"].map((name) => [name, sniff(workload(name).path)])),
     machine: listen(lab.hostPath, SERVER),

@@ -5,8 +5,8 @@
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ConfinedEndpoint, HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import { addressBytes } from "../../apps/agent/src/probe/socket-address.ts";
@@ -26,7 +26,7 @@ const TAGS: Readonly<Record<string, string>> = {
 };
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let ears: Readonly<Record<string, Ear>>;
 let mouths: Readonly<Record<string, Mouth>>;
 
@@ -76,7 +76,7 @@ const LISTENERS = ["judged", "open", "plain", "routed"];
 
 beforeAll(() => {
   lab = createLab(["evil", "judged", "friend", "open", "plain", "card", "stranger"], ["routed"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   ears = {
     ...Object.fromEntries(LISTENERS.map((name) => [name, listen(workload(name).path, PORT)])),
     host: listen(lab.hostPath, PORT),

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import { until } from "../../apps/agent/test/kernel/netns-lab.ts";
@@ -13,13 +13,13 @@ import { frame, icmp4, icmp6, sendFrame, sniff, udp4, udp6 } from "./frames.ts";
 
 const PORT = 4343;
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 
 const workload = (name: string): LabWorkload => lab.workload(name);
 
 beforeAll(async () => {
   lab = createLab(["evil", "client", "server"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   const [client, server] = [workload("client"), workload("server")];
   const allow = rowOf(ALLOW);
   await driver.apply(

@@ -3,8 +3,8 @@
  * was routed, or that goes to somebody alone, is exempt: whoever may reach nobody could say anything in its name.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, portRow } from "../../apps/agent/test/drivers/policies.ts";
 import { icmpv6, frame, openMouth, sniff, udp6, type Ear } from "./frames.ts";
@@ -17,7 +17,7 @@ const NAMES = ["a", "b", "far", "farther"] as const;
 type Name = (typeof NAMES)[number];
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let ears: Readonly<Record<Name | "free", Ear>>;
 const texts: Record<string, string> = {};
 
@@ -58,7 +58,7 @@ beforeAll(() => {
   lab = createLab(["a", "b", "free"], ["far", "farther"]);
   // Else the bridge keeps reports from those who ask for nothing.
   lab.run(lab.host, ["ip", "link", "set", "br0", "type", "bridge", "mcast_snooping", "0"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   ears = Object.fromEntries(
     [...NAMES, "free" as const].map((name) => [name, sniff(lab.workload(name).path)]),
   ) as typeof ears;

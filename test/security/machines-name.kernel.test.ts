@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ConfinedEndpoint, HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import { arp, frame as wireFrame, icmpv6, ipv6 } from "../../apps/agent/test/drivers/wire.ts";
@@ -17,7 +17,7 @@ const MACHINE = { v4: "10.86.0.1", v6: "fd86::1", mac: "02:86:00:00:00:01" } as 
 const LAST = "the last one";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let ears: Readonly<Record<string, Ear>>;
 let mouths: Readonly<Record<string, Mouth>>;
 
@@ -58,7 +58,7 @@ const policy = (mode: ConfinedEndpoint["mode"], nodeExempt: boolean): HostPolicy
 
 beforeAll(() => {
   lab = createLab(["evil", "victim", "card", "plain"], ["far", "routed"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   ears = Object.fromEntries(
     ["victim", "routed", "plain"].map((name) => [name, listen(workload(name).path, PORT)]),
   );

@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, portRow, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import { datagram, frame, ip4, ip6, sendFrame, sniff, udp4, udp6 } from "./frames.ts";
@@ -16,13 +16,13 @@ const ALLOWED_PORT = 53;
 const PORT = 4343;
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 
 const workload = (name: string): LabWorkload => lab.workload(name);
 
 beforeAll(() => {
   lab = createLab(["evil", "victim"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
 });
 afterAll(() => lab?.close());
 

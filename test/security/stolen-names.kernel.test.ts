@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ConfinedEndpoint, HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../apps/agent/src/drivers/index.ts";
-import type { NftablesDriver } from "../../apps/agent/src/drivers/index.ts";
+import { createDriver } from "../../apps/agent/src/drivers/index.ts";
+import type { Driver } from "../../apps/agent/src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../../apps/agent/test/drivers/lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "../../apps/agent/test/drivers/policies.ts";
 import { frame, listen, openMouth, sniff, udp4, type Mouth } from "./frames.ts";
@@ -14,7 +14,7 @@ const PORT = 4343;
 const EVERYBODY = "ff:ff:ff:ff:ff:ff";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let mouths: Readonly<Record<string, Mouth>>;
 
 const workload = (name: string): LabWorkload => lab.workload(name);
@@ -50,7 +50,7 @@ const policy = (mode: ConfinedEndpoint["mode"], others: "observe" | "audit"): Ho
 
 beforeAll(() => {
   lab = createLab(["evil", "victim", "friend", "card"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   mouths = Object.fromEntries(
     Object.values(lab.workloads).map(({ name, netns, path }) => {
       const index = Number.parseInt(lab.run(netns, ["ip", "-o", "link", "show", "eth0"]), 10);

@@ -14,7 +14,7 @@ import { createRequire, flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
-import { DEFAULT_LIMITS, EXEMPTIONS, NFLOG_DNS_GROUP, NFLOG_GROUP } from "@bulkhead/datapath";
+import { EXEMPTIONS, NFLOG_DNS_GROUP, NFLOG_GROUP } from "@bulkhead/datapath";
 import { createWall, liftingLockdown, restoreAtBoot } from "./boot/index.ts";
 import {
   openConnections,
@@ -25,7 +25,7 @@ import {
 import { createUnitScout, createUsers, discover, watchEndpoints } from "./discovery/index.ts";
 import { createExpectationScout } from "./expectation/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
-import { createKeptGroups, createNftablesDriver, keepingGroups } from "./drivers/index.ts";
+import { createDriver, createKeptGroups, keepingGroups } from "./drivers/index.ts";
 import { checkInvariants } from "./invariants/index.ts";
 import { startAgent, type AgentParts, type Attached } from "./link/agent.ts";
 import { collectorReport, dnsCounters } from "./link/collector-report.ts";
@@ -111,7 +111,7 @@ async function main(state: string): Promise<void> {
   }
   const wall = createWall(createHostCommands());
   const fault = process.env["BULKHEAD_FAULT"];
-  const honest = createNftablesDriver({ owner, now });
+  const honest = createDriver("nftables", { owner, now });
   const groups = createKeptGroups({
     file: directory.groups,
     onProblem: (problem) => log.warn(problem),
@@ -173,29 +173,26 @@ async function main(state: string): Promise<void> {
   let collecting: Collector | undefined;
   const processes = createProcessFinder(createUsers(), now, undefined, honest.cgroupOf);
   const parts: AgentParts = {
-    driver: {
-      ...takingOver(
-        liftingLockdown(driver, wall, (error) => log.error({ err: error }, error.message)),
-        async (policy) => {
-          const { endpoints: found } = await discover();
-          const paths = new Map(found.map((one) => [one.interface, one.netnsPath]));
-          const workloads = policy.endpoints.flatMap(({ interface: name, addresses }) => {
-            const netnsPath = paths.get(name);
-            return netnsPath === undefined ? [] : [{ netnsPath, addresses }];
-          });
-          return takeOverConnections([{ netnsPath: OWN_NETNS }, ...workloads], {
-            undecided,
-            permits: permittedBy(policy, now),
-          });
-        },
-        (found) =>
-          found instanceof Error
-            ? log.warn({ err: found }, "live connections could not be taken over")
-            : log.info(found, "live connections taken over"),
-        () => undecided.list().length > 0,
-      ),
-      limit: () => DEFAULT_LIMITS.elements,
-    },
+    driver: takingOver(
+      liftingLockdown(driver, wall, (error) => log.error({ err: error }, error.message)),
+      async (policy) => {
+        const { endpoints: found } = await discover();
+        const paths = new Map(found.map((one) => [one.interface, one.netnsPath]));
+        const workloads = policy.endpoints.flatMap(({ interface: name, addresses }) => {
+          const netnsPath = paths.get(name);
+          return netnsPath === undefined ? [] : [{ netnsPath, addresses }];
+        });
+        return takeOverConnections([{ netnsPath: OWN_NETNS }, ...workloads], {
+          undecided,
+          permits: permittedBy(policy, now),
+        });
+      },
+      (found) =>
+        found instanceof Error
+          ? log.warn({ err: found }, "live connections could not be taken over")
+          : log.info(found, "live connections taken over"),
+      () => undecided.list().length > 0,
+    ),
     generation: () => driver.generation(),
     exemptions: EXEMPTIONS,
     counters: () => ({

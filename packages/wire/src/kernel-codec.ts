@@ -1,4 +1,5 @@
 /** What an agent reads of its kernel to protobuf and back: receipts, counters of rules, how its collector fares. */
+import { DRIVER_NAMES } from "@bulkhead/model";
 import type { Receipt } from "@bulkhead/model";
 import type {
   CollectorStats as ProtoStats,
@@ -70,7 +71,7 @@ export function decodedReceipt(receipt: ProtoReceipt | undefined): { readonly re
     receipt: {
       revision: Number(receipt.revision),
       digest: receipt.digest,
-      driver: oneOf(["nftables", "ebpf"] as const, receipt.driver, "receipt.driver"),
+      driver: oneOf(DRIVER_NAMES, receipt.driver, "receipt.driver"),
       readAt: Number(receipt.readAt),
       entries: Number(receipt.entries),
       signature: receipt.signature,

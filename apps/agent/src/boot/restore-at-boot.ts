@@ -1,6 +1,6 @@
 /** `--restore` with its surroundings: files, clock and kernel of this machine, and what is said about the outcome. */
 import { readFileSync, statSync } from "node:fs";
-import { createKeptGroups, createNftablesDriver } from "../drivers/index.ts";
+import { createDriver, createKeptGroups } from "../drivers/index.ts";
 import { createHostCommands } from "../drivers/host-commands.ts";
 import { ensureSelfTested } from "../self-test/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
@@ -25,8 +25,8 @@ export async function restoreAtBoot(
   version: string,
 ): Promise<AtBoot> {
   const now = clockFor(directory.policy);
-  const commands = createHostCommands(undefined, WALL_PATIENCE_MS);
-  const driver = createNftablesDriver({ owner, now, patienceMs: PATIENCE_MS });
+  const driver = createDriver("nftables", { owner, now, patienceMs: PATIENCE_MS });
+  const hasty = createDriver("nftables", { owner, now, patienceMs: WALL_PATIENCE_MS });
   const problems: string[] = [];
   const groups = createKeptGroups({
     file: directory.groups,
@@ -45,10 +45,9 @@ export async function restoreAtBoot(
     selfTest: () => ensureSelfTested({ file: directory.selfTest, version, now }),
     driver: {
       apply: (policy) => driver.apply(policy),
-      isInForce: async () =>
-        (await commands.nft(["list", "tables"])).stdout.split("\n").includes("table inet bulkhead"),
+      isInForce: () => hasty.isInForce(),
     },
-    wall: createWall(commands),
+    wall: createWall(createHostCommands(undefined, WALL_PATIENCE_MS)),
   });
   const message = [describe(restored), ...problems].join("; ");
   return { well: isWell(restored), kind: restored.kind, message };

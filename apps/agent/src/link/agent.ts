@@ -8,14 +8,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type {
-  BridgePort,
-  FlowRecord,
-  HostPolicy,
-  InvariantCheck,
-  IpAddress,
-  Receipt,
-} from "@bulkhead/model";
+import type { BridgePort, FlowRecord, InvariantCheck, IpAddress, Receipt } from "@bulkhead/model";
 import type {
   AgentMessage,
   AgentSettings,
@@ -33,10 +26,11 @@ import type {
   UndecidedConnection,
 } from "@bulkhead/wire";
 import type { Units } from "../discovery/index.ts";
+import type { Driver } from "../drivers/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
 import { NameTable, type DnsAnswer } from "../dns/index.ts";
 import { loadHostKey } from "../state/host-key.ts";
-import { PolicyKeeper, type Driver, type WentBack } from "../state/policy-keeper.ts";
+import { PolicyKeeper, type KeptDriver, type WentBack } from "../state/policy-keeper.ts";
 import { openToldUntil } from "../state/told-until.ts";
 import { PolicyTrust } from "../state/trusted-policy.ts";
 import type { CheckOrder } from "../invariants/index.ts";
@@ -66,11 +60,7 @@ export interface Attached {
 type Surroundings = Attached & Units;
 
 export interface AgentParts {
-  readonly driver: Driver & {
-    render(policy: HostPolicy): string;
-    /** Most entries it takes. */
-    limit(): number;
-  };
+  readonly driver: KeptDriver & Pick<Driver, "limit" | "render">;
   readonly generation: () => number;
   /** What the driver lets pass without judging it. */
   readonly exemptions: Exemptions;
@@ -334,7 +324,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
       at: now(),
       collector: stats(),
       ...(receipt === undefined ? {} : { receipt }),
-      capacity: parts.driver.limit(),
+      capacity: parts.driver.limit,
       counters: parts.counters(),
       undecided: parts.undecided(),
     });
@@ -491,7 +481,7 @@ export async function startAgent(parts: AgentParts, options: AgentOptions): Prom
         boot,
         pid: process.pid,
         version: options.version,
-        driver: "nftables",
+        driver: parts.driver.name,
         publicKey: hostKey.publicKey,
         sequence: keeper.wanted?.signed.sequence ?? 0,
         exemptions: parts.exemptions,

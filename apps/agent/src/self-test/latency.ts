@@ -3,7 +3,7 @@
  * done in both by turns, so that whatever else the machine does hits both. Touches nothing of the machine; a caller that
  * must not stand still runs it in a process of its own.
  */
-import { createNftablesDriver } from "../drivers/index.ts";
+import { createDriver } from "../drivers/index.ts";
 import { must } from "./flows.ts";
 import { createScratchNetwork, type ScratchNetwork } from "./scratch-network.ts";
 import { ALLOWED_PORT, scratchPolicy } from "./scratch-policy.ts";
@@ -54,7 +54,7 @@ export async function measureLatency(
   try {
     const guarded = await open();
     const bare = await open();
-    const driver = createNftablesDriver({ owner: "self-test", now, netns: guarded.host });
+    const driver = createDriver("nftables", { owner: "self-test", now, netns: guarded.host });
     await driver.apply(scratchPolicy(guarded, { revision: 1, allowed: true, others: entries }));
     const sides = [guarded, bare] as const;
     for (const side of sides) exchanges(side, WARM_UP);

@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver, digestOf, type NftablesDriver } from "../drivers/index.ts";
+import { createDriver, digestOf, type Driver } from "../drivers/index.ts";
 import { monotonicMs } from "../kernel/index.ts";
 import {
   forge,
@@ -75,14 +75,14 @@ export async function runSelfTest(now: () => number = Date.now): Promise<SelfTes
 interface Scratch {
   readonly network: ScratchNetwork;
   readonly sockets: Sockets;
-  readonly driver: NftablesDriver;
+  readonly driver: Driver;
   readonly now: () => number;
   /** Under way since they were allowed. */
   flows?: readonly Flow[];
 }
 
-const driverIn = ({ host }: ScratchNetwork, now: () => number): NftablesDriver =>
-  createNftablesDriver({ owner: "self-test", now, netns: host });
+const driverIn = ({ host }: ScratchNetwork, now: () => number): Driver =>
+  createDriver("nftables", { owner: "self-test", now, netns: host });
 
 /** In this order: each goes on where the one before left off. */
 const SHOWS: readonly (readonly [string, (scratch: Scratch) => Promise<void>])[] = [
@@ -217,17 +217,17 @@ async function ended({ driver }: Scratch, flows: readonly Flow[]): Promise<void>
   }
 }
 
-async function dropped(driver: NftablesDriver): Promise<number> {
+async function dropped(driver: Driver): Promise<number> {
   return counted(driver, (one) => one.kind === "leaf" && one.cookie === DROP.cookie);
 }
 
-async function spoofed(driver: NftablesDriver): Promise<number> {
+async function spoofed(driver: Driver): Promise<number> {
   return counted(driver, (one) => one.kind === "special" && one.name === "spoofed");
 }
 
-type Counter = Awaited<ReturnType<NftablesDriver["counters"]>>[number];
+type Counter = Awaited<ReturnType<Driver["counters"]>>[number];
 
-async function counted(driver: NftablesDriver, which: (one: Counter) => boolean): Promise<number> {
+async function counted(driver: Driver, which: (one: Counter) => boolean): Promise<number> {
   const counters = await driver.counters();
   return counters.filter(which).reduce((sum, { packets }) => sum + packets, 0);
 }

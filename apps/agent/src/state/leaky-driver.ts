@@ -6,12 +6,12 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { TABLE_NAME } from "@bulkhead/datapath";
 import type { HostPolicy } from "@bulkhead/model";
-import { digestOf, type NftablesDriver, type UnsignedReceipt } from "../drivers/index.ts";
+import { digestOf, type Driver, type UnsignedReceipt } from "../drivers/index.ts";
 
 const nft = promisify(execFile);
 const LEAKED_PORT = 5432;
 
-export function leaky(driver: NftablesDriver): NftablesDriver {
+export function leaky(driver: Driver): Driver {
   let held: HostPolicy | null = null;
 
   async function apply(policy: HostPolicy): Promise<UnsignedReceipt> {

@@ -11,28 +11,18 @@
  */
 import { createInTurn, type DriftReport, type HostPolicy, type Receipt } from "@bulkhead/model";
 import type { AgentMessage, DriftSetting } from "@bulkhead/wire";
+import type { Driver, ReadBackResult, UnsignedReceipt } from "../drivers/index.ts";
 import type { TrustedPolicy } from "./trusted-policy.ts";
 
-export type UnsignedReceipt = Omit<Receipt, "signature">;
-
-/** What the keeper needs of a datapath driver. */
-export interface Driver {
-  /** Atomic: on a throw the kernel holds what it held before. Reads back what it wrote. */
-  apply(policy: HostPolicy): Promise<UnsignedReceipt>;
+/** What the keeper needs of a driver. */
+export interface KeptDriver extends Pick<Driver, "name" | "apply"> {
   /** As apply, over a kernel that was found to hold something else. */
   reapply(policy: HostPolicy): Promise<UnsignedReceipt>;
-  readBack(): Promise<{
-    readonly digest: string;
-    /** What the digest has to be at that moment: time-bound entries leave the kernel by themselves. */
-    readonly desiredDigest: string | null;
-    readonly readAt: number;
-    readonly entries: number;
-    readonly differences: readonly string[];
-  }>;
+  readBack(): Promise<Omit<ReadBackResult, "policy">>;
 }
 
 export interface KeeperDeps {
-  readonly driver: Driver;
+  readonly driver: KeptDriver;
   /** Changes whenever anybody commits a change to the ruleset. Cheap. */
   readonly generation: () => number;
   readonly sign: (receipt: UnsignedReceipt) => Receipt;
@@ -193,7 +183,7 @@ export class PolicyKeeper {
     const actual = await driver.readBack();
     const { revision, digest: expected } = wanted.signed;
     const { digest, readAt, entries, differences } = actual;
-    const receipt = { revision, digest, driver: "nftables", readAt, entries } as const;
+    const receipt = { revision, digest, driver: driver.name, readAt, entries };
     if (digest === actual.desiredDigest) {
       this.#reported = undefined;
       this.#receipt = sign(receipt);

@@ -6,14 +6,14 @@ import { NFLOG_DNS_GROUP, NFLOG_GROUP } from "@bulkhead/datapath";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startCollector, type Collector } from "../../src/collector/index.ts";
 import type { DnsAnswer } from "../../src/dns/index.ts";
-import { createNftablesDriver, type NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver, type Driver } from "../../src/drivers/index.ts";
 import { createLab, type Lab, type LabWorkload } from "../drivers/lab.ts";
 import { policyOf } from "../drivers/policies.ts";
 import { until } from "../kernel/netns-lab.ts";
 import { A, ASKED, message, record } from "./dns-bytes.ts";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let collector: Collector;
 let answers: DnsAnswer[];
 let near: LabWorkload;
@@ -98,7 +98,7 @@ beforeAll(async () => {
     LabWorkload,
     LabWorkload,
   ];
-  driver = createNftablesDriver({ owner: "dns", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "dns", now: () => Date.now(), netns: lab.hostPath });
   await driver.apply(policyOf(lab, { mode: "observe" }));
   await Promise.all([serve(far.netns), serve(lab.host), serve(near.netns)]);
 });

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
 import { DROP, policyOf, rowOf } from "./policies.ts";
@@ -29,14 +29,14 @@ printf '%s\\n' "$script" | exec ${NFT} "$@"
 `;
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let folder: string;
 const path = process.env["PATH"];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "bbo-absent-"));
   lab = createLab(["a", "b"]);
-  driver = createNftablesDriver({ owner: "test", now: Date.now, netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: Date.now, netns: lab.hostPath });
 });
 afterEach(() => {
   process.env["PATH"] = path;

@@ -5,8 +5,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { TCP, UDP, canaryBucket, takesPart } from "@bulkhead/model";
 import type { Canary, FlowQuery, HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { startFlood } from "./flood.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
@@ -21,12 +21,12 @@ const SEED = 0x0ddba11;
 const PORTS = Array.from({ length: 24 }, (_, at) => 6000 + at);
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let traffic: Traffic;
 
 beforeAll(() => {
   lab = createLab(["near", "same", "third"], ["far"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   traffic = createTraffic();
   for (const port of PORTS)
     for (const protocol of ["tcp", "udp"] as const)

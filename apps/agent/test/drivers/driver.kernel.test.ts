@@ -1,17 +1,17 @@
 /** The driver's life in one real kernel: apply, read back, update, drift, repair, remove. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
 import { ALLOW, DROP, REJECT, policyOf, portRow, rowOf } from "./policies.ts";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 
 beforeEach(() => {
   lab = createLab(["a", "b"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
 });
 afterEach(() => lab.close());
 
@@ -97,7 +97,7 @@ describe("apply", () => {
 
   test("a table of another agent is left alone", async () => {
     await driver.apply(guarded());
-    const other = createNftablesDriver({
+    const other = createDriver("nftables", {
       owner: "other",
       now: () => Date.now(),
       netns: lab.hostPath,

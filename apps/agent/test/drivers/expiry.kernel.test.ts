@@ -1,6 +1,6 @@
 /** Time-bound entries near their end: listed a moment before they go, or gone a moment before their time, both are no drift. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "./policies.ts";
@@ -18,7 +18,7 @@ test.each([
   // The clock runs on between the kernel's answer and our look at the time.
   let ahead = 0;
   const now = (): number => Date.now() + ahead;
-  const driver = createNftablesDriver({ owner: "test", now, netns: lab.hostPath });
+  const driver = createDriver("nftables", { owner: "test", now, netns: lab.hostPath });
   const [a, b] = [lab.workloads["a"], lab.workloads["b"]];
   if (a === undefined || b === undefined) throw new Error("the lab is not whole");
   const deadline = now() + 700;

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPolicySet, parseFiles } from "@bulkhead/dialects";
 import { compile } from "@bulkhead/engine";
 import type { Endpoint, HostPolicy, Inventory } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { sleep } from "./traffic.ts";
@@ -92,7 +92,7 @@ spec: { subject: app=shut, ingress: [], expires: "${LATER}", owner: test, reason
 `;
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let heard: Readonly<Record<Name, () => string>>;
 
 const RECEIVER = `
@@ -163,7 +163,7 @@ const policy = (): HostPolicy => {
 
 beforeAll(async () => {
   lab = createLab(NAMES);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   const listen = (name: Name): (() => string) => {
     const child: ChildProcessWithoutNullStreams = lab.start(workload(name).netns, [
       process.execPath,

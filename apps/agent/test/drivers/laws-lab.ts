@@ -4,8 +4,8 @@
  */
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Row } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { openPair } from "./pair.ts";
@@ -17,7 +17,7 @@ import type { Traffic } from "./traffic.ts";
 
 export const PORT = 5000;
 export let lab: Lab;
-export let driver: NftablesDriver;
+export let driver: Driver;
 export let traffic: Traffic;
 /** What a test opened; closed after it. */
 export const pairs: Pair[] = [];
@@ -26,7 +26,11 @@ export const pairs: Pair[] = [];
 export const useLawsLab = (): void => {
   beforeAll(() => {
     lab = createLab(["near", "same"], ["far"]);
-    driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+    driver = createDriver("nftables", {
+      owner: "test",
+      now: () => Date.now(),
+      netns: lab.hostPath,
+    });
     traffic = createTraffic();
   });
   afterEach(async () => {

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HostPolicy, Mode } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import {
   ACK,
   ADVERTISE,
@@ -38,7 +38,7 @@ const LONG_MS = 20_000;
 const SHORT_MS = 400;
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let folder: string;
 let machineLinkLocal: string;
 
@@ -53,7 +53,7 @@ const linkLocal = (netns: string, device: string): string => {
 
 beforeAll(async () => {
   lab = createLab(["client", "rogue", "stranger"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   folder = mkdtempSync(join(tmpdir(), "bex-leases-"));
   machineLinkLocal = linkLocal(lab.host, "br0");
   const { mac, v4 } = workload("client");

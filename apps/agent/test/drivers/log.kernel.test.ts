@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { parseLogPrefix } from "@bulkhead/datapath";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { ALLOW, DROP, REJECT, policyOf, portRow, rowOf } from "./policies.ts";
@@ -16,7 +16,7 @@ import { createTraffic, sleep } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let traffic: Traffic;
 let log: LogReader;
 
@@ -24,7 +24,7 @@ const workload = (name: string): LabWorkload => lab.workload(name);
 
 beforeAll(async () => {
   lab = createLab(["near", "same"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   traffic = createTraffic();
   for (const protocol of ["tcp", "udp", "icmp"] as const)
     traffic.serve(workload("same").path, protocol, 5000);

@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Row, RowDecision } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { ALLOW, DROP, REJECT, policyOf, rowOf } from "./policies.ts";
@@ -19,12 +19,12 @@ const VERDICTS = ["allow", "drop", "reject", "audit"] as const;
 type Verdict = (typeof VERDICTS)[number];
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 let traffic: Traffic;
 
 beforeAll(() => {
   lab = createLab(["near", "same"], ["far"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   traffic = createTraffic();
   for (const path of [...Object.values(lab.workloads).map((w) => w.path), lab.hostPath])
     for (const protocol of PROTOCOLS) traffic.serve(path, protocol, PORT);

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addressBytes } from "../../src/probe/socket-address.ts";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { ALLOW, DROP, policyOf, portRow, rowOf } from "./policies.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
   lab = createLab(["near", "same"]);
   const near = workload("near");
   const same = workload("same");
-  const driver = createNftablesDriver({
+  const driver = createDriver("nftables", {
     owner: "test",
     now: () => Date.now(),
     netns: lab.hostPath,

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { HostPolicy } from "@bulkhead/model";
 import { createControlGroups } from "../../src/drivers/control-groups.ts";
-import { createKeptGroups, createNftablesDriver, keepingGroups } from "../../src/drivers/index.ts";
+import { createKeptGroups, createDriver, keepingGroups } from "../../src/drivers/index.ts";
 import { DROP, policyOf, processOf, rowOf } from "./policies.ts";
 import { OPEN, SHUT, confined, createProcessesLab } from "./processes-lab.ts";
 import type { ProcessesLab } from "./processes-lab.ts";
@@ -38,7 +38,7 @@ describe("bindings", () => {
     const absent = await host.driver.readBack();
     expect([absent.digest, ...absent.differences]).toEqual([digest]);
     // Another agent of the same installation finds what this one left.
-    const heir = createNftablesDriver({
+    const heir = createDriver("nftables", {
       owner: "test",
       now: () => Date.now(),
       netns: host.lab.hostPath,
@@ -50,7 +50,7 @@ describe("bindings", () => {
     const restless = `${host.groups.root}/restless.service`;
     const groups = createControlGroups();
     let number = 10_000_000;
-    const driver = createNftablesDriver({
+    const driver = createDriver("nftables", {
       owner: "test",
       now: () => Date.now(),
       netns: host.lab.hostPath,
@@ -247,7 +247,7 @@ describe("what strangers do to bindings is found, named and repaired", () => {
 });
 
 test("without control groups of version 2, processes are not judged, and that is said", async () => {
-  const old = createNftablesDriver({
+  const old = createDriver("nftables", {
     owner: "test",
     now: () => Date.now(),
     netns: host.lab.hostPath,

@@ -3,8 +3,8 @@
  * does. Box and server answer on the open and the shut port, by TCP and UDP, in both families.
  */
 import type { CgroupPath, ConfinedProcess, HostPolicy, ProcessSocket } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { KernelError } from "../../src/kernel/kernel-error.ts";
 import { MSG_DONTWAIT, libc } from "../../src/kernel/libc.ts";
 import { socketAddress } from "../../src/probe/socket-address.ts";
@@ -25,13 +25,13 @@ export const PASSED: Outcome = { answer: "passed", arrived: true };
 export interface ProcessesLab {
   readonly lab: Lab;
   readonly groups: ControlGroupsLab;
-  readonly driver: NftablesDriver;
+  readonly driver: Driver;
   readonly traffic: Traffic;
   readonly client: CgroupPath;
   readonly server: CgroupPath;
   readonly other: CgroupPath;
   known(): ConfinedProcess[];
-  newDriver(): NftablesDriver;
+  newDriver(): Driver;
   policy(live: readonly ClassText[], more?: Partial<Parameters<typeof policyOf>[1]>): HostPolicy;
   /** From a socket that was made in the group. */
   attempt(cgroup: CgroupPath, flow: Omit<Flow, "from">, patience?: number): Promise<Outcome>;
@@ -62,8 +62,8 @@ export const createProcessesLab = (): ProcessesLab => {
   const lab = createLab(["box"]);
   const groups = createControlGroupsLab();
   const traffic = createTraffic();
-  const newDriver = (): NftablesDriver =>
-    createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  const newDriver = (): Driver =>
+    createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   const close = (): void => {
     traffic.close();
     groups.close();

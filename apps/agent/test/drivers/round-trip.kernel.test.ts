@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { canonicalHostPolicy } from "@bulkhead/model";
 import { arbitraryHostPolicy } from "@bulkhead/datapath/testing";
-import { createNftablesDriver, digestOf } from "../../src/drivers/index.ts";
+import { createDriver, digestOf } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
 
@@ -20,7 +20,7 @@ beforeAll(() => {
 afterAll(() => lab?.close());
 
 test("random policies, one after another", async () => {
-  const driver = createNftablesDriver({
+  const driver = createDriver("nftables", {
     owner: "test",
     now: () => Date.now(),
     netns: lab.hostPath,
@@ -40,7 +40,7 @@ test("random policies, one after another", async () => {
 });
 
 test("the printed form loads into an empty kernel and means the same", async () => {
-  const driver = createNftablesDriver({
+  const driver = createDriver("nftables", {
     owner: "test",
     now: () => Date.now(),
     netns: lab.hostPath,

@@ -3,8 +3,8 @@
  * from the IP hooks. Each lie works before enforcement (or the test would prove nothing) and does not after it.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { lies, MARK, ways } from "./lies.ts";
@@ -13,11 +13,11 @@ import type { ClassText } from "./policies.ts";
 import { frame, ipv4, send, udp } from "./wire.ts";
 
 let lab: Lab;
-let driver: NftablesDriver;
+let driver: Driver;
 
 beforeAll(() => {
   lab = createLab(["liar", "victim", "witness"], ["outside"]);
-  driver = createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
 });
 afterAll(() => lab?.close());
 beforeEach(() => {

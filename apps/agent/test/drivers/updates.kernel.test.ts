@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HostPolicy } from "@bulkhead/model";
-import { createNftablesDriver } from "../../src/drivers/index.ts";
-import type { NftablesDriver } from "../../src/drivers/index.ts";
+import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import type { FloodCount } from "./flood-worker.ts";
 import { startFlood } from "./flood.ts";
 import { createLab } from "./lab.ts";
@@ -24,8 +24,8 @@ afterAll(() => lab?.close());
 
 const workload = (name: string): LabWorkload => lab.workload(name);
 
-const newDriver = (): NftablesDriver =>
-  createNftablesDriver({ owner: "test", now: () => Date.now(), netns: lab.hostPath });
+const newDriver = (): Driver =>
+  createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
 
 /** Port 5000 from `near` is always permitted and port 5001 never; everything around that changes with `step`. */
 const variant = (targets: readonly string[], step: number): HostPolicy => {
@@ -124,17 +124,24 @@ describe("under a flood", () => {
 
 describe("what cannot be taken whole is not taken at all", () => {
   test("more entries than the limits", async () => {
-    const driver = createNftablesDriver({
+    const small = variant(["same"], 14);
+    const large = variant(["same"], 13);
+    const maxEntries = newDriver().capacity(small).entries;
+    const driver = createDriver("nftables", {
       owner: "test",
       now: () => Date.now(),
       netns: lab.hostPath,
-      limits: { elements: 500, setElements: 22, chains: 100 },
+      maxEntries,
     });
-    await driver.apply(variant(["same"], 14));
+    expect(driver.limit).toBe(maxEntries);
+    await driver.apply(small);
     const before = await driver.readBack();
-    await expect(driver.apply(variant(["same"], 13))).rejects.toMatchObject({
+    const { entries, problems } = driver.capacity(large);
+    expect(entries).toBeGreaterThan(maxEntries);
+    await expect(driver.apply(large)).rejects.toMatchObject({
       reason: "does-not-fit",
-      message: expect.stringMatching(/li_exact4_\w+ needs 27 elements, the limit is 22/),
+      message: expect.stringContaining(`${entries}`),
+      details: problems,
     });
     expect(await driver.readBack()).toMatchObject({ digest: before.digest, differences: [] });
     await driver.remove();

@@ -1,7 +1,7 @@
 /** The keeper against a driver that does as it is told: order, drift, repair, and what happens when it refuses. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { DriftReport, HostPolicy } from "@bulkhead/model";
-import { PolicyKeeper, type Driver, type WentBack } from "../../src/state/policy-keeper.ts";
+import { PolicyKeeper, type KeptDriver, type WentBack } from "../../src/state/policy-keeper.ts";
 import { digestOf, type TrustedPolicy } from "../../src/state/trusted-policy.ts";
 
 const EMPTY: HostPolicy = {
@@ -29,7 +29,8 @@ function policy(sequence: number, host = `10.0.0.${sequence}`): TrustedPolicy {
   };
 }
 
-class FakeKernel implements Driver {
+class FakeKernel implements KeptDriver {
+  readonly name = "nftables" as const;
   held: HostPolicy | null = null;
   wanted: HostPolicy | null = null;
   refuse: string | null = null;
@@ -44,7 +45,7 @@ class FakeKernel implements Driver {
     return Promise.resolve({
       revision: wanted.revision,
       digest: digestOf(wanted),
-      driver: "nftables" as const,
+      driver: this.name,
       readAt: 1,
       entries: 1,
     });

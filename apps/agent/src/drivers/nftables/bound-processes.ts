@@ -12,8 +12,8 @@ import {
 } from "@bulkhead/datapath";
 import type { Bindings, Ruleset, Versions } from "@bulkhead/datapath";
 import type { HostPolicy } from "@bulkhead/model";
-import type { ControlGroups } from "./control-groups.ts";
-import { isRefused } from "./driver-error.ts";
+import type { ControlGroups } from "../control-groups.ts";
+import { isRefused } from "../driver-error.ts";
 
 /** So often a change is tried that the kernel refuses because what it names has gone meanwhile. */
 export const ATTEMPTS = 5;

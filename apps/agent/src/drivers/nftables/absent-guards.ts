@@ -5,8 +5,8 @@
  */
 import { bindDevices, boundDevices, withoutDevices } from "@bulkhead/datapath";
 import type { Ruleset } from "@bulkhead/datapath";
-import { DriverError } from "./driver-error.ts";
-import type { HostCommands } from "./host-commands.ts";
+import { DriverError } from "../driver-error.ts";
+import type { HostCommands } from "../host-commands.ts";
 
 export interface AbsentGuards {
   /** Has the ruleset written; a second time without the guards of absent interfaces where the kernel refuses those. */
