@@ -1,4 +1,7 @@
-/** Says on stderr what takes longer than a second: a line that redraws itself on a terminal, one plain line elsewhere. */
+/**
+ * Says on stderr what takes longer than a second: a line that redraws itself on a terminal; elsewhere, as in a file, the one
+ * plain line that says what was begun, and nothing of how far it is.
+ */
 import type { Context } from "./context.ts";
 
 const PATIENCE_MS = 1000;
@@ -20,7 +23,7 @@ export function startProgress(
   const draw = (): void => {
     const seconds = Math.floor((context.now() - started) / 1000);
     if (live) context.stderr.write(`\r\u001b[K${text} … ${seconds}s`);
-    else if (told === "") context.stderr.write(`${text} …\n`);
+    else if (told === "") context.stderr.write(`${first} …\n`);
     told = text;
   };
   let repeat: NodeJS.Timeout | undefined;

@@ -122,6 +122,8 @@ export const flowsImportAnswerSchema = z.object({
       /** Milliseconds since the epoch. */
       first: z.number().optional(),
       last: z.number().optional(),
+      /** Why it could not be unpacked to its end; what came before is stored. */
+      broken: z.string().optional(),
       malformed: z.object({
         count: z.int(),
         quoted: z.array(z.object({ place: z.int(), problem: z.string(), quote: z.string() })),

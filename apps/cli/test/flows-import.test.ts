@@ -72,15 +72,72 @@ describe("flows import", () => {
     expect([...names]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
   });
 
-  it("keeps what came before a packed file breaks off", async () => {
-    const many = Array.from({ length: 2000 }, (_, at) => row(20_000 + at)).join("");
-    const packed = gzipSync(many);
-    const file = write("torn.gz", packed.subarray(0, packed.length - 400));
-    const { stdout, code, batches } = await imported([file]);
-    expect(code).toBe(0);
-    expect(stdout).toContain("gzip ends too early or is damaged");
-    expect(batches[0]?.flows.length).toBeGreaterThan(1000);
+  it("reads all of packed files that lie behind one another", async () => {
+    const parts = Array.from({ length: 40 }, (_, at) =>
+      Array.from({ length: 50 }, (_unused, row_) => row(1000 + at * 50 + row_)).join(""),
+    );
+    const plain = (await imported([write("parts.log", parts.join(""))])).batches;
+    expect(plain.flatMap(({ flows }) => flows)).toHaveLength(2000);
+    for (const pack of [gzipSync, zstdCompressSync]) {
+      const packed = Buffer.concat(parts.map((part) => pack(part)));
+      const { batches, code } = await imported([write("parts.packed", packed)]);
+      expect([code, batches.map(({ batch }) => batch)]).toEqual([
+        0,
+        plain.map(({ batch }) => batch),
+      ]);
+      const torn = await imported([write("parts.torn", packed.subarray(0, packed.length - 30))]);
+      expect(torn.code).toBe(2);
+      const garbage = Buffer.concat([packed, Buffer.from("no frame at all")]);
+      // What gzip's own tool ignores with a warning is ignored here too.
+      if (pack === zstdCompressSync)
+        expect((await imported([write("parts.garbage", garbage)])).code).toBe(2);
+    }
   });
+
+  it("keeps what came before a packed file breaks off, and does not end as if it were the whole", async () => {
+    const many = Array.from({ length: 2000 }, (_, at) => row(20_000 + at)).join("");
+    const gzip = gzipSync(many);
+    const zstd = zstdCompressSync(many);
+    const damaged = Buffer.from(gzip);
+    damaged.fill(0xff, gzip.length - 400, gzip.length - 300);
+    const files = [
+      ["torn.gz", gzip.subarray(0, gzip.length - 400), "gzip ends too early or is damaged"],
+      ["damaged.gz", damaged, "gzip ends too early or is damaged"],
+      ["torn.zst", zstd.subarray(0, zstd.length - 400), "zstd ends too early or is damaged"],
+    ] as const;
+    for (const [name, bytes, problem] of files) {
+      const { stdout, code, batches } = await imported([write(name, bytes)]);
+      expect([name, code]).toEqual([name, 2]);
+      expect(stdout).toContain(`${problem}: what came before is stored`);
+      expect(stdout).toContain(`${problem}: ${join(folder, name)}`);
+      const [sent = 0] = batches.map(({ flows }) => flows.length);
+      // zstd gives out nothing of a block that it has not whole.
+      expect(sent).toBeGreaterThan(name.endsWith(".gz") ? 1000 : -1);
+      expect(sent).toBeLessThan(2000);
+    }
+    const file = write("again.gz", gzip.subarray(0, gzip.length - 400));
+    const { stdout } = await imported([file, "-o", "json"]);
+    const { files: told } = flowsImportAnswerSchema.parse(JSON.parse(stdout));
+    expect(told).toMatchObject([{ broken: "gzip ends too early or is damaged" }]);
+  });
+
+  it.each(["gzip", "zstd"] as const)(
+    "refuses a small file of %s that unpacks to far more than any log, and stores none of it",
+    async (packing) => {
+      const pack = packing === "gzip" ? gzipSync : zstdCompressSync;
+      // Packed files behind one another are one: a quarter of a gibibyte needs not be packed to be unpacked.
+      const nothing = pack(Buffer.alloc(1 << 24));
+      const packed = Buffer.concat([pack(LOG), ...Array.from({ length: 17 }, () => nothing)]);
+      expect(packed.length).toBeLessThan(1 << 20);
+      const { stdout, stderr, code, batches } = await imported([write(`bomb.${packing}`, packed)]);
+      expect(code).toBe(2);
+      expect(stdout).toBe("");
+      expect(stderr).toContain("unpacks to more than 300 times its size, which no log does");
+      expect(stderr).toContain(`unpack it and look, if it is meant: ${packing} -d`);
+      expect(batches).toEqual([]);
+    },
+    60_000,
+  );
 
   it("refuses what is another format, none at all, empty, a folder or not there", async () => {
     const log = write("some.log", LOG);

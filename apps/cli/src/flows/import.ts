@@ -59,7 +59,13 @@ export async function importFile(
     format: reader.name,
     duplicates: watch.duplicates,
     backwards: watch.backwards,
+    ...brokenOf(opened),
   });
+}
+
+function brokenOf({ broken }: FlowFile): Pick<ImportedFile, "broken"> {
+  const problem = broken();
+  return problem === undefined ? {} : { broken: problem };
 }
 
 function interrupted(sent: number): Interrupted {
@@ -132,7 +138,7 @@ function createTally() {
       sums.old += answer.old;
     },
     result(
-      about: Pick<ImportedFile, "file" | "format" | "duplicates" | "backwards">,
+      about: Pick<ImportedFile, "file" | "format" | "duplicates" | "backwards" | "broken">,
     ): ImportedFile {
       const all = [...origins.values()];
       return {

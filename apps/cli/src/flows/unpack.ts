@@ -2,23 +2,29 @@
  * What gzip or zstd packed, unpacked as it comes. Which it is its first bytes tell. What breaks off or unpacks to far more
  * than any log does is told, and what came before it is kept.
  */
-import { Readable, pipeline, type Transform } from "node:stream";
+import { Readable, pipeline } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { badInput } from "../failure.ts";
 
 /** Beyond so much, more than so many times what was packed is no log. */
-const BOMB_BYTES = 1 << 30;
+const BOMB_BYTES = 1 << 28;
 const BOMB_RATIO = 300;
 
 interface Packing {
   readonly name: string;
   readonly magic: readonly number[];
-  readonly open: () => Transform;
+  /** All of it, however many packed files lie behind one another. */
+  readonly unpacked: (packed: AsyncIterable<Uint8Array>) => AsyncIterable<unknown>;
 }
 
 const PACKINGS: readonly Packing[] = [
-  { name: "gzip", magic: [0x1f, 0x8b], open: () => createGunzip() },
-  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], open: () => createZstdDecompress() },
+  {
+    name: "gzip",
+    magic: [0x1f, 0x8b],
+    // The error reaches whoever reads the other end.
+    unpacked: (packed) => pipeline(Readable.from(packed), createGunzip(), () => undefined),
+  },
+  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], unpacked: frames },
 ];
 
 export interface Unpacked {
@@ -43,10 +49,8 @@ export function unpack(first: Uint8Array, rest: AsyncIterable<Uint8Array>, file:
           yield chunk;
         }
       })();
-      // The error reaches whoever reads the other end.
-      const opened = pipeline(Readable.from(counted), packing.open(), () => undefined);
       try {
-        for await (const chunk of opened) {
+        for await (const chunk of packing.unpacked(counted)) {
           const bytes = chunk as Uint8Array;
           plain += bytes.length;
           if (plain > BOMB_BYTES && plain > packed * BOMB_RATIO) {
@@ -64,6 +68,47 @@ export function unpack(first: Uint8Array, rest: AsyncIterable<Uint8Array>, file:
     })(),
     broken: () => broken,
   };
+}
+
+/** Node's stream of zstd ends with the first frame and says nothing of those behind it: each gets a stream of its own. */
+async function* frames(packed: AsyncIterable<Uint8Array>): AsyncGenerator<unknown> {
+  const pieces = packed[Symbol.asyncIterator]();
+  let rest: Uint8Array | undefined;
+  const refill = async (): Promise<boolean> => {
+    const { value, done } = rest === undefined ? await pieces.next() : { value: rest, done: false };
+    rest = done === true ? undefined : (value as Uint8Array);
+    return rest !== undefined;
+  };
+  try {
+    while (await refill()) {
+      const frame = createZstdDecompress();
+      let giveUp = (): void => undefined;
+      frame.once("close", () => giveUp());
+      const fed = (async () => {
+        while (await refill()) {
+          const piece = rest ?? new Uint8Array();
+          const before = frame.bytesWritten;
+          const isTaken = await new Promise<boolean>((resolve) => {
+            giveUp = () => resolve(false);
+            if (frame.closed) giveUp();
+            else frame.write(piece, (error) => resolve(!error));
+          });
+          const left = piece.subarray(frame.bytesWritten - before);
+          rest = left.length === 0 ? undefined : left;
+          if (!isTaken) return;
+        }
+        frame.end();
+      })();
+      try {
+        yield* frame;
+      } finally {
+        frame.destroy();
+        await fed;
+      }
+    }
+  } finally {
+    await pieces.return?.();
+  }
 }
 
 /** Of zlib's own; what could not be read has the codes of the system. */

@@ -114,10 +114,12 @@ async function importAll(context: Context, words: readonly string[]): Promise<An
   }
   const value: FlowsImportAnswer = { files: done };
   const isNothing = done.every((one) => one.flows === 0 && one.malformed.count > 0);
+  // A script that imports must not take half a file for the whole.
+  const isBroken = done.some((one) => one.broken !== undefined);
   return {
     value,
     text: (ui) => importText(value, ui),
     next: done.some((one) => one.flows > 0) ? ["observe --edges", "suggest -f policy.yaml"] : [],
-    exitCode: isNothing ? 2 : 0,
+    exitCode: isNothing || isBroken ? 2 : 0,
   };
 }

@@ -31,6 +31,13 @@ function fileText(file: ImportedFile, { style }: Ui): string {
       ? []
       : [style.yellow(`  the source says that it lost ${count(file.lost, "event")}`)]),
     ...confidence(file).map((line) => style.yellow(`  ${line}`)),
+    ...(file.broken === undefined
+      ? []
+      : [
+          style.red(
+            `  ${file.broken}: what came before is stored, what came after it could not be read`,
+          ),
+        ]),
     ...(malformed.count === 0
       ? []
       : [style.yellow(`  ${count(malformed.count, "record")} could not be read:`)]),
