@@ -92,7 +92,9 @@ describe("suggest --to", () => {
     expect(readdirSync(target)).toEqual(["shop.yaml"]);
     const kept = readFileSync(join(target, "shop.yaml"), "utf8");
     expect(kept).toContain("# Written for Calico: permits the same as what was suggested, proved");
-    expect(kept).toMatch(/# Seen: 6 connections.*\n.*\n\napiVersion: projectcalico\.org\/v3\n/);
+    expect(kept).toMatch(
+      /# Seen: 6 connections.*\n.*\n# Permits 1 pair.*\n\napiVersion: projectcalico\.org\/v3\n/,
+    );
     expect(await decisions(kept)).toEqual(await decisions(readFileSync(file, "utf8")));
     const json = await suggested("--to", "calico", "-o", "json");
     const { files } = JSON.parse(json.stdout) as { files: readonly { text: string }[] };

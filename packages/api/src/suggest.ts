@@ -1,6 +1,6 @@
 /** Asking for a suggestion, and what is suggested with what it stands on. */
 import { z } from "zod";
-import type { NetworkSetBasis } from "@bulkhead/model";
+import { SLACK_CAUSES, type NetworkSetBasis } from "@bulkhead/model";
 import { edgeSchema } from "./flows.ts";
 import { policyFileSchema } from "./policies.ts";
 import { READINESS_STATES } from "./readiness.ts";
@@ -48,6 +48,13 @@ const networkSetBasisSchema: z.ZodType<NetworkSetBasis> = z.discriminatedUnion("
   z.object({ kind: z.literal("said"), cidr: z.templateLiteral([z.string(), "/", z.number()]) }),
 ]);
 
+/** Pairs of ends and port that a rule permits, and those of them that its evidence used; the rest by cause. */
+const slackSchema = z.object({
+  permitted: z.number(),
+  used: z.int(),
+  beyond: z.array(z.object({ cause: z.enum(SLACK_CAUSES), pairs: z.number() })),
+});
+
 export const suggestAnswerSchema = z.object({
   since: z.number().optional(),
   until: z.number().optional(),
@@ -71,6 +78,7 @@ export const suggestAnswerSchema = z.object({
       lastSeen: z.number(),
       /** Seldom seen, but real. */
       rare: z.boolean().optional(),
+      slack: slackSchema.optional(),
     }),
   ),
   networkSets: z

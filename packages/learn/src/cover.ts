@@ -9,33 +9,46 @@ import {
   type SetAside,
   type SuggestedNetworkSet,
   type SuggestedPeer,
-  type SuggestedRule,
 } from "@bulkhead/model";
-
 import type { Member } from "./groups.ts";
+import { push } from "./order.ts";
+import { within } from "./outside.ts";
+import type { DraftedRule } from "./rules.ts";
+
+type Rule = DraftedRule["rule"];
+
+export interface Split {
+  readonly setAside: readonly SetAside[];
+  readonly covered: readonly SetAside[];
+  /** What is covered, by the rule that allows it. */
+  readonly by: ReadonlyMap<Rule, readonly Edge[]>;
+}
 
 export function splitCovered(
   setAside: readonly SetAside[],
-  rules: readonly SuggestedRule[],
+  rules: readonly Rule[],
   networkSets: readonly SuggestedNetworkSet[],
   members: ReadonlyMap<string, Member>,
-): { readonly setAside: readonly SetAside[]; readonly covered: readonly SetAside[] } {
+): Split {
   const covered: SetAside[] = [];
   const rest: SetAside[] = [];
+  const by = new Map<Rule, Edge[]>();
   for (const item of setAside) {
     const rule =
       item.reason === "spoofed"
         ? undefined // stopped by where it comes from, whatever the rules say
         : rules.find((candidate) => allows(candidate, item.edge, networkSets, members));
     if (rule === undefined) rest.push(item);
-    else
+    else {
       covered.push({ ...item, detail: `${item.detail}; \`${rule.name}\` allows it all the same` });
+      push(by, rule, item.edge);
+    }
   }
-  return { setAside: rest, covered };
+  return { setAside: rest, covered, by };
 }
 
 function allows(
-  rule: SuggestedRule,
+  rule: Rule,
   edge: Edge,
   networkSets: readonly SuggestedNetworkSet[],
   members: ReadonlyMap<string, Member>,
@@ -67,7 +80,7 @@ function isPeer(
       if (member !== undefined || end.name === "host") return false;
       const proposed = networkSets.find((set) => `${set.namespace}/${set.name}` === peer.name);
       if (proposed === undefined) return end.name === peer.name;
-      return proposed.cidrs.some((cidr) => cidr.startsWith(`${end.address}/`));
+      return proposed.cidrs.some((cidr) => within(end.address, cidr));
     }
   }
 }

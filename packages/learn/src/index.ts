@@ -29,6 +29,7 @@ export {
   type CronReading,
   type CronRuns,
 } from "./readiness/expectation-cron.ts";
+export { sumSlack } from "./slack.ts";
 export { summarise } from "./summary.ts";
 export { suggest, type SuggestOptions } from "./suggest.ts";
 export * from "./readiness/index.ts";

@@ -8,7 +8,7 @@ import type { Group, Grouping } from "./groups.ts";
 import { namespacesOf, type MachineProcesses } from "./machine.ts";
 import { fitting, nameOf } from "./names.ts";
 import { by, groupBy } from "./order.ts";
-import type { Need } from "./rules.ts";
+import type { Need } from "./drafts.ts";
 
 export interface IsolationInput {
   readonly edges: readonly Edge[];

@@ -9,7 +9,7 @@ import { USER_KEY } from "./machine.ts";
 import { fitting, isResolverName, nameOf, portsName } from "./names.ts";
 import { by, groupBy } from "./order.ts";
 import { DNS_PORT, isMonitor } from "./purpose.ts";
-import { keysOf, portsKey, type Draft, type Need } from "./rules.ts";
+import { keysOf, portsKey, type Draft, type Need } from "./drafts.ts";
 
 type RuleEnd = Need["source"];
 

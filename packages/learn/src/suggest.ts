@@ -22,6 +22,7 @@ import type {
 import { applicationsOf } from "./applications.ts";
 import { DEFAULT_BEHAVIOUR, judgeSources, sourceKey, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
+import { draftsOf } from "./drafts.ts";
 import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
 import { groupWorkloads, type Grouping, type Member } from "./groups.ts";
 import { isolationsOf } from "./isolations.ts";
@@ -33,6 +34,7 @@ import { by, inEdgeOrder } from "./order.ts";
 import { purposeOf } from "./purpose.ts";
 import { edgesWithLabels, proposeLabels, regrouped } from "./roles/propose-labels.ts";
 import { rulesOf } from "./rules.ts";
+import { presentOf, withSlack } from "./slack.ts";
 import { summarise } from "./summary.ts";
 import { doubtNeeds, type SuspicionOptions } from "./suspicion/suspicion.ts";
 import { unattributedOf } from "./unattributed.ts";
@@ -95,17 +97,19 @@ export function suggest(
   });
   setAside.push(...world.refused);
   const followed = new Set(world.followed);
-  const rules = rulesOf(world.needs, grouping, namespacesOf(processes));
+  const drafted = rulesOf(draftsOf(world.needs), grouping, namespacesOf(processes));
   const byId = new Map(members.map((member) => [member.id, member]));
   const split = splitCovered(
     setAside
       .filter(({ edge }) => !followed.has(edge))
       .toSorted((a, b) => inEdgeOrder(a.edge, b.edge))
       .map(withPurpose),
-    rules,
+    drafted.map(({ rule }) => rule),
     world.networkSets,
     byId,
   );
+  const present = presentOf(members, inventory, grouping, world.networkSets);
+  const rules = drafted.map((one) => withSlack(one, split.by.get(one.rule) ?? [], present));
   return {
     applications: applicationsOf(members),
     isolations: isolationsOf({

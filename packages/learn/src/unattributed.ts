@@ -7,7 +7,7 @@ import type { Edge } from "@bulkhead/model";
 import type { Placed } from "./ends.ts";
 import type { MachineProcesses } from "./machine.ts";
 import { inEdgeOrder } from "./order.ts";
-import type { Need } from "./rules.ts";
+import type { Need } from "./drafts.ts";
 
 export function unattributedOf(
   placed: readonly Placed[],

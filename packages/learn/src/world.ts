@@ -24,7 +24,7 @@ import { domainNameOf, fitting, nameOf, portsName, resolverName } from "./names.
 import { by, compareText, groupBy } from "./order.ts";
 import { basisOf, coveringPrefix, outsideOf, type Outside } from "./outside.ts";
 import { DNS_PORT, purposeOfPort } from "./purpose.ts";
-import type { Need } from "./rules.ts";
+import type { Need } from "./drafts.ts";
 
 /** A needed relation, one end of which may still be an outside address. */
 export interface RawNeed extends Omit<Need, "source" | "destination"> {

@@ -58,6 +58,37 @@ export interface SuggestedPort {
   readonly port: number;
 }
 
+/** Why a rule permits what it does not stand on, the first that holds. */
+export const SLACK_CAUSES = [
+  /** It was seen, and set aside: it is told among what is covered. */
+  "doubtful",
+  /** Another copy of the same role does it, or to another copy of the same role. */
+  "copies",
+  /** Another address of the same set: behind the same name, or of the prefix that a person said. */
+  "addresses",
+  /** The same two do it on another port of the rule. */
+  "ports",
+  /** Both do something that the rule is for, though not with each other: rules were joined to have fewer. */
+  "joined",
+  /** Everybody of a namespace is named, or everybody who is a person, and some of them did nothing that the rule is for. */
+  "everybody",
+] as const;
+export type SlackCause = (typeof SLACK_CAUSES)[number];
+
+/**
+ * What a rule permits beyond what it stands on. Counted are pairs: somebody of `from`, somebody else of `to`, and one port. Somebody is
+ * a workload that the inventory has (everybody who was seen, where it has none), one address of a proposed set, the host, or a
+ * set that exists already. `permitted` are all of them, and a pair is *used* where an accepted edge that the rule stands on says
+ * so: the slack is the rest. Who comes later is not counted before he is there. A pair that two rules permit counts in both.
+ */
+export interface Slack {
+  /** Exact up to 2^53; only prefixes of IPv6 that a person said hold more. */
+  readonly permitted: number;
+  readonly used: number;
+  /** What is permitted and not used, by cause; without those that there are none of. */
+  readonly beyond: readonly { readonly cause: SlackCause; readonly pairs: number }[];
+}
+
 export interface SuggestedRule {
   /** `storefront-to-checkout`; unique in its namespace. */
   readonly name: string;
@@ -84,6 +115,7 @@ export interface SuggestedRule {
   }[];
   /** What it stands on, port by port. */
   readonly links: readonly { readonly text: string; readonly firstSeen: number }[];
+  readonly slack: Slack;
 }
 
 /** How the addresses of a set came to be one: never more than was seen, but for a prefix that a person said. */

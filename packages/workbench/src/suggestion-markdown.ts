@@ -5,7 +5,13 @@
 import { summarise } from "@bulkhead/learn";
 import { formatPort, type Edge, type SetAside } from "@bulkhead/model";
 import type { ReplayCounts } from "./suggestion-replay.ts";
-import type { ReportedRule, ReportedSet, SuggestionReport } from "./suggestion-report.ts";
+import { beyondOf, causesText, pairsOf, totalText } from "./slack-text.ts";
+import type {
+  ReportedRule,
+  ReportedSet,
+  ReportedSlack,
+  SuggestionReport,
+} from "./suggestion-report.ts";
 import { isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./suggestion-text.ts";
 import { many, moment, thousands } from "./words.ts";
 
@@ -64,6 +70,7 @@ function head(
     title,
     "",
     `${many(report.rules.length, "rule")} for ${many(report.edges, "edge")}${span}. Everything else is denied once this is enforced.`,
+    ...totalText(report.rules.flatMap(({ slack }) => (slack === undefined ? [] : { slack }))),
     ...(dialect === undefined ? [] : [`Written for ${dialect}.`]),
     ...excluded.map(({ from, to }) => `Not learned from: ${moment(from)} to ${moment(to)}.`),
   ];
@@ -97,7 +104,7 @@ function ofApplication(report: SuggestionReport, id: string, file: string): stri
   ].join("\n");
 }
 
-const RULES = ["Rule", "Ports", "Connections", "Seen", "What"];
+const RULES = ["Rule", "Ports", "Connections", "Seen", "Permits", "What"];
 
 function ruleRow(rule: ReportedRule): readonly string[] {
   const what = [
@@ -109,8 +116,15 @@ function ruleRow(rule: ReportedRule): readonly string[] {
     rule.ports,
     thousands(rule.connections),
     spanOf(rule),
+    rule.slack === undefined ? "" : slackCell(rule.slack),
     what.join("; "),
   ];
+}
+
+/** `12 pairs, 4 not seen: other copies of the same roles (4)`. */
+function slackCell(slack: ReportedSlack): string {
+  const beyond = beyondOf(slack) === 0 ? "all seen" : `not seen: ${causesText(slack)}`;
+  return `${pairsOf(slack.permitted)}, ${beyond}`;
 }
 
 const SETS = ["Set", "Stands for", "Distinct addresses seen", "Seen"];

@@ -7,6 +7,7 @@ import {
   type Readiness,
   type ProposedLabels,
   type SetAside,
+  type SlackCause,
   type SuggestedRule,
   type Suggestion,
   type TrafficPurpose,
@@ -28,6 +29,15 @@ export interface ReportedRule {
   readonly firstSeen: number;
   readonly lastSeen: number;
   readonly rare: boolean;
+  /** What it permits beyond what it stands on; absent of an answer that does not tell. */
+  readonly slack?: ReportedSlack;
+}
+
+/** `Slack`, as lists that are copied. */
+export interface ReportedSlack {
+  readonly permitted: number;
+  readonly used: number;
+  readonly beyond: { readonly cause: SlackCause; readonly pairs: number }[];
 }
 
 export interface ReportedSet {
@@ -110,7 +120,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
     applications: [...suggestion.applications],
     rules: manifestsOf(suggestion).flatMap((item) => {
       if (item.of !== "rule") return [];
-      const { from, to, ports, evidence, rare, application, purpose } = item.from;
+      const { from, to, ports, evidence, rare, application, purpose, slack } = item.from;
       const end = (peer: typeof from): string => (peer.kind === "host" ? "host" : peer.name);
       return [
         {
@@ -124,6 +134,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
           firstSeen: evidence.firstSeen,
           lastSeen: evidence.lastSeen,
           rare,
+          slack: { ...slack, beyond: [...slack.beyond] },
         },
       ];
     }),

@@ -16,6 +16,7 @@ import {
   type TrafficPurpose,
 } from "@bulkhead/model";
 import { proposedInventory, proposedLines } from "./proposed-labels.ts";
+import { slackText, totalText } from "./slack-text.ts";
 import { bytes, many, moment } from "./words.ts";
 
 /** What each reason means, in the words people see. */
@@ -82,7 +83,7 @@ export function policyText(suggestion: SuggestionPart, head: readonly string[]):
   const documents = [regular, rare].filter((text) => text !== "");
   const inventory = proposedInventory(suggestion.proposedLabels);
   return [
-    comment([...head, ...proposedLines(suggestion.proposedLabels)]),
+    comment([...head, ...totalText(suggestion.rules), ...proposedLines(suggestion.proposedLabels)]),
     ...[...inventory, ...documents].map((text) => `---\n${text}`),
     comment(asideLines(suggestion)),
   ].join("");
@@ -171,6 +172,7 @@ function ruleLines(rule: SuggestedRule): readonly string[] {
     `Seen: ${seen(rule.evidence)}`,
     ...parts,
     `For example ${rule.evidence.samples.join(", ")}`,
+    `${slackText(rule.slack)}.`,
   ];
 }
 

@@ -57,6 +57,7 @@ describe("proposed labels as text", () => {
     expect(text.split("---")[0]).toBe(`\
 # Least privilege for what was seen. Everything else is denied once this is enforced.
 # 3 edges behind 1 rule; set aside, and not allowed: 0 edges, listed at the end.
+# Slack: the rules permit 3 pairs of ends and port, all seen in use.
 #
 # Labels that the rules count on, and that nobody bears yet. Look at them first: labels decide policy.
 #   vms/client-of-postgresql: 3 workloads, no label told what they are; calls postgresql on 5432/tcp (3 of 3)

@@ -311,8 +311,9 @@ async function pullRequest(
       unattributed: answer.unattributed ?? [],
       unlabelled: answer.unlabelled ?? [],
       proposedLabels: answer.proposedLabels ?? [],
-      rules: answer.rules.map(({ purpose, application = "", rare = false, ...rule }) => ({
+      rules: answer.rules.map(({ purpose, slack, application = "", rare = false, ...rule }) => ({
         ...rule,
+        ...(slack === undefined ? {} : { slack }),
         application,
         rare,
         ...(purpose === undefined ? {} : { purpose: purpose as TrafficPurpose }),

@@ -2,7 +2,15 @@
 import type { SuggestAnswer } from "@bulkhead/api";
 import { summarise } from "@bulkhead/learn";
 import type { SetAside } from "@bulkhead/model";
-import { isLeftOpen, LEFT_OPEN, REASONS, UNATTRIBUTED } from "@bulkhead/workbench";
+import {
+  beyondOf,
+  isLeftOpen,
+  LEFT_OPEN,
+  numberOf,
+  REASONS,
+  totalText,
+  UNATTRIBUTED,
+} from "@bulkhead/workbench";
 import type { News } from "../suggest/news.ts";
 import { renderTable, type Column } from "../ui/table.ts";
 import type { Ui } from "../ui/ui.ts";
@@ -14,6 +22,11 @@ const RULE_COLUMNS: readonly Column<SuggestAnswer["rules"][number]>[] = [
   { title: "PORTS", cell: (row) => row.ports, shrink: true },
   { title: "CONNS", cell: (row) => thousands(row.connections), align: "right" },
   { title: "LAST SEEN", cell: (row, ui) => ago(row.lastSeen, ui.now) },
+  {
+    title: "SLACK",
+    cell: ({ slack }) => (slack === undefined ? "" : slackCell(slack)),
+    align: "right",
+  },
   { title: "", cell: (row, ui) => (row.rare === true ? ui.style.yellow("rare but real") : "") },
 ];
 
@@ -85,7 +98,19 @@ export function suggestText(
     return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;
-  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${readinessText(answer, ui)}${setAsideText(answer, ui)}${unattributedText(answer, ui)}${unlabelledText(answer, ui)}`;
+  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${slackLine(answer)}${readinessText(answer, ui)}${setAsideText(answer, ui)}${unattributedText(answer, ui)}${unlabelledText(answer, ui)}`;
+}
+
+/** `4 of 12`: permitted and not used, of all that is permitted. */
+function slackCell(slack: NonNullable<SuggestAnswer["rules"][number]["slack"]>): string {
+  return `${numberOf(beyondOf(slack))} of ${numberOf(slack.permitted)}`;
+}
+
+function slackLine({ rules }: SuggestAnswer): string {
+  const told = rules.flatMap(({ slack }) => (slack === undefined ? [] : { slack }));
+  return totalText(told)
+    .map((line) => `\n${line}\n`)
+    .join("");
 }
 
 /** Of each application that rules are proposed for. */

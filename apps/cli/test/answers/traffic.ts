@@ -115,6 +115,7 @@ export const suggestion: SuggestAnswer = {
       firstSeen: NOW - 90 * minute,
       lastSeen: NOW - 3000,
       rare: false,
+      slack: { permitted: 6, used: 2, beyond: [{ cause: "copies", pairs: 4 }] },
     },
     {
       resource: "Intent/shop/report-to-db",
@@ -127,6 +128,7 @@ export const suggestion: SuggestAnswer = {
       firstSeen: NOW - 90 * minute,
       lastSeen: NOW - 80 * minute,
       rare: true,
+      slack: { permitted: 1, used: 1, beyond: [] },
     },
   ],
   setAside: [21, 22, 23, 25, 80, 443].map((port) => ({
