@@ -45,6 +45,7 @@ export function readinessOn(world: World, day: number): readonly Readiness[] {
   const hour = day * HOURS;
   const { inventory, histories } = labelledOn(world, day);
   return assessReadiness({
+    // Nobody is there to be asked: whatever is doubtful counts as rejected, and so as denied.
     histories: acceptedHistories(histories, inventory),
     watch: watchUntil(day),
     inventory,

@@ -231,7 +231,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
   verb(
     "readiness [names...]",
     "how complete the picture is, what it waits for, and when it is ready",
-    "bulkhead readiness\nbulkhead readiness --level application -o wide\nbulkhead readiness shop/db --level group -o md",
+    "bulkhead readiness\nbulkhead readiness --level application -o wide\nbulkhead readiness shop/db --level group -o md\nsudo bulkhead readiness --reject 'shop/web -> shop/db 5432/tcp' --reason 'an intruder'",
     async () => (await import("./verbs/readiness.ts")).readiness,
     [...FORMATS, "md"],
   )
@@ -243,6 +243,10 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
       ]),
     )
     .option("--strict", "exit 1 while anybody is learning")
+    .option("--accept <edge>", "needed, though doubtful: 'shop/web -> shop/db 5432/tcp'", gather)
+    .option("--reject <edge>", "doubtful, and not needed", gather)
+    .option("--forget <edge>", "take back what was said of it", gather)
+    .option("--reason <text>", "why, for the record")
     .option(
       "--flows <file>",
       "from recorded flows, as of their end; - for standard input",

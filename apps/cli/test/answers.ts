@@ -90,6 +90,7 @@ export const answers = {
   settings: { drift: "report", readConfiguration: [], retention: { flows: 30, history: 730 } },
   slo,
   readiness,
+  answerDoubts: { answered: readiness.answered ?? [] },
   assess,
   falseDeny: { subject: "shop/web → shop/db 5432/tcp", connections: 3, opened: true },
 } satisfies {

@@ -48,21 +48,52 @@ it("--strict: 1 while anybody that is shown is learning", async () => {
   expect((await asked("db", "--strict")).code).toBe(0);
 });
 
+it("records what a person says of doubtful edges before it asks", async () => {
+  const { code } = await asked(
+    "--accept",
+    "a -> b 1/tcp",
+    "--reject",
+    "c -> d 2/tcp",
+    "--reason",
+    "eve",
+  );
+  expect(code).toBe(0);
+  expect(controller.requests).toMatchObject([
+    {
+      route: "answerDoubts",
+      request: { accept: ["a -> b 1/tcp"], reject: ["c -> d 2/tcp"], forget: [], reason: "eve" },
+    },
+    { route: "readiness" },
+  ]);
+});
+
+it("tells a doubtful edge once, with the command that answers for it", async () => {
+  const { stdout } = await asked("storefront");
+  expect(stdout).toContain("Seen, and waiting for a person's word:");
+  expect(stdout).toContain("`bulkhead readiness --accept 'shop/storefront -> shop/db 5432/tcp'`");
+  expect(stdout).toContain("2 more doubtful edges");
+});
+
 const DAY = 86_400_000;
 
-function flows(days: number): string {
-  const end = (name: string, address: string) => ({
-    address,
-    workload: `shop/${name}`,
-    name: `shop/${name}`,
-    labels: { app: name },
-  });
+const end = (name: string, address: string, app = name) => ({
+  address,
+  workload: `shop/${name}`,
+  name: `shop/${name}`,
+  labels: { app },
+});
+
+function flows(
+  days: number,
+  source = end("web", "10.0.0.1"),
+  destination = end("db", "10.0.0.2"),
+): string {
   return Array.from({ length: days }, (_, at) =>
     JSON.stringify({
       start: 20_000 * DAY + at * DAY,
       end: 20_000 * DAY + at * DAY + 1000,
-      source: end("web", "10.0.0.1"),
-      destination: end("db", "10.0.0.2"),
+      source,
+      destination,
       protocol: 6,
       port: 5432,
       sourcePort: 40_000,
@@ -93,7 +124,28 @@ it("--flows: from a file alone, as of its end", async () => {
   ]);
 });
 
+it("--flows: a word holds for the one answer", async () => {
+  const file = join(folder, "doubtful.jsonl");
+  const copies = [1, 2, 3, 4].map((copy) => end(`web-${copy}`, `10.0.0.${copy + 10}`, "web"));
+  const lone = flows(2, copies[0], end("vault", "10.0.0.9"));
+  writeFileSync(file, `${[...copies.map((copy) => flows(20, copy)), lone].join("\n")}\n`);
+  const word = async (...args: readonly string[]) => {
+    const called = await call(["readiness", "--flows", file, ...args], { state: folder });
+    return { ...called, waits: called.stdout.includes("waiting for a person's word") };
+  };
+  const edge = "shop/web -> shop/vault 5432/tcp";
+  expect((await word()).stdout).toContain(`readiness --flows ${file} --accept '${edge}'`);
+  expect(await word("--accept", edge)).toMatchObject({ code: 0, waits: false });
+  expect(await word("--reject", edge)).toMatchObject({ code: 0, waits: false });
+  expect(await word()).toMatchObject({ waits: true });
+  const wrong = await word("--accept", "shop/web -> shop/vault 22/tcp");
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain("nothing that is doubtful is called");
+  expect((await word("--forget", edge)).stderr).toContain("of a file nothing is remembered");
+});
+
 it.each([
+  [["--reason", "eve"], "`--reason` is about a doubtful edge"],
   [["--flows", "a.jsonl", "--flows", "b.jsonl"], "`--flows` is given twice"],
   [["--format", "zeek"], "`--format` is about the file of `--flows`"],
 ])("%j is refused in words", async (args, words) => {

@@ -58,7 +58,9 @@ import { watchChain } from "./policy/chain-watch.ts";
 import { Governor } from "./policy/governor.ts";
 import type { Reading } from "./policy/reading.ts";
 import { AFTER_DEADLINE_MS, TRIAL_MS, TRIAL_NOTE } from "./policy/trial.ts";
+import { openDoubtBook, type DoubtBook } from "./queries/doubt-book.ts";
 import { createReadiness, type ReadinessQueries } from "./queries/readiness.ts";
+import { ruledBy } from "./queries/ruled.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
 import { askUnderWay, type WhatCuts } from "./queries/under-way.ts";
 import { loadSigningKey } from "./signing-key.ts";
@@ -106,6 +108,7 @@ export interface Controller {
   status(): Promise<StatusAnswer>;
   readonly measures: Measures;
   readonly readiness: ReadinessQueries;
+  readonly doubts: DoubtBook;
   /** Somebody should look at it. */
   alarm(kind: Alarm["kind"], message: string): void;
   stop(): Promise<void>;
@@ -366,6 +369,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     if (forgotten.flows + forgotten.days > 0) log.info({ forgotten }, "old flows are forgotten");
   }
 
+  const doubts = await openDoubtBook(state, now);
   const readiness = createReadiness({
     async histories() {
       await intake.flush();
@@ -377,6 +381,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     dependencies: () => expectations.dependencies(),
     domainSets: () => domainSetsOf(governor.inForce.held),
     ranges: () => saidRanges(governor.inForce.held),
+    book: doubts,
+    ruled: () => ruledBy(governor.inForce.reading.set, keeper.world.index, now()),
     now,
   });
 
@@ -491,6 +497,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     status,
     measures,
     readiness,
+    doubts,
     alarm: (kind, message) => alarms.raise(kind, message),
     async stop() {
       clearInterval(pruning);

@@ -178,12 +178,17 @@ export function handlersOf(controller: Controller): Handlers {
         historiesIn,
         inventory: () => controller.world().inventory,
         domainSets: () => domainSetsOf(governor.inForce.held),
+        accepted: () => controller.doubts.accepted(),
       });
       const { subjects } = await controller.readiness.assess("application");
       return { ...found, readiness: reportedReadiness(subjects) };
     },
 
     readiness: ({ level }) => controller.readiness.assess(level),
+
+    answerDoubts: async (request) => ({
+      answered: [...(await controller.readiness.answer(request))],
+    }),
 
     assess: async () =>
       assessment(controller, await edgesIn(undefined, undefined), await controller.status()),

@@ -1,7 +1,8 @@
 /** What readiness asks of the record, and for how long an answer is kept. */
 import { readinessAnswerSchema } from "@bulkhead/api";
 import { DAY_MS, type EdgeHistory } from "@bulkhead/model";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
+import type { DoubtBook } from "../src/queries/doubt-book.ts";
 import { createReadiness } from "../src/queries/readiness.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { INVENTORY, reading, SHOP } from "./fixtures.ts";
@@ -33,7 +34,14 @@ const history: EdgeHistory = {
   days: [{ day: DAY, hours: 1, connections: 10 }],
 };
 
-function readiness(took: number) {
+const NO_ANSWERS: DoubtBook = {
+  answered: () => [],
+  accepted: () => [],
+  rejected: () => [],
+  record: async () => [],
+};
+
+function readiness(took: number, book = NO_ANSWERS) {
   let [now, asked] = [DAY * DAY_MS + 60_000, 0];
   const queries = createReadiness({
     async histories() {
@@ -62,6 +70,8 @@ function readiness(took: number) {
     ],
     domainSets: () => [],
     ranges: () => [],
+    book,
+    ruled: () => undefined,
     now: () => now,
   });
   return { queries, pass: (ms: number) => (now += ms), asked: () => asked };
@@ -79,6 +89,22 @@ it("answers from what is on record, and says what was set aside", async () => {
     awaited: [{ kind: "dependency" }],
   });
   expect(queries.last("application")).toEqual(answer);
+});
+
+it("hands a person's words to the book, and no longer gives what was found without them", async () => {
+  const record = vi.fn<DoubtBook["record"]>(async () => []);
+  const slow = readiness(1000, { ...NO_ANSWERS, record });
+  await slow.queries.assess("group");
+  expect(slow.asked()).toBe(1);
+  await slow.queries.answer({
+    accept: ["shop/web -> shop/db 5432/tcp"],
+    author: "eve",
+    reason: "",
+  });
+  expect(record).toHaveBeenCalledOnce();
+  expect(slow.queries.last("group")).toBeUndefined();
+  await slow.queries.assess("group");
+  expect(slow.asked()).toBe(3);
 });
 
 it("asks again at once where that costs nothing, and keeps what took its time ten times as long", async () => {

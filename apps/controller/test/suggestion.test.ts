@@ -47,6 +47,7 @@ async function suggested(
       return seen(since, until).map((one) => ({ edge: one, days: days(one) }));
     },
     inventory: () => inventory,
+    accepted: () => [],
     domainSets: () => [
       { name: "shop/api.example.com", domain: "api.example.com", cidrs: ["203.0.113.1/32"] },
     ],

@@ -34,6 +34,8 @@ export const accessOf: Readonly<Record<RouteName, Access>> = {
   label: "change",
   // What is learned from is a step towards policy.
   importFlows: "change",
+  // It decides what is proposed, and when somebody counts as ready.
+  answerDoubts: "change",
   confirm: "change",
   rollback: "change",
   settings: "change",

@@ -1,6 +1,12 @@
 /** How complete the picture is, of each workload, group or application. `docs/readiness.md` defines every number. */
 import { z } from "zod";
-import type { Awaited, ConfiguredDependency, Readiness, Schedule } from "@bulkhead/model";
+import {
+  SET_ASIDE_REASONS,
+  type Awaited,
+  type ConfiguredDependency,
+  type Readiness,
+  type Schedule,
+} from "@bulkhead/model";
 import { flowOriginSchema } from "./flow-import.ts";
 
 export const READINESS_LEVELS = ["workload", "group", "application"] as const;
@@ -73,6 +79,17 @@ const awaitedSchema: z.ZodType<Awaited> = z.discriminatedUnion("kind", [
     newest: z.number(),
     flows: z.number(),
   }),
+  z.object({
+    /** It looks real and does not fit: a person says whether it is needed. */
+    kind: z.literal("doubt"),
+    /** As it is accepted or rejected: `shop/web → shop/db 5432/tcp`. */
+    edge: z.string(),
+    reason: z.enum(SET_ASIDE_REASONS),
+    detail: z.string(),
+    connections: z.number(),
+    firstSeen: z.number(),
+    lastSeen: z.number(),
+  }),
 ]);
 
 export const readinessSchema: z.ZodType<Readiness> = z.object({
@@ -91,6 +108,8 @@ export const readinessSchema: z.ZodType<Readiness> = z.object({
     }),
   ),
   awaited: z.array(awaitedSchema),
+  /** Doubtful edges besides those that `awaited` names. */
+  moreDoubts: z.int().optional(),
   readyAt: z.number().optional(),
   exceptAt: z.number().optional(),
   notBefore: z.number().optional(),
@@ -98,6 +117,34 @@ export const readinessSchema: z.ZodType<Readiness> = z.object({
   weakened: z.array(flowOriginSchema),
   firstSeen: z.number().optional(),
   lastSeen: z.number().optional(),
+});
+
+const doubtAnswerSchema = z.object({
+  /** `shop/web → shop/db 5432/tcp` */
+  edge: z.string(),
+  answer: z.enum(["accepted", "rejected"]),
+  author: z.string(),
+  reason: z.string(),
+  at: z.number(),
+});
+export type DoubtAnswer = z.infer<typeof doubtAnswerSchema>;
+
+const doubtNamesSchema = z.array(z.string().min(1).max(1024)).max(1000).optional();
+
+/** What a person says of doubtful edges, by the names that `readiness` has for them, or by single ends. */
+export const doubtsRequestSchema = z.strictObject({
+  accept: doubtNamesSchema,
+  reject: doubtNamesSchema,
+  /** What was said of these is taken back. */
+  forget: doubtNamesSchema,
+  author: z.string(),
+  reason: z.string().max(4096),
+});
+export type DoubtsRequest = z.input<typeof doubtsRequestSchema>;
+
+export const doubtsAnswerSchema = z.object({
+  /** All that stands now, by edge. */
+  answered: z.array(doubtAnswerSchema),
 });
 
 export const readinessAnswerSchema = z.object({
@@ -111,5 +158,7 @@ export const readinessAnswerSchema = z.object({
   /** Edges that suggest a rule, and those set aside, which are no evidence. */
   edges: z.int(),
   setAside: z.int(),
+  /** What people said of doubtful edges; absent where nobody could be asked. */
+  answered: z.array(doubtAnswerSchema).optional(),
 });
 export type ReadinessAnswer = z.infer<typeof readinessAnswerSchema>;

@@ -36,7 +36,12 @@ import {
   sloAnswerSchema,
   sloQuerySchema,
 } from "./slo.ts";
-import { readinessAnswerSchema, readinessQuerySchema } from "./readiness.ts";
+import {
+  doubtsAnswerSchema,
+  doubtsRequestSchema,
+  readinessAnswerSchema,
+  readinessQuerySchema,
+} from "./readiness.ts";
 import {
   driftAnswerSchema,
   settingsRequestSchema,
@@ -169,6 +174,12 @@ export const routes = {
     path: "/v1/readiness",
     request: readinessQuerySchema,
     answer: readinessAnswerSchema,
+  },
+  answerDoubts: {
+    method: "POST",
+    path: "/v1/doubts",
+    request: doubtsRequestSchema,
+    answer: doubtsAnswerSchema,
   },
   slo: { method: "GET", path: "/v1/slo", request: sloQuerySchema, answer: sloAnswerSchema },
   falseDeny: {

@@ -31,6 +31,8 @@ export const setAsideSchema = z.object({
   detail: z.string().optional(),
   /** What it is, where everybody knows it by name: `dns`, `ssh`. */
   purpose: z.string().optional(),
+  /** Of a doubtful one: as a person accepts or rejects it. */
+  habit: z.string().optional(),
 });
 
 const applicationSchema = z.object({

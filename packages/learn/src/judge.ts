@@ -38,6 +38,7 @@ export interface Refused {
   readonly edge: Edge;
   readonly reason: SetAsideReason;
   readonly detail: string;
+  readonly habit?: string;
 }
 
 export function judgeRelation(

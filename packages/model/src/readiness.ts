@@ -4,6 +4,7 @@
  */
 import type { ConfiguredDependency, Schedule } from "./expectation.ts";
 import type { FlowOrigin } from "./flow-origin.ts";
+import type { SetAsideReason } from "./suggestion.ts";
 import type { WorkloadId } from "./workload.ts";
 
 /** 95 % unless said otherwise. */
@@ -45,7 +46,21 @@ export interface CalendarGap {
 export type Awaited =
   | { readonly kind: "schedule"; readonly schedule: Schedule }
   | { readonly kind: "dependency"; readonly dependency: ConfiguredDependency }
-  | ({ readonly kind: "addresses" } & ChangingName);
+  | ({ readonly kind: "addresses" } & ChangingName)
+  | ({ readonly kind: "doubt" } & DoubtfulEdge);
+
+/** Looks real and does not fit: a policy made of what was seen will deny it, until a person says that it is needed. */
+export interface DoubtfulEdge {
+  /** As a person accepts or rejects it: `shop/web → shop/db 5432/tcp`. */
+  readonly edge: string;
+  readonly reason: SetAsideReason;
+  /** One sentence for the person who decides. */
+  readonly detail: string;
+  readonly connections: number;
+  /** Milliseconds since the epoch. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
 
 /** A name in DNS behind which new addresses keep coming: a policy that holds those seen will deny the next. */
 export interface ChangingName {
@@ -80,6 +95,8 @@ export interface Readiness {
   readonly calendar: readonly CalendarGap[];
   /** Named one by one, soonest first; those without a date last. */
   readonly awaited: readonly Awaited[];
+  /** Doubtful edges awaited besides: the latest few are named. Absent: none. */
+  readonly moreDoubts?: number;
   /** When it will be ready if all goes on as it does, and all that is awaited with a date has come. Absent: no date can be given. */
   readonly readyAt?: number;
   /** Of what is still learning: when it will be ready but for what the calendar has not shown, and for what is awaited by name. */

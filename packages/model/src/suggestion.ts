@@ -166,37 +166,39 @@ export interface SuggestedIsolation {
   readonly directions?: readonly Direction[];
 }
 
-export type SetAsideReason =
-  | "scan"
-  | "flagged-source"
-  | "suspicious-source"
-  | "failed"
-  | "pending"
-  | "one-off"
+export const SET_ASIDE_REASONS = [
+  "scan",
+  "flagged-source",
+  "suspicious-source",
+  "failed",
+  "pending",
+  "one-off",
   /** Only one copy of a role, and seldom. */
-  | "lone"
+  "lone",
   /** Only one copy, and first when its role had long been known. */
-  | "first-ever"
+  "first-ever",
   /** Several new peers of one workload, one by one. */
-  | "fan-out"
+  "fan-out",
   /** Only when its role is else never seen to act. */
-  | "off-hours"
+  "off-hours",
   /** Outward, small, and as regular as a clock. */
-  | "beacon"
-  | "denied"
-  | "spoofed"
-  | "ephemeral"
-  | "world"
-  | "ping"
-  | "multicast"
-  | "unlabelled"
-  | "host-network"
-  | "administration"
+  "beacon",
+  "denied",
+  "spoofed",
+  "ephemeral",
+  "world",
+  "ping",
+  "multicast",
+  "unlabelled",
+  "host-network",
+  "administration",
   /** Done by people, or to them, and they are not confined. */
-  | "people"
+  "people",
   /** Asked of the machine's own resolver, which is left open. */
-  | "resolver"
-  | "error";
+  "resolver",
+  "error",
+] as const;
+export type SetAsideReason = (typeof SET_ASIDE_REASONS)[number];
 
 export interface SetAside {
   readonly edge: Edge;
@@ -204,6 +206,8 @@ export interface SetAside {
   /** One sentence for the person who decides. */
   readonly detail: string;
   readonly purpose?: TrafficPurpose;
+  /** Of what looks real and does not fit: as a person accepts or rejects it, `shop/web → shop/db 5432/tcp`. */
+  readonly habit?: string;
 }
 
 /** Like edges set aside for the same reason, for people to read. */

@@ -1,5 +1,12 @@
 /** Readiness in words, the same on the terminal, in a pull request and in a report. Dates are UTC. */
-import type { Awaited, CalendarGap, FlowOrigin, Interval, Readiness } from "@bulkhead/model";
+import type {
+  Awaited,
+  CalendarGap,
+  DoubtfulEdge,
+  FlowOrigin,
+  Interval,
+  Readiness,
+} from "@bulkhead/model";
 import { many } from "./words.ts";
 
 export const READINESS_STATES: Readonly<Record<Readiness["state"], string>> = {
@@ -55,13 +62,15 @@ export function dateText(one: Readiness): string {
 export function awaitedName(awaited: Awaited): string {
   if (awaited.kind === "schedule") return awaited.schedule.name;
   if (awaited.kind === "addresses") return `new addresses of ${awaited.name}:${awaited.port}`;
+  if (awaited.kind === "doubt") return `a word on ${awaited.edge}`;
   const { scheme, host, port } = awaited.dependency;
   const target = host.includes(":") ? `[${host}]` : host;
   return `${scheme === undefined ? "" : `${scheme} `}${target}${port === undefined ? "" : `:${port}`}`;
 }
 
-/** What it is, where that is written, and when it comes. */
-export function awaitedText(awaited: Awaited): string {
+/** What it is, where that is written, and when it comes. `command`: how a person asked, and so answers. */
+export function awaitedText(awaited: Awaited, command = "bulkhead readiness"): string {
+  if (awaited.kind === "doubt") return doubtText(awaited, command);
   if (awaited.kind === "dependency") {
     const { workload, place } = awaited.dependency;
     return `${awaitedName(awaited)}, configured in ${place} of ${workload}: never called`;
@@ -77,11 +86,28 @@ export function awaitedText(awaited: Awaited): string {
   return `${awaitedName(awaited)} (${expression})${where}: not seen to run, ${when}`;
 }
 
+function doubtText(
+  { edge, reason, detail, connections, firstSeen, lastSeen }: DoubtfulEdge,
+  command: string,
+): string {
+  const days = [...new Set([firstSeen, lastSeen].map(dayText))].join(" to ");
+  const word = `'${edge.replaceAll("→", "->").replaceAll("'", `'\\''`)}'`;
+  return `${edge} is doubtful (${reason}): ${detail}; ${many(connections, "connection")}, ${days}: \`${command} --accept ${word}\` if it is needed, \`--reject\` if not`;
+}
+
 export const gapText = ({ text, next }: CalendarGap): string => `${text} (${dayText(next)})`;
 
 /** By name first: a person can do something about these. */
-export function waitsFor({ awaited, calendar }: Readiness): readonly string[] {
-  return [...awaited.map(awaitedName), ...calendar.map(({ text }) => text)];
+export function waitsFor({
+  awaited,
+  moreDoubts = 0,
+  calendar,
+}: Pick<Readiness, "awaited" | "moreDoubts" | "calendar">): readonly string[] {
+  return [
+    ...awaited.map(awaitedName),
+    ...(moreDoubts === 0 ? [] : [`a word on ${many(moreDoubts, "more doubtful edge")}`]),
+    ...calendar.map(({ text }) => text),
+  ];
 }
 
 /** `gcp-vpc: 1 in 10 packets`. */

@@ -54,6 +54,31 @@ test("a name that brings new addresses, and what to do about it", () => {
   expect(readinessLine(one)).toContain("ready except for new addresses of api.example.com:443");
 });
 
+const doubtful: Awaited = {
+  kind: "doubt",
+  edge: "shop/o'brien → shop/db 5432/tcp",
+  reason: "lone",
+  detail: "`shop/o'brien-2` did it a few times",
+  connections: 3,
+  firstSeen: Date.UTC(2026, 2, 1, 4),
+  lastSeen: Date.UTC(2026, 2, 28),
+};
+
+test("a doubtful edge, and the command that answers for it, as a shell takes it", () => {
+  expect(awaitedText(doubtful)).toBe(
+    "shop/o'brien → shop/db 5432/tcp is doubtful (lone): `shop/o'brien-2` did it a few times; 3 connections, 2026-03-01 to 2026-03-28: `bulkhead readiness --accept 'shop/o'\\''brien -> shop/db 5432/tcp'` if it is needed, `--reject` if not",
+  );
+  const one: Readiness = {
+    ...after(60),
+    state: "ready-except",
+    awaited: [doubtful],
+    moreDoubts: 2,
+  };
+  expect(readinessLine(one)).toContain(
+    "ready except for a word on shop/o'brien → shop/db 5432/tcp, a word on 2 more doubtful edges: ",
+  );
+});
+
 test("a line names every way of looking that leaves something out", () => {
   const told = readinessLine(after(60));
   expect(told).not.toContain("gcp");

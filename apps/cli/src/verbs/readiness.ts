@@ -1,14 +1,17 @@
 /**
  * `bulkhead readiness`: how complete the picture of everybody is, what it still waits for, and when it will be ready. Exit code
- * 1 with `--strict` while anybody is still learning.
+ * 1 with `--strict` while anybody is still learning. What a person says of doubtful edges is recorded first; of a file it holds
+ * for the one answer.
  */
-import type { ReadinessAnswer } from "@bulkhead/api";
+import type { DoubtsRequest, ReadinessAnswer } from "@bulkhead/api";
 import { refuseLoneFormat } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { withProgress } from "../progress.ts";
+import { shellWord } from "../ui/shell.ts";
 import { nearest } from "../ui/spell.ts";
 import { isNobody, readinessMarkdown, readinessText } from "../views/readiness.ts";
+import { authorOf } from "./policies.ts";
 import type { Verb } from "./verb.ts";
 
 export interface ReadinessOptions extends CommonOptions {
@@ -16,6 +19,10 @@ export interface ReadinessOptions extends CommonOptions {
   readonly flows?: string;
   readonly format?: string;
   readonly strict?: boolean;
+  readonly accept?: readonly string[];
+  readonly reject?: readonly string[];
+  readonly forget?: readonly string[];
+  readonly reason?: string;
 }
 
 /** As in `READINESS_LEVELS`, which costs more to load than the command line may take. */
@@ -27,23 +34,54 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
   if (level === undefined) {
     throw badInput(`unknown level \`${options.level}\``, `use one of ${LEVELS.join(", ")}`);
   }
+  const words = wordsOf(options);
   const answer =
     options.flows === undefined
-      ? await ask(context, level)
-      : await fromFlows(context, options.flows, options.format, level);
+      ? await ask(context, level, words)
+      : await fromFlows(context, options.flows, { ...options, level, words });
   const value = names.length === 0 ? answer : { ...answer, subjects: only(names, answer) };
   const learning = value.subjects.some((one) => one.state === "learning" && !isNobody(one));
   const markdown = options.output === "md";
+  const told = { command: context.hint(commandOf(options)), chosen: names.length > 0 };
   return {
     value,
-    text: (ui) => (markdown ? readinessMarkdown(value) : readinessText(value, ui)),
+    text: (ui) => (markdown ? readinessMarkdown(value) : readinessText(value, ui, told)),
     next: markdown ? [] : [nextOf(value)],
     exitCode: learning && options.strict === true ? 1 : 0,
   };
 };
 
-async function ask(context: Context, level: ReadinessAnswer["level"]): Promise<ReadinessAnswer> {
+type Words = Pick<DoubtsRequest, "accept" | "reject" | "forget" | "reason">;
+
+/** Absent: nothing was said. */
+function wordsOf(options: ReadinessOptions): Words | undefined {
+  const { accept = [], reject = [], forget = [], reason = "" } = options;
+  if (accept.length + reject.length + forget.length === 0) {
+    if (reason === "") return undefined;
+    throw badInput("`--reason` is about a doubtful edge", "give `--accept` or `--reject` with it");
+  }
+  return { accept: [...accept], reject: [...reject], forget: [...forget], reason };
+}
+
+function commandOf({ flows, format }: ReadinessOptions): string {
+  const words = [
+    ["--flows", flows],
+    ["--format", format],
+  ].flatMap(([name, value]) => (value === undefined ? [] : [` ${name} ${shellWord(value)}`]));
+  return `readiness${words.join("")}`;
+}
+
+async function ask(
+  context: Context,
+  level: ReadinessAnswer["level"],
+  words: Words | undefined,
+): Promise<ReadinessAnswer> {
   const client = await context.client();
+  if (words !== undefined) {
+    await withProgress(context, "recording what was said", () =>
+      client.call("answerDoubts", { ...words, author: authorOf(context) }),
+    );
+  }
   return withProgress(context, "studying history", () => client.call("readiness", { level }));
 }
 
@@ -51,15 +89,24 @@ async function ask(context: Context, level: ReadinessAnswer["level"]): Promise<R
 async function fromFlows(
   context: Context,
   file: string,
-  format: string | undefined,
-  level: ReadinessAnswer["level"],
+  {
+    format,
+    level,
+    words = {},
+  }: Pick<ReadinessOptions, "format"> & {
+    readonly level: ReadinessAnswer["level"];
+    readonly words: Partial<Words> | undefined;
+  },
 ): Promise<ReadinessAnswer> {
-  const [{ readExport, recordedReadiness }, { importRemarks }, { readinessReport }] =
-    await Promise.all([
-      import("../suggest/offline.ts"),
-      import("../views/import.ts"),
-      import("@bulkhead/learn"),
-    ]);
+  const { accept = [], reject = [], forget = [] } = words;
+  if (forget.length > 0) {
+    throw badInput("of a file nothing is remembered", "leave out `--forget`");
+  }
+  const [{ readExport, recordedReadiness }, { importRemarks }, learn] = await Promise.all([
+    import("../suggest/offline.ts"),
+    import("../views/import.ts"),
+    import("@bulkhead/learn"),
+  ]);
   const { imported, ours } = await withProgress(context, "reading flows", () =>
     readExport(context, file, format),
   );
@@ -73,7 +120,19 @@ async function fromFlows(
     context.stderr.write(`${remark}\n`);
   }
   const { histories, inventory } = imported;
-  return readinessReport(recordedReadiness(histories, inventory, level));
+  const said = [...accept, ...reject];
+  if (said.length > 0) {
+    const { doubts } = learn.weighHistories(histories, inventory);
+    const nobody = said.find((one) => learn.doubtNamed(one, doubts) === undefined);
+    if (nobody !== undefined) {
+      throw badInput(
+        `nothing that is doubtful is called \`${nobody}\``,
+        "without it `bulkhead readiness` names what waits for a word",
+      );
+    }
+  }
+  const input = recordedReadiness(histories, inventory, level);
+  return learn.readinessReport(input, {}, { accept, reject });
 }
 
 /** By whole names, or without their namespace where that is clear. */

@@ -66,14 +66,20 @@ const isSilent = ({ unseen, awaited }: Readiness): boolean =>
 /** Something is awaited, of nobody who is known. */
 export const isNobody = ({ subject }: Readiness): boolean => subject.workloads.length === 0;
 
-export function readinessText(answer: ReadinessAnswer, ui: Ui): string {
+/** `command`: how it was asked, without names. */
+export function readinessText(
+  answer: ReadinessAnswer,
+  ui: Ui,
+  { command, chosen }: { readonly command: string; readonly chosen: boolean },
+): string {
   const { subjects } = answer;
   if (subjects.length === 0) return "Nobody is known yet whose picture could be complete.\n";
   const silent = ui.wide ? [] : subjects.filter(isSilent);
   const strangers = ui.wide ? [] : subjects.filter(isNobody);
   const rows = subjects.filter((one) => !silent.includes(one) && !strangers.includes(one));
   const table = rows.length === 0 ? "" : `${renderTable(rows, COLUMNS, ui)}\n`;
-  return `${table}${awaitedLines(rows, ui)}${strangersText(strangers)}${silentText(silent)}${summary(answer)}`;
+  const rest = `${strangersText(strangers)}${silentText(silent)}`;
+  return `${table}${awaitedLines(rows, ui, command)}${rest}${summary(answer, chosen)}`;
 }
 
 /** Jobs of the machine's own, say, that no workload runs which is known: nobody's readiness hangs on them. */
@@ -86,12 +92,41 @@ function strangersText(strangers: readonly Readiness[]): string {
     .join("");
 }
 
-function awaitedLines(rows: readonly Readiness[], ui: Ui): string {
-  const lines = rows.flatMap(({ subject, awaited }) =>
-    awaited.map((one) => `  ${ui.style.bold(subject.name)}: ${awaitedText(one)}\n`),
+function awaitedLines(rows: readonly Readiness[], ui: Ui, command: string): string {
+  const coming = rows.flatMap(({ subject, awaited }) =>
+    awaited
+      .filter(({ kind }) => kind !== "doubt")
+      .map((one) => `  ${ui.style.bold(subject.name)}: ${awaitedText(one)}\n`),
   );
-  return lines.length === 0 ? "" : `Known to be coming, and not seen:\n${lines.join("")}\n`;
+  return [
+    ...(coming.length === 0 ? [] : ["Known to be coming, and not seen:\n", ...coming, "\n"]),
+    ...doubtLines(rows, ui, command),
+  ].join("");
 }
+
+/** Both its ends wait for the same word: it is told once, with all whom it holds back. */
+function doubtLines(rows: readonly Readiness[], ui: Ui, command: string): readonly string[] {
+  const waiting = new Map<string, { readonly text: string; readonly names: string[] }>();
+  for (const { subject, awaited } of rows) {
+    for (const one of awaited) {
+      if (one.kind !== "doubt") continue;
+      const known = waiting.get(one.edge);
+      if (known !== undefined) known.names.push(subject.name);
+      else waiting.set(one.edge, { text: awaitedText(one, command), names: [subject.name] });
+    }
+  }
+  const more = rows.flatMap(({ subject, moreDoubts }) =>
+    moreDoubts === undefined ? [] : [`  ${ui.style.bold(subject.name)}: ${moreText(moreDoubts)}\n`],
+  );
+  if (waiting.size === 0) return [];
+  const lines = [...waiting.values()].map(
+    ({ text, names }) => `  ${ui.style.bold(list(names, 2))}: ${text}\n`,
+  );
+  return ["Seen, and waiting for a person's word:\n", ...lines, ...more, "\n"];
+}
+
+const moreText = (more: number): string =>
+  `${count(more, "more doubtful edge")}, named when these are answered`;
 
 function silentText(silent: readonly Readiness[]): string {
   if (silent.length === 0) return "";
@@ -99,12 +134,18 @@ function silentText(silent: readonly Readiness[]): string {
   return `Nothing seen of ${list(names, 5)} (-o wide).\n\n`;
 }
 
-function summary({ subjects, level, watched, edges, setAside }: ReadinessAnswer): string {
+/** `chosen`: of these alone, and not of everybody who is known. */
+function summary(
+  { subjects, level, watched, edges, setAside }: ReadinessAnswer,
+  chosen: boolean,
+): string {
   const known = subjects.filter((one) => !isNobody(one));
   const sum = (state: Readiness["state"]): number =>
     known.filter((one) => one.state === state).length;
+  const states = `${count(known.length, level)}: ${sum("ready")} ready, ${sum("ready-except")} ready except, ${sum("learning")} learning`;
+  if (chosen) return `${states}\n`;
   const aside = setAside === 0 ? "" : `, ${count(setAside, "edge")} set aside`;
-  return `${count(known.length, level)}: ${sum("ready")} ready, ${sum("ready-except")} ready except, ${sum("learning")} learning; ${count(edges, "edge")}${aside}; ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at\n`;
+  return `${states}; ${count(edges, "edge")}${aside}; ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at\n`;
 }
 
 /** A table as pull requests and reports hold it. */
@@ -116,7 +157,11 @@ export function readinessMarkdown({ subjects }: ReadinessAnswer): string {
     seenText(one),
     unseenText(one),
     dateText(one),
-    [...one.awaited.map(awaitedText), ...one.calendar.map(gapText)].join("; "),
+    [
+      ...one.awaited.map((what) => awaitedText(what)),
+      ...(one.moreDoubts === undefined ? [] : [moreText(one.moreDoubts)]),
+      ...one.calendar.map(gapText),
+    ].join("; "),
     one.reason,
   ]);
   return [head, head.map(() => "---"), ...rows].map(row).join("");

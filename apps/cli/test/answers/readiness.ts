@@ -139,8 +139,20 @@ export const readiness: ReadinessAnswer = {
           newest: NOW - 3 * DAY,
           flows: 0.0012,
         },
+        {
+          kind: "doubt",
+          edge: "shop/storefront → shop/db 5432/tcp",
+          reason: "first-ever",
+          detail:
+            "`shop/storefront-1` did it first 40 days after watching began, a few times, and the other of its role never did",
+          connections: 3,
+          firstSeen: NOW - 20 * DAY,
+          lastSeen: NOW - 2 * DAY,
+        },
       ],
-      reason: "new addresses keep coming behind a name it calls",
+      moreDoubts: 2,
+      reason:
+        "new addresses keep coming behind a name it calls, and 3 doubtful edges wait for a person's word",
       weakened: [],
       firstSeen: NOW - 60 * DAY,
       lastSeen: NOW,
@@ -181,4 +193,13 @@ export const readiness: ReadinessAnswer = {
   watched: { days: 80, hours: 1901 },
   edges: 7,
   setAside: 41,
+  answered: [
+    {
+      edge: "shop/web → shop/cache 6379/tcp",
+      answer: "rejected",
+      author: "eve",
+      reason: "an intruder",
+      at: NOW - DAY,
+    },
+  ],
 };

@@ -2,9 +2,15 @@
  * How complete the picture is, from all days on record. An answer costs what history is long, so each is kept for a while:
  * ten times as long as it took, and as long as nothing changes.
  */
-import type { ReadinessAnswer } from "@bulkhead/api";
-import { readinessReport, type ReadinessInput } from "@bulkhead/learn";
+import type { DoubtAnswer, DoubtsRequest, ReadinessAnswer } from "@bulkhead/api";
+import {
+  readinessReport,
+  weighHistories,
+  type DoubtAnswers,
+  type ReadinessInput,
+} from "@bulkhead/learn";
 import type { Cidr, EdgeHistory, Inventory, Watch } from "@bulkhead/model";
+import type { DoubtBook } from "./doubt-book.ts";
 import { namesOf, type DomainSet } from "../policy/domain-sets.ts";
 
 export interface ReadinessContext {
@@ -17,6 +23,9 @@ export interface ReadinessContext {
   readonly domainSets: () => readonly DomainSet[];
   /** Prefixes in force that a person said. */
   readonly ranges: () => readonly Cidr[];
+  /** What people said of doubtful edges, and what rules in force say of them. */
+  readonly book: DoubtBook;
+  readonly ruled: () => DoubtAnswers["ruled"];
   readonly now: () => number;
 }
 
@@ -24,6 +33,8 @@ export interface ReadinessQueries {
   assess(level: ReadinessAnswer["level"]): Promise<ReadinessAnswer>;
   /** What was found last, at whatever time; absent before anybody asked. */
   last(level: ReadinessAnswer["level"]): ReadinessAnswer | undefined;
+  /** Records a person's words, and what was found without them is asked for anew. */
+  answer(request: DoubtsRequest): Promise<readonly DoubtAnswer[]>;
 }
 
 const KEPT_TIMES = 10;
@@ -47,6 +58,14 @@ export function createReadiness(context: ReadinessContext): ReadinessQueries {
       return answer;
     },
     last: (level) => answers.get(level)?.answer,
+    async answer(request) {
+      const { doubts } = weighHistories(await context.histories(), context.inventory(), {
+        namedSets: namesOf(context.domainSets()),
+      });
+      const answered = await context.book.record(request, doubts);
+      answers.clear();
+      return answered;
+    },
   };
 }
 
@@ -57,7 +76,8 @@ async function assess(
   // One after the other: the store takes one question at a time.
   const histories = await context.histories();
   const watch = await context.watch();
-  return readinessReport(
+  const ruled = context.ruled();
+  const report = readinessReport(
     {
       histories,
       watch,
@@ -69,5 +89,11 @@ async function assess(
       level,
     },
     { namedSets: namesOf(context.domainSets()) },
+    {
+      accept: context.book.accepted(),
+      reject: context.book.rejected(),
+      ...(ruled === undefined ? {} : { ruled }),
+    },
   );
+  return { ...report, answered: [...context.book.answered()] };
 }

@@ -13,6 +13,8 @@ export interface SuggestionContext {
   /** Asked for after the edges: who came meanwhile is known. */
   readonly inventory: () => Inventory;
   readonly domainSets: () => readonly DomainSet[];
+  /** What a person has accepted for good, though doubtful. */
+  readonly accepted: () => readonly string[];
 }
 
 export async function suggestion(
@@ -38,7 +40,7 @@ export async function suggestion(
   const edges = mergeEdges(history.map(({ edge }) => edge));
   const found = suggest(edges, context.inventory(), {
     history,
-    accept,
+    accept: [...accept, ...context.accepted()],
     proposeLabels,
     formerRoles: new Map(Object.entries(formerRoles)),
     ...(namespaces === undefined ? {} : { namespaces }),

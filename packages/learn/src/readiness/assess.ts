@@ -23,6 +23,7 @@ import { by } from "../order.ts";
 import { awaitedBy, dateOf } from "./awaited.ts";
 import { calendarGaps, type Gap } from "./calendar.ts";
 import { changingNames } from "./changing.ts";
+import { awaitedDoubts, type Doubts } from "./doubts.ts";
 import { LEAST_DAYS, MOST_FLOWS, QUIET_DAYS } from "./limits.ts";
 import { sightOf } from "./sight.ts";
 import { placeSubjects, type Level, type Subject } from "./subjects.ts";
@@ -37,6 +38,8 @@ export interface ReadinessInput {
   readonly inventory: Inventory;
   readonly schedules: readonly Schedule[];
   readonly dependencies: readonly ConfiguredDependency[];
+  /** Of the histories, those that wait for a person's word, by their very edges. Absent: everything was answered for. */
+  readonly doubts?: Doubts;
   /** As wide as a person said: addresses in these are no news, whenever they were seen. Absent: none. */
   readonly ranges?: readonly Cidr[];
   /** Milliseconds since the epoch. */
@@ -66,9 +69,7 @@ export function assessReadiness(input: ReadinessInput): readonly Readiness[] {
       nameless: false,
     }));
   return [...placing.subjects, ...strangers]
-    .map((subject) =>
-      readinessOf(subject, awaited.get(subject.subject.name) ?? [], eras, input.ranges ?? [], now),
-    )
+    .map((subject) => readinessOf(subject, awaited.get(subject.subject.name) ?? [], eras, input))
     .toSorted(by(({ subject }) => subject.name));
 }
 
@@ -97,8 +98,7 @@ function readinessOf(
   { subject, edges, named, nameless }: Subject,
   expected: readonly Awaited[],
   eras: (since: number) => Era,
-  ranges: readonly Cidr[],
-  now: number,
+  { doubts = NO_DOUBTS, ranges = [], now }: Pick<ReadinessInput, "doubts" | "ranges" | "now">,
 ): Readiness {
   const sights = [...edges.values()].flatMap((own) => sightOf(own, now));
   const firstHour = sights.reduce((least, sight) => Math.min(least, sight.firstHour), Infinity);
@@ -143,8 +143,9 @@ function readinessOf(
           now,
         })
       : [];
+  const doubtful = awaitedDoubts(edges.values(), doubts);
   // They have no date, and so come last.
-  const awaited = [...expected, ...changing];
+  const awaited = [...expected, ...changing, ...doubtful.named];
   const waits = era.gaps.length > 0 || awaited.length > 0;
   const state: ReadinessState = settled ? (waits ? "ready-except" : "ready") : "learning";
   const seen = [...edges.values()].flat();
@@ -154,7 +155,18 @@ function readinessOf(
     unseen,
     calendar: era.gaps.map(({ gap }) => gap),
     awaited,
-    ...datesOf({ tally, unseen, quiet, settled, era, awaited, firstHour, now }),
+    ...(doubtful.more === 0 ? {} : { moreDoubts: doubtful.more }),
+    ...datesOf({
+      tally,
+      unseen,
+      quiet,
+      settled,
+      era,
+      awaited,
+      moreDoubts: doubtful.more,
+      firstHour,
+      now,
+    }),
     weakened,
     firstSeen: seen.reduce((least, { edge }) => Math.min(least, edge.firstSeen), Infinity),
     lastSeen: seen.reduce((most, { edge }) => Math.max(most, edge.lastSeen), -Infinity),
@@ -171,6 +183,8 @@ function isSettled(unseen: Unseen, quiet: number, sampling: number): boolean {
   );
 }
 
+const NO_DOUBTS: Doubts = new Map();
+
 interface Case {
   readonly tally: Tally;
   readonly unseen: Unseen;
@@ -178,6 +192,7 @@ interface Case {
   readonly settled: boolean;
   readonly era: Era;
   readonly awaited: readonly Awaited[];
+  readonly moreDoubts: number;
   readonly firstHour: number;
   readonly now: number;
 }
@@ -185,24 +200,40 @@ interface Case {
 type Dates = Pick<Readiness, "readyAt" | "exceptAt" | "notBefore" | "reason">;
 
 function datesOf(item: Case): Dates {
-  const { settled, era, awaited, now } = item;
+  const { settled, era, awaited, moreDoubts, now } = item;
   const dateless = awaited.filter((one) => dateOf(one) === undefined);
   const coming = [...awaited.map((one) => dateOf(one) ?? 0), ...era.gaps.map(({ over }) => over)];
   const last = Math.max(0, ...coming);
   if (settled) {
     if (last === 0 && dateless.length === 0)
       return { readyAt: now, reason: "all that is needed was seen" };
-    if (dateless.length > 0) return { reason: datelessText(dateless) };
+    if (dateless.length > 0) return { reason: datelessText(dateless, moreDoubts) };
     return { readyAt: last, reason: "by then all that is awaited has come" };
   }
   const settling = settlesAt(item);
   if (settling.at === undefined) return settling;
   const { at, reason } = settling;
-  if (dateless.length > 0) return { exceptAt: at, reason: `${reason}; ${datelessText(dateless)}` };
+  if (dateless.length > 0)
+    return { exceptAt: at, reason: `${reason}; ${datelessText(dateless, moreDoubts)}` };
   return { exceptAt: at, readyAt: Math.max(at, last), reason };
 }
 
-const datelessText = (awaited: readonly Awaited[]): string =>
+function datelessText(awaited: readonly Awaited[], moreDoubts: number): string {
+  const coming = awaited.filter(({ kind }) => kind !== "doubt");
+  const doubts = awaited.length - coming.length + moreDoubts;
+  return [
+    ...(coming.length === 0 ? [] : [comingText(coming)]),
+    ...(doubts === 0
+      ? []
+      : [
+          doubts === 1
+            ? "a doubtful edge waits for a person's word"
+            : `${doubts} doubtful edges wait for a person's word`,
+        ]),
+  ].join(", and ");
+}
+
+const comingText = (awaited: readonly Awaited[]): string =>
   awaited.every(({ kind }) => kind === "addresses")
     ? "new addresses keep coming behind a name it calls"
     : awaited.length === 1

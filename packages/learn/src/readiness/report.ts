@@ -1,8 +1,9 @@
 /** From all that is on record to readiness: what is evidence is found first, and how much was not is told along. */
-import { countHours, type EdgeHistory, type Readiness } from "@bulkhead/model";
+import { countHours, type Readiness } from "@bulkhead/model";
 import type { SuggestOptions } from "../suggest.ts";
-import { acceptedHistories } from "./accepted.ts";
+import { weighHistories } from "./accepted.ts";
 import { assessReadiness, type ReadinessInput } from "./assess.ts";
+import type { DoubtAnswers } from "./doubts.ts";
 import { watchedOf } from "./watched.ts";
 
 export interface ReadinessReport {
@@ -18,22 +19,19 @@ export interface ReadinessReport {
   readonly setAside: number;
 }
 
-/** `histories`: all of them but for our own probes. */
+/** `histories`: all of them but for our own probes; `answers`: what was said of those that do not fit. */
 export function readinessReport(
   input: ReadinessInput,
   options: Pick<SuggestOptions, "namedSets"> = {},
+  answers: DoubtAnswers = {},
 ): ReadinessReport {
   const { now, level, watch } = input;
-  const histories: readonly EdgeHistory[] = acceptedHistories(
-    input.histories,
-    input.inventory,
-    options,
-  );
+  const { histories, doubts } = weighHistories(input.histories, input.inventory, options, answers);
   const watched = watchedOf(watch, histories, now);
   return {
     at: now,
     level,
-    subjects: [...assessReadiness({ ...input, histories })],
+    subjects: [...assessReadiness({ ...input, histories, doubts })],
     watched: {
       days: watched.size,
       hours: [...watched.values()].reduce((sum, mask) => sum + countHours(mask), 0),

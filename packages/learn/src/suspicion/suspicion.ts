@@ -55,11 +55,11 @@ export function doubtNeeds(
   const picture = pictureOf(needs);
   if (!(daysBetween(picture.start, picture.end) >= SHORTEST_DAYS)) return { needs, refused: [] };
   const habits = habitsOf(needs, historiesByEdge(history));
-  const accepted = new Set(accept.map(plain));
-  const doubts = new Map<RawNeed, Doubt>();
+  const accepted = namesOfHabits(accept);
+  const doubts = new Map<RawNeed, Doubt & { readonly habit: string }>();
   for (const [habit, doubt] of doubted(habits, picture)) {
-    if (isAccepted(habit, accepted)) continue;
-    for (const need of habit.needs) doubts.set(need, doubt);
+    if (isNamed(habit, accepted)) continue;
+    for (const need of habit.needs) doubts.set(need, { ...doubt, habit: habit.text });
   }
   return {
     needs: needs.filter((need) => !doubts.has(need)),
@@ -163,14 +163,22 @@ function searchersOf(late: readonly Habit[]): ReadonlyMap<string, number> {
 /** An arrow is an arrow. */
 const plain = (text: string): string => text.replaceAll("->", "→").replaceAll(/\s+/g, " ").trim();
 
-function isAccepted({ text, edges }: Habit, accepted: ReadonlySet<string>): boolean {
-  if (accepted.size === 0) return false;
+/** What a person named, of groups or of single ends. */
+export const namesOfHabits = (texts: readonly string[]): ReadonlySet<string> =>
+  new Set(texts.map(plain));
+
+/** Is it among them, as a whole or by one of its edges? */
+export function isNamed(
+  { text, edges }: Pick<Habit, "text" | "edges">,
+  names: ReadonlySet<string>,
+): boolean {
+  if (names.size === 0) return false;
   const port = text.slice(text.lastIndexOf(" "));
   return (
-    accepted.has(plain(text)) ||
+    names.has(plain(text)) ||
     edges.some(({ source, destination }) => {
       const to = destination.name === "world" ? destination.address : destination.name;
-      return accepted.has(plain(`${source.name} → ${to}${port}`));
+      return names.has(plain(`${source.name} → ${to}${port}`));
     })
   );
 }
