@@ -42,6 +42,7 @@ requirements() {
 		echo 'nsenter util-linux'
 		echo 'sysctl procps'
 		echo 'mount mount'
+		echo '/usr/lib*/*/libbpf.so.1 libbpf1'
 		;;
 	demo)
 		requirements runtime
@@ -67,6 +68,14 @@ requirements() {
 		echo 'podman podman'
 		echo 'prometheus prometheus'
 		echo 'promtool prometheus'
+		requirements bpf
+		;;
+	bpf)
+		echo 'clang clang'
+		echo 'clang-format clang-format'
+		echo 'llvm-strip llvm'
+		echo 'llvm-objdump llvm'
+		echo '/usr/include/bpf/bpf_helpers.h libbpf-dev'
 		;;
 	bench)
 		requirements demo
@@ -74,13 +83,21 @@ requirements() {
 		echo 'iptables iptables'
 		echo 'ufw ufw'
 		echo 'iperf3 iperf3'
+		requirements bpf
 		;;
 	esac
 }
 
-# True if $1 (a name in the system path, or an absolute pattern) exists and can be executed.
+# True if $1 (a name in the system path, or an absolute pattern) exists and can be executed; of a
+# library or a header it is enough that it exists.
 present() {
 	case $1 in
+	*.so.* | *.h)
+		for candidate in $1; do
+			[ -e "$candidate" ] && return 0
+		done
+		return 1
+		;;
 	/*)
 		for candidate in $1; do
 			[ -x "$candidate" ] && return 0

@@ -37,6 +37,7 @@ const SOURCES = [
   "package.json",
   "package-lock.json",
   "spec/diagnostics.json",
+  "bpf/objects/*",
   "packaging/systemd/*",
   "packaging/prometheus/*",
   "packaging/grafana/*",

@@ -12,6 +12,8 @@ for (const [name, number] of Object.entries(constants.errno)) {
 // Not in Node's table, and all of them are answers that netlink gives.
 names.set(105, "ENOBUFS");
 names.set(95, "EOPNOTSUPP");
+// The kernel's own, which bpf(2) lets out.
+names.set(524, "ENOTSUPP");
 
 /** `ENOENT` for 2; `errno 4711` for numbers without a name. */
 export function errnoName(errno: number): string {

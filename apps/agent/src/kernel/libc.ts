@@ -74,18 +74,23 @@ export interface Libc {
   setns(fd: number, kind: number): void;
   /** Moves the calling thread into a new namespace of that kind. */
   unshare(kind: number): void;
-  /** Without a file system of its own: to bind one folder upon another. */
-  mount(source: string, target: string, flags: number): void;
+  /** Without `type` it binds one folder upon another. */
+  mount(source: string, target: string, flags: number, type?: string): void;
   umount(target: string, flags: number): void;
   close(fd: number): void;
+  /** Another descriptor of the same file, closed on exec. */
+  duplicate(fd: number): number;
   /** Zeroed anonymous memory, rounded up to whole pages; lives until `unmap`. */
   map(bytes: number): NativeMemory;
+  /** Memory shared with a descriptor (the kernel's side of a ring, say); lives until `unmap`. */
+  mapShared(fd: number, bytes: number, offset: number, writable: boolean): NativeMemory;
   unmap(memory: NativeMemory): void;
 }
 
 let loaded: Libc | undefined;
 
-function koffi(): typeof koffiModule {
+/** The foreign function interface itself, for bindings of other libraries. */
+export function koffi(): typeof koffiModule {
   if (process.platform !== "linux")
     throw new Error(`system calls of Linux are needed; this is ${process.platform}`);
   return createRequire(import.meta.url)("koffi") as typeof koffiModule;
@@ -104,6 +109,11 @@ export function libc(): Libc {
   return loaded;
 }
 
+const F_DUPFD_CLOEXEC = 1030;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
 const EINTR = 4;
 const EAGAIN = 11;
 const EINPROGRESS = 115;
@@ -131,12 +141,25 @@ function load(): Libc {
   );
   const umount2 = lib.func("int umount2(const char *, int)");
   const close = lib.func("int close(int)");
+  const fcntl = lib.func("int fcntl(int, int, int)");
   const mmap = lib.func("void *mmap(void *, size_t, int, int, int, int64_t)");
   const munmap = lib.func("int munmap(void *, size_t)");
 
   const check = (call: string, result: number): number => {
     if (result < 0) throw new KernelError(call, ffi.errno());
     return result;
+  };
+  const mapped = (
+    bytes: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): NativeMemory => {
+    const address = mmap(null, bytes, protection, flags, fd, offset) as bigint | null;
+    if (address === null || BigInt.asIntN(64, address) === -1n)
+      throw new KernelError("mmap", ffi.errno());
+    return { address, buffer: Buffer.from(ffi.view(address, bytes)) };
   };
   const length = Buffer.alloc(4);
   let pollBuffer = Buffer.alloc(8 * 16);
@@ -213,20 +236,15 @@ function load(): Libc {
     },
     setns: (fd, kind) => void check("setns", setns(fd, kind)),
     unshare: (kind) => void check("unshare", unshare(kind)),
-    mount: (source, target, flags) => void check("mount", mount(source, target, null, flags, null)),
+    mount: (source, target, flags, type) =>
+      void check("mount", mount(source, target, type ?? null, flags, null)),
     umount: (target, flags) => void check("umount2", umount2(target, flags)),
     close: (fd) => void check("close", close(fd)),
-    map(bytes) {
-      const size = Math.ceil(bytes / 4096) * 4096;
-      const PROT_READ_WRITE = 3;
-      const MAP_PRIVATE_ANONYMOUS = 0x22;
-      const address = mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0) as
-        | bigint
-        | null;
-      if (address === null || BigInt.asIntN(64, address) === -1n)
-        throw new KernelError("mmap", ffi.errno());
-      return { address, buffer: Buffer.from(ffi.view(address, size)) };
-    },
+    duplicate: (fd) => check("fcntl", fcntl(fd, F_DUPFD_CLOEXEC, 3)),
+    map: (bytes) =>
+      mapped(Math.ceil(bytes / 4096) * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0),
+    mapShared: (fd, bytes, offset, writable) =>
+      mapped(bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, offset),
     unmap: (memory) => void check("munmap", munmap(memory.address, memory.buffer.length)),
   };
 }
