@@ -175,6 +175,13 @@ describe("check", () => {
       message: { text: expect.stringContaining("shop/web to shop/db 5432/tcp: 1 recorded") },
     });
     expect(sarif.runs[0].tool.driver.rules.at(-1).id).toBe("NewlyAllowed");
+    const junit = await check("--base", "main", "--flows", file, "-o", "junit");
+    expect(junit.stdout).toMatch(
+      /<testsuite name="replay" tests="1" failures="0" errors="0">\n {4}<testcase classname="replay" name="NewlyAllowed shop\/web to shop\/db 5432\/tcp" file=".*" line="\d+">\n {6}<system-out>note: shop\/web to shop\/db/,
+    );
+    const same = await check("--flows", file, "-o", "junit");
+    expect(same.stdout).toContain(`name="nothing changes for recorded connections"/>`);
+    expect((await check("-o", "junit")).stdout).not.toContain("replay");
     const github = await check("--base", "main", "--flows", file, "-o", "github");
     expect(github.stdout).toMatch(
       /^::notice file=.*shop.*title=recorded connections that were denied/m,
@@ -203,6 +210,7 @@ describe("check", () => {
     const untested = await check("--flows", strange, "-o", "md");
     expect(untested.stderr).toContain(`warning: ${words}`);
     expect(untested.stdout).toContain(`\n> ⚠️ ${words}`);
+    expect((await check("--flows", strange, "-o", "junit")).stdout).not.toContain("replay");
     expect((await check("--flows", file, "-o", "md")).stderr).toBe("");
     const blank = join(root, "blank.jsonl");
     writeFileSync(blank, "\n");

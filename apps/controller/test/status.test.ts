@@ -152,6 +152,28 @@ spec: { subject: app=db, ingress: [] }
   expect(problems(able, shut)).toEqual(problems(SHOP, shut));
 });
 
+it("is one note of many that reach past their policy alike", () => {
+  const names = ["a", "b", "c", "d", "e"];
+  const units = names.map((name, at) =>
+    service(`/system.slice/${name}.service`, { capabilities: at === 1 ? [] : ["CAP_NET_RAW"] }),
+  );
+  const shut = {
+    name: "policy.yaml",
+    text: names
+      .map(
+        (name) => `apiVersion: bulkhead.dev/v1
+kind: Policy
+metadata: { name: ${name}, namespace: host }
+spec: { subject: bulkhead.dev/unit=${name}.service, ingress: [] }
+`,
+      )
+      .join("---\n"),
+  };
+  expect(status(surroundings([], { processes: units }), shut).notices).toEqual([
+    "4 workloads have processes with capabilities: they reach past their policy; `CapabilityBoundingSet=` in the unit takes that away: host/a.service (CAP_NET_RAW), host/c.service (CAP_NET_RAW), host/d.service (CAP_NET_RAW) and 1 more (`bulkhead workloads -o json`)",
+  ]);
+});
+
 it("tells of enforced units that reach past their policy, and of those whose sockets it misses", () => {
   const unit = service("/system.slice/cups.service", {
     capabilities: ["CAP_NET_RAW"],

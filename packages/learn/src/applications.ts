@@ -6,6 +6,7 @@
 import type { Application, Labels } from "@bulkhead/model";
 import { by, groupBy } from "./order.ts";
 
+/** What names who answers for a thing, the most telling first: one list, for labels of workloads and of policies. */
 const OWNER_KEYS = ["bulkhead.dev/owner", "owner", "team"] as const;
 
 /** The most telling first. */

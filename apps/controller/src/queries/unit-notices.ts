@@ -25,31 +25,53 @@ export function reaching(input: Input): string[] {
 
 /** Whose policy a process of theirs can undo, or go round with packets of its own making. */
 function reachingUnits({ world, modes }: Input): string[] {
-  return [...world.units]
-    .filter(([workload]) => modes[workload] === "enforce")
-    .flatMap(([workload, units]) => {
-      const held = [...new Set(units.flatMap((unit) => unit.capabilities ?? []))].toSorted();
-      return held.length === 0
-        ? []
-        : [
-            `${workload} has processes with ${held.join(", ")}: they reach past their policy; \`CapabilityBoundingSet=\` in the unit takes that away`,
-          ];
-    })
-    .toSorted();
+  const found = [...world.units].map(([workload, units]): Reaching => {
+    const held = units.flatMap((unit) => unit.capabilities ?? []);
+    return { workload, capabilities: [...new Set(held)].toSorted() };
+  });
+  return asOneNote(
+    found.filter(({ workload }) => modes[workload] === "enforce"),
+    "",
+    "they reach past their policy; `CapabilityBoundingSet=` in the unit takes that away",
+  );
 }
 
 function reachingContainers({ world, modes }: Input): string[] {
-  return [...world.attachments]
-    .filter(([workload]) => modes[workload] === "enforce")
-    .flatMap(([workload, attachments]) => {
-      const held = attachments.flatMap(({ discovered }) => discovered.capabilities ?? []);
-      return held.length === 0
-        ? []
-        : [
-            `${workload} has processes with ${[...new Set(held)].toSorted().join(", ")} in this machine's own user namespace: they reach beyond their network, where no policy confines them`,
-          ];
-    })
-    .toSorted();
+  const found = [...world.attachments].map(([workload, attachments]): Reaching => {
+    const held = attachments.flatMap(({ discovered }) => discovered.capabilities ?? []);
+    return { workload, capabilities: [...new Set(held)].toSorted() };
+  });
+  return asOneNote(
+    found.filter(({ workload }) => modes[workload] === "enforce"),
+    " in this machine's own user namespace",
+    "they reach beyond their network, where no policy confines them",
+  );
+}
+
+interface Reaching {
+  readonly workload: WorkloadId;
+  readonly capabilities: readonly string[];
+}
+
+const NAMED = 3;
+
+/** A machine has dozens of these, and a note for each would hide all others. */
+function asOneNote(found: readonly Reaching[], where: string, so: string): string[] {
+  const holders = found
+    .filter(({ capabilities }) => capabilities.length > 0)
+    .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
+  const [first] = holders;
+  if (first === undefined) return [];
+  if (holders.length === 1)
+    return [`${first.workload} has processes with ${first.capabilities.join(", ")}${where}: ${so}`];
+  const names = holders
+    .slice(0, NAMED)
+    .map(({ workload, capabilities }) => `${workload} (${capabilities.join(", ")})`);
+  const rest = holders.length - NAMED;
+  const more = rest > 0 ? ` and ${rest} more (\`bulkhead workloads -o json\`)` : "";
+  return [
+    `${holders.length} workloads have processes with capabilities${where}: ${so}: ${names.join(", ")}${more}`,
+  ];
 }
 
 /** What goes over the borrowed sockets of enforced units is judged as somebody else's. */

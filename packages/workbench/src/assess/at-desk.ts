@@ -6,6 +6,7 @@ import {
   resourceName,
   type Resource,
 } from "@bulkhead/dialects";
+import { ownerOf as ownerIn } from "@bulkhead/learn";
 import type { Desk } from "../desk/index.ts";
 import { assess, type Assessment, type AssessInput } from "./assess.ts";
 
@@ -39,12 +40,8 @@ function ownerOf({ dialect, object }: Resource): string | undefined {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  return OWNER_KEYS.map((key) => labels?.[key] ?? annotations?.[key]).find(
-    (one) => one !== undefined,
-  );
+  return ownerIn({ ...annotations, ...labels });
 }
-
-const OWNER_KEYS = ["owner", "team", "app.kubernetes.io/managed-by", "bulkhead.dev/owner"];
 
 /** `versioned`: does the folder lie in a repository? */
 export function assessAtDesk(desk: Desk, now: number, versioned: boolean | undefined): Assessment {

@@ -25,8 +25,14 @@ export function checkFormat(name: string | undefined): Write {
   if (name === undefined || name === "text") return checkText;
   const write = findingsFormat(name);
   return (view, ui) => {
-    const notices = view.impact === undefined ? [] : replayNotices(view.impact.affected);
-    return write({ ...view, notices }, ui);
+    const { impact, strangers } = view;
+    // Of flows of nobody known nothing was tested, and nothing passed.
+    return write(
+      impact === undefined || strangers !== undefined
+        ? view
+        : { ...view, notices: replayNotices(impact.affected) },
+      ui,
+    );
   };
 }
 
