@@ -11,4 +11,5 @@ export * from "./numbers.ts";
 export * from "./object.ts";
 export * from "./pins.ts";
 export * from "./program.ts";
+export * from "./ring-reader.ts";
 export * from "./test-run.ts";

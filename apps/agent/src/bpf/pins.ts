@@ -70,7 +70,10 @@ export function pin(object: { readonly fd: number }, path: string): void {
   );
 }
 
-/** False when there was no such pin. The object goes with its last pin and descriptor. */
+/**
+ * False when there was no such pin. The object goes with its last pin and descriptor, some milliseconds later: who wants a link
+ * without effect from now on calls its `detach` before.
+ */
 export function unpin(path: string): boolean {
   try {
     unlinkSync(path);
