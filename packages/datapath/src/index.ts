@@ -15,6 +15,24 @@ export type { Limits, Usage } from "./capacity.ts";
 export { DEADLINE_TOLERANCE, compareRulesets } from "./compare.ts";
 export { ownCounters, parseCounters, sumCounters } from "./counters.ts";
 export type { CounterReading, SpecialCounter } from "./counters.ts";
+export {
+  MAP_NAMES,
+  MAP_SIZES,
+  NO_DECISION,
+  createRegistry,
+  planTables,
+  release,
+  splitDecision,
+  tablesOf,
+} from "./ebpf/index.ts";
+export type {
+  Change as EbpfChange,
+  Clocks,
+  MapId as EbpfMapId,
+  Plan as EbpfPlan,
+  Registry as EbpfRegistry,
+  Tables as EbpfTables,
+} from "./ebpf/index.ts";
 export { EXEMPTIONS } from "./frame.ts";
 export { knownPorts } from "./known-ports.ts";
 export {

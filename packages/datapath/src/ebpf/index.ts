@@ -1,0 +1,7 @@
+/** HostPolicy → the entries of the eBPF maps, and the steps from one policy to the next. Bytes only; pure. */
+export { MAP_NAMES, MAP_SIZES, NO_DECISION, numberKey, splitDecision } from "./layout.ts";
+export type { Clocks, MapId } from "./layout.ts";
+export { planTables, release } from "./plan.ts";
+export type { Change, Plan } from "./plan.ts";
+export { createRegistry, tablesOf } from "./tables.ts";
+export type { Registry, Tables } from "./tables.ts";
