@@ -188,6 +188,42 @@ describe("suggest --flows", () => {
     expect(answer.readiness).toMatchObject([{ application: "shop", state: "learning" }]);
   });
 
+  it("judges hours by the days of those flows: without them nobody knows when a role sleeps", async () => {
+    const copies = [1, 2, 3].map((at) => ({
+      ip: `10.1.1.${at}`,
+      end: { namespace: "shop", pod_name: `web-${at}`, labels: ["k8s:app=web"] },
+    }));
+    const vault = hubblePod("vault", "10.1.0.9");
+    const usual = Array.from({ length: 10 }, (_, back) =>
+      copies.map((copy) => hubble(copy, db, 5432, minutesAgo(back * 1440))).join(""),
+    );
+    const byNight = [2, 1].map((back) =>
+      hubble(copies[1]!, vault, 8200, minutesAgo(back * 1440 + 12 * 60)),
+    );
+    const { stdout } = await call(["suggest", "--flows", "-", "-o", "json"], {
+      stdin: [...usual, ...byNight].join(""),
+    });
+    const { setAside } = JSON.parse(stdout) as SuggestAnswer;
+    expect(setAside.map(({ reason }) => reason)).toEqual(["off-hours"]);
+  });
+
+  it("joins rules where more name one role than were asked for, and says so", async () => {
+    const cache = hubblePod("cache", "10.1.0.7");
+    const stdin = [db, cache]
+      .flatMap((to) => [1, 2, 3].map((minute) => hubble(web, to, 6379, minutesAgo(minute))))
+      .join("");
+    const ask = async (...more: string[]) =>
+      call(["suggest", "--flows", "-", "-o", "table", ...more], { stdin });
+    expect((await ask()).stdout).toContain("2 rules for 2 edges");
+    const joined = await ask("--max-rules", "1");
+    expect(joined.stdout).toContain("1 rule for 2 edges");
+    expect(joined.stdout).toContain(
+      "shop/web: 2 rules that name it joined to 1, which permits nothing more.",
+    );
+    expect((await ask("--max-rules", "none")).code).toBe(2);
+    expect((await ask("--max-rules", "0")).stderr).toContain("give at least 1");
+  });
+
   it("is a pull request with the replay of those very flows", async () => {
     const { stdout } = await call(["suggest", "--flows", "-", "-o", "markdown"], {
       stdin: EXPORT + hubble(db, web, 9999, minutesAgo(3)).split("\n")[0],
@@ -234,6 +270,8 @@ describe("suggest of the running system", () => {
     );
     await call(["suggest", "--include-people"], { state });
     expect(controller?.requests[1]?.request).toEqual({ includePeople: true });
+    await call(["suggest", "--max-rules", "12"], { state });
+    expect(controller?.requests[2]?.request).toEqual({ maxRules: 12 });
     expect(controller?.requests[0]?.request).toEqual({
       namespaces: ["shop"],
       ranges: ["203.0.113.0/24"],

@@ -18,6 +18,8 @@ export const suggestRequestSchema = z.strictObject({
   includePeople: z.boolean().optional(),
   /** What was set aside as doubtful, and is needed: `shop/web → shop/db 5432/tcp`, of roles or of single ends. */
   accept: z.array(z.string()).optional(),
+  /** Where more rules than this name one role, at either end, rules are joined as far as that goes. */
+  maxRules: z.int().min(1).optional(),
   /** Where labels are missing or useless: labels from who talks to whom, and rules on them. */
   proposeLabels: z.boolean().optional(),
   /** Names of roles that an earlier suggestion gave, by workload. */
@@ -100,6 +102,19 @@ export const suggestAnswerSchema = z.object({
   /** What rules stand on, by ends and port: `shop/web → shop/db 5432/tcp`. The same words from run to run. */
   links: z
     .array(z.object({ text: z.string(), resource: z.string(), firstSeen: z.number() }))
+    .optional(),
+  /** Roles that more rules named than were wanted: how many name them now, and how many pairs more that permits. */
+  fewerRules: z
+    .array(
+      z.object({
+        role: z.string(),
+        application: z.string(),
+        most: z.int(),
+        before: z.int(),
+        after: z.int(),
+        added: z.number(),
+      }),
+    )
     .optional(),
   setAside: z.array(setAsideSchema),
   /** What the machine sent, by a process that nobody could tell: `shop/db 5432/tcp (3 connections)`. */

@@ -5,6 +5,7 @@
  */
 import type { Direction, Edge, SuggestedPort, TrafficPurpose } from "@bulkhead/model";
 import type { End } from "./ends.ts";
+import { COMMON_CLIENTS, MANY_DESTINATIONS } from "./generality.ts";
 import { by, groupBy } from "./order.ts";
 import { DNS_PORT } from "./purpose.ts";
 
@@ -32,10 +33,6 @@ export interface Draft {
   readonly only: Direction | undefined;
   readonly needs: readonly Need[];
 }
-
-const MANY_DESTINATIONS = 3;
-/** A service with so many regular clients is common ground: a rare client adds no rule of its own. */
-export const COMMON_CLIENTS = 3;
 
 /** In no order. */
 export function draftsOf(needs: readonly Need[]): readonly Draft[] {

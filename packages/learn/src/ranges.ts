@@ -1,8 +1,6 @@
 /** Which prefixes a person may say: of somebody in particular, never of everybody. */
 import { parseCidr, type Cidr } from "@bulkhead/model";
-
-/** The widest that registries give to one holder, about: above that it is the world by another name. */
-const WIDEST = { 4: 8, 6: 16 } as const;
+import { WIDEST_PREFIX } from "./generality.ts";
 
 export function readRange(
   text: string,
@@ -12,10 +10,10 @@ export function readRange(
     return { error: `\`${text}\` is not a prefix`, help: "write it like 203.0.113.0/24" };
   }
   const length = Number(parsed.cidr.slice(parsed.cidr.lastIndexOf("/") + 1));
-  if (length < WIDEST[parsed.range.family]) {
+  if (length < WIDEST_PREFIX[parsed.range.family]) {
     return {
       error: `\`${text}\` is nearly everybody`,
-      help: `no wider than /${WIDEST[parsed.range.family]}: whoever is to be reached has a narrower one`,
+      help: `no wider than /${WIDEST_PREFIX[parsed.range.family]}: whoever is to be reached has a narrower one`,
     };
   }
   return { cidr: parsed.cidr };

@@ -1,8 +1,9 @@
 /** From drafts to rules: peers said with one selector each, a name, the evidence, and what it permits beyond that. */
 import { EVERYTHING, formatPort } from "@bulkhead/model";
 import type { Evidence, Selector, SuggestedPeer, SuggestedRule } from "@bulkhead/model";
-import { COMMON_CLIENTS, type Draft, type Need } from "./drafts.ts";
+import type { Draft, Need } from "./drafts.ts";
 import { evidenceOf } from "./evidence.ts";
+import { COMMON_CLIENTS } from "./generality.ts";
 import type { Group, Grouping } from "./groups.ts";
 import { by, compareText, groupBy } from "./order.ts";
 import { DNS_PORT } from "./purpose.ts";
@@ -57,8 +58,8 @@ function clientsOf(
 ): SuggestedPeer {
   const clients = peerOf(draft.sources);
   const destination = draft.destinations[0];
-  if (clients.kind !== "workloads" || draft.ports.some((port) => port.port !== DNS_PORT))
-    return clients;
+  const names = draft.ports.every((port) => port.port === DNS_PORT);
+  if (clients.kind !== "workloads" || draft.destinations.length > 1 || !names) return clients;
   const { namespace } = clients;
   if (ofMachine.has(namespace)) return clients;
   const asking = new Set(draft.sources.map((end) => end.key));

@@ -7,68 +7,19 @@
  * or none. That makes it as cheap as one pass over the edges.
  */
 import {
-  cidrRange,
   matches,
   SLACK_CAUSES,
   type Edge,
   type FlowEnd,
-  type Inventory,
-  type Labels,
   type Slack,
   type SlackCause,
-  type SuggestedNetworkSet,
   type SuggestedPeer,
   type SuggestedPort,
   type SuggestedRule,
 } from "@bulkhead/model";
-import type { Grouping, Member } from "./groups.ts";
-import { groupBy, push } from "./order.ts";
+import { groupBy } from "./order.ts";
+import { addressesIn, type Present } from "./present.ts";
 import type { DraftedRule } from "./rules.ts";
-
-/** Everybody who is there, and what sets hold. */
-export interface Present {
-  readonly grouping: Grouping;
-  /** By namespace. */
-  readonly kinds: ReadonlyMap<string, readonly Kind[]>;
-  readonly ids: ReadonlySet<string>;
-  /** By full name, `shop/api.example.com`. */
-  readonly sets: ReadonlyMap<string, SuggestedNetworkSet>;
-}
-
-/** Those of a role, whom a peer of a rule names all or none; whoever has no role is one by himself. */
-interface Kind {
-  /** Of the role; empty without. */
-  readonly key: string;
-  readonly labels: Labels;
-  readonly size: number;
-}
-
-export function presentOf(
-  members: readonly Member[],
-  inventory: Inventory,
-  grouping: Grouping,
-  networkSets: readonly SuggestedNetworkSet[],
-): Present {
-  const known = new Set(inventory.workloads.map(({ id }) => id));
-  const there = known.size === 0 ? members : members.filter(({ id }) => known.has(id));
-  const kinds = new Map<string, Kind[]>();
-  for (const own of groupBy(
-    there,
-    ({ id }) => grouping.groupOf.get(id)?.id ?? `\n${id}`,
-  ).values()) {
-    const [first] = own;
-    if (first === undefined) continue;
-    const { id, namespace, labels } = first;
-    const key = grouping.groupOf.get(id)?.id ?? "";
-    push(kinds, namespace, { key, labels, size: own.length });
-  }
-  return {
-    grouping,
-    kinds,
-    ids: new Set(there.map(({ id }) => id)),
-    sets: new Map(networkSets.map((set) => [`${set.namespace}/${set.name}`, set])),
-  };
-}
 
 /** `doubtful`: what was set aside, and the rule permits all the same. */
 export function withSlack(
@@ -139,14 +90,6 @@ function sideOf(peer: SuggestedPeer, { grouping, kinds, ids, sets }: Present): S
     partOf: () => key,
     whoIs: set === undefined ? () => key : ({ address }) => address,
   };
-}
-
-/** Its prefixes are disjoint. */
-function addressesIn({ cidrs }: SuggestedNetworkSet): number {
-  return cidrs.reduce((sum, cidr) => {
-    const { first, last } = cidrRange(cidr);
-    return sum + Number(last - first + 1n);
-  }, 0);
 }
 
 interface Cell {

@@ -24,17 +24,21 @@ import { DEFAULT_BEHAVIOUR, judgeSources, sourceKey, type BehaviourOptions } fro
 import { splitCovered } from "./cover.ts";
 import { draftsOf } from "./drafts.ts";
 import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
+import { fewerRules } from "./fewer-rules.ts";
+import { NAMED_ADDRESSES, NAMELESS_ADDRESSES, RULES_A_ROLE } from "./generality.ts";
 import { groupWorkloads, type Grouping, type Member } from "./groups.ts";
 import { isolationsOf } from "./isolations.ts";
 import { dissolveSets } from "./former-sets.ts";
 import { DEFAULT_JUDGE, type JudgeOptions } from "./judge.ts";
+import { keptOut } from "./kept-out.ts";
 import { machineProcesses, namespacesOf } from "./machine.ts";
 import { needsOf } from "./needs.ts";
 import { by, inEdgeOrder } from "./order.ts";
+import { presentOf, sizeOf } from "./present.ts";
 import { purposeOf } from "./purpose.ts";
 import { edgesWithLabels, proposeLabels, regrouped } from "./roles/propose-labels.ts";
 import { rulesOf } from "./rules.ts";
-import { presentOf, withSlack } from "./slack.ts";
+import { withSlack } from "./slack.ts";
 import { summarise } from "./summary.ts";
 import { doubtNeeds, type SuspicionOptions } from "./suspicion/suspicion.ts";
 import { unattributedOf } from "./unattributed.ts";
@@ -46,6 +50,8 @@ export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">>
   readonly maxWorldAddresses?: number;
   /** More addresses than this behind one domain name, too. */
   readonly maxNamedAddresses?: number;
+  /** Where more rules than this name one role, at either end, rules are joined as far as that goes. */
+  readonly maxRules?: number;
   /** Prefixes that a person said: addresses of theirs that were seen are allowed as the whole prefix. None holds everybody. */
   readonly ranges?: readonly Cidr[];
   /** Domain names by the sets (`shop/api.example.com`) that an earlier suggestion made of them, and that are in force. */
@@ -90,14 +96,20 @@ export function suggest(
   setAside.push(...seen.refused, ...doubted.refused);
 
   const world = nameWorld(doubted.needs, {
-    maxWorldAddresses: options.maxWorldAddresses ?? 8,
-    maxNamedAddresses: options.maxNamedAddresses ?? 64,
+    maxWorldAddresses: options.maxWorldAddresses ?? NAMELESS_ADDRESSES,
+    maxNamedAddresses: options.maxNamedAddresses ?? NAMED_ADDRESSES,
     ranges: options.ranges ?? [],
     denied: deniedOf(setAside, grouping, flagged),
   });
   setAside.push(...world.refused);
   const followed = new Set(world.followed);
-  const drafted = rulesOf(draftsOf(world.needs), grouping, namespacesOf(processes));
+  const present = presentOf(members, inventory, grouping, world.networkSets);
+  const held = fewerRules(draftsOf(world.needs), {
+    most: options.maxRules ?? RULES_A_ROLE,
+    sizeOf: (end) => sizeOf(end, present),
+    keptOut: () => keptOut(setAside, flagged, grouping, world.networkSets),
+  });
+  const drafted = rulesOf(held.drafts, grouping, namespacesOf(processes));
   const byId = new Map(members.map((member) => [member.id, member]));
   const split = splitCovered(
     setAside
@@ -108,7 +120,6 @@ export function suggest(
     world.networkSets,
     byId,
   );
-  const present = presentOf(members, inventory, grouping, world.networkSets);
   const rules = drafted.map((one) => withSlack(one, split.by.get(one.rule) ?? [], present));
   return {
     applications: applicationsOf(members),
@@ -121,6 +132,7 @@ export function suggest(
     }),
     networkSets: world.networkSets,
     rules,
+    fewerRules: held.roles,
     links: linksOf(rules),
     setAside: split.setAside,
     setAsideGroups: summarise(split.setAside),

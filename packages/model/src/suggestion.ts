@@ -118,6 +118,20 @@ export interface SuggestedRule {
   readonly slack: Slack;
 }
 
+/** A role that more rules named than were wanted, and what came of it. */
+export interface FewerRules {
+  /** `shop/web` */
+  readonly role: string;
+  readonly application: string;
+  /** So many rules may name it, at either end. */
+  readonly most: number;
+  readonly before: number;
+  /** More than `most` where they cannot be held to it: then nothing was joined that adds anything. */
+  readonly after: number;
+  /** Pairs, as `Slack` counts them, that rules permit for having been joined. */
+  readonly added: number;
+}
+
 /** How the addresses of a set came to be one: never more than was seen, but for a prefix that a person said. */
 export type NetworkSetBasis =
   | { readonly kind: "addresses" }
@@ -259,6 +273,8 @@ export interface Suggestion {
   readonly applications: readonly Application[];
   readonly networkSets: readonly SuggestedNetworkSet[];
   readonly rules: readonly SuggestedRule[];
+  /** Roles that more rules named than were wanted; the most first. */
+  readonly fewerRules: readonly FewerRules[];
   /** Sorted by their text. */
   readonly links: readonly SuggestedLink[];
   readonly setAside: readonly SetAside[];

@@ -24,7 +24,7 @@ export {
   suggestionReport,
   type SuggestionReport,
 } from "./suggestion-report.ts";
-export { beyondOf, numberOf, slackText, totalText } from "./slack-text.ts";
+export { beyondOf, fewerRulesText, numberOf, slackText, totalText } from "./slack-text.ts";
 export { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
 export {
   isLeftOpen,

@@ -1,6 +1,6 @@
 /** What rules permit beyond what they stand on, as a sentence: for comments, tables and pull requests. */
 import { sumSlack } from "@bulkhead/learn";
-import type { Slack, SlackCause } from "@bulkhead/model";
+import type { FewerRules, Slack, SlackCause } from "@bulkhead/model";
 import { many, thousands } from "./words.ts";
 
 /** What each cause means, in the words people see. */
@@ -48,6 +48,26 @@ export function totalText(rules: readonly { readonly slack: Slack }[]): readonly
   return [
     `${permits}; ${numberOf(beyond)} of them (${percent(beyond / total.permitted)}) not seen in use.`,
   ];
+}
+
+const LISTED_ROLES = 10;
+
+/** A line for each role that too many rules named: what came of it, and what it cost. */
+export function fewerRulesText(roles: readonly FewerRules[]): readonly string[] {
+  const rest = roles.length - LISTED_ROLES;
+  return [
+    ...roles.slice(0, LISTED_ROLES).map(fewerText),
+    ...(rest > 0
+      ? [`${many(rest, "more role")} that too many rules name: \`-o json\` lists them.`]
+      : []),
+  ];
+}
+
+function fewerText({ role, most, before, after, added }: FewerRules): string {
+  const cost = added === 0 ? "which permits nothing more" : `which permits ${pairsOf(added)} more`;
+  if (after <= most) return `${role}: ${before} rules that name it joined to ${after}, ${cost}.`;
+  const joined = after === before ? "" : ` (${before} before joining what permits nothing more)`;
+  return `${role}: ${after} rules name it${joined}, more than ${most}: no join within the bounds holds them to that.`;
 }
 
 const percent = (share: number): string =>

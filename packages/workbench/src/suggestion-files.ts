@@ -30,6 +30,7 @@ export function suggestionFiles(suggestion: Suggestion): readonly SuggestedFile[
       isolations: suggestion.isolations.filter(({ namespace }) => namespace === home),
       networkSets: suggestion.networkSets.filter(({ application }) => application === home),
       rules: suggestion.rules.filter(({ application }) => application === home),
+      fewerRules: suggestion.fewerRules.filter(({ application }) => application === home),
       setAsideGroups: summarise(asides.flatMap((one) => (one.home === home ? one.item : []))),
       covered: covered.flatMap((one) => (one.home === home ? one.item : [])),
       // Of concern where processes of the machine are isolated.

@@ -5,7 +5,7 @@
 import { summarise } from "@bulkhead/learn";
 import { formatPort, type Edge, type SetAside } from "@bulkhead/model";
 import type { ReplayCounts } from "./suggestion-replay.ts";
-import { beyondOf, causesText, pairsOf, totalText } from "./slack-text.ts";
+import { beyondOf, causesText, fewerRulesText, pairsOf, totalText } from "./slack-text.ts";
 import type {
   ReportedRule,
   ReportedSet,
@@ -71,6 +71,7 @@ function head(
     "",
     `${many(report.rules.length, "rule")} for ${many(report.edges, "edge")}${span}. Everything else is denied once this is enforced.`,
     ...totalText(report.rules.flatMap(({ slack }) => (slack === undefined ? [] : { slack }))),
+    ...fewerRulesText(report.fewerRules).map(plain),
     ...(dialect === undefined ? [] : [`Written for ${dialect}.`]),
     ...excluded.map(({ from, to }) => `Not learned from: ${moment(from)} to ${moment(to)}.`),
   ];

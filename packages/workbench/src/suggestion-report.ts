@@ -3,6 +3,7 @@ import { manifestsOf } from "@bulkhead/learn";
 import {
   formatPort,
   type Application,
+  type FewerRules,
   type NetworkSetBasis,
   type Readiness,
   type ProposedLabels,
@@ -75,6 +76,8 @@ export interface SuggestionReport {
   readonly applications: Application[];
   readonly rules: ReportedRule[];
   readonly networkSets: ReportedSet[];
+  /** Roles that more rules named than were wanted. */
+  readonly fewerRules: FewerRules[];
   readonly links: ReportedLink[];
   readonly setAside: SetAside[];
   /** What the machine sent, by a process that nobody could tell, and that no known process needs: `shop/db 5432/tcp (3 connections)`. */
@@ -147,6 +150,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
       firstSeen: set.evidence.firstSeen,
       lastSeen: set.evidence.lastSeen,
     })),
+    fewerRules: [...suggestion.fewerRules],
     links: suggestion.links.map(({ text, rule, firstSeen }) => ({
       text,
       resource: resources.get(rule) ?? `Intent/${rule}`,

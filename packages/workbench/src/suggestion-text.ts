@@ -16,7 +16,7 @@ import {
   type TrafficPurpose,
 } from "@bulkhead/model";
 import { proposedInventory, proposedLines } from "./proposed-labels.ts";
-import { slackText, totalText } from "./slack-text.ts";
+import { fewerRulesText, slackText, totalText } from "./slack-text.ts";
 import { bytes, many, moment } from "./words.ts";
 
 /** What each reason means, in the words people see. */
@@ -83,7 +83,12 @@ export function policyText(suggestion: SuggestionPart, head: readonly string[]):
   const documents = [regular, rare].filter((text) => text !== "");
   const inventory = proposedInventory(suggestion.proposedLabels);
   return [
-    comment([...head, ...totalText(suggestion.rules), ...proposedLines(suggestion.proposedLabels)]),
+    comment([
+      ...head,
+      ...totalText(suggestion.rules),
+      ...fewerRulesText(suggestion.fewerRules),
+      ...proposedLines(suggestion.proposedLabels),
+    ]),
     ...[...inventory, ...documents].map((text) => `---\n${text}`),
     comment(asideLines(suggestion)),
   ].join("");
@@ -96,6 +101,7 @@ export type SuggestionPart = Pick<
   | "isolations"
   | "networkSets"
   | "rules"
+  | "fewerRules"
   | "setAsideGroups"
   | "covered"
   | "unattributed"

@@ -4,6 +4,7 @@ import { summarise } from "@bulkhead/learn";
 import type { SetAside } from "@bulkhead/model";
 import {
   beyondOf,
+  fewerRulesText,
   isLeftOpen,
   LEFT_OPEN,
   numberOf,
@@ -106,11 +107,10 @@ function slackCell(slack: NonNullable<SuggestAnswer["rules"][number]["slack"]>):
   return `${numberOf(beyondOf(slack))} of ${numberOf(slack.permitted)}`;
 }
 
-function slackLine({ rules }: SuggestAnswer): string {
+function slackLine({ rules, fewerRules = [] }: SuggestAnswer): string {
   const told = rules.flatMap(({ slack }) => (slack === undefined ? [] : { slack }));
-  return totalText(told)
-    .map((line) => `\n${line}\n`)
-    .join("");
+  const lines = [...totalText(told), ...fewerRulesText(fewerRules)];
+  return lines.length === 0 ? "" : `\n${lines.join("\n")}\n`;
 }
 
 /** Of each application that rules are proposed for. */

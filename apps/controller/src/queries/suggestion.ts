@@ -23,6 +23,7 @@ export async function suggestion(
 ): Promise<SuggestAnswer> {
   const { since, until, namespaces, ranges = [], exclude = [] } = request;
   const { includePeople = false, accept = [], proposeLabels = false, formerRoles = {} } = request;
+  const { maxRules } = request;
   const said = ranges.map(rangeOf);
   const backwards = exclude.find(({ from, to }) => from >= to);
   if (backwards !== undefined) {
@@ -44,6 +45,7 @@ export async function suggestion(
     proposeLabels,
     formerRoles: new Map(Object.entries(formerRoles)),
     ...(namespaces === undefined ? {} : { namespaces }),
+    ...(maxRules === undefined ? {} : { maxRules }),
     ranges: said,
     includePeople,
     namedSets: namesOf(context.domainSets()),
