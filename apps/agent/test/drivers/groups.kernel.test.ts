@@ -8,10 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPolicySet, parseFiles } from "@bulkhead/dialects";
 import { compile } from "@bulkhead/engine";
 import type { Endpoint, HostPolicy, Inventory } from "@bulkhead/model";
-import { createDriver } from "../../src/drivers/index.ts";
 import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
+import { onEveryDriver } from "./on-every-driver.ts";
 import { sleep } from "./traffic.ts";
 
 const GROUPS = ["224.0.0.251", "239.1.2.3", "ff02::fb", "ff05::fb"] as const;
@@ -163,7 +163,6 @@ const policy = (): HostPolicy => {
 
 beforeAll(async () => {
   lab = createLab(NAMES);
-  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   const listen = (name: Name): (() => string) => {
     const child: ChildProcessWithoutNullStreams = lab.start(workload(name).netns, [
       process.execPath,
@@ -180,7 +179,6 @@ beforeAll(async () => {
     () => NAMES.every((name) => heard[name]().includes("ready")),
     () => NAMES.map(heard.open).join(),
   );
-  await driver.apply(policy());
 });
 afterAll(() => lab?.close());
 
@@ -224,31 +222,39 @@ const UNJUDGED: readonly Name[] = ["talker", "worldly", "free"];
 const hearers = (from: Name, ...more: readonly Name[]): readonly Name[] =>
   NAMES.filter((name) => name !== from && (UNJUDGED.includes(name) || more.includes(name)));
 
-describe("multicast", () => {
-  test.each(GROUPS)("to %s arrives where both ends allow it, and nowhere else", async (group) => {
-    const picky: readonly Name[] = group === "239.1.2.3" || group === "ff05::fb" ? ["picky"] : [];
-    expect(await say("talker", group, 5353)).toEqual(hearers("talker", "listener", ...picky));
-    expect(await say("free", group, 5353)).toEqual(hearers("free", "listener", ...picky));
-    expect(await say("free", group, 6000)).toEqual(hearers("free"));
-    expect(await say("talker", group, 6000)).toBe(null);
-    expect(await say("worldly", group, 5353)).toBe(null);
+onEveryDriver((under) => {
+  beforeAll(async () => {
+    driver = under.create(lab);
+    await driver.apply(policy());
   });
-});
+  afterAll(() => driver.remove());
 
-describe("broadcast", () => {
-  test("arrives where both ends allow it, and nowhere else", async () => {
-    expect(await say("talker", ALL_ONES, 6000)).toEqual(hearers("talker", "listener"));
-    expect(await say("free", ALL_ONES, 6000)).toEqual(hearers("free", "listener"));
-    expect(await say("free", ALL_ONES, 6001)).toEqual(hearers("free"));
-    expect(await say("talker", ALL_ONES, 6001)).toBe(null);
-    expect(await say("worldly", ALL_ONES, 6000)).toBe(null);
+  describe("multicast", () => {
+    test.each(GROUPS)("to %s arrives where both ends allow it, and nowhere else", async (group) => {
+      const picky: readonly Name[] = group === "239.1.2.3" || group === "ff05::fb" ? ["picky"] : [];
+      expect(await say("talker", group, 5353)).toEqual(hearers("talker", "listener", ...picky));
+      expect(await say("free", group, 5353)).toEqual(hearers("free", "listener", ...picky));
+      expect(await say("free", group, 6000)).toEqual(hearers("free"));
+      expect(await say("talker", group, 6000)).toBe(null);
+      expect(await say("worldly", group, 5353)).toBe(null);
+    });
   });
 
-  test("of a subnet is not told from other addresses, and is let in by no rule", async () => {
-    expect(await say("free", "10.86.0.255", 6000)).toEqual(hearers("free"));
-  });
-});
+  describe("broadcast", () => {
+    test("arrives where both ends allow it, and nowhere else", async () => {
+      expect(await say("talker", ALL_ONES, 6000)).toEqual(hearers("talker", "listener"));
+      expect(await say("free", ALL_ONES, 6000)).toEqual(hearers("free", "listener"));
+      expect(await say("free", ALL_ONES, 6001)).toEqual(hearers("free"));
+      expect(await say("talker", ALL_ONES, 6001)).toBe(null);
+      expect(await say("worldly", ALL_ONES, 6000)).toBe(null);
+    });
 
-test("the kernel holds what was rendered", async () => {
-  expect((await driver.readBack()).differences).toEqual([]);
+    test("of a subnet is not told from other addresses, and is let in by no rule", async () => {
+      expect(await say("free", "10.86.0.255", 6000)).toEqual(hearers("free"));
+    });
+  });
+
+  test("the kernel holds what was rendered", async () => {
+    expect((await driver.readBack()).differences).toEqual([]);
+  });
 });

@@ -4,10 +4,11 @@
  */
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Row } from "@bulkhead/model";
-import { createDriver } from "../../src/drivers/index.ts";
 import type { Driver } from "../../src/drivers/index.ts";
+import type { DriverUnderTest } from "./drivers-under-test.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
+import { onEveryDriver } from "./on-every-driver.ts";
 import { openPair } from "./pair.ts";
 import type { Pair } from "./pair.ts";
 import { ALLOW, DROP, portRow, rowOf } from "./policies.ts";
@@ -22,16 +23,17 @@ export let traffic: Traffic;
 /** What a test opened; closed after it. */
 export const pairs: Pair[] = [];
 
-/** To be called once by each test file, before its tests. */
-export const useLawsLab = (): void => {
+/** To be called once by each test file: its tests for each driver follow within. */
+export const onEveryDriverInLawsLab = (tests: (under: DriverUnderTest) => void): void => {
   beforeAll(() => {
     lab = createLab(["near", "same"], ["far"]);
-    driver = createDriver("nftables", {
-      owner: "test",
-      now: () => Date.now(),
-      netns: lab.hostPath,
-    });
     traffic = createTraffic();
+  });
+  onEveryDriver((under) => {
+    beforeAll(() => {
+      driver = under.create(lab);
+    });
+    tests(under);
   });
   afterEach(async () => {
     for (const pair of pairs.splice(0)) pair.close();

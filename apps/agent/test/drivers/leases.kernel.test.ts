@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HostPolicy, Mode } from "@bulkhead/model";
-import { createDriver } from "../../src/drivers/index.ts";
 import type { Driver } from "../../src/drivers/index.ts";
 import {
   ACK,
@@ -26,6 +25,7 @@ import type { Lease } from "./dhcp.ts";
 import { exchange } from "./exchange.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
+import { onEveryDriver } from "./on-every-driver.ts";
 import { DROP, ALLOW, policyOf, rowOf } from "./policies.ts";
 import { frame } from "./wire.ts";
 
@@ -51,9 +51,8 @@ const linkLocal = (netns: string, device: string): string => {
   return found;
 };
 
-beforeAll(async () => {
+beforeAll(() => {
   lab = createLab(["client", "rogue", "stranger"]);
-  driver = createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   folder = mkdtempSync(join(tmpdir(), "bex-leases-"));
   machineLinkLocal = linkLocal(lab.host, "br0");
   const { mac, v4 } = workload("client");
@@ -77,10 +76,6 @@ beforeAll(async () => {
     `--dhcp-leasefile=${join(folder, "leases")}`,
     `--log-facility=${log}`,
   ]);
-  // It is ready when it answers: the first exchange of a test waits for that.
-  await driver.apply(policy({ mode: "observe" }));
-  if ((await offered(LONG_MS)) === null)
-    throw new Error(`dnsmasq serves nothing: ${readFileSync(log, "utf8")}`);
 });
 afterAll(() => {
   lab?.close();
@@ -224,99 +219,110 @@ const connects = (server: string, port: number, patience: number): boolean => {
   return lab.run(workload("client").netns, [process.execPath, "-e", script]).trim() === "yes";
 };
 
-describe("an isolated workload, where the machine serves leases", () => {
-  beforeAll(() => driver.apply(policy({ dhcp: true })));
+onEveryDriver((under) => {
+  beforeAll(async () => {
+    driver = under.create(lab);
+    // It is ready when it answers: the first exchange of a test waits for that.
+    await driver.apply(policy({ mode: "observe" }));
+    if ((await offered(LONG_MS)) === null)
+      throw new Error(`dnsmasq serves nothing: ${readFileSync(join(folder, "log"), "utf8")}`);
+  });
+  afterAll(() => driver.remove());
 
-  test("is offered one before it has an address, by unicast and by broadcast", async () => {
-    const { v4 } = workload("client");
-    expect(await offered(LONG_MS)).toEqual({ type: OFFER, offered: v4 });
-    expect(await offered(LONG_MS, true)).toEqual({ type: OFFER, offered: v4 });
+  describe("an isolated workload, where the machine serves leases", () => {
+    beforeAll(() => driver.apply(policy({ dhcp: true })));
+
+    test("is offered one before it has an address, by unicast and by broadcast", async () => {
+      const { v4 } = workload("client");
+      expect(await offered(LONG_MS)).toEqual({ type: OFFER, offered: v4 });
+      expect(await offered(LONG_MS, true)).toEqual({ type: OFFER, offered: v4 });
+    });
+
+    test("takes it, renews it with the machine, and finds a server again by broadcast", async () => {
+      const { v4 } = workload("client");
+      const ask = { type: REQUEST, requested: v4, server: MACHINE };
+      const granted = { type: ACK, offered: v4 };
+      expect(await hear(ask, "0.0.0.0", ALL_ONES, LONG_MS)).toEqual(granted);
+      expect(await hear({ type: REQUEST, own: v4 }, v4, MACHINE, LONG_MS)).toEqual(granted);
+      expect(await hear({ type: REQUEST, own: v4 }, v4, ALL_ONES, LONG_MS)).toEqual(granted);
+    });
+
+    test("is offered an IPv6 one", async () => {
+      expect(await advertised(LONG_MS)).toBe(true);
+    });
+
+    test("is not deceived by others who play the server", async () => {
+      for (const source of [workload("rogue").v4, MACHINE])
+        expect(await deceived("rogue", source, SHORT_MS), `rogue as ${source}`).toBe(false);
+      for (const source of [workload("stranger").v4, MACHINE])
+        expect(await deceived("stranger", source, SHORT_MS), `stranger as ${source}`).toBe(false);
+      for (const source of [linkLocal(workload("stranger").netns, "eth0"), machineLinkLocal])
+        expect(await deceived("stranger", source, SHORT_MS), `stranger as ${source}`).toBe(false);
+    });
+
+    test("says nothing else without an address, and nothing else to the machine", async () => {
+      const client = workload("client");
+      const heardBy = (destination: string, port: number, mark: string) => {
+        const packet = datagram("0.0.0.0", destination, [68, port], Buffer.from(mark));
+        const bytes = frame("ff:ff:ff:ff:ff:ff", client.mac, 0x0800, packet);
+        const found = (seen: Buffer) => (seen.includes(mark) ? true : null);
+        return exchange(lab, client, workload("stranger"), bytes, found, SHORT_MS);
+      };
+      // The machine heard it, above; the neighbours are not asked.
+      expect(await heardBy(ALL_ONES, 67, "to a server")).toBe(null);
+      expect(await heardBy(ALL_ONES, 69, "to another port")).toBe(null);
+      expect(await heardBy("10.86.0.255", 67, "to another address")).toBe(null);
+      expect(connects(MACHINE, 53, SHORT_MS)).toBe(false);
+      expect(resolves(MACHINE, SHORT_MS)).toBe(false);
+      await driver.apply(policy({ dhcp: true, mode: "audit" }));
+      expect(await heardBy(ALL_ONES, 67, "to a server")).toBe(true);
+    });
   });
 
-  test("takes it, renews it with the machine, and finds a server again by broadcast", async () => {
-    const { v4 } = workload("client");
-    const ask = { type: REQUEST, requested: v4, server: MACHINE };
-    const granted = { type: ACK, offered: v4 };
-    expect(await hear(ask, "0.0.0.0", ALL_ONES, LONG_MS)).toEqual(granted);
-    expect(await hear({ type: REQUEST, own: v4 }, v4, MACHINE, LONG_MS)).toEqual(granted);
-    expect(await hear({ type: REQUEST, own: v4 }, v4, ALL_ONES, LONG_MS)).toEqual(granted);
+  describe("a workload into which everybody may come", () => {
+    test("takes leases from the machine alone where that serves them", async () => {
+      const liars = [
+        ["rogue", workload("rogue").v4],
+        ["stranger", workload("stranger").v4],
+        ["stranger", linkLocal(workload("stranger").netns, "eth0")],
+      ] as const;
+      await driver.apply(policy({ dhcp: true, open: true }));
+      expect((await offered(LONG_MS))?.type).toBe(OFFER);
+      expect(await advertised(LONG_MS)).toBe(true);
+      for (const [name, source] of liars)
+        expect(await deceived(name, source, SHORT_MS), `${name} as ${source}`).toBe(false);
+      await driver.apply(policy({ open: true }));
+      for (const [name, source] of liars)
+        expect(await deceived(name, source, LONG_MS), `${name} as ${source}`).toBe(true);
+    });
   });
 
-  test("is offered an IPv6 one", async () => {
-    expect(await advertised(LONG_MS)).toBe(true);
+  describe("without the declaration", () => {
+    test("an enforced workload gets no lease, and whoever is not enforced gets one as ever", async () => {
+      await driver.apply(policy({}));
+      expect(await offered(SHORT_MS)).toBe(null);
+      expect(await advertised(SHORT_MS)).toBe(null);
+      await driver.apply(policy({ mode: "audit" }));
+      expect((await offered(LONG_MS))?.type).toBe(OFFER);
+      expect(await advertised(LONG_MS)).toBe(true);
+      expect(await deceived("rogue", workload("rogue").v4, LONG_MS)).toBe(true);
+      expect(await deceived("stranger", MACHINE, LONG_MS)).toBe(true);
+    });
   });
 
-  test("is not deceived by others who play the server", async () => {
-    for (const source of [workload("rogue").v4, MACHINE])
-      expect(await deceived("rogue", source, SHORT_MS), `rogue as ${source}`).toBe(false);
-    for (const source of [workload("stranger").v4, MACHINE])
-      expect(await deceived("stranger", source, SHORT_MS), `stranger as ${source}`).toBe(false);
-    for (const source of [linkLocal(workload("stranger").netns, "eth0"), machineLinkLocal])
-      expect(await deceived("stranger", source, SHORT_MS), `stranger as ${source}`).toBe(false);
-  });
-
-  test("says nothing else without an address, and nothing else to the machine", async () => {
-    const client = workload("client");
-    const heardBy = (destination: string, port: number, mark: string) => {
-      const packet = datagram("0.0.0.0", destination, [68, port], Buffer.from(mark));
-      const bytes = frame("ff:ff:ff:ff:ff:ff", client.mac, 0x0800, packet);
-      const found = (seen: Buffer) => (seen.includes(mark) ? true : null);
-      return exchange(lab, client, workload("stranger"), bytes, found, SHORT_MS);
-    };
-    // The machine heard it, above; the neighbours are not asked.
-    expect(await heardBy(ALL_ONES, 67, "to a server")).toBe(null);
-    expect(await heardBy(ALL_ONES, 69, "to another port")).toBe(null);
-    expect(await heardBy("10.86.0.255", 67, "to another address")).toBe(null);
-    expect(connects(MACHINE, 53, SHORT_MS)).toBe(false);
-    expect(resolves(MACHINE, SHORT_MS)).toBe(false);
-    await driver.apply(policy({ dhcp: true, mode: "audit" }));
-    expect(await heardBy(ALL_ONES, 67, "to a server")).toBe(true);
-  });
-});
-
-describe("a workload into which everybody may come", () => {
-  test("takes leases from the machine alone where that serves them", async () => {
-    const liars = [
-      ["rogue", workload("rogue").v4],
-      ["stranger", workload("stranger").v4],
-      ["stranger", linkLocal(workload("stranger").netns, "eth0")],
-    ] as const;
-    await driver.apply(policy({ dhcp: true, open: true }));
-    expect((await offered(LONG_MS))?.type).toBe(OFFER);
-    expect(await advertised(LONG_MS)).toBe(true);
-    for (const [name, source] of liars)
-      expect(await deceived(name, source, SHORT_MS), `${name} as ${source}`).toBe(false);
-    await driver.apply(policy({ open: true }));
-    for (const [name, source] of liars)
-      expect(await deceived(name, source, LONG_MS), `${name} as ${source}`).toBe(true);
-  });
-});
-
-describe("without the declaration", () => {
-  test("an enforced workload gets no lease, and whoever is not enforced gets one as ever", async () => {
-    await driver.apply(policy({}));
-    expect(await offered(SHORT_MS)).toBe(null);
-    expect(await advertised(SHORT_MS)).toBe(null);
-    await driver.apply(policy({ mode: "audit" }));
-    expect((await offered(LONG_MS))?.type).toBe(OFFER);
-    expect(await advertised(LONG_MS)).toBe(true);
-    expect(await deceived("rogue", workload("rogue").v4, LONG_MS)).toBe(true);
-    expect(await deceived("stranger", MACHINE, LONG_MS)).toBe(true);
-  });
-});
-
-describe("the machine's resolver", () => {
-  test("answers an isolated workload at the declared addresses, and nothing else there does", async () => {
-    await driver.apply(policy({}));
-    expect(resolves(MACHINE, SHORT_MS)).toBe(false);
-    await driver.apply(policy({ dns: true }));
-    for (const server of [MACHINE, "[fd86::1]"])
-      expect(resolves(server, LONG_MS), server).toBe(true);
-    for (const server of [MACHINE, "fd86::1"])
-      expect(connects(server, 53, LONG_MS), server).toBe(true);
-    const found = await driver.readBack();
-    expect(found.differences).toEqual([]);
-    expect(connects(workload("stranger").v4, 53, SHORT_MS)).toBe(false);
-    expect(await offered(SHORT_MS)).toBe(null);
+  describe("the machine's resolver", () => {
+    test("answers an isolated workload at the declared addresses, and nothing else there does", async () => {
+      await driver.apply(policy({}));
+      expect(resolves(MACHINE, SHORT_MS)).toBe(false);
+      await driver.apply(policy({ dns: true }));
+      for (const server of [MACHINE, "[fd86::1]"])
+        expect(resolves(server, LONG_MS), server).toBe(true);
+      for (const server of [MACHINE, "fd86::1"])
+        expect(connects(server, 53, LONG_MS), server).toBe(true);
+      const found = await driver.readBack();
+      expect(found.differences).toEqual([]);
+      expect(connects(workload("stranger").v4, 53, SHORT_MS)).toBe(false);
+      expect(await offered(SHORT_MS)).toBe(null);
+    });
   });
 });

@@ -19,6 +19,7 @@ export interface LogReader {
   /** Prefixes of all messages since the last `clear`, in the kernel's order. */
   seen(): Promise<readonly string[]>;
   clear(): void;
+  close(): void;
 }
 
 /** Prefixes out of a pcap stream of link type NFLOG: records of TLVs behind a header of four bytes. */
@@ -47,7 +48,7 @@ const prefixes = (found: (prefix: string) => void): ((chunk: Buffer) => void) =>
   };
 };
 
-/** Once it is read; ends with the lab. */
+/** Once it is read. */
 export const readLog = async (lab: Lab): Promise<LogReader> => {
   const messages: string[] = [];
   const tcpdump = "tcpdump -i nflog:1786 --immediate-mode -U -w -";
@@ -74,6 +75,10 @@ export const readLog = async (lab: Lab): Promise<LogReader> => {
     },
     clear() {
       messages.length = 0;
+    },
+    close() {
+      dump.kill();
+      lab.run(lab.host, ["nft", "delete", "table", "ip", "last"]);
     },
   };
 };

@@ -4,9 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addressBytes } from "../../src/probe/socket-address.ts";
-import { createDriver } from "../../src/drivers/index.ts";
+import type { Driver } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
+import { onEveryDriver } from "./on-every-driver.ts";
 import { ALLOW, DROP, policyOf, portRow, rowOf } from "./policies.ts";
 import { frame, ipv4, ipv6, send, udp, word } from "./wire.ts";
 
@@ -16,31 +17,10 @@ let lab: Lab;
 
 const workload = (name: string): LabWorkload => lab.workload(name);
 
-beforeAll(async () => {
+beforeAll(() => {
   lab = createLab(["near", "same"]);
   const near = workload("near");
   const same = workload("same");
-  const driver = createDriver("nftables", {
-    owner: "test",
-    now: () => Date.now(),
-    netns: lab.hostPath,
-  });
-  const row = portRow(17, [[OPEN, OPEN]], ALLOW, DROP);
-  await driver.apply(
-    policyOf(lab, {
-      live: [
-        {
-          direction: "ingress",
-          subjects: [same.v4, same.v6],
-          exact: [
-            [near.v4, row],
-            [near.v6, row],
-          ],
-          defaultRow: rowOf(DROP),
-        },
-      ],
-    }),
-  );
   for (const address of [same.v4, same.v6])
     lab.run(near.netns, ["ip", "neigh", "replace", address, "lladdr", same.mac, "dev", "eth0"]);
 });
@@ -121,58 +101,82 @@ const tricks: readonly (readonly [string, (port: number) => Buffer])[] = [
   ],
 ];
 
-describe("a packet with", () => {
-  test.each(tricks)("%s is judged by its port", async (_, build) => {
-    expect(await send(lab, near(), same(), build(OPEN), MARK)).toBe(true);
-    expect(await send(lab, near(), same(), build(SHUT), MARK)).toBe(false);
+onEveryDriver((under) => {
+  let driver: Driver;
+  beforeAll(async () => {
+    driver = under.create(lab);
+    const row = portRow(17, [[OPEN, OPEN]], ALLOW, DROP);
+    await driver.apply(
+      policyOf(lab, {
+        live: [
+          {
+            direction: "ingress",
+            subjects: [same().v4, same().v6],
+            exact: [
+              [near().v4, row],
+              [near().v6, row],
+            ],
+            defaultRow: rowOf(DROP),
+          },
+        ],
+      }),
+    );
   });
-});
+  afterAll(() => driver.remove());
 
-describe("fragments", () => {
-  /** More fragments, offset in bytes, identification. */
-  const fragment = (payload: Buffer, offset: number, more: boolean, id: number): Buffer => {
-    const packet = ipv4(near().v4, same().v4, 17, payload);
-    packet.writeUInt16BE(id, 4);
-    packet.writeUInt16BE((more ? 0x2000 : 0) | (offset / 8), 6);
-    packet.writeUInt16BE(0, 10);
-    let sum = 0;
-    for (let at = 0; at < 20; at += 2) sum += packet.readUInt16BE(at);
-    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-    packet.writeUInt16BE(~sum & 0xffff, 10);
-    return over4(packet);
-  };
-
-  test("one that is not the first goes nowhere by itself", async () => {
-    const orphan = fragment(Buffer.from(text.padEnd(64, ".")), 64, false, 101);
-    expect(await send(lab, near(), same(), orphan, MARK)).toBe(false);
-  });
-
-  test("overlapping ones cannot change the port that was judged", async () => {
-    const honest = Buffer.concat([udp("", OPEN), Buffer.alloc(24)]);
-    honest.writeUInt16BE(8 + 24 + 24, 4);
-    // The second one begins inside the first and would rewrite its ports.
-    const forged = Buffer.concat([udp(text, SHUT), Buffer.alloc(8)]).subarray(0, 32);
-    expect(await send(lab, near(), same(), fragment(honest, 0, true, 102), MARK)).toBe(false);
-    expect(await send(lab, near(), same(), fragment(forged, 0, false, 102), MARK)).toBe(false);
+  describe("a packet with", () => {
+    test.each(tricks)("%s is judged by its port", async (_, build) => {
+      expect(await send(lab, near(), same(), build(OPEN), MARK)).toBe(true);
+      expect(await send(lab, near(), same(), build(SHUT), MARK)).toBe(false);
+    });
   });
 
-  test("a first one too short to hold the ports is not let through", async () => {
-    expect(
-      await send(
-        lab,
-        near(),
-        same(),
-        fragment(udp(text, SHUT).subarray(0, 8), 0, true, 103),
-        word(SHUT),
-      ),
-    ).toBe(false);
-  });
-});
+  describe("fragments", () => {
+    /** More fragments, offset in bytes, identification. */
+    const fragment = (payload: Buffer, offset: number, more: boolean, id: number): Buffer => {
+      const packet = ipv4(near().v4, same().v4, 17, payload);
+      packet.writeUInt16BE(id, 4);
+      packet.writeUInt16BE((more ? 0x2000 : 0) | (offset / 8), 6);
+      packet.writeUInt16BE(0, 10);
+      let sum = 0;
+      for (let at = 0; at < 20; at += 2) sum += packet.readUInt16BE(at);
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+      packet.writeUInt16BE(~sum & 0xffff, 10);
+      return over4(packet);
+    };
 
-test("a rule for one protocol says nothing of another", async () => {
-  const tcpLike = (protocol: number): Buffer =>
-    over4(ipv4(near().v4, same().v4, protocol, udp(text, OPEN)));
-  expect(await send(lab, near(), same(), tcpLike(17), MARK)).toBe(true);
-  for (const protocol of [6, 132, 136, 47, 255])
-    expect(await send(lab, near(), same(), tcpLike(protocol), MARK)).toBe(false);
+    test("one that is not the first goes nowhere by itself", async () => {
+      const orphan = fragment(Buffer.from(text.padEnd(64, ".")), 64, false, 101);
+      expect(await send(lab, near(), same(), orphan, MARK)).toBe(false);
+    });
+
+    test("overlapping ones cannot change the port that was judged", async () => {
+      const honest = Buffer.concat([udp("", OPEN), Buffer.alloc(24)]);
+      honest.writeUInt16BE(8 + 24 + 24, 4);
+      // The second one begins inside the first and would rewrite its ports.
+      const forged = Buffer.concat([udp(text, SHUT), Buffer.alloc(8)]).subarray(0, 32);
+      expect(await send(lab, near(), same(), fragment(honest, 0, true, 102), MARK)).toBe(false);
+      expect(await send(lab, near(), same(), fragment(forged, 0, false, 102), MARK)).toBe(false);
+    });
+
+    test("a first one too short to hold the ports is not let through", async () => {
+      expect(
+        await send(
+          lab,
+          near(),
+          same(),
+          fragment(udp(text, SHUT).subarray(0, 8), 0, true, 103),
+          word(SHUT),
+        ),
+      ).toBe(false);
+    });
+  });
+
+  test("a rule for one protocol says nothing of another", async () => {
+    const tcpLike = (protocol: number): Buffer =>
+      over4(ipv4(near().v4, same().v4, protocol, udp(text, OPEN)));
+    expect(await send(lab, near(), same(), tcpLike(17), MARK)).toBe(true);
+    for (const protocol of [6, 132, 136, 47, 255])
+      expect(await send(lab, near(), same(), tcpLike(protocol), MARK)).toBe(false);
+  });
 });
