@@ -3,9 +3,15 @@ import { describe } from "vitest";
 import { DRIVERS_UNDER_TEST } from "./drivers-under-test.ts";
 import type { DriverUnderTest } from "./drivers-under-test.ts";
 
-/** What the drivers of one file share, such as a lab, is set up outside; each takes its rules out of it when it is done. */
-export const onEveryDriver = (tests: (under: DriverUnderTest) => void): void => {
-  describe.each(DRIVERS_UNDER_TEST)("$name", (under) => {
+/**
+ * What the drivers of one file share, such as a lab, is set up outside; each takes its rules out of it when it is done. `drivers` is for
+ * tests of what is no part of the contract.
+ */
+export const onEveryDriver = (
+  tests: (under: DriverUnderTest) => void,
+  drivers: readonly DriverUnderTest[] = DRIVERS_UNDER_TEST,
+): void => {
+  describe.each(drivers)("$name", (under) => {
     tests(under);
   });
 };

@@ -2,10 +2,9 @@
  * How a connection of processes ends over loopback: whoever closed first has no full socket any more when the last words are
  * said. Were they dropped, the other end would keep repeating its own for minutes, and denials would be told of that are none.
  */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ALLOW, DROP, rowOf } from "./policies.ts";
-import { createProcessesLab, told } from "./processes-lab.ts";
-import type { ProcessesLab } from "./processes-lab.ts";
+import { host, onEveryDriverInProcessesLab, told } from "./processes-lab.ts";
 
 const PORT = 7400;
 const CLOSING = ["04", "05", "08", "09", "0B"];
@@ -48,35 +47,33 @@ while closing() and time.monotonic() < end:
 print(",".join(closing()))
 `;
 
-let host: ProcessesLab;
-beforeAll(() => {
-  host = createProcessesLab();
-});
-afterAll(() => host?.close());
-
-test.each(["127.0.0.1", "::1"])("the last words pass, by %s", async (address) => {
-  const all = rowOf(ALLOW);
-  await host.driver.apply(
-    host.policy(
-      [
-        { direction: "egress", subjects: [], processes: ["host/client"], defaultRow: all },
-        {
-          direction: "ingress",
-          subjects: [],
-          processes: ["host/server"],
-          peers: [["host/client", all]],
-          defaultRow: rowOf(DROP),
-        },
-      ],
-      { sockets: told(PORT), managed: [host.groups.root] },
-    ),
-  );
-  const folders = [host.server, host.client].map((group) => host.groups.folder(group));
-  const home = host.groups.folder("/");
-  const command = ["python3", "-c", PROGRAM, ...folders, home, address, `${PORT}`];
-  expect(host.lab.run(host.lab.host, [...command, CLOSING.join(",")]).trim()).toBe("");
-  const met = (await host.driver.counters()).filter(
-    (one) => one.packets > 0 && one.kind === "leaf",
-  );
-  expect(new Set(met.map((one) => one.kind === "leaf" && one.verdict))).toEqual(new Set(["allow"]));
+onEveryDriverInProcessesLab(() => {
+  test.each(["127.0.0.1", "::1"])("the last words pass, by %s", async (address) => {
+    const all = rowOf(ALLOW);
+    await host.driver.apply(
+      host.policy(
+        [
+          { direction: "egress", subjects: [], processes: ["host/client"], defaultRow: all },
+          {
+            direction: "ingress",
+            subjects: [],
+            processes: ["host/server"],
+            peers: [["host/client", all]],
+            defaultRow: rowOf(DROP),
+          },
+        ],
+        { sockets: told(PORT), managed: [host.groups.root] },
+      ),
+    );
+    const folders = [host.server, host.client].map((group) => host.groups.folder(group));
+    const home = host.groups.folder("/");
+    const command = ["python3", "-c", PROGRAM, ...folders, home, address, `${PORT}`];
+    expect(host.lab.run(host.lab.host, [...command, CLOSING.join(",")]).trim()).toBe("");
+    const met = (await host.driver.counters()).filter(
+      (one) => one.packets > 0 && one.kind === "leaf",
+    );
+    expect(new Set(met.map((one) => one.kind === "leaf" && one.verdict))).toEqual(
+      new Set(["allow"]),
+    );
+  });
 });

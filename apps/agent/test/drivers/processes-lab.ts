@@ -2,16 +2,18 @@
  * A machine with one container, `box`, and three units: `client` and `server`, which tests judge, and `unrelated`, which nobody
  * does. Box and server answer on the open and the shut port, by TCP and UDP, in both families.
  */
+import { afterAll, beforeAll } from "vitest";
 import type { CgroupPath, ConfinedProcess, HostPolicy, ProcessSocket } from "@bulkhead/model";
-import { createDriver } from "../../src/drivers/index.ts";
 import type { Driver } from "../../src/drivers/index.ts";
 import { KernelError } from "../../src/kernel/kernel-error.ts";
 import { MSG_DONTWAIT, libc } from "../../src/kernel/libc.ts";
 import { socketAddress } from "../../src/probe/socket-address.ts";
 import { createControlGroupsLab } from "./control-groups-lab.ts";
 import type { ControlGroupsLab } from "./control-groups-lab.ts";
+import type { DriverUnderTest } from "./drivers-under-test.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
+import { onEveryDriver } from "./on-every-driver.ts";
 import { ALLOW, DROP, policyOf, portRow, processOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
 import { createTraffic, openSocket } from "./traffic.ts";
@@ -22,16 +24,14 @@ export const SHUT = 7001;
 export const REFUSED = 7002;
 export const PASSED: Outcome = { answer: "passed", arrived: true };
 
-export interface ProcessesLab {
+interface Place {
   readonly lab: Lab;
   readonly groups: ControlGroupsLab;
-  readonly driver: Driver;
   readonly traffic: Traffic;
   readonly client: CgroupPath;
   readonly server: CgroupPath;
   readonly other: CgroupPath;
   known(): ConfinedProcess[];
-  newDriver(): Driver;
   policy(live: readonly ClassText[], more?: Partial<Parameters<typeof policyOf>[1]>): HostPolicy;
   /** From a socket that was made in the group. */
   attempt(cgroup: CgroupPath, flow: Omit<Flow, "from">, patience?: number): Promise<Outcome>;
@@ -40,6 +40,11 @@ export interface ProcessesLab {
   /** Sends one datagram; false when the kernel refused. */
   send(cgroup: CgroupPath, destination: string, port: number): boolean;
   close(): void;
+}
+
+export interface ProcessesLab extends Place {
+  /** The one whose turn it is. */
+  readonly driver: Driver;
 }
 
 /** The server's sockets on all addresses. */
@@ -58,12 +63,10 @@ export const confined = (): ClassText => ({
   defaultRow: portRow(17, [[OPEN, OPEN]], ALLOW, DROP),
 });
 
-export const createProcessesLab = (): ProcessesLab => {
+const createPlace = (): Place => {
   const lab = createLab(["box"]);
   const groups = createControlGroupsLab();
   const traffic = createTraffic();
-  const newDriver = (): Driver =>
-    createDriver("nftables", { owner: "test", now: () => Date.now(), netns: lab.hostPath });
   const close = (): void => {
     traffic.close();
     groups.close();
@@ -83,18 +86,16 @@ export const createProcessesLab = (): ProcessesLab => {
       processOf("server", server),
       processOf("unrelated", other, "observe"),
     ];
-    const attempt: ProcessesLab["attempt"] = (cgroup, flow, patience) =>
+    const attempt: Place["attempt"] = (cgroup, flow, patience) =>
       groups.inside(cgroup, () => traffic.attempt({ ...flow, from: lab.hostPath }, patience));
     return {
       lab,
       groups,
-      driver: newDriver(),
       traffic,
       client,
       server,
       other,
       known,
-      newDriver,
       policy: (live, more = {}) =>
         policyOf(lab, { processes: known(), sockets: told(OPEN, SHUT, REFUSED), live, ...more }),
       attempt,
@@ -122,4 +123,32 @@ export const createProcessesLab = (): ProcessesLab => {
     close();
     throw error;
   }
+};
+
+/** The lab of this file. */
+export let host: ProcessesLab;
+
+/**
+ * To be called once by each test file: its tests for each driver follow within. `anew`: what they leave behind is of no use to the
+ * next driver.
+ */
+export const onEveryDriverInProcessesLab = (
+  tests: (under: DriverUnderTest) => void,
+  { anew = false, drivers }: { anew?: boolean; drivers?: readonly DriverUnderTest[] } = {},
+): void => {
+  let place: Place | undefined;
+  onEveryDriver((under) => {
+    beforeAll(() => {
+      place ??= createPlace();
+      host = { ...place, driver: under.create(place.lab) };
+    });
+    afterAll(async () => {
+      await host.driver.remove();
+      if (!anew) return;
+      place?.close();
+      place = undefined;
+    });
+    tests(under);
+  }, drivers);
+  afterAll(() => place?.close());
 };

@@ -3,19 +3,12 @@
  * the engine's own tests hold to the reference.
  */
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { lookup } from "@bulkhead/engine";
 import type { FlowQuery, HostPolicy, ProcessSocket, Row, WorkloadId } from "@bulkhead/model";
 import { ALLOW, DROP, canonical, portRow, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
-import { OPEN, REFUSED, SHUT, createProcessesLab } from "./processes-lab.ts";
-import type { ProcessesLab } from "./processes-lab.ts";
-
-let host: ProcessesLab;
-beforeAll(() => {
-  host = createProcessesLab();
-});
-afterAll(() => host?.close());
+import { OPEN, REFUSED, SHUT, host, onEveryDriverInProcessesLab } from "./processes-lab.ts";
 
 const UDP = 17;
 const PORTS = [OPEN, SHUT, REFUSED];
@@ -131,32 +124,34 @@ const attempts = (): Attempt[] => {
   ]);
 };
 
-test("the kernel does what the look-up says", async () => {
-  await fc.assert(
-    fc.asyncProperty(shape, async (text) => {
-      const policy = policyOfShape(text);
-      await host.driver.apply(policy);
-      const flows = attempts();
-      const outcomes = await Promise.all(
-        flows.map(async ({ from, query: { destination, port } }) => {
-          const flow = { destination, protocol: "udp", port } as const;
-          const outcome = await (from === undefined
-            ? host.traffic.attempt({ ...flow, from: host.lab.workload("box").path }, 200)
-            : host.attempt(from, flow, 200));
-          return outcome.arrived;
-        }),
-      );
-      const said = flows.map(({ query }) => lookup(policy, "live", query, 0).verdict === "allow");
-      // Who is wrongly believed to own a port has its ingress asked as well: then less passes, and never more.
-      const isTold = (port: number): boolean =>
-        text.owners[PORTS.indexOf(port)] === undefined ||
-        text.owners[PORTS.indexOf(port)] === "host/server";
-      const differing = flows.filter(
-        ({ query: { port } }, index) =>
-          outcomes[index] !== said[index] && (outcomes[index] === true || isTold(port)),
-      );
-      expect(differing).toEqual([]);
-    }),
-    { numRuns: 12 },
-  );
+onEveryDriverInProcessesLab(() => {
+  test("the kernel does what the look-up says", async () => {
+    await fc.assert(
+      fc.asyncProperty(shape, async (text) => {
+        const policy = policyOfShape(text);
+        await host.driver.apply(policy);
+        const flows = attempts();
+        const outcomes = await Promise.all(
+          flows.map(async ({ from, query: { destination, port } }) => {
+            const flow = { destination, protocol: "udp", port } as const;
+            const outcome = await (from === undefined
+              ? host.traffic.attempt({ ...flow, from: host.lab.workload("box").path }, 200)
+              : host.attempt(from, flow, 200));
+            return outcome.arrived;
+          }),
+        );
+        const said = flows.map(({ query }) => lookup(policy, "live", query, 0).verdict === "allow");
+        // Who is wrongly believed to own a port has its ingress asked as well: then less passes, and never more.
+        const isTold = (port: number): boolean =>
+          text.owners[PORTS.indexOf(port)] === undefined ||
+          text.owners[PORTS.indexOf(port)] === "host/server";
+        const differing = flows.filter(
+          ({ query: { port } }, index) =>
+            outcomes[index] !== said[index] && (outcomes[index] === true || isTold(port)),
+        );
+        expect(differing).toEqual([]);
+      }),
+      { numRuns: 12 },
+    );
+  });
 });

@@ -1,14 +1,15 @@
 /**
  * Random policies through a real kernel: each is reached from the one before by its difference, and reads back with the
- * digest of what was meant. The printed form of each loads into an empty kernel and means the same.
+ * digest of what was meant.
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { canonicalHostPolicy } from "@bulkhead/model";
 import { arbitraryHostPolicy } from "@bulkhead/datapath/testing";
-import { createDriver, digestOf } from "../../src/drivers/index.ts";
+import { digestOf } from "../../src/drivers/index.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
+import { onEveryDriver } from "./on-every-driver.ts";
 
 /** Looking for the smallest counterexample takes longer than the test may: what was found by then is told, with its seed. */
 const PATIENCE_MS = 90_000;
@@ -19,53 +20,21 @@ beforeAll(() => {
 });
 afterAll(() => lab?.close());
 
-test("random policies, one after another", async () => {
-  const driver = createDriver("nftables", {
-    owner: "test",
-    now: () => Date.now(),
-    netns: lab.hostPath,
-  });
-  await fc.assert(
-    fc.asyncProperty(arbitraryHostPolicy(Date.now()), async (policy) => {
-      const receipt = await driver.apply(policy);
-      const found = await driver.readBack();
-      expect(found.differences).toEqual([]);
-      expect(found.policy === null ? null : canonicalHostPolicy(found.policy)).toBe(
-        canonicalHostPolicy(policy),
-      );
-      expect(receipt.digest).toBe(digestOf(policy, Date.now()));
-    }),
-    { numRuns: 30, endOnFailure: false, interruptAfterTimeLimit: PATIENCE_MS },
-  );
-});
-
-test("the printed form loads into an empty kernel and means the same", async () => {
-  const driver = createDriver("nftables", {
-    owner: "test",
-    now: () => Date.now(),
-    netns: lab.hostPath,
-  });
-  await fc.assert(
-    fc.asyncProperty(arbitraryHostPolicy(Date.now()), async (policy) => {
-      await driver.remove();
-      lab.run(lab.host, ["nft", "-f", "-"], driver.render(policy));
-      const handles = lab.run(lab.host, ["nft", "-a", "list", "table", "inet", "bulkhead"]);
-      await driver.apply(policy);
-      // Timeouts of the overlay run on, so only the rest can be compared as text. Links are let in by number, which the
-      // driver does only where the number is that link's, and the printed form for whoever reads it.
-      const steady = (text: string): string =>
-        text
-          .replace(/ (timeout|expires) \S+/g, "")
-          .replace(/(set links \{[^{}]*?)\n\t\telements = \{[^{}]*\}/, "$1");
-      const timed = [policy.live, policy.shadow, policy.canary?.maps].flatMap(
-        (set) => set?.overlay ?? [],
-      );
-      if (timed.length === 0)
-        expect(steady(lab.run(lab.host, ["nft", "-a", "list", "table", "inet", "bulkhead"]))).toBe(
-          steady(handles),
+onEveryDriver((under) => {
+  test("random policies, one after another", async () => {
+    const driver = under.create(lab);
+    await fc.assert(
+      fc.asyncProperty(arbitraryHostPolicy(Date.now()), async (policy) => {
+        const receipt = await driver.apply(policy);
+        const found = await driver.readBack();
+        expect(found.differences).toEqual([]);
+        expect(found.policy === null ? null : canonicalHostPolicy(found.policy)).toBe(
+          canonicalHostPolicy(policy),
         );
-      expect((await driver.readBack()).differences).toEqual([]);
-    }),
-    { numRuns: 10, endOnFailure: false, interruptAfterTimeLimit: PATIENCE_MS },
-  );
+        expect(receipt.digest).toBe(digestOf(policy, Date.now()));
+      }),
+      { numRuns: 30, endOnFailure: false, interruptAfterTimeLimit: PATIENCE_MS },
+    );
+    await driver.remove();
+  });
 });

@@ -14,14 +14,14 @@ import {
   SOCK_NONBLOCK,
   SOCK_RAW,
   libc,
-} from "../../src/kernel/libc.ts";
-import { insideNetns } from "../../src/kernel/netns.ts";
-import { icmpMessage, sctpInit } from "../../src/probe/payloads.ts";
-import { socketAddress } from "../../src/probe/socket-address.ts";
-import { createLab } from "./lab.ts";
-import type { Lab, LabWorkload } from "./lab.ts";
-import { createTraffic, sleep } from "./traffic.ts";
-import type { Traffic } from "./traffic.ts";
+} from "../../../src/kernel/libc.ts";
+import { insideNetns } from "../../../src/kernel/netns.ts";
+import { icmpMessage, sctpInit } from "../../../src/probe/payloads.ts";
+import { socketAddress } from "../../../src/probe/socket-address.ts";
+import { createLab } from "../lab.ts";
+import type { Lab, LabWorkload } from "../lab.ts";
+import { createTraffic, sleep } from "../traffic.ts";
+import type { Traffic } from "../traffic.ts";
 
 const SEEDS = [1, 0x12345678, 0x80000000, 0xffffffff];
 /** For experiments (RFC 3692): a protocol that nobody knows the ports of. */

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readNft } from "@bulkhead/datapath";
 import { SAMPLE_NOW, SAMPLE_POLICIES } from "@bulkhead/datapath/testing";
 import { canonicalHostPolicy } from "@bulkhead/model";
-import { createLab } from "./lab.ts";
-import type { Lab } from "./lab.ts";
+import { createLab } from "../lab.ts";
+import type { Lab } from "../lab.ts";
 
 let lab: Lab;
 beforeAll(() => {
@@ -15,7 +15,7 @@ afterAll(() => lab?.close());
 
 const golden = (name: string): string =>
   readFileSync(
-    new URL(`../../../../packages/datapath/test/golden/${name}.nft`, import.meta.url),
+    new URL(`../../../../../packages/datapath/test/golden/${name}.nft`, import.meta.url),
     "utf8",
   );
 

@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { HostPolicy } from "@bulkhead/model";
-import { createDriver } from "../../src/drivers/index.ts";
-import type { Driver } from "../../src/drivers/index.ts";
-import { createLab } from "./lab.ts";
-import type { Lab } from "./lab.ts";
-import { DROP, policyOf, rowOf } from "./policies.ts";
+import type { Driver } from "../../../src/drivers/index.ts";
+import { createLab } from "../lab.ts";
+import type { Lab } from "../lab.ts";
+import { DROP, policyOf, rowOf } from "../policies.ts";
+import { nftables } from "./under-test.ts";
 
 const NFT = execFileSync("sh", ["-c", "command -v nft"], { encoding: "utf8" }).trim();
 
@@ -36,7 +36,7 @@ const path = process.env["PATH"];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "bbo-absent-"));
   lab = createLab(["a", "b"]);
-  driver = createDriver("nftables", { owner: "test", now: Date.now, netns: lab.hostPath });
+  driver = nftables.create(lab);
 });
 afterEach(() => {
   process.env["PATH"] = path;
