@@ -13,11 +13,13 @@ const digests = new WeakMap<HostPolicy, string>();
 const isTimed = ({ overlay, processOverlay = [] }: MapSet): boolean =>
   overlay.length + processOverlay.length > 0;
 
+/** Some of it ends by itself. */
+export const hasDeadlines = ({ live, shadow, canary }: HostPolicy): boolean =>
+  [live, shadow, canary?.maps].some((set) => set !== undefined && isTimed(set));
+
 /** The digest of a policy in force at `now`. */
 export const digestOf = (policy: HostPolicy, now: number): string => {
-  const sets = [policy.live, policy.shadow, policy.canary?.maps];
-  if (sets.some((set) => set !== undefined && isTimed(set)))
-    return sha256(canonicalHostPolicy(effectiveAt(policy, now)));
+  if (hasDeadlines(policy)) return sha256(canonicalHostPolicy(effectiveAt(policy, now)));
   const digest = digests.get(policy) ?? sha256(canonicalHostPolicy(policy));
   digests.set(policy, digest);
   return digest;

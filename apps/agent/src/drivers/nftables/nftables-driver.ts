@@ -29,6 +29,7 @@ import { DriverError, isRefused } from "../driver-error.ts";
 import type { Driver, DriverDeps, ReadBackResult, UnsignedReceipt } from "../driver.ts";
 import { createHostCommands } from "../host-commands.ts";
 import { readSettings, settingDifferences } from "../kernel-settings.ts";
+import { hasDeadlines } from "../policy-digest.ts";
 import { readBackOf } from "../read-back.ts";
 import { requireFit, requireSound } from "../refusals.ts";
 import { createAbsentGuards } from "./absent-guards.ts";
@@ -40,6 +41,8 @@ import { createWriting } from "./writing.ts";
 const NAME = "nftables";
 /** How often rules are read that change while they are. */
 const READINGS = 4;
+/** How often deadlines that are off are written again. */
+const LATE_AGAIN = 2;
 
 export const createNftablesDriver = (deps: DriverDeps): Driver => {
   const { owner, now } = deps;
@@ -149,6 +152,16 @@ export const createNftablesDriver = (deps: DriverDeps): Driver => {
     }
   };
 
+  /** Deadlines are written as time left: where writing took long, or the clock was put right meanwhile, they are written again. */
+  const lookForLateness = async (policy: HostPolicy): Promise<ReadBackResult> => {
+    for (let again = LATE_AGAIN; ; again -= 1) {
+      const found = await lookWhileNobodyBinds();
+      const isLate = found.digest !== found.desiredDigest && hasDeadlines(policy);
+      if (!isLate || again === 0) return found;
+      await insist(policy);
+    }
+  };
+
   const apply = async (policy: HostPolicy): Promise<UnsignedReceipt> => {
     requireSound(policy);
     groups.check(policy);
@@ -163,7 +176,7 @@ export const createNftablesDriver = (deps: DriverDeps): Driver => {
       throw error;
     }
     applied = policy;
-    const { digest, readAt, entries } = await lookWhileNobodyBinds();
+    const { digest, readAt, entries } = await lookForLateness(policy);
     return { revision: policy.revision, digest, driver: NAME, readAt, entries };
   };
 

@@ -75,12 +75,14 @@ export const createReading = (deps: ReadingDeps): Reading => {
   };
 
   const read = async (): Promise<Found> => {
+    const began = now();
     const [inet, netdev, bridge] = await Promise.all([
       list("inet"),
       list("netdev"),
       list("bridge"),
     ]);
-    const readAt = now();
+    // The kernel was read at some moment in between, which on a busy machine is neither end.
+    const readAt = Math.round((began + now()) / 2);
     const ruleset = parseListings({ inet, netdev, bridge }, readAt, host.interfaces());
     for (const table of Object.values(ruleset)) {
       const marker = parseMarker(table.comment ?? "");
