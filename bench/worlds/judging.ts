@@ -4,7 +4,7 @@
  */
 import { FIRST_DAY, HOURS } from "./calendar.ts";
 import type { Phase } from "./estate.ts";
-import type { Learned } from "./method.ts";
+import { labelsText, type Learned } from "./method.ts";
 import { adjustedRandIndex } from "./rand-index.ts";
 import type { Track } from "./traffic.ts";
 import { daysWithin, type World } from "./world.ts";
@@ -71,7 +71,7 @@ export function judge(world: World, confined: ConfinedFrom, from: number, until:
         flows += judged;
         edges++;
         if (blocked === 0) break;
-        const cause = causeOf(track, since, seen);
+        const cause = causeOf(world, track, since, seen);
         denied[cause] += blocked;
         deniedEdges[cause]++;
       }
@@ -136,15 +136,23 @@ function seenBefore(world: World): Seen {
   };
 }
 
-function causeOf(track: Track, since: number, seen: Seen): Cause {
+function causeOf(world: World, track: Track, since: number, seen: Seen): Cause {
   const { source, destination, need } = track;
   if (track.bornAt >= since * HOURS) return "born";
   if (seen.need(need) >= since) return "unseen";
-  const isNew = ({ drifted, span }: Phase): boolean => drifted && span[1] > since * HOURS;
-  if (isNew(source) || isNew(destination)) return "drift";
+  if ([source, destination].some((end) => isRelabelled(world, end, since))) return "drift";
   if (destination.role.kind === "outside" && seen.address(need, destination.address) >= since)
     return "address";
   return "refused";
+}
+
+/** Bears other labels than it, or the copy whose place it took, bore on that day: they were changed since, or repaired. */
+function isRelabelled(world: World, phase: Phase, since: number): boolean {
+  if (phase.drifted && phase.span[1] > since * HOURS) return true;
+  const before = world.estate.phases
+    .get(phase.role.name)
+    ?.find((one) => one.slot === phase.slot && isThere(since * HOURS)(one));
+  return before !== undefined && labelsText(before.labels) !== labelsText(phase.labels);
 }
 
 export interface Pairs {

@@ -32,6 +32,23 @@ describe("a rule for each tuple, learned in five days and judged in five", () =>
   });
 });
 
+it("what is denied since labels were repaired is the change of labels'", () => {
+  const mistyped = { ...web, labels: { app: "wbe" }, span: [0, 6 * 24], drifted: true } as const;
+  const repaired = { ...web, span: [6 * 24, 240] } as const;
+  const tracks = tiny.tracks.flatMap((track) => {
+    if (track.source !== web) return track;
+    const [before, after] = [track.days.slice(0, 6), track.days.slice(6)];
+    return [
+      { ...track, source: mistyped, days: before },
+      { ...track, source: repaired, days: after },
+    ];
+  });
+  const phases = new Map(tiny.estate.phases).set(web.role.name, [mistyped, repaired]);
+  const world = { ...tiny, tracks, estate: { ...tiny.estate, phases } };
+  const { denied } = judge(world, always(labels.learn(world, HALF), HALF), HALF, 10);
+  expect(denied).toMatchObject({ drift: 40, refused: 0 });
+});
+
 it("only who is confined is judged, and from its day on", () => {
   const learned = tuples.learn(tiny, HALF);
   const verdicts = judge(

@@ -18,6 +18,7 @@ const known = [
   workload("vault", 22, { app: "vault" }),
   workload("audit", 23, { app: "audit" }),
   workload("single", 24, { app: "single" }),
+  ...["a", "b", "c"].map((one, at) => workload(`shard-${one}`, 25 + at, { app: `shard-${one}` })),
 ];
 const world = inventoryOf(known);
 
@@ -258,6 +259,33 @@ describe("needs that do not fit", () => {
       world,
     ).setAside;
     expect(blind.map(({ reason }) => reason)).toEqual(["lone"]);
+  });
+
+  describe("of a role of one copy, by those who do the same under other names", () => {
+    const shards = ["shard-a", "shard-b", "shard-c"].flatMap((shard) => [
+      seen(shard, "db", "5433/tcp"),
+      ...webs(shard, "7000/tcp"),
+    ]);
+    const visits = seen("shard-b", "vault", "8200/tcp", { from: 12, every: 6 });
+
+    it("doubts what none of them does, seldom, and begun when it had long been known", () => {
+      expect(doubts([...shards, visits])).toEqual(["lone: shop/shard-b → shop/vault 8200"]);
+      expect(why([...shards, visits], "lone")).toEqual([
+        "`shop/shard-b` did it a few times, and none of the 2 others that do as it does ever did",
+      ]);
+    });
+
+    it("has no doubts where another of them came to use the port as well, whomever it calls", () => {
+      const other = seen("shard-c", "audit", "8200/tcp", { from: 20, every: 6 });
+      expect(doubts([...shards, visits, other])).toEqual([]);
+    });
+
+    it("has none about what is as old as itself, and none where nobody does as it does", () => {
+      const old = seen("shard-b", "vault", "8200/tcp", { from: 3, every: 6 });
+      const unlike = seen("single", "vault", "8200/tcp", { from: 12, every: 6 });
+      expect(doubts([...shards, old])).toEqual([]);
+      expect(doubts([...shards, unlike])).toEqual([]);
+    });
   });
 
   it("proposes no rule that allows what was set aside", () => {

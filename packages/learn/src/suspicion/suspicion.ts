@@ -18,6 +18,7 @@ import {
   type Picture,
 } from "./habits.ts";
 import { actingHours, outside } from "./hours.ts";
+import { kinOf } from "./kin.ts";
 
 export interface SuspicionOptions {
   /** Days and hours of edges; without them beacons and hours are not judged. */
@@ -69,12 +70,13 @@ export function doubtNeeds(
 
 function doubted(habits: readonly Habit[], picture: Picture): ReadonlyMap<Habit, Doubt> {
   const found = new Map<Habit, Doubt>();
+  const kinsfolk = kinOf(habits);
   const bySource = groupBy(habits, ({ needs }) => needs[0]?.source.key ?? "");
   for (const own of bySource.values()) {
     const late = (habit: Habit): boolean => isBegunAfter(LATE, habit, picture);
     const searching = searchersOf(own.filter((habit) => late(habit) && isSeldom(habit, picture)));
     for (const habit of own) {
-      const doubt = doubtOf(habit, { own, late: late(habit), searching, picture });
+      const doubt = doubtOf(habit, { own, late: late(habit), searching, picture, kinsfolk });
       if (doubt !== undefined) found.set(habit, doubt);
     }
   }
@@ -87,17 +89,24 @@ interface Around {
   readonly late: boolean;
   readonly searching: ReadonlyMap<string, number>;
   readonly picture: Picture;
+  /** How many do the same as its group and never did it, of a group that is too small to tell. */
+  readonly kinsfolk: (habit: Habit) => number;
 }
 
-function doubtOf(habit: Habit, { own, late, searching, picture }: Around): Doubt | undefined {
-  const { copies, alone, doers } = habit;
+function doubtOf(
+  habit: Habit,
+  { own, late, searching, picture, kinsfolk }: Around,
+): Doubt | undefined {
+  const { alone, doers } = habit;
   const doer = [...doers].at(-1);
   if (doer === undefined || !alone) return undefined;
+  const kin = habit.copies < MANY_COPIES ? kinsfolk(habit) : 0;
+  const copies = habit.copies + kin;
   const name = habit.edges[0]?.source.name ?? doer;
   const seldom = isSeldom(habit, picture);
   const others = copies === 2 ? "the other" : `none of the ${copies - 1} others`;
-  const only =
-    copies > 1 ? `, and ${others} of its role ${copies === 2 ? "never" : "ever"} did` : "";
+  const like = kin === 0 ? "of its role" : "that do as it does";
+  const only = copies > 1 ? `, and ${others} ${like} ${copies === 2 ? "never" : "ever"} did` : "";
   const since = `${Math.floor(daysBetween(picture.start, habit.firstSeen))} days after watching began`;
   const times = seldom ? "a few times" : "often";
   const search = Math.max(...[...doers].map((one) => searching.get(one) ?? 0));
@@ -126,16 +135,16 @@ function doubtOf(habit: Habit, { own, late, searching, picture }: Around): Doubt
   };
   // However often: what is young had few days to be seldom on.
   if (late && copies > 1) return first;
-  if (seldom && (copies >= MANY_COPIES || isByNoChance(habit))) {
+  if (seldom && (copies >= MANY_COPIES || isByNoChance(copies, habit))) {
     return { reason: "lone", detail: `\`${name}\` did it ${times}${only}` };
   }
   // A leader leads from the beginning, or takes over from another.
-  if (isBegunAfter(KNOWN_BY, habit, picture) && isByNoChance(habit)) return first;
+  if (isBegunAfter(KNOWN_BY, habit, picture) && isByNoChance(copies, habit)) return first;
   return undefined;
 }
 
 /** On so many days always the same one of several: by chance that would be seldom, if each of them were as likely to do it. */
-function isByNoChance({ copies, days }: Habit): boolean {
+function isByNoChance(copies: number, { days }: Habit): boolean {
   return copies > 1 && copies ** (1 - days.length) <= CHANCE;
 }
 
