@@ -5,7 +5,7 @@ NODE := node_modules/.bin/node
 export KEEP SABOTAGE ONLY JSON CHART SAMPLE SEED MINUTES FAST
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench worlds mutate lint format setup package trial
+.PHONY: help demo test bench worlds mutate lint format setup package trial matrix
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ format: ## rewrite sources in the house format
 package: ## a Debian package and a tarball in dist/, with the pinned Node inside
 	@scripts/setup.sh node
 	@$(NODE) --disable-warning=ExperimentalWarning scripts/package/main.ts
+
+matrix: ## what each kernel driver does with every attachment, family, protocol and verdict; writes docs/driver-matrix.md
+	@scripts/setup.sh test
+	@$(NODE) --disable-warning=ExperimentalWarning scripts/driver-matrix.ts
 
 trial: ## the whole loop on a server booted for it; writes docs/second-page.md (three minutes)
 	@scripts/setup.sh test

@@ -2,7 +2,7 @@
 import type { Driver, DriverDeps } from "./driver.ts";
 import { createNftablesDriver } from "./nftables/nftables-driver.ts";
 
-const DRIVERS = { nftables: createNftablesDriver } as const;
+export const DRIVERS = { nftables: createNftablesDriver } as const;
 
 export const createDriver = (name: keyof typeof DRIVERS, deps: DriverDeps): Driver =>
   DRIVERS[name](deps);

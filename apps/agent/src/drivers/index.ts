@@ -1,5 +1,5 @@
 /** Kernel drivers: each makes the kernel hold a HostPolicy and proves it by reading back. */
-export { createDriver } from "./create-driver.ts";
+export { DRIVERS, createDriver } from "./create-driver.ts";
 export { DriverError } from "./driver-error.ts";
 export type { DriverErrorReason } from "./driver-error.ts";
 export { keepingGroups } from "./driver-that-keeps-groups.ts";

@@ -193,6 +193,14 @@ onEveryDriver((under) => {
     );
   });
 
+  test("for people it prints what names of rules, and writes nothing", async () => {
+    const policy = guarded();
+    const text = driver.render(policy);
+    for (const word of [workload("a").v4, workload("b").v6, "5432", ALLOW.cookie, DROP.cookie])
+      expect(text).toContain(word);
+    expect(under.holdings(lab)).toBe("");
+  });
+
   test("before the first apply there is nothing to repair, and whatever is read is not desired", async () => {
     expect(await driver.repair()).toBe(null);
     const { desiredDigest, policy, entries } = await driver.readBack();
