@@ -161,7 +161,8 @@ export function handlersOf(controller: Controller): Handlers {
       }
     },
 
-    exportFlows: ({ what, ...query }) => controller.exporter.parquet(filterOf(query), what),
+    exportFlows: ({ what, ...query }, _, access) =>
+      controller.exporter.parquet(filterOf(query), what, access),
 
     importFlows: (request) => controller.importer.take(request),
 

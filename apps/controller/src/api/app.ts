@@ -21,10 +21,13 @@ type StreamRoute = {
   [R in RouteName]: (typeof routes)[R] extends { stream: true } ? R : never;
 }[RouteName];
 
-/** One function a route. Streams yield values until they end or the signal says that nobody listens any more. */
+/**
+ * One function a route. Streams yield values until they end or the signal says that nobody listens any more, and are told by
+ * which of the sockets they were asked for.
+ */
 export type Handlers = {
   readonly [R in RouteName]: R extends StreamRoute
-    ? (request: Parsed<R>, signal: AbortSignal) => AsyncIterable<AnswerOf<R>>
+    ? (request: Parsed<R>, signal: AbortSignal, access: Access) => AsyncIterable<AnswerOf<R>>
     : (request: Parsed<R>) => Promise<AnswerOf<R>>;
 };
 
@@ -62,13 +65,22 @@ export function createApp(handlers: Handlers, log: Logger, access: Access = "cha
       if (access === "read" && accessOf[name] === "change") throw mayOnlyRead(name);
       const request = await readRequest(name, context, access);
       // The table ties each handler to its route's types; a loop over all of them cannot.
-      const handler = handlers[name] as (request: unknown, signal: AbortSignal) => unknown;
+      const handler = handlers[name] as (
+        request: unknown,
+        signal: AbortSignal,
+        access: Access,
+      ) => unknown;
       if (!("stream" in route)) {
-        const answer = async () => (await handler(request, context.req.raw.signal)) as object;
+        const answer = async () =>
+          (await handler(request, context.req.raw.signal, access)) as object;
         const isInTurn = access === "read" && COSTLY.has(name);
         return context.json(await (isInTurn ? inTurn(answer) : answer()));
       }
-      return lines(context, (signal) => handler(request, signal) as AsyncIterable<unknown>, log);
+      return lines(
+        context,
+        (signal) => handler(request, signal, access) as AsyncIterable<unknown>,
+        log,
+      );
     });
   }
   return app;
