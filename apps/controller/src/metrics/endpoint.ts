@@ -6,6 +6,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import type { ListenAddress } from "@bulkhead/api";
 import { CONTENT_TYPES, exposition, formOf } from "./exposition.ts";
+import { createFairRoom } from "./fair-room.ts";
 import type { Family } from "./family.ts";
 
 export interface MetricsEndpoint {
@@ -17,16 +18,28 @@ export interface EndpointDeps {
   readonly log: Logger;
   /** It cannot be served, and is tried again. */
   readonly onProblem: (problem: string) => void;
+  /** So long somebody may take to say what is asked for. */
+  readonly requestMs?: number;
 }
 
 const RETRY_MS = 10_000;
 /** More than a Prometheus, its spare and a person looking. */
 const MOST_CONNECTIONS = 32;
+/** To say what is asked for: whoever needs longer asks for nothing. */
+const REQUEST_MS = 10_000;
+const CHECK_EVERY_MS = 1000;
+/** Nothing comes and nothing is taken; gathering is part of it, and takes less. */
+const IDLE_MS = 60_000;
 
 export function startEndpoint(address: ListenAddress, deps: EndpointDeps): MetricsEndpoint {
   const { log } = deps;
   let retry: NodeJS.Timeout | undefined;
-  const server: Server = createServer((request, response) => {
+  const limits = {
+    headersTimeout: deps.requestMs ?? REQUEST_MS,
+    requestTimeout: deps.requestMs ?? REQUEST_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+  };
+  const server: Server = createServer(limits, (request, response) => {
     // Anybody may send anything: what is no path must not throw.
     const [path] = (request.url ?? "").split("?", 1);
     if (request.method !== "GET" && request.method !== "HEAD") return end(response, 405);
@@ -44,7 +57,11 @@ export function startEndpoint(address: ListenAddress, deps: EndpointDeps): Metri
       },
     );
   });
-  server.maxConnections = MOST_CONNECTIONS;
+  const room = createFairRoom(MOST_CONNECTIONS, (error) =>
+    log.warn({ err: error }, "whose connections to the metrics these are cannot be told"),
+  );
+  server.timeout = IDLE_MS;
+  server.on("connection", (socket) => room.enter(socket));
   server.on("error", (error) => {
     deps.onProblem(`metrics are not served at ${address.host}:${address.port}: ${error.message}`);
     retry = setTimeout(listen, RETRY_MS);
@@ -60,6 +77,7 @@ export function startEndpoint(address: ListenAddress, deps: EndpointDeps): Metri
   return {
     async stop() {
       clearTimeout(retry);
+      room.close();
       server.closeAllConnections();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -3,6 +3,7 @@ import { connect, type AddressInfo } from "node:net";
 import { createServer } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import { pino } from "pino";
+import { until } from "../lab.ts";
 import { startEndpoint, type MetricsEndpoint } from "../../src/metrics/endpoint.ts";
 
 const started: MetricsEndpoint[] = [];
@@ -18,12 +19,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function serving(gather: () => Promise<readonly []>): Promise<number> {
+async function serving(gather: () => Promise<readonly []>, requestMs?: number): Promise<number> {
   const port = await freePort();
   const listening = new Promise<void>((resolve) => {
     const log = pino({ level: "info" }, { write: () => resolve() });
     const address = { host: "127.0.0.1", port };
-    started.push(startEndpoint(address, { gather, log, onProblem: () => undefined }));
+    const limits = requestMs === undefined ? {} : { requestMs };
+    started.push(startEndpoint(address, { gather, log, onProblem: () => undefined, ...limits }));
   });
   await listening;
   return port;
@@ -77,3 +79,39 @@ test.each([
   const port = await serving(() => Promise.resolve([]));
   expect(await said(port, asked("/metrics", "GET", host))).toContain(` ${status} `);
 });
+
+test("a crowd that says nothing keeps nobody from being answered", async () => {
+  const port = await serving(() => Promise.resolve([]));
+  const crowd = Array.from({ length: 100 }, () => connect(port, "127.0.0.1"));
+  try {
+    await Promise.all(
+      crowd.map(
+        (socket) =>
+          new Promise((resolve) => {
+            socket.on("error", () => undefined).once("connect", resolve);
+          }),
+      ),
+    );
+    expect(await said(port, asked("/metrics"))).toContain(" 200 ");
+    const isOpen = (socket: (typeof crowd)[number]) => !socket.closed;
+    for (const socket of crowd) socket.resume();
+    await until(() => Promise.resolve(crowd.filter(isOpen).length <= 32), "nobody has to go");
+  } finally {
+    for (const socket of crowd) socket.destroy();
+  }
+});
+
+test.each([["nothing"], ["GET /metrics HTTP/1.1\r\nhost: loc"]])(
+  "who says %s for long is let go",
+  async (words) => {
+    const port = await serving(() => Promise.resolve([]), 200);
+    const socket = connect(port, "127.0.0.1");
+    if (words !== "nothing") socket.write(words);
+    let answer = "";
+    socket.on("data", (bytes: Buffer) => {
+      answer += bytes.toString("latin1");
+    });
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect(answer === "" || answer.includes(" 408 ")).toBe(true);
+  },
+);
