@@ -97,8 +97,7 @@ it("is free again after a folder could not be made", async () => {
 });
 
 it("tells the next one who reads, and how far that is", async () => {
-  let now = 0;
-  const { parquet } = exporter({ clock: () => now });
+  const { parquet } = exporter({ clock: () => 0 });
   const first = parquet("read");
   const making = parquet().next();
   await expect(making).resolves.toMatchObject({ value: { kind: "begin" } });

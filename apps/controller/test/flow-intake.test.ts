@@ -26,7 +26,7 @@ const record = (more: Partial<ObservedRecord> = {}): ObservedRecord => ({
   ...more,
 });
 
-function set(world = shop([]).world) {
+function set(world = shop([]).world, now: () => number = () => 1_000_000) {
   const stored: FlowBatch[] = [];
   const seen: Flow[] = [];
   const acknowledged: number[] = [];
@@ -49,7 +49,7 @@ function set(world = shop([]).world) {
         ? { verdict: "dropped", rule: "Policy/shop/db#ingress", direction: "ingress" }
         : null,
     onFlows: (flows) => void seen.push(...flows),
-    now: () => 1_000_000,
+    now,
   });
   const take = (sequence: number, records: readonly ObservedRecord[]) =>
     intake.take(
@@ -204,4 +204,42 @@ it("stores what waits when it stops", async () => {
   take(1, [record()]);
   await intake.stop();
   expect(stored).toHaveLength(1);
+});
+
+const HOUR = 3_600_000;
+
+it.each([
+  ["goes back an hour", [0, 1000, 2000 - HOUR, 3000 - HOUR, 4000 - HOUR], 0],
+  ["goes forward a day", [0, 1000, 24 * HOUR + 2000, 24 * HOUR + 3000, 24 * HOUR + 4000], 0],
+  ["goes forward a day and back again", [0, 24 * HOUR, 1000, 24 * HOUR + 1000, 2000], 0],
+] as const)("loses nothing while the clock of the machine %s", async (_, times, redated) => {
+  const start = Date.UTC(2026, 10, 21, 12, 30);
+  let now = start;
+  const { intake, take, stored, seen, acknowledged } = set(undefined, () => now);
+  for (const [at, time] of times.entries()) {
+    now = start + time;
+    take(at + 1, [record({ start: now - 500, end: now, sourcePort: at + 1 })]);
+    // Sent again: it is no other flow for the clock being another.
+    take(at + 1, [record({ start: now - 500, end: now, sourcePort: at + 1 })]);
+    await intake.flush();
+  }
+  const flows = stored.flatMap((batch) => batch.flows);
+  expect(flows.map(({ end }) => end)).toEqual(times.map((time) => start + time));
+  expect(flows.map(({ sourcePort }) => sourcePort)).toEqual([1, 2, 3, 4, 5]);
+  expect([seen.length, intake.unstored, intake.redated]).toEqual([5, 0, redated]);
+  expect(acknowledged.at(-1)).toBe(5);
+});
+
+it("keeps what was recorded before the clock went back, dated as of when it came, and counts that", async () => {
+  let now = Date.UTC(2026, 10, 21, 12, 30);
+  const { intake, take, stored } = set(undefined, () => now);
+  const before = record({ start: now - 2000, end: now });
+  now -= HOUR;
+  take(1, [before, record({ start: now, end: now })]);
+  await intake.flush();
+  expect(stored[0]?.flows.map(({ start, end }) => [start, end])).toEqual([
+    [now, now],
+    [now, now],
+  ]);
+  expect([intake.redated, intake.unstored]).toEqual([1, 0]);
 });

@@ -52,6 +52,7 @@ it("knows that nobody waits behind a connection that its program has closed", as
     async () => (await ownersOf(accepted)).get(accepted[0]!) !== `user ${process.getuid?.()}`,
     "it is still somebody's",
   );
+  expect(socket.destroyed).toBe(true);
 });
 
 it("goes by the address of who is on another machine, and by the network where that is IPv6", async () => {
