@@ -1,8 +1,16 @@
 /** From records to stored flows: named, ruled, acknowledged only when stored, and a full disk costs flows, not peace. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import type { Flow } from "@bulkhead/model";
-import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
+import {
+  openDuckDbFlowStore,
+  StoreFullError,
+  type FlowBatch,
+  type FlowStore,
+} from "@bulkhead/store";
 import type { ObservedRecord } from "@bulkhead/wire";
 import { startFlowIntake } from "../src/flows/flow-intake.ts";
 import { createNamer } from "../src/world/naming.ts";
@@ -26,7 +34,7 @@ const record = (more: Partial<ObservedRecord> = {}): ObservedRecord => ({
   ...more,
 });
 
-function set(world = shop([]).world, now: () => number = () => 1_000_000) {
+function set(world = shop([]).world, now: () => number = () => 1_000_000, real?: FlowStore) {
   const stored: FlowBatch[] = [];
   const seen: Flow[] = [];
   const acknowledged: number[] = [];
@@ -40,7 +48,7 @@ function set(world = shop([]).world, now: () => number = () => 1_000_000) {
   } as Pick<FlowStore, "append"> as FlowStore;
   const namer = createNamer(world, []);
   const intake = startFlowIntake({
-    store,
+    store: real ?? store,
     log: pino({ level: "silent" }),
     namer: () => namer,
     ruleOf: (cookie) => (cookie === "0badcafe" ? "Policy/shop/db#ingress" : undefined),
@@ -242,4 +250,34 @@ it("keeps what was recorded before the clock went back, dated as of when it came
     [now, now],
   ]);
   expect([intake.redated, intake.unstored]).toEqual([1, 0]);
+});
+
+it("counts no hour twice and none that was not watched when the clock goes back and forward", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bh-clock-"));
+  const store = await openDuckDbFlowStore(join(folder, "flows.duckdb"), { minFreeBytes: 0 });
+  try {
+    const start = Date.UTC(2026, 10, 21, 12, 30);
+    let now = start;
+    const { intake, take } = set(undefined, () => now, store);
+    // 12:30, 13:30, back to 12:31, 13:31 once more, and a day later.
+    for (const [at, time] of [0, HOUR, 60_000, HOUR + 60_000, 25 * HOUR].entries()) {
+      now = start + time;
+      take(at + 1, [record({ start: now, end: now, sourcePort: at + 1 })]);
+    }
+    await intake.flush();
+    const day = Math.floor(start / (24 * HOUR));
+    const bits = (...hours: readonly number[]) => hours.reduce((sum, hour) => sum | (1 << hour), 0);
+    expect(await store.watch()).toEqual([
+      { day, hours: bits(12, 13) },
+      { day: day + 1, hours: bits(13) },
+    ]);
+    const [edge] = await store.histories({ probes: false });
+    expect(edge?.days.map(({ hours, connections }) => [hours, connections])).toEqual([
+      [bits(12, 13), 4],
+      [bits(13), 1],
+    ]);
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -95,10 +95,9 @@ export function createFlowExporter(deps: FlowExporterDeps): FlowExporter {
 
   return {
     async *parquet(filter, what, access) {
-      while (held !== undefined) {
-        if (!isSlow(held)) throw busy(held);
-        await held.release("the export was read too slowly, and gave way to another");
-      }
+      if (held !== undefined && !isSlow(held)) throw busy(held);
+      // Free at once; only its file is closed later.
+      const givenWay = held?.release("the export was read too slowly, and gave way to another");
       const own = mkdtempSync(join(folder, PREFIX));
       let patience: NodeJS.Timeout | undefined;
       let handle: FileHandle | undefined;
@@ -114,6 +113,7 @@ export function createFlowExporter(deps: FlowExporterDeps): FlowExporter {
       const mine: Held = { access, since: clock(), release };
       held = mine;
       try {
+        await givenWay;
         await checkRoom();
         await flush();
         const file = join(own, "flows.parquet");
