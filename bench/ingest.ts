@@ -22,7 +22,7 @@ const batchOf = (number: number): Flow[] =>
     return flowOn((row * 7919) % LINKS, START + Math.floor(row / 10));
   });
 
-type Append = (sequence: number, flows: readonly Flow[]) => Promise<void>;
+type Append = (sequence: number, flows: readonly Flow[]) => Promise<unknown>;
 
 /** Rows a second, without the time it takes to invent them. */
 async function measured(append: Append): Promise<number> {

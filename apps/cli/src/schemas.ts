@@ -110,8 +110,10 @@ export const flowsImportAnswerSchema = z.object({
       /** Read from it, each once. */
       flows: z.int(),
       stored: z.int(),
-      /** Imported before. */
+      /** Imported before, in the same batches. */
       known: z.int(),
+      /** Told by another file that was imported before, record by record. */
+      repeated: z.int(),
       duplicates: z.int(),
       future: z.int(),
       backwards: z.int(),

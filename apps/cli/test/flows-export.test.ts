@@ -51,11 +51,16 @@ describe("flows export", () => {
     expect(stderr).toContain("hung up");
   });
 
-  it("writes JSON Lines as `observe` prints them, also to standard output", async () => {
+  it("writes JSON Lines, each with its store's name, also to standard output", async () => {
     const file = join(folder, "a.jsonl");
     expect((await exported([file])).code).toBe(0);
     const written = readFileSync(file, "utf8").trimEnd().split("\n");
-    expect(written.map((line) => JSON.parse(line) as unknown)).toEqual(flows);
+    // With the name of the store that they are from: read back into it, they are known by it.
+    const { store } = answers.status.flows;
+    expect(store).toBeDefined();
+    expect(written.map((line) => JSON.parse(line) as unknown)).toEqual(
+      flows.map((flow) => ({ ...flow, store })),
+    );
     const { stdout, asked } = await exported(["-", "--edges", "--to", "world"]);
     expect(stdout.trimEnd().split("\n")).toHaveLength(edges.length);
     expect(asked.at(-1)).toMatchObject({ route: "edges", request: { to: "world" } });

@@ -27,8 +27,25 @@ function write(name: string, text: string | Uint8Array): string {
   return file;
 }
 
-async function imported(args: readonly string[], stdin = "") {
-  const stored = { known: false, stored: 2, future: 0, old: 0 };
+const ownFlow = (port: number) => ({
+  start: 1,
+  end: 2,
+  source: { address: "10.0.0.1", name: "10.0.0.1", labels: {} },
+  destination: { address: "10.0.0.2", name: "10.0.0.2", labels: {} },
+  protocol: 6,
+  port,
+  sourcePort: 1,
+  verdict: "forwarded" as const,
+  connections: 1,
+  established: 0,
+  failed: 0,
+  bytes: 0,
+  packets: 1,
+});
+
+const STORED = { known: false, stored: 2, repeated: 0, future: 0, old: 0 };
+
+async function imported(args: readonly string[], stdin = "", stored = STORED) {
   controller = await startFakeController({ ...answers, importFlows: stored });
   const { state } = controller;
   const called = await call(["flows", "import", ...args], { state, stdin });
@@ -165,6 +182,36 @@ describe("flows import", () => {
     expect(format.code).toBe(2);
   });
 
+  it("sends a digest for each record, the same in files that overlap, and tells what was known", async () => {
+    const rows = Array.from({ length: 30 }, (_, at) => row(40_000 + at));
+    const digests = async (name: string, lines: readonly string[]) => {
+      const { batches } = await imported([write(name, lines.join(""))]);
+      return batches.flatMap(({ records = [] }) => records);
+    };
+    const whole = await digests("whole.log", rows);
+    expect(new Set(whole).size).toBe(30);
+    expect(await digests("half.log", rows.slice(10))).toEqual(whole.slice(10));
+    const told = { known: false, stored: 1, repeated: 29, future: 0, old: 0 };
+    const { stdout } = await imported([write("again.log", rows.join(""))], "", told);
+    expect(stdout).toContain("stored: 1\n  told by a file imported before, counted once: 29\n");
+  });
+
+  it("takes no line that was exported from the store it reads into", async () => {
+    const line = (store?: string, at = AT * 1000) =>
+      `${JSON.stringify({
+        ...ownFlow(5432),
+        start: at,
+        end: at,
+        ...(store === undefined ? {} : { store }),
+      })}\n`;
+    const here = answers.status.flows.store ?? "";
+    expect(here).not.toBe("");
+    const text = `${line(here)}${line("another")}${line(undefined, 5000)}${line(here, 6000)}`;
+    const { stdout, batches } = await imported([write("own.jsonl", text)]);
+    expect(batches.flatMap(({ flows }) => flows)).toHaveLength(2);
+    expect(stdout).toContain("no flow: exported from this very store, which has it (2)");
+  });
+
   it("prints its schema", async () => {
     const { stdout } = await imported([write("json.log", LOG), "-o", "json"]);
     const { files } = flowsImportAnswerSchema.parse(JSON.parse(stdout));
@@ -176,24 +223,9 @@ describe("flows import", () => {
 });
 
 it("batches are the same for the same flows, and named by all that came before", () => {
-  const flow = (port: number) => ({
-    start: 1,
-    end: 2,
-    source: { address: "10.0.0.1", name: "10.0.0.1", labels: {} },
-    destination: { address: "10.0.0.2", name: "10.0.0.2", labels: {} },
-    protocol: 6,
-    port,
-    sourcePort: 1,
-    verdict: "forwarded" as const,
-    connections: 1,
-    established: 0,
-    failed: 0,
-    bytes: 0,
-    packets: 1,
-  });
   const namesOf = (ports: readonly number[]): readonly string[] => {
     const batches = createBatches("zeek", 2);
-    for (const port of ports) batches.add(flow(port));
+    for (const port of ports) batches.add(ownFlow(port));
     return batches.take(true).map(({ batch }) => batch);
   };
   const [first, second, third] = namesOf([1, 2, 1, 2, 3]);

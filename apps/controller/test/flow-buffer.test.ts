@@ -26,7 +26,7 @@ const batch = (sequence: number, count = 1, names: readonly string[] = []): Flow
   })),
 });
 
-type Append = FlowStore["append"];
+type Append = (batches: readonly FlowBatch[]) => Promise<unknown>;
 
 function set(append: Append, more: { readonly records?: number; readonly bytes?: number } = {}) {
   const done: number[] = [];
@@ -48,7 +48,7 @@ it("waits for a store that hangs, gives up the oldest beyond its bounds, and goe
       new Promise((resolve) => {
         hanging.push(() => {
           stored.push(...batches.map(({ sequence }) => sequence));
-          resolve();
+          resolve(undefined);
         });
       }),
   );

@@ -12,6 +12,9 @@ import { endpoint, NOW, reading, SHOP, shop, surroundings } from "./fixtures.ts"
 const HOUR = 3_600_000;
 const BORN = NOW - HOUR;
 
+/** Bytes of a flow that the store has already. */
+const TOLD = 4711;
+
 const plain = (address: string) => ({ address, name: address, labels: {} });
 const flow = (more: Partial<ImportFlowsRequest["flows"][number]> = {}) => ({
   start: NOW - 60_000,
@@ -43,6 +46,7 @@ const request = (
 
 function set(world = shop([]).world) {
   const stored: FlowBatch[] = [];
+  const seen: Flow[] = [];
   const disk = { full: false };
   const tenure = createTenure();
   tenure.see(world, BORN);
@@ -52,7 +56,8 @@ function set(world = shop([]).world) {
       append: (batches) => {
         if (disk.full) return Promise.reject(new StoreFullError("full"));
         stored.push(...batches);
-        return Promise.resolve();
+        const all = batches.flatMap(({ flows: told }) => told);
+        return Promise.resolve({ leftOut: new Set(all.filter(({ bytes }) => bytes === TOLD)) });
       },
       lastSequence: (boot) =>
         Promise.resolve(stored.findLast((batch) => batch.boot === boot)?.sequence ?? 0),
@@ -60,12 +65,12 @@ function set(world = shop([]).world) {
     now: () => NOW,
     namer: () => namer,
     heldAt: (address, time) => tenure.heldAt(address, time),
-    onFlow: () => undefined,
+    onFlow: (one) => seen.push(one),
     keepMs: () => 30 * 24 * HOUR,
   });
   const take = (asked: unknown) => importer.take(importFlowsRequestSchema.parse(asked));
   const flows = (): readonly Flow[] => stored.flatMap((batch) => batch.flows);
-  return { take, flows, stored, disk, tenure };
+  return { take, flows, stored, seen, disk, tenure };
 }
 
 const names = (flows: readonly Flow[]) =>
@@ -89,6 +94,24 @@ describe("imported flows", () => {
     ]);
     expect(flows()[0]?.source.labels).toEqual({ app: "web" });
     expect(flows()[0]?.origin).toMatchObject({ format: "aws-vpc", direction: "guessed" });
+  });
+
+  it("are handed over with digests of their records, and those told before are counted and not seen", async () => {
+    const { take, stored, seen } = set();
+    const future = flow({ start: NOW + HOUR, end: NOW + HOUR });
+    const answer = await take(
+      request([flow(), future, flow({ bytes: TOLD }), flow({ bytes: 11 })], {
+        records: ["0000000000000001", "0000000000000002", "ffffffffffffffff", "8000000000000000"],
+      }),
+    );
+    expect(answer).toEqual({ known: false, stored: 2, repeated: 1, future: 1, old: 0 });
+    expect(stored[0]?.digests).toEqual([1n, -1n, -(2n ** 63n)]);
+    expect(seen.map(({ bytes }) => bytes)).toEqual([10, 11]);
+    const parse = (records: readonly string[]) =>
+      importFlowsRequestSchema.safeParse(request([flow()], { records })).success;
+    expect(parse(["0123456789abcdef"])).toBe(true);
+    for (const records of [[], ["1"], ["0123456789ABCDEF"], Array(2).fill("0".repeat(16))])
+      expect(parse(records as string[])).toBe(false);
   });
 
   it("keep the names that their source gave them, and have those of an Inventory for any time", async () => {
@@ -129,7 +152,7 @@ spec:
     const answer = await take(
       request([flow({ end: NOW + HOUR }), flow({ start: NOW + 1000, end: NOW + 2000 }), old]),
     );
-    expect(answer).toEqual({ known: false, stored: 2, future: 1, old: 1 });
+    expect(answer).toEqual({ known: false, stored: 2, repeated: 0, future: 1, old: 1 });
     expect(flows()).toHaveLength(2);
   });
 

@@ -89,8 +89,22 @@ export const importFlowsRequestSchema = z
     ends: z.array(importedEndSchema).max(2 * MOST_IMPORTED),
     origins: z.array(importedOriginSchema).max(1000),
     flows: z.array(importedFlowSchema).max(MOST_IMPORTED),
+    /**
+     * A digest of the record that each flow was made of, whatever file it stands in: what is stored already counts once. Absent:
+     * every flow is taken.
+     */
+    records: z
+      .array(z.string().regex(/^[0-9a-f]{16}$/, "is not a digest of 64 bits"))
+      .max(MOST_IMPORTED)
+      .optional(),
   })
-  .superRefine(({ ends, origins, flows }, context) => {
+  .superRefine(({ ends, origins, flows, records }, context) => {
+    if (records !== undefined && records.length !== flows.length) {
+      context.addIssue({
+        code: "custom",
+        message: "has not one digest of a record for each flow",
+      });
+    }
     const isOutside = flows.some(
       ({ source, destination, origin }) =>
         source >= ends.length || destination >= ends.length || origin >= origins.length,
@@ -109,6 +123,8 @@ export const importFlowsAnswerSchema = z.object({
   known: z.boolean(),
   /** Stored by this request. */
   stored: z.int(),
+  /** Their records were stored before, out of another file or batch: not stored again. */
+  repeated: z.int(),
   /** Later than now, by more than clocks differ: not stored. */
   future: z.int(),
   /** Older than single flows are kept: only their days will stay. */

@@ -111,6 +111,8 @@ export const statusAnswerSchema = z.object({
   agents: z.array(agentSchema),
   drift: z.object({ setting: driftSettingSchema, total: z.int(), last: driftSchema.optional() }),
   flows: z.object({
+    /** The flow store's own name: what is exported from it bears it. */
+    store: z.string().optional(),
     stored: z.number(),
     oldest: z.number().optional(),
     newest: z.number().optional(),

@@ -16,8 +16,9 @@ export interface FlowSink {
   /**
    * Ends that the source does not name bear their address as name, and no workload: the taker names them as they were at that time,
    * where it knows. Sums are as the source gives them, not multiplied by its sampling.
+   * `turned`: the record was of packets from the flow's destination to its source; told by sources that sum each way by itself.
    */
-  flow(flow: Flow): void;
+  flow(flow: Flow, turned?: boolean): void;
   malformed(problem: Malformed): void;
   /** Well-formed, but no flow: `l7 answer`, `arp`, `NODATA`. Counted by what it is. */
   other(what: string): void;
@@ -37,6 +38,8 @@ export interface FlowReader {
 export interface ReadOptions {
   /** When what tells no time is taken to have been seen (a listing of connections): milliseconds since the epoch. */
   readonly at?: number;
+  /** Name of the flow store that is read into: what bears it came out of that store, and is no news there. */
+  readonly store?: string;
 }
 
 export interface FlowFormatReader {

@@ -20,14 +20,14 @@ export function watchFlows(sink: FlowSink): FlowWatch {
   let backwards = 0;
   return {
     ...sink,
-    flow(flow) {
-      if (canBeDuplicate(flow) && seen.meet(...wordsOf(flow))) {
+    flow(flow, turned) {
+      if (canBeDuplicate(flow, turned) && seen.meet(...wordsOf(flow, turned))) {
         duplicates += 1;
         return;
       }
-      if (flow.end >= flow.start) return sink.flow(flow);
+      if (flow.end >= flow.start) return sink.flow(flow, turned);
       backwards += 1;
-      sink.flow({ ...flow, end: flow.start });
+      sink.flow({ ...flow, end: flow.start }, turned);
     },
     get duplicates() {
       return duplicates;
@@ -39,20 +39,22 @@ export function watchFlows(sink: FlowSink): FlowWatch {
 }
 
 /**
- * Requests, and flows without ports, may well be alike; and an answer may have as many bytes as what it answers: its news
- * is of a connection told before.
+ * Requests, and flows without ports, may well be alike; and an answer may have as many bytes as what it answers: where the
+ * source does not tell which way a record was, its news is of a connection told before.
  */
-function canBeDuplicate(flow: Flow): boolean {
-  const isNews = flow.connections === 0 && flow.established + flow.failed > 0;
+function canBeDuplicate(flow: Flow, turned: boolean | undefined): boolean {
+  const isNews =
+    turned === undefined && flow.connections === 0 && flow.established + flow.failed > 0;
   return flow.sourcePort !== 0 && flow.request === undefined && !isNews;
 }
 
-function wordsOf(flow: Flow): readonly [number, number, number] {
+function wordsOf(flow: Flow, turned = false): readonly [number, number, number] {
   const source = wordOfText(flow.source.address) ^ Math.imul(flow.sourcePort, 0x9e3779b1);
   const destination = wordOfText(flow.destination.address) ^ Math.imul(flow.port, 0x85ebca6b);
   const times = Math.imul(flow.start % 4_294_967_291, 31) ^ Math.imul(flow.end % 4_294_967_291, 17);
   const sums =
     Math.imul(flow.bytes % 4_294_967_291, 13) ^ Math.imul(flow.packets % 4_294_967_291, 7);
   const node = flow.node === undefined ? 0 : wordOfText(flow.node);
-  return [source ^ (flow.protocol << 24), destination ^ node, times ^ sums];
+  const way = turned ? 0x5bd1e995 : 0;
+  return [source ^ (flow.protocol << 24), destination ^ node, times ^ sums ^ way];
 }

@@ -1,6 +1,7 @@
 /**
- * Our own flows, as `observe --follow -o json` writes them: one a line, both ends named as they were. An origin that they
- * bear is kept: a file of ours may hold what was imported from another.
+ * Our own flows, as `flows export` and `observe --follow -o json` write them: one a line, both ends named as they were. An origin
+ * that they bear is kept: a file of ours may hold what was imported from another. A line that was exported bears the name of its
+ * store, and is no news to that one.
  */
 import {
   canonicalIp,
@@ -29,6 +30,9 @@ import {
 
 const ORIGIN: FlowOrigin = { format: "bulkhead", sampling: 1, aggregation: 0, direction: "told" };
 
+/** Counted as no flow, since this one is there. */
+export const FROM_THIS_STORE = "exported from this very store, which has it";
+
 export const bulkhead: FlowFormatReader = {
   name: "bulkhead",
   title: "Bulkhead's own flows, JSON Lines of `observe --follow -o json`",
@@ -37,13 +41,15 @@ export const bulkhead: FlowFormatReader = {
       const flow = parseFields(line);
       return typeof flow !== "string" && typeof readFlow(flow) !== "string";
     }),
-  open: (sink) =>
+  open: (sink, { store } = {}) =>
     readTextLines(sink, {
       origin: ORIGIN,
       line(text, malformed) {
         const fields = parseFields(text);
         const flow = typeof fields === "string" ? fields : readFlow(fields);
         if (typeof flow === "string") malformed(flow);
+        else if (store !== undefined && typeof fields !== "string" && fields["store"] === store)
+          sink.other(FROM_THIS_STORE);
         else if (flow.probe === true) sink.other("own probes");
         else sink.flow(flow);
       },

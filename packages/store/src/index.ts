@@ -7,7 +7,9 @@ export { openDuckDbFlowStore, type DuckDbFlowOptions } from "./flows/duckdb-flow
 export { isInUse, openFlowFile, type OpenedFlows } from "./flows/flow-file.ts";
 export { flowPages } from "./flows/flow-pages.ts";
 export { endsFit, flowFits } from "./flows/flow-fits.ts";
+export { REMEMBERED_RECORDS } from "./flows/record-digests.ts";
 export type {
+  Appended,
   Compaction,
   Exported,
   FlowBatch,

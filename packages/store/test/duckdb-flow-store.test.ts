@@ -88,6 +88,35 @@ describe("DuckDB flow store", () => {
     expect(await store.flows({ probes: false })).toHaveLength(1);
   });
 
+  it("remembers the last records of others, in the order in which they came, and no more", async () => {
+    await store.close();
+    store = await openDuckDbFlowStore(path(), { remembered: 16 });
+    const told = (boot: string, digests: readonly number[]) =>
+      store.append([
+        { boot, sequence: 1, flows: digests.map(() => flow()), digests: digests.map(BigInt) },
+      ]);
+    for (const hundred of [100, 200, 300]) {
+      const { leftOut } = await told(
+        `${hundred}`,
+        [0, 1, 2, 3, 4, 5, 6].map((one) => hundred + one),
+      );
+      expect(leftOut.size).toBe(0);
+    }
+    expect((await told("again", [100, 200, 300])).leftOut.size).toBe(2);
+    await store.close();
+    store = await openDuckDbFlowStore(path(), { remembered: 16 });
+    expect((await told("reopened", [100, 206, 306])).leftOut.size).toBe(3);
+  });
+
+  it("forgets no digest for an append that failed", async () => {
+    const batch = { boot: "b", sequence: 1, flows: [flow()], digests: [5n] };
+    const odd = { ...batch, boot: "odd", flows: [flow({ start: 1e30 })], digests: [6n] };
+    await expect(store.append([odd])).rejects.toThrow(/AppendDataChunk/);
+    expect((await store.append([batch])).leftOut.size).toBe(0);
+    expect((await store.append([{ ...batch, boot: "c" }])).leftOut.size).toBe(1);
+    expect((await store.append([{ ...odd, flows: [flow()] }])).leftOut.size).toBe(0);
+  });
+
   it("is closed while somebody still reads, who is told", async () => {
     await store.append([{ boot: "b", sequence: 1, flows: [flow()] }]);
     const parts = store.edgeParts({ probes: false })[Symbol.asyncIterator]();

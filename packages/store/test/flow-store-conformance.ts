@@ -280,6 +280,59 @@ export function flowStoreConformance(
     ]).toEqual([2, 1, 0]);
   });
 
+  it("leaves out what was told before, by the digests of records, also after reopening", async () => {
+    const at = (hour: number) => flow({ start: hour * HOUR_MS, end: hour * HOUR_MS + 5 });
+    const told = (boot: string, hours: readonly number[], digests: readonly bigint[]) => ({
+      boot,
+      sequence: 1,
+      flows: hours.map(at),
+      digests,
+    });
+    const startsOf = (flows: Iterable<Flow>) => [...flows].map(({ start }) => start / HOUR_MS);
+    const [low, high] = [-(2n ** 63n), 2n ** 63n - 1n];
+    const first = await open().append([told("a", [1, 2, 3], [low, -5n, 0n])]);
+    expect([...first.leftOut]).toEqual([]);
+    const again = await reopen();
+    // The same record, and the same digest at another time; twice in one batch, and in two of one call.
+    const second = await again.append([
+      told("b", [2, 3, 4, 4], [-5n, 0n, high, high]),
+      told("c", [4, 5], [high, 7n]),
+      { boot: "d", sequence: 1, flows: [at(2)] },
+    ]);
+    expect(startsOf(second.leftOut)).toEqual([2, 3, 4, 4]);
+    expect(startsOf(await again.flows(every))).toEqual([1, 2, 2, 3, 4, 5]);
+    expect((await again.histories(every)).flatMap(({ days }) => days)).toMatchObject([
+      { hours: 0b111110, connections: 6 },
+    ]);
+    // A batch sent again is there with all that is in it; one without digests says nothing of records.
+    const repeated = told("c", [4, 5], [high, 7n]);
+    const agents = { boot: "d", sequence: 1, flows: [at(2)] };
+    expect(startsOf((await again.append([repeated, agents])).leftOut)).toEqual([4, 5]);
+    const whole = await again.append([told("e", [1, 5], [low, 7n])]);
+    expect(startsOf(whole.leftOut)).toEqual([1, 5]);
+    expect(await again.lastSequence("e")).toBe(1);
+  });
+
+  it("forgets digests with the days that they are of", async () => {
+    const one = (boot: string, day: number, digest: bigint) => ({
+      boot,
+      sequence: 1,
+      flows: [flow({ start: day * DAY_MS, end: day * DAY_MS })],
+      digests: [digest],
+    });
+    await open().append([one("a", 10, 1n), one("b", 40, 2n)]);
+    await open().prune({ before: 20 * DAY_MS, maxRecords: 100, daysBefore: 20 * DAY_MS });
+    const { leftOut } = await open().append([one("c", 10, 1n), one("d", 40, 2n)]);
+    expect([...leftOut].map(({ start }) => start / DAY_MS)).toEqual([40]);
+  });
+
+  it("has a name of its own, for as long as it lasts", async () => {
+    const { store } = await open().stats();
+    expect(store).toMatch(/^[0-9a-f-]{36}$/);
+    await open().append([{ boot: "b", sequence: 1, flows: [flow()] }]);
+    expect((await (await reopen()).stats()).store).toBe(store);
+  });
+
   it("filters", async () => {
     const records = [
       flow({ start: 1000 }),

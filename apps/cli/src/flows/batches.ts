@@ -5,16 +5,20 @@
 import { createHash } from "node:crypto";
 import { MOST_IMPORTED, type ImportedFlow } from "@bulkhead/api";
 import type { Flow, FlowEnd, FlowOrigin } from "@bulkhead/model";
+import { createRecordNames } from "./record-names.ts";
 
 export interface Batch {
   readonly batch: string;
   readonly ends: FlowEnd[];
   readonly origins: FlowOrigin[];
   readonly flows: ImportedFlow[];
+  /** No part of the batch's name: earlier versions told none. */
+  readonly records: string[];
 }
 
 export interface Batches {
-  add(flow: Flow): void;
+  /** `turned`: as the reader told. */
+  add(flow: Flow, turned?: boolean): void;
   /** Those that are full; with `rest` also what is left. */
   take(rest?: boolean): readonly Batch[];
 }
@@ -25,22 +29,33 @@ const MOST_TEXT = 4_000_000;
 export function createBatches(format: string, most = MOST_IMPORTED): Batches {
   let name = createHash("sha256").update(`flows of ${format}`).digest("hex");
   let full: Batch[] = [];
+  const recordName = createRecordNames();
   let open = openBatch();
   let text = 0;
 
   function close(): void {
     if (open.flows.length === 0) return;
-    const { ends, origins, flows } = open;
+    const { ends, origins, flows, records } = open;
     const hash = createHash("sha256").update(name);
     name = hash.update(JSON.stringify([ends, origins, flows])).digest("hex");
-    full.push({ batch: name, ends, origins, flows });
+    full.push({ batch: name, ends, origins, flows, records });
     open = openBatch();
     text = 0;
   }
 
   return {
-    add({ source, destination, origin, cookie: _cookie, probe: _probe, cutBy: _cut, ...flow }) {
+    add(whole, turned) {
+      const {
+        source,
+        destination,
+        origin,
+        cookie: _cookie,
+        probe: _probe,
+        cutBy: _cut,
+        ...flow
+      } = whole;
       const told = origin ?? UNTOLD;
+      open.records.push(recordName(whole, turned));
       const known = open.ends.length;
       open.flows.push({
         ...flow,
@@ -68,6 +83,7 @@ function openBatch() {
     ends: [] as FlowEnd[],
     origins: [] as FlowOrigin[],
     flows: [] as ImportedFlow[],
+    records: [] as string[],
     endPlaces: new Map<FlowEnd, number>(),
     originPlaces: new Map<FlowOrigin, number>(),
   };

@@ -126,8 +126,10 @@ async function writeLines(
       const { edges } = await client.call("edges", filter, { signal: context.signal });
       for (const edge of edges) await put(edge);
     } else {
+      const { store } = (await client.call("status", {}, { signal: context.signal })).flows;
       const flows = client.stream("flows", { ...filter, limit: 0 }, { signal: context.signal });
-      for await (const flow of flows) await put(flow);
+      // Read back into the store that it came from, each line is known by it.
+      for await (const flow of flows) await put(store === undefined ? flow : { ...flow, store });
     }
   } catch (error) {
     throw context.signal.aborted ? new Interrupted() : error;

@@ -92,15 +92,19 @@ export async function openFlowFile(
   };
 }
 
-/** All of it into `sink`; `between` is waited for after each piece. */
+/** All of it into `sink`; `between` is waited for after each piece, and what `store` exported is no news. */
 export async function readFlows(
   opened: FlowFile,
   format: FlowFormatReader,
   sink: FlowSink,
-  between?: () => Promise<void>,
+  more: { readonly between?: () => Promise<void>; readonly store?: string } = {},
 ): Promise<void> {
   const { writtenAt } = opened;
-  const reader = format.open(sink, writtenAt === undefined ? {} : { at: writtenAt });
+  const { between, store } = more;
+  const reader = format.open(sink, {
+    ...(writtenAt === undefined ? {} : { at: writtenAt }),
+    ...(store === undefined ? {} : { store }),
+  });
   for await (const bytes of opened.bytes) {
     reader.push(bytes);
     if (between !== undefined) await between();

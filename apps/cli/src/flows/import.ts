@@ -1,5 +1,5 @@
 /** Brings files of recorded flows into the running controller: read here, unpacked here, and handed over batch by batch. */
-import type { ApiClient } from "@bulkhead/api";
+import type { ApiClient, ImportFlowsAnswer } from "@bulkhead/api";
 import { watchFlows, type FlowSink, type Malformed } from "@bulkhead/sources";
 import type { FlowOrigin } from "@bulkhead/model";
 import type { Context } from "../context.ts";
@@ -9,6 +9,7 @@ import type { FlowsImportAnswer } from "../schemas.ts";
 import { thousands } from "../ui/words.ts";
 import { createBatches, type Batch } from "./batches.ts";
 import { openFlowFile, readFlows, type FlowFile } from "./flow-file.ts";
+import { createSendLine } from "./send-line.ts";
 
 const QUOTED = 5;
 const MOST_KINDS = 50;
@@ -23,6 +24,7 @@ export async function importFile(
   file: string,
   format: string | undefined,
   progress: Progress,
+  store?: string,
 ): Promise<ImportedFile> {
   const opened = await openFlowFile(context, file, format);
   const reader = opened.format;
@@ -31,29 +33,31 @@ export async function importFile(
   const tally = createTally();
   const watch = watchFlows({
     ...tally.sink,
-    flow(flow) {
+    flow(flow, turned) {
       tally.sink.flow(flow);
-      batches.add(flow);
+      batches.add(flow, turned);
     },
   });
 
-  async function send(waiting: readonly Batch[]): Promise<void> {
-    for (const batch of waiting) {
-      if (context.signal.aborted) throw interrupted(tally.sent());
-      try {
-        tally.acknowledged(batch.flows.length, await client.call("importFlows", batch));
-      } catch (error) {
-        throw context.signal.aborted ? interrupted(tally.sent()) : error;
-      }
-    }
+  const line = createSendLine<Batch>(async (batch) => {
+    tally.acknowledged(batch.flows.length, await client.call("importFlows", batch));
     progress.update(progressText(opened, tally.sent()));
-  }
-
-  await readFlows(opened, reader, watch, async () => {
-    if (context.signal.aborted) throw interrupted(tally.sent());
-    await send(batches.take());
   });
-  await send(batches.take(true));
+  try {
+    await readFlows(opened, reader, watch, {
+      ...(store === undefined ? {} : { store }),
+      between: async () => {
+        if (context.signal.aborted) throw interrupted(tally.sent());
+        for (const batch of batches.take()) await line.send(batch);
+      },
+    });
+    for (const batch of batches.take(true)) await line.send(batch);
+    await line.idle();
+  } catch (error) {
+    // What is under way is stored, or not, before it is said how much is.
+    await line.settled();
+    throw context.signal.aborted ? interrupted(tally.sent()) : error;
+  }
   return tally.result({
     file,
     format: reader.name,
@@ -98,7 +102,16 @@ function createTally() {
   const quoted: Malformed[] = [];
   const edges = new Set<string>();
   const origins = new Map<string, FlowOrigin>();
-  const sums = { malformed: 0, lost: 0, flows: 0, stored: 0, known: 0, future: 0, old: 0 };
+  const sums = {
+    malformed: 0,
+    lost: 0,
+    flows: 0,
+    stored: 0,
+    known: 0,
+    repeated: 0,
+    future: 0,
+    old: 0,
+  };
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
   const sink: FlowSink = {
@@ -127,13 +140,11 @@ function createTally() {
   };
   return {
     sink,
-    sent: () => sums.stored + sums.known + sums.future,
-    acknowledged(
-      count: number,
-      answer: { readonly known: boolean; readonly stored: number; future: number; old: number },
-    ): void {
+    sent: () => sums.stored + sums.known + sums.repeated + sums.future,
+    acknowledged(count: number, answer: ImportFlowsAnswer): void {
       if (answer.known) sums.known += count;
       sums.stored += answer.stored;
+      sums.repeated += answer.repeated;
       sums.future += answer.future;
       sums.old += answer.old;
     },
@@ -146,6 +157,7 @@ function createTally() {
         flows: sums.flows,
         stored: sums.stored,
         known: sums.known,
+        repeated: sums.repeated,
         future: sums.future,
         old: sums.old,
         edges: edges.size,

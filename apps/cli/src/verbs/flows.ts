@@ -105,10 +105,11 @@ async function importAll(context: Context, words: readonly string[]): Promise<An
   }
   if (!named) await refuseMisspelt(files);
   const client = await context.client();
+  const { store } = (await client.call("status", {})).flows;
   const done: FlowsImportAnswer["files"] = [];
   for (const file of files) {
     const one = await withProgress(context, `importing ${file}`, (progress) =>
-      importFile(context, client, file, format, progress),
+      importFile(context, client, file, format, progress, store),
     );
     done.push(one);
   }

@@ -22,6 +22,7 @@ function fileText(file: ImportedFile, { style }: Ui): string {
       : [`  from ${moment(first)} to ${moment(last)} (${duration(last - first)})`]),
     `  stored: ${thousands(file.stored)}`,
     ...told(file.known, "imported before, not counted twice"),
+    ...told(file.repeated, "told by a file imported before, counted once"),
     ...told(file.duplicates, "told twice in the file, counted once"),
     ...told(file.future, "from the future, not stored"),
     ...told(file.backwards, "ended before they began: taken to have ended at once"),

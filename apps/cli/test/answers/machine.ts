@@ -188,6 +188,7 @@ export const status: StatusAnswer = {
   ],
   drift: { setting: "repair", total: 0 },
   flows: {
+    store: "3f0c5f0e-6d7b-4b52-8d66-0a9c1f1d2e3b",
     stored: 98_000,
     bytes: 7_340_032,
     oldest: NOW - 86_400_000,

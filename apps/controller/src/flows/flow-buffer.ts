@@ -5,10 +5,10 @@
  */
 import type { Logger } from "pino";
 import type { Flow } from "@bulkhead/model";
-import { StoreFullError, type FlowBatch, type FlowStore } from "@bulkhead/store";
+import { StoreFullError, type FlowBatch } from "@bulkhead/store";
 
 export interface FlowBufferDeps {
-  readonly store: Pick<FlowStore, "append">;
+  readonly store: { append(batches: readonly FlowBatch[]): Promise<unknown> };
   readonly log: Logger;
   readonly limits?: BufferLimits;
 }

@@ -28,26 +28,34 @@ const SKEW_MS = 300_000;
 
 export function createFlowImporter(deps: FlowImporterDeps): FlowImporter {
   return {
-    async take({ batch, ends, origins, flows }) {
+    async take({ batch, ends, origins, flows, records }) {
       const boot = `import ${batch}`;
       if ((await deps.store.lastSequence(boot)) > 0) {
-        return { known: true, stored: 0, future: 0, old: 0 };
+        return { known: true, stored: 0, repeated: 0, future: 0, old: 0 };
       }
       const now = deps.now();
       const nameAt = createEndNames(deps, ends);
-      const taken = flows
-        .filter(({ start, end }) => Math.max(start, end) <= now + SKEW_MS)
-        .map(({ source, destination, origin, ...flow }): Flow => {
-          const told = origins[origin];
-          return {
-            ...flow,
-            source: nameAt(source, flow.start),
-            destination: nameAt(destination, flow.start),
-            ...(told === undefined ? {} : { origin: told }),
-          };
+      const taken: Flow[] = [];
+      const digests: bigint[] = [];
+      for (const [at, { source, destination, origin, ...flow }] of flows.entries()) {
+        if (Math.max(flow.start, flow.end) > now + SKEW_MS) continue;
+        const told = origins[origin];
+        const record = records?.[at];
+        if (record !== undefined) digests.push(BigInt.asIntN(64, BigInt(`0x${record}`)));
+        taken.push({
+          ...flow,
+          source: nameAt(source, flow.start),
+          destination: nameAt(destination, flow.start),
+          ...(told === undefined ? {} : { origin: told }),
         });
+      }
+      let leftOut: ReadonlySet<Flow>;
       try {
-        await deps.store.append([{ boot, sequence: 1, flows: taken }]);
+        const told = { boot, sequence: 1, flows: taken };
+        const appended = await deps.store.append([
+          records === undefined ? told : { ...told, digests },
+        ]);
+        leftOut = appended.leftOut;
       } catch (error) {
         if (!(error instanceof StoreFullError)) throw error;
         throw new ApiFailure("store-full", error.message, {
@@ -55,12 +63,14 @@ export function createFlowImporter(deps: FlowImporterDeps): FlowImporter {
           cause: error,
         });
       }
-      for (const flow of taken) deps.onFlow(flow);
+      const stored = taken.filter((flow) => !leftOut.has(flow));
+      for (const flow of stored) deps.onFlow(flow);
       return {
         known: false,
-        stored: taken.length,
+        stored: stored.length,
+        repeated: leftOut.size,
         future: flows.length - taken.length,
-        old: taken.filter(({ end }) => end < now - deps.keepMs()).length,
+        old: stored.filter(({ end }) => end < now - deps.keepMs()).length,
       };
     },
   };

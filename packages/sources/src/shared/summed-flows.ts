@@ -3,7 +3,7 @@
  * who called, and a connection counts once, however many records tell of it: at both ends, of the way back, and interval
  * after interval.
  */
-import type { FlowEnd, FlowFormat, FlowOrigin, FlowVerdict } from "@bulkhead/model";
+import type { Flow, FlowEnd, FlowFormat, FlowOrigin, FlowVerdict } from "@bulkhead/model";
 import { ICMP, ICMPV6, TCP } from "@bulkhead/model";
 import type { FlowSink } from "../flow-format.ts";
 import { SummedOrigin } from "./interval.ts";
@@ -105,7 +105,7 @@ export class SummedFlows {
   ): void {
     const { start, node } = record;
     const span = end > start ? end - start : 0;
-    this.#sink.flow({
+    const flow: Flow = {
       start,
       end,
       source: turned ? record.destination : record.source,
@@ -121,7 +121,8 @@ export class SummedFlows {
       packets: record.packets,
       origin: this.#origin.of(span, isTold ? "told" : "guessed"),
       ...(node === undefined ? undefined : { node }),
-    });
+    };
+    this.#sink.flow(flow, turned);
   }
 }
 

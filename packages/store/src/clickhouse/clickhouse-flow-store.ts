@@ -3,12 +3,14 @@
  * whose token names it, so that a batch sent again, by whomever, changes nothing. There are no transactions over batches:
  * of several, the first may be there before the last is; none is acknowledged before all are.
  */
+import { randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createClient, ClickHouseLogLevel, type ClickHouseClient } from "@clickhouse/client";
-import { DAY_MS, HOUR_MS, type EdgeHistory } from "@bulkhead/model";
+import { DAY_MS, HOUR_MS, type EdgeHistory, type Flow } from "@bulkhead/model";
 import { flowOf } from "../flows/flow-row.ts";
-import type { FlowBatch, FlowFilter, FlowStore, Retention } from "../flows/flow-store.ts";
+import type { Appended, FlowBatch, FlowFilter, FlowStore, Retention } from "../flows/flow-store.ts";
+import { hourOf, hoursOf, toldBefore, toldOf, type Told } from "../flows/record-digests.ts";
 import { StoreFullError } from "../state/state-store.ts";
 import { conditionOf, daysOf, type Condition, type Parameter } from "./condition.ts";
 import { exportQuery, parquetRows } from "./export.ts";
@@ -33,6 +35,8 @@ export interface ClickHouseFlowOptions {
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Rows of one insert: more would be split by the server where it likes. */
 const MOST_ROWS = 100_000;
+/** Before the store's own name, among the senders of batches: no sender is called so. */
+const IDENTITY = "store ";
 /** Inserts under way at once. */
 const AT_ONCE = 4;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
@@ -189,21 +193,44 @@ export function createClickHouseFlowStore(
     return new Map(rows.map(({ boot, last }) => [boot, last]));
   }
 
-  async function append(batches: readonly FlowBatch[]): Promise<void> {
+  /** Those that are stored already. Of two controllers that are told the same at the same moment, neither knows. */
+  async function storedBefore(told: readonly Told[]): Promise<ReadonlySet<Flow>> {
+    if (told.length === 0) return new Set();
+    const [first, until] = hoursOf(told);
+    const rows = await ask<{ readonly known: string }>(
+      `SELECT DISTINCT toString(digest) AS known FROM ${database}.digests
+       WHERE hour BETWEEN {first:UInt32} AND {until:UInt32} AND known IN {digests:Array(String)}`,
+      { first, until, digests: told.map(({ digest }) => String(digest)) },
+    );
+    return toldBefore(
+      told,
+      rows.map(({ known }) => BigInt(known)),
+    );
+  }
+
+  async function append(batches: readonly FlowBatch[]): Promise<Appended> {
     const last = new Map(await sequences([...new Set(batches.map(({ boot }) => boot))]));
     const fresh = batches.filter(({ boot, sequence }) => {
       if (sequence <= (last.get(boot) ?? 0)) return false;
       last.set(boot, sequence);
       return true;
     });
-    if (fresh.length === 0) return;
+    const leftOut = new Set(
+      batches.flatMap((batch) =>
+        batch.digests === undefined || fresh.includes(batch) ? [] : batch.flows,
+      ),
+    );
+    if (fresh.length === 0) return { leftOut };
+    const told = fresh.flatMap(toldOf);
+    for (const flow of await storedBefore(told)) leftOut.add(flow);
     const era = await eraNow();
-    const parts = fresh.flatMap(({ boot, sequence, flows: records }) =>
-      Array.from({ length: Math.ceil(records.length / MOST_ROWS) }, (_, part) => ({
+    const parts = fresh.flatMap(({ boot, sequence, flows: all }) => {
+      const records = leftOut.size === 0 ? all : all.filter((flow) => !leftOut.has(flow));
+      return Array.from({ length: Math.ceil(records.length / MOST_ROWS) }, (_, part) => ({
         token: `${boot}/${sequence}/${part}`,
         rows: records.slice(part * MOST_ROWS, (part + 1) * MOST_ROWS),
-      })),
-    );
+      }));
+    });
     for (let from = 0; from < parts.length; from += AT_ONCE) {
       await Promise.all(
         parts.slice(from, from + AT_ONCE).map(({ token, rows }) =>
@@ -216,9 +243,27 @@ export function createClickHouseFlowStore(
         ),
       );
     }
+    // After the flows: what is sent again before this is known by its token, and left out after it.
+    const digests = told.flatMap(({ flow, digest }) =>
+      leftOut.has(flow) ? [] : [[hourOf(flow), String(digest)]],
+    );
+    if (digests.length > 0) await insert("digests", digests, ["hour", "digest"]);
     // Last, so that what is acknowledged is there; what is sent again before that is known by its token.
     const noted = [...new Set(fresh.map(({ boot }) => boot))].map((boot) => [boot, last.get(boot)]);
     await insert("intake", noted, ["boot", "sequence"]);
+    return { leftOut };
+  }
+
+  /** The first that anybody noted; whoever opens an empty store notes one. */
+  async function identity(): Promise<string> {
+    for (;;) {
+      const [found] = await ask<{ readonly name: string }>(
+        `SELECT min(boot) AS name FROM ${database}.intake WHERE startsWith(boot, '${IDENTITY}')`,
+      );
+      const name = found?.name ?? "";
+      if (name !== "") return name.slice(IDENTITY.length);
+      await insert("intake", [[`${IDENTITY}${randomUUID()}`, 1]], ["boot", "sequence"]);
+    }
   }
 
   /** Whole partitions at once, where all in them was over before `lastDay`; else row by row. */
@@ -265,6 +310,9 @@ export function createClickHouseFlowStore(
     if ((forgotten?.count ?? 0) > 0) {
       await forget("edge_days", over, lastDay);
       await forget("watched", over, lastDay);
+      await command(
+        `DELETE FROM ${storedName(layout, "digests")}${on} WHERE hour < ${lastDay * 24}`,
+      );
     }
     return {
       flows: days.reduce((sum, { count }) => sum + count, 0),
@@ -354,7 +402,7 @@ export function createClickHouseFlowStore(
     },
 
     async stats() {
-      const [[row], [span], bytes] = await Promise.all([
+      const [[row], [span], bytes, store] = await Promise.all([
         ask<{ readonly n: number; readonly oldest: number; readonly newest: number }>(
           `SELECT count() AS n, min(start_ms) AS oldest, max(end_ms) AS newest FROM ${flows}`,
         ),
@@ -362,8 +410,10 @@ export function createClickHouseFlowStore(
           `SELECT count() AS n, min(day) AS first, max(day) AS last FROM ${database}.watched`,
         ),
         bytesOf(),
+        identity(),
       ]);
       return {
+        store,
         stored: row?.n ?? 0,
         ...(row === undefined || row.n === 0 ? {} : { oldest: row.oldest, newest: row.newest }),
         ...(span === undefined || span.n === 0 ? {} : { firstDay: span.first, lastDay: span.last }),

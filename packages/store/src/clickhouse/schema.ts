@@ -136,6 +136,16 @@ function tablesOf({ flowDays, edgeDays }: Layout): readonly Table[] {
       order: "boot",
     },
     {
+      name: "digests",
+      columns: "hour UInt32, digest Int64",
+      engine: "MergeTree()",
+      order: "hour, digest",
+      sharding: "cityHash64(digest)",
+      ...(edgeDays === undefined
+        ? {}
+        : { ttl: days("toUInt64(hour) * 3600", Math.max(1, edgeDays) + 1) }),
+    },
+    {
       name: "summed",
       columns: "day UInt32, era SimpleAggregateFunction(max, UInt32)",
       engine: "AggregatingMergeTree()",

@@ -5,7 +5,7 @@
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
-import { createInTurn, DAY_MS, HOUR_MS } from "@bulkhead/model";
+import { createInTurn, DAY_MS, HOUR_MS, type Flow } from "@bulkhead/model";
 import { StoreFullError } from "../state/state-store.ts";
 import { DayBook, type Sources } from "./day-book.ts";
 import { edgeParts, readDays, readEdges } from "./edge-reader.ts";
@@ -20,9 +20,10 @@ import {
   type Condition,
 } from "./flow-query.ts";
 import { flowOf } from "./flow-row.ts";
-import type { FlowBatch, FlowFilter, FlowStore } from "./flow-store.ts";
+import type { Appended, FlowBatch, FlowFilter, FlowStore } from "./flow-store.ts";
 import { layOut, TABLE_NAMES } from "./layout.ts";
 import { forgetRecords, forgetUnused } from "./pruning.ts";
+import { RecordDigests, toldOf, type Told } from "./record-digests.ts";
 import { RecordWriter, type MemoryLimits } from "./record-writer.ts";
 import { SnapshotReaders } from "./snapshot-readers.ts";
 import { ask, isFatal, isFull, transaction } from "./sql.ts";
@@ -34,13 +35,21 @@ export interface DuckDbFlowOptions {
   readonly memoryLimit?: string;
   /** What is held in memory to number ends and links by. */
   readonly memory?: MemoryLimits;
+  /** Records of others that are remembered, at least seven eighths of it. */
+  readonly remembered?: number;
+}
+
+interface Memory {
+  readonly writer: RecordWriter;
+  readonly book: DayBook;
+  readonly digests: RecordDigests;
 }
 
 interface Open {
   readonly instance: DuckDBInstance;
   readonly connection: DuckDBConnection;
   /** What is in memory of the file: worth nothing after a transaction that failed. */
-  memory: { readonly writer: RecordWriter; readonly book: DayBook } | null;
+  memory: Memory | null;
 }
 
 /** Three, of 4 KiB each, before the first block (DuckDB's storage format). */
@@ -61,7 +70,7 @@ export async function openDuckDbFlowStore(
 
   /** One statement at a time: a transaction of one caller must not take in another's statements. */
   function exclusive<T>(
-    work: (connection: DuckDBConnection, book: DayBook, writer: RecordWriter) => Promise<T>,
+    work: (connection: DuckDBConnection, book: DayBook, memory: Memory) => Promise<T>,
   ): Promise<T> {
     return inTurn(async () => {
       if (closed) throw new Error("the flow store is closed");
@@ -70,8 +79,9 @@ export async function openDuckDbFlowStore(
         open.memory ??= {
           writer: await RecordWriter.load(open.connection, limits),
           book: await DayBook.load(open.connection),
+          digests: await RecordDigests.load(open.connection, options.remembered),
         };
-        return await work(open.connection, open.memory.book, open.memory.writer);
+        return await work(open.connection, open.memory.book, open.memory);
       } catch (error) {
         open.memory = null;
         if (isFatal(error)) {
@@ -111,15 +121,18 @@ export async function openDuckDbFlowStore(
 
   return {
     append: (batches) =>
-      exclusive(async (connection, book, writer) => {
+      exclusive(async (connection, _book, memory) => {
         const { bavail, bsize } = statfsSync(dirname(path));
         if (bavail * bsize < minFree) {
           throw new StoreFullError(
             `flows could not be stored: less than ${minFree >> 20} MiB of disk are free`,
           );
         }
-        await transaction(connection, () => appendBatches(connection, batches, book, writer));
-        writer.tidy();
+        const appended = await transaction(connection, () =>
+          appendBatches(connection, batches, memory),
+        );
+        memory.writer.tidy();
+        return appended;
       }),
 
     lastSequence: (boot) => exclusive((connection) => lastSequence(connection, boot)),
@@ -201,7 +214,7 @@ export async function openDuckDbFlowStore(
       exclusive(async (connection) => {
         const [row] = await ask(
           connection,
-          `SELECT count(*) AS n, min(start_ms) AS oldest, max(end_ms) AS newest,
+          `SELECT count(*) AS n, min(start_ms) AS oldest, max(end_ms) AS newest, (SELECT min(name) FROM identity) AS store,
              (SELECT min(day) FROM watch) AS first_day, (SELECT max(day) FROM watch) AS last_day,
              (SELECT sum(edges) FROM unsummed) AS unsummed FROM records`,
         );
@@ -209,6 +222,7 @@ export async function openDuckDbFlowStore(
         const firstDay = row?.["first_day"] ?? null;
         const unsummed = Number(row?.["unsummed"] ?? 0);
         return {
+          store: String(row?.["store"]),
           stored,
           ...(stored === 0
             ? {}
@@ -222,8 +236,8 @@ export async function openDuckDbFlowStore(
       }),
 
     prune: (retention) =>
-      exclusive((connection, book) =>
-        transaction(connection, () => forgetRecords(connection, book, retention)),
+      exclusive((connection, book, { digests }) =>
+        transaction(connection, () => forgetRecords(connection, book, digests, retention)),
       ),
 
     compact: (now) =>
@@ -315,16 +329,24 @@ function closeFile(open: Open): void {
 async function appendBatches(
   connection: DuckDBConnection,
   batches: readonly FlowBatch[],
-  book: DayBook,
-  writer: RecordWriter,
-): Promise<void> {
+  { book, writer, digests }: Memory,
+): Promise<Appended> {
   const stored = new Map<string, number>();
-  const flows: FlowBatch["flows"][number][] = [];
+  const came: Flow[] = [];
+  const told: Told[] = [];
+  const leftOut = new Set<Flow>();
   for (const batch of batches) {
     const last = stored.get(batch.boot) ?? (await lastSequence(connection, batch.boot));
-    if (batch.sequence > last) for (const flow of batch.flows) flows.push(flow);
     stored.set(batch.boot, Math.max(last, batch.sequence));
+    if (batch.sequence > last) {
+      for (const flow of batch.flows) came.push(flow);
+      for (const one of toldOf(batch)) told.push(one);
+    } else if (batch.digests !== undefined) {
+      for (const flow of batch.flows) leftOut.add(flow);
+    }
   }
+  for (const flow of await digests.before(connection, told)) leftOut.add(flow);
+  const flows = leftOut.size === 0 ? came : came.filter((flow) => !leftOut.has(flow));
   const hours = new Set(flows.map(({ start }) => Math.floor(start / HOUR_MS)));
   const watched = new Map<number, number>();
   for (const hour of hours) {
@@ -333,11 +355,17 @@ async function appendBatches(
   }
   const seq = await book.enter(connection, new Set(watched.keys()));
   await writer.write(connection, flows, seq);
+  await digests.write(
+    connection,
+    told.filter(({ flow }) => !leftOut.has(flow)),
+    seq,
+  );
   await noteWatched(connection, watched);
   for (const [boot, sequence] of stored) {
     await connection.run("DELETE FROM intake WHERE boot = $1", [boot]);
     await connection.run("INSERT INTO intake VALUES ($1, $2)", [boot, BigInt(sequence)]);
   }
+  return { leftOut };
 }
 
 /** Hours of each day, added to those that were known. */

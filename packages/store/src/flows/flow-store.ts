@@ -20,6 +20,16 @@ export interface FlowBatch {
   readonly boot: string;
   readonly sequence: number;
   readonly flows: readonly Flow[];
+  /**
+   * One for each flow, of the record that it was made of: a flow whose record is remembered is left out. The last
+   * `REMEMBERED_RECORDS` are, at least, until their days are forgotten. Absent: what nobody can tell twice.
+   */
+  readonly digests?: readonly bigint[];
+}
+
+export interface Appended {
+  /** Flows of batches that have digests: those that were there already. */
+  readonly leftOut: ReadonlySet<Flow>;
 }
 
 /** A flow fits when it fits every field that is given, and it fits a list by one of its entries. `flowFits` is the law. */
@@ -59,6 +69,8 @@ export interface PortRange extends PortInterval {
 }
 
 export interface FlowStats {
+  /** Names this store among all there are, for as long as it holds what it holds; absent where it gave no answer. */
+  readonly store?: string;
   /** Single flows. */
   readonly stored: number;
   readonly oldest?: number;
@@ -102,7 +114,7 @@ export interface Exported {
 
 export interface FlowStore {
   /** All or nothing, in one transaction. Throws StoreFullError when there is no room; the store stays usable. */
-  append(batches: readonly FlowBatch[]): Promise<void>;
+  append(batches: readonly FlowBatch[]): Promise<Appended>;
   /** Highest stored batch of that boot, 0 when none. */
   lastSequence(boot: string): Promise<number>;
   /** Oldest first; those of one moment always in the same order. */

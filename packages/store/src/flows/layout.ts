@@ -10,7 +10,8 @@
  *                ├──── blocks      what `closed` names: a copy of days, made for speed
  *                └──── totals      the blocks that `totalled` names in one: a copy of blocks, made for speed
  *
- * `unsummed` counts what was never answered and was too much to be summed.
+ * `unsummed` counts what was never answered and was too much to be summed; `digests` are of records of others, which may be
+ * told again; `identity` is the store's own name.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { DAY_MS, HOUR_MS } from "@bulkhead/model";
@@ -40,10 +41,21 @@ const TABLES = `
 const LATER_TABLES = `
   CREATE TABLE IF NOT EXISTS unsummed (day INTEGER, edges BIGINT, connections BIGINT);
   CREATE TABLE IF NOT EXISTS totals (link INTEGER, ${SUMS});
-  CREATE TABLE IF NOT EXISTS totalled (block INTEGER);`;
+  CREATE TABLE IF NOT EXISTS totalled (block INTEGER);
+  CREATE TABLE IF NOT EXISTS digests (hour INTEGER, digest BIGINT, seq INTEGER);
+  CREATE TABLE IF NOT EXISTS identity (name VARCHAR);
+  INSERT INTO identity SELECT uuid()::VARCHAR WHERE NOT EXISTS (FROM identity);`;
 
 /** Those that grow. */
-export const TABLE_NAMES = ["ends", "links", "records", "days", "blocks", "totals"] as const;
+export const TABLE_NAMES = [
+  "ends",
+  "links",
+  "records",
+  "days",
+  "blocks",
+  "totals",
+  "digests",
+] as const;
 
 /** Days of one block: as many as fit in a number by a shift. */
 export const BLOCK_SHIFT = 5;

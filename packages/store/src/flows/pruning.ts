@@ -1,14 +1,16 @@
 /** What is forgotten, and when: single flows by age and number, days by age, and then what nothing refers to any more. */
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { DAY_MS } from "@bulkhead/model";
+import { DAY_MS, HOUR_MS } from "@bulkhead/model";
 import type { DayBook } from "./day-book.ts";
 import type { Pruned, Retention } from "./flow-store.ts";
+import type { RecordDigests } from "./record-digests.ts";
 import { ask } from "./sql.ts";
 
 /** In the caller's transaction. */
 export async function forgetRecords(
   connection: DuckDBConnection,
   book: DayBook,
+  digests: RecordDigests,
   retention: Retention,
 ): Promise<Pruned> {
   const before = Math.floor(retention.daysBefore / DAY_MS);
@@ -33,6 +35,7 @@ export async function forgetRecords(
   const gone = await connection.run(`DELETE FROM records WHERE ${doomed}`);
   const forgotten = await book.forget(connection, before);
   await connection.run("DELETE FROM watch WHERE day < $1", [before]);
+  await digests.forget(connection, (before * DAY_MS) / HOUR_MS);
   return { flows: gone.rowsChanged, days: forgotten };
 }
 

@@ -65,6 +65,17 @@ ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/flows/intake', '{sha
 ORDER BY (boot)
 SETTINGS replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1;
 
+CREATE TABLE IF NOT EXISTS flows.digests_local ON CLUSTER fleet (
+  hour UInt32, digest Int64
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/flows/digests', '{replica}')
+ORDER BY (hour, digest)
+TTL toDateTime(least(toUInt64(hour) * 3600, 4294967295)) + toIntervalDay(401)
+SETTINGS replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS flows.digests ON CLUSTER fleet AS flows.digests_local
+ENGINE = Distributed(fleet, flows, digests_local, cityHash64(digest));
+
 CREATE TABLE IF NOT EXISTS flows.summed ON CLUSTER fleet (
   day UInt32, era SimpleAggregateFunction(max, UInt32)
 )
@@ -87,3 +98,5 @@ ALTER TABLE flows.flows_local ON CLUSTER fleet MODIFY TTL toDateTime(least(intDi
 ALTER TABLE flows.edge_days_local ON CLUSTER fleet MODIFY TTL toDateTime(least(toUInt64(day) * 86400, 4294967295)) + toIntervalDay(401) SETTINGS materialize_ttl_after_modify = 0;
 
 ALTER TABLE flows.watched_local ON CLUSTER fleet MODIFY TTL toDateTime(least(toUInt64(day) * 86400, 4294967295)) + toIntervalDay(401) SETTINGS materialize_ttl_after_modify = 0;
+
+ALTER TABLE flows.digests_local ON CLUSTER fleet MODIFY TTL toDateTime(least(toUInt64(hour) * 3600, 4294967295)) + toIntervalDay(401) SETTINGS materialize_ttl_after_modify = 0;
