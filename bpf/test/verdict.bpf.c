@@ -80,7 +80,8 @@ SEC("netfilter")
 int hook(struct bpf_nf_ctx *ctx)
 {
 	struct sk_buff *skb = ctx->skb;
-	unsigned char *header = skb->head + skb->network_header;
+	/* At these hooks a packet's data begin with its IP header. */
+	unsigned char *header = skb->data;
 	struct iphdr ip;
 	__be16 port = 0;
 

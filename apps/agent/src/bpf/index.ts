@@ -10,6 +10,7 @@ export * from "./map-info.ts";
 export * from "./numbers.ts";
 export * from "./object.ts";
 export * from "./pins.ts";
+export * from "./probe.ts";
 export * from "./program.ts";
 export * from "./ring-reader.ts";
 export * from "./test-run.ts";

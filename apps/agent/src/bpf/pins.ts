@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   statfsSync,
@@ -47,7 +48,16 @@ export function mountBpffs(folder: string): void {
  * its own, what it mounts ends with it, and with that all pins: what they keep in force would fail open.
  */
 export function mountsOutliveUs(): boolean {
-  return readlinkSync("/proc/self/ns/mnt") === readlinkSync("/proc/1/ns/mnt");
+  // Each mount in each namespace has a number of its own. /proc/1/ns/mnt may be closed even to root.
+  const [ours, theirs] = ["self", "1"].map(
+    (process) =>
+      new Set(
+        readFileSync(`/proc/${process}/mountinfo`, "utf8")
+          .split("\n")
+          .map((line) => line.split(" ")[0]),
+      ),
+  );
+  return [...(ours ?? [])].some((mount) => mount !== "" && theirs?.has(mount));
 }
 
 /** Removes all pins in the folder and unmounts it; what no descriptor holds ends with that. Nothing to do is success. */

@@ -82,7 +82,7 @@ export function programOf(fd: number): BpfProgram {
 
 export interface InstructionsSpec {
   readonly kind: ProgramKind;
-  /** Where it is going to be attached: the verifier's rules differ. */
+  /** Where it is going to be attached: the verifier's rules differ. Programs for netfilter have no choice. */
   readonly attach?: AttachKind;
   readonly name: string;
   /** From `instructions.ts`. */
@@ -102,7 +102,8 @@ export function loadInstructions(spec: InstructionsSpec): BpfProgram {
   buffer.writeBigUInt64LE(addressOf(spec.instructions), 8);
   buffer.writeBigUInt64LE(addressOf(licence), 16);
   writeName(buffer, 48, spec.name);
-  if (spec.attach !== undefined) buffer.writeUInt32LE(ATTACH_KIND[spec.attach], 68);
+  const place = spec.kind === "netfilter" ? "netfilter" : spec.attach;
+  if (place !== undefined) buffer.writeUInt32LE(ATTACH_KIND[place], 68);
   const result = tryBpf("programLoad", attribute);
   if (result >= 0) return programOf(result);
   // Again, now for its words: asked for at once they would cost each load a megabyte.

@@ -3,15 +3,31 @@
  * takes, without any traffic. The memory is laid out once, so that millions of packets can be tried.
  */
 import { KernelError } from "../kernel/index.ts";
+import {
+  NETFILTER_FAMILY,
+  NETFILTER_HOOK,
+  type NetfilterFamily,
+  type NetfilterHook,
+} from "./link.ts";
 import type { BpfProgram } from "./program.ts";
 import { attributeBlock, fixedBuffer, tryBpf } from "./syscall.ts";
 
 export interface TestRunOptions {
-  /** The largest packet that will be given; what the kernel refuses below 14 bytes and above some 3,500 is EINVAL. */
+  /** The largest packet that will be given; the kernel takes no fewer than 14 bytes, and no more than a page less some hundred. */
   readonly packetBytes?: number;
   /** The largest context: `struct __sk_buff`, `struct nf_hook_state`, … */
   readonly contextBytes?: number;
 }
+
+/** `struct nf_hook_state` as a test run takes it: where the packet is, without devices. */
+export function hookContext(family: NetfilterFamily, hook: NetfilterHook): Buffer {
+  const context = Buffer.alloc(HOOK_STATE_BYTES);
+  context.writeUInt8(NETFILTER_HOOK[hook], 0);
+  context.writeUInt8(NETFILTER_FAMILY[family], 1);
+  return context;
+}
+
+const HOOK_STATE_BYTES = 48;
 
 export interface TestRunResult {
   /** What the program returned. */
@@ -24,7 +40,11 @@ export interface TestRun {
   /** The packet as the program left it, as far as there was room; valid until the next run. */
   readonly packetAfter: () => Buffer;
   readonly contextAfter: () => Buffer;
-  /** Throws `KernelError`: EINVAL for a packet or context that the kernel does not take, ENOTSUPP for this kind of program. */
+  /**
+   * Packets begin with their Ethernet header, also for control groups, whose programs see what follows it; except at the
+   * output hook of netfilter. A netfilter program is at ipv4 output unless `hookContext` says otherwise. Throws `KernelError`:
+   * EINVAL and EPROTO for a packet or context that the kernel does not take, ENOTSUPP for programs that decide on sockets.
+   */
   run(packet: Buffer | null, context?: Buffer | null, repeat?: number): TestRunResult;
 }
 
@@ -38,7 +58,7 @@ export function testRunOf(program: BpfProgram, options: TestRunOptions = {}): Te
   const attribute = attributeBlock();
   const { buffer } = attribute;
   buffer.writeUInt32LE(program.fd, 0);
-  // Netfilter programs and those on control groups' sockets give nothing back, and say EINVAL to whoever asks.
+  // Of packets at netfilter hooks the kernel gives nothing back.
   const packetBack = program.info.kind !== "netfilter";
 
   const give = (

@@ -10,10 +10,12 @@ import {
   allLinks,
   allPrograms,
   attach,
+  hookContext,
   loadObject,
   openPinnedLink,
   perCpuValues,
   pin,
+  testRunOf,
   unpin,
   type BpfLink,
   type BpfObject,
@@ -304,6 +306,36 @@ describe("a pinned link", () => {
       Atomics.wait(PAUSE, 0, 0, 5);
     expect([answer, received()]).toEqual(["sent", "free"]);
     object = loadObject({ file: objects.path("verdict") });
+  });
+});
+
+describe("a test run", () => {
+  const ip = Buffer.from([0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+  const udp = (port: number): Buffer => Buffer.from([0, 1, port >> 8, port & 0xff, 0, 8, 0, 0]);
+  const bare = (port: number): Buffer => Buffer.concat([ip, udp(port)]);
+  const framed = (port: number): Buffer =>
+    Buffer.concat([Buffer.alloc(12), Buffer.from([8, 0]), bare(port)]);
+
+  it.each([
+    ["group_egress", framed, null, [0, 1]],
+    ["interface_egress", framed, null, [2, 0xffffffff]],
+    ["hook", bare, null, [0, 1]],
+    ["hook", framed, hookContext("ipv4", "forward"), [0, 1]],
+  ] as const)("decides as a real packet would be decided: %s %#", (name, packet, context, said) => {
+    deny(DENIED);
+    const run = testRunOf(object.program(name));
+    const answers = [DENIED, OTHER].map((port) => run.run(packet(port), context).returned);
+    expect(answers).toEqual(said);
+    expect(run.run(packet(OTHER), context, 1000).nanoseconds).toBeGreaterThan(0);
+    if (name !== "hook") expect(run.packetAfter().subarray(14)).toEqual(bare(OTHER));
+  });
+
+  it("tells what the kernel does not take", () => {
+    const run = testRunOf(object.program("hook"));
+    expect(() => run.run(bare(1).subarray(0, 10))).toThrow(/EINVAL \(program hook\)/);
+    expect(() => run.run(bare(1), hookContext("ipv4", "forward"))).toThrow(/EINVAL|EPROTO/);
+    expect(() => testRunOf(object.program("group_connect")).run(null)).toThrow(/ENOTSUPP/);
+    expect(() => run.run(Buffer.alloc(5000))).toThrow(RangeError);
   });
 });
 
