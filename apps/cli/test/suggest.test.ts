@@ -207,6 +207,35 @@ describe("suggest --flows", () => {
     expect(setAside.map(({ reason }) => reason)).toEqual(["off-hours"]);
   });
 
+  it("refuses to accept what nobody saw, before anything is written, and names what is near", async () => {
+    const copies = [1, 2, 3].map((at) => ({
+      ip: `10.1.1.${at}`,
+      end: { namespace: "shop", pod_name: `web-${at}`, labels: ["k8s:app=web"] },
+    }));
+    const vault = hubblePod("vault", "10.1.0.9");
+    const stdin = [
+      ...Array.from({ length: 10 }, (_, back) =>
+        copies.map((copy) => hubble(copy, db, 5432, minutesAgo(back * 1440))).join(""),
+      ),
+      hubble(copies[1]!, vault, 8200, minutesAgo(1440)),
+    ].join("");
+    const file = join(folder, "policy.yaml");
+    const ask = async (accept: string) =>
+      call(["suggest", "--flows", "-", "-f", file, "--accept", accept], { stdin });
+    const slip = await ask("shop/web -> shop/valt 8200/tcp");
+    expect([slip.code, slip.stdout]).toEqual([2, ""]);
+    expect(slip.stderr).toContain(
+      "`--accept shop/web -> shop/valt 8200/tcp` names nothing that was seen",
+    );
+    expect(slip.stderr).toContain("did you mean `shop/web → shop/vault 8200/tcp`?");
+    const other = await ask("something else");
+    expect(other.stderr).toContain(
+      "what is set aside as doubtful:\n  shop/web → shop/vault 8200/tcp",
+    );
+    expect(readdirSync(folder)).toEqual([]);
+    expect((await ask("shop/web -> shop/vault 8200/tcp")).stdout).toContain("2 rules for 4 edges");
+  });
+
   it("joins rules where more name one role than were asked for, and says so", async () => {
     const cache = hubblePod("cache", "10.1.0.7");
     const stdin = [db, cache]

@@ -1,6 +1,6 @@
 /** Asking for a suggestion, and what is suggested with what it stands on. */
 import { z } from "zod";
-import { SLACK_CAUSES, type NetworkSetBasis } from "@bulkhead/model";
+import { SET_ASIDE_REASONS, SLACK_CAUSES, type NetworkSetBasis } from "@bulkhead/model";
 import { edgeSchema } from "./flows.ts";
 import { policyFileSchema } from "./policies.ts";
 import { READINESS_STATES } from "./readiness.ts";
@@ -117,6 +117,12 @@ export const suggestAnswerSchema = z.object({
     )
     .optional(),
   setAside: z.array(setAsideSchema),
+  /** Set aside, and yet allowed by a rule that others need. */
+  covered: z.array(setAsideSchema).optional(),
+  /** What was accepted, and no rule stands on: never seen, or set aside for another reason than doubt. */
+  idleAccepts: z
+    .array(z.object({ text: z.string(), reason: z.enum(SET_ASIDE_REASONS).optional() }))
+    .optional(),
   /** What the machine sent, by a process that nobody could tell: `shop/db 5432/tcp (3 connections)`. */
   unattributed: z.array(z.string()).optional(),
   /** Workloads without a label to go by: no rule can name them. */

@@ -30,6 +30,7 @@ import { groupWorkloads, type Grouping, type Member } from "./groups.ts";
 import { isolationsOf } from "./isolations.ts";
 import { dissolveSets } from "./former-sets.ts";
 import { DEFAULT_JUDGE, type JudgeOptions } from "./judge.ts";
+import { idleAccepts } from "./idle-accepts.ts";
 import { keptOut } from "./kept-out.ts";
 import { machineProcesses, namespacesOf } from "./machine.ts";
 import { needsOf } from "./needs.ts";
@@ -121,6 +122,8 @@ export function suggest(
     byId,
   );
   const rules = drafted.map((one) => withSlack(one, split.by.get(one.rule) ?? [], present));
+  const links = linksOf(rules);
+  const accepted = world.needs.flatMap((need) => need.edges).toSorted(inEdgeOrder);
   return {
     applications: applicationsOf(members),
     isolations: isolationsOf({
@@ -133,14 +136,18 @@ export function suggest(
     networkSets: world.networkSets,
     rules,
     fewerRules: held.roles,
-    links: linksOf(rules),
+    links,
     setAside: split.setAside,
     setAsideGroups: summarise(split.setAside),
     exempt: placed.flatMap((item) =>
       item.kind === "exempt" ? [{ edge: item.edge, reason: item.reason }] : [],
     ),
-    accepted: world.needs.flatMap((need) => need.edges).toSorted(inEdgeOrder),
+    accepted,
     covered: split.covered,
+    idleAccepts: idleAccepts(options.accept ?? [], grouping, links, accepted, [
+      ...split.setAside,
+      ...split.covered,
+    ]),
     unattributed: unattributedOf(
       placed,
       world.needs,

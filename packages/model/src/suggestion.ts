@@ -257,6 +257,14 @@ export interface SuggestedLink {
   readonly firstSeen: number;
 }
 
+/** What a person accepted, and no rule stands on. */
+export interface IdleAccept {
+  /** As it was typed. */
+  readonly text: string;
+  /** Why it is set aside, if that is not for doubt; absent of what was never seen. */
+  readonly reason?: SetAsideReason;
+}
+
 /** A source whose behaviour was judged. */
 export interface FlaggedSource {
   readonly name: string;
@@ -285,6 +293,8 @@ export interface Suggestion {
   /** Refused on their own, but a rule that others need allows them all the same: worth a look. */
   readonly covered: readonly SetAside[];
   readonly flagged: readonly FlaggedSource[];
+  /** Empty unless something was accepted. */
+  readonly idleAccepts: readonly IdleAccept[];
   /**
    * The machine's own, where nobody could tell which process it was, and no process is known to need the same: whoever of them
    * is isolated may need it, or be called by it. Empty where none of them would be.

@@ -4,6 +4,7 @@ import {
   formatPort,
   type Application,
   type FewerRules,
+  type IdleAccept,
   type NetworkSetBasis,
   type Readiness,
   type ProposedLabels,
@@ -80,6 +81,9 @@ export interface SuggestionReport {
   readonly fewerRules: FewerRules[];
   readonly links: ReportedLink[];
   readonly setAside: SetAside[];
+  /** Set aside, and yet allowed by a rule that others need. */
+  readonly covered: SetAside[];
+  readonly idleAccepts: IdleAccept[];
   /** What the machine sent, by a process that nobody could tell, and that no known process needs: `shop/db 5432/tcp (3 connections)`. */
   readonly unattributed: string[];
   /** Workloads that no label tells apart: no rule can name them, and they stay unjudged. */
@@ -157,6 +161,8 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
       firstSeen,
     })),
     setAside: [...suggestion.setAside],
+    covered: [...suggestion.covered],
+    idleAccepts: [...suggestion.idleAccepts],
     unattributed: [...unattributedLines(suggestion.unattributed)],
     unlabelled: [...suggestion.unlabelled],
     proposedLabels: suggestion.proposedLabels.map(

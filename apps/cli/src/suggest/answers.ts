@@ -73,6 +73,8 @@ export async function pullRequest(
         ...(purpose === undefined ? {} : { purpose: purpose as TrafficPurpose }),
       })),
       setAside: answer.setAside as SetAside[],
+      covered: (answer.covered ?? []) as SetAside[],
+      idleAccepts: [],
     },
     excluded: exclude,
     ...(dialect === undefined ? {} : { dialect }),

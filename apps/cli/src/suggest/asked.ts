@@ -1,8 +1,10 @@
 /** What `suggest` was asked for, read from the command line: the same for the running system and for recorded flows. */
+import type { SuggestAnswer } from "@bulkhead/api";
 import { parseSpan, parseWhole } from "../arguments.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { readPolicyFiles } from "../input.ts";
+import { nearest } from "../ui/spell.ts";
 import { parseWindow } from "./time-window.ts";
 
 export interface SuggestOptions extends CommonOptions {
@@ -79,6 +81,30 @@ async function rolesIn(
         const role = labels[PROPOSED_KEY];
         return role === undefined ? [] : [[id, role]];
       }),
+  );
+}
+
+/** What was accepted by mistake is told before anything is written. */
+export function refuseIdleAccepts({ idleAccepts = [], setAside }: SuggestAnswer): void {
+  const [idle] = idleAccepts;
+  if (idle === undefined) return;
+  const { text, reason } = idle;
+  if (reason !== undefined) {
+    throw badInput(
+      `\`--accept ${text}\`: it is set aside for another reason than doubt (${reason})`,
+      "if it is needed all the same, write a rule for it",
+    );
+  }
+  const doubtful = [...new Set(setAside.flatMap(({ habit }) => habit ?? []))];
+  const near = nearest(text.replaceAll("->", "→"), doubtful);
+  const listed = doubtful.slice(0, 5).map((habit) => `\n  ${habit}`);
+  const rest = doubtful.length - listed.length;
+  const more = rest > 0 ? `\n  and ${rest} more` : "";
+  const all = `what is set aside as doubtful:${listed.join("")}${more}`;
+  const help = doubtful.length === 0 ? "nothing is set aside as doubtful" : all;
+  throw badInput(
+    `\`--accept ${text}\` names nothing that was seen`,
+    near === undefined ? help : `did you mean \`${near}\`?`,
   );
 }
 

@@ -7,7 +7,7 @@ import { refuseLoneFormat } from "../arguments.ts";
 import { badInput, cannotRun } from "../failure.ts";
 import { save, targetOf } from "../save.ts";
 import { pullRequest, summary } from "../suggest/answers.ts";
-import { askedFor, isWhole, type SuggestOptions } from "../suggest/asked.ts";
+import { askedFor, isWhole, refuseIdleAccepts, type SuggestOptions } from "../suggest/asked.ts";
 import { saveFiles, targetsOf } from "../suggest/directory.ts";
 import { dialectOf, fromFlows, fromSystem, inDialect } from "../suggest/found.ts";
 import { lookedAt, newsFor } from "../suggest/news.ts";
@@ -31,6 +31,7 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
     options.flows === undefined
       ? await fromSystem(context, asked, markdown)
       : await fromFlows(context, options.flows, options.format, asked);
+  refuseIdleAccepts(suggested.answer);
   for (const remark of suggested.remarks) context.stderr.write(`${remark}\n`);
   const found = dialect === undefined ? suggested : await inDialect(context, suggested, dialect);
   if (found === undefined) return 1;

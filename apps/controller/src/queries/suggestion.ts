@@ -50,7 +50,10 @@ export async function suggestion(
     includePeople,
     namedSets: namesOf(context.domainSets()),
   });
-  return { ...suggestionReport(found), ...span };
+  const report = suggestionReport(found);
+  // What was accepted before is nobody's slip today.
+  const idleAccepts = report.idleAccepts.filter(({ text }) => accept.includes(text));
+  return { ...report, idleAccepts, ...span };
 }
 
 function rangeOf(text: string): Cidr {
