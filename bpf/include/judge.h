@@ -5,10 +5,11 @@
 #ifndef BULKHEAD_JUDGE_H
 #define BULKHEAD_JUDGE_H
 
-#include "maps.h"
 #include <linux/types.h>
 
 #include <bpf/bpf_endian.h>
+
+#include "maps.h"
 
 enum protocol { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58, SCTP = 132, UDPLITE = 136 };
 
@@ -157,7 +158,7 @@ static __always_inline u32 timed_list_of(u32 epoch, u32 class, u16 family, const
 }
 
 /* NO_DECISION: nothing that has an end holds. */
-static __noinline u32 timed_decision(u32 number, u32 protocol, u32 port)
+__noinline u32 timed_decision(u32 number, u32 protocol, u32 port)
 {
 	u64 now = bpf_ktime_get_boot_ns();
 
@@ -180,7 +181,7 @@ static __noinline u32 timed_decision(u32 number, u32 protocol, u32 port)
 	return NO_DECISION;
 }
 
-static __noinline u32 decide(struct flow *flow, u32 epoch, u32 plane, u32 direction)
+__noinline u32 decide(struct flow *flow, u32 epoch, u32 plane, u32 direction)
 {
 	const u32 *subject, *peer;
 	u32 class, timed;
@@ -211,7 +212,7 @@ static __always_inline u32 rotate(u32 word, u32 bits)
 }
 
 /* spec/canary-bucket.md: lookup3 over whole words. */
-static __noinline u32 bucket_of(struct flow *flow, u32 seed)
+__noinline u32 bucket_of(struct flow *flow, u32 seed)
 {
 	u32 words[12] = {};
 	u32 count = 0, a, b, c;
@@ -342,7 +343,7 @@ static __always_inline int asks_all_servers(struct flow *flow)
 #define EXEMPT_INGRESS 2
 
 /* Asked about where something is denied, and nowhere else: what is allowed does not pay for it. */
-static __noinline u32 exemptions_of(struct flow *flow, u32 epoch, u32 flags)
+__noinline u32 exemptions_of(struct flow *flow, u32 epoch, u32 flags)
 {
 	u32 source, destination, exempt = 0;
 

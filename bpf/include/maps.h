@@ -2,10 +2,11 @@
 #ifndef BULKHEAD_MAPS_H
 #define BULKHEAD_MAPS_H
 
-#include "layout.h"
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
+
+#include "layout.h"
 
 #define DEFINE_MAP(name, kind, entries, key_type, value_type, flags)                               \
 	struct {                                                                                   \
