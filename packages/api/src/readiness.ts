@@ -1,6 +1,7 @@
 /** How complete the picture is, of each workload, group or application. `docs/readiness.md` defines every number. */
 import { z } from "zod";
 import {
+  FLOW_FORMATS,
   SET_ASIDE_REASONS,
   type Awaited,
   type ConfiguredDependency,
@@ -115,6 +116,17 @@ export const readinessSchema: z.ZodType<Readiness> = z.object({
   notBefore: z.number().optional(),
   reason: z.string(),
   weakened: z.array(flowOriginSchema),
+  /** Who told of it, where imports did: shares of its edges and connections; `alone`: of connections that nobody else told of. */
+  told: z
+    .array(
+      z.object({
+        format: z.enum(FLOW_FORMATS),
+        edges: z.number(),
+        connections: z.number(),
+        alone: z.number(),
+      }),
+    )
+    .optional(),
   firstSeen: z.number().optional(),
   lastSeen: z.number().optional(),
 });
@@ -154,7 +166,12 @@ export const readinessAnswerSchema = z.object({
   /** By name. */
   subjects: z.array(readinessSchema),
   /** Days on which anybody looked, and hours of them. */
-  watched: z.object({ days: z.int(), hours: z.int() }),
+  watched: z.object({
+    days: z.int(),
+    hours: z.int(),
+    /** Of these hours, those in which none of our own collectors did. */
+    importedHours: z.int().optional(),
+  }),
   /** Edges that suggest a rule, and those set aside, which are no evidence. */
   edges: z.int(),
   setAside: z.int(),

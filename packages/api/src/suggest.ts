@@ -82,6 +82,8 @@ export const suggestAnswerSchema = z.object({
       lastSeen: z.number(),
       /** Seldom seen, but real. */
       rare: z.boolean().optional(),
+      /** `seen by import of aws-vpc only`: what none of our own collectors saw. */
+      imported: z.string().optional(),
       slack: slackSchema.optional(),
     }),
   ),

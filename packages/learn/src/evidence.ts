@@ -1,5 +1,5 @@
 /** Sums the numbers behind a rule over its edges, with a few ends as samples. */
-import type { Edge, Evidence, FlowEnd } from "@bulkhead/model";
+import { formatsOf, isOwnRecord, type Edge, type Evidence, type FlowEnd } from "@bulkhead/model";
 import { compareText } from "./order.ts";
 
 const SAMPLES = 3;
@@ -20,6 +20,19 @@ export function evidenceOf(edges: readonly Edge[]): Evidence {
     firstSeen: Math.min(...edges.map((edge) => edge.firstSeen)),
     lastSeen: Math.max(...edges.map((edge) => edge.lastSeen)),
     samples: [...names].toSorted(compareText).slice(0, SAMPLES),
+    ...importedOf(edges),
+  };
+}
+
+function importedOf(edges: readonly Edge[]): Pick<Evidence, "imported"> {
+  const imported = edges.filter((edge) => !isOwnRecord(edge));
+  if (imported.length === 0) return {};
+  return {
+    imported: {
+      formats: [...new Set(imported.flatMap((edge) => [...formatsOf(edge)]))].toSorted(compareText),
+      edges: imported.length,
+      connections: imported.reduce((total, { connections }) => total + connections, 0),
+    },
   };
 }
 

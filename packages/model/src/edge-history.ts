@@ -3,6 +3,7 @@
  * calendars, estimates of the unseen, and "when was this last needed" are made of. All times are UTC.
  */
 import type { Edge } from "./flow.ts";
+import type { FlowFormat } from "./flow-origin.ts";
 
 export const DAY_MS = 86_400_000;
 export const HOUR_MS = 3_600_000;
@@ -26,6 +27,11 @@ export interface Watch {
   readonly day: number;
   /** Bit h: records of that hour came in, from any collector or import. */
   readonly hours: number;
+  /**
+   * The same by who told of it: a cloud's log sees other ends than our collectors do. Hours that none of these has are anybody's, and
+   * count for everybody: so it is of what was written down before it was told apart.
+   */
+  readonly by?: Readonly<Partial<Record<FlowFormat, number>>>;
 }
 
 /** Of a day. */

@@ -36,6 +36,13 @@ export const AGENT_ORIGIN: FlowOrigin = {
   direction: "told",
 };
 
+/** Who told of an edge, each once. */
+export const formatsOf = ({
+  origins = [AGENT_ORIGIN],
+}: {
+  readonly origins?: readonly FlowOrigin[];
+}): ReadonlySet<FlowFormat> => new Set(origins.map(({ format }) => format));
+
 /** Did our own collectors see any of it? What others recorded says nothing of what is enforced here. */
 export const isOwnRecord = ({ origins }: { readonly origins?: readonly FlowOrigin[] }): boolean =>
   origins === undefined || origins.some(({ format }) => format === AGENT_ORIGIN.format);

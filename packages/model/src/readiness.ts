@@ -3,7 +3,7 @@
  * what the calendar has not shown yet; and what is known to be missing by name.
  */
 import type { ConfiguredDependency, Schedule } from "./expectation.ts";
-import type { FlowOrigin } from "./flow-origin.ts";
+import type { FlowFormat, FlowOrigin } from "./flow-origin.ts";
 import type { SetAsideReason } from "./suggestion.ts";
 import type { WorkloadId } from "./workload.ts";
 
@@ -78,6 +78,16 @@ export interface ChangingName {
   readonly flows: number;
 }
 
+/** How much of what was seen of a subject one way of looking told of. Several may tell of the same. */
+export interface OriginShare {
+  readonly format: FlowFormat;
+  /** Shares of the subject's edges, and of its connections. */
+  readonly edges: number;
+  readonly connections: number;
+  /** Share of its connections that nobody else told of. */
+  readonly alone: number;
+}
+
 export type ReadinessState = "learning" | "ready" | "ready-except";
 
 export interface ReadinessSubject {
@@ -107,6 +117,8 @@ export interface Readiness {
   readonly reason: string;
   /** Ways of looking that leave something out; empty where every connection was told of. */
   readonly weakened: readonly FlowOrigin[];
+  /** Who told of it, our own collectors too, the most telling first. Absent: these alone. */
+  readonly told?: readonly OriginShare[];
   readonly firstSeen?: number;
   readonly lastSeen?: number;
 }

@@ -6,6 +6,7 @@ import type { Cidr } from "./cidr.ts";
 import type { IpAddress } from "./ip.ts";
 import type { Labels, Selector } from "./labels.ts";
 import type { Edge } from "./flow.ts";
+import type { FlowFormat } from "./flow-origin.ts";
 import type { Direction } from "./policy.ts";
 import type { SourceSpan } from "./diagnostic.ts";
 import type { ProtocolNumber } from "./protocol.ts";
@@ -24,6 +25,12 @@ export interface Evidence {
   readonly lastSeen: number;
   /** A few ends as people know them: `shop/web → shop/storefront-1`. */
   readonly samples: readonly string[];
+  /** Of these edges none of our own collectors saw any. Absent: they saw something of each. */
+  readonly imported?: {
+    readonly formats: readonly FlowFormat[];
+    readonly edges: number;
+    readonly connections: number;
+  };
 }
 
 export type SuggestedPeer =

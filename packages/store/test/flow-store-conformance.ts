@@ -598,23 +598,25 @@ export function flowStoreConformance(
     await open().append([
       { boot: "b", sequence: 1, flows: [start(3, 23), start(2, 0), start(2, 0)] },
     ]);
-    await open().append([{ boot: "b", sequence: 2, flows: [start(2, 4)] }]);
-    const all = [
-      { day: 2, hours: (1 << 0) | (1 << 4) },
-      { day: 3, hours: 1 << 23 },
-    ];
+    const origin = { format: "zeek", sampling: 1, aggregation: 0, direction: "told" } as const;
+    const imported = [start(2, 4), start(2, 5)].map((one) => ({ ...one, origin }));
+    await open().append([{ boot: "b", sequence: 2, flows: [start(2, 4), ...imported] }]);
+    const last = { day: 3, hours: 1 << 23, by: { agent: 1 << 23 } };
+    const all = [{ day: 2, hours: 49, by: { agent: 17, zeek: 48 } }, last];
     expect(await (await reopen()).watch()).toEqual(all);
-    expect(await open().watch(2 * DAY_MS + HOUR_MS, 3 * DAY_MS)).toEqual([{ day: 2, hours: 16 }]);
-    // A part of an hour is enough.
-    expect(await open().watch(2 * DAY_MS + 4.5 * HOUR_MS)).toEqual([
-      { day: 2, hours: 16 },
-      { day: 3, hours: 1 << 23 },
+    expect(await open().watch(2 * DAY_MS + HOUR_MS, 2 * DAY_MS + 5 * HOUR_MS)).toEqual([
+      { day: 2, hours: 16, by: { agent: 16, zeek: 16 } },
+    ]);
+    // A part of an hour is enough, and who told of none of them is not there.
+    expect(await open().watch(2 * DAY_MS + 5.5 * HOUR_MS)).toEqual([
+      { day: 2, hours: 32, by: { zeek: 32 } },
+      last,
     ]);
     expect(await open().stats()).toMatchObject({ firstDay: 2, lastDay: 3 });
     await open().prune({ before: 9 * DAY_MS, maxRecords: 0, daysBefore: 0 });
     expect(await open().watch()).toEqual(all);
     await open().prune({ before: 9 * DAY_MS, maxRecords: 0, daysBefore: 3 * DAY_MS });
-    expect(await open().watch()).toEqual([{ day: 3, hours: 1 << 23 }]);
+    expect(await open().watch()).toEqual([last]);
   });
 
   it("writes flows and edges to Parquet, filtered as they are read", async () => {

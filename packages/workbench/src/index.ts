@@ -11,6 +11,7 @@ export {
   readinessLine,
   seenText,
   unseenText,
+  toldText,
   waitsFor,
   weakenedText,
 } from "./readiness-text.ts";

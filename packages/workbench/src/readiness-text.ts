@@ -1,11 +1,13 @@
 /** Readiness in words, the same on the terminal, in a pull request and in a report. Dates are UTC. */
-import type {
-  Awaited,
-  CalendarGap,
-  DoubtfulEdge,
-  FlowOrigin,
-  Interval,
-  Readiness,
+import {
+  AGENT_ORIGIN,
+  type Awaited,
+  type CalendarGap,
+  type DoubtfulEdge,
+  type FlowFormat,
+  type FlowOrigin,
+  type Interval,
+  type Readiness,
 } from "@bulkhead/model";
 import { many } from "./words.ts";
 
@@ -120,11 +122,31 @@ export function weakenedText({ format, sampling, direction, aggregation }: FlowO
   return `${format}: ${parts.join(", ")}`;
 }
 
+/** `seen by import of aws-vpc only`, `agent told of 80 % of connections (20 % alone), …`; nothing where our own collectors alone told. */
+export function toldText({ told = [] }: Pick<Readiness, "told">): readonly string[] {
+  const [first] = told;
+  if (first === undefined) return [];
+  if (!told.some(({ format }) => format === AGENT_ORIGIN.format)) {
+    return [importText(told.map(({ format }) => format))];
+  }
+  const percent = (share: number): string => `${Number((share * 100).toPrecision(2))} %`;
+  const shares = told.map(({ format, connections, alone }) => {
+    const who = format === AGENT_ORIGIN.format ? "our collectors" : `import of ${format}`;
+    return `${who} ${percent(connections)} (${percent(alone)} alone)`;
+  });
+  return [`of its connections told ${shares.join(", ")}`];
+}
+
+export const importText = (formats: readonly FlowFormat[]): string =>
+  `seen by import of ${formats.join(" and ")} only`;
+
 const NAMED = 4;
 
 /** One line for a report: how complete the picture is, and what it still waits for. */
 export function readinessLine(one: Readiness): string {
-  const weakened = one.weakened.map((origin) => `; ${weakenedText(origin)}`).join("");
+  const weakened = [...toldText(one), ...one.weakened.map(weakenedText)]
+    .map((text) => `; ${text}`)
+    .join("");
   const unseen = `${seenText(one)}; unseen ${unseenText(one)}${weakened}`;
   const waits = waitsFor(one);
   const rest = waits.length - NAMED;

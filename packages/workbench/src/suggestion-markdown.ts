@@ -111,6 +111,7 @@ function ruleRow(rule: ReportedRule): readonly string[] {
   const what = [
     ...(rule.purpose === undefined ? [] : [PURPOSES[rule.purpose]]),
     ...(rule.rare ? ["**rare but real**: keep it, or strike it out knowingly"] : []),
+    ...(rule.imported === undefined ? [] : [rule.imported]),
   ];
   return [
     `${plain(rule.rule)}<br>\`${code(rule.resource)}\``,

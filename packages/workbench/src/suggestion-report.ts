@@ -16,7 +16,7 @@ import {
 } from "@bulkhead/model";
 import { readinessLine } from "./readiness-text.ts";
 import { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
-import { suggestionText, unattributedLines } from "./suggestion-text.ts";
+import { importedText, suggestionText, unattributedLines } from "./suggestion-text.ts";
 
 export interface ReportedRule {
   /** `Intent/shop/storefront-to-checkout` */
@@ -31,6 +31,8 @@ export interface ReportedRule {
   readonly firstSeen: number;
   readonly lastSeen: number;
   readonly rare: boolean;
+  /** `seen by import of aws-vpc only`: what none of our own collectors saw. */
+  readonly imported?: string;
   /** What it permits beyond what it stands on; absent of an answer that does not tell. */
   readonly slack?: ReportedSlack;
 }
@@ -128,6 +130,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
     rules: manifestsOf(suggestion).flatMap((item) => {
       if (item.of !== "rule") return [];
       const { from, to, ports, evidence, rare, application, purpose, slack } = item.from;
+      const imported = importedText(evidence);
       const end = (peer: typeof from): string => (peer.kind === "host" ? "host" : peer.name);
       return [
         {
@@ -141,6 +144,7 @@ export function suggestionReport(suggestion: Suggestion): SuggestionReport {
           firstSeen: evidence.firstSeen,
           lastSeen: evidence.lastSeen,
           rare,
+          ...(imported === undefined ? {} : { imported }),
           slack: { ...slack, beyond: [...slack.beyond] },
         },
       ];

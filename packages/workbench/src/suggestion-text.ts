@@ -16,6 +16,7 @@ import {
   type TrafficPurpose,
 } from "@bulkhead/model";
 import { proposedInventory, proposedLines } from "./proposed-labels.ts";
+import { importText } from "./readiness-text.ts";
 import { fewerRulesText, slackText, totalText } from "./slack-text.ts";
 import { bytes, many, moment } from "./words.ts";
 
@@ -191,7 +192,18 @@ function seen(evidence: Evidence): string {
       ? "connections from before"
       : many(evidence.connections, "connection");
   const windows = evidence.windows === 0 ? "" : `, in ${many(evidence.windows, "window")}`;
-  return `${what}${failed}${size}${windows}, ${spanOf(evidence)}`;
+  const imported = importedText(evidence);
+  return `${what}${failed}${size}${windows}, ${spanOf(evidence)}${imported === undefined ? "" : `; ${imported}`}`;
+}
+
+/** Undefined where our own collectors saw something of each edge. */
+export function importedText({
+  edges,
+  imported,
+}: Pick<Evidence, "edges" | "imported">): string | undefined {
+  if (imported === undefined) return undefined;
+  const text = importText(imported.formats);
+  return imported.edges === edges ? text : `${imported.edges} of ${many(edges, "edge")} ${text}`;
 }
 
 function spanOf({ firstSeen, lastSeen }: Evidence): string {

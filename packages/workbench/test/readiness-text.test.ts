@@ -79,6 +79,18 @@ test("a doubtful edge, and the command that answers for it, as a shell takes it"
   );
 });
 
+test("who told is named where imports did", () => {
+  const line = readinessLine(after(60));
+  const share = { edges: 1, connections: 0.8, alone: 0.2 };
+  const aws = { ...share, format: "aws-vpc" } as const;
+  expect(readinessLine({ ...after(60), told: [aws] })).toBe(
+    `${line}; seen by import of aws-vpc only`,
+  );
+  expect(readinessLine({ ...after(60), told: [aws, { ...share, format: "agent" }] })).toBe(
+    `${line}; of its connections told import of aws-vpc 80 % (20 % alone), our collectors 80 % (20 % alone)`,
+  );
+});
+
 test("a line names every way of looking that leaves something out", () => {
   const told = readinessLine(after(60));
   expect(told).not.toContain("gcp");

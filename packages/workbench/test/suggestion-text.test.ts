@@ -67,6 +67,22 @@ it("writes the shop's suggestion as it always did", async () => {
   await expect(text).toMatchFileSnapshot("golden/suggestion.yaml");
 });
 
+it("says of each rule what none of our own collectors saw", () => {
+  const origin = { format: "aws-vpc", sampling: 1, aggregation: 0, direction: "told" } as const;
+  const imported = seen.map((one) =>
+    one.source.name === "shop/web-1" ? { ...one, origins: [origin] } : one,
+  );
+  const { rules } = suggestionReport(suggest(imported, inventory));
+  expect(Object.fromEntries(rules.map(({ rule, imported: told }) => [rule, told]))).toEqual({
+    "report → db": undefined,
+    "web → db": "1 of 2 edges seen by import of aws-vpc only",
+    "web → shop/outside-of-web-8443": "seen by import of aws-vpc only",
+  });
+  expect(suggestionText(suggest(imported, inventory))).toContain(
+    "; seen by import of aws-vpc only",
+  );
+});
+
 it("writes of people what they did, and of whom they use at that end alone", async () => {
   const process = (name: string, labels: Workload["labels"]): Workload => ({
     ...workload(name, 0, ""),

@@ -11,7 +11,7 @@ import {
   type SuggestOptions,
   type TimeWindow,
 } from "@bulkhead/learn";
-import type { Edge, EdgeHistory, Inventory } from "@bulkhead/model";
+import { formatsOf, type Edge, type EdgeHistory, type Inventory } from "@bulkhead/model";
 import { FORMAT_READERS, readerOf, type FlowFormatReader } from "@bulkhead/sources";
 import {
   reportedReadiness,
@@ -90,7 +90,14 @@ export function recordedReadiness(
   return {
     histories,
     // Also what is no evidence tells that somebody looked.
-    watch: histories.flatMap(({ days }) => days),
+    watch: histories.flatMap(({ edge, days }) => {
+      const [format, ...others] = formatsOf(edge);
+      return days.map(({ day, hours }) =>
+        format === undefined || others.length > 0
+          ? { day, hours }
+          : { day, hours, by: { [format]: hours } },
+      );
+    }),
     inventory,
     schedules: [],
     dependencies: [],

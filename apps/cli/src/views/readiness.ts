@@ -7,6 +7,7 @@ import {
   gapText,
   READINESS_STATES,
   seenText,
+  toldText,
   unseenText,
   waitsFor,
   weakenedText,
@@ -55,7 +56,11 @@ const COLUMNS: readonly Column<Readiness>[] = [
     cell: ({ calendar }) => calendar.map(gapText).join("; "),
     wide: true,
   },
-  { title: "WEAKENED", cell: ({ weakened }) => weakened.map(weakenedText).join("; "), wide: true },
+  {
+    title: "WEAKENED",
+    cell: (one) => [...toldText(one), ...one.weakened.map(weakenedText)].join("; "),
+    wide: true,
+  },
   { title: "WHY", cell: ({ reason }) => reason, wide: true },
 ];
 
@@ -78,7 +83,7 @@ export function readinessText(
   const strangers = ui.wide ? [] : subjects.filter(isNobody);
   const rows = subjects.filter((one) => !silent.includes(one) && !strangers.includes(one));
   const table = rows.length === 0 ? "" : `${renderTable(rows, COLUMNS, ui)}\n`;
-  const rest = `${strangersText(strangers)}${silentText(silent)}`;
+  const rest = `${importedLines(rows, ui)}${strangersText(strangers)}${silentText(silent)}`;
   return `${table}${awaitedLines(rows, ui, command)}${rest}${summary(answer, chosen)}`;
 }
 
@@ -90,6 +95,26 @@ function strangersText(strangers: readonly Readiness[]): string {
       return `Of nobody that is known (${one.subject.name}): ${list(names, 3)} (-o wide).\n\n`;
     })
     .join("");
+}
+
+/** Whose picture rests on imports: hours count for those alone of whom an import told. Told in a column where there is one. */
+function importedLines(rows: readonly Readiness[], ui: Ui): string {
+  if (ui.wide) return "";
+  const byText = Map.groupBy(
+    rows.flatMap((one) => toldText(one).map((text) => ({ text, name: one.subject.name }))),
+    ({ text }) => text,
+  );
+  if (byText.size === 0) return "";
+  const lines = [...byText].map(
+    ([text, own]) =>
+      `  ${ui.style.bold(
+        list(
+          own.map(({ name }) => name),
+          3,
+        ),
+      )}: ${text}\n`,
+  );
+  return `Not of our own collectors alone:\n${lines.join("")}\n`;
 }
 
 function awaitedLines(rows: readonly Readiness[], ui: Ui, command: string): string {
@@ -144,8 +169,12 @@ function summary(
     known.filter((one) => one.state === state).length;
   const states = `${count(known.length, level)}: ${sum("ready")} ready, ${sum("ready-except")} ready except, ${sum("learning")} learning`;
   if (chosen) return `${states}\n`;
+  const imported =
+    watched.importedHours === undefined
+      ? ""
+      : `, ${count(watched.importedHours, "hour")} of them by imports alone`;
   const aside = setAside === 0 ? "" : `, ${count(setAside, "edge")} set aside`;
-  return `${states}; ${count(edges, "edge")}${aside}; ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at\n`;
+  return `${states}; ${count(edges, "edge")}${aside}; ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at${imported}\n`;
 }
 
 /** A table as pull requests and reports hold it. */

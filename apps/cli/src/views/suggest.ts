@@ -28,7 +28,14 @@ const RULE_COLUMNS: readonly Column<SuggestAnswer["rules"][number]>[] = [
     cell: ({ slack }) => (slack === undefined ? "" : slackCell(slack)),
     align: "right",
   },
-  { title: "", cell: (row, ui) => (row.rare === true ? ui.style.yellow("rare but real") : "") },
+  {
+    title: "",
+    cell: (row, ui) =>
+      [
+        ...(row.rare === true ? [ui.style.yellow("rare but real")] : []),
+        ...(row.imported === undefined ? [] : [row.imported]),
+      ].join("; "),
+  },
 ];
 
 /** The draft of an Inventory is what helps when workloads have no labels. */

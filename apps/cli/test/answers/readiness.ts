@@ -71,6 +71,7 @@ export const readiness: ReadinessAnswer = {
       notBefore: NOW + 13 * DAY,
       reason: "one day was looked at, and 14 have to be",
       weakened: [{ format: "gcp-vpc", sampling: 10, aggregation: 60_000, direction: "told" }],
+      told: [{ format: "gcp-vpc", edges: 1, connections: 1, alone: 1 }],
       firstSeen: NOW - DAY / 24,
       lastSeen: NOW,
     },
@@ -190,7 +191,7 @@ export const readiness: ReadinessAnswer = {
       weakened: [],
     },
   ],
-  watched: { days: 80, hours: 1901 },
+  watched: { days: 80, hours: 1901, importedHours: 24 },
   edges: 7,
   setAside: 41,
   answered: [

@@ -4,13 +4,13 @@
  */
 import {
   AGENT_ORIGIN,
-  countHours,
   DAY_MS,
   HOUR_MS,
   type Awaited,
   type Cidr,
   type ConfiguredDependency,
   type EdgeHistory,
+  type FlowFormat,
   type FlowOrigin,
   type Inventory,
   type Readiness,
@@ -25,10 +25,11 @@ import { calendarGaps, type Gap } from "./calendar.ts";
 import { changingNames } from "./changing.ts";
 import { awaitedDoubts, type Doubts } from "./doubts.ts";
 import { LEAST_DAYS, MOST_FLOWS, QUIET_DAYS } from "./limits.ts";
+import { firstTold, sharesOf } from "./origins.ts";
 import { sightOf } from "./sight.ts";
 import { placeSubjects, type Level, type Subject } from "./subjects.ts";
 import { estimate, later, newBetween, tallyOf, togetherOf, type Tally } from "./unseen.ts";
-import { watchedOf, watchedSince, type Watched } from "./watched.ts";
+import { hoursIn, watchersOf, type Watched, type Watchers } from "./watched.ts";
 
 export interface ReadinessInput {
   /** Of edges that suggest a rule alone: a scan is no evidence, and nobody waits for the next. See `acceptedHistories`. */
@@ -55,10 +56,10 @@ const HORIZON_DAYS = 730;
 /** One for each subject, by name. */
 export function assessReadiness(input: ReadinessInput): readonly Readiness[] {
   const { histories, inventory, level, now } = input;
-  const watched = watchedOf(input.watch, histories, now);
+  const watchers = watchersOf(input.watch, histories, now);
   const placing = placeSubjects(histories, inventory, level);
-  const awaited = awaitedBy(input.schedules, input.dependencies, placing, watched, level, now);
-  const eras = erasOf(watched, now);
+  const awaited = awaitedBy(input.schedules, input.dependencies, placing, watchers, level, now);
+  const eras = erasOf(watchers, now);
   const known = new Set(placing.subjects.map(({ subject }) => subject.name));
   const strangers = [...awaited.keys()]
     .filter((name) => !known.has(name))
@@ -73,23 +74,24 @@ export function assessReadiness(input: ReadinessInput): readonly Readiness[] {
     .toSorted(by(({ subject }) => subject.name));
 }
 
-/** What was looked at from an hour on, kept for all who were first seen in it. */
+/** What was looked at since each way of looking first told of somebody, kept for all of whom that is the same. */
 interface Era {
   readonly watched: Watched;
   readonly hours: number;
   readonly gaps: readonly Gap[];
 }
 
-function erasOf(watched: Watched, now: number): (since: number) => Era {
-  const eras = new Map<number, Era>();
-  return (since) => {
-    const hour = Math.floor(since / HOUR_MS);
-    const known = eras.get(hour);
+type Eras = (firsts: ReadonlyMap<FlowFormat, number>) => Era;
+
+function erasOf(watchers: Watchers, now: number): Eras {
+  const eras = new Map<string, Era>();
+  return (firsts) => {
+    const key = [...firsts].toSorted(by(([format]) => format)).join(" ");
+    const known = eras.get(key);
     if (known !== undefined) return known;
-    const own = watchedSince(watched, since);
-    const hours = [...own.values()].reduce((sum, mask) => sum + countHours(mask), 0);
-    const era = { watched: own, hours, gaps: calendarGaps(own, now) };
-    eras.set(hour, era);
+    const own = watchers.since(firsts);
+    const era = { watched: own, hours: hoursIn(own), gaps: calendarGaps(own, now) };
+    eras.set(key, era);
     return era;
   };
 }
@@ -97,7 +99,7 @@ function erasOf(watched: Watched, now: number): (since: number) => Era {
 function readinessOf(
   { subject, edges, named, nameless }: Subject,
   expected: readonly Awaited[],
-  eras: (since: number) => Era,
+  eras: Eras,
   { doubts = NO_DOUBTS, ranges = [], now }: Pick<ReadinessInput, "doubts" | "ranges" | "now">,
 ): Readiness {
   const sights = [...edges.values()].flatMap((own) => sightOf(own, now));
@@ -115,7 +117,7 @@ function readinessOf(
       weakened: [],
     };
   }
-  const era = eras(firstHour * HOUR_MS);
+  const era = eras(firstTold(edges, firstHour * HOUR_MS, now));
   const days = era.watched.size;
   const unit: Unseen["unit"] = days >= LEAST_DAYS_AS_UNITS ? "day" : "hour";
   const weakened = weakenedOf(edges);
@@ -149,6 +151,7 @@ function readinessOf(
   const waits = era.gaps.length > 0 || awaited.length > 0;
   const state: ReadinessState = settled ? (waits ? "ready-except" : "ready") : "learning";
   const seen = [...edges.values()].flat();
+  const told = sharesOf(edges);
   return {
     subject,
     state,
@@ -168,6 +171,7 @@ function readinessOf(
       now,
     }),
     weakened,
+    ...(told.length === 0 ? {} : { told }),
     firstSeen: seen.reduce((least, { edge }) => Math.min(least, edge.firstSeen), Infinity),
     lastSeen: seen.reduce((most, { edge }) => Math.max(most, edge.lastSeen), -Infinity),
   };

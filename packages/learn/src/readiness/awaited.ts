@@ -2,12 +2,20 @@
  * What is known to be coming by name and has not been seen: jobs by the clock that did not run while anybody looked, and
  * destinations that somebody is configured with and never called. Each is told of once it concerns a subject.
  */
-import { matches, type Awaited, type ConfiguredDependency, type Schedule } from "@bulkhead/model";
+import {
+  AGENT_ORIGIN,
+  formatsOf,
+  matches,
+  type Awaited,
+  type ConfiguredDependency,
+  type FlowFormat,
+  type Schedule,
+} from "@bulkhead/model";
 import { applicationOf } from "../applications.ts";
 import { push } from "../order.ts";
 import { hasBeenWatched, isTowards } from "./expectation-awaited.ts";
-import { groupName, type Level, type Placing } from "./subjects.ts";
-import type { Watched } from "./watched.ts";
+import { groupName, type Level, type Placing, type Subject } from "./subjects.ts";
+import type { Watched, Watchers } from "./watched.ts";
 
 /** When it comes, milliseconds since the epoch; absent: nobody can tell. */
 export function dateOf(awaited: Awaited): number | undefined {
@@ -19,19 +27,22 @@ export function awaitedBy(
   schedules: readonly Schedule[],
   dependencies: readonly ConfiguredDependency[],
   placing: Placing,
-  watched: Watched,
+  watchers: Watchers,
   level: Level,
   now: number,
 ): ReadonlyMap<string, readonly Awaited[]> {
   const awaited = new Map<string, Awaited[]>();
+  const told = new Map(placing.subjects.map((one) => [one.subject.name, tellersOf(one)]));
   const wait = (name: string, one: Awaited): void => {
     push(awaited, name, one);
   };
   for (const schedule of schedules) {
-    const coming = comingOf(schedule, watched, now);
-    if (coming === undefined) continue;
+    const coming = new Map<Watched, Schedule | undefined>();
     for (const name of whose(schedule, placing, level)) {
-      wait(name, { kind: "schedule", schedule: coming });
+      const watched = watchers.of(told.get(name) ?? OURS);
+      if (!coming.has(watched)) coming.set(watched, comingOf(schedule, watched, now));
+      const own = coming.get(watched);
+      if (own !== undefined) wait(name, { kind: "schedule", schedule: own });
     }
   }
   for (const dependency of dependencies) {
@@ -44,6 +55,17 @@ export function awaitedBy(
       list.toSorted((a, b) => (dateOf(a) ?? Infinity) - (dateOf(b) ?? Infinity) || 0),
     ]),
   );
+}
+
+/** Who was never seen is where the job was found: before our own collectors. */
+const OURS: ReadonlySet<FlowFormat> = new Set([AGENT_ORIGIN.format]);
+
+function tellersOf({ edges }: Subject): ReadonlySet<FlowFormat> {
+  const told = new Set<FlowFormat>();
+  for (const same of edges.values()) {
+    for (const { edge } of same) for (const format of formatsOf(edge)) told.add(format);
+  }
+  return told.size === 0 ? OURS : told;
 }
 
 /**

@@ -1,10 +1,10 @@
 /** From all that is on record to readiness: what is evidence is found first, and how much was not is told along. */
-import { countHours, type Readiness } from "@bulkhead/model";
+import { AGENT_ORIGIN, type Readiness } from "@bulkhead/model";
 import type { SuggestOptions } from "../suggest.ts";
 import { weighHistories } from "./accepted.ts";
 import { assessReadiness, type ReadinessInput } from "./assess.ts";
 import type { DoubtAnswers } from "./doubts.ts";
-import { watchedOf } from "./watched.ts";
+import { hoursIn, watchersOf } from "./watched.ts";
 
 export interface ReadinessReport {
   /** Milliseconds since the epoch. */
@@ -13,7 +13,12 @@ export interface ReadinessReport {
   /** By name. */
   readonly subjects: Readiness[];
   /** Days on which anybody looked, and hours of them. */
-  readonly watched: { readonly days: number; readonly hours: number };
+  readonly watched: {
+    readonly days: number;
+    readonly hours: number;
+    /** Of these hours, those in which none of our own collectors did. Absent: none. */
+    readonly importedHours?: number;
+  };
   /** Edges that suggest a rule, and those set aside, which are no evidence. */
   readonly edges: number;
   readonly setAside: number;
@@ -27,14 +32,17 @@ export function readinessReport(
 ): ReadinessReport {
   const { now, level, watch } = input;
   const { histories, doubts } = weighHistories(input.histories, input.inventory, options, answers);
-  const watched = watchedOf(watch, histories, now);
+  const watchers = watchersOf(watch, histories, now);
+  const hours = hoursIn(watchers.all);
+  const importedHours = hours - hoursIn(watchers.of(new Set([AGENT_ORIGIN.format])));
   return {
     at: now,
     level,
     subjects: [...assessReadiness({ ...input, histories, doubts })],
     watched: {
-      days: watched.size,
-      hours: [...watched.values()].reduce((sum, mask) => sum + countHours(mask), 0),
+      days: watchers.all.size,
+      hours,
+      ...(importedHours === 0 ? {} : { importedHours }),
     },
     edges: histories.length,
     setAside: input.histories.length - histories.length,

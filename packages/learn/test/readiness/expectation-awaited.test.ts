@@ -11,7 +11,7 @@ import {
   type Watch,
 } from "@bulkhead/model";
 import { hasBeenWatched, isTowards } from "../../src/readiness/expectation-awaited.ts";
-import { watchedOf } from "../../src/readiness/watched.ts";
+import { watchersOf } from "../../src/readiness/watched.ts";
 
 const NOW = Date.parse("2026-11-20T12:00:00Z");
 const TODAY = Math.floor(NOW / DAY_MS);
@@ -31,7 +31,7 @@ const job = (more: Partial<Schedule>): Schedule => ({
   ...more,
 });
 const wasSeen = (schedule: Schedule, watch: readonly Watch[] = watched(10)): boolean =>
-  hasBeenWatched(schedule, watchedOf(watch, [], NOW), NOW);
+  hasBeenWatched(schedule, watchersOf(watch, [], NOW).all, NOW);
 
 test("a monthly job is awaited until the first of a month was watched", () => {
   expect(wasSeen(job({}))).toBe(false);

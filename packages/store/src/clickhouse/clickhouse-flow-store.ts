@@ -11,6 +11,7 @@ import { DAY_MS, HOUR_MS, type EdgeHistory, type Flow } from "@bulkhead/model";
 import { flowOf } from "../flows/flow-row.ts";
 import type { Appended, FlowBatch, FlowFilter, FlowStore, Retention } from "../flows/flow-store.ts";
 import { hourOf, hoursOf, toldBefore, toldOf, type Told } from "../flows/record-digests.ts";
+import { watchFrom } from "../flows/watch-rows.ts";
 import { StoreFullError } from "../state/state-store.ts";
 import { conditionOf, daysOf, type Condition, type Parameter } from "./condition.ts";
 import { exportQuery, parquetRows } from "./export.ts";
@@ -310,6 +311,7 @@ export function createClickHouseFlowStore(
     if ((forgotten?.count ?? 0) > 0) {
       await forget("edge_days", over, lastDay);
       await forget("watched", over, lastDay);
+      await forget("watched_by", over, lastDay);
       await command(
         `DELETE FROM ${storedName(layout, "digests")}${on} WHERE hour < ${lastDay * 24}`,
       );
@@ -376,10 +378,14 @@ export function createClickHouseFlowStore(
       const rows = await ask<{ readonly day: number; readonly hours: number }>(
         `SELECT day, groupBitOr(hours) AS hours FROM ${database}.watched GROUP BY day ORDER BY day`,
       );
-      return rows.flatMap(({ day, hours }) => {
-        const within = hours & hoursWithin(day, since, until);
-        return within === 0 ? [] : [{ day, hours: within }];
-      });
+      const told = await ask<{
+        readonly day: number;
+        readonly format: string;
+        readonly hours: number;
+      }>(
+        `SELECT day, format, groupBitOr(hours) AS hours FROM ${database}.watched_by GROUP BY day, format`,
+      );
+      return watchFrom(rows, told, (day, hours) => hours & hoursWithin(day, since, until));
     },
 
     async exportTo(path, filter, what) {
@@ -426,7 +432,7 @@ export function createClickHouseFlowStore(
     async compact() {
       const bytesBefore = await bytesOf();
       const [before] = await ask<{ readonly n: number }>(`SELECT count() AS n FROM ${edgeDays}`);
-      for (const table of ["edge_days", "watched", "intake", "summed"])
+      for (const table of ["edge_days", "watched", "watched_by", "intake", "summed"])
         await command(`OPTIMIZE TABLE ${storedName(layout, table)}${on} FINAL`);
       const [after] = await ask<{ readonly n: number }>(`SELECT count() AS n FROM ${edgeDays}`);
       const days = (before?.n ?? 0) - (after?.n ?? 0);

@@ -14,7 +14,7 @@ export interface Layout {
 }
 
 /** Days that are forgotten together at little cost. */
-export const PARTITION_DAYS = { flows: 7, edge_days: 28, watched: 28 } as const;
+export const PARTITION_DAYS = { flows: 7, edge_days: 28, watched: 28, watched_by: 28 } as const;
 
 /** Blocks whose tokens are remembered, so that what is sent again within them changes nothing. */
 const REMEMBERED = 10_000;
@@ -130,6 +130,16 @@ function tablesOf({ flowDays, edgeDays }: Layout): readonly Table[] {
       ...kept,
     },
     {
+      name: "watched_by",
+      columns:
+        "day UInt32, format LowCardinality(String), hours SimpleAggregateFunction(groupBitOr, UInt32)",
+      engine: "AggregatingMergeTree()",
+      partition: `intDiv(day, ${PARTITION_DAYS.watched_by})`,
+      order: "day, format",
+      sharding: "day",
+      ...kept,
+    },
+    {
       name: "intake",
       columns: "boot String, sequence SimpleAggregateFunction(max, UInt64)",
       engine: "AggregatingMergeTree()",
@@ -165,6 +175,12 @@ const VIEWS = [
     to: "watched",
     select:
       "SELECT day, groupBitOr(bitShiftLeft(toUInt32(1), intDiv(start_ms, 3600000) % 24)) AS hours FROM FLOWS AS f GROUP BY day",
+  },
+  {
+    name: "feed_watched_by",
+    to: "watched_by",
+    select:
+      "SELECT day, if(origin = '', 'agent', JSONExtractString(origin, 'format')) AS format, groupBitOr(bitShiftLeft(toUInt32(1), intDiv(start_ms, 3600000) % 24)) AS hours FROM FLOWS AS f GROUP BY day, format",
   },
 ] as const;
 

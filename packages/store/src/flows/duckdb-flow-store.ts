@@ -5,7 +5,14 @@
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
-import { createInTurn, DAY_MS, HOUR_MS, type Flow } from "@bulkhead/model";
+import {
+  AGENT_ORIGIN,
+  createInTurn,
+  DAY_MS,
+  HOUR_MS,
+  type Flow,
+  type FlowFormat,
+} from "@bulkhead/model";
 import { StoreFullError } from "../state/state-store.ts";
 import { DayBook, type Sources } from "./day-book.ts";
 import { edgeParts, readDays, readEdges } from "./edge-reader.ts";
@@ -27,6 +34,7 @@ import { RecordDigests, toldOf, type Told } from "./record-digests.ts";
 import { RecordWriter, type MemoryLimits } from "./record-writer.ts";
 import { SnapshotReaders } from "./snapshot-readers.ts";
 import { ask, isFatal, isFull, transaction } from "./sql.ts";
+import { watchFrom } from "./watch-rows.ts";
 
 export interface DuckDbFlowOptions {
   /** Appends are refused while less than this is free: the rest belongs to the control plane's own state. */
@@ -179,11 +187,16 @@ export async function openDuckDbFlowStore(
     watch: (since = 0, until = Number.POSITIVE_INFINITY) =>
       exclusive(async (connection) => {
         const watched = await ask(connection, "SELECT day, hours FROM watch ORDER BY day");
-        return watched.flatMap((row) => {
-          const day = Number(row["day"]);
-          const hours = within(day, Number(row["hours"]), since, until);
-          return hours === 0 ? [] : [{ day, hours }];
-        });
+        const told = await ask(connection, "SELECT day, format, hours FROM watch_by");
+        return watchFrom(
+          watched.map(({ day, hours }) => ({ day: Number(day), hours: Number(hours) })),
+          told.map(({ day, format, hours }) => ({
+            day: Number(day),
+            format: String(format),
+            hours: Number(hours),
+          })),
+          (day, hours) => within(day, hours, since, until),
+        );
       }),
 
     async exportTo(file, filter, what) {
@@ -347,20 +360,22 @@ async function appendBatches(
   }
   for (const flow of await digests.before(connection, told)) leftOut.add(flow);
   const flows = leftOut.size === 0 ? came : came.filter((flow) => !leftOut.has(flow));
-  const hours = new Set(flows.map(({ start }) => Math.floor(start / HOUR_MS)));
-  const watched = new Map<number, number>();
-  for (const hour of hours) {
-    const day = Math.floor(hour / 24);
-    watched.set(day, (watched.get(day) ?? 0) | (1 << (hour - day * 24)));
+  const watched = new Map<FlowFormat, Map<number, number>>();
+  for (const { start, origin = AGENT_ORIGIN } of flows) {
+    const own = watched.get(origin.format) ?? new Map<number, number>();
+    watched.set(origin.format, own);
+    const day = Math.floor(start / DAY_MS);
+    own.set(day, (own.get(day) ?? 0) | (1 << Math.floor((start - day * DAY_MS) / HOUR_MS)));
   }
-  const seq = await book.enter(connection, new Set(watched.keys()));
+  const days = new Set([...watched.values()].flatMap((own) => [...own.keys()]));
+  const seq = await book.enter(connection, days);
   await writer.write(connection, flows, seq);
   await digests.write(
     connection,
     told.filter(({ flow }) => !leftOut.has(flow)),
     seq,
   );
-  await noteWatched(connection, watched);
+  for (const [format, own] of watched) await noteWatched(connection, format, own);
   for (const [boot, sequence] of stored) {
     await connection.run("DELETE FROM intake WHERE boot = $1", [boot]);
     await connection.run("INSERT INTO intake VALUES ($1, $2)", [boot, BigInt(sequence)]);
@@ -371,6 +386,7 @@ async function appendBatches(
 /** Hours of each day, added to those that were known. */
 async function noteWatched(
   connection: DuckDBConnection,
+  format: FlowFormat,
   watched: ReadonlyMap<number, number>,
 ): Promise<void> {
   for (const [day, hours] of watched) {
@@ -380,5 +396,11 @@ async function noteWatched(
     ]);
     if (known.rowsChanged === 0)
       await connection.run("INSERT INTO watch VALUES ($1, $2)", [day, hours]);
+    const told = await connection.run(
+      "UPDATE watch_by SET hours = hours | $1 WHERE day = $2 AND format = $3",
+      [hours, day, format],
+    );
+    if (told.rowsChanged === 0)
+      await connection.run("INSERT INTO watch_by VALUES ($1, $2, $3)", [day, format, hours]);
   }
 }

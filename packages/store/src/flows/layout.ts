@@ -10,6 +10,7 @@
  *                ├──── blocks      what `closed` names: a copy of days, made for speed
  *                └──── totals      the blocks that `totalled` names in one: a copy of blocks, made for speed
  *
+ * `watch` has the hours in which records began, `watch_by` the same by who told of them (not of files older than that).
  * `unsummed` counts what was never answered and was too much to be summed; `digests` are of records of others, which may be
  * told again; `identity` is the store's own name.
  */
@@ -42,6 +43,7 @@ const LATER_TABLES = `
   CREATE TABLE IF NOT EXISTS unsummed (day INTEGER, edges BIGINT, connections BIGINT);
   CREATE TABLE IF NOT EXISTS totals (link INTEGER, ${SUMS});
   CREATE TABLE IF NOT EXISTS totalled (block INTEGER);
+  CREATE TABLE IF NOT EXISTS watch_by (day INTEGER, format VARCHAR, hours INTEGER);
   CREATE TABLE IF NOT EXISTS digests (hour INTEGER, digest BIGINT, seq INTEGER);
   CREATE TABLE IF NOT EXISTS identity (name VARCHAR);
   INSERT INTO identity SELECT uuid()::VARCHAR WHERE NOT EXISTS (FROM identity);`;
@@ -89,6 +91,10 @@ async function takeOver(connection: DuckDBConnection, watched: boolean): Promise
     await connection.run(`INSERT INTO watch SELECT start_ms // ${DAY_MS} AS day,
       bit_or(1::INTEGER << (start_ms % ${DAY_MS} // ${HOUR_MS})::INTEGER) FROM records GROUP BY day`);
   }
+  await connection.run(`INSERT INTO watch_by
+    SELECT start_ms // ${DAY_MS} AS day, coalesce(regexp_extract(o.origin, '"format":"([^"]+)"', 1), 'agent') AS format,
+      bit_or(1::INTEGER << (start_ms % ${DAY_MS} // ${HOUR_MS})::INTEGER)
+    FROM records r JOIN details t ON t.id = r.detail LEFT JOIN origins o ON o.id = t.origin GROUP BY 1, 2`);
   await connection.run("DROP TABLE flows");
 }
 

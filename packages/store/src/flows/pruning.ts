@@ -36,6 +36,7 @@ export async function forgetRecords(
   const forgotten = await book.forget(connection, before);
   await connection.run("DELETE FROM watch WHERE day < $1", [before]);
   await digests.forget(connection, (before * DAY_MS) / HOUR_MS);
+  await connection.run("DELETE FROM watch_by WHERE day < $1", [before]);
   return { flows: gone.rowsChanged, days: forgotten };
 }
 

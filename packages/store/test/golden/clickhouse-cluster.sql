@@ -58,6 +58,18 @@ SETTINGS replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_
 CREATE TABLE IF NOT EXISTS flows.watched ON CLUSTER fleet AS flows.watched_local
 ENGINE = Distributed(fleet, flows, watched_local, day);
 
+CREATE TABLE IF NOT EXISTS flows.watched_by_local ON CLUSTER fleet (
+  day UInt32, format LowCardinality(String), hours SimpleAggregateFunction(groupBitOr, UInt32)
+)
+ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/flows/watched_by', '{replica}')
+PARTITION BY intDiv(day, 28)
+ORDER BY (day, format)
+TTL toDateTime(least(toUInt64(day) * 86400, 4294967295)) + toIntervalDay(401)
+SETTINGS replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS flows.watched_by ON CLUSTER fleet AS flows.watched_by_local
+ENGINE = Distributed(fleet, flows, watched_by_local, day);
+
 CREATE TABLE IF NOT EXISTS flows.intake ON CLUSTER fleet (
   boot String, sequence SimpleAggregateFunction(max, UInt64)
 )
@@ -93,10 +105,15 @@ SELECT day, era, src_name, dst_name, port, protocol, verdict, src_address, dst_a
 CREATE MATERIALIZED VIEW IF NOT EXISTS flows.feed_watched ON CLUSTER fleet TO flows.watched_local AS
 SELECT day, groupBitOr(bitShiftLeft(toUInt32(1), intDiv(start_ms, 3600000) % 24)) AS hours FROM flows.flows_local AS f GROUP BY day;
 
+CREATE MATERIALIZED VIEW IF NOT EXISTS flows.feed_watched_by ON CLUSTER fleet TO flows.watched_by_local AS
+SELECT day, if(origin = '', 'agent', JSONExtractString(origin, 'format')) AS format, groupBitOr(bitShiftLeft(toUInt32(1), intDiv(start_ms, 3600000) % 24)) AS hours FROM flows.flows_local AS f GROUP BY day, format;
+
 ALTER TABLE flows.flows_local ON CLUSTER fleet MODIFY TTL toDateTime(least(intDiv(end_ms, 1000), 4294967295)) + toIntervalDay(30) SETTINGS materialize_ttl_after_modify = 0;
 
 ALTER TABLE flows.edge_days_local ON CLUSTER fleet MODIFY TTL toDateTime(least(toUInt64(day) * 86400, 4294967295)) + toIntervalDay(401) SETTINGS materialize_ttl_after_modify = 0;
 
 ALTER TABLE flows.watched_local ON CLUSTER fleet MODIFY TTL toDateTime(least(toUInt64(day) * 86400, 4294967295)) + toIntervalDay(401) SETTINGS materialize_ttl_after_modify = 0;
+
+ALTER TABLE flows.watched_by_local ON CLUSTER fleet MODIFY TTL toDateTime(least(toUInt64(day) * 86400, 4294967295)) + toIntervalDay(401) SETTINGS materialize_ttl_after_modify = 0;
 
 ALTER TABLE flows.digests_local ON CLUSTER fleet MODIFY TTL toDateTime(least(toUInt64(hour) * 3600, 4294967295)) + toIntervalDay(401) SETTINGS materialize_ttl_after_modify = 0;
