@@ -3,12 +3,13 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, clickhouse, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, sources, suggest, decide
+ *   make bench ONLY=datapath   one of: datapath, bpf, clickhouse, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, sources, suggest, decide
  *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
+import { benchBpf } from "./bpf.ts";
 import { benchClickHouse } from "./clickhouse.ts";
 import { benchCollector } from "./collector.ts";
 import { benchCompile } from "./compile.ts";
@@ -90,6 +91,7 @@ const idle = async (): Promise<Figure[]> => {
 
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   datapath: () => benchDatapath({ say }),
+  bpf: () => benchBpf(),
   collector,
   compile: async () => benchCompile(),
   follow,

@@ -1,11 +1,16 @@
-// Started by tests: runs the pinned program `argv[2]` `argv[3]` times, as fast as it goes, in another process than the reader's.
+// Started by tests: runs the pinned program `argv[2]` `argv[3]` times in another process than the reader's: `argv[4]` times a
+// second, or as fast as it goes.
 import { openPinnedProgram, testRunOf } from "../../src/bpf/index.ts";
 
-const [, , path = "", times = "0"] = process.argv;
+const [, , path = "", times = "0", rate = "Infinity"] = process.argv;
 const program = openPinnedProgram(path);
 if (program === null) throw new Error(`nothing is pinned at ${path}`);
 const run = testRunOf(program);
 const packet = Buffer.alloc(64);
 const AT_ONCE = 1000;
-for (let left = Number(times); left > 0; left -= AT_ONCE)
-  run.run(packet, null, Math.min(left, AT_ONCE));
+const started = performance.now();
+for (let done = 0; done < Number(times); done += AT_ONCE) {
+  const due = started + (done / Number(rate)) * 1000;
+  while (performance.now() < due) continue;
+  run.run(packet, null, Math.min(Number(times) - done, AT_ONCE));
+}
