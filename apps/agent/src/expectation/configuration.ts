@@ -89,9 +89,15 @@ export function readConfiguration(
     }
     found.push([...own.values()]);
   }
+  return inTurns(found);
+}
+
+/** Of each owner in turn: whoever starts many processes with long lists must not push others' out of sight. */
+export function inTurns(
+  found: readonly (readonly FoundDependency[])[],
+): readonly FoundDependency[] {
   const all = found.flat();
   if (all.length <= MOST) return all;
-  // Of each in turn: whoever starts many processes with long lists must not push others' out of sight.
   return Array.from({ length: MOST_OF_ONE }, (_, at) => found.flatMap((own) => own[at] ?? []))
     .flat()
     .slice(0, MOST);

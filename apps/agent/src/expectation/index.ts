@@ -13,7 +13,8 @@ import type {
   UnitFacts,
 } from "@bulkhead/wire";
 import { whileItIsThere } from "../discovery/index.ts";
-import { pidsByNetns, readConfiguration, type ConfiguredOwner } from "./configuration.ts";
+import { pidsByNetns, type ConfiguredOwner } from "./configuration.ts";
+import { createConfigurationReader } from "./configuration-reader.ts";
 import { readCrontabs, type CronDaemon } from "./crontabs.ts";
 import { readTimers, type Run } from "./systemd-timers.ts";
 
@@ -59,6 +60,7 @@ const runHere: Run = async (command, args) => {
 export function createExpectationScout(options: ExpectationOptions): ExpectationScout {
   const { facts, endpoints, changed, onProblem, root = "/", proc = "/proc" } = options;
   const run = options.run === undefined ? (existsSync(SYSTEMD) ? runHere : null) : options.run;
+  const reader = createConfigurationReader({ proc });
   let allowed: readonly ConfigurationSource[] = [];
   let latest: ExpectedHere = {
     timeZone: zoneHere(),
@@ -76,11 +78,12 @@ export function createExpectationScout(options: ExpectationOptions): Expectation
     const problems: string[] = [];
     const timers = await timersHere(problems);
     const cron = readCrontabs({ root, daemon: daemonAmong(units) });
+    const configured = await reader.read(allowed.length === 0 ? [] : ownersOf(units), allowed);
     const found: ExpectedHere = {
       timeZone: zoneHere(),
       schedules: [...timers, ...cron.schedules],
-      dependencies: readConfiguration(allowed.length === 0 ? [] : ownersOf(units), allowed, proc),
-      problems: [...problems, ...cron.problems],
+      dependencies: configured.dependencies,
+      problems: [...problems, ...cron.problems, ...configured.problems],
     };
     const foundText = JSON.stringify(found);
     if (foundText === text || stopped) return;
@@ -144,6 +147,7 @@ export function createExpectationScout(options: ExpectationOptions): Expectation
     stop() {
       stopped = true;
       clearInterval(timer);
+      reader.stop();
     },
   };
 }
