@@ -150,7 +150,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--unused <time>", "rules that no recorded flow needed since then; exit 1 if there are")
     .option(
       "--broad [time]",
-      "rules that permit ports which nothing used since then (30d), and a narrower text; exit 1 if there are",
+      "rules that permit ports or peers which nothing used since then (30d), and a narrower text; exit 1 if there are",
     );
   withFlowOptions(
     verb(

@@ -10,7 +10,7 @@ import { provenProbes, untriedProbes } from "./answers/probes.ts";
 import { policiesBroad, policiesEnding, policiesUsed } from "./answers/measures.ts";
 import { whyAllowedNow, whyBarred, whyGone } from "./answers/why.ts";
 import { answers } from "./answers.ts";
-import { call, type CallOptions, type Called } from "./call.ts";
+import { call, NOW, type CallOptions, type Called } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
 
 let controller: FakeController | undefined;
@@ -262,6 +262,17 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
     () => ["policies", "--broad", "7d"],
     0,
     { policies: { ...policiesBroad, broad: { ...policiesBroad.broad, rules: [], patch: "" } } },
+  ],
+  [
+    "policies-broad-young",
+    () => ["policies", "--broad"],
+    0,
+    {
+      policies: {
+        ...policiesBroad,
+        broad: { ...policiesBroad.broad, from: NOW - 12 * 60_000, days: 1, rules: [], patch: "" },
+      },
+    },
   ],
   [
     "policies-unused-young",

@@ -21,7 +21,7 @@ import { textsInForce } from "./queries/in-force.ts";
 import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
 import { createAgeBook, termsOf } from "./queries/policy-terms.ts";
-import { firstSeenByUs, usageOf } from "./queries/unused.ts";
+import { bornAt, firstSeenByUs, usageOf } from "./queries/unused.ts";
 import { broadOf } from "./queries/broad.ts";
 import { unopenedBy } from "./queries/unopened.ts";
 import { replayAnswer, sampleFilter } from "./queries/replay.ts";
@@ -97,21 +97,22 @@ export function handlersOf(controller: Controller): Handlers {
   async function broadSince(since: number) {
     const [recent, edges] = [await edgesIn(since, undefined), await edgesIn(undefined, undefined)];
     const { subjects } = await controller.readiness.assess("group");
-    const { inForce } = governor;
-    const hashes = [...new Set(inForce.held.map(({ stored }) => stored.fileHash))];
+    const { held } = governor.inForce;
+    const hashes = [...new Set(held.map(({ stored }) => stored.fileHash))];
     const texts = await Promise.all(
       hashes.map(async (hash) => [hash, (await state.fileText(hash)) ?? ""] as const),
     );
     return broadOf({
-      inForce,
+      held,
       texts: new Map(texts),
-      world: controller.world(),
+      inventory: controller.world().inventory,
       edges,
       recent,
-      revisions: await state.revisions(),
+      born: bornAt(await state.revisions()),
       readiness: subjects,
       since,
       oldest: firstSeenByUs(edges),
+      days: (await flows.watch(since)).filter(({ hours }) => hours !== 0).length,
       now: now(),
     });
   }

@@ -1,6 +1,7 @@
 /** What is in force, and what became of each of its rules: how often it was hit, whether anybody needs it, and what it permits too much. */
 import { z } from "zod";
 import { applyModeSchema, canarySchema } from "./policies.ts";
+import { READINESS_STATES } from "./readiness.ts";
 
 export const resourcesAnswerSchema = z.object({
   revision: z.int(),
@@ -41,8 +42,33 @@ export type RuleHits = z.infer<typeof ruleHitsSchema>;
 export const policiesQuerySchema = z.strictObject({
   /** Tell what recorded flows needed since then, too. */
   since: z.coerce.number().int().nonnegative().optional(),
-  /** Tell which rules permit ports that no recorded connection used since then, too. */
+  /** Tell which rules permit ports or peers that no recorded connection used since then, too. */
   broad: z.coerce.number().int().nonnegative().optional(),
+});
+
+/** Workloads, and the groups that labels make of them; addresses of IPv4, and networks of 64 bits, where they are bounded. */
+const peerCountSchema = z.object({
+  groups: z.int(),
+  workloads: z.int(),
+  addresses: z.number().optional(),
+});
+
+const broadPeerSchema = z.object({
+  side: z.enum(["from", "to"]),
+  /** `app=web`, `10.0.0.0/8`, `any`, `NetworkSet office`. */
+  peer: z.string(),
+  permits: peerCountSchema,
+  /** Since then. */
+  used: peerCountSchema,
+  /** Groups that were on record all the while and did not use it: `shop/admin`. */
+  unused: z.array(z.string()),
+  /** Groups and addresses that used it in the whole record; of them, those on one day alone. */
+  seen: z.int(),
+  once: z.int(),
+  /** What would stand there instead; empty where nobody used it. */
+  proposed: z.array(z.string()).optional(),
+  /** Why nothing is proposed. */
+  left: z.string().optional(),
 });
 
 export const policiesAnswerSchema = z.object({
@@ -91,10 +117,14 @@ export const policiesAnswerSchema = z.object({
       ),
     })
     .optional(),
-  /** Where `broad` was given: rules that permit ports which were not used since then, though others of theirs were. */
+  /** Where `broad` was given: rules that permit ports, or peers, that were not used since then, though they were used. */
   broad: z
     .object({
       since: z.number(),
+      /** Flows are on record from here on; later than `since`, nothing is proposed. */
+      from: z.number(),
+      /** Days since then on which anybody looked. */
+      days: z.int(),
       /** Edges of the whole record that the narrower policy was tried with. */
       replayed: z.int(),
       rules: z.array(
@@ -109,12 +139,16 @@ export const policiesAnswerSchema = z.object({
           used: z.string(),
           /** How many of them were not: ports, ICMP types with codes, and protocols without ports. */
           slack: z.int(),
+          /** Of those whom the rule is about, whoever is least so. */
+          readiness: z.enum(READINESS_STATES),
           /** Why it cannot be said yet; then nothing is proposed. */
           tooEarly: z.string().optional(),
-          /** What it would permit: whatever was used in the whole record. */
+          /** Ports that it would permit: whatever was used in the whole record. */
           proposed: z.string().optional(),
-          /** Why nothing is proposed. */
+          /** Why none are proposed. */
           left: z.string().optional(),
+          /** Entries of its `from` or `to` that admit much more than used them. */
+          peers: z.array(broadPeerSchema).optional(),
         }),
       ),
       /** What is proposed, over the files in force, as `git apply` takes it; empty without any. */

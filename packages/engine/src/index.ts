@@ -39,7 +39,7 @@ export { matchesExpression } from "./text-match.ts";
 export { findRules, type RuleFinding, type RuleFindingKind } from "./lint/rule-findings.ts";
 export { boxesOf } from "./lint/flow-box.ts";
 export { overlap } from "./lint/cover.ts";
-export { selects } from "./matching.ts";
+export { peerHolds, selects } from "./matching.ts";
 export { saysTheSame, saysTheSameWithout } from "./lint/same-meaning.ts";
 export * from "./estate/estate.ts";
 export type { ClusterMap } from "./estate/cluster-map.ts";

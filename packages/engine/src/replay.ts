@@ -16,6 +16,7 @@ import type {
 } from "@bulkhead/model";
 import { decide } from "./decide.ts";
 import { createSeating, type Seat, type Seating } from "./decider.ts";
+import { endsOf, type Ends } from "./flow-ends.ts";
 import { isProcess, type InventoryIndex, type Place } from "./inventory-index.ts";
 import { createSameJudges } from "./same-judges.ts";
 import type { DecideOptions, View } from "./judge-stage.ts";
@@ -116,8 +117,8 @@ interface SeatedEnd {
  * Null: it cannot be told so.
  */
 function untouchedBetween(
-  { seating: before }: EdgeJudge,
-  { seating: after }: EdgeJudge,
+  { seating: before }: SeatedJudge,
+  { seating: after }: SeatedJudge,
 ): ((edge: Edge) => boolean) | null {
   const isSame = before && after && createSameJudges(before, after);
   if (before === null || after === null || isSame === null) return null;
@@ -147,23 +148,41 @@ function isHere(seated: SeatedEnd, { workload }: FlowEnd): boolean {
   return workload === undefined || seated.workload === workload;
 }
 
-interface EdgeJudge {
-  /** Null: rows do not say all. */
-  readonly seating: Seating | null;
+export interface EdgeJudge {
   allows(edge: Edge): boolean;
   decide(edge: Edge): Decision;
+  /** Who was at its ends: what peers are compared with. */
+  ends(edge: Edge): Ends;
 }
 
-/** Decides edges; those whose ends are who they were, which are most, by look-up. */
-function createJudge(set: PolicySet, index: InventoryIndex, options: DecideOptions): EdgeJudge {
+/** Decides recorded edges by one set, ends as who they were. */
+export function createEdgeJudge(
+  set: PolicySet,
+  index: InventoryIndex,
+  options: DecideOptions,
+): EdgeJudge {
+  return createJudge(set, index, options);
+}
+
+interface SeatedJudge extends EdgeJudge {
+  /** Null: rows do not say all. */
+  readonly seating: Seating | null;
+}
+
+/** Those whose ends are who they were, which are most, by look-up. */
+function createJudge(set: PolicySet, index: InventoryIndex, options: DecideOptions): SeatedJudge {
   const seating = createSeating(set, index, options);
   const seen = createSight(index);
-  const judge: EdgeJudge = {
+  const judge: SeatedJudge = {
     seating,
     allows: (edge) => judge.decide(edge).verdict === "allow",
     decide(edge) {
       const then = seen(edge);
       return decide(set, then, queryOf(edge, then), options);
+    },
+    ends(edge) {
+      const then = seen(edge);
+      return endsOf(then, queryOf(edge, then));
     },
   };
   if (seating === null) return judge;
@@ -180,6 +199,7 @@ function createJudge(set: PolicySet, index: InventoryIndex, options: DecideOptio
     seating,
     allows: (edge) => looked(edge, seating.allows) ?? judge.allows(edge),
     decide: (edge) => looked(edge, seating.decide) ?? judge.decide(edge),
+    ends: judge.ends,
   };
 }
 

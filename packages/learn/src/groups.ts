@@ -58,7 +58,7 @@ export interface Grouping {
 export const PROPOSED_KEY = "bulkhead-role";
 
 /** Keys that name a role, the most telling first (Kubernetes' recommended labels, then customs). */
-const ROLE_KEYS = [
+export const ROLE_KEYS: readonly string[] = [
   PROPOSED_KEY,
   "app.kubernetes.io/name",
   "app",

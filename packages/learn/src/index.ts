@@ -1,7 +1,7 @@
 /** Learning: from observed edges to suggestions, with what was set aside and why. Pure; runs in a browser. */
 export { APPLICATION_KEYS, applicationOf, ownerOf } from "./applications.ts";
 export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
-export { createRecognition, recogniseEnds } from "./ends.ts";
+export { createRecognition, knownMembers, recogniseEnds } from "./ends.ts";
 export {
   groupByCommunication,
   type Role,
@@ -14,6 +14,7 @@ export {
   isInstanceKey,
   labelsOfGroup,
   PROPOSED_KEY,
+  ROLE_KEYS,
   type Group,
   type Grouping,
   type Member,
@@ -21,6 +22,8 @@ export {
 export { usefulLabels } from "./roles/propose-labels.ts";
 export { manifestsOf, type SuggestedManifest } from "./manifests.ts";
 export { mergeEdges, spansOutside, type Span, type TimeWindow } from "./merge-edges.ts";
+export { coverAddresses, unitsIn, type Cover } from "./prefix-cover.ts";
+export { purposeOfPort } from "./purpose.ts";
 export { readRange } from "./ranges.ts";
 export { isTowards } from "./readiness/expectation-awaited.ts";
 export {

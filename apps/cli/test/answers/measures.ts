@@ -144,6 +144,8 @@ export const policiesBroad: PoliciesAnswer & {
   others: [],
   broad: {
     since: NOW - 30 * DAY,
+    from: NOW - 30 * DAY,
+    days: 28,
     replayed: 4711,
     rules: [
       {
@@ -153,7 +155,30 @@ export const policiesBroad: PoliciesAnswer & {
         permits: "8000-8010/tcp",
         used: "8001/tcp",
         slack: 10,
+        readiness: "ready",
         proposed: "8001/tcp, 8007/tcp",
+        peers: [
+          {
+            side: "from",
+            peer: "any",
+            permits: { groups: 12, workloads: 40 },
+            used: { groups: 2, workloads: 3, addresses: 0 },
+            unused: ["shop/admin", "shop/mail"],
+            seen: 2,
+            once: 0,
+            proposed: ["app in (web,api)", "app=till in billing"],
+          },
+          {
+            side: "from",
+            peer: "10.0.0.0/8",
+            permits: { groups: 0, workloads: 0, addresses: 16_777_216 },
+            used: { groups: 0, workloads: 0, addresses: 7 },
+            unused: [],
+            seen: 7,
+            once: 3,
+            left: "3 of 7 that used it came on one day only",
+          },
+        ],
       },
       {
         rule: "Policy/shop/new#ingress/any",
@@ -162,6 +187,7 @@ export const policiesBroad: PoliciesAnswer & {
         permits: "all",
         used: "80/tcp",
         slack: 458_995,
+        readiness: "learning",
         tooEarly: "learning: shop/new",
       },
     ],
