@@ -29,6 +29,10 @@ interface Running {
   readonly backOff: BackOff;
   child: ChildProcess | undefined;
   restart: NodeJS.Timeout | undefined;
+  /** How often it ended by itself. */
+  ends: number;
+  /** When and how it did last, after their number: what the program is told when it is started again. */
+  told: string;
 }
 
 export async function supervise(state: string, say: (text: string) => void): Promise<void> {
@@ -44,6 +48,8 @@ export async function supervise(state: string, say: (text: string) => void): Pro
     backOff: createBackOff(),
     child: undefined,
     restart: undefined,
+    ends: 0,
+    told: "",
   }));
   let ending = false;
   for (const one of running) start(one, layout, say, () => ending);
@@ -77,6 +83,7 @@ function start(
       ...process.env,
       BULKHEAD_STATE: layout.root,
       BULKHEAD_SUPERVISOR: String(process.pid),
+      BULKHEAD_RESTARTS: one.told,
       NODE_COMPILE_CACHE: compileCache,
       // glibc gives every thread a heap of its own, and what V8 frees in one stays there: half of what we use at rest.
       MALLOC_ARENA_MAX: process.env["MALLOC_ARENA_MAX"] ?? "1",
@@ -92,6 +99,8 @@ function start(
     over = true;
     one.child = undefined;
     if (ending()) return;
+    one.ends += 1;
+    one.told = `${one.ends} ${Date.now()} ${how}`;
     const wait = one.backOff.next(Date.now() - started);
     say(`${part} ended (${how}); starting it again in ${wait} ms`);
     one.restart = setTimeout(() => start(one, layout, say, ending), wait);

@@ -282,6 +282,9 @@ describe("up and down", () => {
     expect(readFileSync(join(state, "log", "supervisor.log"), "utf8")).toContain(
       "agent ended (SIGKILL)",
     );
+    expect((await bulkhead("status")).stdout).toMatch(
+      /restarts +the controller ended by itself 1 time and was started again, last .* ago \(SIGKILL\)/,
+    );
   });
 
   it("takes over after its supervisor was killed", async () => {

@@ -63,6 +63,7 @@ import { createReadiness, type ReadinessQueries } from "./queries/readiness.ts";
 import { ruledBy } from "./queries/ruled.ts";
 import { receiptMatches, statusOf } from "./queries/status.ts";
 import { askUnderWay, type WhatCuts } from "./queries/under-way.ts";
+import type { Restarts } from "./restarts.ts";
 import { loadSigningKey } from "./signing-key.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { createGatekeeper } from "./world/gatekeeper.ts";
@@ -121,6 +122,8 @@ export interface ControllerOptions {
   readonly version: string;
   /** Space on disk that flows must leave to the rest. */
   readonly minFreeBytes?: number;
+  /** How often a supervisor had to start this again. */
+  readonly restarts?: Restarts | undefined;
   /** Whether what started this has gone; absent where nothing was to look after it. */
   readonly isOrphaned?: () => boolean;
   /** How long an agent may take to put a policy in force. */
@@ -417,6 +420,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       version: options.version,
       now: now(),
       startedAt,
+      restarts: options.restarts,
       inForce: governor.inForce,
       world: keeper.world,
       wanted: distributor.wanted,

@@ -14,6 +14,7 @@ import { startController } from "./controller.ts";
 import { handlersOf, policiesOf } from "./handlers.ts";
 import { startTelemetry } from "./metrics/start.ts";
 import { readTelemetry } from "./metrics/telemetry.ts";
+import { readRestarts } from "./restarts.ts";
 import { DEFAULT_STATE, openStateDirectory } from "./state-directory.ts";
 
 const CANNOT_RUN = 3;
@@ -47,6 +48,7 @@ async function main(state: string): Promise<void> {
     log,
     now: Date.now,
     version: VERSION,
+    restarts: readRestarts(process.env["BULKHEAD_RESTARTS"]),
     isOrphaned: () => isOrphaned(process.env["BULKHEAD_SUPERVISOR"]),
     // A fault switch for tests: a controller that gives an agent up before it could be done.
     ...(process.env["BULKHEAD_FAULT"] === "narrow-log" ? { reconcileEveryMs: 500 } : {}),

@@ -229,6 +229,12 @@ function session(digest: string, readAt: number, refused: readonly Refusal[] = [
   } as unknown as NonNullable<Parameters<typeof statusOf>[0]["session"]>;
 }
 
+it("says how often the controller was started again", () => {
+  const restarts = { count: 2, at: NOW - 5000, how: "SIGKILL" };
+  expect(statusWith({ restarts }, SHOP).restarts).toEqual(restarts);
+  expect(statusWith({}, SHOP)).not.toHaveProperty("restarts");
+});
+
 it("tells what of an agent's words nobody took, and goes on with the rest", () => {
   const told = (refused: readonly Refusal[]) => {
     const {

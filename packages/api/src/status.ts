@@ -80,6 +80,8 @@ export const statusAnswerSchema = z.object({
   /** One sentence for each thing that is as somebody set it up, but lessens what policy is worth. */
   notices: z.array(z.string()).optional(),
   startedAt: z.number(),
+  /** The controller ended by itself so often since `up`, and was started again: when and how it ended last. */
+  restarts: z.object({ count: z.int(), at: z.number(), how: z.string() }).optional(),
   revision: z.int(),
   /** `enforce` when any resource in force is enforced. Absent when no policy was ever applied. */
   mode: z.enum(["audit", "enforce"]).optional(),

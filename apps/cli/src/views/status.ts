@@ -15,6 +15,7 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
   }[answer.state];
   const lines: [string, string][] = [
     ["state", `${state}, up ${duration(now - answer.startedAt)}, version ${answer.version}`],
+    ...restartLines(answer, ui),
     ["policy", policyLine(answer, ui)],
     [
       "modes",
@@ -51,6 +52,13 @@ export function statusText(answer: StatusAnswer, ui: Ui): string {
     .join("");
   const notes = `${problems}${notices}${undecided}${alarms}`;
   return `${body}${notes === "" ? "" : `\n${notes}`}`;
+}
+
+function restartLines({ restarts }: StatusAnswer, ui: Ui): [string, string][] {
+  if (restarts === undefined) return [];
+  const { count: many, at, how } = restarts;
+  const text = `the controller ended by itself ${count(many, "time")} and was started again, last ${ago(at, ui.now)} (${how})`;
+  return [["restarts", ui.style.yellow(text)]];
 }
 
 function invariantLines({ invariants }: StatusAnswer, ui: Ui): [string, string][] {

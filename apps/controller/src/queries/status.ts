@@ -16,6 +16,7 @@ import type { InForce } from "../policy/change.ts";
 import { modesOf } from "../policy/modes.ts";
 import { canaryView } from "../policy/rollout.ts";
 import type { Unread } from "../world/anchors.ts";
+import type { Restarts } from "../restarts.ts";
 import { createNamer } from "../world/naming.ts";
 import type { World } from "../world/world.ts";
 import { contestedViews } from "./contested.ts";
@@ -25,6 +26,7 @@ export interface StatusInput {
   readonly version: string;
   readonly now: number;
   readonly startedAt: number;
+  readonly restarts?: Restarts | undefined;
   readonly inForce: InForce;
   readonly world: World;
   readonly wanted: Compiled | undefined;
@@ -85,6 +87,7 @@ export function statusOf(input: StatusInput): StatusAnswer {
     problems: problems.map(({ text }) => text),
     ...(notices.length === 0 ? {} : { notices }),
     startedAt: input.startedAt,
+    ...(input.restarts === undefined ? {} : { restarts: { ...input.restarts } }),
     revision: inForce.revision,
     ...(inForce.record === null ? {} : { mode: resources.enforce > 0 ? "enforce" : "audit" }),
     resources,
