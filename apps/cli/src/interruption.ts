@@ -1,4 +1,5 @@
 /** Waiting that Ctrl-C ends: the work itself may go on elsewhere, which is for `aftermath` to say. */
+import { setImmediate } from "node:timers/promises";
 import { Interrupted } from "./failure.ts";
 
 export async function orInterrupted<T>(
@@ -19,4 +20,10 @@ export async function orInterrupted<T>(
   } finally {
     signal.removeEventListener("abort", interrupt);
   }
+}
+
+/** Between two pieces of work of this process itself: lets Ctrl-C come in, and ends if it did. */
+export async function heedInterruption(signal: AbortSignal): Promise<void> {
+  await setImmediate();
+  if (signal.aborted) throw new Interrupted();
 }

@@ -220,6 +220,7 @@ export function createProgram(around: Surroundings, finish: (code: ExitCode) => 
     .option("--since-last", "only what is new since you last looked")
     .option("--include-people", "confine people at a shell and cron as well")
     .option("--accept <edge>", "needed, though doubtful: 'shop/web -> shop/db 5432/tcp'", gather)
+    .option("--all", "every line of what was set aside, however many")
     .option("--max-rules <number>", "join rules where more name one role (32)")
     .option("--propose-labels", "where labels do not tell roles: from who talks to whom")
     .option("--anchor <file>", "an earlier suggestion, whose roles keep their names")

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SuggestAnswer } from "@bulkhead/api";
+import { Interrupted } from "../src/failure.ts";
+import { suggestOffline } from "../src/suggest/offline.ts";
 import { answers } from "./answers.ts";
 import { call, NOW } from "./call.ts";
 import { startFakeController, type Answers, type FakeController } from "./fake-controller.ts";
@@ -39,6 +41,12 @@ const EXPORT = [
   ...[1, 2, 3, 4, 5, 6].map((minute) => hubble(web, db, 5432, minutesAgo(minute))),
   hubble(web, "203.0.113.7", 443, minutesAgo(90), ["api.example.com"]),
 ].join("");
+
+/** As a signal of the operating system comes: whenever whoever works lets it. */
+function interruption() {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => void setImmediate(() => controller.abort()) };
+}
 
 describe("suggest --flows", () => {
   it("needs no controller: Hubble's lines from a file or standard input give the policy", async () => {
@@ -100,6 +108,12 @@ describe("suggest --flows", () => {
     expect(called.stdout).not.toContain("no accepted traffic");
     const named = await call([verb, "--flows", "-", ...args], { stdin: EXPORT });
     expect(named.stderr).not.toContain("known workload");
+    if (verb === "readiness") return;
+    const request = ["suggest", "--flows", "-", "-o", "markdown"];
+    const merged = await call(request, { stdin: stdin.join("") });
+    expect(merged.stdout).toContain("No address in the flows is a known workload");
+    const ours = await call(request, { stdin: EXPORT });
+    expect(ours.stdout).not.toContain("known workload");
   });
 
   it("learns nothing from a window that is excluded, nor beyond the span", async () => {
@@ -236,6 +250,21 @@ describe("suggest --flows", () => {
     expect((await ask("shop/web -> shop/vault 8200/tcp")).stdout).toContain("2 rules for 4 edges");
   });
 
+  it.each([
+    ["while it reads", Infinity],
+    ["once all is read", 3],
+  ])("heeds Ctrl-C %s", async (_when, chunks) => {
+    const { signal, abort } = interruption();
+    const stdin = (async function* () {
+      for (let chunk = 1; chunk <= chunks; chunk += 1) {
+        if (chunk === 3) abort();
+        yield EXPORT;
+      }
+    })();
+    const asked = suggestOffline({ stdin, now: () => NOW, signal }, "-", { exclude: [] });
+    await expect(asked).rejects.toThrow(Interrupted);
+  });
+
   it("joins rules where more name one role than were asked for, and says so", async () => {
     const cache = hubblePod("cache", "10.1.0.7");
     const stdin = [db, cache]
@@ -301,6 +330,8 @@ describe("suggest of the running system", () => {
     expect(controller?.requests[1]?.request).toEqual({ includePeople: true });
     await call(["suggest", "--max-rules", "12"], { state });
     expect(controller?.requests[2]?.request).toEqual({ maxRules: 12 });
+    await call(["suggest", "--all"], { state });
+    expect(controller?.requests[3]?.request).toEqual({ all: true });
     expect(controller?.requests[0]?.request).toEqual({
       namespaces: ["shop"],
       ranges: ["203.0.113.0/24"],

@@ -20,6 +20,8 @@ export const suggestRequestSchema = z.strictObject({
   accept: z.array(z.string()).optional(),
   /** Where more rules than this name one role, at either end, rules are joined as far as that goes. */
   maxRules: z.int().min(1).optional(),
+  /** The texts with every line of what was set aside, however many; the data has all of it in any case. */
+  all: z.boolean().optional(),
   /** Where labels are missing or useless: labels from who talks to whom, and rules on them. */
   proposeLabels: z.boolean().optional(),
   /** Names of roles that an earlier suggestion gave, by workload. */

@@ -27,11 +27,6 @@ export {
 } from "./suggestion-report.ts";
 export { beyondOf, fewerRulesText, numberOf, slackText, totalText } from "./slack-text.ts";
 export { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
-export {
-  isLeftOpen,
-  LEFT_OPEN,
-  PURPOSES,
-  REASONS,
-  suggestionText,
-  UNATTRIBUTED,
-} from "./suggestion-text.ts";
+export { listedAsides, listedNames } from "./aside-groups.ts";
+export { COVERED, isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./reasons.ts";
+export { suggestionText } from "./suggestion-text.ts";

@@ -15,7 +15,7 @@ export interface SuggestedFile {
   readonly text: string;
 }
 
-export function suggestionFiles(suggestion: Suggestion): readonly SuggestedFile[] {
+export function suggestionFiles(suggestion: Suggestion, all = false): readonly SuggestedFile[] {
   const asides = suggestion.setAside.map((item) => ({ item, home: homeOf(item) }));
   const covered = suggestion.covered.map((item) => ({ item, home: homeOf(item) }));
   const homes = new Set([
@@ -42,7 +42,11 @@ export function suggestionFiles(suggestion: Suggestion): readonly SuggestedFile[
       unlabelled: suggestion.unlabelled.filter((id) => namespaceOf(id) === home),
       proposedLabels: suggestion.proposedLabels.filter(({ application }) => application === home),
     };
-    return { name: fileName(home), application: home, text: policyText(part, head(home, own)) };
+    return {
+      name: fileName(home),
+      application: home,
+      text: policyText(part, head(home, own), all),
+    };
   });
 }
 

@@ -2,8 +2,8 @@
  * A suggestion as the text of a pull request: what is proposed and for whom, on which evidence, what was set aside and why,
  * and what it would have done to everything on record. The same suggestion gives the same text.
  */
-import { summarise } from "@bulkhead/learn";
 import { formatPort, type Edge, type SetAside } from "@bulkhead/model";
+import { listedAsides, listedNames } from "./aside-groups.ts";
 import type { ReplayCounts } from "./suggestion-replay.ts";
 import { beyondOf, causesText, fewerRulesText, pairsOf, totalText } from "./slack-text.ts";
 import type {
@@ -12,7 +12,7 @@ import type {
   ReportedSlack,
   SuggestionReport,
 } from "./suggestion-report.ts";
-import { isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./suggestion-text.ts";
+import { COVERED, isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./reasons.ts";
 import { many, moment, thousands } from "./words.ts";
 
 export interface PullRequest {
@@ -23,6 +23,10 @@ export interface PullRequest {
   readonly excluded: readonly { readonly from: number; readonly to: number }[];
   /** Whose words the files are in, `Cilium`; absent for our own. */
   readonly dialect?: string;
+  /** There was traffic, and not one end of it is a known workload. */
+  readonly ofNobody?: boolean;
+  /** Every line of what was set aside, however many. */
+  readonly all?: boolean;
   /** Of links that are new to whoever asks; absent when nobody asked. */
   readonly news?: { readonly since?: number; readonly links: readonly string[] };
 }
@@ -35,9 +39,11 @@ export function suggestionMarkdown({
   excluded,
   news,
   dialect,
+  ofNobody = false,
+  all = false,
 }: PullRequest): string {
   const sections = [
-    head(report, excluded, dialect),
+    head(report, excluded, dialect, ofNobody),
     ...(news === undefined ? [] : [newsOf(news)]),
     ...report.perApplication.map(({ application, name }) =>
       ofApplication(report, application, name),
@@ -45,10 +51,14 @@ export function suggestionMarkdown({
     asides(
       "Set aside, not allowed",
       report.setAside.filter((item) => !isLeftOpen(item)),
+      all,
     ),
-    asides(LEFT_OPEN, report.setAside.filter(isLeftOpen)),
-    ...(report.unattributed.length === 0 ? [] : [unattributed(report.unattributed)]),
-    ...(report.unlabelled.length === 0 ? [] : [unlabelled(report.unlabelled)]),
+    asides(LEFT_OPEN, report.setAside.filter(isLeftOpen), all),
+    asides(COVERED, report.covered, all),
+    ...(report.unattributed.length === 0
+      ? []
+      : [unattributed(listedNames(report.unattributed, all))]),
+    ...(report.unlabelled.length === 0 ? [] : [unlabelled(listedNames(report.unlabelled, all))]),
     ...(replay === undefined ? [] : [replayed(replay)]),
   ];
   return `${sections.filter((text) => text !== "").join("\n\n")}\n`;
@@ -58,6 +68,7 @@ function head(
   report: SuggestionReport,
   excluded: PullRequest["excluded"],
   dialect: string | undefined,
+  ofNobody: boolean,
 ): string {
   const applications = report.perApplication.map(({ application }) => `\`${code(application)}\``);
   const title = `# Least privilege for ${applications.length === 0 ? "nobody yet" : applications.join(", ")}`;
@@ -72,11 +83,15 @@ function head(
     `${many(report.rules.length, "rule")} for ${many(report.edges, "edge")}${span}. Everything else is denied once this is enforced.`,
     ...totalText(report.rules.flatMap(({ slack }) => (slack === undefined ? [] : { slack }))),
     ...fewerRulesText(report.fewerRules).map(plain),
+    ...(ofNobody ? ["", OF_NOBODY] : []),
     ...(dialect === undefined ? [] : [`Written for ${dialect}.`]),
     ...excluded.map(({ from, to }) => `Not learned from: ${moment(from)} to ${moment(to)}.`),
   ];
   return lines.join("\n");
 }
+
+const OF_NOBODY =
+  "No address in the flows is a known workload: import them where the inventory is known, or give flows that name their ends.";
 
 function newsOf({ since, links }: NonNullable<PullRequest["news"]>): string {
   const when = since === undefined ? "" : ` since ${moment(since)}`;
@@ -146,11 +161,12 @@ function standsFor({ basis, cidrs }: ReportedSet): string {
   }
 }
 
-function asides(title: string, setAside: readonly SetAside[]): string {
+function asides(title: string, setAside: readonly SetAside[], all: boolean): string {
   if (setAside.length === 0) return "";
-  const rows = summarise(setAside).map((group) => {
-    const rest = group.ports - group.samplePorts.length;
-    const more = rest > 0 ? ` and ${rest} more` : "";
+  const { shown, rest } = listedAsides(setAside, all);
+  const rows = shown.map((group) => {
+    const others = group.ports - group.samplePorts.length;
+    const more = others > 0 ? ` and ${others} more` : "";
     const what = group.purpose === undefined ? "" : `, ${PURPOSES[group.purpose]}`;
     return [
       `${REASONS[group.reason]}${what}`,
@@ -161,7 +177,8 @@ function asides(title: string, setAside: readonly SetAside[]): string {
     ];
   });
   const columns = ["Why", "Who", "Ports", "Connections", "More"];
-  return [`## ${title}`, "", table(columns, rows)].join("\n");
+  const others = rest.flatMap((line) => ["", line]);
+  return [`## ${title}`, "", table(columns, rows), ...others].join("\n");
 }
 
 function unattributed(lines: readonly string[]): string {

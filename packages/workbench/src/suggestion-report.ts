@@ -119,13 +119,14 @@ function resourceOf({ namespace, name, only }: SuggestedRule): string {
 
 export const SUGGESTION_FILE = "suggested.yaml";
 
-export function suggestionReport(suggestion: Suggestion): SuggestionReport {
+/** `all`: the text with every line of what was set aside; the data has everything in any case. */
+export function suggestionReport(suggestion: Suggestion, all = false): SuggestionReport {
   const resources = new Map(
     suggestion.rules.map((rule) => [`${rule.namespace}/${rule.name}`, resourceOf(rule)]),
   );
   return {
-    files: [{ name: SUGGESTION_FILE, text: suggestionText(suggestion) }],
-    perApplication: [...suggestionFiles(suggestion)],
+    files: [{ name: SUGGESTION_FILE, text: suggestionText(suggestion, all) }],
+    perApplication: [...suggestionFiles(suggestion, all)],
     applications: [...suggestion.applications],
     rules: manifestsOf(suggestion).flatMap((item) => {
       if (item.of !== "rule") return [];

@@ -3,84 +3,48 @@
  * set aside and why. The same suggestion always gives the same text.
  */
 import { printResources, type CommentedResource } from "@bulkhead/dialects";
-import { manifestsOf, type SuggestedManifest } from "@bulkhead/learn";
+import { manifestsOf, summarise, type SuggestedManifest } from "@bulkhead/learn";
 import {
   formatPort,
   type Edge,
   type Evidence,
   type SetAsideGroup,
-  type SetAsideReason,
   type SuggestedNetworkSet,
   type SuggestedRule,
   type Suggestion,
-  type TrafficPurpose,
 } from "@bulkhead/model";
+import { listedGroups, listedNames } from "./aside-groups.ts";
 import { proposedInventory, proposedLines } from "./proposed-labels.ts";
 import { importText } from "./readiness-text.ts";
+import { COVERED, isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./reasons.ts";
 import { fewerRulesText, slackText, totalText } from "./slack-text.ts";
 import { bytes, many, moment } from "./words.ts";
 
-/** What each reason means, in the words people see. */
-export const REASONS: Readonly<Record<SetAsideReason, string>> = {
-  scan: "scanning",
-  "flagged-source": "by a source that scans",
-  "suspicious-source": "once, by a source that mostly fails",
-  failed: "never answered",
-  pending: "not answered yet",
-  "one-off": "one-off without data",
-  lone: "only one copy of its role, and seldom",
-  "first-ever": "first seen late, of one copy alone",
-  "fan-out": "several new peers, one by one",
-  "off-hours": "outside its role's hours",
-  beacon: "calls home like a clock",
-  denied: "denied when it was seen",
-  spoofed: "forged source address",
-  ephemeral: "high port, not a service",
-  world: "many outside addresses",
-  ping: "a few pings",
-  multicast: "broadcast or multicast",
-  unlabelled: "an end without labels",
-  "host-network": "a workload on its machine's address",
-  administration: "administration of the machine, left open",
-  people: "people, not confined",
-  resolver: "the machine's own resolver, left open",
-  error: "could not be judged",
-};
-
-/** Not allowed by a rule, and not denied either: nothing that is proposed confines who does it. */
-export function isLeftOpen({ reason }: { readonly reason: SetAsideReason }): boolean {
-  return reason === "administration" || reason === "people" || reason === "resolver";
-}
-
-export const LEFT_OPEN = "Seen, kept out, and confined by nothing that is proposed";
-
-/** What traffic is that no application does for its own sake. */
-export const PURPOSES: Readonly<Record<TrafficPurpose, string>> = {
-  dns: "names (DNS)",
-  ntp: "time (NTP)",
-  dhcp: "leases (DHCP)",
-  metadata: "the cloud's metadata service, which gives credentials to whoever asks",
-  ssh: "administration (SSH)",
-  monitoring: "monitoring",
-};
-
-/** Everything in one file. */
-export function suggestionText(suggestion: Suggestion): string {
+/** Everything in one file. `all`: with every line of what was set aside, however many. */
+export function suggestionText(suggestion: Suggestion, all = false): string {
   const open = suggestion.setAside.filter(isLeftOpen).length;
   const people = suggestion.setAside.filter(({ reason }) => reason === "people").length;
-  return policyText(suggestion, [
-    "Least privilege for what was seen. Everything else is denied once this is enforced.",
-    `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length - open, "edge")}, listed at the end.`,
-    ...(people === 0 ? [] : [`People: not confined; ${many(people, "edge")} seen, kept out.`]),
-  ]);
+  return policyText(
+    suggestion,
+    [
+      "Least privilege for what was seen. Everything else is denied once this is enforced.",
+      `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length - open, "edge")}, listed at the end.`,
+      ...(people === 0 ? [] : [`People: not confined; ${many(people, "edge")} seen, kept out.`]),
+    ],
+    all,
+  );
 }
 
-/** `head`: what the file is, above all. */
-export function policyText(suggestion: SuggestionPart, head: readonly string[]): string {
-  const all = manifestsOf(suggestion);
+/** `head`: what the file is, above everything. */
+export function policyText(
+  suggestion: SuggestionPart,
+  head: readonly string[],
+  all: boolean,
+): string {
+  const manifests = manifestsOf(suggestion);
   const isRare = (item: SuggestedManifest): boolean => item.of === "rule" && item.from.rare;
-  const regular = printResources(all.filter((item) => !isRare(item)).map(commented));
-  const rare = printResources(all.filter(isRare).map(commented));
+  const regular = printResources(manifests.filter((item) => !isRare(item)).map(commented));
+  const rare = printResources(manifests.filter(isRare).map(commented));
   const documents = [regular, rare].filter((text) => text !== "");
   const inventory = proposedInventory(suggestion.proposedLabels);
   return [
@@ -91,7 +55,7 @@ export function policyText(suggestion: SuggestionPart, head: readonly string[]):
       ...proposedLines(suggestion.proposedLabels),
     ]),
     ...[...inventory, ...documents].map((text) => `---\n${text}`),
-    comment(asideLines(suggestion)),
+    comment(asideLines(suggestion, all)),
   ].join("");
 }
 
@@ -212,28 +176,21 @@ function spanOf({ firstSeen, lastSeen }: Evidence): string {
     : `from ${moment(firstSeen)} to ${moment(lastSeen)}`;
 }
 
-function asideLines(suggestion: SuggestionPart): readonly string[] {
-  const lines: string[] = [];
+function asideLines(suggestion: SuggestionPart, all: boolean): readonly string[] {
   const denied = suggestion.setAsideGroups.filter((group) => !isLeftOpen(group));
-  if (denied.length > 0) {
-    lines.push("Set aside, not allowed by any rule above:", ...denied.flatMap(groupLines));
-  }
   const open = suggestion.setAsideGroups.filter(isLeftOpen);
-  if (open.length > 0) lines.push(`${LEFT_OPEN}:`, ...open.flatMap(groupLines));
-  if (suggestion.covered.length > 0) {
-    lines.push("Doubtful, but allowed because ends with the same labels need it:");
-    for (const item of suggestion.covered) {
-      const { source, destination, protocol, port } = item.edge;
-      lines.push(
-        `  ${source.name} → ${destination.name} ${formatPort(protocol, port)}: ${item.detail}`,
-      );
-    }
-  }
+  const lines = [
+    ...groupsLines("Set aside, not allowed by any rule above", denied, all),
+    ...groupsLines(LEFT_OPEN, open, all),
+    ...groupsLines(COVERED, summarise(suggestion.covered), all),
+  ];
   const unknown = unattributedLines(suggestion.unattributed);
-  if (unknown.length > 0) lines.push(UNATTRIBUTED, ...unknown.map((line) => `  ${line}`));
+  if (unknown.length > 0) {
+    lines.push(UNATTRIBUTED, ...listedNames(unknown, all).map((line) => `  ${line}`));
+  }
   if (suggestion.unlabelled.length > 0) {
     lines.push("Without a label, so that no rule can name them; they stay unjudged:");
-    lines.push(...suggestion.unlabelled.map((name) => `  ${name}`));
+    lines.push(...listedNames(suggestion.unlabelled, all).map((name) => `  ${name}`));
     lines.push(
       "Give them labels in an Inventory: bulkhead workloads --inventory > inventory.yaml",
       "Or have labels proposed from who talks to whom: bulkhead suggest --propose-labels",
@@ -241,9 +198,6 @@ function asideLines(suggestion: SuggestionPart): readonly string[] {
   }
   return lines.length === 0 ? [] : ["", ...lines];
 }
-
-export const UNATTRIBUTED =
-  "Sent by this machine, and nobody could tell by which process: whoever of them is isolated above may need it, or be called by it:";
 
 /** `shop/db 5432/tcp (3 connections)`, each destination and port once. */
 export function unattributedLines(edges: readonly Edge[]): readonly string[] {
@@ -254,6 +208,16 @@ export function unattributedLines(edges: readonly Edge[]): readonly string[] {
     counts.set(to, (counts.get(to) ?? 0) + connections);
   }
   return [...counts].map(([to, count]) => `${to} (${many(count, "connection")})`);
+}
+
+function groupsLines(
+  title: string,
+  groups: readonly SetAsideGroup[],
+  all: boolean,
+): readonly string[] {
+  if (groups.length === 0) return [];
+  const { shown, rest } = listedGroups(groups, all);
+  return [`${title}:`, ...shown.flatMap(groupLines), ...rest.map((line) => `  ${line}`)];
 }
 
 function groupLines(group: SetAsideGroup): readonly string[] {

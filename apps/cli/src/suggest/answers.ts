@@ -42,15 +42,15 @@ export async function summary(
   return {
     value: answer,
     text: (ui) =>
-      `${suggestText(answer, written, ui, ofNobody)}${news === undefined ? "" : newsText(news.told, ui)}`,
+      `${suggestText(answer, written, ui, { ofNobody, all: options.all === true })}${news === undefined ? "" : newsText(news.told, ui)}`,
     next: [next],
     exitCode: 0,
   };
 }
 
 export async function pullRequest(
-  { answer, replay, dialect }: Found,
-  { exclude }: Asked,
+  { answer, replay, dialect, ofNobody = false }: Found,
+  { exclude, all }: Asked,
   news: News | undefined,
 ): Promise<Answer> {
   const { suggestionMarkdown } = await import("@bulkhead/workbench");
@@ -77,6 +77,8 @@ export async function pullRequest(
       idleAccepts: [],
     },
     excluded: exclude,
+    ofNobody,
+    all,
     ...(dialect === undefined ? {} : { dialect }),
     ...(replay === undefined ? {} : { replay }),
     ...(news === undefined ? {} : { news: news.told }),

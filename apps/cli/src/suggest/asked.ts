@@ -20,6 +20,7 @@ export interface SuggestOptions extends CommonOptions {
   readonly includePeople?: boolean;
   readonly accept?: readonly string[];
   readonly maxRules?: string;
+  readonly all?: boolean;
   readonly proposeLabels?: boolean;
   readonly anchor?: string;
   readonly flows?: string;
@@ -37,6 +38,8 @@ export interface Asked {
   readonly includePeople: boolean;
   readonly accept: readonly string[];
   readonly maxRules: number | undefined;
+  /** Every line of what was set aside. */
+  readonly all: boolean;
   readonly proposeLabels: boolean;
   readonly formerRoles: Readonly<Record<string, string>>;
 }
@@ -52,6 +55,7 @@ export async function askedFor(context: Context, options: SuggestOptions): Promi
     includePeople: options.includePeople === true,
     accept: options.accept ?? [],
     maxRules: options.maxRules === undefined ? undefined : mostOf(options.maxRules),
+    all: options.all === true,
     proposeLabels: options.proposeLabels === true || options.anchor !== undefined,
     formerRoles,
   };

@@ -25,7 +25,7 @@ export async function fromSystem(
   asked: Asked,
   replaying: boolean,
 ): Promise<Found> {
-  const { span, exclude, ranges, namespaces, includePeople, accept, maxRules } = asked;
+  const { span, exclude, ranges, namespaces, includePeople, accept, maxRules, all } = asked;
   const { proposeLabels, formerRoles } = asked;
   const client = await context.client();
   const answer = await withProgress(context, "studying what was seen", () =>
@@ -37,6 +37,7 @@ export async function fromSystem(
       ...(includePeople ? { includePeople } : {}),
       ...(accept.length === 0 ? {} : { accept: [...accept] }),
       ...(maxRules === undefined ? {} : { maxRules }),
+      ...(all ? { all } : {}),
       ...(proposeLabels ? { proposeLabels, formerRoles } : {}),
     }),
   );
@@ -84,6 +85,7 @@ export async function fromFlows(
       exclude: asked.exclude,
       ranges,
       includePeople: asked.includePeople,
+      all: asked.all,
       accept: asked.accept,
       proposeLabels: asked.proposeLabels,
       formerRoles: new Map(Object.entries(asked.formerRoles)),

@@ -11,7 +11,7 @@ import {
   type SuggestOptions,
   type TimeWindow,
 } from "@bulkhead/learn";
-import { formatsOf, type Edge, type EdgeHistory, type Inventory } from "@bulkhead/model";
+import { formatsOf, type Edge, type EdgeHistory, type Flow, type Inventory } from "@bulkhead/model";
 import { FORMAT_READERS, readerOf, type FlowFormatReader } from "@bulkhead/sources";
 import {
   reportedReadiness,
@@ -23,6 +23,7 @@ import { createFlowFold, everybodyIn, type ImportedFlows } from "@bulkhead/workb
 import { createSampleBook, type SampleBook } from "@bulkhead/workbench/impact";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
+import { heedInterruption } from "../interruption.ts";
 import { openFlowFile, readFlows, wholeText } from "../flows/flow-file.ts";
 
 export interface OfflineOptions extends SuggestOptions {
@@ -31,6 +32,8 @@ export interface OfflineOptions extends SuggestOptions {
   readonly exclude: readonly TimeWindow[];
   /** Of the file, where it is named. */
   readonly format?: string;
+  /** Texts with every line of what was set aside. */
+  readonly all?: boolean;
 }
 
 export interface Offline {
@@ -44,9 +47,9 @@ export interface Offline {
 }
 
 export async function suggestOffline(
-  context: Pick<Context, "stdin" | "now">,
+  context: Pick<Context, "stdin" | "now" | "signal">,
   file: string,
-  { since, until, exclude, format, ...options }: OfflineOptions,
+  { since, until, exclude, format, all, ...options }: OfflineOptions,
 ): Promise<Offline> {
   const within = (time: number): boolean =>
     (since === undefined || time >= since) && (until === undefined || time < until);
@@ -56,12 +59,20 @@ export async function suggestOffline(
   const kept = ours.filter((edge) => within(edge.lastSeen) && !isWithin(edge, exclude));
   const edges = mergeEdges([...found.edges, ...kept]);
   const { inventory, histories } = found;
-  const report = suggestionReport(suggest(edges, inventory, { history: histories, ...options }));
+  const heed = async (): Promise<void> => heedInterruption(context.signal);
+  await heed();
+  const report = suggestionReport(
+    suggest(edges, inventory, { history: histories, ...options }),
+    all,
+  );
+  await heed();
+  // Edges that were summed up before no longer tell on which days they were seen.
+  const readiness = kept.length > 0 ? {} : { readiness: readinessOf(histories, inventory) };
+  await heed();
   return {
     answer: {
       ...report,
-      // Edges that were summed up before no longer tell on which days they were seen.
-      ...(kept.length > 0 ? {} : { readiness: readinessOf(histories, inventory) }),
+      ...readiness,
       ...(since === undefined ? {} : { since }),
       ...(until === undefined ? {} : { until }),
     },
@@ -117,7 +128,7 @@ export interface ReadExport {
 
 /** `-` is standard input. `format`: as it was typed; else the file's beginning tells. */
 export async function readExport(
-  context: Pick<Context, "stdin">,
+  context: Pick<Context, "stdin" | "signal">,
   file: string,
   format?: string,
   wanted: (time: number) => boolean = () => true,
@@ -130,12 +141,15 @@ export async function readExport(
     const ours = summed.filter(({ probe }) => probe !== true);
     return { imported: fold.result(), ours, samples };
   }
-  await readFlows(opened, opened.format ?? hubbleReader(), {
+  const sink = {
     ...fold,
-    flow(flow) {
+    flow(flow: Flow) {
       fold.flow(flow);
       if (wanted(flow.start)) samples.add(flow);
     },
+  };
+  await readFlows(opened, opened.format ?? hubbleReader(), sink, {
+    between: async () => heedInterruption(context.signal),
   });
   const imported = fold.result();
   if (isNothing(imported)) throw nothingRead(imported, file);

@@ -1,12 +1,14 @@
 /** What `suggest -f` prints: a line a rule, then what was set aside and why. */
 import type { SuggestAnswer } from "@bulkhead/api";
-import { summarise } from "@bulkhead/learn";
 import type { SetAside } from "@bulkhead/model";
 import {
   beyondOf,
+  COVERED,
   fewerRulesText,
   isLeftOpen,
   LEFT_OPEN,
+  listedAsides,
+  listedNames,
   numberOf,
   REASONS,
   totalText,
@@ -83,19 +85,26 @@ const LINK_COLUMNS: readonly Column<NonNullable<SuggestAnswer["links"]>[number]>
   { title: "FIRST SEEN", cell: (row, ui) => ago(row.firstSeen, ui.now) },
 ];
 
-function unattributedText({ unattributed = [] }: SuggestAnswer, ui: Ui): string {
+function unattributedText({ unattributed = [] }: SuggestAnswer, ui: Ui, all: boolean): string {
   if (unattributed.length === 0) return "";
-  const lines = unattributed.map((line) => `  ${line}\n`);
+  const lines = listedNames(unattributed, all).map((line) => `  ${line}\n`);
   return `\n${ui.style.yellow(UNATTRIBUTED)}\n${lines.join("")}`;
 }
 
-/** `ofNobody`: there was traffic, of addresses that are no known workload's. */
+export interface Shown {
+  /** There was traffic, of addresses that are no known workload's. */
+  readonly ofNobody: boolean;
+  /** Every line of what was set aside. */
+  readonly all: boolean;
+}
+
 export function suggestText(
   answer: SuggestAnswer,
   savedTo: string | undefined,
   ui: Ui,
-  ofNobody = false,
+  { ofNobody, all }: Shown,
 ): string {
+  const aside = setAsideText(answer, ui, all);
   if (answer.rules.length === 0) {
     const why =
       (answer.unlabelled ?? []).length > 0
@@ -103,10 +112,10 @@ export function suggestText(
         : ofNobody
           ? "no address in the flows is a known workload's"
           : "no accepted traffic was seen";
-    return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${setAsideText(answer, ui)}${unlabelledText(answer, ui)}`;
+    return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${aside}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;
-  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${slackLine(answer)}${readinessText(answer, ui)}${setAsideText(answer, ui)}${unattributedText(answer, ui)}${unlabelledText(answer, ui)}`;
+  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${slackLine(answer)}${readinessText(answer, ui)}${aside}${unattributedText(answer, ui, all)}${unlabelledText(answer, ui)}`;
 }
 
 /** `4 of 12`: permitted and not used, of all that is permitted. */
@@ -129,19 +138,28 @@ function readinessText({ readiness = [], rules }: SuggestAnswer, ui: Ui): string
   return lines.length === 0 ? "" : `\nHow complete the picture is:\n${lines.join("")}`;
 }
 
-function setAsideText(answer: SuggestAnswer, ui: Ui): string {
-  const all = answer.setAside as SetAside[];
-  const open = all.filter(isLeftOpen);
-  const denied = all.filter((item) => !isLeftOpen(item));
-  return `${groupsText("Set aside, not allowed", denied, ui)}${groupsText(LEFT_OPEN, open, ui)}`;
+function setAsideText(answer: SuggestAnswer, ui: Ui, all: boolean): string {
+  const aside = answer.setAside as SetAside[];
+  const covered = (answer.covered ?? []) as SetAside[];
+  return [
+    groupsText(
+      "Set aside, not allowed",
+      aside.filter((item) => !isLeftOpen(item)),
+      ui,
+      all,
+    ),
+    groupsText(LEFT_OPEN, aside.filter(isLeftOpen), ui, all),
+    groupsText(COVERED, covered, ui, all),
+  ].join("");
 }
 
-function groupsText(title: string, items: readonly SetAside[], ui: Ui): string {
+function groupsText(title: string, items: readonly SetAside[], ui: Ui, all: boolean): string {
   if (items.length === 0) return "";
-  const groups = summarise(items);
-  const lines = groups.map((group) => {
+  const { shown, rest } = listedAsides(items, all);
+  const lines = shown.map((group) => {
     const ports = `${group.samplePorts.join(", ")}${group.ports > group.samplePorts.length ? ` and ${group.ports - group.samplePorts.length} more` : ""}`;
     return `  ${ui.style.yellow(REASONS[group.reason] ?? group.reason)}: ${group.source} → ${list(group.destinations)}, ${ports}\n    ${ui.style.dim(group.detail)}\n`;
   });
-  return `\n${title} (${count(items.length, "edge")}):\n${lines.join("")}`;
+  const others = rest.map((line) => `  ${line}\n`);
+  return `\n${title} (${count(items.length, "edge")}):\n${[...lines, ...others].join("")}`;
 }

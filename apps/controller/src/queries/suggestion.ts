@@ -50,7 +50,7 @@ export async function suggestion(
     includePeople,
     namedSets: namesOf(context.domainSets()),
   });
-  const report = suggestionReport(found);
+  const report = suggestionReport(found, request.all);
   // What was accepted before is nobody's slip today.
   const idleAccepts = report.idleAccepts.filter(({ text }) => accept.includes(text));
   return { ...report, idleAccepts, ...span };
