@@ -91,6 +91,28 @@ int hook(struct bpf_nf_ctx *ctx)
 	return refused(2, port) ? NF_DROP : NF_ACCEPT;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} next SEC(".maps");
+
+/* Only jumps, so that the program behind it can be changed. With none there it denies. */
+SEC("netfilter")
+int jump(struct bpf_nf_ctx *ctx)
+{
+	bpf_tail_call(ctx, &next, 0);
+	return NF_DROP;
+}
+
+SEC("netfilter")
+int hook_closed(struct bpf_nf_ctx *ctx)
+{
+	(void)ctx;
+	return NF_DROP;
+}
+
 /* The original destination, whatever the packet says by now. Untracked packets are refused. */
 SEC("netfilter")
 int tracked(struct bpf_nf_ctx *ctx)

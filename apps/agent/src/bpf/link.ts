@@ -1,7 +1,8 @@
 /**
  * Links: a program's attachment as an object of its own. It lives as long as a descriptor or a pin holds it, so a link that
  * is not pinned is gone with this process, and with it what it enforced. Links on hooks of netfilter and on interfaces
- * belong to the network namespace of the calling thread at that moment: create them within `insideNetns`.
+ * belong to the network namespace of the calling thread at that moment: create them within `insideNetns`. A link on a hook of
+ * netfilter keeps its namespace, with all interfaces in it, as long as the link itself is kept; one on an interface does not.
  */
 import { KernelError } from "../kernel/index.ts";
 import { linkInfo, type LinkInfo } from "./link-info.ts";
@@ -17,7 +18,8 @@ export interface BpfLink {
   /**
    * Another program from the next packet on, with none in between that sees neither. With `expected`, only if that is the
    * program it has. Throws `KernelError`: EPERM if it has another one, EOPNOTSUPP for links on netfilter hooks, which the
-   * kernel cannot swap (attach the new program beside the old one instead, then close that).
+   * kernel cannot swap: attach the new program beside the old one, then close that; or attach one that only jumps to an entry
+   * of an array of programs (`bpf_tail_call`), and `put` the new one there.
    */
   update(program: BpfProgram, expected?: BpfProgram): void;
   /** Takes the program off the hook; link, descriptor and pins stay, without effect. */

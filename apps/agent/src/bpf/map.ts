@@ -33,8 +33,11 @@ export interface BpfMap extends Batches {
   delete(key: Buffer): boolean;
   /** What is there and takes it out, in one step; null when there is none. */
   take(key: Buffer): Buffer | null;
-  /** For maps of maps: the map's number would be read back, a descriptor is what is written. */
-  updateMap(key: Buffer, inner: BpfMap, mode?: UpdateMode): void;
+  /**
+   * For maps of maps and arrays of programs, where a descriptor is written and the object's number is read back. An array of
+   * programs is emptied when its last descriptor and pin are gone, whoever still uses it.
+   */
+  put(key: Buffer, object: { readonly fd: number }, mode?: UpdateMode): void;
   close(): void;
 }
 
@@ -149,9 +152,9 @@ function mapWith(fd: number, info: MapInfo): BpfMap {
       setKey(of);
       return found("mapLookupAndDelete") ? Buffer.from(value.buffer.subarray(0, valueBytes)) : null;
     },
-    updateMap(of, inner, mode) {
+    put(of, object, mode) {
       const descriptor = Buffer.alloc(4);
-      descriptor.writeUInt32LE(inner.fd);
+      descriptor.writeUInt32LE(object.fd);
       map.update(of, descriptor, mode);
     },
     ...createBatches(fd, info, valueBytes),

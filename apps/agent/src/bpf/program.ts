@@ -2,7 +2,6 @@
  * Programs in the kernel: what one is, and loading one from instructions that this process wrote itself (feature probes,
  * tests). Programs compiled from C come from an object file (`object.ts`).
  */
-import { mapOf, type BpfMap } from "./map.ts";
 import { readInfo } from "./map-info.ts";
 import {
   ATTACH_KIND,
@@ -15,7 +14,6 @@ import {
 import {
   addressOf,
   attributeBlock,
-  bpfWith,
   closeFd,
   cString,
   fixedBuffer,
@@ -115,13 +113,4 @@ export function loadInstructions(spec: InstructionsSpec): BpfProgram {
   if (again >= 0) return programOf(again);
   const end = log.buffer.indexOf(0);
   throw new BpfLoadError(spec.name, -result, log.buffer.toString("utf8", 0, end));
-}
-
-/** The maps that a program uses, opened anew; the caller closes them. */
-export function mapsOf(program: BpfProgram): readonly BpfMap[] {
-  return program.info.mapIds.map((id) =>
-    mapOf(
-      bpfWith("mapById", (attribute) => void attribute.writeUInt32LE(id, 0), `opening map ${id}`),
-    ),
-  );
 }

@@ -8,6 +8,7 @@ import {
   loadObject,
   MapDiffersError,
   mapsOf,
+  openMap,
   openPinnedMap,
   openPinnedProgram,
   perCpuValues,
@@ -179,7 +180,7 @@ describe("an object", () => {
     expect(mapsOf(object.program("hook")).map((each) => kept(each).info.name)).toEqual(
       expect.arrayContaining(["denied", "seen"]),
     );
-    expect(() => object.map("nothing")).toThrow("no map nothing; there are denied, seen");
+    expect(() => object.map("nothing")).toThrow("no map nothing; there are next, denied, seen");
     expect(() => loadObject({ file: objects.path("verdict"), programs: ["nobody"] })).toThrow(
       /no program nobody; there are group_egress/,
     );
@@ -194,13 +195,16 @@ describe("an object", () => {
     const answer = (): number => run.run(Buffer.alloc(64)).returned;
     expect(answer()).toBe(0);
     const inner = map({ maxEntries: 4 });
-    object.map("outer").updateMap(u32(7), inner);
+    object.map("outer").put(u32(7), inner);
     expect(answer()).toBe(1);
     inner.update(u32(1), u32(4711));
     expect(answer()).toBe(4711);
+    const number = object.map("outer").lookup(u32(7))?.readUInt32LE() ?? 0;
+    expect(number).toBe(inner.info.id);
+    expect(kept(openMap(number) ?? map()).lookup(u32(1))).toEqual(u32(4711));
     const other = map({ maxEntries: 4 });
     other.update(u32(1), u32(4712));
-    object.map("outer").updateMap(u32(7), other);
+    object.map("outer").put(u32(7), other);
     expect(answer()).toBe(4712);
   });
 
@@ -224,7 +228,7 @@ describe("an object", () => {
         .info.id,
     ).toBe(id);
     second.close();
-    for (const name of ["denied", "seen"]) unpin(join(objects.pins, name));
+    for (const name of pinsIn(objects.pins)) unpin(join(objects.pins, name));
   });
 
   it("that the verifier refuses says where in the source, and leaves no pins", () => {
