@@ -18,7 +18,7 @@ test: ## types, lint, format, unit tests, kernel tests; nothing may be skipped
 	@scripts/setup.sh test
 	@$(NODE) scripts/test.ts
 
-bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|bpf|collector|compile|estate|replay|readiness|sources|suggest|follow|idle|ingest|history|list|decide|discovery)
+bench: ## figures against no firewall, iptables and ufw (ONLY=datapath|bpf|collector|compile|estate|replay|readiness|sources|suggest|follow|idle|import|ingest|history|list|decide|discovery)
 	@scripts/setup.sh bench
 	@$(NODE) --disable-warning=ExperimentalWarning bench/main.ts
 

@@ -3,8 +3,9 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, bpf, clickhouse, collector, compile, discovery, estate, follow, history, idle, ingest, list, replay, readiness, sources, suggest, decide
+ *   make bench ONLY=datapath   one of: datapath, bpf, clickhouse, collector, compile, discovery, estate, follow, history, idle, import, ingest, list, replay, readiness, sources, suggest, decide
  *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
+ *   SIZE=MIB                   with ONLY=import: how long the log is (128)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
  */
 import { writeFileSync } from "node:fs";
@@ -22,6 +23,7 @@ import type { Figure } from "./figure.ts";
 import { benchFollow } from "./follow.ts";
 import { benchHistory } from "./history.ts";
 import { benchIdle, type IdleCost } from "./idle.ts";
+import { benchImport } from "./import.ts";
 import { benchIngest } from "./ingest.ts";
 import { benchList } from "./list.ts";
 import { benchReadiness } from "./readiness.ts";
@@ -104,6 +106,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   sources: async () => benchSources(),
   suggest: async () => benchSuggest(),
   decide: async () => benchDecide(),
+  import: () => benchImport(say),
   ingest: () => benchIngest(),
   history: () => benchHistory(),
   discovery: () => benchDiscovery(say),

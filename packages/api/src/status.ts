@@ -123,6 +123,8 @@ export const statusAnswerSchema = z.object({
     lastDay: z.int().optional(),
     /** Days of edges that were never answered and too many to be kept as such. */
     unsummed: z.number().optional(),
+    /** Ways in which flows came to be known that edges do not tell apart, since there are too many. */
+    sharedOrigins: z.number().optional(),
     /** Records from the future: told as of when they came. */
     redated: z.int(),
     /** On disk. */

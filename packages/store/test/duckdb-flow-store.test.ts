@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
-import { DAY_MS, type Flow } from "@bulkhead/model";
+import { DAY_MS, FLOW_FORMATS, type Flow, type FlowOrigin } from "@bulkhead/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDuckDbFlowStore, openFlowFile, StoreFullError, type FlowStore } from "../src/index.ts";
 import { everyKind, flow, flowStoreConformance } from "./flow-store-conformance.ts";
@@ -115,6 +115,42 @@ describe("DuckDB flow store", () => {
     expect((await store.append([batch])).leftOut.size).toBe(0);
     expect((await store.append([{ ...batch, boot: "c" }])).leftOut.size).toBe(1);
     expect((await store.append([{ ...odd, flows: [flow()] }])).leftOut.size).toBe(0);
+  });
+
+  it("tells origins roughly when there are very many, and counts those that it cannot tell apart", async () => {
+    const told = (aggregation: number, more: Partial<FlowOrigin> = {}): FlowOrigin => ({
+      format: "aws-vpc",
+      sampling: 1,
+      aggregation,
+      direction: "told",
+      ...more,
+    });
+    let sequence = 0;
+    const add = (origins: readonly FlowOrigin[]) =>
+      store.append([
+        {
+          boot: "b",
+          sequence: (sequence += 1),
+          flows: origins.map((origin, at) => flow({ port: sequence * 100 + at, origin })),
+        },
+      ]);
+    await add(Array.from({ length: 36 }, (_, at) => told(4_000_000 + at)));
+    await add([told(5_000_000), told(6_000_000), told(0, { sampling: 300 }), told(4_000_003)]);
+    const edges = await store.edges({ probes: false });
+    expect(edges.slice(-4).map(({ origins }) => origins)).toEqual([
+      [told(DAY_MS, { direction: "guessed" })],
+      [told(DAY_MS, { direction: "guessed" })],
+      [told(0, { sampling: 1000, direction: "guessed" })],
+      [told(4_000_003)],
+    ]);
+    expect((await store.stats()).sharedOrigins).toBeUndefined();
+    const formats = FLOW_FORMATS.filter((format) => format !== "agent");
+    await add(
+      formats.flatMap((format) =>
+        [0, 1, 2].map((at) => told(at, { format, sampling: 10 ** (at + 1) })),
+      ),
+    );
+    expect((await store.stats()).sharedOrigins).toBeGreaterThan(1);
   });
 
   it("is closed while somebody still reads, who is told", async () => {

@@ -379,6 +379,12 @@ function problemsOf(input: StatusInput, agents: readonly AgentView[]): readonly 
       false,
       `${input.flows.redated} flow records claimed to be from the future, and are told as of when they came: look at the clock of the machine that saw them`,
     );
+  const { sharedOrigins = 0 } = input.flows;
+  if (sharedOrigins > 0)
+    add(
+      false,
+      `imported flows came to be known in so many ways that edges do not tell ${sharedOrigins} of them apart: what they say of sampling and summing may be another's`,
+    );
   if (input.flows.unstored > 0) add(false, `${input.flows.unstored} flows could not be stored`);
   const lost = agent?.collector.lost ?? 0;
   if (lost > 0) add(false, `${lost} events were lost before they could be recorded`);

@@ -31,7 +31,7 @@ interface Rolled {
 const ROLLED_SUMS = `sum(connections), sum(established), sum(failed), sum(bytes), sum(packets), sum(windows),
   min(first_ms), max(last_ms), max(last_start), bit_or(origins)`;
 
-/** Origins as bits: 0 is our own collectors; the few above the last bit that there may ever be share it. */
+/** Origins as bits: 0 is our own collectors; those above the last bit share it, and are counted (`FlowStats.sharedOrigins`). */
 export const LAST_ORIGIN_BIT = 62;
 export const ORIGIN_BIT = `1::BIGINT << least(coalesce(t.origin, 0), ${LAST_ORIGIN_BIT})::INTEGER`;
 

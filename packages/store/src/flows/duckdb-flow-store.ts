@@ -14,7 +14,7 @@ import {
   type FlowFormat,
 } from "@bulkhead/model";
 import { StoreFullError } from "../state/state-store.ts";
-import { DayBook, type Sources } from "./day-book.ts";
+import { DayBook, LAST_ORIGIN_BIT, type Sources } from "./day-book.ts";
 import { edgeParts, readDays, readEdges } from "./edge-reader.ts";
 import { EXPORT_SQL } from "./flow-export.ts";
 import {
@@ -229,11 +229,13 @@ export async function openDuckDbFlowStore(
           connection,
           `SELECT count(*) AS n, min(start_ms) AS oldest, max(end_ms) AS newest, (SELECT min(name) FROM identity) AS store,
              (SELECT min(day) FROM watch) AS first_day, (SELECT max(day) FROM watch) AS last_day,
-             (SELECT sum(edges) FROM unsummed) AS unsummed FROM records`,
+             (SELECT sum(edges) FROM unsummed) AS unsummed,
+             (SELECT count(*) FROM origins WHERE id >= ${LAST_ORIGIN_BIT}) AS shared FROM records`,
         );
         const stored = Number(row?.["n"] ?? 0);
         const firstDay = row?.["first_day"] ?? null;
         const unsummed = Number(row?.["unsummed"] ?? 0);
+        const shared = Number(row?.["shared"] ?? 0);
         return {
           store: String(row?.["store"]),
           stored,
@@ -244,6 +246,7 @@ export async function openDuckDbFlowStore(
             ? {}
             : { firstDay: Number(firstDay), lastDay: Number(row?.["last_day"]) }),
           ...(unsummed === 0 ? {} : { unsummed }),
+          ...(shared <= 1 ? {} : { sharedOrigins: shared }),
           bytes: bytesOf(path),
         };
       }),

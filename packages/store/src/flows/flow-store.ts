@@ -80,6 +80,8 @@ export interface FlowStats {
   readonly lastDay?: number;
   /** Days of edges that were never answered and were too many to be kept as such: a scan. Their flows are there, as long as any. */
   readonly unsummed?: number;
+  /** Ways in which flows came to be known that edges cannot tell apart, since there are too many; absent: none. */
+  readonly sharedOrigins?: number;
   /** On disk, as far as the store can tell. */
   readonly bytes: number;
 }

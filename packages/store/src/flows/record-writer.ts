@@ -10,7 +10,8 @@ import {
   type DuckDBConnection,
   type DuckDBValue,
 } from "@duckdb/node-api";
-import type { Flow } from "@bulkhead/model";
+import { DAY_MS, type Flow, type FlowOrigin } from "@bulkhead/model";
+import { LAST_ORIGIN_BIT } from "./day-book.ts";
 import { EndsMemory } from "./ends-memory.ts";
 import { LinksMemory } from "./links-memory.ts";
 import { SmallDictionary } from "./small-dictionary.ts";
@@ -41,6 +42,19 @@ const TYPES = [
   VARCHAR,
 ];
 
+/**
+ * An edge has its origins as bits of one number (`ORIGIN_BIT`). When so many are known, others are told roughly, as less to be
+ * relied on than they are, and fit into the bits that are left.
+ */
+const MOST_ORIGINS = LAST_ORIGIN_BIT - 26;
+
+const roughly = ({ format, sampling, aggregation }: FlowOrigin): FlowOrigin => ({
+  format,
+  sampling: sampling > 1 ? 10 ** Math.ceil(Math.log10(sampling)) : 1,
+  aggregation: aggregation > 0 ? DAY_MS : 0,
+  direction: "guessed",
+});
+
 export class RecordWriter {
   readonly #ends: EndsMemory;
   readonly #links: LinksMemory;
@@ -69,7 +83,7 @@ export class RecordWriter {
           "direction",
           "origin",
         ]),
-        await SmallDictionary.load(connection, "origins", ["origin"]),
+        await SmallDictionary.load(connection, "origins", ["origin"], MOST_ORIGINS),
       ],
       limits,
     );
@@ -117,7 +131,8 @@ export class RecordWriter {
   }
 
   #origin({ origin }: Flow): number | undefined {
-    return origin === undefined ? undefined : this.#origins.number(JSON.stringify(origin));
+    if (origin === undefined) return undefined;
+    return this.#origins.numberOr([JSON.stringify(roughly(origin))], JSON.stringify(origin));
   }
 }
 
