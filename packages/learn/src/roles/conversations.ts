@@ -22,6 +22,9 @@ export interface Conversations {
   readonly port: Int32Array;
   /** How much it tells: a habit everything, what was seen once or twice half. */
   readonly weight: Float64Array;
+  /** From the first to the last that was seen of it. */
+  readonly begun: Float64Array;
+  readonly ended: Float64Array;
   /** By end: when it was seen first, and last. */
   readonly first: Float64Array;
   readonly last: Float64Array;
@@ -68,6 +71,7 @@ export function conversationsOf(
   const last = new Float64Array(ends).fill(-Infinity);
   const windows = new Map<number, number>();
   const habits = new Map<number, number>();
+  const spans = new Map<number, { begun: number; ended: number }>();
   for (const edge of counted) {
     const [from, to] = [numbered(edge.source), numbered(edge.destination)];
     if (from === to || (from >= sorted.length && to >= sorted.length)) continue;
@@ -79,6 +83,10 @@ export function conversationsOf(
     const seen = edge.connections === 0 ? Infinity : edge.windows;
     windows.set(key, (windows.get(key) ?? 0) + seen);
     habits.set(key, habitOf(edge.source, edge.destination));
+    const span = spans.get(key) ?? { begun: Infinity, ended: -Infinity };
+    span.begun = Math.min(span.begun, edge.firstSeen);
+    span.ended = Math.max(span.ended, edge.lastSeen);
+    spans.set(key, span);
   }
   const keys = Float64Array.from(windows.keys()).toSorted();
   const found: Conversations = {
@@ -89,6 +97,8 @@ export function conversationsOf(
     destination: new Int32Array(keys.length),
     port: new Int32Array(keys.length),
     weight: new Float64Array(keys.length),
+    begun: Float64Array.from(keys, (key) => spans.get(key)?.begun ?? Infinity),
+    ended: Float64Array.from(keys, (key) => spans.get(key)?.ended ?? -Infinity),
     first,
     last,
     calledAs: namesOf(counted, sorted, numberOf),
