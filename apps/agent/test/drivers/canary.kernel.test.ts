@@ -30,6 +30,7 @@ beforeAll(() => {
   for (const port of PORTS)
     for (const protocol of ["tcp", "udp"] as const)
       traffic.serve(workload("same").path, protocol, port);
+  traffic.serve(workload("third").path, "udp", 6000);
 });
 afterAll(() => {
   traffic?.close();
@@ -151,7 +152,6 @@ onEveryDriver((under) => {
       subjects: [workload("third").v4],
       defaultRow: rowOf(DROP),
     };
-    traffic.serve(workload("third").path, "udp", 6000);
     const maps = [closed(), third];
     const canary = { seed: SEED, share: 1 };
     const policy = policyOf(lab, {

@@ -62,8 +62,17 @@ export const onlyFrom = (subject: string, peer: string, row: Row): ClassText[] =
   { direction: "egress", subjects: both(subject), defaultRow: rowOf(DROP) },
 ];
 
-export const allowPort = (protocol: 6 | 17): Row => portRow(protocol, [[PORT, PORT]], ALLOW, DROP);
-export const NUMBER = { tcp: 6, udp: 17 } as const;
+const NUMBERS = { tcp: 6, udp: 17 } as const;
+
+/** One port of TCP and UDP. */
+export const allowPort: Row = {
+  ...rowOf(DROP),
+  protocols: Object.values(NUMBERS).flatMap(
+    (protocol) => portRow(protocol, [[PORT, PORT]], ALLOW, DROP).protocols,
+  ),
+};
+
+export const PROTOCOLS = ["tcp", "udp"] as const;
 
 export const connect = async (
   protocol: "tcp" | "udp",
@@ -80,4 +89,60 @@ export const connect = async (
   });
   if (pair !== null) pairs.push(pair);
   return pair;
+};
+
+/** Many connections at once: one that is not to carry anything is waited for, and they all wait together. */
+export interface Opened {
+  /** By name, whether something sent now arrives. */
+  toServer(patience?: number): Promise<Readonly<Record<string, boolean>>>;
+  toClient(patience?: number): Promise<Readonly<Record<string, boolean>>>;
+  /** What is expected of each. */
+  all(carries: boolean): Readonly<Record<string, boolean>>;
+  only(protocol: "tcp" | "udp", carries: boolean): Readonly<Record<string, boolean>>;
+}
+
+/** For what is to arrive, however busy the machine. */
+export const PATIENT_MS = 20_000;
+
+export const together = (
+  pairs: readonly {
+    readonly name: string;
+    readonly protocol: "tcp" | "udp";
+    readonly pair: Pair | null;
+  }[],
+): Opened => {
+  const ask = async (carry: (pair: Pair) => Promise<boolean>) =>
+    Object.fromEntries(
+      await Promise.all(
+        pairs.map(async ({ name, pair }) => [name, pair !== null && (await carry(pair))] as const),
+      ),
+    );
+  const expected = (carries: boolean, some = pairs) =>
+    Object.fromEntries(some.map(({ name }) => [name, carries]));
+  return {
+    toServer: (patience) => ask((pair) => pair.toServer(patience)),
+    toClient: (patience) => ask((pair) => pair.toClient(patience)),
+    all: (carries) => expected(carries),
+    only: (wanted, carries) =>
+      expected(
+        carries,
+        pairs.filter(({ protocol }) => protocol === wanted),
+      ),
+  };
+};
+
+/** From `near` to every other workload, by TCP and UDP, over IPv4 and IPv6. */
+export const connectAll = async (): Promise<Opened> => {
+  const wanted = PROTOCOLS.flatMap((protocol) =>
+    ["same", "far"].flatMap((to) => ([4, 6] as const).map((family) => ({ protocol, to, family }))),
+  );
+  return together(
+    await Promise.all(
+      wanted.map(async ({ protocol, to, family }) => ({
+        name: `${protocol} to ${to} over IPv${family}`,
+        protocol,
+        pair: await connect(protocol, to, family),
+      })),
+    ),
+  );
 };

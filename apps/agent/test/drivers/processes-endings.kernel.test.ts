@@ -19,6 +19,7 @@ def enter(group):
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 enter(server)
 listener = socket.socket(family, socket.SOCK_STREAM)
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listener.bind((address, int(port)))
 listener.listen()
 enter(client)

@@ -2,10 +2,12 @@
  * Address translation hides nobody: a connection is judged by its true source and its true destination, and who is exempt
  * for being the machine, or oneself, is so by the profile alone.
  */
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { HostPolicy, Row } from "@bulkhead/model";
 import {
-  NUMBER,
+  PATIENT_MS,
   PORT,
+  PROTOCOLS,
   allowPort,
   both,
   driver,
@@ -13,98 +15,103 @@ import {
   onEveryDriverInLawsLab,
   onlyFrom,
   pairs,
+  together,
   workload,
 } from "./laws-lab.ts";
 import { openPair } from "./pair.ts";
-import type { Pair } from "./pair.ts";
+import type { Opened } from "./laws-lab.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
 
+const MACHINE = { 4: "10.86.0.1", 6: "fd86::1" } as const;
+
 onEveryDriverInLawsLab(() => {
   describe("NAT", () => {
-    const translate = (family: 4 | 6): void => {
-      const word = family === 4 ? "ip" : "ip6";
-      const far =
-        family === 4 ? `${workload("far").v4}:${PORT}` : `[${workload("far").v6}]:${PORT}`;
-      const host = family === 4 ? "10.86.0.1" : "fd86::1";
-      lab.run(
-        lab.host,
-        ["nft", "-f", "-"],
-        `table ${word} nat {
+    beforeEach(() => {
+      const rules = ([4, 6] as const).map((family) => {
+        const word = family === 4 ? "ip" : "ip6";
+        const { v4, v6 } = workload("far");
+        const far = family === 4 ? `${v4}:${PORT}` : `[${v6}]:${PORT}`;
+        return `table ${word} nat {
   chain pre { type nat hook prerouting priority dstnat; policy accept;
-    ${word} daddr ${host} tcp dport 80 dnat to ${far}
-    ${word} daddr ${host} udp dport 80 dnat to ${far}
+    ${word} daddr ${MACHINE[family]} tcp dport 80 dnat to ${far}
+    ${word} daddr ${MACHINE[family]} udp dport 80 dnat to ${far}
   }
   chain post { type nat hook postrouting priority srcnat; policy accept;
     oifname "v-far" masquerade
   }
-}`,
+}`;
+      });
+      lab.run(lab.host, ["nft", "-f", "-"], rules.join("\n"));
+    });
+
+    const throughAll = async (): Promise<Opened> => {
+      const { path, v4, v6 } = workload("far");
+      const ways = PROTOCOLS.flatMap((protocol) =>
+        ([4, 6] as const).map((family) => ({ protocol, family })),
+      );
+      return together(
+        await Promise.all(
+          ways.map(async ({ protocol, family }) => {
+            const pair = await openPair({
+              protocol,
+              client: workload("near").path,
+              server: path,
+              address: MACHINE[family],
+              port: 80,
+              at: { address: family === 4 ? v4 : v6, port: PORT },
+            });
+            if (pair !== null) pairs.push(pair);
+            return { name: `${protocol} over IPv${family}`, protocol, pair };
+          }),
+        ),
       );
     };
-    const through = async (protocol: "tcp" | "udp", family: 4 | 6): Promise<Pair | null> => {
-      const far = workload("far");
-      const pair = await openPair({
-        protocol,
-        client: workload("near").path,
-        server: far.path,
-        address: family === 4 ? "10.86.0.1" : "fd86::1",
-        port: 80,
-        at: { address: family === 4 ? far.v4 : far.v6, port: PORT },
-      });
-      if (pair !== null) pairs.push(pair);
-      return pair;
-    };
-    const combinations = (["tcp", "udp"] as const).flatMap((protocol) =>
-      ([4, 6] as const).map((family) => [protocol, family] as const),
-    );
 
-    test.each(combinations)(
-      "%s over IPv%i: judged by true source and true destination",
-      async (protocol, family) => {
-        translate(family);
-        const row = allowPort(NUMBER[protocol]);
-        await driver.apply(
-          policyOf(lab, {
-            live: [
-              ...onlyFrom("far", "near", row),
-              {
-                direction: "egress",
-                subjects: both("near"),
-                exact: both("far").map((address) => [address, row] as const),
-                defaultRow: rowOf(DROP),
-              },
-            ],
-          }),
-        );
-        const pair = await through(protocol, family);
-        expect([await pair?.toServer(), await pair?.toClient()]).toEqual([true, true]);
-        // Revocation reaches translated flows too.
-        await driver.apply(policyOf(lab, { live: onlyFrom("far", "same", row) }));
-        expect([await pair?.toServer(), await pair?.toClient()]).toEqual([false, false]);
-      },
-    );
+    test("true source and true destination are judged", async () => {
+      await driver.apply(
+        policyOf(lab, {
+          live: [
+            ...onlyFrom("far", "near", allowPort),
+            {
+              direction: "egress",
+              subjects: both("near"),
+              exact: both("far").map((address) => [address, allowPort] as const),
+              defaultRow: rowOf(DROP),
+            },
+          ],
+        }),
+      );
+      const opened = await throughAll();
+      expect(await opened.toServer(PATIENT_MS)).toEqual(opened.all(true));
+      expect(await opened.toClient(PATIENT_MS)).toEqual(opened.all(true));
+      // Revocation reaches translated flows too.
+      await driver.apply(policyOf(lab, { live: onlyFrom("far", "same", allowPort) }));
+      expect(await opened.toServer()).toEqual(opened.all(false));
+      expect(await opened.toClient()).toEqual(opened.all(false));
+    });
 
-    test.each(combinations)(
-      "%s over IPv%i: a stranger behind the host's address is not the host",
-      async (protocol, family) => {
-        translate(family);
-        const host = lab.hostAddresses;
-        await driver.apply(
-          policyOf(lab, {
-            nodeExempt: true,
-            live: [
-              {
-                direction: "ingress",
-                subjects: both("far"),
-                exact: host.map((address) => [address, rowOf(ALLOW)] as const),
-                defaultRow: rowOf(DROP),
-              },
-            ],
-          }),
-        );
-        expect(await through(protocol, family)).toBeNull();
-      },
-    );
+    test("a stranger behind the host's address is not the host", async () => {
+      const host = lab.hostAddresses;
+      const judged = (strangers: Row): HostPolicy =>
+        policyOf(lab, {
+          nodeExempt: true,
+          live: [
+            {
+              direction: "ingress",
+              subjects: both("far"),
+              exact: host.map((address) => [address, rowOf(ALLOW)] as const),
+              defaultRow: strangers,
+            },
+          ],
+        });
+      await driver.apply(judged(rowOf(DROP)));
+      const shut = await throughAll();
+      expect(await shut.toServer(0)).toEqual(shut.all(false));
+      await driver.apply(judged(rowOf(ALLOW)));
+      const open = await throughAll();
+      expect(await open.toServer(PATIENT_MS)).toEqual(open.all(true));
+    });
   });
 
   describe("exemptions", () => {
