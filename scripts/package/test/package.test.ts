@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createProgram } from "../../../apps/cli/src/program.ts";
 import { makeDebian, makeTarball, type Made } from "../archives.ts";
 import { manualPage } from "../man.ts";
+import { readManifest } from "../../bpf/manifest.ts";
 import { project, tryParts, version, writeSources } from "../payload.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bpk-package-"));
@@ -95,6 +96,10 @@ describe("the archives", () => {
       expect.arrayContaining([
         "./usr/bin/bulkhead",
         "./usr/lib/bulkhead/bulkhead",
+        "./usr/lib/bulkhead/bpf/objects/manifest.json",
+        ...Object.keys(readManifest().objects).map(
+          (object) => `./usr/lib/bulkhead/bpf/objects/${object}.o`,
+        ),
         "./usr/lib/systemd/system/bulkhead.service",
         "./usr/lib/systemd/system/bulkhead-boot.service",
         "./usr/share/man/man1/bulkhead.1.gz",

@@ -85,9 +85,12 @@ function bind(): Libbpf {
     errno: () => ffi.errno(),
     listening(work) {
       const parts: string[] = [];
+      let room: Buffer | undefined;
       const callback = ffi.register((level: number, text: bigint, list: bigint): number => {
         if (level !== WARNING) return 0;
-        parts.push(formatted(text, list));
+        room ??= Buffer.from(new ArrayBuffer(LINE_BYTES));
+        const length = format(room, LINE_BYTES, text, list) as number;
+        parts.push(room.toString("utf8", 0, Math.min(Math.max(length, 0), LINE_BYTES - 1)));
         return 0;
       }, ffi.pointer(printer));
       // The listener is the whole process's: it is put back at once, lest another thread's call arrives here.
@@ -100,10 +103,4 @@ function bind(): Libbpf {
       }
     },
   };
-
-  function formatted(text: bigint, list: bigint): string {
-    const line = Buffer.from(new ArrayBuffer(LINE_BYTES));
-    const length = format(line, LINE_BYTES, text, list) as number;
-    return line.toString("utf8", 0, Math.min(Math.max(length, 0), LINE_BYTES - 1));
-  }
 }

@@ -27,6 +27,7 @@ export const COMMAND = {
   linkUpdate: 29,
   linkById: 30,
   nextLinkId: 31,
+  enableStatistics: 32,
   linkDetach: 34,
 } as const;
 

@@ -40,7 +40,7 @@ export function mountBpffs(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (readdirSync(folder).length > 0)
     throw new Error(`${folder} holds files; a file system for pins is not mounted over them`);
-  libc().mount("bpf", folder, MS_NOSUID | MS_NODEV | MS_NOEXEC, "bpf");
+  libc().mount("bpf", folder, MS_NOSUID | MS_NODEV | MS_NOEXEC, "bpf", "mode=0700");
 }
 
 /**

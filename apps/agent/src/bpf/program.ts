@@ -14,6 +14,7 @@ import {
 import {
   addressOf,
   attributeBlock,
+  bpfWith,
   closeFd,
   cString,
   fixedBuffer,
@@ -34,7 +35,7 @@ export interface ProgramInfo {
   readonly mapIds: readonly number[];
   /** Nanoseconds since boot. */
   readonly loadedAt: bigint;
-  /** While statistics are on (`kernel.bpf_stats_enabled`); zero otherwise. */
+  /** How often it ran and how long in all, while statistics were on (`countRuns`). */
   readonly runs: bigint;
   readonly nanoseconds: bigint;
 }
@@ -113,4 +114,13 @@ export function loadInstructions(spec: InstructionsSpec): BpfProgram {
   if (again >= 0) return programOf(again);
   const end = log.buffer.indexOf(0);
   throw new BpfLoadError(spec.name, -result, log.buffer.toString("utf8", 0, end));
+}
+
+/**
+ * The kernel counts the runs of all programs, and their time, until `close`, or the end of this process: some ten nanoseconds
+ * more for each run meanwhile.
+ */
+export function countRuns(): { close(): void } {
+  const fd = bpfWith("enableStatistics", () => undefined);
+  return { close: () => closeFd(fd) };
 }

@@ -74,8 +74,8 @@ export interface Libc {
   setns(fd: number, kind: number): void;
   /** Moves the calling thread into a new namespace of that kind. */
   unshare(kind: number): void;
-  /** Without `type` it binds one folder upon another. */
-  mount(source: string, target: string, flags: number, type?: string): void;
+  /** Without `type` it binds one folder upon another. `options` are the file system's own: `mode=0700`. */
+  mount(source: string, target: string, flags: number, type?: string, options?: string): void;
   umount(target: string, flags: number): void;
   close(fd: number): void;
   /** Another descriptor of the same file, closed on exec. */
@@ -137,7 +137,7 @@ function load(): Libc {
   const setns = lib.func("int setns(int, int)");
   const unshare = lib.func("int unshare(int)");
   const mount = lib.func(
-    "int mount(const char *, const char *, const char *, uint64_t, const void *)",
+    "int mount(const char *, const char *, const char *, uint64_t, const char *)",
   );
   const umount2 = lib.func("int umount2(const char *, int)");
   const close = lib.func("int close(int)");
@@ -236,8 +236,8 @@ function load(): Libc {
     },
     setns: (fd, kind) => void check("setns", setns(fd, kind)),
     unshare: (kind) => void check("unshare", unshare(kind)),
-    mount: (source, target, flags, type) =>
-      void check("mount", mount(source, target, type ?? null, flags, null)),
+    mount: (source, target, flags, type, options) =>
+      void check("mount", mount(source, target, type ?? null, flags, options ?? null)),
     umount: (target, flags) => void check("umount2", umount2(target, flags)),
     close: (fd) => void check("close", close(fd)),
     duplicate: (fd) => check("fcntl", fcntl(fd, F_DUPFD_CLOEXEC, 3)),

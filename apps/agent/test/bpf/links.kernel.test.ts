@@ -10,11 +10,13 @@ import {
   allLinks,
   allPrograms,
   attach,
+  countRuns,
   hookContext,
   loadObject,
   openPinnedLink,
   perCpuValues,
   pin,
+  programInfo,
   programsAt,
   testRunOf,
   unpin,
@@ -145,6 +147,19 @@ describe("a link on a hook of netfilter", () => {
     one.detach();
     expect([send("detached"), received()]).toEqual(["sent", "detached"]);
     expect(seen(2)).toBe(4n);
+  });
+
+  it("tells how often its program ran, while that is counted", () => {
+    const { send } = talkers();
+    const runs = (): bigint => programInfo(object.program("hook").fd).runs;
+    link("hook", OUTPUT);
+    send("not counted");
+    const counting = countRuns();
+    const before = runs();
+    send("counted");
+    send("counted");
+    counting.close();
+    expect(runs() - before).toBe(2n);
   });
 
   it("reads the connection's original tuple", () => {

@@ -1,13 +1,16 @@
 // Maps of every kind that the datapath uses, and objects with maps, against the real kernel.
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import {
   allMaps,
   BpfLoadError,
   createMap,
+  isBpffs,
   loadObject,
   MapDiffersError,
   mapsOf,
+  mountBpffs,
   openMap,
   openPinnedMap,
   openPinnedProgram,
@@ -158,6 +161,15 @@ describe("a batch", () => {
 });
 
 describe("pins", () => {
+  it("are nobody else's to see, and are mounted over no files", () => {
+    expect(isBpffs(objects.pins)).toBe(true);
+    expect(statSync(objects.pins).mode & 0o777).toBe(0o700);
+    // Once more is nothing to do.
+    mountBpffs(objects.pins);
+    expect(() => mountBpffs(import.meta.dirname)).toThrow(/holds files/);
+    expect([isBpffs("/tmp"), isBpffs("/nowhere"), pinsIn("/tmp")]).toEqual([false, false, []]);
+  });
+
   it("keep a map when its descriptor is closed", () => {
     const path = join(objects.pins, "kept");
     const one = createMap({ kind: "hash", name: "x", keyBytes: 4, valueBytes: 4, maxEntries: 8 });
