@@ -42,6 +42,38 @@ describe("labels lint", () => {
     expect(JSON.parse((await lint("-o", "sarif")).stdout)).toMatchObject({ version: "2.1.0" });
   });
 
+  it("--fix tells the difference, then writes it, and what it changes for policies", async () => {
+    const policy =
+      "apiVersion: bulkhead.dev/v1\nkind: Policy\nmetadata: { name: p, namespace: vms }\nspec: { subject: app=chekout, ingress: [] }\n";
+    const own = await folder({ "estate.yaml": ESTATE, "policy.yaml": policy });
+    try {
+      const fix = (...args: readonly string[]) => call(["labels", "lint", own.dir, ...args]);
+      const dry = await fix("--fix", "--dry-run");
+      expect(dry).toMatchObject({ code: 0 });
+      expect(dry.stdout).toContain("\n-    - { name: typo");
+      expect(dry.stdout).toMatch(/\n\+ {4}- \{ name: typo.*app: checkout/);
+      expect((await fix()).stdout).toContain("looks like");
+      const done = await fix("--fix", "-o", "json");
+      expect(JSON.parse(done.stdout)).toEqual({ findings: [] });
+      expect(done.stderr).toContain(dry.stdout);
+      expect(done.stderr).toContain("estate.yaml: 1 change of labels made");
+      expect(done.stderr).toMatch(/after this: .*policy\.yaml:4:\d+: BH07\d\d /);
+      expect((await fix("--fix")).stderr).toBe("");
+    } finally {
+      await own.remove();
+    }
+  });
+
+  it.each([
+    [["--fix"], "cannot be fixed in a file"],
+    [["-", "--fix"], "standard input cannot be fixed"],
+    [["x.yaml", "--dry-run"], "`--dry-run` goes with `--fix`"],
+  ])("%j is refused", async (args, words) => {
+    const { code, stderr } = await call(["labels", "lint", ...args]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(words);
+  });
+
   it("knows one task, and says so", async () => {
     const { code, stderr } = await call(["labels", "mend", files.dir]);
     expect(code).not.toBe(0);

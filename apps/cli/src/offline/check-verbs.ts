@@ -43,7 +43,7 @@ export function addCheckVerbs(verb: AddVerb): void {
     verb(
       "labels <task> [files...]",
       "lint: labels that do not say what they should, in a folder or of everybody here",
-      "bulkhead labels lint inventory.yaml\nbulkhead labels lint\nbulkhead labels lint policies/ --flows hubble.jsonl -o sarif > labels.sarif",
+      "bulkhead labels lint inventory.yaml\nbulkhead labels lint\nbulkhead labels lint policies/ --flows hubble.jsonl -o sarif > labels.sarif\nbulkhead labels lint inventory.yaml --fix --dry-run",
       async () => (await import("../verbs/labels.ts")).labels,
       FINDING_FORMATS,
     )
@@ -53,6 +53,8 @@ export function addCheckVerbs(verb: AddVerb): void {
         once("--flows"),
       )
       .option("--format <name>", "of that file, where its beginning does not tell")
+      .option("--fix", "mend misspelt and missing labels where an Inventory declares them")
+      .option("--dry-run", "with --fix: print what would change, and change nothing")
       .option("--strict", "warnings count as errors")
       .option("--disable <codes>", "findings that are not wanted: BH0741", collect),
   );

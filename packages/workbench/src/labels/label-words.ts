@@ -5,12 +5,16 @@
 import { applicationOf, isInstanceKey } from "@bulkhead/learn";
 import type { Labels } from "@bulkhead/model";
 import { isSlip } from "../lint/slips.ts";
+import { areAliases, isEnvironmentKey } from "./label-aliases.ts";
 import type { LabelFinding, LabelledWorkload } from "./label-finding.ts";
 
 /** So many others have to bear what was meant. */
 const OTHERS = 2;
-/** A slip is that of few: one in five. */
+/** What is lacking is lacking at few: one in five. */
 const FEW = 5;
+/** A slip is that of few: of short words, of which one letter may make another, one in five, else one in four. */
+const FEW_SLIPS = 4;
+const SHORT = 4;
 /** Of an application, so many bear a key before its absence tells anything. */
 const SIBLINGS = 4;
 const COPIES = 3;
@@ -26,8 +30,10 @@ export function wordFindings(
 ): readonly LabelFinding[] {
   const found: LabelFinding[] = [];
   for (const own of Map.groupBy(workloads, ({ namespace }) => namespace).values()) {
-    found.push(...values(own, apart), ...keys(own));
+    found.push(...values(own, (key) => !isEnvironmentKey(key), apart), ...keys(own));
   }
+  // Each environment has a namespace of its own, as a rule; and in each there are all roles.
+  found.push(...values(workloads, isEnvironmentKey, () => false));
   for (const own of Map.groupBy(workloads, applicationOf).values()) {
     found.push(
       ...missing(own, guess, new Set(found.flatMap(({ remove }) => remove))),
@@ -37,22 +43,34 @@ export function wordFindings(
   return found;
 }
 
-/** `app=chekout`, `app=Checkout`, `app=check_out`. */
+/** `app=chekout`, `app=Checkout`, `app=check_out`; and `env=production` beside `env=prod`. */
 function values(
   own: readonly LabelledWorkload[],
+  isAsked: (key: string) => boolean,
   apart: (a: LabelledWorkload, b: LabelledWorkload) => boolean,
 ): readonly LabelFinding[] {
   return keysOf(own).flatMap((key) => {
+    if (!isAsked(key)) return [];
     const bearers = bearersOf(own, ({ labels }) => labels[key]);
     return [...bearers].flatMap(([value, few]): readonly LabelFinding[] => {
+      const isAlias = (other: string): boolean => areAliases(value, other, key);
       const [meant] = [...bearers]
-        .filter(([other, many]) => isMeant(value, few.length, other, many.length))
+        .filter(
+          ([other, many]) =>
+            isMeant(value, few.length, other, many.length) ||
+            (isAlias(other) && isUsual(value, few.length, other, many.length)),
+        )
         .filter(([, many]) => !few.some((one) => many.every((other) => apart(one, other))))
         .toSorted((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1));
       if (meant === undefined) return [];
       const [word, many] = meant;
-      const message = `\`${key}=${value}\` of ${named(few)} looks like \`${key}=${word}\`, which ${count(many.length)} bear`;
-      return [{ code: "BH0740", message, workloads: few, set: { [key]: word }, remove: [] }];
+      const looks = isAlias(word) ? "says the same as" : "looks like";
+      const bear =
+        many.length === 1 ? "which another one bears" : `which ${many.length} others bear`;
+      const message = `\`${key}=${value}\` of ${named(few)} ${looks} \`${key}=${word}\`, ${bear}`;
+      // Of two as usual as each other only a person can say which it should be.
+      const set: Labels = many.length === few.length ? {} : { [key]: word };
+      return [{ code: "BH0740", message, workloads: few, set, remove: [] }];
     });
   });
 }
@@ -66,11 +84,15 @@ function keys(own: readonly LabelledWorkload[]): readonly LabelFinding[] {
     const few = bearing(key);
     const meant = all
       .map((other) => ({ other, many: bearing(other) }))
-      .filter(({ other, many }) => isMeant(key, few.length, other, many.length))
+      .filter(
+        ({ other, many }) =>
+          isMeant(key, few.length, other, many.length) ||
+          (areAliases(key, other) && many.length > few.length && many.length >= OTHERS),
+      )
       // Whoever bears both means both.
       .find(({ other }) => few.every(({ labels }) => !Object.hasOwn(labels, other)));
     if (meant === undefined) return [];
-    const message = `key \`${key}\` of ${named(few)} looks like \`${meant.other}\`, which ${count(meant.many.length)} bear`;
+    const message = `key \`${key}\` of ${named(few)} looks like \`${meant.other}\`, which ${meant.many.length} others bear`;
     return [...Map.groupBy(few, ({ labels }) => labels[key] ?? "")].map(([value, workloads]) => ({
       code: "BH0740",
       message,
@@ -84,8 +106,13 @@ function keys(own: readonly LabelledWorkload[]): readonly LabelFinding[] {
 function isMeant(word: string, few: number, other: string, many: number): boolean {
   if (word === other || many <= few || many < OTHERS) return false;
   if (plain(word) === plain(other)) return true;
-  return isSlip(word, other) && few * FEW <= many + few;
+  const share = Math.max(word.length, other.length) <= SHORT ? FEW : FEW_SLIPS;
+  return isSlip(word, other) && few * share <= many + few;
 }
+
+/** Borne by more, or by as many and first in order, so that each two are told of once. */
+const isUsual = (word: string, few: number, other: string, many: number): boolean =>
+  many > few || (many === few && other < word);
 
 /** One way of writing. */
 const plain = (word: string): string => word.toLowerCase().replaceAll(/[-_.\s]+/g, "");
@@ -159,5 +186,3 @@ export function named(workloads: readonly LabelledWorkload[]): string {
   const rest = workloads.length - 1;
   return `\`${first?.id ?? ""}\`${rest > 0 ? ` and ${rest} more` : ""}`;
 }
-
-const count = (many: number): string => `${many} others`;

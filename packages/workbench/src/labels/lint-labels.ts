@@ -37,6 +37,20 @@ export function lintLabels(
   edges: readonly Edge[],
   { strict = false, disabled = [] }: LabelLintOptions = {},
 ): readonly Diagnostic[] {
+  return labelFindings(inventory, edges)
+    .filter(({ code }) => !disabled.includes(code))
+    .map(diagnosticOf)
+    .map((one) =>
+      strict && one.severity === "warning" ? { ...one, severity: "error" as const } : one,
+    )
+    .toSorted((a, b) => compareDiagnostics(a, b) || (a.message < b.message ? -1 : 1));
+}
+
+/** The same before they are words. */
+export function labelFindings(
+  inventory: Inventory,
+  edges: readonly Edge[],
+): readonly LabelFinding[] {
   const workloads = inventory.workloads.filter(
     ({ kind, hostNetwork, namespace }) => kind !== "process" && !hostNetwork && namespace !== "",
   );
@@ -58,20 +72,13 @@ export function lintLabels(
   };
   const words = wordFindings(workloads, guess, apart);
   const mistaken = new Set(words.flatMap((one) => one.workloads.map(({ id }) => id)));
-  const found = [
+  return [
     ...words,
     ...splitRoles(workloads, roleOf, byId).filter(
       (one) => !one.workloads.every(({ id }) => mistaken.has(id)),
     ),
     ...uselessLabels(seen, inventory, byId),
   ];
-  return found
-    .filter(({ code }) => !disabled.includes(code))
-    .map(diagnosticOf)
-    .map((one) =>
-      strict && one.severity === "warning" ? { ...one, severity: "error" as const } : one,
-    )
-    .toSorted((a, b) => compareDiagnostics(a, b) || (a.message < b.message ? -1 : 1));
 }
 
 /** Most of a role are one group by their labels, and a few are another that nobody else is. */

@@ -76,6 +76,45 @@ describe("linting labels by their words", () => {
     );
   });
 
+  it("finds a slip that one of four makes, of short words one of five", () => {
+    const slips = (meant: string, slip: string, count: number) =>
+      told([
+        ...Array.from({ length: count }, (_, at) => workload(`m${at}`, { app: meant })),
+        workload("s", { app: slip }),
+      ]).length;
+    expect([slips("checkout", "chekout", 3), slips("checkout", "chekout", 2)]).toEqual([1, 0]);
+    expect([slips("cart", "card", 4), slips("cart", "card", 3)]).toEqual([1, 0]);
+  });
+
+  it("finds two words for one thing, whoever bears which, and says which is usual", () => {
+    const named = (words: readonly string[], key = "app") =>
+      words.map((word, at) => workload(`w${at}`, { [key]: word }));
+    expect(told(named(["orders-db", "orders-db", "orders-database"]))).toEqual([
+      "BH0740 `app=orders-database` of `shop/w2` says the same as `app=orders-db`, which 2 others bear | bulkhead label shop/w2 app=orders-db",
+    ]);
+    expect(told(named(["storefront", "storefront", "store"]))).toEqual([]);
+    // Of two that are as usual nobody can say which is meant.
+    expect(told(named(["db", "database"]))).toEqual([
+      "BH0740 `app=db` of `shop/w0` says the same as `app=database`, which another one bears",
+    ]);
+    expect(told(named(["prod", "prod", "production"], "environments"))).toHaveLength(1);
+    expect(told([...named(["a", "b", "c"], "application"), workload("x", { app: "d" })])).toEqual([
+      "BH0740 key `app` of `shop/x` looks like `application`, which 3 others bear | bulkhead label shop/x application=d app-",
+    ]);
+  });
+
+  it("compares environments of all namespaces, and whatever their bearers do", () => {
+    const at = (namespace: string, env: string) =>
+      workload(namespace, { env }, { id: `${namespace}/web`, namespace });
+    expect(told([at("a", "prod"), at("b", "prod"), at("c", "production"), at("d", "prd")])).toEqual(
+      [
+        "BH0740 `env=prd` of `d/web` says the same as `env=prod`, which 2 others bear | bulkhead label d/web env=prod",
+        "BH0740 `env=production` of `c/web` says the same as `env=prod`, which 2 others bear | bulkhead label c/web env=prod",
+      ],
+    );
+    expect(told([at("a", "prod"), at("b", "preprod"), at("c", "dev")])).toEqual([]);
+  });
+
   it("takes like words for meant where many bear both, or where they are too short to tell", () => {
     const cards = [1, 2, 3].map((at) => workload(`card${at}`, { app: "cards" }));
     const carts = [1, 2, 3, 4].map((at) => workload(`cart${at}`, { app: "carts" }));
