@@ -22,7 +22,7 @@ import { permittedDiff } from "./queries/permitted.ts";
 import { listPolicies } from "./queries/policies.ts";
 import { createAgeBook, termsOf } from "./queries/policy-terms.ts";
 import { bornAt, firstSeenByUs, usageOf } from "./queries/unused.ts";
-import { broadOf } from "./queries/broad.ts";
+import { createBroadAside } from "./queries/broad-aside.ts";
 import { unopenedBy } from "./queries/unopened.ts";
 import { replayAnswer, sampleFilter } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
@@ -49,6 +49,7 @@ export function policiesOf({ governor, distributor, session }: Controller) {
 export function handlersOf(controller: Controller): Handlers {
   const { state, flows, intake, governor, distributor, measures, now } = controller;
   const agesAt = createAgeBook(state);
+  const broadAside = createBroadAside();
 
   /** Everything on record in a span of time, own probes left out. */
   const recordedIn = (since: number | undefined, until: number | undefined) => ({
@@ -95,23 +96,22 @@ export function handlersOf(controller: Controller): Handlers {
   }
 
   async function broadSince(since: number) {
-    const [recent, edges] = [await edgesIn(since, undefined), await edgesIn(undefined, undefined)];
     const { subjects } = await controller.readiness.assess("group");
     const { held } = governor.inForce;
     const hashes = [...new Set(held.map(({ stored }) => stored.fileHash))];
     const texts = await Promise.all(
       hashes.map(async (hash) => [hash, (await state.fileText(hash)) ?? ""] as const),
     );
-    return broadOf({
+    await intake.flush();
+    return broadAside({
       held,
       texts: new Map(texts),
       inventory: controller.world().inventory,
-      edges,
-      recent,
+      edges: () => flows.edgeParts(recordedIn(undefined, undefined)),
+      recent: () => flows.edgeParts(recordedIn(since, undefined)),
       born: bornAt(await state.revisions()),
       readiness: subjects,
       since,
-      oldest: firstSeenByUs(edges),
       days: (await flows.watch(since)).filter(({ hours }) => hours !== 0).length,
       now: now(),
     });

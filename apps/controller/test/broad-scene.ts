@@ -47,7 +47,14 @@ export interface Given {
   readonly workloads?: readonly string[];
 }
 
-export async function broad(file: StoredFile, recent: readonly Edge[], given: Given = {}) {
+export const broad = (file: StoredFile, recent: readonly Edge[], given: Given = {}) =>
+  broadOf(broadInput(file, recent, given));
+
+export function broadInput(
+  file: StoredFile,
+  recent: readonly Edge[],
+  given: Given = {},
+): BroadInput {
   const { before = [], state = "ready", born = NOW - 90 * DAY, others = [] } = given;
   const files = [given.inventory ?? INVENTORY, file, ...others];
   const inForce = held(files, given.mode);
@@ -57,7 +64,7 @@ export async function broad(file: StoredFile, recent: readonly Edge[], given: Gi
     name: "shop",
     workloads: given.workloads ?? ["shop/db", "shop/web"],
   };
-  return broadOf({
+  return {
     held: inForce,
     texts: new Map(files.map(({ text }) => [hashText(text), text])),
     inventory: buildWorld(reading.declared, SHOP).inventory,
@@ -69,5 +76,5 @@ export async function broad(file: StoredFile, recent: readonly Edge[], given: Gi
     oldest: given.oldest ?? NOW - 60 * DAY,
     days: 28,
     now: NOW,
-  });
+  };
 }
