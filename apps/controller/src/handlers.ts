@@ -28,6 +28,7 @@ import { replayAnswer, sampleFilter } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
 import { driftView } from "./queries/status.ts";
 import { whyDenied } from "./queries/why.ts";
+import { knownNow } from "./queries/known-now.ts";
 import { listWorkloads } from "./queries/workloads.ts";
 import { historyOf, revisionDetail } from "./queries/history.ts";
 import { testIndex } from "./policy/test-index.ts";
@@ -169,7 +170,8 @@ export function handlersOf(controller: Controller): Handlers {
 
     async edges(query) {
       await intake.flush();
-      const found = await flows.edges(filterOf(query));
+      const recorded = await flows.edges(filterOf(query));
+      const found = knownNow(recorded, controller.world().inventory);
       const inForce = inForceSince();
       const edges = found.map((edge) => withAllowingRule(edge, edge.lastSeen, inForce));
       return { edges, ...(await audited(query)) };
