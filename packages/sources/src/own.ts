@@ -35,7 +35,7 @@ export const FROM_THIS_STORE = "exported from this very store, which has it";
 
 export const bulkhead: FlowFormatReader = {
   name: "bulkhead",
-  title: "Bulkhead's own flows, JSON Lines of `observe --follow -o json`",
+  title: "Bulkhead's own flows, JSON Lines of `flows export` and `observe --follow -o json`",
   recognises: (head) =>
     headLines(head, 3).some((line) => {
       const flow = parseFields(line);

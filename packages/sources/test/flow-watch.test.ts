@@ -1,7 +1,7 @@
 /** What a record of flows should not have: rows twice, and ends before beginnings. What may be alike stays. */
 import type { Flow } from "@bulkhead/model";
 import { expect, it } from "vitest";
-import { watchFlows } from "../src/index.ts";
+import { readerOf, watchFlows, type FlowSink } from "../src/index.ts";
 
 const flow = (more: Partial<Flow> = {}): Flow => ({
   start: 1000,
@@ -20,14 +20,22 @@ const flow = (more: Partial<Flow> = {}): Flow => ({
   ...more,
 });
 
-it("tells rows that come twice, and puts times in order", () => {
-  const taken: Flow[] = [];
-  const watch = watchFlows({
-    flow: (one) => taken.push(one),
-    malformed: () => undefined,
+function collect() {
+  const flows: Flow[] = [];
+  const sink: FlowSink = {
+    flow: (one) => void flows.push(one),
+    malformed: ({ problem }) => {
+      throw new Error(problem);
+    },
     other: () => undefined,
     lost: () => undefined,
-  });
+  };
+  return { flows, sink };
+}
+
+it("tells rows that come twice, and puts times in order", () => {
+  const { sink, flows: taken } = collect();
+  const watch = watchFlows(sink);
   watch.flow(flow());
   watch.flow(flow({ connections: 0 }));
   // An answer as long as the question, and another interface's word.
@@ -39,4 +47,25 @@ it("tells rows that come twice, and puts times in order", () => {
   watch.flow(flow({ request, sourcePort: 0 }));
   expect([watch.duplicates, watch.backwards, taken.length]).toEqual([1, 1, 6]);
   expect(taken[3]).toMatchObject({ start: 3000, end: 3000 });
+});
+
+it("keeps what was told of the way back, however alike it is, and still tells that twice", () => {
+  const { sink, flows } = collect();
+  const watch = watchFlows(sink);
+  const reader = readerOf("aws-vpc")?.open(watch);
+  const row = (from: string, to: string, at: number): string =>
+    `2 210987654321 eni-1 ${from} ${to} 123 123 17 1 76 ${1_760_000_000 + at} ${1_760_000_050 + at} ACCEPT OK\n`;
+  const there = (at: number): string => row("10.0.0.1", "10.0.0.2", at);
+  const back = (at: number): string => row("10.0.0.2", "10.0.0.1", at);
+  const text = [there(0), back(0), there(60), back(60), there(60), back(60)].join("");
+  reader?.push(new TextEncoder().encode(text));
+  reader?.end();
+  expect(flows.map(({ source }) => source.address)).toEqual(Array(4).fill("10.0.0.1"));
+  expect(flows.map(({ connections, established }) => [connections, established])).toEqual([
+    [1, 0],
+    [0, 1],
+    [0, 0],
+    [0, 0],
+  ]);
+  expect(watch.duplicates).toBe(2);
 });
