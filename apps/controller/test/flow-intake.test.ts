@@ -268,8 +268,8 @@ it("counts no hour twice and none that was not watched when the clock goes back 
     const day = Math.floor(start / (24 * HOUR));
     const bits = (...hours: readonly number[]) => hours.reduce((sum, hour) => sum | (1 << hour), 0);
     expect(await store.watch()).toEqual([
-      { day, hours: bits(12, 13) },
-      { day: day + 1, hours: bits(13) },
+      { day, hours: bits(12, 13), by: { agent: bits(12, 13) } },
+      { day: day + 1, hours: bits(13), by: { agent: bits(13) } },
     ]);
     const [edge] = await store.histories({ probes: false });
     expect(edge?.days.map(({ hours, connections }) => [hours, connections])).toEqual([
