@@ -257,9 +257,10 @@ describe("suggest --flows", () => {
     const { signal, abort } = interruption();
     const stdin = (async function* () {
       for (let chunk = 1; chunk <= chunks; chunk += 1) {
-        if (chunk === 3) abort();
-        yield EXPORT;
+        if (chunk === 4) abort();
+        yield EXPORT.repeat(50); // longer than what the format is told by
       }
+      abort();
     })();
     const asked = suggestOffline({ stdin, now: () => NOW, signal }, "-", { exclude: [] });
     await expect(asked).rejects.toThrow(Interrupted);
