@@ -19,11 +19,13 @@ import {
   formatHeld,
   groupEstate,
   isUse,
+  mapsOf,
   peersEdit,
   peerText,
   peerYaml,
   portsEdit,
   type EstateGroups,
+  type FindMap,
   type PeerFinding,
   type PeerSide,
   type RuleUse,
@@ -67,6 +69,10 @@ interface Work extends BroadInput {
   readonly groups: EstateGroups;
   readonly sets: EntriesOf["sets"];
   readonly states: ReadonlyMap<string, BroadRule["readiness"]>;
+  /** Texts that were read, each once. */
+  readonly read: Map<string, FindMap>;
+  /** Whom a block is about. */
+  readonly subjectsOf: (block: Block) => readonly string[];
 }
 
 export async function broadOf(input: BroadInput): Promise<Broad> {
@@ -89,6 +95,8 @@ export async function broadOf(input: BroadInput): Promise<Broad> {
     reading,
     index,
     states,
+    read: new Map(),
+    subjectsOf: createSubjects(index),
     groups: groupEstate({ index, edges: recorded, since, learning }),
     sets: setsOf(reading, held),
   };
@@ -215,17 +223,23 @@ function tooEarly(one: UsedRule, work: Work): string | undefined {
   return learning === undefined ? undefined : `learning: ${learning}`;
 }
 
-function subjectsOf(blocks: readonly Block[], index: InventoryIndex): readonly string[] {
-  return [...index.workloads.values()]
-    .filter((workload) => blocks.some(({ subject }) => selects(subject, workload, index)))
-    .map(({ id }) => id);
+/** Many rules have one subject, and many policies do. */
+function createSubjects(index: InventoryIndex): Work["subjectsOf"] {
+  const known = new Map<string, readonly string[]>();
+  return ({ subject }) => {
+    const key = JSON.stringify(subject);
+    const found =
+      known.get(key) ??
+      [...index.workloads.values()]
+        .filter((workload) => selects(subject, workload, index))
+        .map(({ id }) => id);
+    known.set(key, found);
+    return found;
+  };
 }
 
-const about = ({ placed }: UsedRule, { index }: Work): readonly string[] =>
-  subjectsOf(
-    placed.map(({ block }) => block),
-    index,
-  );
+const about = ({ placed }: UsedRule, { subjectsOf }: Work): readonly string[] =>
+  placed.flatMap(({ block }) => subjectsOf(block));
 
 /** Of all whom it is about the least. */
 function readinessOf(one: UsedRule, work: Work): BroadRule["readiness"] {
@@ -239,12 +253,13 @@ interface Target {
   /** As it is stored, and without what some editors put before it. */
   readonly text: string;
   readonly plain: string;
+  readonly maps: FindMap;
   readonly at: number;
   readonly home: string;
 }
 
 /** Where its text is, or why it is not to be changed. */
-function textOf({ rule, placed }: UsedRule, { held, reading, texts }: Work): Target | string {
+function textOf({ rule, placed }: UsedRule, { held, reading, texts, read }: Work): Target | string {
   const owner = held.find(({ stored }) => stored.key === ownerOf(rule.id));
   if (owner?.resource.dialect !== "native") return "it is not written in a kind of ours";
   if (reading.set.canary !== undefined) return "a rollout is under way";
@@ -257,7 +272,9 @@ function textOf({ rule, placed }: UsedRule, { held, reading, texts }: Work): Tar
   if (text === undefined || versions.size !== 1) return `\`${name}\` is in force in two versions`;
   const plain = text.replace(/^\uFEFF/, "");
   const home = placed[0]!.block.policy.namespace;
-  return { name, text, plain, at: offsetOf(plain, rule.source), home };
+  const maps = read.get(plain) ?? mapsOf(plain);
+  read.set(plain, maps);
+  return { name, text, plain, maps, at: offsetOf(plain, rule.source), home };
 }
 
 function portsFor(one: UsedRule, ever: RuleUse, target: Target | string): PortProposal | string {
@@ -269,8 +286,8 @@ function portsFor(one: UsedRule, ever: RuleUse, target: Target | string): PortPr
     names: permits.names.filter((name) => used.names.includes(name)),
   };
   if (formatHeld(keep) === formatHeld(permits)) return "all of it was used before that time";
-  const { name, text, plain, at } = target;
-  const edit = portsEdit(plain, at, keep);
+  const { name, text, plain, maps, at } = target;
+  const edit = portsEdit(plain, maps, at, keep);
   if (edit.kind === "left") return edit.why;
   return { kind: "ports", file: { name, text }, edit: edit.edit, text: edit.ports.join(", ") };
 }
@@ -288,7 +305,7 @@ function peersOf(
   { block, rule }: UsedRule["placed"][number],
   lately: RuleUse,
   ever: RuleUse,
-  { held, index, groups, sets }: Work,
+  { held, index, groups, sets, subjectsOf }: Work,
 ): PeersFound {
   const resource = held.find(({ stored }) => stored.key === ownerOf(rule.id))?.resource;
   const entries = resource && entriesOf({ block, rule, resource, sets });
@@ -298,7 +315,7 @@ function peersOf(
   if (!entries || seen.length === 0) return { side, entries: [], home, found: [] };
   const now = shareOut(entries, seen, index, groups);
   const all = shareOut(entries, ever.peers.of(rule.id), index, groups);
-  const [first, ...more] = subjectsOf([block], index);
+  const [first, ...more] = subjectsOf(block);
   const self = more.length === 0 ? first : undefined;
   const found = entries.flatMap(
     (entry, at) =>
@@ -352,7 +369,7 @@ function editOf(
   target: Target | string,
 ): PeerProposal | string {
   if (typeof target === "string") return target;
-  const { name, text, plain, at, home } = target;
+  const { name, text, plain, maps, at, home } = target;
   const written = new Map<number, readonly string[]>();
   for (const [entry, peers] of narrower) {
     const words = peers.map((peer) => peerYaml(peer, home));
@@ -362,7 +379,7 @@ function editOf(
       words.flatMap((one) => one ?? []),
     );
   }
-  const found = peersEdit(plain, at, side, written);
+  const found = peersEdit(plain, maps, at, side, written);
   if (typeof found === "string") return found;
   return { kind: "peers", file: { name, text }, edit: found.edit };
 }

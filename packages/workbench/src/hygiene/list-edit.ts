@@ -11,25 +11,26 @@ import {
 } from "yaml";
 import { newline, type Edit } from "../lint/fix-places.ts";
 
-export function mapAt(text: string, at: number): YAMLMap | undefined {
-  let found: YAMLMap | undefined;
+/** The map that begins at this offset. */
+export type FindMap = (at: number) => YAMLMap | undefined;
+
+/** Reads a text once, for whoever asks of many places in it. */
+export function mapsOf(text: string): FindMap {
   const documents = parseAllDocuments(text, {
     prettyErrors: false,
     version: "1.2",
     schema: "core",
     merge: false,
   });
-  if (!Array.isArray(documents)) return undefined;
-  for (const document of documents) {
+  const found = new Map<number, YAMLMap>();
+  for (const document of Array.isArray(documents) ? documents : []) {
     visit(document, {
       Map(_key, node) {
-        if (!isMap(node) || node.range?.[0] !== at) return undefined;
-        found = node;
-        return visit.BREAK;
+        if (isMap(node) && node.range && !found.has(node.range[0])) found.set(node.range[0], node);
       },
     });
   }
-  return found;
+  return (at) => found.get(at);
 }
 
 export function valueOf(map: YAMLMap, name: string): unknown {

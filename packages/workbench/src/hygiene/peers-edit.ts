@@ -1,7 +1,7 @@
 /** Where a text of ours says who a rule's peers are, and what would stand there instead; entries that stay keep their words. */
 import { isSeq } from "yaml";
 import type { Edit } from "../lint/fix-places.ts";
-import { itemTexts, listEdit, mapAt, valueEdit, valueOf } from "./list-edit.ts";
+import { itemTexts, listEdit, valueEdit, valueOf, type FindMap } from "./list-edit.ts";
 
 export type PeerSide = "from" | "to";
 
@@ -11,14 +11,15 @@ export interface PeersEdit {
   readonly peers: readonly string[];
 }
 
-/** `at`: the offset of the rule. `replaced`: by place among the entries, what stands there instead. A text: why not. */
+/** `maps`: of this text. `at`: the offset of the rule. `replaced`: by place among the entries, what stands there instead. A text: why not. */
 export function peersEdit(
   text: string,
+  maps: FindMap,
   at: number,
   side: PeerSide,
   replaced: ReadonlyMap<number, readonly string[]>,
 ): PeersEdit | string {
-  const rule = mapAt(text, at);
+  const rule = maps(at);
   if (rule === undefined) return "its place in the text is not known";
   const value = valueOf(rule, side);
   if (!isSeq(value)) {

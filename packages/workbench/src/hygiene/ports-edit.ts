@@ -1,7 +1,7 @@
 /** Where a text of ours says which ports a rule permits, and what would stand there instead. */
 import { formatPorts, isEmptyPorts } from "@bulkhead/model";
 import { newFirst, type Edit } from "../lint/fix-places.ts";
-import { listEdit, mapAt, valueOf } from "./list-edit.ts";
+import { listEdit, valueOf, type FindMap } from "./list-edit.ts";
 import type { PortsHeld } from "./port-use.ts";
 
 export type PortsEdit =
@@ -12,12 +12,17 @@ export type PortsEdit =
 /** More ports one by one are no rule that a person reads. */
 const MOST = 32;
 
-/** `at`: the offset of the rule. `kept`: what it is to permit. */
-export function portsEdit(text: string, at: number, { numbers, names }: PortsHeld): PortsEdit {
+/** `maps`: of this text. `at`: the offset of the rule. `kept`: what it is to permit. */
+export function portsEdit(
+  text: string,
+  maps: FindMap,
+  at: number,
+  { numbers, names }: PortsHeld,
+): PortsEdit {
   const left = (why: string): PortsEdit => ({ kind: "left", why });
   const ports = [...(isEmptyPorts(numbers) ? [] : formatPorts(numbers).split(", ")), ...names];
   if (ports.length > MOST) return left(`it was used on ${ports.length} separate ports`);
-  const rule = mapAt(text, at);
+  const rule = maps(at);
   if (rule === undefined) return left("its place in the text is not known");
   const what = `only ${ports.join(", ")}`;
   const list = valueOf(rule, "ports");
