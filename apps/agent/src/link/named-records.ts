@@ -2,7 +2,7 @@
 import type { IpAddress } from "@bulkhead/model";
 import type { ObservedRecord } from "@bulkhead/wire";
 import type { NameClient, NameTable } from "../dns/index.ts";
-import type { Attached } from "./agent.ts";
+import type { Attached } from "./agent-parts.ts";
 
 export const LOOPBACK: readonly IpAddress[] = ["127.0.0.1", "::1"];
 

@@ -2,7 +2,7 @@
 import { sortIps } from "@bulkhead/model";
 import type { HostSession, Listener } from "@bulkhead/wire";
 import type { Discovery } from "../discovery/index.ts";
-import type { Attached } from "./agent.ts";
+import type { Attached } from "./agent-parts.ts";
 import type { CapabilitiesByPath } from "./capabilities.ts";
 
 export interface Inspectors {
