@@ -10,7 +10,7 @@ import { mapInfo, type MapInfo } from "./map-info.ts";
 import { ATTACH_KIND, type Command } from "./numbers.ts";
 import { programInfo, programOf, type BpfProgram, type ProgramInfo } from "./program.ts";
 
-import { attributeBlock, closeFd, fixedBuffer, tryBpf } from "./syscall.ts";
+import { attributeBlock, closeFd, pointTo, tryBpf } from "./syscall.ts";
 
 const ENOENT = 2;
 const MAX_PROGRAMS = 64;
@@ -22,18 +22,18 @@ const MAX_PROGRAMS = 64;
 export function programsAt(
   place: Extract<LinkSpec, { readonly kind: "cgroup" | "tcx" }>,
 ): readonly number[] {
-  const ids = fixedBuffer(MAX_PROGRAMS * 4);
+  const ids = Buffer.alloc(MAX_PROGRAMS * 4);
   const attribute = attributeBlock();
   attribute.buffer.writeUInt32LE(place.kind === "cgroup" ? place.fd : place.ifindex, 0);
   attribute.buffer.writeUInt32LE(ATTACH_KIND[place.attach], 4);
-  attribute.buffer.writeBigUInt64LE(ids.address, 16);
+  pointTo(attribute, 16, ids);
   attribute.buffer.writeUInt32LE(MAX_PROGRAMS, 24);
   const result = tryBpf("query", attribute);
   // Nobody ever attached anything to this interface.
   if (result === -ENOENT) return [];
   if (result < 0) throw new KernelError("bpf query", -result, place.attach);
   const count = attribute.buffer.readUInt32LE(24);
-  return Array.from({ length: count }, (_, index) => ids.buffer.readUInt32LE(index * 4));
+  return Array.from({ length: count }, (_, index) => ids.readUInt32LE(index * 4));
 }
 
 /** Reads all objects of one sort. Throws `KernelError`: EPERM without CAP_SYS_ADMIN. */

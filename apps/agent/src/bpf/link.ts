@@ -7,11 +7,12 @@
 import { KernelError } from "../kernel/index.ts";
 import { linkInfo, type LinkInfo } from "./link-info.ts";
 import { ATTACH_KIND, type CgroupAttachKind, type TcxAttachKind } from "./numbers.ts";
+import { ownedFd, type OwnedFd } from "./owned-fd.ts";
 import type { BpfProgram } from "./program.ts";
 import { attributeBlock, bpf, bpfWith, closeFd } from "./syscall.ts";
 
-export interface BpfLink {
-  readonly fd: number;
+/** `close` gives back the descriptor; unless pinned, the link goes with it. */
+export interface BpfLink extends OwnedFd {
   readonly id: number;
   /** As of now: what it is attached to may have gone. */
   info(): LinkInfo;
@@ -24,8 +25,6 @@ export interface BpfLink {
   update(program: BpfProgram, expected?: BpfProgram): void;
   /** Takes the program off the hook; link, descriptor and pins stay, without effect. */
   detach(): void;
-  /** Gives back the descriptor; unless pinned, the link goes with it. */
-  close(): void;
 }
 
 export type LinkSpec =
@@ -117,15 +116,18 @@ export function linkOf(fd: number): BpfLink {
     closeFd(fd);
     throw error;
   }
+  const owned = ownedFd(fd, `link ${id}`);
   return {
-    fd,
+    get fd() {
+      return owned.fd;
+    },
     id,
-    info: () => linkInfo(fd),
+    info: () => linkInfo(owned.fd),
     update(program, expected) {
       bpfWith(
         "linkUpdate",
         (attribute) => {
-          attribute.writeUInt32LE(fd, 0);
+          attribute.writeUInt32LE(owned.fd, 0);
           attribute.writeUInt32LE(program.fd, 4);
           if (expected === undefined) return;
           attribute.writeUInt32LE(BPF_F_REPLACE, 8);
@@ -136,10 +138,10 @@ export function linkOf(fd: number): BpfLink {
     },
     detach() {
       const attribute = attributeBlock();
-      attribute.buffer.writeUInt32LE(fd, 0);
+      attribute.buffer.writeUInt32LE(owned.fd, 0);
       bpf("linkDetach", attribute, `detaching link ${id}`);
     },
-    close: () => closeFd(fd),
+    close: owned.close,
   };
 }
 

@@ -5,7 +5,8 @@
 import { KernelError } from "../kernel/index.ts";
 import type { MapInfo } from "./map-info.ts";
 import type { Command } from "./numbers.ts";
-import { addressOf, attributeBlock, fixedBuffer, tryBpf } from "./syscall.ts";
+import type { OwnedFd } from "./owned-fd.ts";
+import { attributeBlock, fixedMemory, pointTo, tryBpf } from "./syscall.ts";
 
 export interface BatchOutcome {
   /** Entries done, from the first one on. */
@@ -41,7 +42,7 @@ const ENOTSUPP = 524;
 const READ_AT_ONCE = 4096;
 
 /** Those of one map; `valueBytes` as in `BpfMap`. */
-export function createBatches(fd: number, info: MapInfo, valueBytes: number): Batches {
+export function createBatches(owned: OwnedFd, info: MapInfo, valueBytes: number): Batches {
   const { keyBytes, name } = info;
 
   function change(command: Command, keys: Buffer, values: Buffer | null): BatchOutcome {
@@ -50,10 +51,10 @@ export function createBatches(fd: number, info: MapInfo, valueBytes: number): Ba
       throw new RangeError(`keys and values of a batch for map ${name} do not fit each other`);
     if (wanted === 0) return { taken: 0, refused: null };
     const attribute = attributeBlock();
-    attribute.buffer.writeBigUInt64LE(addressOf(keys), 16);
-    if (values !== null) attribute.buffer.writeBigUInt64LE(addressOf(values), 24);
+    pointTo(attribute, 16, keys);
+    if (values !== null) pointTo(attribute, 24, values);
     attribute.buffer.writeUInt32LE(wanted, 32);
-    attribute.buffer.writeUInt32LE(fd, 36);
+    attribute.buffer.writeUInt32LE(owned.fd, 36);
     const result = tryBpf(command, attribute);
     if (result >= 0) return { taken: wanted, refused: null };
     const counted = attribute.buffer.readUInt32LE(32);
@@ -64,56 +65,56 @@ export function createBatches(fd: number, info: MapInfo, valueBytes: number): Ba
 
   function keys(): Buffer[] {
     const found: Buffer[] = [];
-    const key = fixedBuffer(keyBytes);
-    const next = fixedBuffer(keyBytes);
+    const key = fixedMemory(keyBytes);
+    const next = fixedMemory(keyBytes);
     const attribute = attributeBlock();
-    attribute.buffer.writeUInt32LE(fd, 0);
-    attribute.buffer.writeBigUInt64LE(next.address, 16);
+    attribute.buffer.writeUInt32LE(owned.fd, 0);
+    pointTo(attribute, 16, next);
     for (;;) {
       const result = tryBpf("mapNextKey", attribute);
       if (result === -ENOENT) return found;
       if (result < 0) throw new KernelError("bpf mapNextKey", -result, `map ${name}`);
-      next.buffer.copy(key.buffer);
-      attribute.buffer.writeBigUInt64LE(key.address, 8);
-      found.push(Buffer.from(key.buffer.subarray(0, keyBytes)));
+      next.copy(key);
+      pointTo(attribute, 8, key);
+      found.push(Buffer.from(key.subarray(0, keyBytes)));
     }
   }
 
   /** One after the other, where the kernel has no batches for this kind of map. */
   function eachByKey(visit: (count: number, keys: Buffer, values: Buffer) => void): void {
-    const value = fixedBuffer(valueBytes);
+    const value = fixedMemory(valueBytes);
     const attribute = attributeBlock();
-    attribute.buffer.writeUInt32LE(fd, 0);
-    attribute.buffer.writeBigUInt64LE(value.address, 16);
+    attribute.buffer.writeUInt32LE(owned.fd, 0);
+    pointTo(attribute, 16, value);
     for (const key of keys()) {
-      attribute.buffer.writeBigUInt64LE(addressOf(key), 8);
+      pointTo(attribute, 8, key);
       const result = tryBpf("mapLookup", attribute);
       if (result === -ENOENT) continue;
       if (result < 0) throw new KernelError("bpf mapLookup", -result, `map ${name}`);
-      visit(1, key, value.buffer.subarray(0, valueBytes));
+      visit(1, key, value.subarray(0, valueBytes));
     }
   }
 
   function eachChunk(visit: (count: number, keys: Buffer, values: Buffer) => void): void {
     let room = Math.min(READ_AT_ONCE, info.maxEntries);
-    let keyRoom = fixedBuffer(room * keyBytes);
-    let valueRoom = fixedBuffer(room * valueBytes);
+    let keyRoom = fixedMemory(room * keyBytes);
+    let valueRoom = fixedMemory(room * valueBytes);
     // Where the next call goes on: a bucket for hashes, a key for others.
-    const from = fixedBuffer(Math.max(4, keyBytes));
+    const from = fixedMemory(Math.max(4, keyBytes));
     const attribute = attributeBlock();
-    attribute.buffer.writeBigUInt64LE(from.address, 8);
-    attribute.buffer.writeUInt32LE(fd, 36);
+    pointTo(attribute, 8, from);
+    attribute.buffer.writeUInt32LE(owned.fd, 36);
     for (let first = true; ;) {
-      attribute.buffer.writeBigUInt64LE(keyRoom.address, 16);
-      attribute.buffer.writeBigUInt64LE(valueRoom.address, 24);
+      pointTo(attribute, 16, keyRoom);
+      pointTo(attribute, 24, valueRoom);
       attribute.buffer.writeUInt32LE(room, 32);
       const result = tryBpf("lookupBatch", attribute);
       if (first && (result === -ENOTSUPP || result === -EINVAL)) return eachByKey(visit);
       if (result === -ENOSPC) {
         // A bucket of the hash has more entries than there is room for.
         room *= 2;
-        keyRoom = fixedBuffer(room * keyBytes);
-        valueRoom = fixedBuffer(room * valueBytes);
+        keyRoom = fixedMemory(room * keyBytes);
+        valueRoom = fixedMemory(room * valueBytes);
         continue;
       }
       if (result < 0 && result !== -ENOENT)
@@ -122,11 +123,11 @@ export function createBatches(fd: number, info: MapInfo, valueBytes: number): Ba
       if (count > 0)
         visit(
           count,
-          keyRoom.buffer.subarray(0, count * keyBytes),
-          valueRoom.buffer.subarray(0, count * valueBytes),
+          keyRoom.subarray(0, count * keyBytes),
+          valueRoom.subarray(0, count * valueBytes),
         );
       if (result === -ENOENT) return;
-      attribute.buffer.writeBigUInt64LE(from.address, 0);
+      pointTo(attribute, 0, from);
       first = false;
     }
   }

@@ -1,6 +1,6 @@
 /** Shape and name of a map, as the kernel tells it (`struct bpf_map_info`). */
 import { mapKindName, type MapKind, type Unnamed } from "./numbers.ts";
-import { addressOf, bpfWith, readName } from "./syscall.ts";
+import { bpfWith, readName } from "./syscall.ts";
 
 export interface MapInfo {
   readonly id: number;
@@ -18,10 +18,10 @@ export interface MapInfo {
 export function readInfo(fd: number, info: Buffer, doing: string): Buffer {
   bpfWith(
     "info",
-    (attribute) => {
+    (attribute, point) => {
       attribute.writeUInt32LE(fd, 0);
       attribute.writeUInt32LE(info.length, 4);
-      attribute.writeBigUInt64LE(addressOf(info), 8);
+      point(8, info);
     },
     doing,
   );

@@ -7,16 +7,24 @@ import { readFileSync } from "node:fs";
 import { KernelError } from "../kernel/index.ts";
 import { createBatches, type Batches } from "./map-batch.ts";
 import { mapInfo, type MapInfo } from "./map-info.ts";
+import { ownedFd, type OwnedFd } from "./owned-fd.ts";
 import { MAP_KIND, type Command, type MapKind } from "./numbers.ts";
-import { attributeBlock, bpfWith, closeFd, fixedBuffer, tryBpf, writeName } from "./syscall.ts";
+import {
+  attributeBlock,
+  bpfWith,
+  closeFd,
+  fixedMemory,
+  pointTo,
+  tryBpf,
+  writeName,
+} from "./syscall.ts";
 
 /** Of an update: whatever is there, only if nothing is, only if something is. */
 export type UpdateMode = "any" | "new" | "existing";
 
 const UPDATE_FLAGS: Readonly<Record<UpdateMode, bigint>> = { any: 0n, new: 1n, existing: 2n };
 
-export interface BpfMap extends Batches {
-  readonly fd: number;
+export interface BpfMap extends Batches, OwnedFd {
   readonly info: MapInfo;
   /**
    * Bytes of one value as `lookup` gives and `update` takes it: the declared size, but for per-CPU maps that size rounded
@@ -38,7 +46,6 @@ export interface BpfMap extends Batches {
    * programs is emptied when its last descriptor and pin are gone, whoever still uses it.
    */
   put(key: Buffer, object: { readonly fd: number }, mode?: UpdateMode): void;
-  close(): void;
 }
 
 export interface MapSpec {
@@ -91,16 +98,16 @@ const ENOENT = 2;
 
 function mapWith(fd: number, info: MapInfo): BpfMap {
   const valueBytes = lookedUpBytes(info);
-  const key = fixedBuffer(info.keyBytes);
-  const value = fixedBuffer(valueBytes);
+  const key = fixedMemory(info.keyBytes);
+  const value = fixedMemory(valueBytes);
   const attribute = attributeBlock();
   attribute.buffer.writeUInt32LE(fd, 0);
-  attribute.buffer.writeBigUInt64LE(key.address, 8);
-  attribute.buffer.writeBigUInt64LE(value.address, 16);
+  pointTo(attribute, 8, key);
+  pointTo(attribute, 16, value);
   // A deletion that names a value is refused.
   const deletion = attributeBlock();
   deletion.buffer.writeUInt32LE(fd, 0);
-  deletion.buffer.writeBigUInt64LE(key.address, 8);
+  pointTo(deletion, 8, key);
   const failed = (command: Command, errno: number): KernelError =>
     new KernelError(`bpf ${command}`, errno, `map ${info.name}`);
   const setKey = (from: Buffer): void => {
@@ -108,7 +115,7 @@ function mapWith(fd: number, info: MapInfo): BpfMap {
       throw new RangeError(
         `a key of map ${info.name} has ${info.keyBytes} bytes, not ${from.length}`,
       );
-    key.buffer.set(from);
+    key.set(from);
   };
   const flagged = (flags: bigint): void => void attribute.buffer.writeBigUInt64LE(flags, 24);
   /** False for "there is none". */
@@ -119,18 +126,21 @@ function mapWith(fd: number, info: MapInfo): BpfMap {
     if (result < 0) throw failed(command, -result);
     return true;
   };
+  const owned = ownedFd(fd, `map ${info.name}`);
   const map: BpfMap = {
-    fd,
+    get fd() {
+      return owned.fd;
+    },
     info,
     valueBytes,
     lookup(of) {
       setKey(of);
-      return found("mapLookup") ? Buffer.from(value.buffer.subarray(0, valueBytes)) : null;
+      return found("mapLookup") ? Buffer.from(value.subarray(0, valueBytes)) : null;
     },
     lookupInto(of, into) {
       setKey(of);
       if (!found("mapLookup")) return false;
-      value.buffer.copy(into, 0, 0, valueBytes);
+      value.copy(into, 0, 0, valueBytes);
       return true;
     },
     update(of, to, mode = "any") {
@@ -139,7 +149,7 @@ function mapWith(fd: number, info: MapInfo): BpfMap {
         throw new RangeError(
           `a value of map ${info.name} has ${valueBytes} bytes, not ${to.length}`,
         );
-      value.buffer.set(to);
+      value.set(to);
       flagged(UPDATE_FLAGS[mode]);
       const result = tryBpf("mapUpdate", attribute);
       if (result < 0) throw failed("mapUpdate", -result);
@@ -150,15 +160,19 @@ function mapWith(fd: number, info: MapInfo): BpfMap {
     },
     take(of) {
       setKey(of);
-      return found("mapLookupAndDelete") ? Buffer.from(value.buffer.subarray(0, valueBytes)) : null;
+      return found("mapLookupAndDelete") ? Buffer.from(value.subarray(0, valueBytes)) : null;
     },
     put(of, object, mode) {
       const descriptor = Buffer.alloc(4);
       descriptor.writeUInt32LE(object.fd);
       map.update(of, descriptor, mode);
     },
-    ...createBatches(fd, info, valueBytes),
-    close: () => closeFd(fd),
+    ...createBatches(owned, info, valueBytes),
+    close() {
+      // What is asked of it from now on, the kernel refuses (EBADF).
+      for (const block of [attribute, deletion]) block.buffer.writeInt32LE(-1, 0);
+      owned.close();
+    },
   };
   return map;
 }

@@ -17,7 +17,7 @@ import { KernelError, libc, UMOUNT_NOFOLLOW } from "../kernel/index.ts";
 import { linkOf, type BpfLink } from "./link.ts";
 import { mapOf, type BpfMap } from "./map.ts";
 import { programOf, type BpfProgram } from "./program.ts";
-import { addressOf, attributeBlock, bpfWith, closeFd, cString, tryBpf } from "./syscall.ts";
+import { attributeBlock, bpfWith, closeFd, cString, pointTo, tryBpf } from "./syscall.ts";
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 
@@ -72,8 +72,8 @@ export function pin(object: { readonly fd: number }, path: string): void {
   const text = cString(path);
   bpfWith(
     "pin",
-    (attribute) => {
-      attribute.writeBigUInt64LE(addressOf(text), 0);
+    (attribute, point) => {
+      point(0, text);
       attribute.writeUInt32LE(object.fd, 8);
     },
     path,
@@ -116,7 +116,7 @@ const ENOENT = 2;
 function openPinned<T>(path: string, sort: string, opened: (fd: number) => T): T | null {
   const text = cString(path);
   const attribute = attributeBlock();
-  attribute.buffer.writeBigUInt64LE(addressOf(text), 0);
+  pointTo(attribute, 0, text);
   const fd = tryBpf("openPinned", attribute);
   if (fd === -ENOENT) return null;
   if (fd < 0) throw new KernelError("bpf openPinned", -fd, path);

@@ -12,17 +12,19 @@ import {
   type Unnamed,
 } from "./numbers.ts";
 import {
-  addressOf,
   attributeBlock,
   bpfWith,
   closeFd,
   cString,
-  fixedBuffer,
+  addressOf,
+  fixedMemory,
+  pointTo,
   readName,
   tryBpf,
   writeName,
 } from "./syscall.ts";
 import { BpfLoadError } from "./load-error.ts";
+import { ownedFd, type OwnedFd } from "./owned-fd.ts";
 
 export interface ProgramInfo {
   readonly id: number;
@@ -40,20 +42,18 @@ export interface ProgramInfo {
   readonly nanoseconds: bigint;
 }
 
-export interface BpfProgram {
-  readonly fd: number;
+export interface BpfProgram extends OwnedFd {
   readonly info: ProgramInfo;
-  close(): void;
 }
 
 const PROGRAM_INFO_BYTES = 232;
 const MAX_MAPS = 64;
 
 export function programInfo(fd: number): ProgramInfo {
-  const maps = fixedBuffer(MAX_MAPS * 4);
+  const maps = fixedMemory(MAX_MAPS * 4);
   const info = Buffer.alloc(PROGRAM_INFO_BYTES);
   info.writeUInt32LE(MAX_MAPS, 52);
-  info.writeBigUInt64LE(maps.address, 56);
+  info.writeBigUInt64LE(addressOf(maps), 56);
   readInfo(fd, info, "asking what a program is");
   const count = Math.min(info.readUInt32LE(52), MAX_MAPS);
   return {
@@ -61,7 +61,7 @@ export function programInfo(fd: number): ProgramInfo {
     id: info.readUInt32LE(4),
     tag: info.toString("hex", 8, 16),
     loadedAt: info.readBigUInt64LE(40),
-    mapIds: Array.from({ length: count }, (_, index) => maps.buffer.readUInt32LE(index * 4)),
+    mapIds: Array.from({ length: count }, (_, index) => maps.readUInt32LE(index * 4)),
     name: readName(info, 64),
     nanoseconds: info.readBigUInt64LE(192),
     runs: info.readBigUInt64LE(200),
@@ -72,7 +72,14 @@ export function programInfo(fd: number): ProgramInfo {
 export function programOf(fd: number): BpfProgram {
   try {
     const info = programInfo(fd);
-    return { fd, info, close: () => closeFd(fd) };
+    const owned = ownedFd(fd, `program ${info.name}`);
+    return {
+      get fd() {
+        return owned.fd;
+      },
+      info,
+      close: owned.close,
+    };
   } catch (error) {
     closeFd(fd);
     throw error;
@@ -98,22 +105,22 @@ export function loadInstructions(spec: InstructionsSpec): BpfProgram {
   const { buffer } = attribute;
   buffer.writeUInt32LE(PROGRAM_KIND[spec.kind], 0);
   buffer.writeUInt32LE(spec.instructions.length / 8, 4);
-  buffer.writeBigUInt64LE(addressOf(spec.instructions), 8);
-  buffer.writeBigUInt64LE(addressOf(licence), 16);
+  pointTo(attribute, 8, spec.instructions);
+  pointTo(attribute, 16, licence);
   writeName(buffer, 48, spec.name);
   const place = spec.kind === "netfilter" ? "netfilter" : spec.attach;
   if (place !== undefined) buffer.writeUInt32LE(ATTACH_KIND[place], 68);
   const result = tryBpf("programLoad", attribute);
   if (result >= 0) return programOf(result);
   // Again, now for its words: asked for at once they would cost each load a megabyte.
-  const log = fixedBuffer(LOG_BYTES);
+  const log = fixedMemory(LOG_BYTES);
   buffer.writeUInt32LE(1, 24);
   buffer.writeUInt32LE(LOG_BYTES, 28);
-  buffer.writeBigUInt64LE(log.address, 32);
+  pointTo(attribute, 32, log);
   const again = tryBpf("programLoad", attribute);
   if (again >= 0) return programOf(again);
-  const end = log.buffer.indexOf(0);
-  throw new BpfLoadError(spec.name, -result, log.buffer.toString("utf8", 0, end));
+  const end = log.indexOf(0);
+  throw new BpfLoadError(spec.name, -result, log.toString("utf8", 0, end));
 }
 
 /**
@@ -121,6 +128,8 @@ export function loadInstructions(spec: InstructionsSpec): BpfProgram {
  * more for each run meanwhile.
  */
 export function countRuns(): { close(): void } {
-  const fd = bpfWith("enableStatistics", () => undefined);
-  return { close: () => closeFd(fd) };
+  return ownedFd(
+    bpfWith("enableStatistics", () => undefined),
+    "counting",
+  );
 }

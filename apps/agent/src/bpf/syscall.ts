@@ -39,29 +39,44 @@ function entrance(): Entry {
   return entry;
 }
 
-/** Memory that never moves, zeroed; `address` is valid as long as `buffer` is referenced. */
-export interface FixedBuffer {
-  readonly buffer: Buffer;
-  readonly address: bigint;
-}
-
-export function fixedBuffer(bytes: number): FixedBuffer {
+/** Zeroed memory that never moves. */
+export function fixedMemory(bytes: number): Buffer {
   // Not Buffer.alloc: a small array may lie inside the collected heap.
-  const buffer = Buffer.from(new ArrayBuffer(Math.max(bytes, 8)));
-  return { buffer, address: addressOf(buffer) };
+  return Buffer.from(new ArrayBuffer(Math.max(bytes, 8)));
 }
 
-/** Where a buffer's bytes are; it must be referenced until the kernel is done with them. */
+/** Where a buffer's bytes are, as long as somebody refers to it: prefer `pointTo`. */
 export const addressOf = (buffer: Buffer): bigint => entrance().address(buffer);
 
-/** A zeroed attribute block. */
-export const attributeBlock = (): FixedBuffer => fixedBuffer(ATTRIBUTE_BYTES);
+/** A block of attributes, with the memory that it points to, by where it does. */
+export interface Attribute {
+  readonly buffer: Buffer;
+  readonly address: bigint;
+  readonly kept: Map<number, Buffer>;
+}
+
+/** A zeroed one. */
+export function attributeBlock(): Attribute {
+  const buffer = fixedMemory(ATTRIBUTE_BYTES);
+  return { buffer, address: addressOf(buffer), kept: new Map() };
+}
+
+/** Writes the address of `to` and keeps it as long as the block: the collector knows nothing of addresses. */
+export function pointTo(attribute: Attribute, offset: number, to: Buffer): void {
+  attribute.buffer.writeBigUInt64LE(addressOf(to), offset);
+  attribute.kept.set(offset, to);
+}
+
+/** What the kernel is reading and writing; nothing else may refer to it any more. */
+let inCall: Attribute | null = null;
 
 /** What bpf(2) returns (a descriptor, or zero), or the negative error number. For calls whose refusal is an answer. */
-export function tryBpf(command: Command, attribute: FixedBuffer): number {
+export function tryBpf(command: Command, attribute: Attribute): number {
   const { call, number, errno } = entrance();
   for (let tries = 1; ; tries++) {
-    const result = call(number, COMMAND[command], attribute.address, ATTRIBUTE_BYTES);
+    inCall = attribute;
+    const result = call(number, COMMAND[command], inCall.address, ATTRIBUTE_BYTES);
+    inCall = null;
     if (result >= 0) return result;
     const refused = errno();
     // The verifier gives up for a moment when a signal arrives (kernel/bpf/verifier.c).
@@ -70,7 +85,7 @@ export function tryBpf(command: Command, attribute: FixedBuffer): number {
 }
 
 /** As `tryBpf`, and throws `KernelError`; `doing` says what for. */
-export function bpf(command: Command, attribute: FixedBuffer, doing?: string): number {
+export function bpf(command: Command, attribute: Attribute, doing?: string): number {
   const result = tryBpf(command, attribute);
   if (result < 0) throw new KernelError(`bpf ${command}`, -result, doing);
   return result;
@@ -79,11 +94,11 @@ export function bpf(command: Command, attribute: FixedBuffer, doing?: string): n
 /** Calls with an attribute block that `fill` has written. */
 export function bpfWith(
   command: Command,
-  fill: (attribute: Buffer) => void,
+  fill: (attribute: Buffer, point: (offset: number, to: Buffer) => void) => void,
   doing?: string,
 ): number {
   const attribute = attributeBlock();
-  fill(attribute.buffer);
+  fill(attribute.buffer, (offset, to) => pointTo(attribute, offset, to));
   return bpf(command, attribute, doing);
 }
 

@@ -10,7 +10,14 @@ import {
   type NetfilterHook,
 } from "./link.ts";
 import type { BpfProgram } from "./program.ts";
-import { attributeBlock, fixedBuffer, tryBpf } from "./syscall.ts";
+import {
+  addressOf,
+  attributeBlock,
+  fixedMemory,
+  pointTo,
+  tryBpf,
+  type Attribute,
+} from "./syscall.ts";
 
 export interface TestRunOptions {
   /** The largest packet that will be given; the kernel takes no fewer than 14 bytes, and no more than a page less some hundred. */
@@ -50,46 +57,55 @@ export interface TestRun {
 
 export function testRunOf(program: BpfProgram, options: TestRunOptions = {}): TestRun {
   const { packetBytes = 2048, contextBytes = 256 } = options;
-  const packetIn = fixedBuffer(packetBytes);
-  // A program may make a packet longer.
-  const packetOut = fixedBuffer(packetBytes + 256);
-  const contextIn = fixedBuffer(contextBytes);
-  const contextOut = fixedBuffer(contextBytes);
   const attribute = attributeBlock();
   const { buffer } = attribute;
-  buffer.writeUInt32LE(program.fd, 0);
+  const packetIn = roomIn(attribute, packetBytes, 8, 16);
+  // A program may make a packet longer.
+  const packetOut = roomIn(attribute, packetBytes + 256, 12, 24);
+  const contextIn = roomIn(attribute, contextBytes, 40, 48);
+  const contextOut = roomIn(attribute, contextBytes, 44, 56);
   // Of packets at netfilter hooks the kernel gives nothing back.
-  const packetBack = program.info.kind !== "netfilter";
+  const givesBack = program.info.kind !== "netfilter";
 
-  const give = (
-    from: Buffer | null,
-    to: { readonly buffer: Buffer; readonly address: bigint },
-    size: number,
-    pointer: number,
-  ): void => {
-    if (from !== null && from.length > to.buffer.length)
-      throw new RangeError(`${from.length} bytes do not fit the ${to.buffer.length} prepared`);
-    if (from !== null) to.buffer.set(from);
-    buffer.writeUInt32LE(from?.length ?? 0, size);
-    buffer.writeBigUInt64LE(from === null ? 0n : to.address, pointer);
+  const give = (from: Buffer | null, into: Room, out: Room): void => {
+    if (from !== null && from.length > into.memory.length)
+      throw new RangeError(`${from.length} bytes do not fit the ${into.memory.length} prepared`);
+    if (from !== null) into.memory.set(from);
+    into.use(from === null ? null : from.length);
+    out.use(givesBack && from !== null ? out.memory.length : null);
   };
   return {
-    packetAfter: () => packetOut.buffer.subarray(0, buffer.readUInt32LE(12)),
-    contextAfter: () => contextOut.buffer.subarray(0, buffer.readUInt32LE(44)),
+    packetAfter: () => packetOut.memory.subarray(0, buffer.readUInt32LE(12)),
+    contextAfter: () => contextOut.memory.subarray(0, buffer.readUInt32LE(44)),
     run(packet, context = null, repeat = 1) {
-      give(packet, packetIn, 8, 16);
-      give(context, contextIn, 40, 48);
-      const back = packetBack && packet !== null;
-      buffer.writeUInt32LE(back ? packetOut.buffer.length : 0, 12);
-      buffer.writeBigUInt64LE(back ? packetOut.address : 0n, 24);
-      const contextBack = packetBack && context !== null;
-      buffer.writeUInt32LE(contextBack ? contextOut.buffer.length : 0, 44);
-      buffer.writeBigUInt64LE(contextBack ? contextOut.address : 0n, 56);
+      buffer.writeUInt32LE(program.fd, 0);
+      give(packet, packetIn, packetOut);
+      give(context, contextIn, contextOut);
       buffer.writeUInt32LE(0, 4);
       buffer.writeUInt32LE(repeat, 32);
       const result = tryBpf("testRun", attribute);
       if (result < 0) throw new KernelError("bpf testRun", -result, `program ${program.info.name}`);
       return { returned: buffer.readUInt32LE(4), nanoseconds: buffer.readUInt32LE(36) };
+    },
+  };
+}
+
+interface Room {
+  readonly memory: Buffer;
+  /** So many bytes of it in the next call; null for none. */
+  use(bytes: number | null): void;
+}
+
+/** Memory whose size and address stand at these places of the block. */
+function roomIn(attribute: Attribute, bytes: number, sizeAt: number, pointerAt: number): Room {
+  const memory = fixedMemory(bytes);
+  pointTo(attribute, pointerAt, memory);
+  const address = addressOf(memory);
+  return {
+    memory,
+    use(used) {
+      attribute.buffer.writeUInt32LE(used ?? 0, sizeAt);
+      attribute.buffer.writeBigUInt64LE(used === null ? 0n : address, pointerAt);
     },
   };
 }

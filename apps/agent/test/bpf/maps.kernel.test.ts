@@ -64,6 +64,20 @@ describe("a map", () => {
     expect([one.take(u32(3)), one.take(u32(3))]).toEqual([u32(30), null]);
   });
 
+  it("that was closed is never another one that has its descriptor by then", () => {
+    const [one, other] = [map(), map()];
+    one.close();
+    // Most likely with the same number.
+    const next = map();
+    next.update(u32(1), u32(2));
+    expect(() => one.lookup(u32(1))).toThrow(/EBADF/);
+    expect(() => one.update(u32(1), u32(3))).toThrow(/EBADF/);
+    expect(() => one.updateBatch(u32(1), u32(3))).toThrow("map test was closed");
+    expect(() => pin(one, join(objects.pins, "closed"))).toThrow("map test was closed");
+    one.close();
+    expect([next.lookup(u32(1)), other.lookup(u32(1))]).toEqual([u32(2), null]);
+  });
+
   it("takes no key and no value of another size", () => {
     const one = map();
     expect(() => one.lookup(Buffer.alloc(3))).toThrow(RangeError);
