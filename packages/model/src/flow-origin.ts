@@ -38,10 +38,13 @@ export const AGENT_ORIGIN: FlowOrigin = {
 
 /** Who told of an edge, each once. */
 export const formatsOf = ({
-  origins = [AGENT_ORIGIN],
+  origins,
 }: {
   readonly origins?: readonly FlowOrigin[];
-}): ReadonlySet<FlowFormat> => new Set(origins.map(({ format }) => format));
+}): ReadonlySet<FlowFormat> =>
+  origins === undefined ? OURS_ALONE : new Set(origins.map(({ format }) => format));
+
+const OURS_ALONE: ReadonlySet<FlowFormat> = new Set([AGENT_ORIGIN.format]);
 
 /** Did our own collectors see any of it? What others recorded says nothing of what is enforced here. */
 export const isOwnRecord = ({ origins }: { readonly origins?: readonly FlowOrigin[] }): boolean =>

@@ -32,7 +32,11 @@ export function awaitedBy(
   now: number,
 ): ReadonlyMap<string, readonly Awaited[]> {
   const awaited = new Map<string, Awaited[]>();
-  const told = new Map(placing.subjects.map((one) => [one.subject.name, tellersOf(one)]));
+  const told = new Map(
+    schedules.length === 0
+      ? []
+      : placing.subjects.map((one) => [one.subject.name, tellersOf(one)] as const),
+  );
   const wait = (name: string, one: Awaited): void => {
     push(awaited, name, one);
   };
