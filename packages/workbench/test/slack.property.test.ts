@@ -20,6 +20,18 @@ import { expect, it } from "vitest";
 import { suggestionText } from "../src/index.ts";
 import { DECLARED, NOW, scene } from "./scene.ts";
 
+/** Every other one of scenes in which all is answered: else few edges are accepted, and little is permitted. */
+const mostlyBusy = fc.oneof(
+  scene,
+  scene.map(({ inventory, edges }) => ({
+    inventory,
+    edges: edges.map((edge): Edge => {
+      const answered = { connections: 40, established: 40, failed: 0, bytes: 80_000, packets: 400 };
+      return { ...edge, ...answered, verdict: "forwarded", windows: 30 };
+    }),
+  })),
+);
+
 /** Everybody whom a peer names, by name; addresses of proposed sets one by one. */
 function everybody(
   peer: SuggestedPeer,
@@ -114,7 +126,7 @@ it("is as many pairs as there are when they are counted one by one", () => {
   let beyond = 0;
   const causes = new Set<string>();
   fc.assert(
-    fc.property(scene, ({ inventory, edges }) => {
+    fc.property(mostlyBusy, ({ inventory, edges }) => {
       const suggestion = suggest(edges, inventory);
       const { groupOf } = groupWorkloads(inventory.workloads);
       const roleOf = (id: string): string => {
@@ -138,14 +150,14 @@ it("is as many pairs as there are when they are counted one by one", () => {
     }),
     { numRuns: 300 },
   );
-  expect(beyond).toBeGreaterThan(30);
+  expect(beyond).toBeGreaterThan(10);
   expect([...causes]).toContain("copies");
 });
 
 it("is all that the reference permits among those who are confined", () => {
   let allowed = 0;
   fc.assert(
-    fc.property(scene, ({ inventory, edges }) => {
+    fc.property(mostlyBusy, ({ inventory, edges }) => {
       const suggestion = suggest(edges, inventory);
       const { rules, isolations, networkSets } = suggestion;
       const text = suggestionText(suggestion);
@@ -187,5 +199,5 @@ it("is all that the reference permits among those who are confined", () => {
     }),
     { numRuns: 200 },
   );
-  expect(allowed).toBeGreaterThan(20);
+  expect(allowed).toBeGreaterThan(10);
 });
