@@ -25,7 +25,7 @@ import {
 import { createUnitScout, createUsers, discover, watchEndpoints } from "./discovery/index.ts";
 import { createExpectationScout } from "./expectation/index.ts";
 import { createHostCommands } from "./drivers/host-commands.ts";
-import { createDriver, createKeptGroups, keepingGroups } from "./drivers/index.ts";
+import { createSuccession, createKeptGroups, keepingGroups } from "./drivers/index.ts";
 import { checkInvariants } from "./invariants/index.ts";
 import type { AgentParts, Attached } from "./link/agent-parts.ts";
 import { startAgent } from "./link/agent.ts";
@@ -112,7 +112,9 @@ async function main(state: string): Promise<void> {
   }
   const wall = createWall(createHostCommands());
   const fault = process.env["BULKHEAD_FAULT"];
-  const honest = createDriver("nftables", { owner, now });
+  const honest = createSuccession("nftables", { owner, now }, (error) =>
+    log.error({ err: error }, "the rules of a driver before this one could not be removed"),
+  );
   const groups = createKeptGroups({
     file: directory.groups,
     onProblem: (problem) => log.warn(problem),

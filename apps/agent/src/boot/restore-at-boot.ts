@@ -1,6 +1,6 @@
 /** `--restore` with its surroundings: files, clock and kernel of this machine, and what is said about the outcome. */
 import { readFileSync, statSync } from "node:fs";
-import { createDriver, createKeptGroups } from "../drivers/index.ts";
+import { createKeptGroups, createSuccession, type Driver } from "../drivers/index.ts";
 import { createHostCommands } from "../drivers/host-commands.ts";
 import { ensureSelfTested } from "../self-test/index.ts";
 import type { AgentDirectory } from "../state/agent-directory.ts";
@@ -25,9 +25,12 @@ export async function restoreAtBoot(
   version: string,
 ): Promise<AtBoot> {
   const now = clockFor(directory.policy);
-  const driver = createDriver("nftables", { owner, now, patienceMs: PATIENCE_MS });
-  const hasty = createDriver("nftables", { owner, now, patienceMs: WALL_PATIENCE_MS });
   const problems: string[] = [];
+  const driverOf = (patienceMs: number): Driver =>
+    createSuccession("nftables", { owner, now, patienceMs }, ({ message }) =>
+      problems.push(message),
+    );
+  const [driver, hasty] = [driverOf(PATIENCE_MS), driverOf(WALL_PATIENCE_MS)];
   const groups = createKeptGroups({
     file: directory.groups,
     onProblem: (problem) => problems.push(problem),

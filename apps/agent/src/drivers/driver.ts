@@ -6,7 +6,7 @@
  * A caller may take for granted: calls may come at any time and take effect one after another (1); what is refused changes nothing
  * (2, 3); rules stay when this process ends, however it ends (4). A caller must not change what a driver holds in the kernel.
  */
-import type { CounterReading } from "@bulkhead/datapath";
+import type { Before as SettingsBefore, CounterReading } from "@bulkhead/datapath";
 import type { CgroupPath, DriverName, HostPolicy, ProcessHandle, Receipt } from "@bulkhead/model";
 import type { ControlGroups } from "./control-groups.ts";
 
@@ -38,6 +38,9 @@ export interface ReadBackResult {
   readonly readAt: number;
   readonly entries: number;
 }
+
+/** Kernel settings as they were before any driver of ours. */
+export type { SettingsBefore };
 
 export interface Capacity {
   /** What the policy needs of the kernel. */
@@ -73,8 +76,12 @@ export interface Driver {
   cgroupOf(handle: ProcessHandle): CgroupPath | undefined;
   /** Whether the kernel holds rules of this driver, whoever wrote them. Works before the first apply. */
   isInForce(): Promise<boolean>;
-  /** Takes all of ours out of the kernel and puts its settings back (8). */
-  remove(): Promise<void>;
+  /** What `remove` would put the kernel's settings back to; null where nothing of this driver is in the kernel. */
+  settingsBefore(): Promise<SettingsBefore | null>;
+  /** To be told before the first apply: what a predecessor had found, so that its settings are not taken for the machine's own. */
+  inherit(before: SettingsBefore): void;
+  /** Takes all of ours out of the kernel and puts its settings back (8), or leaves those to a successor that needs them. */
+  remove(options?: { readonly settings: "kept" }): Promise<void>;
   /** What a policy would need, and whether it fits (3). Touches nothing. */
   capacity(policy: HostPolicy): Capacity;
   /**

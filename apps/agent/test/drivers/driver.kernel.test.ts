@@ -171,6 +171,54 @@ onEveryDriver((under) => {
       await driver.remove();
       expect(values()).toEqual(all("0"));
     });
+
+    test("settings are left to a successor, which puts them back in its time", async () => {
+      const values = (): string[] =>
+        under.settings.map((name) => lab.run(lab.host, ["sysctl", "-n", name]).trim());
+      for (const name of under.settings) lab.run(lab.host, ["sysctl", "-qw", `${name}=0`]);
+      expect(await driver.settingsBefore()).toBe(null);
+      await driver.apply(guarded());
+      const before = await driver.settingsBefore();
+      await driver.remove({ settings: "kept" });
+      expect([under.holdings(lab), ...values()]).toEqual(["", ...under.settings.map(() => "1")]);
+      const heir = under.create(lab);
+      if (before !== null) heir.inherit(before);
+      await heir.apply(guarded());
+      expect(await heir.settingsBefore()).toEqual(before);
+      await heir.remove();
+      expect(values()).toEqual(under.settings.map(() => "0"));
+    });
+
+    test("workloads that are not attached yet are no drift, nor are they when they come", async () => {
+      const policy = policyOf(lab, {
+        live: [{ direction: "ingress", subjects: ["10.86.0.99"], defaultRow: rowOf(DROP) }],
+      });
+      const late = {
+        workload: "lab/late",
+        interface: "v-late",
+        ifindex: 99,
+        mac: "02:86:00:00:00:99",
+        addresses: ["10.86.0.99" as const],
+        mode: "enforce" as const,
+      };
+      const { digest } = await driver.apply({
+        ...policy,
+        endpoints: [...policy.endpoints, late],
+      });
+      const before = await driver.readBack();
+      expect([before.digest, before.desiredDigest, ...before.differences]).toEqual([
+        digest,
+        digest,
+      ]);
+      const veth = "ip link add v-late type veth peer name v-other";
+      lab.run(lab.host, veth.split(" "));
+      try {
+        const after = await driver.readBack();
+        expect([after.digest, ...after.differences]).toEqual([digest]);
+      } finally {
+        lab.run(lab.host, ["ip", "link", "del", "v-late"]);
+      }
+    });
   });
 
   describe("drift is found, named and repaired", () => {

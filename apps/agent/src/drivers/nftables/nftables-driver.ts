@@ -194,10 +194,12 @@ export const createNftablesDriver = (deps: DriverDeps): Driver => {
     },
     counters: () => inTurn(() => reading.counters()),
     isInForce: () => inTurn(() => reading.isThere()),
-    remove: () =>
+    settingsBefore: () => inTurn(async () => (await reading.find()).marker?.before ?? null),
+    inherit: (before) => kernel.inherit(before),
+    remove: (options) =>
       inTurn(() =>
         writing(async () => {
-          await kernel.takeOut();
+          await kernel.takeOut(options?.settings === "kept");
           applied = null;
         }),
       ),

@@ -20,8 +20,10 @@ export interface Writing {
   loadAtOnce(script: string): Promise<void>;
   /** `calm`: only what names of control groups have not moved lately. */
   change(policy: HostPolicy, calm: boolean): Promise<void>;
-  /** Deletes our tables and puts the kernel's settings back. */
-  takeOut(): Promise<void>;
+  /** What the settings were before us, should no table of ours say so. */
+  inherit(before: Before): void;
+  /** Deletes our tables and puts the kernel's settings back, or leaves them. */
+  takeOut(leaveSettings: boolean): Promise<void>;
   /** The interfaces there were when the last change was written. */
   readonly links: Links;
 }
@@ -99,11 +101,14 @@ export const createWriting = (deps: WritingDeps): Writing => {
         throw error;
       }
     },
-    async takeOut() {
+    inherit(before) {
+      remembered ??= before;
+    },
+    async takeOut(leaveSettings) {
       const { ruleset, marker } = await reading.find();
       await load(planUpdate(ruleset, {}, now()).switch);
       const before = marker?.before ?? remembered;
-      if (before !== null) putBack(host, before);
+      if (before !== null && !leaveSettings) putBack(host, before);
       remembered = null;
     },
   };
