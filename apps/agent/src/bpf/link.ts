@@ -4,7 +4,6 @@
  * belong to the network namespace of the calling thread at that moment: create them within `insideNetns`. A link on a hook of
  * netfilter keeps its namespace, with all interfaces in it, as long as the link itself is kept; one on an interface does not.
  */
-import { KernelError } from "../kernel/index.ts";
 import { linkInfo, type LinkInfo } from "./link-info.ts";
 import { ATTACH_KIND, type CgroupAttachKind, type TcxAttachKind } from "./numbers.ts";
 import { ownedFd, type OwnedFd } from "./owned-fd.ts";
@@ -144,7 +143,3 @@ export function linkOf(fd: number): BpfLink {
     close: owned.close,
   };
 }
-
-/** Is this an interface or namespace that went before what we wanted to do with it? */
-export const targetGone = (error: unknown): boolean =>
-  error instanceof KernelError && ["ENODEV", "ENOLINK", "ENOENT"].includes(error.code);

@@ -1,136 +1,34 @@
 // Links at every place where the datapath attaches programs, with real packets: what they deny, what a pin keeps, and that
 // another program takes over without a packet in between. In a namespace and a control group of its own.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   allLinks,
   allPrograms,
-  attach,
   countRuns,
   hookContext,
-  loadObject,
   openPinnedLink,
-  perCpuValues,
   pin,
   programInfo,
   programsAt,
   testRunOf,
   unpin,
   type BpfLink,
-  type BpfObject,
   type LinkSpec,
 } from "../../src/bpf/index.ts";
-import {
-  AF_INET,
-  insideNetns,
-  isKernelError,
-  libc,
-  POLLIN,
-  SOCK_DGRAM,
-  SOCK_STREAM,
-} from "../../src/kernel/index.ts";
-import { createCgroups } from "../cgroups.ts";
-import { createNamespaces, netnsPath } from "../namespaces.ts";
-import { compileTestObjects } from "./objects.ts";
+import { AF_INET, isKernelError, libc, SOCK_STREAM } from "../../src/kernel/index.ts";
+import { until } from "../kernel/netns-lab.ts";
+import { createLinkLab, DENIED, local, OTHER, u32 } from "./link-lab.ts";
 
-const objects = compileTestObjects("verdict");
-const namespaces = createNamespaces("bhb");
-const name = namespaces.add("one");
-const netns = netnsPath(name);
-const groups = createCgroups("bhb");
-const group = groups.add("one");
-const groupFd = openSync(join(groups.mount, group), "r");
-const home = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
-
-const open: { close(): void }[] = [];
-let object: BpfObject;
-beforeEach(() => {
-  object = loadObject({ file: objects.path("verdict") });
-});
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-  object.close();
-});
-afterAll(() => {
-  closeSync(groupFd);
-  groups.close();
-  namespaces.close();
-  objects.close();
-});
-
-const u32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-};
-/** 127.0.0.1 at a port, as `struct sockaddr_in`. */
-const local = (port: number): Buffer => {
-  const address = Buffer.from([AF_INET, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
-  address.writeUInt16BE(port, 2);
-  return address;
-};
-const DENIED = 4711;
-const OTHER = 4712;
-const deny = (port: number): void => object.map("denied").update(u32(port), u32(1));
-/** How many packets the program at that place was asked about. */
-const seen = (place: number): bigint => {
-  const map = object.map("seen");
-  return perCpuValues(map, map.lookup(u32(place)) ?? Buffer.alloc(0)).reduce(
-    (sum, each) => sum + each.readBigUInt64LE(),
-    0n,
-  );
-};
-const inside = <T>(work: () => T): T => insideNetns(netns, work);
-const inGroup = <T>(work: () => T): T => {
-  groups.put(process.pid, group);
-  try {
-    return work();
-  } finally {
-    groups.put(process.pid, home);
-  }
-};
-const link = (program: string, spec: LinkSpec): BpfLink => {
-  const made = inside(() => attach(object.program(program), spec));
-  open.push(made);
-  return made;
-};
-const forgotten = (one: BpfLink): BpfLink => {
-  open.splice(open.indexOf(one), 1);
-  return one;
-};
-
-/** Two sockets of datagrams in the namespace; what one sends to a port of the other, and the first that arrives there. */
-function talkers(at = DENIED): { send(text: string, port?: number): string; received(): string } {
-  const [from, to] = inside(() => [
-    libc().socket(AF_INET, SOCK_DGRAM, 0),
-    libc().socket(AF_INET, SOCK_DGRAM, 0),
-  ]);
-  libc().bind(to, local(at));
-  open.push({ close: () => [from, to].forEach((fd) => libc().close(fd)) });
-  return {
-    send(text, port = DENIED) {
-      try {
-        libc().sendto(from, Buffer.from(text), 0, local(port));
-        return "sent";
-      } catch (error) {
-        if (isKernelError(error)) return error.code;
-        throw error;
-      }
-    },
-    received() {
-      if (libc().poll([{ fd: to, events: POLLIN, revents: 0 }], 30_000) === 0) return "nothing";
-      const room = Buffer.alloc(100);
-      return room.toString("utf8", 0, libc().recvfrom(to, room, 0) ?? 0);
-    },
-  };
-}
+const lab = createLinkLab();
+const { allow, deny, flooded, forget, groups, inGroup, inside, link, seen, talkers } = lab;
+beforeEach(() => lab.begin());
+afterEach(() => lab.end());
+afterAll(() => lab.close());
 
 const OUTPUT = { kind: "netfilter", family: "ipv4", hook: "output", priority: 0 } as const;
-const EGRESS = { kind: "cgroup", attach: "cgroup-egress", fd: groupFd } as const;
+const EGRESS = { kind: "cgroup", attach: "cgroup-egress", fd: lab.groupFd } as const;
 
 describe("a link on a hook of netfilter", () => {
   it("denies from the moment it is there until it is gone", () => {
@@ -140,7 +38,7 @@ describe("a link on a hook of netfilter", () => {
     expect(one.info()).toMatchObject({ kind: "netfilter", family: 2, hook: 3, priority: 0 });
     expect(send("denied")).toBe("EPERM");
     expect(send("elsewhere", OTHER)).toBe("sent");
-    object.map("denied").delete(u32(DENIED));
+    allow(DENIED);
     expect([send("allowed"), received()]).toEqual(["sent", "allowed"]);
     deny(DENIED);
     expect(send("denied")).toBe("EPERM");
@@ -151,7 +49,7 @@ describe("a link on a hook of netfilter", () => {
 
   it("tells how often its program ran, while that is counted", () => {
     const { send } = talkers();
-    const runs = (): bigint => programInfo(object.program("hook").fd).runs;
+    const runs = (): bigint => programInfo(lab.object.program("hook").fd).runs;
     link("hook", OUTPUT);
     send("not counted");
     const counting = countRuns();
@@ -168,19 +66,13 @@ describe("a link on a hook of netfilter", () => {
     link("tracked", OUTPUT);
     // Nothing is tracked yet in this namespace, and what is not tracked is denied.
     expect(send("untracked", OTHER)).toBe("EPERM");
-    namespaces.run(
-      name,
-      ["nft", "-f", "-"],
-      `table ip moved {
+    lab.load(`table ip moved {
   chain output {
     type nat hook output priority -100;
     udp dport ${OTHER} redirect to :${DENIED}
   }
-}\n`,
-    );
-    open.push({
-      close: () => void namespaces.run(name, ["nft", "delete table ip moved"]),
-    });
+}\n`);
+    lab.kept({ close: () => lab.load("delete table ip moved\n") });
     expect(send("denied")).toBe("EPERM");
     // Goes to the denied port, but was not sent there.
     expect([send("redirected", OTHER), received()]).toEqual(["sent", "redirected"]);
@@ -190,13 +82,13 @@ describe("a link on a hook of netfilter", () => {
     const { send } = talkers();
     deny(DENIED);
     const old = link("hook", OUTPUT);
-    expect(() => old.update(object.program("hook"))).toThrow(/EOPNOTSUPP/);
+    expect(() => old.update(lab.object.program("hook"))).toThrow(/EOPNOTSUPP/);
     expect(() => link("hook", OUTPUT)).toThrow(
       /EBUSY \(attaching hook to ipv4 output at priority 0\)/,
     );
     link("hook", { ...OUTPUT, priority: 1 });
     expect(send("both")).toBe("EPERM");
-    forgotten(old).close();
+    forget(old).close();
     expect(send("new")).toBe("EPERM");
   });
 
@@ -220,7 +112,7 @@ describe("a link on a control group", () => {
     expect(one.info()).toMatchObject({
       kind: "cgroup",
       attach: "cgroup-egress",
-      cgroup: BigInt(groups.numberOf(group)),
+      cgroup: BigInt(groups.numberOf(lab.group)),
     });
     expect(member.send("denied")).toBe("EPERM");
     expect(outside.send("of nobody in it")).toBe("sent");
@@ -229,7 +121,7 @@ describe("a link on a control group", () => {
 
   it("at connect gives the process its error at once", () => {
     deny(DENIED);
-    link("group_connect", { kind: "cgroup", attach: "cgroup-connect4", fd: groupFd });
+    link("group_connect", { kind: "cgroup", attach: "cgroup-connect4", fd: lab.groupFd });
     const connect = (port: number): string => {
       const socket = inside(() => libc().socket(AF_INET, SOCK_STREAM, 0));
       try {
@@ -245,29 +137,29 @@ describe("a link on a control group", () => {
     expect(connect(DENIED)).toBe("ECONNREFUSED");
   });
 
-  it("is found gone when its group is", () => {
+  it("is found gone when its group is", async () => {
     const path = groups.add("short");
     const fd = openSync(join(groups.mount, path), "r");
     const one = link("group_egress", { ...EGRESS, fd });
     closeSync(fd);
     groups.remove(path);
     // The kernel takes the link off in its own time.
-    const until = Date.now() + 30_000;
-    while (one.info().kind === "cgroup" && cgroupOf(one) !== null && Date.now() < until)
-      Atomics.wait(PAUSE, 0, 0, 5);
-    expect(cgroupOf(one)).toBeNull();
+    await until("the link to be without a group", () => cgroupOf(one) === null);
+    expect(one.info()).toMatchObject({ kind: "cgroup", cgroup: null });
   });
 
   it("changes its program only from the one that is expected", () => {
     const one = link("group_egress", EGRESS);
-    const [first, second] = [object.program("group_egress"), object.program("group_closed")];
+    const [first, second] = [
+      lab.object.program("group_egress"),
+      lab.object.program("group_closed"),
+    ];
     expect(() => one.update(second, second)).toThrow(/EPERM/);
     one.update(second, first);
     expect(one.info().programId).toBe(second.info.id);
   });
 });
 
-const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 const cgroupOf = (one: BpfLink): bigint | null => {
   const info = one.info();
   return info.kind === "cgroup" ? info.cgroup : null;
@@ -281,21 +173,19 @@ describe("a link on an interface", () => {
     const one = link("interface_closed", spec);
     expect(one.info()).toMatchObject({ kind: "tcx", attach: "tcx-egress", ifindex: 1 });
     send("lost");
-    one.update(object.program("interface_egress"));
+    one.update(lab.object.program("interface_egress"));
     send("lost as well");
     expect(seen(4)).toBe(1n);
-    object.map("denied").delete(u32(DENIED));
+    allow(DENIED);
     expect([send("first"), received()]).toEqual(["sent", "first"]);
   });
 
   it("is found gone when that is", () => {
-    namespaces.run(name, ["ip", "link", "add", "short", "type", "bridge"]);
-    const ifindex = Number(
-      namespaces.run(name, ["ip", "-o", "link", "show", "short"]).split(":")[0],
-    );
+    lab.run("ip", "link", "add", "short", "type", "bridge");
+    const ifindex = Number(lab.run("ip", "-o", "link", "show", "short").split(":")[0]);
     const one = link("interface_egress", { kind: "tcx", attach: "tcx-egress", ifindex });
     expect(one.info()).toMatchObject({ ifindex });
-    namespaces.run(name, ["ip", "link", "delete", "short"]);
+    lab.run("ip", "link", "delete", "short");
     expect(one.info()).toMatchObject({ kind: "tcx", ifindex: null });
   });
 
@@ -304,11 +194,11 @@ describe("a link on an interface", () => {
     expect(inside(() => programsAt(spec))).toEqual([]);
     for (const program of ["interface_egress", "interface_closed"]) link(program, spec);
     const ids = ["interface_egress", "interface_closed"].map(
-      (each) => object.program(each).info.id,
+      (each) => lab.object.program(each).info.id,
     );
     expect(inside(() => programsAt(spec))).toEqual(ids);
     link("group_egress", EGRESS);
-    expect(programsAt({ ...EGRESS })).toEqual([object.program("group_egress").info.id]);
+    expect(programsAt({ ...EGRESS })).toEqual([lab.object.program("group_egress").info.id]);
   });
 
   it("that is not there is no place for one", () => {
@@ -322,15 +212,15 @@ describe("a pinned link", () => {
   it.each([
     ["netfilter", "hook", OUTPUT],
     ["cgroup", "group_egress", EGRESS],
-  ] as const)("denies on when every descriptor is closed: %s", (name, program, spec) => {
+  ] as const)("denies on when every descriptor is closed: %s", async (name, program, spec) => {
     const { send, received } = inGroup(talkers);
     deny(DENIED);
-    const path = join(objects.pins, name);
-    const one = forgotten(link(program, spec));
+    const path = join(lab.pins, name);
+    const one = forget(link(program, spec));
     pin(one, path);
     one.close();
-    const { id } = object.program(program).info;
-    object.close();
+    const { id } = lab.object.program(program).info;
+    lab.object.close();
     expect(send("denied")).toBe("EPERM");
     expect(allPrograms().some((each) => each.id === id)).toBe(true);
     const again = openPinnedLink(path);
@@ -339,12 +229,8 @@ describe("a pinned link", () => {
     expect(send("denied")).toBe("EPERM");
     expect(unpin(path)).toBe(true);
     // The kernel lets go of it in its own time.
-    const until = Date.now() + 30_000;
-    let answer = send("free");
-    for (; answer !== "sent" && Date.now() < until; answer = send("free"))
-      Atomics.wait(PAUSE, 0, 0, 5);
-    expect([answer, received()]).toEqual(["sent", "free"]);
-    object = loadObject({ file: objects.path("verdict") });
+    await until("nobody to deny", () => send("free") === "sent");
+    expect(received()).toBe("free");
   });
 });
 
@@ -362,7 +248,7 @@ describe("a test run", () => {
     ["hook", framed, hookContext("ipv4", "forward"), [0, 1]],
   ] as const)("decides as a real packet would be decided: %s %#", (name, packet, context, said) => {
     deny(DENIED);
-    const run = testRunOf(object.program(name));
+    const run = testRunOf(lab.object.program(name));
     const answers = [DENIED, OTHER].map((port) => run.run(packet(port), context).returned);
     expect(answers).toEqual(said);
     expect(run.run(packet(OTHER), context, 1000).nanoseconds).toBeGreaterThan(0);
@@ -370,10 +256,10 @@ describe("a test run", () => {
   });
 
   it("tells what the kernel does not take", () => {
-    const run = testRunOf(object.program("hook"));
+    const run = testRunOf(lab.object.program("hook"));
     expect(() => run.run(bare(1).subarray(0, 10))).toThrow(/EINVAL \(program hook\)/);
     expect(() => run.run(bare(1), hookContext("ipv4", "forward"))).toThrow(/EINVAL|EPROTO/);
-    expect(() => testRunOf(object.program("group_connect")).run(null)).toThrow(/ENOTSUPP/);
+    expect(() => testRunOf(lab.object.program("group_connect")).run(null)).toThrow(/ENOTSUPP/);
     expect(() => run.run(Buffer.alloc(5000))).toThrow(RangeError);
   });
 });
@@ -381,15 +267,16 @@ describe("a test run", () => {
 describe("while a flood of denied datagrams runs, none passes", () => {
   it("when a link is given another program", async () => {
     const one = link("group_egress", EGRESS);
-    const [a, b] = [object.program("group_egress"), object.program("group_closed")];
+    const [a, b] = [lab.object.program("group_egress"), lab.object.program("group_closed")];
     expect(await flooded((swap) => one.update(swap % 2 === 0 ? b : a))).toBe(0);
   });
 
   it("when an array of programs, to which a program at a hook of netfilter jumps, is given another", async () => {
-    const [a, b] = [object.program("hook"), object.program("hook_closed")];
-    object.map("next").put(u32(0), a);
+    const [a, b] = [lab.object.program("hook"), lab.object.program("hook_closed")];
+    lab.object.map("next").put(u32(0), a);
     link("jump", OUTPUT);
-    const change = (swap: number): void => object.map("next").put(u32(0), swap % 2 === 0 ? b : a);
+    const change = (swap: number): void =>
+      lab.object.map("next").put(u32(0), swap % 2 === 0 ? b : a);
     expect(await flooded(change)).toBe(0);
   });
 
@@ -397,47 +284,9 @@ describe("while a flood of denied datagrams runs, none passes", () => {
     let current = link("hook", OUTPUT);
     const change = (swap: number): void => {
       const next = link("hook", { ...OUTPUT, priority: (swap + 1) % 2 });
-      forgotten(current).close();
+      forget(current).close();
       current = next;
     };
     expect(await flooded(change)).toBe(0);
   });
 });
-
-/** Changes 500 times what denies, while somebody in the group and the namespace sends without a pause: how much passed. */
-async function flooded(change: (swap: number) => void): Promise<number> {
-  deny(DENIED);
-  const program = `
-import socket, sys, select
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-passed = denied = 0
-print("ready", flush=True)
-while not (denied % 64 == 0 and select.select([sys.stdin], [], [], 0)[0]):
-    try:
-        s.sendto(b"x", ("127.0.0.1", ${DENIED}))
-        passed += 1
-    except PermissionError:
-        denied += 1
-    if denied == 2000: print("flood", flush=True)
-print(passed, denied, flush=True)
-`;
-  const child = spawn("nsenter", [
-    `--net=${netns}`,
-    "sh",
-    "-c",
-    `echo $$ > ${join(groups.mount, group)}/cgroup.procs; exec python3 -c "$1"`,
-    "sh",
-    program,
-  ]);
-  open.push({ close: () => child.kill("SIGKILL") });
-  const lines = createInterface(child.stdout);
-  const said: string[] = [];
-  lines.on("line", (line) => said.push(line));
-  while (!said.includes("flood")) await once(lines, "line");
-  for (let swap = 0; swap < 500; swap++) change(swap);
-  child.stdin.end("stop\n");
-  await once(lines, "close");
-  const [passed, denied] = (said.at(-1) ?? "").split(" ").map(Number);
-  if (passed === undefined || !((denied ?? 0) >= 2000)) throw new Error(`no flood: ${said.join()}`);
-  return passed;
-}
