@@ -84,19 +84,19 @@ static __always_inline u32 atom_of(u32 epoch, u16 family, const u32 *word)
 static __always_inline u32 row_of(u32 epoch, u32 class, u32 atom)
 {
 	struct cell_key key = {.class = class, .atom = atom};
-	struct cell *found;
+	struct versioned *found;
 	u32 row = 0;
 
 	if (atom) {
 		found = bpf_map_lookup_elem(&bh_cells, &key);
 		if (found)
-			row = at_epoch(&found->row, epoch);
+			row = at_epoch(found, epoch);
 	}
 	if (!row) {
 		key.atom = 0;
 		found = bpf_map_lookup_elem(&bh_cells, &key);
 		if (found)
-			row = at_epoch(&found->row, epoch);
+			row = at_epoch(found, epoch);
 	}
 	return row & ~ROW_EXACT;
 }

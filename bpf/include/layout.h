@@ -45,14 +45,8 @@ struct cell_key {
 	u32 atom;  /* 0: everybody whom no atom holds; its row is the class's default */
 };
 
-/* Rows by number; 0: the default row. This bit, for readers: the atom's addresses are listed one by one. */
+/* Cells, versioned: rows by number, 0: the default row. This bit, for readers: the class lists these addresses one by one. */
 #define ROW_EXACT 0x80000000u
-
-struct cell {
-	struct versioned row;
-	/* For readers: the row of the range in which these addresses lie besides, as in `row.after`; 0: in none. */
-	u32 beneath;
-};
 
 struct prefix4 {
 	u32 length;
@@ -88,6 +82,15 @@ struct row {
 	u8 has_ranges;
 	u32 others;
 	struct interval few[FEW];
+};
+
+/* For readers: what a class's number stands for. */
+struct class_name {
+	u64 id;
+	u8 digits;
+	u8 plane;
+	u8 direction;
+	u8 zero[5];
 };
 
 struct port_key {

@@ -27,7 +27,8 @@ DEFINE_MAP(bh_ranges4, BPF_MAP_TYPE_LPM_TRIE, 1048576, struct prefix4, struct ve
 	   BPF_F_NO_PREALLOC);
 DEFINE_MAP(bh_ranges6, BPF_MAP_TYPE_LPM_TRIE, 1048576, struct prefix6, struct versioned,
 	   BPF_F_NO_PREALLOC);
-DEFINE_MAP(bh_cells, BPF_MAP_TYPE_HASH, 1048576, struct cell_key, struct cell, BPF_F_NO_PREALLOC);
+DEFINE_MAP(bh_cells, BPF_MAP_TYPE_HASH, 1048576, struct cell_key, struct versioned,
+	   BPF_F_NO_PREALLOC);
 DEFINE_MAP(bh_rows, BPF_MAP_TYPE_ARRAY, 16384, u32, struct row, 0);
 DEFINE_MAP(bh_ports, BPF_MAP_TYPE_HASH, 1048576, struct port_key, u32, BPF_F_NO_PREALLOC);
 DEFINE_MAP(bh_port_ranges, BPF_MAP_TYPE_LPM_TRIE, 1048576, struct port_prefix, u32,
@@ -39,6 +40,7 @@ DEFINE_MAP(bh_timed6, BPF_MAP_TYPE_LPM_TRIE, 65536, struct timed_prefix6, struct
 DEFINE_MAP(bh_timed_lists, BPF_MAP_TYPE_HASH, 16384, u32, struct timed_list, BPF_F_NO_PREALLOC);
 DEFINE_MAP(bh_locals, BPF_MAP_TYPE_HASH, 65536, struct address, struct versioned, 0);
 DEFINE_MAP(bh_resolvers, BPF_MAP_TYPE_HASH, 256, struct resolver_key, struct versioned, 0);
+DEFINE_MAP(bh_classes, BPF_MAP_TYPE_HASH, 65536, u32, struct class_name, BPF_F_NO_PREALLOC);
 /* Cookies, by decision. */
 DEFINE_MAP(bh_decisions, BPF_MAP_TYPE_ARRAY, 65536, u32, u32, 0);
 /* decision * 6 + plane * 2 + direction */

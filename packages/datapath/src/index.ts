@@ -20,13 +20,18 @@ export {
   MAP_SIZES,
   NO_DECISION,
   createRegistry,
+  mapsOf,
   planTables,
+  readTables,
   release,
   splitDecision,
   tablesOf,
 } from "./ebpf/index.ts";
 export type {
   Change as EbpfChange,
+  FoundMaps as EbpfFoundMaps,
+  FoundTables as EbpfFoundTables,
+  RawMaps as EbpfRawMaps,
   Clocks,
   MapId as EbpfMapId,
   Plan as EbpfPlan,

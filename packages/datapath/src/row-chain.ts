@@ -4,10 +4,10 @@
  * ports in one hash of `protocol . port`, many ranges in an interval map. What remains is decided by protocol, then
  * by `others`.
  */
-import { MAX_PORT } from "@bulkhead/model";
 import type { ProtocolNumber, Row, RowDecision, RowInterval } from "@bulkhead/model";
 import { parseLeaf, portRangesName, portsName, rowChain } from "./names.ts";
 import type { Tree } from "./names.ts";
+import { intervalsOf, mostCommon, sameDecision } from "./port-intervals.ts";
 import { hasPorts, portLookups } from "./port-lookups.ts";
 import { hashSize } from "./ruleset.ts";
 import type { Element, ElementSet, Table, TableBuilder } from "./ruleset.ts";
@@ -15,23 +15,12 @@ import type { Element, ElementSet, Table, TableBuilder } from "./ruleset.ts";
 /** So many differing intervals of one protocol are compared one by one. */
 const FEW = 4;
 
-const same = (a: RowDecision, b: RowDecision): boolean =>
-  a.verdict === b.verdict && a.cookie === b.cookie;
-
 /** The decision that covers most ports; where ports do not exist, the one at 0. */
 const baseOf = (protocol: ProtocolNumber, intervals: readonly RowInterval[]): RowDecision => {
   const first = intervals[0];
   if (first === undefined) throw new Error(`protocol ${protocol} of a row has no intervals`);
   if (!hasPorts(protocol)) return first.decision;
-  const widths = new Map<string, { width: number; decision: RowDecision }>();
-  for (const { first: low, last, decision } of intervals) {
-    const key = `${decision.verdict} ${decision.cookie}`;
-    const known = widths.get(key) ?? { width: 0, decision };
-    widths.set(key, { width: known.width + last - low + 1, decision });
-  }
-  let best = { width: 0, decision: first.decision };
-  for (const candidate of widths.values()) if (candidate.width > best.width) best = candidate;
-  return best.decision;
+  return mostCommon(intervals);
 };
 
 const portRange = ({ first, last }: { first: number; last: number }): string =>
@@ -79,7 +68,7 @@ export const writeRow = (table: TableBuilder, tree: Tree, row: Row, leaf: NameLe
     const base = baseOf(protocol, intervals);
     const parts = split(
       protocol,
-      intervals.filter(({ decision }) => !same(decision, base)),
+      intervals.filter(({ decision }) => !sameDecision(decision, base)),
       leaf,
     );
     direct.push(...parts.rules);
@@ -101,7 +90,7 @@ export const writeRow = (table: TableBuilder, tree: Tree, row: Row, leaf: NameLe
       );
       ranges.push(...portLookups([protocol], (port) => port, `vmap @${name}`));
     }
-    if (!same(base, row.others)) bases.push(`ct protocol ${protocol} goto ${leaf(base)}`);
+    if (!sameDecision(base, row.others)) bases.push(`ct protocol ${protocol} goto ${leaf(base)}`);
   }
   const exact: string[] = [];
   if (hashed.length > 0) {
@@ -135,26 +124,6 @@ const decisionOf = (verdict: string | undefined): RowDecision | null => {
 };
 
 const elementsOf = (set: ElementSet | undefined): Iterable<Element> => set?.elements.values() ?? [];
-
-/** Lays the exceptions over the base and merges neighbours that say the same. */
-const intervalsOf = (base: RowDecision, exceptions: readonly RowInterval[]): RowInterval[] => {
-  const merged: RowInterval[] = [];
-  const push = (first: number, last: number, decision: RowDecision): void => {
-    if (first > last) return;
-    const previous = merged.at(-1);
-    if (previous !== undefined && same(previous.decision, decision))
-      merged[merged.length - 1] = { first: previous.first, last, decision };
-    else merged.push({ first, last, decision });
-  };
-  let next = 0;
-  for (const { first, last, decision } of exceptions.toSorted((a, b) => a.first - b.first)) {
-    push(next, first - 1, base);
-    push(Math.max(first, next), last, decision);
-    next = Math.max(next, last + 1);
-  }
-  push(next, MAX_PORT, base);
-  return merged;
-};
 
 const BASE = /^ct protocol (\d+) goto (\S+)$/;
 /** A port compared by a rule: with its protocol, and, for ICMP, with the connection's. */
@@ -205,6 +174,6 @@ export const readRow = (table: Table, tree: Tree, id: string): Row | null => {
       protocol,
       intervals: intervalsOf(bases.get(protocol) ?? others, exceptions.get(protocol) ?? []),
     }))
-    .filter(({ intervals }) => intervals.some(({ decision }) => !same(decision, others)));
+    .filter(({ intervals }) => intervals.some(({ decision }) => !sameDecision(decision, others)));
   return { id, protocols, others };
 };

@@ -52,15 +52,15 @@ describe("partition", () => {
     expect([...ranges.keys()]).toEqual(["10.0.0.0/25", "10.0.0.128/25"]);
     expect(peers.get("10.0.0.1")).not.toBe(peers.get("10.0.0.2"));
     expect(cells.get(peers.get("10.0.0.1") ?? "")).toEqual([
-      { classNumber: 1, row: 7, exact: true, beneath: 8 },
-      { classNumber: 2, row: 9, exact: false, beneath: 0 },
+      { classNumber: 1, row: 7, exact: true },
+      { classNumber: 2, row: 9, exact: false },
     ]);
     expect(cells.get(peers.get("10.0.0.2") ?? "")).toEqual([
-      { classNumber: 2, row: 9, exact: true, beneath: 9 },
-      { classNumber: 1, row: 8, exact: false, beneath: 0 },
+      { classNumber: 2, row: 9, exact: true },
+      { classNumber: 1, row: 8, exact: false },
     ]);
     expect(cells.get(ranges.get("10.0.0.128/25") ?? "")).toEqual([
-      { classNumber: 1, row: 8, exact: false, beneath: 0 },
+      { classNumber: 1, row: 8, exact: false },
     ]);
   });
 });

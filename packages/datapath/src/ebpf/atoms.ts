@@ -21,8 +21,6 @@ export interface AtomCell {
   readonly row: number;
   /** The class lists these addresses one by one. */
   readonly exact: boolean;
-  /** The row of the range in which they lie besides; 0: none, or the one above. */
-  readonly beneath: number;
 }
 
 export interface Partition {
@@ -83,19 +81,12 @@ const exactPairs = (classes: readonly NumberedClass[]): Map<IpAddress, ClassRow[
 };
 
 const cellsOf = (exact: readonly ClassRow[], ranged: readonly ClassRow[]): AtomCell[] => {
-  const beneath = new Map(ranged.map(({ classNumber, row }) => [classNumber, row]));
-  const listed = exact.map(({ classNumber, row }): AtomCell => ({
-    classNumber,
-    row,
-    exact: true,
-    beneath: beneath.get(classNumber) ?? 0,
-  }));
   const own = new Set(exact.map(({ classNumber }) => classNumber));
   return [
-    ...listed,
+    ...exact.map((pair) => ({ ...pair, exact: true })),
     ...ranged
       .filter(({ classNumber }) => !own.has(classNumber))
-      .map(({ classNumber, row }) => ({ classNumber, row, exact: false, beneath: 0 })),
+      .map((pair) => ({ ...pair, exact: false })),
   ];
 };
 
@@ -113,8 +104,9 @@ export const partition = (classes: readonly NumberedClass[]): Partition => {
   const peers = new Map<IpAddress, string>();
   for (const [address, exact] of exactPairs(classes)) {
     const ranged = stretchOf(address)?.tags ?? [];
-    const name = `${nameOf(exact)}|${nameOf(ranged)}`;
-    if (!cells.has(name)) cells.set(name, cellsOf(exact, ranged));
+    const own = cellsOf(exact, ranged);
+    const name = `${nameOf(exact)}|${nameOf(own.slice(exact.length))}`;
+    if (!cells.has(name)) cells.set(name, own);
     peers.set(address, name);
   }
   return { peers, ranges, cells };

@@ -5,8 +5,8 @@
 import { familyOf, parseCidr, parseIp } from "@bulkhead/model";
 import type { DecisionVerdict, Row, RowInterval } from "@bulkhead/model";
 import { rowParts } from "./row-parts.ts";
-import type { Registry, Settings, TimedList, VersionedName } from "./tables.ts";
-import { PLANES, splitCell } from "./tables.ts";
+import type { ClassName, Registry, Settings, TimedList, VersionedName } from "./tables.ts";
+import { PLANES } from "./tables.ts";
 
 /** As the kernel calls them. */
 export const MAP_NAMES = {
@@ -25,6 +25,7 @@ export const MAP_NAMES = {
   timedLists: "bh_timed_lists",
   locals: "bh_locals",
   resolvers: "bh_resolvers",
+  classes: "bh_classes",
   decisions: "bh_decisions",
   counters: "bh_counters",
 } as const;
@@ -39,7 +40,7 @@ export const MAP_SIZES = {
   peers: [20, 12],
   ranges4: [8, 12],
   ranges6: [20, 12],
-  cells: [8, 16],
+  cells: [8, 12],
   rows: [4, 112],
   ports: [8, 4],
   portRanges: [12, 4],
@@ -48,6 +49,7 @@ export const MAP_SIZES = {
   timedLists: [4, 264],
   locals: [20, 12],
   resolvers: [24, 12],
+  classes: [4, 16],
   decisions: [4, 4],
   counters: [4, 16],
 } as const satisfies Record<MapId, readonly [number, number]>;
@@ -169,15 +171,8 @@ export const versionedKey: Readonly<
 };
 
 /** `after` from epoch `since` on, `before` until then. */
-export const versionedValue = (
-  table: VersionedName,
-  since: number,
-  before: number,
-  after: number,
-): Uint8Array =>
-  table === "cells"
-    ? u32s(since, splitCell(before).row, splitCell(after).row, splitCell(after).beneath)
-    : u32s(since, before, after);
+export const versionedValue = (since: number, before: number, after: number): Uint8Array =>
+  u32s(since, before, after);
 
 export const numberKey = (number: number): Uint8Array => u32s(number);
 
@@ -277,3 +272,13 @@ export const decisionEntry = (cookie: string, number: number): Entry => ({
   key: numberKey(number),
   value: u32s(Number.parseInt(cookie, 16)),
 });
+
+/** What a class's number stands for. */
+export const classEntry = ({ plane, direction, classId }: ClassName, number: number): Entry => {
+  const value = new Uint8Array(MAP_SIZES.classes[1]);
+  view(value).setBigUint64(0, BigInt(`0x${classId}`), true);
+  value[8] = classId.length;
+  value[9] = PLANES.indexOf(plane);
+  value[10] = direction === "egress" ? 0 : 1;
+  return { map: "classes", key: numberKey(number), value };
+};

@@ -4,6 +4,7 @@
  * brings everything into force. `cleanup` takes away what no epoch needs any more, once no packet under way can see it.
  */
 import {
+  classEntry,
   decisionEntry,
   numberKey,
   rowEntries,
@@ -69,6 +70,11 @@ export const planTables = (
     prepare.push(entry);
     undo.push({ ...keyOf(entry), value: null });
   };
+  for (const [number, name] of next?.classes ?? [])
+    if (former?.classes.has(number) !== true) add(classEntry(name, number));
+  for (const number of former?.classes.keys() ?? [])
+    if (next?.classes.has(number) !== true)
+      cleanup.push({ map: "classes", key: numberKey(number), value: null });
   // What a decision's number stands for is there before any row that leads to it.
   for (const [number, cookie] of next?.decisions ?? [])
     if (former?.decisions.get(number) !== cookie) prepare.push(decisionEntry(cookie, number));
@@ -102,8 +108,8 @@ export const planTables = (
       const entry = versionedKey[table](name);
       const old = was ?? beneath.before(name);
       const fresh = is ?? beneath.after(name);
-      prepare.push({ ...entry, value: versionedValue(table, since, old, fresh) });
-      undo.push({ ...entry, value: was === undefined ? null : versionedValue(table, 0, was, was) });
+      prepare.push({ ...entry, value: versionedValue(since, old, fresh) });
+      undo.push({ ...entry, value: was === undefined ? null : versionedValue(0, was, was) });
       if (is === undefined) cleanup.push({ ...entry, value: null });
     };
     for (const name of after.keys()) compare(name);

@@ -3,6 +3,7 @@
  * prefix, over each protocol's most common decision. What several of them say about a port is the same.
  */
 import { MAX_PORT } from "@bulkhead/model";
+import { mostCommon, sameDecision } from "../port-intervals.ts";
 import type { ProtocolNumber, Row, RowDecision, RowInterval } from "@bulkhead/model";
 
 export interface ProtocolInterval extends RowInterval {
@@ -25,9 +26,6 @@ export interface RowParts {
 
 const BITS = 16;
 
-const same = (a: RowDecision, b: RowDecision): boolean =>
-  a.verdict === b.verdict && a.cookie === b.cookie;
-
 /** The shortest list of prefixes that covers exactly these ports. */
 const prefixesOf = (protocol: ProtocolNumber, interval: RowInterval): PortPrefix[] => {
   const { last, decision } = interval;
@@ -42,28 +40,17 @@ const prefixesOf = (protocol: ProtocolNumber, interval: RowInterval): PortPrefix
   return found;
 };
 
-/** What most ports of a protocol say. */
-const baseOf = (intervals: readonly RowInterval[]): RowDecision => {
-  const sizes = new Map<string, { decision: RowDecision; size: number }>();
-  for (const { first, last, decision } of intervals) {
-    const key = `${decision.verdict} ${decision.cookie}`;
-    const size = (sizes.get(key)?.size ?? 0) + last - first + 1;
-    sizes.set(key, { decision, size });
-  }
-  const [most] = [...sizes.values()].toSorted((a, b) => b.size - a.size);
-  if (most === undefined) throw new Error("a listed protocol has no intervals");
-  return most.decision;
-};
-
 /** `room`: how many are compared one after the other. */
 export const rowParts = ({ protocols, others }: Row, room: number): RowParts => {
   const all = protocols.flatMap(({ protocol, intervals }) => {
-    const base = baseOf(intervals);
+    const base = mostCommon(intervals);
     return [
       ...intervals
-        .filter(({ decision }) => !same(decision, base))
+        .filter(({ decision }) => !sameDecision(decision, base))
         .map((interval) => ({ protocol, ...interval })),
-      ...(same(base, others) ? [] : [{ protocol, first: 0, last: MAX_PORT, decision: base }]),
+      ...(sameDecision(base, others)
+        ? []
+        : [{ protocol, first: 0, last: MAX_PORT, decision: base }]),
     ];
   });
   if (all.length <= room) return { few: all, ports: [], ranges: [] };

@@ -5,6 +5,7 @@
  */
 import type {
   Cidr,
+  ClassId,
   Direction,
   HostPolicy,
   IpAddress,
@@ -28,7 +29,7 @@ export interface VersionedTables {
   /** Address or prefix → atom. */
   readonly peers: ReadonlyMap<IpAddress, number>;
   readonly ranges: ReadonlyMap<Cidr, number>;
-  /** `class.atom` → row, how, and what lies beneath (`cellValue`). */
+  /** `class.atom` → row, and whether the class lists these addresses one by one. */
   readonly cells: ReadonlyMap<string, number>;
   /** `class prefix` → list. */
   readonly timed: ReadonlyMap<string, number>;
@@ -47,6 +48,12 @@ export interface TimedEntry {
   readonly decision: RowDecision;
   /** ms since the epoch */
   readonly deadline: number;
+}
+
+export interface ClassName {
+  readonly plane: Plane;
+  readonly direction: Direction;
+  readonly classId: ClassId;
 }
 
 /** Entries to be tried one after the other, and where more of them are. */
@@ -72,6 +79,7 @@ export interface Tables extends VersionedTables {
   readonly lists: ReadonlyMap<number, TimedList>;
   /** Cookies. */
   readonly decisions: ReadonlyMap<number, string>;
+  readonly classes: ReadonlyMap<number, ClassName>;
 }
 
 /** Time-bound entries of a list, and lists that the kernel follows. */
@@ -80,19 +88,9 @@ export const TIMED_LISTS = 8;
 
 export const TIMED_BIT = 2 ** 31;
 export const EXACT_BIT = 2 ** 31;
-const BENEATH = 2 ** 32;
 export const LOCAL_HOST = 1;
 export const LOCAL_SERVED = 2;
 export const OWNER_SHIFT = 2;
-
-export const cellValue = (row: number, exact: boolean, beneath: number): number =>
-  beneath * BENEATH + (exact ? EXACT_BIT : 0) + row;
-
-/** `row` with its flag, as the kernel looks it up; `beneath` for readers. */
-export const splitCell = (value: number): { readonly row: number; readonly beneath: number } => ({
-  row: value % BENEATH,
-  beneath: Math.floor(value / BENEATH),
-});
 
 /** Which numbers stand for what, from one policy to the next. */
 export interface Registry {
@@ -162,6 +160,7 @@ export const listName = (entries: readonly TimedEntry[]): string =>
   );
 
 interface PlaneClass {
+  readonly plane: Plane;
   readonly number: number;
   readonly map: PolicyMap;
   readonly overlay: readonly OverlayEntry[];
@@ -171,6 +170,7 @@ const classesOf = (policy: HostPolicy, registry: Registry): readonly PlaneClass[
   setsOf(policy).flatMap(([plane, { maps, overlay }]) => {
     const byClass = Map.groupBy(overlay, ({ direction, classId }) => `${direction} ${classId}`);
     return maps.map((map) => ({
+      plane,
       number: registry.classes.of(className(plane, map.direction, map.classId)),
       map,
       overlay: byClass.get(`${map.direction} ${map.classId}`) ?? [],
@@ -302,11 +302,10 @@ export const tablesOf = (
   );
   const atom = (name: string): number => registry.atoms.of(name);
   const cells = new Map<string, number>();
-  for (const { number, map } of classes)
-    cells.set(`${number}.0`, cellValue(rowNumber(map.defaultRow), false, 0));
+  for (const { number, map } of classes) cells.set(`${number}.0`, rowNumber(map.defaultRow));
   for (const [name, list] of found.cells)
-    for (const { classNumber, row, exact, beneath } of list)
-      cells.set(`${classNumber}.${atom(name)}`, cellValue(row, exact, beneath));
+    for (const { classNumber, row, exact } of list)
+      cells.set(`${classNumber}.${atom(name)}`, exact ? EXACT_BIT + row : row);
   const { timed, lists } = writeTimed(classes, registry);
   const { canary, profile } = policy;
   return {
@@ -323,6 +322,12 @@ export const tablesOf = (
     locals: writeLocals(policy, registry),
     resolvers: new Map((profile.dns ?? []).map(({ address, port }) => [`${address} ${port}`, 1])),
     rows,
+    classes: new Map(
+      classes.map(({ plane, number, map: { direction, classId } }) => [
+        number,
+        { plane, direction, classId },
+      ]),
+    ),
     decisions: new Map(
       [...cookiesOf(rows, lists)].map((cookie) => [registry.decisions.of(cookie), cookie]),
     ),
