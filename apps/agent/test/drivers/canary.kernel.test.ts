@@ -10,7 +10,7 @@ import { startFlood } from "./flood.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { onEveryDriver } from "./on-every-driver.ts";
-import { openPair } from "./pair.ts";
+import { openPair, patiently } from "./pair.ts";
 import type { Pair } from "./pair.ts";
 import { DROP, REJECT, policyOf, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
@@ -177,15 +177,6 @@ onEveryDriver((under) => {
   const portThat = (part: boolean, canary: Canary, protocol: number, from = 8000): number => {
     for (let port = from; ; port += 1)
       if (takesPart(flowTo(4, protocol, port), canary) === part) return port;
-  };
-
-  /** On a busy machine a connection may take more than one try to come about. */
-  const patiently = async (open: () => Promise<Pair | null>): Promise<Pair> => {
-    for (let again = 20; again > 0; again -= 1) {
-      const pair = await open();
-      if (pair !== null) return pair;
-    }
-    throw new Error("no connection");
   };
 
   const connect = (protocol: "tcp" | "udp", port: number): Promise<Pair> => {

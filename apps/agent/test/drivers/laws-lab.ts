@@ -9,7 +9,7 @@ import type { DriverUnderTest } from "./drivers-under-test.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { onEveryDriver } from "./on-every-driver.ts";
-import { openPair } from "./pair.ts";
+import { openPair, patiently } from "./pair.ts";
 import type { Pair } from "./pair.ts";
 import { ALLOW, DROP, portRow, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
@@ -141,7 +141,7 @@ export const connectAll = async (): Promise<Opened> => {
       wanted.map(async ({ protocol, to, family }) => ({
         name: `${protocol} to ${to} over IPv${family}`,
         protocol,
-        pair: await connect(protocol, to, family),
+        pair: await patiently(() => connect(protocol, to, family)),
       })),
     ),
   );

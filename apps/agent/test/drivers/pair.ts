@@ -132,3 +132,12 @@ export const openPair = async (options: {
     close,
   };
 };
+
+/** On a busy machine a connection may take more than one try to come about. */
+export const patiently = async (open: () => Promise<Pair | null>): Promise<Pair> => {
+  for (let again = 20; again > 0; again -= 1) {
+    const pair = await open();
+    if (pair !== null) return pair;
+  }
+  throw new Error("no connection");
+};
