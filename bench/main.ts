@@ -3,7 +3,7 @@
  * of its own. Figures with a peer are taken in turns with it, in one run, and compared by their medians.
  *
  *   make bench                 everything
- *   make bench ONLY=datapath   one of: datapath, bpf, clickhouse, collector, compile, discovery, estate, follow, history, idle, import, ingest, list, replay, readiness, sources, suggest, decide
+ *   make bench ONLY=datapath   one of: datapath, bpf, judge, clickhouse, collector, compile, discovery, estate, follow, history, idle, import, ingest, list, replay, readiness, sources, suggest, decide
  *   CHART=FILE                 with ONLY=list: where the picture of its growth goes (docs/pictures/list-cost.svg)
  *   SIZE=MIB                   with ONLY=import: how long the log is (128)
  *   JSON=FILE                  where the figures go (default: bench-results.json)
@@ -11,6 +11,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { benchBpf } from "./bpf.ts";
+import { benchJudge } from "./judge.ts";
 import { benchClickHouse } from "./clickhouse.ts";
 import { benchCollector } from "./collector.ts";
 import { benchCompile } from "./compile.ts";
@@ -94,6 +95,7 @@ const idle = async (): Promise<Figure[]> => {
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   datapath: () => benchDatapath({ say }),
   bpf: () => benchBpf(),
+  judge: async () => [...benchJudge()],
   collector,
   compile: async () => benchCompile(),
   follow,

@@ -18,7 +18,7 @@ struct question {
 
 DEFINE_MAP(bh_questions, BPF_MAP_TYPE_ARRAY, QUESTIONS, u32, struct question, BPF_F_MMAPABLE);
 
-static long answer(u32 at, void *unused)
+static long answer(u32 at, u32 *with_shadow)
 {
 	struct question *asked = bpf_map_lookup_elem(&bh_questions, &at);
 	struct judgement said = {};
@@ -26,7 +26,6 @@ static long answer(u32 at, void *unused)
 	u32 zero = 0;
 	u32 *epoch = bpf_map_lookup_elem(&bh_epoch, &zero);
 
-	(void)unused;
 	if (!asked || !epoch)
 		return 1;
 	flow = asked->flow;
@@ -37,20 +36,24 @@ static long answer(u32 at, void *unused)
 	asked->ingress = said.ingress;
 	asked->verdict = said.verdict;
 	asked->plane = said.plane;
+	if (!*with_shadow)
+		return 0;
 	asked->audit_egress = *epoch ? decide(&flow, *epoch, SHADOW, EGRESS) : NO_DECISION;
 	asked->audit_ingress = *epoch ? decide(&flow, *epoch, SHADOW, INGRESS) : NO_DECISION;
 	return 0;
 }
 
-/* The first four bytes behind the Ethernet header say how many questions there are. */
+/* Behind the Ethernet header stand two numbers: how many questions there are, and whether the shadow plane is asked too. */
 SEC("tc")
 int bh_judge(struct __sk_buff *skb)
 {
-	u32 count = 0;
+	u32 asked[2] = {};
+	u32 with_shadow;
 
-	if (bpf_skb_load_bytes(skb, 14, &count, sizeof(count)))
+	if (bpf_skb_load_bytes(skb, 14, asked, sizeof(asked)))
 		return -1;
-	return bpf_loop(count > QUESTIONS ? QUESTIONS : count, answer, (void *)0, 0);
+	with_shadow = asked[1];
+	return bpf_loop(asked[0] > QUESTIONS ? QUESTIONS : asked[0], answer, &with_shadow, 0);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

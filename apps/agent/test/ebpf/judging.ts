@@ -9,7 +9,8 @@ import type { BpfObject } from "../../src/bpf/index.ts";
 import { libc } from "../../src/kernel/index.ts";
 
 const QUESTION = 80;
-const AT_ONCE = 4096;
+/** Questions that fit at once. */
+export const AT_ONCE = 4096;
 
 export interface Answer {
   readonly verdict: DecisionVerdict;
@@ -48,6 +49,10 @@ export interface Judge {
   /** The kernel's clock and the wall's. */
   clocks(): Clocks;
   ask(questions: readonly Question[], registry: EbpfRegistry): Answer[];
+  /** Leaves questions to be answered again and again; at most `AT_ONCE`. */
+  put(questions: readonly Question[]): void;
+  /** Answers what was put; the kernel's nanoseconds for all of it. */
+  run(count: number, withShadow?: boolean): number;
   close(): void;
 }
 
@@ -69,6 +74,31 @@ export const openJudge = (file: string, sizes: Partial<Record<EbpfMapId, number>
     else target.delete(at);
   };
 
+  const put = (questions: readonly Question[]): void => {
+    const { buffer } = room;
+    buffer.fill(0, 0, questions.length * QUESTION);
+    questions.forEach((one, index) => {
+      const at = index * QUESTION;
+      const addressed = one.addressed ?? one;
+      buffer.writeUInt16LE(familyOf(one.source), at);
+      buffer.writeUInt16LE(one.port, at + 2);
+      buffer.writeUInt8(one.protocol, at + 4);
+      buffer.writeUInt8(one.fromMachine ? 1 : 0, at + 5);
+      buffer.writeUInt16LE(addressed.port, at + 6);
+      putAddress(buffer, at + 8, one.source);
+      putAddress(buffer, at + 24, one.destination);
+      putAddress(buffer, at + 40, addressed.destination);
+    });
+  };
+
+  const runAll = (count: number, withShadow = false): number => {
+    packet.writeUInt32LE(count, 14);
+    packet.writeUInt32LE(withShadow ? 1 : 0, 18);
+    const { returned, nanoseconds } = run.run(packet);
+    if (returned !== count) throw new Error(`${returned} of ${count} answered`);
+    return nanoseconds;
+  };
+
   const ask = (questions: readonly Question[], registry: EbpfRegistry): Answer[] => {
     const cookies = new Map([...registry.decisions.entries()].map(([cookie, n]) => [n, cookie]));
     const told = (ref: number) => {
@@ -79,30 +109,15 @@ export const openJudge = (file: string, sizes: Partial<Record<EbpfMapId, number>
     const found: Answer[] = [];
     for (let from = 0; from < questions.length; from += AT_ONCE) {
       const some = questions.slice(from, from + AT_ONCE);
-      const { buffer } = room;
-      buffer.fill(0, 0, some.length * QUESTION);
-      some.forEach((one, index) => {
-        const at = index * QUESTION;
-        const addressed = one.addressed ?? one;
-        buffer.writeUInt16LE(familyOf(one.source), at);
-        buffer.writeUInt16LE(one.port, at + 2);
-        buffer.writeUInt8(one.protocol, at + 4);
-        buffer.writeUInt8(one.fromMachine ? 1 : 0, at + 5);
-        buffer.writeUInt16LE(addressed.port, at + 6);
-        putAddress(buffer, at + 8, one.source);
-        putAddress(buffer, at + 24, one.destination);
-        putAddress(buffer, at + 40, addressed.destination);
-      });
-      packet.writeUInt32LE(some.length, 14);
-      const { returned } = run.run(packet);
-      if (returned !== some.length) throw new Error(`${returned} of ${some.length} answered`);
+      put(some);
+      runAll(some.length, true);
       some.forEach((_, index) => {
         const at = index * QUESTION + 56;
         const [egress, ingress, auditEgress, auditIngress] = [0, 4, 8, 12].map((offset) =>
-          told(buffer.readUInt32LE(at + offset)),
+          told(room.buffer.readUInt32LE(at + offset)),
         );
         found.push({
-          verdict: VERDICTS[buffer.readUInt32LE(at + 16)]!,
+          verdict: VERDICTS[room.buffer.readUInt32LE(at + 16)]!,
           ...(egress && { egress }),
           ...(ingress && { ingress }),
           ...(auditEgress && { auditEgress }),
@@ -122,6 +137,8 @@ export const openJudge = (file: string, sizes: Partial<Record<EbpfMapId, number>
     },
     clocks: () => ({ boot: bootNanoseconds(), wall: Date.now() }),
     ask,
+    put,
+    run: runAll,
     close: () => {
       libc().unmap(room);
       object.close();
