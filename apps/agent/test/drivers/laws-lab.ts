@@ -10,6 +10,8 @@ import { createLab } from "./lab.ts";
 import type { Lab, LabWorkload } from "./lab.ts";
 import { onEveryDriver } from "./on-every-driver.ts";
 import { openPair, patiently } from "./pair.ts";
+import { together } from "./pairs-together.ts";
+import type { Opened } from "./pairs-together.ts";
 import type { Pair } from "./pair.ts";
 import { ALLOW, DROP, portRow, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
@@ -89,46 +91,6 @@ export const connect = async (
   });
   if (pair !== null) pairs.push(pair);
   return pair;
-};
-
-/** Many connections at once: one that is not to carry anything is waited for, and they all wait together. */
-export interface Opened {
-  /** By name, whether something sent now arrives. */
-  toServer(patience?: number): Promise<Readonly<Record<string, boolean>>>;
-  toClient(patience?: number): Promise<Readonly<Record<string, boolean>>>;
-  /** What is expected of each. */
-  all(carries: boolean): Readonly<Record<string, boolean>>;
-  only(protocol: "tcp" | "udp", carries: boolean): Readonly<Record<string, boolean>>;
-}
-
-/** For what is to arrive, however busy the machine. */
-export const PATIENT_MS = 20_000;
-
-export const together = (
-  pairs: readonly {
-    readonly name: string;
-    readonly protocol: "tcp" | "udp";
-    readonly pair: Pair | null;
-  }[],
-): Opened => {
-  const ask = async (carry: (pair: Pair) => Promise<boolean>) =>
-    Object.fromEntries(
-      await Promise.all(
-        pairs.map(async ({ name, pair }) => [name, pair !== null && (await carry(pair))] as const),
-      ),
-    );
-  const expected = (carries: boolean, some = pairs) =>
-    Object.fromEntries(some.map(({ name }) => [name, carries]));
-  return {
-    toServer: (patience) => ask((pair) => pair.toServer(patience)),
-    toClient: (patience) => ask((pair) => pair.toClient(patience)),
-    all: (carries) => expected(carries),
-    only: (wanted, carries) =>
-      expected(
-        carries,
-        pairs.filter(({ protocol }) => protocol === wanted),
-      ),
-  };
 };
 
 /** From `near` to every other workload, by TCP and UDP, over IPv4 and IPv6. */

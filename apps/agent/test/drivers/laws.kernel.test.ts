@@ -6,7 +6,6 @@ import { describe, expect, test } from "vitest";
 import { DEADLINE_TOLERANCE } from "@bulkhead/datapath";
 import type { Row } from "@bulkhead/model";
 import {
-  PATIENT_MS,
   PORT,
   allowPort,
   both,
@@ -21,6 +20,7 @@ import {
   workload,
 } from "./laws-lab.ts";
 import { openPair } from "./pair.ts";
+import { PATIENT_MS } from "./pairs-together.ts";
 import { ALLOW, DROP, REJECT, policyOf, portRow, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
 import { sleep } from "./traffic.ts";

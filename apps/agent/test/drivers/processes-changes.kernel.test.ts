@@ -6,8 +6,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { HostPolicy, ProcessSocket } from "@bulkhead/model";
 import { MSG_DONTWAIT, libc } from "../../src/kernel/libc.ts";
 import { socketAddress } from "../../src/probe/socket-address.ts";
-import { openPair } from "./pair.ts";
+import { openPair, patiently } from "./pair.ts";
 import type { Pair } from "./pair.ts";
+import { PATIENT_MS, together } from "./pairs-together.ts";
 import { ALLOW, DROP, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
 import { OPEN, SHUT, confined, host, onEveryDriverInProcessesLab, told } from "./processes-lab.ts";
@@ -20,56 +21,70 @@ onEveryDriverInProcessesLab(
     describe("revocation ends what is under way, both ways", () => {
       const everything = rowOf(ALLOW);
       const nothing = rowOf(DROP);
-      const ends = ["protocol", "from", "to", "by"] as const;
-      const cases = (["tcp", "udp"] as const).flatMap((protocol) => [
-        [protocol, "client", "box", "egress"] as const,
-        [protocol, "box", "server", "ingress"] as const,
-        [protocol, "client", "server", "egress"] as const,
-        [protocol, "client", "server", "ingress"] as const,
-      ]);
-      test.each(cases)(
-        `%s from %s to %s, by %s (${ends.join(", ")})`,
-        async (protocol, from, to, by) => {
-          const port = 7300;
-          const judged = (row: typeof everything): HostPolicy =>
-            host.policy(
-              [
-                {
-                  direction: by,
-                  subjects: [],
-                  processes: [`host/${by === "egress" ? from : to}`],
-                  defaultRow: row,
-                },
-              ],
-              { sockets: told(port) },
-            );
-          await host.driver.apply(judged(everything));
-          const group = { client: host.client, server: host.server };
-          const inside = (end: string) => (make: () => number) =>
-            end === "box" ? make() : host.groups.inside(group[end as keyof typeof group], make);
-          const { path, v4 } = host.lab.workload("box");
-          const where = (end: string): string => (end === "box" ? path : host.lab.hostPath);
-          const reached = from === "client" ? "127.0.0.1" : (host.lab.hostAddresses[0] as string);
-          const opened = await openPair({
-            protocol,
-            client: where(from),
-            server: where(to),
-            address: to === "box" ? v4 : reached,
-            port,
-            clientIn: inside(from),
-            serverIn: inside(to),
-          });
-          expect(opened).not.toBeNull();
-          const pair = opened as Pair;
-          try {
-            expect([await pair.toServer(), await pair.toClient()]).toEqual([true, true]);
-            await host.driver.apply(judged(nothing));
-            expect([await pair.toServer(), await pair.toClient()]).toEqual([false, false]);
-          } finally {
-            pair.close();
-          }
-        },
-      );
+      /** From and to where, of those whose rules end it. */
+      const ways = {
+        egress: [
+          ["client", "box"],
+          ["client", "server"],
+        ],
+        ingress: [
+          ["box", "server"],
+          ["client", "server"],
+        ],
+      } as const;
+      const port = 7300;
+
+      /** Each end's sockets are made in its group. */
+      const open = (protocol: "tcp" | "udp", from: "client" | "box", to: "box" | "server") => {
+        const { path, v4 } = host.lab.workload("box");
+        const inside = (end: "client" | "server" | "box") => (make: () => number) =>
+          end === "box" ? make() : host.groups.inside(host[end], make);
+        const own = from === "client" ? "127.0.0.1" : (host.lab.hostAddresses[0] as string);
+        return openPair({
+          protocol,
+          client: from === "box" ? path : host.lab.hostPath,
+          server: to === "box" ? path : host.lab.hostPath,
+          address: to === "box" ? v4 : own,
+          port,
+          clientIn: inside(from),
+          serverIn: inside(to),
+        });
+      };
+
+      test.each(["egress", "ingress"] as const)("by rules of %s", async (by) => {
+        const judged = (row: typeof everything): HostPolicy =>
+          host.policy(
+            [
+              {
+                direction: by,
+                subjects: [],
+                processes: [by === "egress" ? "host/client" : "host/server"],
+                defaultRow: row,
+              },
+            ],
+            { sockets: told(port) },
+          );
+        await host.driver.apply(judged(everything));
+        const pairs = await Promise.all(
+          (["tcp", "udp"] as const).flatMap((protocol) =>
+            ways[by].map(async ([from, to]) => ({
+              name: `${protocol} from ${from} to ${to}`,
+              protocol,
+              pair: await patiently(() => open(protocol, from, to)),
+            })),
+          ),
+        );
+        try {
+          const opened = together(pairs);
+          expect(await opened.toServer(PATIENT_MS)).toEqual(opened.all(true));
+          expect(await opened.toClient(PATIENT_MS)).toEqual(opened.all(true));
+          await host.driver.apply(judged(nothing));
+          expect(await opened.toServer()).toEqual(opened.all(false));
+          expect(await opened.toClient()).toEqual(opened.all(false));
+        } finally {
+          for (const { pair } of pairs) pair.close();
+        }
+      });
 
       test("of what went to a translated address", async () => {
         const { path, v4 } = host.lab.workload("box");

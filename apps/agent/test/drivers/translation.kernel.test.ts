@@ -5,7 +5,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { HostPolicy, Row } from "@bulkhead/model";
 import {
-  PATIENT_MS,
   PORT,
   PROTOCOLS,
   allowPort,
@@ -15,11 +14,11 @@ import {
   onEveryDriverInLawsLab,
   onlyFrom,
   pairs,
-  together,
   workload,
 } from "./laws-lab.ts";
 import { openPair, patiently } from "./pair.ts";
-import type { Opened } from "./laws-lab.ts";
+import { PATIENT_MS, together } from "./pairs-together.ts";
+import type { Opened } from "./pairs-together.ts";
 import { ALLOW, DROP, policyOf, rowOf } from "./policies.ts";
 import type { ClassText } from "./policies.ts";
 
