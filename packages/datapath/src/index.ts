@@ -19,6 +19,7 @@ export {
   MAP_NAMES,
   MAP_SIZES,
   NO_DECISION,
+  adopt,
   createRegistry,
   mapsOf,
   planTables,

@@ -2,6 +2,7 @@ import { canonicalHostPolicy, parseIp } from "@bulkhead/model";
 import type { HostPolicy, MapSet, PolicyMap } from "@bulkhead/model";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { adopt } from "../src/ebpf/adopt.ts";
 import { mapsOf } from "../src/ebpf/found-maps.ts";
 import { MAP_NAMES, numberKey } from "../src/ebpf/layout.ts";
 import type { MapId } from "../src/ebpf/layout.ts";
@@ -170,4 +171,35 @@ test("what a stranger changes is a difference, or another policy", () => {
   }
   expect(unseen).toEqual([]);
   expect(said(kernel)).toBe(before);
+});
+
+test("another process takes over every number: the same policy is nothing to be written, and the next one is right", () => {
+  fc.assert(
+    fc.property(policies, policies, policies, (before, policy, next) => {
+      const registry = createRegistry();
+      const kernel = new Maps();
+      const first = tablesOf(before, registry, null);
+      kernel.write(planTables(null, first, 0, registry, CLOCKS).prepare);
+      const second = tablesOf(policy, registry, first);
+      const plan = planTables(first, second, 1, registry, CLOCKS);
+      kernel.write(plan.prepare);
+      kernel.write(plan.cleanup);
+      const { tables } = readTables(kernel.raw(2), CLOCKS);
+      const heir = adopt(tables, policy);
+      const again = planTables(tables, tablesOf(policy, heir, tables), 2, heir, CLOCKS);
+      expect(again.prepare.map(({ map }) => map)).toEqual(["settings"]);
+      expect(again.cleanup).toEqual([]);
+      const third = tablesOf(next, heir, tables);
+      const on = planTables(tables, third, 2, heir, CLOCKS);
+      kernel.write(on.prepare);
+      kernel.write(on.cleanup);
+      const found = readTables(kernel.raw(3), CLOCKS);
+      const { maps, differences } = mapsOf(found.tables, NOW);
+      expect([...found.differences, ...differences]).toEqual([]);
+      expect(canonicalHostPolicy({ ...next, ...maps })).toEqual(
+        canonicalHostPolicy({ ...next, rows: usedRows(next) }),
+      );
+    }),
+    { numRuns: 40 },
+  );
 });

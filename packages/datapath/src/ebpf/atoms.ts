@@ -38,6 +38,14 @@ interface ClassRow {
 const nameOf = (pairs: readonly ClassRow[]): string =>
   pairs.map(({ classNumber, row }) => `${classNumber}:${row}`).join(",");
 
+/** What an atom is called that means this: by class, those first that list its addresses. */
+export const atomName = (cells: readonly AtomCell[]): string => {
+  const sorted = cells.toSorted((a, b) => a.classNumber - b.classNumber);
+  const exact = sorted.filter((cell) => cell.exact);
+  const ranged = nameOf(sorted.filter((cell) => !cell.exact));
+  return exact.length === 0 ? ranged : `${nameOf(exact)}|${ranged}`;
+};
+
 /** By address: the stretch that holds it. Stretches of a family are sorted and disjoint. */
 const finder = (stretches: readonly Stretch<ClassRow>[]) => {
   const byFamily = {
@@ -96,8 +104,9 @@ export const partition = (classes: readonly NumberedClass[]): Partition => {
   const cells = new Map<string, readonly AtomCell[]>();
   const ranges = new Map<Cidr, string>();
   for (const stretch of stretches) {
-    const name = nameOf(stretch.tags);
-    if (!cells.has(name)) cells.set(name, cellsOf([], stretch.tags));
+    const own = cellsOf([], stretch.tags);
+    const name = atomName(own);
+    if (!cells.has(name)) cells.set(name, own);
     for (const cidr of rangeToCidrs(stretch)) ranges.set(cidr, name);
   }
   const stretchOf = finder(stretches);
@@ -105,7 +114,7 @@ export const partition = (classes: readonly NumberedClass[]): Partition => {
   for (const [address, exact] of exactPairs(classes)) {
     const ranged = stretchOf(address)?.tags ?? [];
     const own = cellsOf(exact, ranged);
-    const name = `${nameOf(exact)}|${nameOf(own.slice(exact.length))}`;
+    const name = atomName(own);
     if (!cells.has(name)) cells.set(name, own);
     peers.set(address, name);
   }

@@ -13,7 +13,9 @@ export interface RawEntry {
 }
 
 /** Cookies by number. */
-export type Cookies = ReadonlyMap<number, string>;
+export interface Cookies {
+  get(number: number): string | undefined;
+}
 
 const view = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView =>
   new DataView(buffer, byteOffset, byteLength);

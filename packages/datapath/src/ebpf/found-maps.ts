@@ -177,7 +177,8 @@ const checkListed = ({ peers, ranges, cells, classes }: Tables, note: Note): voi
         note(`class ${number} lists ${cidr} as addresses`);
 };
 
-const entriesOf = (lists: Tables["lists"], from: number): TimedList["entries"] => {
+/** Of a list, its entries and those of the lists that go on with it. */
+export const entriesOf = (lists: Tables["lists"], from: number): TimedList["entries"] => {
   const found: TimedList["entries"][number][] = [];
   const seen = new Set<number>();
   for (let number = from; number !== 0 && !seen.has(number);) {

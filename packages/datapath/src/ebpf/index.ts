@@ -1,4 +1,5 @@
 /** HostPolicy → the entries of the eBPF maps, and the steps from one policy to the next. Bytes only; pure. */
+export { adopt } from "./adopt.ts";
 export { MAP_NAMES, MAP_SIZES, NO_DECISION, numberKey, splitDecision } from "./layout.ts";
 export type { Clocks, MapId } from "./layout.ts";
 export { mapsOf } from "./found-maps.ts";

@@ -37,6 +37,18 @@ const CLOCK_TOLERANCE_NS = 2_000_000_000n;
 
 type Note = (difference: string) => void;
 
+/** Cookies by number, and which of them anything has led to: what nothing leads to is left from before. */
+const cookiesOf = (raw: RawMaps) => {
+  const all = new Map(raw.decisions.map(({ key, value }) => [keyNumber(key), readCookie(value)]));
+  const asked = new Map<number, string>();
+  const get = (number: number): string | undefined => {
+    const cookie = all.get(number);
+    if (cookie !== undefined) asked.set(number, cookie);
+    return cookie;
+  };
+  return { get, asked };
+};
+
 const readVersioned = (raw: RawMaps, epoch: number, note: Note): VersionedTables => {
   const tables: Record<VersionedName, Map<string, number>> = {
     subjects: new Map(),
@@ -90,6 +102,13 @@ const readRows = (raw: RawMaps, cookies: Cookies, note: Note): Map<number, Row> 
     if (value.every((byte) => byte === 0)) continue;
     const number = keyNumber(key);
     const head = readRowHead(value, cookies);
+    const found = more.get(number);
+    if (found !== undefined && head !== null)
+      for (const [kind, asked] of [
+        ["ports", head.hasPorts],
+        ["ranges", head.hasRanges],
+      ] as const)
+        if (!asked && found[kind].length > 0) note(`${kind} of row ${number}, which asks for none`);
     if (head === null) note(`row ${number} cannot be read`);
     else rows.set(number, rowOf(head, more.get(number)));
   }
@@ -156,9 +175,7 @@ export const readTables = (raw: RawMaps, clocks: Clocks): FoundTables => {
   const differences: string[] = [];
   const note: Note = (difference) => void differences.push(difference);
   const epoch = keyNumber(raw.epoch[0]?.value ?? new Uint8Array(4));
-  const cookies = new Map(
-    raw.decisions.map(({ key, value }) => [keyNumber(key), readCookie(value)]),
-  );
+  const cookies = cookiesOf(raw);
   const classes = new Map<number, ClassName>();
   for (const { key, value } of raw.classes) {
     const name = readClassName(value);
@@ -172,7 +189,7 @@ export const readTables = (raw: RawMaps, clocks: Clocks): FoundTables => {
       ...readVersioned(raw, epoch, note),
       rows: readRows(raw, cookies, note),
       lists: readLists(raw, cookies, clocks, note),
-      decisions: cookies,
+      decisions: cookies.asked,
       classes,
       settings: readSettings(settings?.value ?? new Uint8Array(12)),
     },

@@ -230,26 +230,32 @@ const writeTimed = (
   return { timed, lists };
 };
 
-const writeLocals = (
-  { endpoints, hostAddresses, contested = [] }: HostPolicy,
-  registry: Registry,
-): Map<IpAddress, number> => {
+/** Addresses that one workload alone claims, and which. */
+export const ownersOf = ({
+  endpoints,
+  contested = [],
+}: Pick<HostPolicy, "endpoints" | "contested">): Map<IpAddress, string> => {
+  const unsure = new Set(contested);
+  return new Map(
+    endpoints.flatMap(({ workload, addresses }) =>
+      addresses.filter((address) => !unsure.has(address)).map((address) => [address, workload]),
+    ),
+  );
+};
+
+const writeLocals = (policy: HostPolicy, registry: Registry): Map<IpAddress, number> => {
+  const { endpoints, hostAddresses, contested = [] } = policy;
   const unsure = new Set(contested);
   const locals = new Map<IpAddress, number>();
   const add = (address: IpAddress, bits: number): void => {
     locals.set(address, (locals.get(address) ?? 0) | bits);
   };
   for (const address of hostAddresses) add(address, LOCAL_HOST);
-  const owners = new Map<IpAddress, number>();
-  for (const { workload, addresses, dhcp } of endpoints) {
-    const owner = registry.owners.of(workload);
-    for (const address of addresses) {
-      if (unsure.has(address)) continue;
-      owners.set(address, owner);
-      if (dhcp === true) add(address, LOCAL_SERVED);
-    }
-  }
-  for (const [address, owner] of owners) add(address, owner << OWNER_SHIFT);
+  for (const { addresses, dhcp } of endpoints)
+    if (dhcp === true)
+      for (const address of addresses) if (!unsure.has(address)) add(address, LOCAL_SERVED);
+  for (const [address, workload] of ownersOf(policy))
+    add(address, registry.owners.of(workload) << OWNER_SHIFT);
   return locals;
 };
 
