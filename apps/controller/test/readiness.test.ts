@@ -1,5 +1,6 @@
 /** What readiness asks of the record, and for how long an answer is kept. */
 import { readinessAnswerSchema } from "@bulkhead/api";
+import { readinessReport } from "@bulkhead/learn";
 import { DAY_MS, type EdgeHistory } from "@bulkhead/model";
 import { expect, it, vi } from "vitest";
 import type { DoubtBook } from "../src/queries/doubt-book.ts";
@@ -124,4 +125,25 @@ it("asks again at once where that costs nothing, and keeps what took its time te
   slow.pass(-60_000);
   await slow.queries.assess("group");
   expect(slow.asked()).toBe(3);
+});
+
+it("counts what was recorded before an Inventory named somebody, and says so", async () => {
+  const before = { workload: "default/web", name: "default/web", labels: {} };
+  const { edge } = history;
+  const unnamed: EdgeHistory = {
+    ...history,
+    edge: { ...edge, source: { ...before, address: "10.9.7.7" } },
+  };
+  const { subjects, formerNames } = readinessReport({
+    histories: [unnamed],
+    watch: [{ day: DAY, hours: 1 }],
+    inventory,
+    schedules: [],
+    dependencies: [],
+    now: DAY * DAY_MS + 60_000,
+    level: "workload",
+  });
+  expect(subjects.find(({ subject }) => subject.name === "shop/web")?.unseen.seen).toBe(1);
+  expect(subjects.map(({ subject }) => subject.name)).not.toContain("default/web");
+  expect(formerNames).toEqual([{ before: "default/web", now: "shop/web" }]);
 });

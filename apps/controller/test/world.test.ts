@@ -6,7 +6,7 @@ import { createNamer } from "../src/world/naming.ts";
 import { buildWorld } from "../src/world/world.ts";
 import { NOTHING_DECLARED } from "../src/world/declared.ts";
 import { resolveEnd } from "../src/queries/ends.ts";
-import { endpoint, INVENTORY, reading, shop, surroundings } from "./fixtures.ts";
+import { endpoint, INVENTORY, reading, service, shop, surroundings } from "./fixtures.ts";
 
 describe("buildWorld", () => {
   it("joins what is attached with what was declared", () => {
@@ -93,6 +93,53 @@ spec: { machine: { dhcp: [br0], dns: [10.9.0.1] } }
       ["default/my-netns", {}],
       ["shop/shop-web-1", { app: "web", tier: "front" }],
     ]);
+  });
+
+  it("remembers what was found under names of its own before somebody declared it", () => {
+    const text = `apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: lab, namespace: crm }
+spec:
+  workloads:
+    - { name: web, netns: My_Netns }
+    - { name: away, netns: away }
+    - { name: api, container: shop-api-1 }
+    - { name: db, unit: postgresql.service }
+    - { name: twin, netns: twin }
+    - { name: "twin-too", container: twin }
+---
+apiVersion: bulkhead.dev/v1
+kind: Inventory
+metadata: { name: named, namespace: default }
+spec: { workloads: [{ name: printer, addresses: [192.0.2.9] }, { name: copier, netns: printer }] }
+`;
+    const { declared } = reading([{ name: "inventory.yaml", text }]);
+    const found = surroundings(
+      [
+        endpoint("My_Netns", { addresses: ["10.9.0.20"] }),
+        endpoint("shop-api-1", {
+          kind: "container",
+          interface: "veth1",
+          addresses: ["10.9.0.21"],
+          containerLabels: { "com.docker.compose.project": "Shop" },
+        }),
+        endpoint("stray", { addresses: ["10.9.0.22"] }),
+      ],
+      { processes: [service("/system.slice/postgresql.service")] },
+    );
+    const { inventory } = buildWorld(declared, found);
+    expect([...(inventory.foundAs ?? [])].toSorted()).toEqual([
+      ["default/away", "crm/away"],
+      ["default/my-netns", "crm/web"],
+      ["default/shop-api-1", "crm/api"],
+      ["host/postgresql.service", "crm/db"],
+      ["shop/shop-api-1", "crm/api"],
+    ]);
+    const before = buildWorld(NOTHING_DECLARED, found).inventory.workloads;
+    const now = new Set(inventory.workloads.map(({ id }) => id));
+    const gone = before.filter(({ id }) => !now.has(id)).map(({ id }) => id);
+    expect(gone).toEqual(["default/my-netns", "host/postgresql.service", "shop/shop-api-1"]);
+    expect(gone.every((id) => inventory.foundAs?.has(id))).toBe(true);
   });
 
   it("keeps a declared workload that is not attached, without addresses", () => {

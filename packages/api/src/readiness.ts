@@ -159,6 +159,9 @@ export const doubtsAnswerSchema = z.object({
   answered: z.array(doubtAnswerSchema),
 });
 
+/** Each pair once, by who it is now. */
+export const formerNamesSchema = z.array(z.object({ before: z.string(), now: z.string() }));
+
 export const readinessAnswerSchema = z.object({
   /** When it was found. */
   at: z.number(),
@@ -175,6 +178,8 @@ export const readinessAnswerSchema = z.object({
   /** Edges that suggest a rule, and those set aside, which are no evidence. */
   edges: z.int(),
   setAside: z.int(),
+  /** Whose history was recorded under another name, before an Inventory named it; absent: nobody's. */
+  formerNames: formerNamesSchema.optional(),
   /** What people said of doubtful edges; absent where nobody could be asked. */
   answered: z.array(doubtAnswerSchema).optional(),
 });

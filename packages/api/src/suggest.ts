@@ -3,7 +3,7 @@ import { z } from "zod";
 import { SET_ASIDE_REASONS, SLACK_CAUSES, type NetworkSetBasis } from "@bulkhead/model";
 import { edgeSchema } from "./flows.ts";
 import { policyFileSchema } from "./policies.ts";
-import { READINESS_STATES } from "./readiness.ts";
+import { formerNamesSchema, READINESS_STATES } from "./readiness.ts";
 
 export const suggestRequestSchema = z.strictObject({
   since: z.int().optional(),
@@ -131,6 +131,8 @@ export const suggestAnswerSchema = z.object({
   unattributed: z.array(z.string()).optional(),
   /** Workloads without a label to go by: no rule can name them. */
   unlabelled: z.array(z.string()).optional(),
+  /** Whose history was recorded under another name, before an Inventory named it. */
+  formerNames: formerNamesSchema.optional(),
   /** Labels that the rules count on, and that nobody bears yet. */
   proposedLabels: z
     .array(

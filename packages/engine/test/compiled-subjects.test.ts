@@ -79,6 +79,16 @@ describe("subjects", () => {
     ]);
     const nowhere = compiled(onDb([]), [db], inventory([{ ...thief, source: undefined }, db]));
     expect(nowhere.diagnostics).toMatchObject([{ span: NOWHERE }]);
+    const { source: _none, ...found } = { ...thief, kind: "container" as const };
+    const attachment = { workload: found.id, interface: "veth9", addresses: found.addresses };
+    const elsewhere = { ...db, source: span };
+    const here = compiled(onDb([]), [found], {
+      ...inventory([found, elsewhere]),
+      attachments: [attachment],
+    });
+    expect(here.diagnostics[0]?.help).toBe(
+      "if they are one, say so in the Inventory: give `shop/db` a `container` in the place of the address; until one of them gives it up, what any of them would be denied is denied",
+    );
   });
 
   it("have the class of both where two that claim an address are under the same policy", () => {

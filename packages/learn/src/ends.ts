@@ -39,51 +39,6 @@ export type Placed =
       readonly detail: string;
     };
 
-/**
- * Ends that were nobody when they were seen, and are somebody now: found before they were given labels, or before they
- * were found at all. By address, since there is nothing else, and so only where one workload alone has it; whoever had
- * labels of his own keeps them.
- */
-export function recogniseEnds(edges: readonly Edge[], inventory: Inventory): readonly Edge[] {
-  return edges.map(createRecognition(inventory));
-}
-
-/** The same, an edge at a time: one that is recognised already is given back itself. */
-export function createRecognition(inventory: Inventory): (edge: Edge) => Edge {
-  const owners = ownersOf(inventory);
-  const known = new Set(inventory.workloads.map((workload) => workload.id));
-  const recognise = (end: FlowEnd): FlowEnd => {
-    const nobody =
-      end.workload === undefined
-        ? end.name === "world" || end.name === end.address
-        : !known.has(end.workload) && Object.keys(end.labels).length === 0;
-    const owner = nobody ? owners.get(end.address) : undefined;
-    if (owner === undefined) return end;
-    return { address: end.address, workload: owner.id, name: owner.id, labels: owner.labels };
-  };
-  return (edge) => {
-    const source = recognise(edge.source);
-    const destination = recognise(edge.destination);
-    const same = source === edge.source && destination === edge.destination;
-    return same ? edge : { ...edge, source, destination };
-  };
-}
-
-/** Workloads by the addresses that are theirs alone: processes of one machine share its own, and none of them owns it. */
-function ownersOf(inventory: Inventory): ReadonlyMap<string, Workload> {
-  const owners = new Map<string, Workload>();
-  const shared = new Set(inventory.hostAddresses);
-  for (const workload of inventory.workloads) {
-    if (workload.hostNetwork || workload.kind === "process") continue;
-    for (const address of workload.addresses) {
-      if (owners.has(address)) shared.add(address);
-      owners.set(address, workload);
-    }
-  }
-  for (const address of shared) owners.delete(address);
-  return owners;
-}
-
 /** A process of the host is known by where its sockets were made, not by an address: policy can name it all the same. */
 const isProcess = ({ kind }: { readonly kind: string }): boolean => kind === "process";
 

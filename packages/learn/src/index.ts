@@ -1,7 +1,8 @@
 /** Learning: from observed edges to suggestions, with what was set aside and why. Pure; runs in a browser. */
 export { APPLICATION_KEYS, applicationOf, ownerOf } from "./applications.ts";
 export { DEFAULT_BEHAVIOUR, type BehaviourOptions } from "./behaviour.ts";
-export { createRecognition, knownMembers, recogniseEnds } from "./ends.ts";
+export { knownMembers } from "./ends.ts";
+export { createRecognition, formerNames, recogniseEnds } from "./recognition.ts";
 export {
   groupByCommunication,
   type Role,

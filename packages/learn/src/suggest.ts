@@ -23,7 +23,7 @@ import { applicationsOf } from "./applications.ts";
 import { DEFAULT_BEHAVIOUR, judgeSources, sourceKey, type BehaviourOptions } from "./behaviour.ts";
 import { splitCovered } from "./cover.ts";
 import { draftsOf } from "./drafts.ts";
-import { knownMembers, placeEdges, recogniseEnds, relationsOf } from "./ends.ts";
+import { knownMembers, placeEdges, relationsOf } from "./ends.ts";
 import { fewerRules } from "./fewer-rules.ts";
 import { NAMED_ADDRESSES, NAMELESS_ADDRESSES, RULES_A_ROLE } from "./generality.ts";
 import { groupWorkloads, type Grouping, type Member } from "./groups.ts";
@@ -38,6 +38,7 @@ import { by, inEdgeOrder } from "./order.ts";
 import { presentOf, sizeOf } from "./present.ts";
 import { purposeOf } from "./purpose.ts";
 import { edgesWithLabels, proposeLabels, regrouped } from "./roles/propose-labels.ts";
+import { formerNames, recogniseEnds } from "./recognition.ts";
 import { rulesOf } from "./rules.ts";
 import { withSlack } from "./slack.ts";
 import { summarise } from "./summary.ts";
@@ -75,10 +76,8 @@ export function suggest(
 ): Suggestion {
   const behaviour = { ...DEFAULT_BEHAVIOUR, ...options.behaviour };
   const judge: JudgeOptions = { ...DEFAULT_JUDGE, ...options, behaviour };
-  const seenEdges = withinNamespaces(
-    recogniseEnds(dissolveSets(edges, options.namedSets), inventory).toSorted(inEdgeOrder),
-    options.namespaces,
-  );
+  const recognised = recogniseEnds(dissolveSets(edges, options.namedSets), inventory);
+  const seenEdges = withinNamespaces(recognised.toSorted(inEdgeOrder), options.namespaces);
   const flagged = judgeSources(seenEdges, behaviour);
   const { ordered, members, grouping, proposed } = grouped(seenEdges, inventory, flagged, options);
   const placed = placeEdges(ordered, inventory, grouping);
@@ -155,6 +154,9 @@ export function suggest(
       setAside.flatMap(({ edge, reason }) => (reason === "people" ? edge : [])),
     ),
     unlabelled: unlabelledOf(ordered, grouping),
+    formerNames: formerNames(edges, recognised).filter(({ now }) =>
+      isWithin(now, options.namespaces),
+    ),
     proposedLabels: proposed,
     flagged: [...flagged.values()].toSorted(
       by(
@@ -233,7 +235,9 @@ function withinNamespaces(
   namespaces: readonly string[] | undefined,
 ): readonly Edge[] {
   if (namespaces === undefined) return edges;
-  const inside = (id: string | undefined): boolean =>
-    id !== undefined && namespaces.some((namespace) => id.startsWith(`${namespace}/`));
+  const inside = (id: string | undefined): boolean => id !== undefined && isWithin(id, namespaces);
   return edges.filter((edge) => inside(edge.source.workload) || inside(edge.destination.workload));
 }
+
+const isWithin = (id: string, namespaces: readonly string[] | undefined): boolean =>
+  namespaces === undefined || namespaces.some((namespace) => id.startsWith(`${namespace}/`));

@@ -29,6 +29,37 @@ describe("ends without a name of their own", () => {
     ]);
   });
 
+  it("are whom the name that they were found by was declared to be, at whatever address and with whatever labels", () => {
+    const declared = { ...inventory, foundAs: new Map([["default/ns-1", "shop/web"]]) };
+    const before = edge("web", "db", "5432/tcp");
+    const found = (address: string, labels = {}): Edge => ({
+      ...before,
+      source: { ...before.source, address, workload: "default/ns-1", name: "default/ns-1", labels },
+    });
+    for (const one of [found("10.0.9.9"), found("10.0.9.9", { unit: "web.service" })]) {
+      const { rules, unlabelled, formerNames } = suggest([one], declared);
+      expect(rules.map(({ evidence }) => evidence.samples)).toEqual([["shop/web → shop/db"]]);
+      expect(unlabelled).toEqual([]);
+      expect(formerNames).toEqual([{ before: "default/ns-1", now: "shop/web" }]);
+      const elsewhere = suggest([one], declared, { namespaces: ["crm"] });
+      expect(elsewhere.formerNames).toEqual([]);
+    }
+  });
+
+  it("are not taken for another while somebody bears their name", () => {
+    const [web] = inventory.workloads;
+    const taken = {
+      ...inventory,
+      workloads: [
+        ...inventory.workloads,
+        { ...web!, id: "default/ns-1", addresses: [], labels: {} },
+      ],
+      foundAs: new Map([["default/ns-1", "shop/web"]]),
+    };
+    const { unlabelled, formerNames } = suggest([nameless(edge("web", "db", "5432/tcp"))], taken);
+    expect({ unlabelled, formerNames }).toEqual({ unlabelled: ["default/ns-1"], formerNames: [] });
+  });
+
   it("are listed when nobody owns their address", () => {
     const stranger = nameless(edge("web", "db", "5432/tcp"));
     const { unlabelled } = suggest(

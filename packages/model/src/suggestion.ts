@@ -282,6 +282,12 @@ export interface FlaggedSource {
   readonly since: number;
 }
 
+/** Whose history somebody takes over: recorded under another name, before an Inventory named it. */
+export interface FormerName {
+  readonly before: WorkloadId;
+  readonly now: WorkloadId;
+}
+
 export interface Suggestion {
   readonly isolations: readonly SuggestedIsolation[];
   /** Everybody's, in order of their ids. */
@@ -309,6 +315,8 @@ export interface Suggestion {
   readonly unattributed: readonly Edge[];
   /** Workloads that were seen but have no label to go by, `namespace/name`, sorted. */
   readonly unlabelled: readonly string[];
+  /** Each pair once, by who it is now. */
+  readonly formerNames: readonly FormerName[];
   /** Labels that the rules above count on, and that nobody bears yet. Empty unless they were asked for. */
   readonly proposedLabels: readonly ProposedLabels[];
 }

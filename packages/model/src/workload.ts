@@ -102,6 +102,8 @@ export interface Inventory {
   readonly hostAddresses: readonly IpAddress[];
   /** Where workloads hang on this machine's network: what is declared by interface is looked up here. */
   readonly attachments?: readonly Attachment[];
+  /** What workloads that are declared by netns, container or unit were called before anybody had declared them, and who each is. */
+  readonly foundAs?: ReadonlyMap<WorkloadId, WorkloadId>;
 }
 
 export type Attachment = Pick<Endpoint, "workload" | "interface" | "bridge" | "addresses">;

@@ -29,4 +29,5 @@ export { beyondOf, fewerRulesText, numberOf, slackText, totalText } from "./slac
 export { suggestionFiles, type SuggestedFile } from "./suggestion-files.ts";
 export { listedAsides, listedNames } from "./aside-groups.ts";
 export { COVERED, isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./reasons.ts";
+export { formerNamesText } from "./former-names.ts";
 export { suggestionText } from "./suggestion-text.ts";

@@ -4,6 +4,7 @@ import {
   formatPort,
   type Application,
   type FewerRules,
+  type FormerName,
   type IdleAccept,
   type NetworkSetBasis,
   type Readiness,
@@ -90,6 +91,8 @@ export interface SuggestionReport {
   readonly unattributed: string[];
   /** Workloads that no label tells apart: no rule can name them, and they stay unjudged. */
   readonly unlabelled: string[];
+  /** Absent: nobody's history was recorded under another name. */
+  readonly formerNames?: FormerName[];
   /** Labels that the rules count on, and nobody bears yet. */
   readonly proposedLabels: ReportedLabels[];
   /** Edges behind the rules. */
@@ -170,6 +173,7 @@ export function suggestionReport(suggestion: Suggestion, all = false): Suggestio
     idleAccepts: [...suggestion.idleAccepts],
     unattributed: [...unattributedLines(suggestion.unattributed)],
     unlabelled: [...suggestion.unlabelled],
+    ...(suggestion.formerNames.length === 0 ? {} : { formerNames: [...suggestion.formerNames] }),
     proposedLabels: suggestion.proposedLabels.map(
       ({ application, role, labels, reason, members, evidence }) => ({
         application,

@@ -14,6 +14,7 @@ import {
   type Suggestion,
 } from "@bulkhead/model";
 import { listedGroups, listedNames } from "./aside-groups.ts";
+import { formerNamesText } from "./former-names.ts";
 import { proposedInventory, proposedLines } from "./proposed-labels.ts";
 import { importText } from "./readiness-text.ts";
 import { COVERED, isLeftOpen, LEFT_OPEN, PURPOSES, REASONS, UNATTRIBUTED } from "./reasons.ts";
@@ -30,6 +31,7 @@ export function suggestionText(suggestion: Suggestion, all = false): string {
       "Least privilege for what was seen. Everything else is denied once this is enforced.",
       `${many(suggestion.accepted.length, "edge")} behind ${many(suggestion.rules.length, "rule")}; set aside, and not allowed: ${many(suggestion.setAside.length - open, "edge")}, listed at the end.`,
       ...(people === 0 ? [] : [`People: not confined; ${many(people, "edge")} seen, kept out.`]),
+      ...formerNamesText(suggestion.formerNames),
     ],
     all,
   );

@@ -4,6 +4,7 @@ import type { Readiness } from "@bulkhead/model";
 import {
   awaitedText,
   dateText,
+  formerNamesText,
   gapText,
   READINESS_STATES,
   seenText,
@@ -161,7 +162,7 @@ function silentText(silent: readonly Readiness[]): string {
 
 /** `chosen`: of these alone, and not of everybody who is known. */
 function summary(
-  { subjects, level, watched, edges, setAside }: ReadinessAnswer,
+  { subjects, level, watched, edges, setAside, formerNames = [] }: ReadinessAnswer,
   chosen: boolean,
 ): string {
   const known = subjects.filter((one) => !isNobody(one));
@@ -169,12 +170,15 @@ function summary(
     known.filter((one) => one.state === state).length;
   const states = `${count(known.length, level)}: ${sum("ready")} ready, ${sum("ready-except")} ready except, ${sum("learning")} learning`;
   if (chosen) return `${states}\n`;
+  const former = formerNamesText(formerNames)
+    .map((line) => `${line}\n`)
+    .join("");
   const imported =
     watched.importedHours === undefined
       ? ""
       : `, ${count(watched.importedHours, "hour")} of them by imports alone`;
   const aside = setAside === 0 ? "" : `, ${count(setAside, "edge")} set aside`;
-  return `${states}; ${count(edges, "edge")}${aside}; ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at${imported}\n`;
+  return `${states}; ${count(edges, "edge")}${aside}; ${count(watched.days, "day")} (${count(watched.hours, "hour")}) looked at${imported}\n${former}`;
 }
 
 /** A table as pull requests and reports hold it. */

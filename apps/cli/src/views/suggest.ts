@@ -5,6 +5,7 @@ import {
   beyondOf,
   COVERED,
   fewerRulesText,
+  formerNamesText,
   isLeftOpen,
   LEFT_OPEN,
   listedAsides,
@@ -115,7 +116,13 @@ export function suggestText(
     return `Nothing to suggest: ${why}${answer.setAside.length > 0 ? `, and ${count(answer.setAside.length, "edge")} set aside` : ""}.\n${aside}${unlabelledText(answer, ui)}`;
   }
   const head = `${count(answer.rules.length, "rule")} for ${count(answer.edges, "edge")}${savedTo === undefined ? "" : `, written to ${ui.style.bold(savedTo)}`}\n\n`;
-  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${slackLine(answer)}${readinessText(answer, ui)}${aside}${unattributedText(answer, ui, all)}${unlabelledText(answer, ui)}`;
+  return `${head}${renderTable(answer.rules, RULE_COLUMNS, ui)}${slackLine(answer)}${readinessText(answer, ui)}${aside}${unattributedText(answer, ui, all)}${unlabelledText(answer, ui)}${formerText(answer)}`;
+}
+
+function formerText({ formerNames = [] }: SuggestAnswer): string {
+  return formerNamesText(formerNames)
+    .map((line) => `\n${line}\n`)
+    .join("");
 }
 
 /** `4 of 12`: permitted and not used, of all that is permitted. */

@@ -4,13 +4,15 @@
  */
 import type { CgroupPath, LocalProcess, OwnedSocket, Workload, WorkloadId } from "@bulkhead/model";
 import type { Declared } from "./declared.ts";
-import { nameUnits } from "./unit-names.ts";
+import { nameUnits, type UnitName } from "./unit-names.ts";
 import type { KnownProcess } from "./unit-memory.ts";
 
 export interface JoinedUnits {
   /** Sorted by workload. */
   readonly processes: readonly LocalProcess[];
   readonly units: ReadonlyMap<WorkloadId, readonly KnownProcess[]>;
+  /** What each would be called that nobody declares. */
+  readonly unitNames: ReadonlyMap<CgroupPath, UnitName>;
 }
 
 interface Claim {
@@ -72,6 +74,7 @@ export function joinUnits(
       .map(([cgroup, workload]): LocalProcess => ({ workload, cgroup }))
       .toSorted((a, b) => (a.workload < b.workload ? -1 : 1)),
     units,
+    unitNames: names,
   };
 }
 

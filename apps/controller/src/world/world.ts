@@ -14,8 +14,9 @@ import {
   type WorkloadId,
 } from "@bulkhead/model";
 import type { DiscoveredEndpoint, HostSession, Listener } from "@bulkhead/wire";
+import { attachmentName, foundAs } from "./found-as.ts";
 import type { Declared } from "./declared.ts";
-import { composeProject, nameFrom, runtimeLabels } from "./runtime-labels.ts";
+import { runtimeLabels } from "./runtime-labels.ts";
 import type { KnownProcess } from "./unit-memory.ts";
 import { joinUnits } from "./units.ts";
 
@@ -69,9 +70,6 @@ export interface World {
   readonly relays: readonly string[];
 }
 
-/** Namespace of attachments that nobody declared and whose runtime names none. */
-const UNDECLARED_NAMESPACE = "default";
-
 /** `before`, any other world, makes it cheaper and changes nothing. */
 export function buildWorld(declared: Declared, surroundings: Surroundings, before?: World): World {
   const bound = new Map<string, Workload>();
@@ -111,12 +109,13 @@ export function buildWorld(declared: Declared, surroundings: Surroundings, befor
       netnsPath,
     });
   }
-  const { processes, units } = joinUnits(declared, surroundings.processes, workloads);
+  const { processes, units, unitNames } = joinUnits(declared, surroundings.processes, workloads);
   const inventory: Inventory = {
     workloads: [...workloads.values()].toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
     namespaces: withEveryNamespace(declared, workloads.values()),
     hostAddresses: surroundings.hostAddresses,
     attachments: endpoints,
+    foundAs: foundAs({ declared, workloads, attachments, units, unitNames }),
   };
   return {
     inventory,
@@ -163,8 +162,7 @@ function undeclared(
   taken: ReadonlyMap<WorkloadId, Workload>,
 ): Workload {
   const { containerLabels } = discovered;
-  const namespace = composeProject(containerLabels) || UNDECLARED_NAMESPACE;
-  const base = nameFrom(discovered.name) || nameFrom(discovered.interface);
+  const { namespace, base } = attachmentName(discovered);
   // Somebody declared that name for something else; several interfaces of one namespace share theirs.
   const name =
     taken.get(`${namespace}/${base}`)?.source === undefined

@@ -224,10 +224,25 @@ function diagnose(index: InventoryIndex, endpoints: readonly Endpoint[]): Diagno
       "BH0602",
       index.workloads.get(workloads[0]!)?.source ?? NOWHERE,
       `address \`${address}\` is claimed by ${workloads.map((id) => `\`${id}\``).join(", ")}`,
-      "until one of them gives it up, what any of them would be denied is denied",
+      contestedHelp(workloads, index),
     ),
   );
   return [...unknown, ...contested];
+}
+
+/** An address proves nobody: whoever is found here is not taken for whom a file declares by that address alone. */
+function contestedHelp(
+  ids: readonly WorkloadId[],
+  { workloads, inventory }: InventoryIndex,
+): string {
+  const until = "until one of them gives it up, what any of them would be denied is denied";
+  const attached = new Set((inventory.attachments ?? []).map(({ workload }) => workload));
+  const isDeclared = (id: WorkloadId): boolean => workloads.get(id)?.source !== undefined;
+  const elsewhere = ids.filter((id) => isDeclared(id) && !attached.has(id));
+  const here = ids.filter((id) => !isDeclared(id) && attached.has(id));
+  if (ids.length !== 2 || elsewhere.length !== 1 || here.length !== 1) return until;
+  const kind = workloads.get(here[0]!)?.kind === "container" ? "container" : "netns";
+  return `if they are one, say so in the Inventory: give \`${elsewhere[0]}\` a \`${kind}\` in the place of the address; ${until}`;
 }
 
 /** By the ids of rules, each pair once. */

@@ -3,9 +3,9 @@
  * they are rare or late. Half of what comes for the first time is of that kind: without it nothing new would ever seem to come.
  * Scans, failures and whoever searches are neither evidence nor awaited, and no more is what a person has rejected.
  */
-import type { EdgeHistory, Inventory } from "@bulkhead/model";
-import { recogniseEnds } from "../ends.ts";
+import type { EdgeHistory, FormerName, Inventory } from "@bulkhead/model";
 import { dissolveSets } from "../former-sets.ts";
+import { formerNames, recogniseEnds } from "../recognition.ts";
 import { suggest, type SuggestOptions } from "../suggest.ts";
 import { doubtsIn, type DoubtAnswers, type Doubts } from "./doubts.ts";
 
@@ -13,6 +13,7 @@ export interface Weighed {
   readonly histories: readonly EdgeHistory[];
   /** Those among them that wait for a person's word. */
   readonly doubts: Doubts;
+  readonly formerNames: readonly FormerName[];
 }
 
 export function weighHistories(
@@ -38,6 +39,7 @@ export function weighHistories(
       return edge !== undefined && evidence.has(edge) ? [{ ...history, edge }] : [];
     }),
     doubts: open,
+    formerNames: formerNames(edges, recognised),
   };
 }
 

@@ -1,5 +1,5 @@
 /** From all that is on record to readiness: what is evidence is found first, and how much was not is told along. */
-import { AGENT_ORIGIN, type Readiness } from "@bulkhead/model";
+import { AGENT_ORIGIN, type FormerName, type Readiness } from "@bulkhead/model";
 import type { SuggestOptions } from "../suggest.ts";
 import { weighHistories } from "./accepted.ts";
 import { assessReadiness, type ReadinessInput } from "./assess.ts";
@@ -22,6 +22,8 @@ export interface ReadinessReport {
   /** Edges that suggest a rule, and those set aside, which are no evidence. */
   readonly edges: number;
   readonly setAside: number;
+  /** Whose history was recorded under another name. Absent: nobody's. */
+  readonly formerNames?: FormerName[];
 }
 
 /** `histories`: all of them but for our own probes; `answers`: what was said of those that do not fit. */
@@ -31,7 +33,8 @@ export function readinessReport(
   answers: DoubtAnswers = {},
 ): ReadinessReport {
   const { now, level, watch } = input;
-  const { histories, doubts } = weighHistories(input.histories, input.inventory, options, answers);
+  const weighed = weighHistories(input.histories, input.inventory, options, answers);
+  const { histories, doubts, formerNames } = weighed;
   const watchers = watchersOf(watch, histories, now);
   const hours = hoursIn(watchers.all);
   const importedHours = hours - hoursIn(watchers.of(new Set([AGENT_ORIGIN.format])));
@@ -46,5 +49,6 @@ export function readinessReport(
     },
     edges: histories.length,
     setAside: input.histories.length - histories.length,
+    ...(formerNames.length === 0 ? {} : { formerNames: [...formerNames] }),
   };
 }

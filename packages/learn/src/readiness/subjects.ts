@@ -4,9 +4,10 @@
  */
 import type { Edge, EdgeHistory, Inventory, ReadinessSubject } from "@bulkhead/model";
 import { applicationOf } from "../applications.ts";
-import { knownMembers, placeEdges, recogniseEnds, type End } from "../ends.ts";
+import { knownMembers, placeEdges, type End } from "../ends.ts";
 import { groupWorkloads, type Group, type Grouping, type Member } from "../groups.ts";
 import { by, push } from "../order.ts";
+import { recogniseEnds } from "../recognition.ts";
 
 export type Level = ReadinessSubject["kind"];
 
