@@ -1,10 +1,14 @@
 /**
  * Sorts workloads into roles by their labels: a group is a namespace and a selector that holds exactly the members, made
  * from keys that say what a workload *is* (`app`, `role`), never which copy it is. Applications are told apart first, so
- * that two of them with a `db` each have two groups. Groups of a namespace are disjoint.
+ * that two of them with a `db` each have two groups. Groups of a namespace are disjoint. What no selector can say is no group:
+ * in the text of a rule, a value with a comma in it would be somebody else's labels.
  */
 import {
   isReservedLabel,
+  isSayable,
+  labelKeyProblem,
+  labelValueProblem,
   selectorOf,
   type Labels,
   type Requirement,
@@ -94,7 +98,14 @@ export function groupWorkloads(members: readonly Member[]): Grouping {
       groupApplication(spaceOf(namespace, members, own), members, groups, ungrouped);
     }
   }
-  const named = nameApart(groups);
+  const byId = new Map(sorted.map((member) => [member.id, member]));
+  const canBeSaid = ({ selector, family }: Group): boolean =>
+    isSayable(selector) && isSayable(family);
+  const sayable = groups.filter(canBeSaid);
+  for (const group of groups) {
+    if (!canBeSaid(group)) ungrouped.push(...group.members.flatMap((id) => byId.get(id) ?? []));
+  }
+  const named = nameApart(sayable);
   const groupOf = new Map<string, Group>();
   for (const group of named) for (const id of group.members) groupOf.set(id, group);
   return { groups: named, groupOf, ungrouped };
@@ -189,14 +200,25 @@ function groupServices(
 function keysByWorth(members: readonly Member[]): string[] {
   const bearers = (key: string): number =>
     members.filter((member) => Object.hasOwn(member.labels, key)).length;
-  // Every process has a unit: it is what tells those from others that nothing else does.
-  const last = (key: string): number => (key === UNIT_KEY ? 1 : 0);
+  const oddly = ROLE_KEYS.some((key) =>
+    members.some(({ labels }) => labelValueProblem(labels[key] ?? "") !== null),
+  );
+  const isSaid = (key: string): boolean =>
+    labelKeyProblem(key) === null &&
+    members.some(
+      ({ labels }) => Object.hasOwn(labels, key) && labelValueProblem(labels[key] ?? "") === null,
+    );
+  // Every process has a unit: it is what tells those from others that nothing else does. Who bears what no selector can say
+  // is told from others by what was proposed, and only if that is asked first.
+  const last = (key: string): number =>
+    key === UNIT_KEY ? 1 : oddly && key === PROPOSED_KEY ? -1 : 0;
   const roles = ROLE_KEYS.filter((key) => bearers(key) > 0).toSorted(
     (a, b) => last(a) - last(b) || bearers(b) - bearers(a),
   );
   const others = [...new Set(members.flatMap((member) => Object.keys(member.labels)))]
     .filter((key) => !ROLE_KEYS.includes(key) && !APPLICATION_KEYS.includes(key))
     .filter((key) => !isInstanceKey(key) && !isReservedLabel(key))
+    .filter(isSaid)
     .filter((key) => !isInstanceName(key, members))
     .toSorted((a, b) => bearers(b) - bearers(a) || compareText(a, b));
   return [...roles, ...others];

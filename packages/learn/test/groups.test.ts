@@ -1,6 +1,6 @@
 import { formatSelector } from "@bulkhead/model";
 import { describe, expect, it } from "vitest";
-import { groupWorkloads, type Member } from "../src/index.ts";
+import { groupWorkloads, PROPOSED_KEY, type Member } from "../src/index.ts";
 
 function member(
   name: string,
@@ -145,6 +145,31 @@ describe("grouping by labels", () => {
       "ops web: app=web = ops/c",
       "shop web: app=Web = shop/a",
       "shop web-2: app=web = shop/b",
+    ]);
+  });
+
+  it("makes no group of what no selector can say, and lets that change nobody else's", () => {
+    const maker = "NGINX Docker Maintainers <docker-maint@nginx.com>";
+    expect(
+      told([
+        member("web", { app: "web" }),
+        member("db", { app: "db", role: "x" }),
+        member("forged", { app: "db,role=x" }),
+        member("keyed", { "z,app": "db" }),
+        member("nginx-1", { maintainer: maker }),
+        member("nginx-2", { maintainer: maker, duty: "edge" }),
+        member("nginx-3", { maintainer: maker, [PROPOSED_KEY]: "proxy" }),
+        member("both", { app: "My Shop", [PROPOSED_KEY]: "shop" }),
+      ]),
+    ).toEqual([
+      "shop db: app=db,!bulkhead-role = shop/db",
+      "shop edge: !app,!bulkhead-role,duty=edge = shop/nginx-2",
+      "shop proxy: bulkhead-role=proxy = shop/nginx-3",
+      "shop shop: bulkhead-role=shop = shop/both",
+      "shop web: app=web,!bulkhead-role = shop/web",
+      "ungrouped shop/keyed",
+      "ungrouped shop/nginx-1",
+      "ungrouped shop/forged",
     ]);
   });
 });

@@ -2,7 +2,7 @@
  * Labels and selectors, with Kubernetes' syntax and meaning (labels and selectors concept,
  * `metav1.LabelSelector`). A selector is a conjunction of requirements; the empty one matches all.
  */
-import { parseSelectorText } from "./selector-syntax.ts";
+import { labelKeyProblem, labelValueProblem, parseSelectorText } from "./selector-syntax.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -132,7 +132,16 @@ const formatRequirement = (requirement: Requirement): string => {
   }
 };
 
-/** Text that `parseSelector` reads back as the same selector; `` for everything. */
+/** Runtimes let labels hold anything, commas and blanks too. Of such no text of a selector can tell: it would say something else. */
+export const isSayable = (selector: Selector): boolean =>
+  selector.requirements.every(
+    (requirement) =>
+      labelKeyProblem(requirement.key) === null &&
+      (!("values" in requirement) ||
+        requirement.values.every((value) => labelValueProblem(value) === null)),
+  );
+
+/** Text that `parseSelector` reads back as the same selector, where it is sayable; `` for everything. */
 export const formatSelector = (selector: Selector): string =>
   selector.requirements.map(formatRequirement).join(",");
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   formatSelector,
+  isSayable,
   labelKeyProblem,
   labelValueProblem,
   matches,
@@ -150,4 +151,15 @@ test("label keys and values", () => {
   expect(
     ["x".repeat(64), "a/b", "-", "a ", "é"].filter((bad) => labelValueProblem(bad) === null),
   ).toEqual([]);
+});
+
+test("what is sayable is read back as the same selector, and nothing else is sayable", () => {
+  const bearing = (key: string, value: string) =>
+    selectorFromLabelSelector({ matchLabels: { [key]: value } });
+  expect(isSayable(bearing("app", "web"))).toBe(true);
+  expect(isSayable(bearing("app", ""))).toBe(true);
+  expect(isSayable(bearing("app", "db,role=x"))).toBe(false);
+  expect(isSayable(bearing("app", "My Shop"))).toBe(false);
+  expect(isSayable(parsed("!app,tier in (a,b)"))).toBe(true);
+  expect(isSayable({ requirements: [{ key: "z,app", operator: "DoesNotExist" }] })).toBe(false);
 });

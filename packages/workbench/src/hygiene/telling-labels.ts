@@ -12,6 +12,7 @@ import {
 import {
   isReservedLabel,
   isReservedNamespace,
+  isSayable,
   selectorOf,
   type NamespaceScope,
   type Peer,
@@ -88,6 +89,7 @@ function tellingLabel(kept: readonly Member[], others: readonly Member[]): Requi
     // A name of its own for each is no role.
     const isName = worth === UNKNOWN && values.size > 2 && values.size === kept.length;
     if (values.size > MOST_VALUES || isName) return [];
+    if (!isSayable(selectorOf([{ key, operator: "In", values: [...values] }]))) return [];
     const isShared = others.some(
       ({ labels }) => Object.hasOwn(labels, key) && values.has(labels[key] ?? ""),
     );
