@@ -160,7 +160,7 @@ export const compareRulesets = (
     const found = actual[family];
     const wanted = expected[family];
     if (found === undefined && wanted === undefined) return [];
-    if (found === undefined) return [`table ${family} bulkhead is missing`];
-    if (wanted === undefined) return [`table ${family} bulkhead is there and should not be`];
+    if (found === undefined) return [`table ${family} ${wanted?.name} is missing`];
+    if (wanted === undefined) return [`table ${family} ${found.name} is there and should not be`];
     return tableDifferences(found, wanted, now);
   });

@@ -55,10 +55,10 @@ export type CounterReading = { readonly packets: number; readonly bytes: number 
 const COUNTER = /\tcounter (\S+) \{\s*packets (\d+) bytes (\d+)/g;
 
 /** Of the listing of all tables' counters, those of ours. */
-export const ownCounters = (listing: string): string =>
+export const ownCounters = (listing: string, name = TABLE_NAME): string =>
   listing
     .split(/^(?=table )/m)
-    .filter((table) => new RegExp(`^table \\S+ ${TABLE_NAME} `).test(table))
+    .filter((table) => new RegExp(`^table \\S+ ${name} `).test(table))
     .join("");
 
 /** Counters of other names are not ours and left out. */

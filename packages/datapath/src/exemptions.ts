@@ -124,12 +124,17 @@ export const writeExemptions = (table: TableBuilder, policy: HostPolicy): void =
   if (policy.profile.hairpinExempt) writeSelf(table, policy);
   if (hasResolvers(policy)) writeResolvers(table, policy);
   if (isServed(policy)) writeLeases(table, policy);
-  if ((policy.contested ?? []).length > 0)
-    for (const { family, type } of BOTH)
-      table.set(
-        { name: CONTESTED[family], kind: "set", type, flags: [] },
-        inFamily(family, policy.contested ?? []).map((key) => ({ key })),
-      );
+  writeContested(table, policy);
+};
+
+/** Addresses that more than one workload claims. */
+export const writeContested = (table: TableBuilder, { contested = [] }: HostPolicy): void => {
+  if (contested.length === 0) return;
+  for (const { family, type } of BOTH)
+    table.set(
+      { name: CONTESTED[family], kind: "set", type, flags: [] },
+      inFamily(family, contested).map((key) => ({ key })),
+    );
 };
 
 /** What of a policy stands in these sets and nowhere else. */

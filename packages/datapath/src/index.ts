@@ -40,6 +40,8 @@ export type {
   Tables as EbpfTables,
 } from "./ebpf/index.ts";
 export { EXEMPTIONS } from "./frame.ts";
+export { GUARDS_NAME, readGuards, renderGuards } from "./guards.ts";
+export type { GuardRecords } from "./guards.ts";
 export { knownPorts } from "./known-ports.ts";
 export {
   DNS_PREFIX,

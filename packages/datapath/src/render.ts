@@ -7,6 +7,7 @@ import type {
   ClassId,
   HostPolicy,
   IpAddress,
+  IpFamily,
   MapSet,
   Row,
   RowDecision,
@@ -17,7 +18,7 @@ import { renderBridge } from "./bridge-guard.ts";
 import { writeClass } from "./class-chain.ts";
 import { writeEndpoints, writePorts } from "./endpoints.ts";
 import { exemptJumps, writeExemptions } from "./exemptions.ts";
-import { BOTH } from "./family.ts";
+import { BOTH, wordsOf } from "./family.ts";
 import { groupRules } from "./group-guard.ts";
 import { HOST, writeFrame } from "./frame.ts";
 import { writeLeaf } from "./leaf-chain.ts";
@@ -43,6 +44,50 @@ import { renderGuard } from "./spoof-guard.ts";
 const mapSetOf = ({ live, shadow, canary }: HostPolicy, { plane }: Tree): MapSet | undefined =>
   ({ live, shadow, canary: canary?.maps })[plane];
 
+/** Whose packets drop, as a plain set. */
+export const writeJudgedAddresses = (
+  table: TableBuilder,
+  tree: Tree,
+  family: IpFamily,
+  subjects: readonly (readonly [IpAddress, ClassId])[],
+): void => {
+  const own = subjects.filter(([address]) => familyOf(address) === family);
+  table.set(
+    { name: judgedName(tree, family), kind: "set", type: wordsOf(family).type, flags: [] },
+    own.map(([key]) => ({ key })),
+  );
+};
+
+/** Who hangs where, what else does, and the machine's own addresses. */
+export const writeRecords = (table: TableBuilder, policy: HostPolicy): void => {
+  writeEndpoints(table, policy.endpoints);
+  writePorts(table, policy.ports ?? []);
+  for (const { family, type } of BOTH)
+    table.set(
+      { name: HOST[family], kind: "set", type, flags: [] },
+      policy.hostAddresses.filter((a) => familyOf(a) === family).map((key) => ({ key })),
+    );
+};
+
+/** The tables of links: who may send as whom, and what reaches whom. */
+export const renderLinkTables = (
+  policy: HostPolicy,
+  comment: string,
+): Pick<Ruleset, "netdev" | "bridge"> => {
+  const netdev = renderGuard(
+    policy.endpoints,
+    new Set(policy.live.subjects.ingress.map(([address]) => address)),
+    policy.hostAddresses,
+    (endpoint) => groupRules(policy, endpoint),
+    comment,
+  );
+  const bridge = renderBridge(policy.endpoints, policy.ports ?? [], policy.hostAddresses, comment);
+  return {
+    ...(netdev === undefined ? {} : { netdev }),
+    ...(bridge === undefined ? {} : { bridge }),
+  };
+};
+
 const writeSubjects = (
   table: TableBuilder,
   tree: Tree,
@@ -61,11 +106,7 @@ const writeSubjects = (
       own.map(([key, id]) => ({ key, value: `jump ${classChain(tree, id)}` })),
     );
     // Packets without a connection are asked about by their own addresses; only live subjects drop.
-    if (tree.plane === "live")
-      table.set(
-        { name: judgedName(tree, family), kind: "set", type, flags: [] },
-        own.map(([key]) => ({ key })),
-      );
+    if (tree.plane === "live") writeJudgedAddresses(table, tree, family, subjects);
   }
 };
 
@@ -142,13 +183,7 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
     writeProcessHooks(table, policy);
     writeProcesses(table, policy);
   }
-  writeEndpoints(table, policy.endpoints);
-  writePorts(table, policy.ports ?? []);
-  for (const { family, type } of BOTH)
-    table.set(
-      { name: HOST[family], kind: "set", type, flags: [] },
-      policy.hostAddresses.filter((a) => familyOf(a) === family).map((key) => ({ key })),
-    );
+  writeRecords(table, policy);
   writeExemptions(table, policy);
   const rows = new Map(policy.rows.map((row) => [row.id, row]));
   for (const tree of TREES) {
@@ -159,17 +194,5 @@ export const renderRuleset = (policy: HostPolicy, comment: string): Ruleset => {
       writeLeaf(table, tree, decision, exemptions, policy.canary !== undefined);
     writeTree(table, set, tree, leaf, rows, policy);
   }
-  const netdev = renderGuard(
-    policy.endpoints,
-    new Set(policy.live.subjects.ingress.map(([address]) => address)),
-    policy.hostAddresses,
-    (endpoint) => groupRules(policy, endpoint),
-    comment,
-  );
-  const bridge = renderBridge(policy.endpoints, policy.ports ?? [], policy.hostAddresses, comment);
-  return {
-    inet: table.build(),
-    ...(netdev === undefined ? {} : { netdev }),
-    ...(bridge === undefined ? {} : { bridge }),
-  };
+  return { inet: table.build(), ...renderLinkTables(policy, comment) };
 };

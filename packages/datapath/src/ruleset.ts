@@ -129,8 +129,14 @@ export const hashSize = (elements: number): number =>
 /** Addresses of one family on one machine; sets that cannot be rebuilt aside have this size from the start. */
 export const LOCAL_ADDRESSES = 4096;
 
+const withAll = (ruleset: Ruleset, more: Partial<Table>): Ruleset =>
+  Object.fromEntries(
+    Object.entries(ruleset).map(([family, table]) => [family, { ...table, ...more }]),
+  );
+
 /** The same ruleset under another marker. */
 export const withComment = (ruleset: Ruleset, comment: string): Ruleset =>
-  Object.fromEntries(
-    Object.entries(ruleset).map(([family, table]) => [family, { ...table, comment }]),
-  );
+  withAll(ruleset, { comment });
+
+/** The same ruleset in tables of another name. */
+export const withName = (ruleset: Ruleset, name: string): Ruleset => withAll(ruleset, { name });

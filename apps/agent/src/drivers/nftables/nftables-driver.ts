@@ -32,11 +32,11 @@ import { readSettings, settingDifferences } from "../kernel-settings.ts";
 import { hasDeadlines } from "../policy-digest.ts";
 import { readBackOf } from "../read-back.ts";
 import { requireFit, requireSound } from "../refusals.ts";
-import { createAbsentGuards } from "./absent-guards.ts";
-import { ATTEMPTS, createBoundProcesses } from "./bound-processes.ts";
-import { createReading } from "./reading.ts";
-import type { Found } from "./reading.ts";
-import { createWriting } from "./writing.ts";
+import { createAbsentGuards } from "../tables/absent-guards.ts";
+import { ATTEMPTS, createBoundProcesses } from "../tables/bound-processes.ts";
+import { createReading } from "../tables/reading.ts";
+import type { Found } from "../tables/reading.ts";
+import { createWriting } from "../tables/writing.ts";
 
 const NAME = "nftables";
 /** How often rules are read that change while they are. */

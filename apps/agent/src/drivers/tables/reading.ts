@@ -43,6 +43,8 @@ export interface ReadingDeps {
   readonly owner: string;
   readonly now: () => number;
   readonly netns: string | undefined;
+  /** What our tables are called; absent = as those of look-ups are. */
+  readonly table?: string;
   /** May a listing hold numbers of control groups? */
   readonly mayNameGroups: () => boolean;
 }
@@ -57,7 +59,7 @@ const isMissing = (family: TableFamily, said: string): boolean =>
 const LIST = ["-p", "-y", "list"];
 
 export const createReading = (deps: ReadingDeps): Reading => {
-  const { host, owner, now, netns } = deps;
+  const { host, owner, now, netns, table: name = TABLE_NAME } = deps;
   let seen: { readonly found: Found; readonly generation: number } | null = null;
   let versions: Versions = {};
 
@@ -65,7 +67,7 @@ export const createReading = (deps: ReadingDeps): Reading => {
     netns === undefined ? rulesetGeneration().id : insideNetns(netns, () => rulesetGeneration().id);
 
   const list = async (family: TableFamily): Promise<string> => {
-    const asked = [...LIST, "table", family, TABLE_NAME];
+    const asked = [...LIST, "table", family, name];
     const { code, stdout, stderr } = await (family === "inet" && deps.mayNameGroups()
       ? host.nftBlind(asked)
       : host.nft(asked));
@@ -119,11 +121,11 @@ export const createReading = (deps: ReadingDeps): Reading => {
       // All tables at once: three programs would cost three times as much as what they do.
       const { code, stdout, stderr } = await host.nft([...LIST, "counters"]);
       if (code !== 0) throw fromNft(stderr);
-      return sumCounters(parseCounters(ownCounters(stdout)));
+      return sumCounters(parseCounters(ownCounters(stdout, name)));
     },
     async isThere() {
       const { stdout } = await host.nft(["list", "tables"]);
-      return stdout.split("\n").includes(`table inet ${TABLE_NAME}`);
+      return stdout.split("\n").includes(`table inet ${name}`);
     },
   };
 };
