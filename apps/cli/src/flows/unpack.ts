@@ -63,7 +63,7 @@ export function unpack(first: Uint8Array, rest: AsyncIterable<Uint8Array>, file:
         }
       } catch (error) {
         if (!isCodec(error)) throw error;
-        broken = `${packing.name} ends too early or is damaged`;
+        broken = `${packing.name} ${isEarly(error) ? "ends too early" : "is damaged, so that some of what was read may be wrong"}`;
       }
     })(),
     broken: () => broken,
@@ -113,10 +113,17 @@ async function* frames(packed: AsyncIterable<Uint8Array>): AsyncGenerator<unknow
 
 /** Of zlib's own; what could not be read has the codes of the system. */
 function isCodec(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   return (
     code.startsWith("Z_") || code.startsWith("ZSTD_") || code === "ERR_ZLIB_INITIALIZATION_FAILED"
   );
+}
+
+/** What came before an early end is right; before damage shows, what is damaged may have been read as something else. */
+const isEarly = (error: unknown): boolean => codeOf(error) === "Z_BUF_ERROR";
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 async function* joined(

@@ -9,6 +9,8 @@ import { count } from "../ui/words.ts";
 interface Recorded {
   readonly edges: readonly Edge[];
   readonly samples: SampleBook;
+  /** It could not be read to its end: no script may take its half for the whole. */
+  readonly isBroken: boolean;
 }
 
 export async function readRecorded(
@@ -16,15 +18,15 @@ export async function readRecorded(
   file: string,
   format: string | undefined,
 ): Promise<Recorded> {
-  const { imported, ours, samples } = await readExport(context, file, format);
+  const { imported, ours, samples, isBroken } = await readExport(context, file, format);
   const { malformed } = imported;
   if (malformed.count > 0) {
     const { stderr, ui } = context;
     const lines = count(malformed.count, "line");
     const [first] = malformed.quoted;
     stderr.write(
-      `${ui.style.yellow("warning:")} ${lines} of \`${file}\` could not be read, first line ${first?.place}: ${first?.problem}\n`,
+      `${ui.style.yellow("warning:")} ${lines} of \`${file}\` could not be read, first ${first?.place === 0 ? "" : `line ${first?.place}: `}${first?.problem}\n`,
     );
   }
-  return { edges: mergeEdges([...imported.edges, ...ours]), samples };
+  return { edges: mergeEdges([...imported.edges, ...ours]), samples, isBroken };
 }

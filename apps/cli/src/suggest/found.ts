@@ -16,6 +16,8 @@ export interface Found {
   readonly replay?: ReplayCounts;
   /** Not one of the flows tells of a workload. */
   readonly ofNobody?: boolean;
+  /** The export could not be read to its end: no script may take its half for the whole. */
+  readonly isBroken?: boolean;
   /** To stderr: what could not be read of an export. */
   readonly remarks: readonly string[];
 }
@@ -100,7 +102,9 @@ export async function fromFlows(
     return { ...inventory, profile: DEFAULT_PROFILE };
   };
   const ofNobody = isOfNobody(offline.imported);
-  return { answer, everybody, replay, ofNobody, remarks: importRemarks(offline, context.ui) };
+  const { isBroken } = offline;
+  const remarks = importRemarks(offline, context.ui);
+  return { answer, everybody, replay, ofNobody, isBroken, remarks };
 }
 
 export async function dialectOf({ to, approximate }: SuggestOptions): Promise<Dialect | undefined> {

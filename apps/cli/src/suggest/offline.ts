@@ -44,6 +44,7 @@ export interface Offline {
   readonly replay: ReplayCounts;
   /** Who is in the flows. */
   readonly inventory: Inventory;
+  readonly isBroken: boolean;
 }
 
 export async function suggestOffline(
@@ -55,7 +56,7 @@ export async function suggestOffline(
     (since === undefined || time >= since) && (until === undefined || time < until);
   const wanted = (time: number): boolean =>
     within(time) && !exclude.some(({ from, to }) => time >= from && time < to);
-  const { imported: found, ours } = await readExport(context, file, format, wanted);
+  const { imported: found, ours, isBroken } = await readExport(context, file, format, wanted);
   const kept = ours.filter((edge) => within(edge.lastSeen) && !isWithin(edge, exclude));
   const edges = mergeEdges([...found.edges, ...kept]);
   const { inventory, histories } = found;
@@ -80,6 +81,7 @@ export async function suggestOffline(
     blurred: kept.filter((edge) => touches(edge, exclude)).length,
     replay: replaySuggestion(report.files, edges, inventory, context.now()),
     inventory: kept.length === 0 ? inventory : everybodyIn(edges),
+    isBroken,
   };
 }
 
@@ -124,6 +126,8 @@ export interface ReadExport {
   readonly ours: readonly Edge[];
   /** Single flows, where there were any. */
   readonly samples: SampleBook;
+  /** A packed file ended before its time, or is damaged. */
+  readonly isBroken: boolean;
 }
 
 /** `-` is standard input. `format`: as it was typed; else the file's beginning tells. */
@@ -139,7 +143,7 @@ export async function readExport(
   if (opened.format === undefined && /^\s*\{\s*\n/.test(headText(opened.head))) {
     const summed = ownEdges(await wholeText(opened), file);
     const ours = summed.filter(({ probe }) => probe !== true);
-    return { imported: fold.result(), ours, samples };
+    return { imported: fold.result(), ours, samples, isBroken: opened.broken() !== undefined };
   }
   const sink = {
     ...fold,
@@ -153,7 +157,7 @@ export async function readExport(
   });
   const imported = fold.result();
   if (isNothing(imported)) throw nothingRead(imported, file);
-  return { imported, ours: [], samples };
+  return { imported, ours: [], samples, isBroken: opened.broken() !== undefined };
 }
 
 /** What nobody recognises is read as Hubble's, so that it is told line by line why it is not. */
@@ -177,7 +181,11 @@ function nothingRead({ malformed }: ImportedFlows, file: string): Error {
   }
   const [first] = malformed.quoted;
   const why =
-    first === undefined ? "" : `: line ${first.place} is ${first.problem}: ${first.quote}`;
+    first === undefined
+      ? ""
+      : first.place === 0
+        ? `: ${first.problem}`
+        : `: line ${first.place} is ${first.problem}: ${first.quote}`;
   return badInput(`no line of \`${file}\` could be read${why}`, WRITERS);
 }
 

@@ -57,7 +57,7 @@ export const check: Verb<CheckOptions> = async (context, [dir], options) => {
     found.impact === undefined || recorded === undefined
       ? found
       : { ...found, impact: await withSamples(found.impact, recorded.samples.of) };
-  const exitCode = exitCodeFor(checked);
+  const exitCode = recorded?.isBroken === true ? 2 : exitCodeFor(checked);
   if (checked.strangers !== undefined) {
     const { stderr, ui } = context;
     stderr.write(`${ui.style.yellow("warning:")} ${strangersText(checked.strangers)}\n`);

@@ -144,7 +144,7 @@ async function ofFolder(
     inventory: desk.built.inventory,
     edges: edges ?? recorded?.edges ?? [],
     files,
-    exitCode: exitCodeOf(desk, []),
+    exitCode: recorded?.isBroken === true ? 2 : exitCodeOf(desk, []),
   };
 }
 

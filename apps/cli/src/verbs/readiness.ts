@@ -35,9 +35,9 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
     throw badInput(`unknown level \`${options.level}\``, `use one of ${LEVELS.join(", ")}`);
   }
   const words = wordsOf(options);
-  const answer =
+  const { answer, isBroken } =
     options.flows === undefined
-      ? await ask(context, level, words)
+      ? { answer: await ask(context, level, words), isBroken: false }
       : await fromFlows(context, options.flows, { ...options, level, words });
   const value = names.length === 0 ? answer : { ...answer, subjects: only(names, answer) };
   const learning = value.subjects.some((one) => one.state === "learning" && !isNobody(one));
@@ -47,7 +47,7 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
     value,
     text: (ui) => (markdown ? readinessMarkdown(value) : readinessText(value, ui, told)),
     next: markdown ? [] : [nextOf(value)],
-    exitCode: learning && options.strict === true ? 1 : 0,
+    exitCode: isBroken ? 2 : learning && options.strict === true ? 1 : 0,
   };
 };
 
@@ -97,7 +97,7 @@ async function fromFlows(
     readonly level: ReadinessAnswer["level"];
     readonly words: Partial<Words> | undefined;
   },
-): Promise<ReadinessAnswer> {
+): Promise<{ readonly answer: ReadinessAnswer; readonly isBroken: boolean }> {
   const { accept = [], reject = [], forget = [] } = words;
   if (forget.length > 0) {
     throw badInput("of a file nothing is remembered", "leave out `--forget`");
@@ -107,7 +107,7 @@ async function fromFlows(
     import("../views/import.ts"),
     import("@bulkhead/learn"),
   ]);
-  const { imported, ours } = await withProgress(context, "reading flows", () =>
+  const { imported, ours, isBroken } = await withProgress(context, "reading flows", () =>
     readExport(context, file, format),
   );
   if (ours.length > 0) {
@@ -132,7 +132,7 @@ async function fromFlows(
     }
   }
   const input = recordedReadiness(histories, inventory, level);
-  return learn.readinessReport(input, {}, { accept, reject });
+  return { answer: learn.readinessReport(input, {}, { accept, reject }), isBroken };
 }
 
 /** By whole names, or without their namespace where that is clear. */

@@ -60,5 +60,5 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
     asked: options.sinceLast === true,
     whole: isWhole(asked),
   });
-  return answered;
+  return suggested.isBroken === true ? { ...answered, exitCode: 2 } : answered;
 };

@@ -36,7 +36,7 @@ function fileText(file: ImportedFile, { style }: Ui): string {
       ? []
       : [
           style.red(
-            `  ${file.broken}: what came before is stored, what came after it could not be read`,
+            `  ${file.broken}: what was read until then is stored, what comes after it could not be read`,
           ),
         ]),
     ...(malformed.count === 0

@@ -24,7 +24,9 @@ export function importRemarks(
   }
   if (malformed.count > 0) {
     const lines = malformed.quoted.map(
-      ({ place, problem, quote }) => `  line ${place}: ${problem}: ${style.dim(quote)}`,
+      // Of the file as a whole there is no line.
+      ({ place, problem, quote }) =>
+        `  ${place === 0 ? "" : `line ${place}: `}${problem}: ${style.dim(quote)}`,
     );
     const rest = malformed.count - malformed.quoted.length;
     const more = rest > 0 ? [`  and ${thousands(rest)} more`] : [];
