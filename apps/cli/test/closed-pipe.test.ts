@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { answers } from "./answers.ts";
 import { flows } from "./answers/traffic.ts";
 
 const main = join(import.meta.dirname, "..", "src", "main.ts");
@@ -20,9 +21,10 @@ afterEach(() => {
 
 it("following ends once nobody reads, although nothing more comes", async () => {
   // Gives one flow, and then nothing for ever.
-  const server = createServer((_, outgoing) => {
+  const server = createServer(({ url }, outgoing) => {
     outgoing.writeHead(200, { "content-type": "application/json" });
-    outgoing.write(`${JSON.stringify(flows[0])}\n`);
+    if (url?.startsWith("/v1/status") === true) outgoing.end(JSON.stringify(answers.status));
+    else outgoing.write(`${JSON.stringify(flows[0])}\n`);
   });
   await new Promise<void>((resolve) => {
     server.listen(join(folder, "api.sock"), resolve);

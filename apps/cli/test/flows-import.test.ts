@@ -212,6 +212,23 @@ describe("flows import", () => {
     expect(stdout).toContain("no flow: exported from this very store, which has it (2)");
   });
 
+  it.each([
+    ["observe", "--flows"],
+    ["observe", "--follow"],
+    ["observe", "--last", "9"],
+  ])("takes no line that `%s %s` wrote from the store it reads into", async (...args) => {
+    controller = await startFakeController(answers);
+    const { stdout: lines } = await call([...args, "-o", "json"], {
+      state: controller.state,
+    });
+    await controller.stop();
+    const { stdout, batches } = await imported([write("observed.jsonl", lines)]);
+    expect(batches.flatMap(({ flows }) => flows)).toEqual([]);
+    expect(stdout).toContain(
+      `no flow: exported from this very store, which has it (${answers.flows.length})`,
+    );
+  });
+
   it("prints its schema", async () => {
     const { stdout } = await imported([write("json.log", LOG), "-o", "json"]);
     const { files } = flowsImportAnswerSchema.parse(JSON.parse(stdout));

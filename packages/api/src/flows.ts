@@ -62,6 +62,8 @@ export const flowSchema: z.ZodType<Flow> = z.object({
   probe: z.boolean().optional(),
   /** The destination is not the one that was addressed: told of flows as they come, and not kept. */
   translated: z.literal(true).optional(),
+  /** On lines that `observe -o json` and `flows export` write: the store that it is from. */
+  store: z.string().optional(),
 });
 
 export const edgeSchema: z.ZodType<Edge> = z.object({

@@ -1,6 +1,6 @@
 /**
  * Our own flows, as `flows export` and `observe --follow -o json` write them: one a line, both ends named as they were. An origin
- * that they bear is kept: a file of ours may hold what was imported from another. A line that was exported bears the name of its
+ * that they bear is kept: a file of ours may hold what was imported from another. A line bears the name of its
  * store, and is no news to that one.
  */
 import {

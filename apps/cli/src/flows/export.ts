@@ -10,6 +10,7 @@ import { writeOut } from "../lines.ts";
 import type { Progress } from "../progress.ts";
 import { targetOf } from "../save.ts";
 import type { FlowsExportAnswer } from "../schemas.ts";
+import { storeMark } from "./store-mark.ts";
 import { bytes, thousands } from "../ui/words.ts";
 
 export const EXPORT_FORMATS = ["parquet", "jsonl"] as const;
@@ -126,10 +127,9 @@ async function writeLines(
       const { edges } = await client.call("edges", filter, { signal: context.signal });
       for (const edge of edges) await put(edge);
     } else {
-      const { store } = (await client.call("status", {}, { signal: context.signal })).flows;
+      const marked = await storeMark(client, context.signal);
       const flows = client.stream("flows", { ...filter, limit: 0 }, { signal: context.signal });
-      // Read back into the store that it came from, each line is known by it.
-      for await (const flow of flows) await put(store === undefined ? flow : { ...flow, store });
+      for await (const flow of flows) await put(marked(flow));
     }
   } catch (error) {
     throw context.signal.aborted ? new Interrupted() : error;

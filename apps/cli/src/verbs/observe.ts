@@ -8,6 +8,7 @@ import { FLOW_FORMATS, type CommonOptions, type Context } from "../context.ts";
 import { badInput, Interrupted, type ExitCode } from "../failure.ts";
 import { flowFilter } from "../flow-filter.ts";
 import type { FlowOptions } from "../flow-options.ts";
+import { storeMark } from "../flows/store-mark.ts";
 import { withProgress } from "../progress.ts";
 import { nearest } from "../ui/spell.ts";
 import type { Ui } from "../ui/ui.ts";
@@ -149,6 +150,9 @@ async function listFlows(
     follow,
     ...(since === undefined ? {} : { since }),
   };
+  // For those who keep lines: a listing for people is read once.
+  const kept = options.output === "json" || options.output === "yaml";
+  const marked = kept ? await storeMark(client, context.signal) : (flow: Flow): Flow => flow;
   const print = await printerOf(context, options);
   if (follow && context.format !== "json") context.stderr.write("Following; Ctrl-C ends it.\n");
   let found = false;
@@ -157,7 +161,7 @@ async function listFlows(
   const ends = [context.signal, ...(reader === undefined ? [] : [reader.gone])];
   try {
     for await (const flow of client.stream("flows", request, { signal: AbortSignal.any(ends) })) {
-      await print(flow);
+      await print(marked(flow));
       found = true;
       // Nothing that comes later makes it none again.
       if (follow && options.expectNone === true) break;
