@@ -183,6 +183,7 @@ export function handlersOf(controller: Controller): Handlers {
         inventory: () => controller.world().inventory,
         domainSets: () => domainSetsOf(governor.inForce.held),
         accepted: () => controller.doubts.accepted(),
+        rejected: () => controller.doubts.rejected(),
       });
       const { subjects } = await controller.readiness.assess("application");
       return { ...found, readiness: reportedReadiness(subjects) };

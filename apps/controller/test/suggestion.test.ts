@@ -39,6 +39,7 @@ function days({ firstSeen, connections }: Edge): EdgeDay[] {
 async function suggested(
   request: SuggestRequest,
   seen: (since?: number, until?: number) => Edge[],
+  rejected: readonly string[] = [],
 ) {
   const asked: (readonly [number | undefined, number | undefined])[] = [];
   const answer = await suggestion(request, {
@@ -48,6 +49,7 @@ async function suggested(
     },
     inventory: () => inventory,
     accepted: () => [],
+    rejected: () => rejected,
     domainSets: () => [
       { name: "shop/api.example.com", domain: "api.example.com", cidrs: ["203.0.113.1/32"] },
     ],
@@ -73,6 +75,20 @@ describe("a suggestion", () => {
       (await suggested(request, seen)).answer.setAside.map(({ reason }) => reason);
     expect(await asides({})).toEqual(["lone"]);
     expect(await asides({ accept: [`shop/web-2 -> ${lone} 443/tcp`] })).toEqual([]);
+
+    const { answer } = await suggested({}, seen);
+    const [{ habit = "", detail, rejected: unasked } = {}] = answer.setAside;
+    expect([unasked, answer.files[0]?.text.includes("a person rejected it")]).toEqual([
+      undefined,
+      false,
+    ]);
+    for (const words of [habit, `shop/web-2 -> ${lone} 443/tcp`]) {
+      const { answer: told } = await suggested({}, seen, [words, "shop/nobody -> shop/db 1/tcp"]);
+      expect(told.setAside).toMatchObject([
+        { habit, rejected: true, detail: `${detail}; a person rejected it: it is not needed` },
+      ]);
+      expect(told.files[0]?.text).toContain("a person rejected it");
+    }
   });
 
   it("confines people where that was said", async () => {

@@ -37,6 +37,8 @@ export const setAsideSchema = z.object({
   purpose: z.string().optional(),
   /** Of a doubtful one: as a person accepts or rejects it. */
   habit: z.string().optional(),
+  /** A person has said that it is not needed: `readiness --reject`. */
+  rejected: z.literal(true).optional(),
 });
 
 const applicationSchema = z.object({

@@ -39,6 +39,7 @@ import { presentOf, sizeOf } from "./present.ts";
 import { purposeOf } from "./purpose.ts";
 import { edgesWithLabels, proposeLabels, regrouped } from "./roles/propose-labels.ts";
 import { formerNames, recogniseEnds } from "./recognition.ts";
+import { withRejections } from "./rejections.ts";
 import { rulesOf } from "./rules.ts";
 import { withSlack } from "./slack.ts";
 import { summarise } from "./summary.ts";
@@ -47,6 +48,8 @@ import { unattributedOf } from "./unattributed.ts";
 import { nameWorld, type Denied } from "./world.ts";
 
 export interface SuggestOptions extends Partial<Omit<JudgeOptions, "behaviour">>, SuspicionOptions {
+  /** What a person has said is not needed, as `accept` names edges: it is set aside as before, and that is said of it. */
+  readonly reject?: readonly string[];
   readonly behaviour?: Partial<BehaviourOptions>;
   /** More outside addresses than this on one port of one group are left to a person. */
   readonly maxWorldAddresses?: number;
@@ -120,6 +123,7 @@ export function suggest(
     world.networkSets,
     byId,
   );
+  const aside = withRejections(split.setAside, options.reject ?? []);
   const rules = drafted.map((one) => withSlack(one, split.by.get(one.rule) ?? [], present));
   const links = linksOf(rules);
   const accepted = world.needs.flatMap((need) => need.edges).toSorted(inEdgeOrder);
@@ -136,8 +140,8 @@ export function suggest(
     rules,
     fewerRules: held.roles,
     links,
-    setAside: split.setAside,
-    setAsideGroups: summarise(split.setAside),
+    setAside: aside,
+    setAsideGroups: summarise(aside),
     exempt: placed.flatMap((item) =>
       item.kind === "exempt" ? [{ edge: item.edge, reason: item.reason }] : [],
     ),

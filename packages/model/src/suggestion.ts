@@ -229,6 +229,8 @@ export interface SetAside {
   readonly purpose?: TrafficPurpose;
   /** Of what looks real and does not fit: as a person accepts or rejects it, `shop/web → shop/db 5432/tcp`. */
   readonly habit?: string;
+  /** A person has said that it is not needed. */
+  readonly rejected?: true;
 }
 
 /** Like edges set aside for the same reason, for people to read. */

@@ -15,6 +15,8 @@ export interface SuggestionContext {
   readonly domainSets: () => readonly DomainSet[];
   /** What a person has accepted for good, though doubtful. */
   readonly accepted: () => readonly string[];
+  /** What a person has rejected. */
+  readonly rejected: () => readonly string[];
 }
 
 export async function suggestion(
@@ -42,6 +44,7 @@ export async function suggestion(
   const found = suggest(edges, context.inventory(), {
     history,
     accept: [...accept, ...context.accepted()],
+    reject: context.rejected(),
     proposeLabels,
     formerRoles: new Map(Object.entries(formerRoles)),
     ...(namespaces === undefined ? {} : { namespaces }),
