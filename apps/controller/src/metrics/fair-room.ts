@@ -10,14 +10,18 @@ export interface FairRoom {
   close(): void;
 }
 
-/** So many wait to be told apart: the list of the machine's sockets is read once for all of them. */
-const MOST_WAITING = 512;
+/**
+ * So many wait to be told apart: the list of the machine's sockets is read once for all of them. Whoever comes faster than it is
+ * read pushes out who waits longest, never who comes: that one has been answered, as a rule, since it need not wait for that.
+ */
+const MOST_WAITING = 2048;
 const SETTLE_MS = 20;
 
 export function createFairRoom(
   room: number,
   onProblem: (error: unknown) => void,
   owners: typeof ownersOf = ownersOf,
+  mostWaiting = MOST_WAITING,
 ): FairRoom {
   /** With whose they are, as far as that was asked; oldest first. */
   const inside = new Map<Socket, string | undefined>();
@@ -40,37 +44,49 @@ export function createFairRoom(
 
   async function settle(): Promise<void> {
     const unknown = [...inside].flatMap(([socket, owner]) => (owner === undefined ? [socket] : []));
-    // Nobody is told apart where the list cannot be read: then the oldest goes.
     const found = await owners(unknown).catch((error: unknown) => {
       onProblem(error);
-      return new Map<Socket, string>();
+      // Nobody is told apart where the list cannot be read: then the oldest goes.
+      return new Map(unknown.map((socket) => [socket, ""]));
     });
     for (const [socket, owner] of found) if (inside.has(socket)) inside.set(socket, owner);
-    while (inside.size > room) {
-      const victim = oldestOfMost();
-      inside.delete(victim);
-      victim.destroy();
+    // Who came meanwhile is told apart next time.
+    const known = [...inside].filter(([, owner]) => owner !== undefined);
+    const groups = Map.groupBy(known, ([, owner]) => owner);
+    for (let left = known.length; left > room; left -= 1) {
+      const [socket] = oldestOfMost(groups);
+      inside.delete(socket);
+      socket.destroy();
     }
   }
 
-  function oldestOfMost(): Socket {
-    const groups = Map.groupBy(inside.keys(), (socket) => inside.get(socket) ?? "");
-    const many = (owner: string): number =>
-      owner === NOBODY ? Number.POSITIVE_INFINITY : (groups.get(owner)?.length ?? 0);
-    const most = [...groups.keys()].reduce((a, b) => (many(b) > many(a) ? b : a));
-    return groups.get(most)![0]!;
+  function pushOut(): void {
+    for (const [socket, owner] of inside) {
+      if (owner !== undefined) continue;
+      inside.delete(socket);
+      socket.destroy();
+      return;
+    }
   }
 
   return {
     enter(socket) {
-      if (inside.size >= room + MOST_WAITING) {
-        socket.destroy();
-        return;
-      }
+      if (inside.size >= room + mostWaiting) pushOut();
       inside.set(socket, undefined);
       socket.once("close", () => inside.delete(socket));
       settleSoon();
     },
     close: () => clearTimeout(timer),
   };
+}
+
+/** Taken out of its group. */
+function oldestOfMost<T>(groups: Map<string | undefined, T[]>): T {
+  const many = (owner: string | undefined): number =>
+    owner === NOBODY ? Number.POSITIVE_INFINITY : (groups.get(owner)?.length ?? 0);
+  const most = [...groups.keys()].reduce((a, b) => (many(b) > many(a) ? b : a));
+  const own = groups.get(most)!;
+  const oldest = own.shift()!;
+  if (own.length === 0) groups.delete(most);
+  return oldest;
 }

@@ -22,10 +22,14 @@ export async function ownersOf<S extends PeerSocket>(
   sockets: readonly S[],
 ): Promise<ReadonlyMap<S, string>> {
   const wanted = new Map<string, S>();
+  const towards = new Set<string>();
   const owners = new Map<S, string>();
   for (const socket of sockets) {
     owners.set(socket, `address ${networkOf(socket.remoteAddress ?? "")}`);
-    for (const key of keysOf(socket)) wanted.set(key, socket);
+    for (const key of keysOf(socket)) {
+      wanted.set(key, socket);
+      towards.add(key.slice(key.indexOf(" ")));
+    }
   }
   for (const list of LISTS) {
     // Where IPv6 is off there is no such list, and nobody in it.
@@ -33,10 +37,18 @@ export async function ownersOf<S extends PeerSocket>(
       if (error.code === "ENOENT") return "";
       throw error;
     });
-    for (const line of text.split("\n").slice(1)) {
-      const [, local = "", remote = "", , , , , uid = "", , inode = ""] = line.trim().split(/\s+/);
-      const socket = wanted.get(`${local} ${remote}`);
-      if (socket !== undefined) owners.set(socket, inode === "0" ? NOBODY : `user ${uid}`);
+    for (const ours of towards) {
+      // The list is as long as anybody likes to make it: only lines that end at us are read.
+      for (let at = text.indexOf(ours); at >= 0; at = text.indexOf(ours, at + ours.length)) {
+        const from = text.slice(text.lastIndexOf(" ", at - 1) + 1, at);
+        const socket = wanted.get(`${from}${ours}`);
+        if (socket === undefined) continue;
+        const end = text.indexOf("\n", at);
+        const [, , , , , uid = "", , inode = ""] = text
+          .slice(at + 1, end < 0 ? undefined : end)
+          .split(/\s+/);
+        owners.set(socket, inode === "0" ? NOBODY : `user ${uid}`);
+      }
     }
   }
   return owners;
@@ -49,7 +61,7 @@ function keysOf({ remoteAddress, remotePort, localAddress, localPort }: PeerSock
   const forms = [from, to].every(isMapped) ? [16, 4] : [16];
   return forms.map(
     (length) =>
-      `${wordsOf(from.subarray(-length))}:${portOf(remotePort)} ${wordsOf(to.subarray(-length))}:${portOf(localPort)}`,
+      `${wordsOf(from.subarray(-length))}:${portOf(remotePort)} ${wordsOf(to.subarray(-length))}:${portOf(localPort)} `,
   );
 }
 

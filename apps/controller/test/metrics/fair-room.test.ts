@@ -103,3 +103,36 @@ it("takes from whoever has most, and the oldest of those", async () => {
   expect(await inRoom(3, ["a", "a", NOBODY, "b"])).toEqual([0, 1, 3]);
   expect(await inRoom(2, ["unreadable", "x", "y"])).toEqual([1, 2]);
 });
+
+it("lets in whoever comes while others are told apart, and loses who waits longest", async () => {
+  const accepted: Socket[] = [];
+  const { port } = await serving("127.0.0.1", (socket) => accepted.push(socket));
+  for (let at = 0; at < 6; at += 1) {
+    await client(port, "127.0.0.1");
+    await until(() => Promise.resolve(accepted.length > at), "nobody is let in");
+  }
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+  let asked = 0;
+  const fair = createFairRoom(
+    1,
+    () => undefined,
+    async (sockets) => {
+      asked += 1;
+      await told;
+      return new Map(sockets.map((socket) => [socket, "somebody"]));
+    },
+    3,
+  );
+  ended.push(() => fair.close());
+  const gone = () => accepted.map(({ destroyed }) => (destroyed ? "gone" : "here")).join(" ");
+  for (const socket of accepted.slice(0, 5)) fair.enter(socket);
+  expect(gone()).toBe("gone here here here here here");
+  await until(() => Promise.resolve(asked === 1), "nobody is asked about");
+  fair.enter(accepted[5]!);
+  expect(gone()).toBe("gone gone here here here here");
+  tell();
+  await until(
+    () => Promise.resolve(gone() === "gone gone gone gone gone here"),
+    "nobody has to go",
+  );
+});
