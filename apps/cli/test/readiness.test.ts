@@ -135,7 +135,11 @@ it("--flows: a word holds for the one answer", async () => {
   };
   const edge = "shop/web -> shop/vault 5432/tcp";
   expect((await word()).stdout).toContain(`readiness --flows ${file} --accept '${edge}'`);
-  expect(await word("--accept", edge)).toMatchObject({ code: 0, waits: false });
+  expect((await word()).stdout).toContain(`suggest --flows ${file} -f policy.yaml`);
+  const accepted = await word("--accept", edge);
+  expect(accepted).toMatchObject({ code: 0, waits: false });
+  // What comes next is asked of the same file, and of the same word.
+  expect(accepted.stdout).toContain(`suggest --flows ${file} --accept '${edge}' -f policy.yaml`);
   expect(await word("--reject", edge)).toMatchObject({ code: 0, waits: false });
   expect(await word()).toMatchObject({ waits: true });
   const wrong = await word("--accept", "shop/web -> shop/vault 22/tcp");

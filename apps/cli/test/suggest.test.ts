@@ -66,6 +66,17 @@ describe("suggest --flows", () => {
     expect(policy(piped.stdout)).toBe(policy(fromFile.stdout));
   });
 
+  it("names as next what gives the same suggestion", async () => {
+    const typed = [
+      ["--flows", "-", "--format", "hubble", "--since", "3h", "--namespace", "shop"],
+      ["--range", "203.0.113.0/24", "--exclude-window", "3h..2h", "--include-people"],
+      ["--max-rules", "7", "--propose-labels", "--to", "cilium", "--approximate", "over"],
+    ].flat();
+    const { stdout, code } = await call(["suggest", ...typed], { stdin: EXPORT });
+    expect(code).toBe(0);
+    expect(stdout).toContain(`# next: bulkhead suggest ${typed.join(" ")} -f policy.yaml\n`);
+  });
+
   it("counts and quotes what it cannot read, and goes on", async () => {
     const { stdout, stderr, code } = await call(["suggest", "--flows", "-", "-o", "table"], {
       stdin: `oops\n${EXPORT}{"lost_events":{"num_events_lost":"3"}}\n{"node_status":{}}\n`,

@@ -96,10 +96,33 @@ function nextOf(
   if ((answer.unlabelled ?? []).length > 0) return inventory;
   if (answer.rules.length === 0) return "observe --follow";
   if (written !== undefined) return `replay ${shellWord(written)}`;
-  const words = [
-    ["--flows", options.flows],
-    ["--to", options.to],
-    ["--approximate", options.approximate],
-  ].flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${shellWord(value)} `]));
-  return `suggest ${words.join("")}-f policy.yaml`;
+  return `suggest ${typedAgain(options)}-f policy.yaml`;
+}
+
+/** Whatever makes a suggestion another one has to be said again. */
+const SHAPING = [
+  "flows",
+  "format",
+  "since",
+  "until",
+  "namespace",
+  "range",
+  "excludeWindow",
+  "includePeople",
+  "accept",
+  "maxRules",
+  "proposeLabels",
+  "anchor",
+  "to",
+  "approximate",
+] as const;
+
+function typedAgain(options: SuggestOptions): string {
+  const words = SHAPING.flatMap((key) => {
+    const value = options[key];
+    const name = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (value === undefined || value === false) return [];
+    return value === true ? [name] : [value].flat().map((one) => `${name} ${shellWord(one)}`);
+  });
+  return words.map((word) => `${word} `).join("");
 }

@@ -46,7 +46,7 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
   return {
     value,
     text: (ui) => (markdown ? readinessMarkdown(value) : readinessText(value, ui, told)),
-    next: markdown ? [] : [nextOf(value)],
+    next: markdown ? [] : nextOf(value, options),
     exitCode: isBroken ? 2 : learning && options.strict === true ? 1 : 0,
   };
 };
@@ -63,12 +63,16 @@ function wordsOf(options: ReadinessOptions): Words | undefined {
   return { accept: [...accept], reject: [...reject], forget: [...forget], reason };
 }
 
-function commandOf({ flows, format }: ReadinessOptions): string {
-  const words = [
+function commandOf(options: ReadinessOptions): string {
+  return ["readiness", ...fileOf(options)].join(" ");
+}
+
+/** Whatever comes after a file of flows has to be asked of the same. */
+function fileOf({ flows, format }: ReadinessOptions): readonly string[] {
+  return [
     ["--flows", flows],
     ["--format", format],
-  ].flatMap(([name, value]) => (value === undefined ? [] : [` ${name} ${shellWord(value)}`]));
-  return `readiness${words.join("")}`;
+  ].flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${shellWord(value)}`]));
 }
 
 async function ask(
@@ -157,9 +161,12 @@ function only(
   return subjects.filter(({ subject }) => wanted.includes(subject.name));
 }
 
-/** What was seen is enough for a suggestion as soon as anybody is ready; else there is nothing to do but to look. */
-function nextOf({ subjects }: ReadinessAnswer): string {
-  return subjects.some(({ state }) => state !== "learning")
-    ? "suggest -f policy.yaml"
-    : "observe --follow";
+/** What was seen is enough for a suggestion as soon as anybody is ready; else there is nothing to do but to look, which no file does. */
+function nextOf({ subjects }: ReadinessAnswer, options: ReadinessOptions): readonly string[] {
+  const { accept = [] } = options.flows === undefined ? {} : options;
+  if (subjects.some(({ state }) => state !== "learning")) {
+    const accepted = accept.map((edge) => `--accept ${shellWord(edge)}`);
+    return [["suggest", ...fileOf(options), ...accepted, "-f policy.yaml"].join(" ")];
+  }
+  return options.flows === undefined ? ["observe --follow"] : [];
 }
