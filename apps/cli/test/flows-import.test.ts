@@ -156,6 +156,20 @@ describe("flows import", () => {
     60_000,
   );
 
+  it("refuses a file of frames with nothing in them, each of which takes longer to open than to read", async () => {
+    const frames = (many: number) =>
+      Buffer.concat([
+        zstdCompressSync(LOG),
+        ...Array.from({ length: many }, () => zstdCompressSync("")),
+        zstdCompressSync(row(40_003)),
+      ]);
+    const some = await imported([write("some-empty.zst", frames(20))]);
+    expect([some.code, some.batches.map(({ flows }) => flows.length)]).toEqual([0, [3]]);
+    const many = await imported([write("many-empty.zst", frames(1001))]);
+    expect([many.code, many.stdout, many.batches]).toEqual([2, "", []]);
+    expect(many.stderr).toContain("more than 1000 frames with nothing in them");
+  });
+
   it("refuses what is another format, none at all, empty, a folder or not there", async () => {
     const log = write("some.log", LOG);
     const noise = write("noise.txt", "hello\nworld\n");
@@ -241,7 +255,7 @@ describe("flows import", () => {
 
 it("batches are the same for the same flows, and named by all that came before", () => {
   const namesOf = (ports: readonly number[]): readonly string[] => {
-    const batches = createBatches("zeek", 2);
+    const batches = createBatches("zeek", "", 2);
     for (const port of ports) batches.add(ownFlow(port));
     return batches.take(true).map(({ batch }) => batch);
   };

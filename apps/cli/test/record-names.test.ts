@@ -27,7 +27,7 @@ const told = (format: FlowFormat) => ({
   aggregation: 0,
   direction: "told" as const,
 });
-const nameOf = (one: Flow, turned?: boolean): string => createRecordNames()(one, turned);
+const nameOf = (one: Flow, turned?: boolean): string => createRecordNames("")(one, turned);
 
 it("does not heed what a reader makes of what stood before, nor what an export adds", () => {
   const { source, destination } = flow();
@@ -67,10 +67,10 @@ it("is another for each thing that a record says by itself", () => {
 });
 
 it("counts through what is said the very same way, as far back as it remembers", () => {
-  const name = createRecordNames(2);
+  const name = createRecordNames("", 2);
   const [first, second, third] = [name(flow()), name(flow()), name(flow())];
   expect(new Set([first, second, third]).size).toBe(3);
-  const again = createRecordNames(2);
+  const again = createRecordNames("", 2);
   expect([again(flow()), again(flow())]).toEqual([first, second]);
   for (let at = 0; at < 5; at += 1) again(flow({ start: at, end: 5000 }));
   expect(again(flow())).toBe(first);
@@ -86,4 +86,10 @@ it("knows rows of a log again wherever the file begins, with and without flags",
     }
     expect(new Set(whole).size).toBe(whole.length);
   }
+});
+
+it("is another in each store, so that nobody can look for two records of one name beforehand", () => {
+  const [here, there] = [createRecordNames("a"), createRecordNames("b")];
+  expect(here(flow())).not.toBe(there(flow()));
+  expect(createRecordNames("a")(flow())).toBe(createRecordNames("a")(flow()));
 });

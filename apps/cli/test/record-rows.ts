@@ -33,7 +33,7 @@ export function awsRows(flags: boolean): readonly string[] {
 /** Names of the records of a file that begins with these rows. */
 export function readRows(rows: readonly string[]): readonly string[] {
   const names: string[] = [];
-  const nameOf = createRecordNames();
+  const nameOf = createRecordNames("");
   const sink = watchFlows({
     flow: (flow, turned) => void names.push(nameOf(flow, turned)),
     malformed: ({ problem }) => {

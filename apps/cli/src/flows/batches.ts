@@ -26,10 +26,11 @@ export interface Batches {
 /** Texts of requests in one batch: requests of others must stay below what the API takes at once. */
 const MOST_TEXT = 4_000_000;
 
-export function createBatches(format: string, most = MOST_IMPORTED): Batches {
+/** `store`: the name of the one that they are for. */
+export function createBatches(format: string, store = "", most = MOST_IMPORTED): Batches {
   let name = createHash("sha256").update(`flows of ${format}`).digest("hex");
   let full: Batch[] = [];
-  const recordName = createRecordNames();
+  const recordName = createRecordNames(store);
   let open = openBatch();
   let text = 0;
 

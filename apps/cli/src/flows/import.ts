@@ -29,7 +29,7 @@ export async function importFile(
   const opened = await openFlowFile(context, file, format);
   const reader = opened.format;
   if (reader === undefined) throw unrecognised(opened);
-  const batches = createBatches(reader.name);
+  const batches = createBatches(reader.name, store);
   const tally = createTally();
   const watch = watchFlows({
     ...tally.sink,

@@ -3,6 +3,8 @@
  * both ends with their ports, sums, who told it. Left out is what a reader makes of it from what stood before it in the file
  * (which end called, how many connections began with it), and what an export adds from what was in force when it was made.
  * Records that say the very same are counted through within a file: of two files with two and three of them, three are kept.
+ * The name of the store is part of it: who chooses times, ports and sizes of his own traffic could else look for two records
+ * that have one name, and have the second left out.
  */
 import { hash } from "node:crypto";
 import type { Flow } from "@bulkhead/model";
@@ -10,14 +12,15 @@ import type { Flow } from "@bulkhead/model";
 /** Of so many records back it is known how often the very same was told, and of up to twice as many. */
 const COUNTED_BACK = 131_072;
 
-/** Sixteen hexadecimal digits. `turned`: as the reader told, which way the record was. */
+/** Sixteen hexadecimal digits. `store`: which one is imported into. `turned`: as the reader told, which way the record was. */
 export function createRecordNames(
+  store: string,
   countedBack = COUNTED_BACK,
 ): (flow: Flow, turned?: boolean) => string {
   let young = new Map<string, number>();
   let old = new Map<string, number>();
   return (flow, turned) => {
-    const text = recordText(flow, turned);
+    const text = `${store}\n${recordText(flow, turned)}`;
     const name = digestOf(text);
     const before = young.get(name) ?? old.get(name) ?? 0;
     if (young.size >= countedBack) {

@@ -9,6 +9,8 @@ import { badInput } from "../failure.ts";
 /** Beyond so much, more than so many times what was packed is no log. */
 const BOMB_BYTES = 1 << 28;
 const BOMB_RATIO = 300;
+/** Frames of zstd that hold nothing: each takes far longer to open than its few bytes are worth, and a log has few. */
+const MOST_EMPTY = 1000;
 
 interface Packing {
   readonly name: string;
@@ -43,6 +45,7 @@ export function unpack(first: Uint8Array, rest: AsyncIterable<Uint8Array>, file:
     bytes: (async function* () {
       let packed = 0;
       let plain = 0;
+      let empty = 0;
       const counted = (async function* () {
         for await (const chunk of whole) {
           packed += chunk.length;
@@ -53,6 +56,14 @@ export function unpack(first: Uint8Array, rest: AsyncIterable<Uint8Array>, file:
         for await (const chunk of packing.unpacked(counted)) {
           const bytes = chunk as Uint8Array;
           plain += bytes.length;
+          if (bytes.length === 0) {
+            empty += 1;
+            if (empty <= MOST_EMPTY) continue;
+            throw badInput(
+              `\`${file}\` has more than ${MOST_EMPTY} frames with nothing in them, which no log has`,
+              `unpack it and look, if it is meant: ${packing.name} -d`,
+            );
+          }
           if (plain > BOMB_BYTES && plain > packed * BOMB_RATIO) {
             throw badInput(
               `\`${file}\` unpacks to more than ${BOMB_RATIO} times its size, which no log does`,
@@ -100,7 +111,13 @@ async function* frames(packed: AsyncIterable<Uint8Array>): AsyncGenerator<unknow
         frame.end();
       })();
       try {
-        yield* frame;
+        let isEmpty = true;
+        for await (const piece of frame) {
+          isEmpty = false;
+          yield piece;
+        }
+        // Told, so that somebody counts them.
+        if (isEmpty) yield new Uint8Array();
       } finally {
         frame.destroy();
         await fed;
