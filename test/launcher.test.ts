@@ -1,9 +1,19 @@
 // The launcher is called from anywhere, by any path, and must find its project and the pinned Node.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "bhs-launcher-"));
@@ -48,4 +58,102 @@ describe("./bulkhead", () => {
     expect(status).toBe(2);
     expect(stderr).toContain("$(touch x)");
   });
+});
+
+describe("the first call", () => {
+  /** As npm does, which takes back at Ctrl-C what it has done so far: this one would take half a minute. */
+  const STUBBORN = `#!/bin/sh
+trap '' INT TERM
+[ "$1" = "$STUCK_AT" ] || exit 0
+mkdir -p node_modules/half/.bin
+echo $$ >npm.pid
+tries=0
+while [ $tries -lt 300 ]; do sleep 0.1; tries=$((tries + 1)); done
+`;
+  /** All there is: a Node for the launcher. */
+  const PROMPT = `#!/bin/sh
+[ "$1" = ci ] || exit 0
+rm -rf node_modules && mkdir -p node_modules/.bin && ln -s "$REAL_NODE" node_modules/.bin/node
+`;
+
+  function project(name: string): { readonly home: string; readonly npm: (text: string) => void } {
+    const home = join(folder, name);
+    mkdirSync(join(home, "programs"), { recursive: true });
+    for (const file of ["bulkhead", "scripts/setup.sh", "package.json", "package-lock.json"])
+      cpSync(join(root, file), join(home, file));
+    mkdirSync(join(home, "apps/cli/src"), { recursive: true });
+    writeFileSync(
+      join(home, "apps/cli/src/main.ts"),
+      "console.log(process.argv.slice(2).join());\n",
+    );
+    return {
+      home,
+      npm: (text) => writeFileSync(join(home, "programs/npm"), text, { mode: 0o755 }),
+    };
+  }
+
+  const environment = (home: string, stuckAt = "") => ({
+    ...process.env,
+    PATH: `${join(home, "programs")}:${process.env["PATH"]}`,
+    REAL_NODE: process.execPath,
+    STUCK_AT: stuckAt,
+  });
+
+  const PATIENCE = { timeout: 20_000 };
+
+  function isThere(pid: number): boolean {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  it.each(["view", "ci"])(
+    "ends with npm at Ctrl-C, in `npm %s` too, and the next one goes on",
+    async (stuckAt) => {
+      const { home, npm } = project(`interrupted-${stuckAt}`);
+      const log = join(home, "npm.pid");
+      npm(STUBBORN);
+      // Of an earlier lockfile: what was broken off must not be taken for it.
+      mkdirSync(join(home, "node_modules"));
+      const stamp = join(home, "node_modules/.bulkhead-setup");
+      writeFileSync(stamp, "0 0 use\n");
+      const child = spawn("scripts/setup.sh", ["use"], {
+        cwd: home,
+        detached: true,
+        env: environment(home, stuckAt),
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      let said = "";
+      child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+      const ended = once(child, "close");
+      let npmPid = 0;
+      try {
+        await vi.waitFor(() => {
+          npmPid = Number(/^(\d+)\n/.exec(readFileSync(log, "utf8"))?.[1]);
+          expect(npmPid).toBeGreaterThan(0);
+        }, PATIENCE);
+        // Whoever is at the terminal: all of the group.
+        process.kill(-child.pid!, "SIGINT");
+        expect(await ended).toEqual([130, null]);
+        await vi.waitFor(() => expect(isThere(npmPid)).toBe(false), PATIENCE);
+      } finally {
+        for (const pid of [child.pid ?? 0, npmPid])
+          if (pid > 0 && isThere(pid)) process.kill(pid, "SIGKILL");
+      }
+      expect(said).toContain("interrupted: the next call begins with the npm packages again");
+      expect(existsSync(stamp)).toBe(false);
+
+      npm(PROMPT);
+      const next = spawnSync("./bulkhead", ["version", "--all"], {
+        cwd: home,
+        encoding: "utf8",
+        env: environment(home),
+      });
+      expect([next.status, next.stdout]).toEqual([0, "version,--all\n"]);
+      expect(existsSync(stamp)).toBe(true);
+    },
+  );
 });
