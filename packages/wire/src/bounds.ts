@@ -51,7 +51,17 @@ const SENTENCES: Bound = { ...SENTENCE, longest: LONGEST, most: 1000 };
 const NAME: Bound = { longest: 1024, steering: "replace" };
 /** A policy goes by it: whoever names a thing oddly must not get out of sight by that. */
 const HANDLE: Bound = { steering: "pass" };
-const LABELS: Bound = { map: true, most: 1000, longest: LONGEST, steering: "replace", lines: true };
+/**
+ * More than an image can have: its labels come before those that whoever runs it gives it, by which a policy may deny. Bytes are
+ * what bounds them.
+ */
+const LABELS: Bound = {
+  map: true,
+  most: 1_000_000,
+  longest: LONGEST,
+  steering: "replace",
+  lines: true,
+};
 const PROCESS: Bound = { fields: { name: NAME, user: NAME, cgroup: HANDLE, unit: HANDLE } };
 const NAMES: Bound = { most: 64, longest: 255 };
 const LINKS: Bound = { most: 100_000, fields: { interface: HANDLE } };

@@ -183,6 +183,16 @@ describe("other messages", () => {
     expect(JSON.stringify(message)).not.toContain("\\u001b");
   });
 
+  it("keep the label that whoever runs a container gave it, however many its image has", () => {
+    const ofImage = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`a${at}`, "x"]));
+    const containerLabels = { ...ofImage, trust: "none" };
+    const { message, refused } = boundMessage(
+      discovered({ endpoints: [{ ...endpoint, containerLabels }] }),
+    );
+    expect(message).toMatchObject({ endpoints: [{ containerLabels: { trust: "none" } }] });
+    expect(refused).toEqual([]);
+  });
+
   it("lose names of a flow, and not the flow", () => {
     const record = {
       start: 1,
