@@ -163,12 +163,13 @@ function editsOf(
 
 /** As it is quoted. What has an anchor, or runs over lines, is a person's to rewrite. */
 function replaced(
-  node: { readonly range?: readonly [number, number, number] | null },
+  node: { readonly range?: readonly [number, number, number] | null; readonly anchor?: string },
   value: string,
   text: string,
   what: string,
 ): readonly Edit[] | undefined {
-  if (!node.range) return undefined;
+  // The range begins behind the anchor.
+  if (!node.range || node.anchor !== undefined) return undefined;
   const [start, end] = node.range;
   const [, quote, written] = /^(["']?)([^"'\n\\&*!]*)\1$/.exec(text.slice(start, end)) ?? [];
   if (quote === undefined || written === undefined || written === "") return undefined;
@@ -222,14 +223,17 @@ function isAsWanted(before: Desk, after: Desk, findings: readonly LabelFinding[]
   }
   const plain = ({ built }: Desk, labelled: ReadonlyMap<WorkloadId, Labels>): string =>
     JSON.stringify(
-      built.inventory.workloads.map((one) => ({
-        ...one,
-        // Places move with the text.
-        source: undefined,
-        labels: Object.entries(labelled.get(one.id) ?? one.labels).toSorted(([x], [y]) =>
-          x < y ? -1 : 1,
-        ),
-      })),
+      {
+        ...built.inventory,
+        workloads: built.inventory.workloads.map((one) => ({
+          ...one,
+          labels: Object.entries(labelled.get(one.id) ?? one.labels).toSorted(([x], [y]) =>
+            x < y ? -1 : 1,
+          ),
+        })),
+      },
+      // Places move with the text.
+      (key, value: unknown) => (key === "source" && typeof value === "object" ? undefined : value),
     );
   return errors(before) === errors(after) && plain(before, wanted) === plain(after, new Map());
 }

@@ -106,3 +106,17 @@ it("leaves alone what is another role's label, though it is told", () => {
     .join("");
   expect(fixed(`${HEAD}${counted}`)).toMatchObject({ names: [], left: [] });
 });
+
+it("leaves alone a value that stands elsewhere too, by its anchor", () => {
+  const others = `  namespaces:\n    - { name: other, labels: { env: *one } }\n`;
+  const slipped = (list: string): string =>
+    `${HEAD}${good(4, "{ app: checkout, env: production }")}    - { name: typo, namespace: vms, addresses: [10.1.0.9], labels: ${list} }\n${others}`;
+  const value = fixed(slipped("{ app: checkout, env: &one prodction }"));
+  expect([value.text, value.left.length]).toEqual([undefined, 1]);
+  const map = fixed(
+    slipped("&all { app: checkout, env: prodction }").replace("{ env: *one }", "*all"),
+  );
+  expect([map.text, map.left.length]).toEqual([undefined, 1]);
+  const whole = fixed(slipped("{ app: checkout, env: prodction }").replace("*one", "production"));
+  expect([whole.text?.includes("prodction"), whole.left]).toEqual([false, []]);
+});
