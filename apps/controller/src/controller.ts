@@ -386,6 +386,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     ranges: () => saidRanges(governor.inForce.held),
     book: doubts,
     ruled: () => ruledBy(governor.inForce.reading.set, keeper.world.index, now()),
+    held: () => governor.inForce.held,
     now,
   });
 

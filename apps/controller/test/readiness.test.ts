@@ -6,7 +6,7 @@ import { expect, it, vi } from "vitest";
 import type { DoubtBook } from "../src/queries/doubt-book.ts";
 import { createReadiness } from "../src/queries/readiness.ts";
 import { buildWorld } from "../src/world/world.ts";
-import { INVENTORY, reading, SHOP } from "./fixtures.ts";
+import { held, INVENTORY, reading, SHOP } from "./fixtures.ts";
 
 const { inventory } = buildWorld(reading([INVENTORY]).declared, SHOP);
 const DAY = 20_000;
@@ -42,7 +42,7 @@ const NO_ANSWERS: DoubtBook = {
   record: async () => [],
 };
 
-function readiness(took: number, book = NO_ANSWERS) {
+function readiness(took: number, book = NO_ANSWERS, asideFrom?: number) {
   let [now, asked] = [DAY * DAY_MS + 60_000, 0];
   const queries = createReadiness({
     async histories() {
@@ -73,6 +73,8 @@ function readiness(took: number, book = NO_ANSWERS) {
     ranges: () => [],
     book,
     ruled: () => undefined,
+    held: () => held([INVENTORY]),
+    ...(asideFrom === undefined ? {} : { asideFrom }),
     now: () => now,
   });
   return { queries, pass: (ms: number) => (now += ms), asked: () => asked };
@@ -146,4 +148,28 @@ it("counts what was recorded before an Inventory named somebody, and says so", a
   expect(subjects.find(({ subject }) => subject.name === "shop/web")?.unseen.seen).toBe(1);
   expect(subjects.map(({ subject }) => subject.name)).not.toContain("default/web");
   expect(formerNames).toEqual([{ before: "default/web", now: "shop/web" }]);
+});
+
+it("answers the same of long histories, in another thread", async () => {
+  const here = await readiness(0).queries.assess("workload");
+  expect(here.subjects.find(({ subject }) => subject.name === "shop/web")?.awaited).toHaveLength(1);
+  expect(await readiness(0, NO_ANSWERS, 1).queries.assess("workload")).toEqual(here);
+});
+
+it("keeps no answer that was under way when a person spoke", async () => {
+  const { queries, asked } = readiness(1000);
+  const [first] = await Promise.all([
+    queries.assess("group"),
+    queries.answer({ author: "ann", reason: "" }),
+  ]);
+  const before = asked();
+  expect(await queries.assess("group")).not.toBe(first);
+  expect(asked()).toBe(before + 1);
+});
+
+it("has one look for all who ask at once", async () => {
+  const { queries, asked } = readiness(1000);
+  const [one, other] = await Promise.all([queries.assess("group"), queries.assess("group")]);
+  expect(other).toBe(one);
+  expect(asked()).toBe(1);
 });
