@@ -52,7 +52,7 @@ export function maturityOf(input: AssessInput, coverage: number): Maturity {
     row("intermediate", "policies are kept in a repository", versioned, "apply policies/"),
     row(
       "intermediate",
-      `half of the workloads are walled in (${percent(coverage)})`,
+      `half of the workloads are not open to everybody (${percent(coverage)})`,
       coverage >= SOME,
       "suggest -f policy.yaml",
     ),
@@ -64,7 +64,7 @@ export function maturityOf(input: AssessInput, coverage: number): Maturity {
     ),
     row(
       "advanced",
-      `nine in ten workloads are walled in (${percent(coverage)})`,
+      `nine in ten workloads are not open to everybody (${percent(coverage)})`,
       coverage >= MOST,
       "suggest -f policy.yaml",
     ),

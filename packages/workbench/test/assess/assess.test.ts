@@ -193,6 +193,16 @@ spec: { subject: app, ingress: [] }
   expect(seen(walled, edges, { ...more, tests: 0, live: proved }).maturity.level).toBe("beginner");
 });
 
+test("who cannot be called by all is told as that, and not as under policy", () => {
+  const told = (policy: string) =>
+    seen(INVENTORY + policy, []).maturity.rows.find(({ text }) => text.startsWith("half of"))?.text;
+  expect(told("")).toBe("half of the workloads are not open to everybody (0 %)");
+  expect(told(POLICY)).toBe("half of the workloads are not open to everybody (20 %)");
+  // One that may call nobody is a wall to all others, though none of them is selected.
+  const quiet = POLICY.replace(/ingress:[^]*/, "egress: []\n");
+  expect(told(quiet)).toBe("half of the workloads are not open to everybody (80 %)");
+});
+
 test("an empty folder has nobody to confine", () => {
   const found = assessAtDesk(desk(""), NOW, undefined);
   expect(found).toMatchObject({ workloads: 0, jewels: [], averageBlast: { now: 0, after: 0 } });
