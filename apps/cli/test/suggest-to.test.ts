@@ -120,7 +120,8 @@ describe("suggest --to", () => {
     const [file] = answers.suggest.files;
     const policy = (await suggested()).stdout;
     const suggest = { ...answers.suggest, files: [{ ...file!, text: policy }] };
-    const controller = await startFakeController({ ...answers, suggest });
+    const inForce = { revision: 1, files: [] };
+    const controller = await startFakeController({ ...answers, suggest, inForce });
     try {
       const { stderr, code } = await call(["suggest", "--to", "calico"], {
         state: controller.state,

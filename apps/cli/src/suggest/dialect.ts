@@ -3,7 +3,7 @@ import type { SuggestAnswer } from "@bulkhead/api";
 import type { Approximation, Target } from "@bulkhead/dialects";
 import { hasErrors } from "@bulkhead/model";
 import { SUGGESTION_FILE, type ExportInput } from "@bulkhead/workbench";
-import { suggestionIn } from "@bulkhead/workbench/desk";
+import { suggestionIn, type FileInForce } from "@bulkhead/workbench/desk";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { tellProblems } from "../offline/open.ts";
@@ -23,16 +23,23 @@ export function dialectNamed(name: string, approximate: string | undefined): Dia
   return { target, ...(approximation === undefined ? {} : { approximation }) };
 }
 
+/** Who is there, and what is in force there. */
+export interface Surroundings {
+  readonly everybody: ExportInput;
+  readonly inForce: readonly FileInForce[];
+}
+
 /** Tells what could not be said and what was proved. Undefined: nothing is to be written. */
 export function writtenIn(
   context: Context,
   answer: SuggestAnswer,
-  everybody: ExportInput,
+  { everybody, inForce }: Surroundings,
   { target, approximation }: Dialect,
 ): SuggestAnswer | undefined {
   const { stderr, format, ui } = context;
   const { conversion, written } = suggestionIn(answer, everybody, target, {
     now: context.now(),
+    inForce,
     ...(approximation === undefined ? {} : { approximation }),
   });
   tellProblems(context, conversion.desk);

@@ -1,16 +1,16 @@
 /** A suggestion, whoever made it: the running controller, or this process of recorded flows; and the same in another dialect's words. */
 import type { SuggestAnswer } from "@bulkhead/api";
-import type { ExportInput, ReplayCounts } from "@bulkhead/workbench";
+import type { ReplayCounts } from "@bulkhead/workbench";
 import type { Context } from "../context.ts";
 import { badInput } from "../failure.ts";
 import { withProgress } from "../progress.ts";
 import type { Asked, SuggestOptions } from "./asked.ts";
-import type { Dialect } from "./dialect.ts";
+import type { Dialect, Surroundings } from "./dialect.ts";
 
 export interface Found {
   readonly answer: SuggestAnswer;
-  /** Everybody who is there, or in the export. */
-  readonly everybody: () => Promise<ExportInput>;
+  /** Everybody who is there, with what is in force; or everybody in the export. */
+  readonly surroundings: () => Promise<Surroundings>;
   /** In which dialect it is written; absent for our own. */
   readonly dialect?: string;
   readonly replay?: ReplayCounts;
@@ -43,9 +43,15 @@ export async function fromSystem(
       ...(proposeLabels ? { proposeLabels, formerRoles } : {}),
     }),
   );
-  const everybody = async (): Promise<ExportInput> =>
-    (await import("../offline/in-force.ts")).readEverybody(client);
-  if (!replaying || answer.rules.length === 0) return { answer, everybody, remarks: [] };
+  const surroundings = async (): Promise<Surroundings> => {
+    const { readEverybody } = await import("../offline/in-force.ts");
+    const [everybody, { files }] = await Promise.all([
+      readEverybody(client),
+      client.call("inForce", {}),
+    ]);
+    return { everybody, inForce: files };
+  };
+  if (!replaying || answer.rules.length === 0) return { answer, surroundings, remarks: [] };
   const { newlyDenied, newlyAllowed, unchanged, edges } = await withProgress(
     context,
     "replaying recorded traffic",
@@ -54,7 +60,7 @@ export async function fromSystem(
   const edgesOf = (rows: typeof newlyDenied) => rows.map(({ edge }) => edge);
   return {
     answer,
-    everybody,
+    surroundings,
     remarks: [],
     replay: {
       edges,
@@ -97,14 +103,14 @@ export async function fromFlows(
     }),
   );
   const { answer, replay, inventory } = offline;
-  const everybody = async (): Promise<ExportInput> => {
+  const surroundings = async (): Promise<Surroundings> => {
     const { DEFAULT_PROFILE } = await import("@bulkhead/model");
-    return { ...inventory, profile: DEFAULT_PROFILE };
+    return { everybody: { ...inventory, profile: DEFAULT_PROFILE }, inForce: [] };
   };
   const ofNobody = isOfNobody(offline.imported);
   const { isBroken } = offline;
   const remarks = importRemarks(offline, context.ui);
-  return { answer, everybody, replay, ofNobody, isBroken, remarks };
+  return { answer, surroundings, replay, ofNobody, isBroken, remarks };
 }
 
 export async function dialectOf({ to, approximate }: SuggestOptions): Promise<Dialect | undefined> {
@@ -122,9 +128,12 @@ export async function inDialect(
   dialect: Dialect,
 ): Promise<Found | undefined> {
   if (found.answer.rules.length === 0) return found;
-  const [{ writtenIn }, everybody] = await Promise.all([import("./dialect.ts"), found.everybody()]);
+  const [{ writtenIn }, surroundings] = await Promise.all([
+    import("./dialect.ts"),
+    found.surroundings(),
+  ]);
   const answer = await withProgress(context, "proving that it says the same", async () =>
-    writtenIn(context, found.answer, everybody, dialect),
+    writtenIn(context, found.answer, surroundings, dialect),
   );
   return answer === undefined ? undefined : { ...found, answer, dialect: dialect.target.title };
 }

@@ -75,5 +75,10 @@ export {
   type ConvertOptions,
   type Relation,
 } from "./convert.ts";
-export { suggestionIn, type ConvertedSuggestion, type SuggestionFor } from "./suggestion-in.ts";
+export {
+  suggestionIn,
+  type ConvertedSuggestion,
+  type FileInForce,
+  type SuggestionFor,
+} from "./suggestion-in.ts";
 export { untoldOf, type Untold } from "./untold.ts";

@@ -3,8 +3,18 @@
  * whose name tells which rule it came from, and else at the top. With labels that are only proposed, it is proved as if they
  * were borne, for the rules count on them.
  */
-import type { Approximation, ExportedObject, Target } from "@bulkhead/dialects";
-import { hasErrors, type Labels } from "@bulkhead/model";
+import {
+  formatResourceName,
+  parseFiles,
+  printResources,
+  resourceName,
+  toManifest,
+  type Approximation,
+  type ExportedObject,
+  type SourceFile,
+  type Target,
+} from "@bulkhead/dialects";
+import { hasErrors, type Labels, type NativeManifest } from "@bulkhead/model";
 import { stringify } from "yaml";
 import { inventoryExport, type ExportInput } from "../inventory-export.ts";
 import { commentsIn, type SuggestionComments } from "../suggestion-comments.ts";
@@ -37,18 +47,27 @@ export interface ConvertedSuggestion {
 export interface SuggestionInOptions {
   readonly now: number;
   readonly approximation?: Approximation;
+  /** Of its NetworkSets a suggestion speaks by name, and does not repeat them. */
+  readonly inForce?: readonly FileInForce[];
+}
+
+export interface FileInForce extends SourceFile {
+  /** What of it is in force: the rest has been deleted, or said anew elsewhere. */
+  readonly resources: readonly { readonly name: string }[];
 }
 
 export function suggestionIn(
   suggestion: SuggestionFor,
   everybody: ExportInput,
   target: Target,
-  options: SuggestionInOptions,
+  { inForce = [], ...options }: SuggestionInOptions,
 ): ConvertedSuggestion {
   const text = suggestion.files.map((file) => file.text).join("---\n");
+  const given = { name: SUGGESTION_FILE, text };
   const conversion = convert(
     [
-      { name: SUGGESTION_FILE, text },
+      given,
+      { name: "(sets in force)", text: setsBeside(given, inForce) },
       { name: "(everybody)", text: inventoryExport(withProposed(everybody, suggestion)) },
     ],
     target,
@@ -76,6 +95,28 @@ export function suggestionIn(
       perApplication: filesOf(suggestion, placed, headOf(target, conversion)),
     },
   };
+}
+
+/** Those that the suggestion does not say anew. */
+function setsBeside(suggestion: SourceFile, inForce: readonly FileInForce[]): string {
+  const own = setsIn(suggestion);
+  const sets = new Map(
+    inForce.flatMap((file) => {
+      const held = new Set(file.resources.map(({ name }) => name));
+      return [...setsIn(file)].filter(([name]) => held.has(name) && !own.has(name));
+    }),
+  );
+  return printResources([...sets.values()]);
+}
+
+function setsIn(file: SourceFile): ReadonlyMap<string, NativeManifest> {
+  return new Map(
+    parseFiles([file], { strangers: "left" }).resources.flatMap((resource) =>
+      resource.dialect === "native" && resource.object.kind === "NetworkSet"
+        ? [[formatResourceName(resourceName(resource)), toManifest(resource.object)] as const]
+        : [],
+    ),
+  );
 }
 
 function withProposed(everybody: ExportInput, { proposedLabels = [] }: SuggestionFor): ExportInput {

@@ -107,6 +107,42 @@ describe("a suggestion in another dialect", () => {
     expect(beside(moved)("calico").written).toBeDefined();
   });
 
+  it("knows the sets that are in force, and of them alone", () => {
+    const rule = `apiVersion: bulkhead.dev/v1
+kind: Intent
+metadata: { name: web-to-pay, namespace: shop }
+spec: { from: app=web, to: { networkSet: pay }, ports: [443/tcp] }
+`;
+    const set = (cidr: string) => `apiVersion: bulkhead.dev/v1
+kind: NetworkSet
+metadata: { name: pay, namespace: shop }
+spec: { cidrs: [${cidr}] }
+`;
+    const held = (name: string, text: string, ...resources: string[]) => ({
+      name,
+      text,
+      resources: resources.map((one) => ({ name: one })),
+    });
+    const written = (...texts: readonly string[]) =>
+      suggestionIn(
+        { files: texts.map((text) => ({ text })), rules: [] },
+        { workloads: [web, db], namespaces: [], hostAddresses: [], profile: DEFAULT_PROFILE },
+        target("cilium"),
+        {
+          now: 3000,
+          inForce: [
+            held("old.yaml", set("192.0.2.1/32")),
+            held("sets.yaml", `${set("203.0.113.7/32")}---\n${rule}`, "NetworkSet/shop/pay"),
+          ],
+        },
+      ).written?.text;
+    expect(written(rule)).toContain("203.0.113.7/32");
+    expect(written(rule)).not.toContain("192.0.2.1");
+    const anew = written(rule, set("198.51.100.9/32"));
+    expect(anew).toContain("198.51.100.9/32");
+    expect(anew).not.toContain("203.0.113.7");
+  });
+
   it("is not written where its text cannot be read", () => {
     const { conversion, written } = suggestionIn(
       { files: [{ text: "kind: Nonsense\n" }], rules: [] },
