@@ -46,7 +46,14 @@ export function parseMoment(text: string, now: number): number {
   // Ten digits and more are no duration a person means: seconds, or milliseconds, since the epoch.
   if (/^\d{13,}$/.test(text)) return Number(text);
   if (/^\d{10,12}$/.test(text)) return Number(text) * 1000;
-  if (/^(\d+(ms|s|m|h|d|w)?)+$/.test(text)) return now - parseDuration(text);
+  // Of days that are taken for seconds nearly every rule is unused, and nearly every flow is too old.
+  if (/^\d+$/.test(text)) {
+    throw badInput(
+      `\`${text}\` has no unit`,
+      `write ${text}m for minutes ago, ${text}h for hours, ${text}d for days`,
+    );
+  }
+  if (/^(\d+(ms|s|m|h|d|w))+$/.test(text)) return now - parseDuration(text);
   const iso = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
   const zoned = /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10)) || text.length === 10;
   const time = iso.test(text)

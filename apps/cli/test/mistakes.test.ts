@@ -72,6 +72,7 @@ describe("a mistake", () => {
     [["observe", "--verdct", "x"], "unknown option `--verdct`", "did you mean `--verdict`?"],
     [["observe", "--verdict", "droped"], "`droped` is not a verdict", "did you mean `dropped`?"],
     [["observe", "--since", "yesterday"], "`yesterday` is not a time", "10m, 2h, 7d"],
+    [["policies", "--unused", "30"], "`30` has no unit", "30d for days"],
     [["observe", "--verdict", "DROPED"], "`DROPED` is not a verdict", "did you mean `dropped`?"],
     [["observe", "--limit", "many"], "`many` is not a number of flows", "whole number"],
     [["observe", "--last", "-1"], "`-1` is not a number of flows", "whole number"],
