@@ -192,7 +192,16 @@ const cases: readonly (readonly [string, () => readonly string[], number, Answer
     "plan-unopened",
     () => ["plan", POLICY()],
     1,
-    { plan: { ...answers.plan, tests: [], unopened: answers.plan.permitted.added } },
+    {
+      plan: {
+        ...answers.plan,
+        tests: [],
+        unopened: answers.plan.permitted.added,
+        notices: [
+          "no workload known here is selected by `Intent/shop/web-db` (from): compare their labels with `bulkhead workloads`",
+        ],
+      },
+    },
   ],
   [
     "apply-audit-dry-run",

@@ -23,6 +23,7 @@ import { listPolicies } from "./queries/policies.ts";
 import { createAgeBook, termsOf } from "./queries/policy-terms.ts";
 import { bornAt, firstSeenByUs, usageOf } from "./queries/unused.ts";
 import { createBroadAside } from "./queries/broad-aside.ts";
+import { aboutNobody } from "./policy/about-nobody.ts";
 import { unopenedBy } from "./queries/unopened.ts";
 import { replayAnswer, sampleFilter } from "./queries/replay.ts";
 import { suggestion } from "./queries/suggestion.ts";
@@ -211,8 +212,10 @@ export function handlersOf(controller: Controller): Handlers {
       const { reading, held } = considered;
       const underWay = await controller.underWay({ reading, world, mode: request.mode });
       const unopened = unopenedBy(held, givenBy(considered), world, now());
+      const notices = aboutNobody(set, world);
       return {
         ...(unopened.length === 0 ? {} : { unopened }),
+        ...(notices.length === 0 ? {} : { notices: [...notices] }),
         ...(underWay === undefined ? {} : { underWay }),
         revision: governor.inForce.revision,
         ...canaryView(governor.inForce.held),

@@ -184,6 +184,12 @@ describe("the loop", () => {
     const plan = await lab.client.call("plan", { files: [POLICY] });
     expect(plan.resources.added).toEqual(["Intent/shop/web-db", "Policy/shop/shut"]);
     expect(plan.capacity.fits).toBe(true);
+    expect(plan.notices).toBeUndefined();
+    const mistyped = POLICY.text.replace("from: app=web", "from: app=wbe");
+    const { notices } = await lab.client.call("plan", { files: [{ ...POLICY, text: mistyped }] });
+    expect(notices).toEqual([
+      expect.stringContaining("is selected by `Intent/shop/web-db` (from)"),
+    ]);
     expect((await lab.client.call("history", {})).current).toBe(1);
   });
 

@@ -125,6 +125,8 @@ export const planAnswerSchema = z.object({
   underWay: z.array(underWaySchema).optional(),
   capacity: capacitySchema,
   tests: z.array(testResultSchema),
+  /** What is no error and most likely a mistake, in sentences: a policy that selects nobody who is known. */
+  notices: z.array(z.string()).optional(),
   diagnostics: z.array(diagnosticSchema),
 });
 export type PlanAnswer = z.infer<typeof planAnswerSchema>;

@@ -110,6 +110,9 @@ export function permittedText(permitted: PlanAnswer["permitted"], ui: Ui): strin
     : `Permitted connections: ${permitted.added.length} added, ${permitted.removed.length} removed.\n${connectionsText("+", ui.style.green, permitted.added.slice(0, shown))}${connectionsText("-", ui.style.red, permitted.removed.slice(0, shown))}${more > 0 ? `  ${ui.style.dim(`and ${more} more (-o wide)`)}\n` : ""}`;
 }
 
+const noticesText = (notices: readonly string[], { style }: Ui): string =>
+  notices.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
+
 export function planText(answer: PlanAnswer, ui: Ui): string {
   const { capacity } = answer;
   const connections = permittedText(answer.permitted, ui);
@@ -121,7 +124,8 @@ export function planText(answer: PlanAnswer, ui: Ui): string {
     canary === undefined
       ? ""
       : `${ui.style.yellow(`A rollout is under way: ${list(canary.resources)} for ${formatShare(canary.share)} of flows.`)}\n\n`;
-  return `${rollout}${resourcesText(answer.resources, ui)}\n${connections}\n${unopened === "" ? "" : `${unopened}\n`}${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;
+  const notices = noticesText(answer.notices ?? [], ui);
+  return `${rollout}${resourcesText(answer.resources, ui)}${notices}\n${connections}\n${unopened === "" ? "" : `${unopened}\n`}${replayText(answer.replay, ui)}\n${open === "" ? "" : `${open}\n`}${size}${testsText(answer.tests, ui)}`;
 }
 
 export function testsText(tests: PlanAnswer["tests"], ui: Ui): string {
@@ -170,7 +174,7 @@ export function applyText(answer: ApplyAnswer, ui: Ui): string {
         );
   // What is kept stands, by name, among the resources.
   const others = answer.notices.filter((notice) => !notice.includes("`--prune`"));
-  const notices = others.map((notice) => `${style.yellow("!")} ${notice}\n`).join("");
+  const notices = noticesText(others, ui);
   const looked = invariantsLine(answer.invariants ?? [], ui);
   const able = looked === "" ? "" : `Invariants ${looked}.\n`;
   return `${head}${receipts}${able}${answer.changed ? resourcesText(answer.resources, ui) : ""}${testsText(answer.tests, ui)}${notices}${open}${audit}${unopened}${confirm}`;
