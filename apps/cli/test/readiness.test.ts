@@ -124,6 +124,18 @@ it("--flows: from a file alone, as of its end", async () => {
   ]);
 });
 
+it("says so where all that was seen is set aside, as of those who have no labels", async () => {
+  const readiness = { ...answers.readiness, subjects: [], edges: 0, setAside: 46 };
+  const unlabelled = await startFakeController({ ...answers, readiness });
+  try {
+    const { stdout } = await call(["readiness"], { state: unlabelled.state });
+    expect(stdout).toContain("All that was seen is set aside: `bulkhead suggest` tells why.");
+    expect(stdout).toMatch(/bulkhead suggest\n$/);
+  } finally {
+    await unlabelled.stop();
+  }
+});
+
 it("--flows: a word holds for the one answer", async () => {
   const file = join(folder, "doubtful.jsonl");
   const copies = [1, 2, 3, 4].map((copy) => end(`web-${copy}`, `10.0.0.${copy + 10}`, "web"));

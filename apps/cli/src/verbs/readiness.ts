@@ -10,7 +10,7 @@ import { badInput } from "../failure.ts";
 import { withProgress } from "../progress.ts";
 import { shellWord } from "../ui/shell.ts";
 import { nearest } from "../ui/spell.ts";
-import { isNobody, readinessMarkdown, readinessText } from "../views/readiness.ts";
+import { isAllSetAside, isNobody, readinessMarkdown, readinessText } from "../views/readiness.ts";
 import { authorOf } from "./policies.ts";
 import type { Verb } from "./verb.ts";
 
@@ -42,7 +42,11 @@ export const readiness: Verb<ReadinessOptions> = async (context, names, options)
   const value = names.length === 0 ? answer : { ...answer, subjects: only(names, answer) };
   const learning = value.subjects.some((one) => one.state === "learning" && !isNobody(one));
   const markdown = options.output === "md";
-  const told = { command: context.hint(commandOf(options)), chosen: names.length > 0 };
+  const told = {
+    command: context.hint(commandOf("readiness", options)),
+    suggestion: context.hint(commandOf("suggest", options)),
+    chosen: names.length > 0,
+  };
   return {
     value,
     text: (ui) => (markdown ? readinessMarkdown(value) : readinessText(value, ui, told)),
@@ -63,8 +67,8 @@ function wordsOf(options: ReadinessOptions): Words | undefined {
   return { accept: [...accept], reject: [...reject], forget: [...forget], reason };
 }
 
-function commandOf(options: ReadinessOptions): string {
-  return ["readiness", ...fileOf(options)].join(" ");
+function commandOf(verb: "readiness" | "suggest", options: ReadinessOptions): string {
+  return [verb, ...fileOf(options)].join(" ");
 }
 
 /** Whatever comes after a file of flows has to be asked of the same. */
@@ -162,11 +166,12 @@ function only(
 }
 
 /** What was seen is enough for a suggestion as soon as anybody is ready; else there is nothing to do but to look, which no file does. */
-function nextOf({ subjects }: ReadinessAnswer, options: ReadinessOptions): readonly string[] {
+function nextOf(answer: ReadinessAnswer, options: ReadinessOptions): readonly string[] {
   const { accept = [] } = options.flows === undefined ? {} : options;
-  if (subjects.some(({ state }) => state !== "learning")) {
+  if (answer.subjects.some(({ state }) => state !== "learning")) {
     const accepted = accept.map((edge) => `--accept ${shellWord(edge)}`);
     return [["suggest", ...fileOf(options), ...accepted, "-f policy.yaml"].join(" ")];
   }
+  if (isAllSetAside(answer)) return [commandOf("suggest", options)];
   return options.flows === undefined ? ["observe --follow"] : [];
 }

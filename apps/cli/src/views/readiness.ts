@@ -72,19 +72,28 @@ const isSilent = ({ unseen, awaited }: Readiness): boolean =>
 /** Something is awaited, of nobody who is known. */
 export const isNobody = ({ subject }: Readiness): boolean => subject.workloads.length === 0;
 
-/** `command`: how it was asked, without names. */
+/** `command`: how it was asked, without names. `suggestion`: how to ask for rules from the same flows. */
 export function readinessText(
   answer: ReadinessAnswer,
   ui: Ui,
-  { command, chosen }: { readonly command: string; readonly chosen: boolean },
+  {
+    command,
+    suggestion,
+    chosen,
+  }: { readonly command: string; readonly suggestion: string; readonly chosen: boolean },
 ): string {
   const { subjects } = answer;
-  if (subjects.length === 0) return "Nobody is known yet whose picture could be complete.\n";
+  const aside =
+    isAllSetAside(answer) && !chosen
+      ? `All that was seen is set aside: \`${suggestion}\` tells why.\n\n`
+      : "";
+  if (subjects.length === 0)
+    return `${aside}Nobody is known yet whose picture could be complete.\n`;
   const silent = ui.wide ? [] : subjects.filter(isSilent);
   const strangers = ui.wide ? [] : subjects.filter(isNobody);
   const rows = subjects.filter((one) => !silent.includes(one) && !strangers.includes(one));
   const table = rows.length === 0 ? "" : `${renderTable(rows, COLUMNS, ui)}\n`;
-  const rest = `${importedLines(rows, ui)}${strangersText(strangers)}${silentText(silent)}`;
+  const rest = `${aside}${importedLines(rows, ui)}${strangersText(strangers)}${silentText(silent)}`;
   return `${table}${awaitedLines(rows, ui, command)}${rest}${summary(answer, chosen)}`;
 }
 
@@ -157,8 +166,12 @@ const moreText = (more: number): string =>
 function silentText(silent: readonly Readiness[]): string {
   if (silent.length === 0) return "";
   const names = silent.map(({ subject }) => subject.name);
-  return `Nothing seen of ${list(names, 5)} (-o wide).\n\n`;
+  return `Nothing seen of ${list(names, 5)} that a rule could rest on (-o wide).\n\n`;
 }
+
+/** Nobody bears labels, say: then there is no row, and nothing to tell it by. */
+export const isAllSetAside = ({ edges, setAside }: ReadinessAnswer): boolean =>
+  edges === 0 && setAside > 0;
 
 /** `chosen`: of these alone, and not of everybody who is known. */
 function summary(

@@ -31,6 +31,7 @@ export function assessment(
       collectors: status.agents
         .filter(({ connected }) => connected)
         .map(({ host, collector }) => ({ host, alive: collector.alive })),
+      recorded: edges.length,
       lost: status.lostEvents,
       unread: processesProblem === undefined ? [] : [processesProblem],
       drift: status.drift.setting,

@@ -14,6 +14,8 @@ import { prerequisitesOf, type Prerequisite } from "./prerequisites.ts";
 export interface LiveFacts {
   readonly modes: { readonly observe: number; readonly audit: number; readonly enforce: number };
   readonly collectors: readonly { readonly host: string; readonly alive: boolean }[];
+  /** Edges on record, whatever they are worth. */
+  readonly recorded: number;
   /** Events known to be lost. */
   readonly lost: number;
   /** Why control groups of the machine are not told apart, links that cannot be read, and the like. */

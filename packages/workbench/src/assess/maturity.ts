@@ -27,14 +27,14 @@ const SOME = 0.5;
 
 /** `coverage`: the share of workloads that not everybody may open a connection to. */
 export function maturityOf(input: AssessInput, coverage: number): Maturity {
-  const { index, edges, live, policies, tests, exceptions, now, versioned, set } = input;
+  const { index, live, policies, tests, exceptions, now, versioned, set } = input;
   const all = [...index.workloads.values()];
   const labelled = all.filter(({ labels }) => Object.keys(labels).length > 0).length;
   const { observe = 0, audit = 0, enforce = 0 } = live?.modes ?? {};
   const judged = observe + audit + enforce;
   const percent = (share: number): string => `${Math.floor(share * 100)} %`;
   const rows: MaturityRow[] = [
-    row("beginner", "flows are recorded", live && (edges?.length ?? 0) > 0, "observe --follow"),
+    row("beginner", "flows are recorded", live && live.recorded > 0, "observe --follow"),
     row(
       "beginner",
       `workloads have labels (${labelled} of ${all.length})`,

@@ -134,9 +134,13 @@ function sight({ live, edges }: AssessInput): readonly (Prerequisite | false | u
       samples: dead,
     },
     edges?.length === 0 &&
-      one("flows", "blocks", "nobody was seen to talk to anybody", "a rule would be a guess", {
-        command: "observe --follow",
-      }),
+      (live.recorded === 0
+        ? one("flows", "blocks", "nobody was seen to talk to anybody", "a rule would be a guess", {
+            command: "observe --follow",
+          })
+        : one("flows", "blocks", "nothing that was seen suggests a rule", "it is set aside", {
+            command: "suggest",
+          })),
     live.lost > 0 &&
       one("losses", "weakens", `${live.lost} events were lost`, "what they told is missing", {
         command: "status",

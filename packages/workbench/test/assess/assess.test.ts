@@ -132,6 +132,7 @@ spec:
 const LIVE = {
   modes: { observe: 5, audit: 0, enforce: 0 },
   collectors: [{ host: "box", alive: true }],
+  recorded: 0,
   lost: 0,
   unread: [],
   drift: "repair",
@@ -147,6 +148,15 @@ test("what hinders everything comes first", () => {
     "nobody was seen to talk to anybody",
   ]);
   expect(prerequisites.find(({ kind }) => kind === "collector")?.samples).toEqual(["box"]);
+});
+
+test("what was seen and is set aside was seen all the same", () => {
+  const { first, maturity } = seen(INVENTORY, [], { live: { ...LIVE, recorded: 46 } });
+  expect(first[0]).toMatchObject({
+    what: "nothing that was seen suggests a rule",
+    command: "suggest",
+  });
+  expect(maturity.rows[0]).toMatchObject({ text: "flows are recorded", met: true });
 });
 
 test.each<[string, string, Partial<AssessInput>]>([
@@ -177,7 +187,8 @@ test.each<[string, string, Partial<AssessInput>]>([
 test("rungs are climbed one after the other", () => {
   const edges = [edge("shop/web", "shop/checkout", 8080)];
   expect(seen(INVENTORY, [], { live: LIVE }).maturity.level).toBeUndefined();
-  expect(seen(INVENTORY + POLICY, edges, { live: LIVE }).maturity.level).toBe("beginner");
+  const recorded = { ...LIVE, recorded: edges.length };
+  expect(seen(INVENTORY + POLICY, edges, { live: recorded }).maturity.level).toBe("beginner");
   const all = `---
 apiVersion: bulkhead.dev/v1
 kind: Policy
@@ -186,7 +197,7 @@ spec: { subject: app, ingress: [] }
 `;
   const walled = INVENTORY + all.replace("NS", "shop") + all.replace("NS", "blog");
   const more = { tests: 1, versioned: true };
-  const enforced = { ...LIVE, modes: { observe: 0, audit: 0, enforce: 5 } };
+  const enforced = { ...recorded, modes: { observe: 0, audit: 0, enforce: 5 } };
   expect(seen(walled, edges, { ...more, live: enforced }).maturity.level).toBe("intermediate");
   const proved = { ...enforced, probe: { at: NOW - 1000, failed: 0 } };
   expect(seen(walled, edges, { ...more, live: proved }).maturity.level).toBe("advanced");
