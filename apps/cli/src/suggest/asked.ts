@@ -89,13 +89,17 @@ async function rolesIn(
 }
 
 /** What was accepted by mistake is told before anything is written. */
-export function refuseIdleAccepts({ idleAccepts = [], setAside }: SuggestAnswer): void {
+export async function refuseIdleAccepts({
+  idleAccepts = [],
+  setAside,
+}: SuggestAnswer): Promise<void> {
   const [idle] = idleAccepts;
   if (idle === undefined) return;
   const { text, reason } = idle;
   if (reason !== undefined) {
+    const { REASONS } = await import("@bulkhead/workbench");
     throw badInput(
-      `\`--accept ${text}\`: it is set aside for another reason than doubt (${reason})`,
+      `\`--accept ${text}\`: it is set aside for another reason than doubt (${REASONS[reason]})`,
       "if it is needed all the same, write a rule for it",
     );
   }

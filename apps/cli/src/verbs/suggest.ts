@@ -31,7 +31,7 @@ export const suggest: Verb<SuggestOptions> = async (context, _args, options) => 
     options.flows === undefined
       ? await fromSystem(context, asked, markdown)
       : await fromFlows(context, options.flows, options.format, asked);
-  refuseIdleAccepts(suggested.answer);
+  await refuseIdleAccepts(suggested.answer);
   for (const remark of suggested.remarks) context.stderr.write(`${remark}\n`);
   const found = dialect === undefined ? suggested : await inDialect(context, suggested, dialect);
   if (found === undefined) return 1;

@@ -43,7 +43,8 @@ export function unifiedDiff({ name, before, text, edits }: FixedFile): string {
         .join("")
     );
   });
-  return `--- a/${name}\n+++ b/${name}\n${printed.join("")}`;
+  const path = name.replace(/^\/+/, "");
+  return `--- a/${path}\n+++ b/${path}\n${printed.join("")}`;
 }
 
 /** With their ends. */

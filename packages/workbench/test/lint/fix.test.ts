@@ -112,6 +112,13 @@ describe("fixes", () => {
 `);
   });
 
+  it("print a difference that can be applied, wherever the file lies", () => {
+    const [change] = fix(BEFORE);
+    expect(unifiedDiff({ ...change!, name: "/srv/p.yaml" })).toMatch(
+      /^--- a\/srv\/p\.yaml\n\+\+\+ b\/srv\/p\.yaml\n/,
+    );
+  });
+
   it("whatever the policies, in block or flow style: the same is said, and nothing is left to fix", () => {
     let changed = 0;
     const property = fc.property(folder, fc.boolean(), (documents, flow) => {
