@@ -4,40 +4,24 @@
  * Fields: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
  */
 import type { FlowFormatReader, FlowSink } from "../flow-format.ts";
+import { numberAt, quadAt, sameAs } from "../shared/byte-values.ts";
 import { createEnds, type Ends } from "../shared/ends.ts";
 import { wordOfText } from "../shared/known-connections.ts";
 import { createLines } from "../shared/lines.ts";
 import { SummedFlows, type SummedRecord } from "../shared/summed-flows.ts";
 import { headLines, tooLong } from "../shared/text-lines.ts";
 import { isPlain, quoteOf } from "../shared/values.ts";
-
-const FIELDS = [
-  "version",
-  "account-id",
-  "interface-id",
-  "srcaddr",
-  "dstaddr",
-  "srcport",
-  "dstport",
-  "protocol",
-  "packets",
-  "bytes",
-  "start",
-  "end",
-  "action",
-  "log-status",
-  "pkt-srcaddr",
-  "pkt-dstaddr",
-  "tcp-flags",
-] as const;
-type Field = (typeof FIELDS)[number];
-const DEFAULT: readonly Field[] = FIELDS.slice(0, 14);
-const NEEDED: readonly Field[] = ["protocol", "start"];
+import {
+  DEFAULT_FIELDS,
+  isAwsHeader,
+  readAwsHeader,
+  type AwsField,
+  type AwsHeader,
+} from "./aws-header.ts";
 
 const SPACE = 32;
 const DASH = 45;
 const ZERO = 48;
-const DOT = 46;
 const MOST_INTERFACES = 4096;
 const STAMPED = /^\d{4}-\d\d-\d\dT\S+Z? /;
 
@@ -48,22 +32,12 @@ export const awsVpc: FlowFormatReader = {
     headLines(head, 3).some((line) => {
       const plain = line.replace(STAMPED, "");
       return (
-        isHeader(plain) ||
+        isAwsHeader(plain) ||
         /^[2-9] (\d{12}|unknown) eni-\S+ \S+ \S+ [\d-]+ [\d-]+ [\d-]+ /.test(plain)
       );
     }),
   open: (sink) => openAws(sink),
 };
-
-function isHeader(line: string): boolean {
-  const words = line.split(/\s+/).map(fieldName);
-  return words.includes("srcaddr") || (words.includes("pkt-srcaddr") && words.includes("start"));
-}
-
-/** `${srcaddr}` and `SrcAddr`, as formats of flow logs are written, too. */
-function fieldName(word: string): string {
-  return word.replaceAll(/[${}]/g, "").replaceAll("_", "-").toLowerCase();
-}
 
 /** All fields that there are take a tenth of it. */
 const LONGEST_HEADER = 8192;
@@ -73,7 +47,7 @@ function openAws(sink: FlowSink) {
   const flows = new SummedFlows(sink, "aws-vpc", 1);
   const ends = createEnds();
   const interfaces = new Map<number, string>();
-  let columns: readonly (Field | undefined)[] = DEFAULT;
+  let columns: AwsHeader["columns"] = DEFAULT_FIELDS;
   let headerProblem: string | undefined;
 
   const record: SummedRecord & { flags: number } = {
@@ -94,15 +68,9 @@ function openAws(sink: FlowSink) {
   };
 
   function readHeader(text: string): boolean {
-    const words = text.trim().split(/\s+/).map(fieldName);
-    if (!isHeader(text)) return false;
-    columns = words.map((word) => FIELDS.find((field) => field === word));
-    const has = (field: Field) => columns.includes(field);
-    const missing = NEEDED.filter((field) => !has(field));
-    if (!has("srcaddr") && !has("pkt-srcaddr")) missing.push("srcaddr");
-    if (!has("dstaddr") && !has("pkt-dstaddr")) missing.push("dstaddr");
-    headerProblem =
-      missing.length === 0 ? undefined : `the header names no \`${missing.join("`, `")}\``;
+    const header = readAwsHeader(text);
+    if (header === undefined) return false;
+    ({ columns, problem: headerProblem } = header);
     if (headerProblem !== undefined) complain(text, headerProblem);
     return true;
   }
@@ -198,7 +166,7 @@ function openAws(sink: FlowSink) {
     return undefined;
   }
 
-  function setNumber(field: Exclude<Field, "version">, value: number): boolean {
+  function setNumber(field: Exclude<AwsField, "version">, value: number): boolean {
     switch (field) {
       case "srcport":
         record.sourcePort = value;
@@ -272,51 +240,6 @@ function openAws(sink: FlowSink) {
   };
 }
 
-function sameAs(text: string, bytes: Uint8Array, from: number): boolean {
-  for (let at = 0; at < text.length; at += 1) {
-    if (text.charCodeAt(at) !== bytes[from + at]) return false;
-  }
-  return true;
-}
-
 function wideAt(ends: Ends, text: string) {
   return text.length <= 45 ? ends.at(text) : undefined;
-}
-
-/** -1: it is none. */
-function numberAt(bytes: Uint8Array, from: number, to: number): number {
-  if (to - from > 15) return -1;
-  let value = 0;
-  for (let at = from; at < to; at += 1) {
-    const digit = bytes[at]! - ZERO;
-    if (digit < 0 || digit > 9) return -1;
-    value = value * 10 + digit;
-  }
-  return value;
-}
-
-/** A dotted quad as a number, or -1. */
-function quadAt(bytes: Uint8Array, from: number, to: number): number {
-  if (to - from > 15 || to - from < 7) return -1;
-  let value = 0;
-  let octet = 0;
-  let digits = 0;
-  let dots = 0;
-  for (let at = from; at < to; at += 1) {
-    const byte = bytes[at]!;
-    if (byte === DOT) {
-      if (digits === 0) return -1;
-      value = value * 256 + octet;
-      octet = 0;
-      digits = 0;
-      dots += 1;
-      continue;
-    }
-    const digit = byte - ZERO;
-    if (digit < 0 || digit > 9 || (digits > 0 && octet === 0)) return -1;
-    octet = octet * 10 + digit;
-    digits += 1;
-    if (octet > 255) return -1;
-  }
-  return dots === 3 && digits > 0 ? value * 256 + octet : -1;
 }
