@@ -8,5 +8,5 @@ export { planTables, release } from "./plan.ts";
 export type { Change, Plan } from "./plan.ts";
 export { readTables } from "./read-tables.ts";
 export type { FoundTables, RawMaps } from "./read-tables.ts";
-export { createRegistry, tablesOf } from "./tables.ts";
+export { TIMED_LISTS, createRegistry, tablesOf } from "./tables.ts";
 export type { Registry, Tables } from "./tables.ts";
