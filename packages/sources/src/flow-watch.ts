@@ -4,7 +4,7 @@
  */
 import type { Flow } from "@bulkhead/model";
 import type { FlowSink } from "./flow-format.ts";
-import { KnownConnections, wordOfText } from "./shared/known-connections.ts";
+import { KnownConnections, wordOfEnd, wordOfText } from "./shared/known-connections.ts";
 
 export interface FlowWatch extends FlowSink {
   readonly duplicates: number;
@@ -14,14 +14,15 @@ export interface FlowWatch extends FlowSink {
 /** So many flows back a second one of the same is known. */
 const REMEMBERED = 262_144;
 
-export function watchFlows(sink: FlowSink): FlowWatch {
+/** `seed`: 32 bits that nobody knows beforehand, where flows are of whoever may want some of his not to be seen. */
+export function watchFlows(sink: FlowSink, seed = 0): FlowWatch {
   const seen = new KnownConnections(REMEMBERED);
   let duplicates = 0;
   let backwards = 0;
   return {
     ...sink,
     flow(flow, turned) {
-      if (canBeDuplicate(flow, turned) && seen.meet(...wordsOf(flow, turned))) {
+      if (canBeDuplicate(flow, turned) && seen.meet(...wordsOf(flow, turned, seed))) {
         duplicates += 1;
         return;
       }
@@ -48,9 +49,13 @@ function canBeDuplicate(flow: Flow, turned: boolean | undefined): boolean {
   return flow.sourcePort !== 0 && flow.request === undefined && !isNews;
 }
 
-function wordsOf(flow: Flow, turned = false): readonly [number, number, number] {
-  const source = wordOfText(flow.source.address) ^ Math.imul(flow.sourcePort, 0x9e3779b1);
-  const destination = wordOfText(flow.destination.address) ^ Math.imul(flow.port, 0x85ebca6b);
+function wordsOf(
+  flow: Flow,
+  turned: boolean | undefined,
+  seed: number,
+): readonly [number, number, number] {
+  const source = wordOfEnd(flow.source.address, flow.sourcePort, seed);
+  const destination = wordOfEnd(flow.destination.address, flow.port, ~seed);
   const times = Math.imul(flow.start % 4_294_967_291, 31) ^ Math.imul(flow.end % 4_294_967_291, 17);
   const sums =
     Math.imul(flow.bytes % 4_294_967_291, 13) ^ Math.imul(flow.packets % 4_294_967_291, 7);

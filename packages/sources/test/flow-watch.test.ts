@@ -1,7 +1,8 @@
 /** What a record of flows should not have: rows twice, and ends before beginnings. What may be alike stays. */
-import type { Flow } from "@bulkhead/model";
+import type { Flow, FlowEnd } from "@bulkhead/model";
 import { expect, it } from "vitest";
 import { readerOf, watchFlows, type FlowSink } from "../src/index.ts";
+import { wordOfText } from "../src/shared/known-connections.ts";
 
 const flow = (more: Partial<Flow> = {}): Flow => ({
   start: 1000,
@@ -68,4 +69,27 @@ it("keeps what was told of the way back, however alike it is, and still tells th
     [0, 0],
   ]);
   expect(watch.duplicates).toBe(2);
+});
+
+it("takes no flow for another one, however its ends were chosen", () => {
+  // Of 65,536 ports one has the word that makes an address another: whoever calls both, at once and alike, would hide one of them.
+  const multiplier = 0x85ebca6b;
+  let inverse = 1;
+  for (let step = 0; step < 6; step += 1)
+    inverse = Math.imul(inverse, 2 - Math.imul(multiplier, inverse));
+  const hidden = { address: "10.0.0.5", port: 22 };
+  const wanted = wordOfText(hidden.address) ^ Math.imul(hidden.port, multiplier);
+  const chosen = Array.from({ length: 200_000 }, (_, at) => {
+    const address = `198.18.${at >> 8}.${at & 255}`;
+    return { address, port: Math.imul(wordOfText(address) ^ wanted, inverse) >>> 0 };
+  }).filter(({ port }) => port > 0 && port < 65_536);
+  expect(chosen.length).toBeGreaterThan(0);
+  for (const { address, port } of [...chosen, hidden]) {
+    const { sink, flows: taken } = collect();
+    const watch = watchFlows(sink, 20_261_121);
+    const to = (one: string): FlowEnd => ({ address: one, name: one, labels: {} });
+    watch.flow(flow({ destination: to(address), port }));
+    watch.flow(flow({ destination: to(hidden.address), port: hidden.port }));
+    expect(taken).toHaveLength(address === hidden.address ? 1 : 2);
+  }
 });

@@ -1,4 +1,5 @@
 /** Brings files of recorded flows into the running controller: read here, unpacked here, and handed over batch by batch. */
+import { randomInt } from "node:crypto";
 import type { ApiClient, ImportFlowsAnswer } from "@bulkhead/api";
 import { watchFlows, type FlowSink, type Malformed } from "@bulkhead/sources";
 import type { FlowOrigin } from "@bulkhead/model";
@@ -31,13 +32,16 @@ export async function importFile(
   if (reader === undefined) throw unrecognised(opened);
   const batches = createBatches(reader.name, store);
   const tally = createTally();
-  const watch = watchFlows({
-    ...tally.sink,
-    flow(flow, turned) {
-      tally.sink.flow(flow);
-      batches.add(flow, turned);
+  const watch = watchFlows(
+    {
+      ...tally.sink,
+      flow(flow, turned) {
+        tally.sink.flow(flow);
+        batches.add(flow, turned);
+      },
     },
-  });
+    randomInt(2 ** 32),
+  );
 
   const line = createSendLine<Batch>(async (batch) => {
     tally.acknowledged(batch.flows.length, await client.call("importFlows", batch));

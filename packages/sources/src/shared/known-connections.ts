@@ -131,11 +131,19 @@ function mix(a: number, b: number, c: number): number {
   return h ^ (h >>> 16);
 }
 
-/** Words for the parts of a connection. */
-export function wordOfText(text: string): number {
-  let h = 0x811c9dc5;
+/** Words for the parts of a connection. `from`: another word for each. */
+export function wordOfText(text: string, from = 0x811c9dc5): number {
+  let h = from;
   for (let at = 0; at < text.length; at += 1) h = Math.imul(h ^ text.charCodeAt(at), 0x01000193);
   return h;
+}
+
+/** Of an end, by a seed that nobody knows: of what he chooses himself nobody finds two that have one word. */
+export function wordOfEnd(address: string, port: number, seed: number): number {
+  let h = Math.imul(seed ^ port, 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  return wordOfText(address, h ^ (h >>> 16));
 }
 
 export function wordOfPorts(protocol: number, port: number, sourcePort: number): number {
