@@ -238,6 +238,33 @@ test("a killed process leaves all of it in force, and the next one goes on from 
   await isInForce();
 });
 
+test("what a killed process had prepared never comes into force", async () => {
+  await driver.apply(guarded());
+  const open = (name: string) => {
+    const map = openPinnedMap(join(drivers.folder(), name));
+    if (map === null) throw new Error(`no map ${name}`);
+    return map;
+  };
+  const [epoch, subjects] = [open(MAP_NAMES.epoch), open(MAP_NAMES.subjects)];
+  const inForce = epoch.lookup(Buffer.alloc(4))?.readUInt32LE(0) ?? 0;
+  for (const { key, value } of subjects.entries()) {
+    // From the next epoch on: not judged.
+    value.copy(value, 4, 8, 12);
+    value.writeUInt32LE(inForce + 1, 0);
+    value.writeUInt32LE(0, 8);
+    subjects.update(key, value);
+  }
+  subjects.close();
+  const heir = drivers.create(lab);
+  expect((await heir.readBack()).differences.join()).toContain(`is prepared for epoch`);
+  await heir.apply(guarded(1));
+  // At once, not by finding out afterwards and writing again.
+  expect(epoch.lookup(Buffer.alloc(4))?.readUInt32LE(0)).toBe(inForce + 1);
+  epoch.close();
+  expect((await heir.readBack()).differences).toEqual([]);
+  await isInForce();
+});
+
 const spoilMap = (name: string, spoil: "take" | "change", at: number): void => {
   const map = openPinnedMap(join(drivers.folder(), name));
   if (map === null) throw new Error(`no map ${name}`);
