@@ -81,7 +81,8 @@ export function wasHabitBefore(
   source: FlaggedSource,
   options: BehaviourOptions,
 ): boolean {
-  return (
-    edge.firstSeen <= source.since - options.habitBeforeMs && edge.windows >= options.habitWindows
-  );
+  const { habitBeforeMs, habitWindows } = options;
+  // A connection that is held open is told once, however much goes over it (pools of databases, resolvers).
+  const held = edge.windows === 1 && edge.lastSeen - edge.firstSeen >= habitBeforeMs;
+  return edge.firstSeen <= source.since - habitBeforeMs && (held || edge.windows >= habitWindows);
 }

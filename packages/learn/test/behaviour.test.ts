@@ -48,6 +48,22 @@ describe("behaviour", () => {
     ]);
   });
 
+  it("of a program that scans leaves a connection standing that it had held open long before", () => {
+    const hour = 3_600_000;
+    const scan = Array.from({ length: 20 }, (_, port) =>
+      edge("web", "db", `${port + 1}/tcp`, silent({ firstSeen: hour, lastSeen: hour })),
+    );
+    const once = { connections: 1, established: 1, bytes: 90_000, packets: 134, windows: 1 };
+    const pool = (lastSeen: number, windows = 1) =>
+      edge("web", "cache", "6379/tcp", { ...once, firstSeen: 0, lastSeen, windows });
+    expect(rulesOf([pool(hour), ...scan])).toEqual([
+      "shop/web-to-cache-6379 (rare): shop: app=web → shop: app=cache 6379/tcp",
+    ]);
+    // Not one that soon ended, nor two of which each was short.
+    expect(rulesOf([pool(60_000), ...scan])).toEqual([]);
+    expect(rulesOf([pool(hour, 2), ...scan])).toEqual([]);
+  });
+
   it("is judged mildly by what policy stopped, which might have been answered", () => {
     const stopped = (count: number) =>
       Array.from({ length: count }, (_, port) =>
