@@ -4,6 +4,7 @@
  */
 import { adopt, planTables, readTables, release, tablesOf } from "@bulkhead/datapath";
 import type {
+  Clocks,
   EbpfChange,
   EbpfPlan,
   EbpfRawMaps,
@@ -41,14 +42,15 @@ const NO_RECORDS: GuardRecords = { endpoints: [], hostAddresses: [] };
 const hexOf = (map: string, key: Uint8Array): string =>
   `${map} ${Buffer.from(key).toString("hex")}`;
 
-/** What the kernel holds beside tables that were read: of another epoch, or left behind. */
+/** What the kernel holds beside tables that were read: of another epoch, or left behind; and deadlines anew. */
 const strays = (
   raw: EbpfRawMaps,
   tables: EbpfTables,
   epoch: number,
   registry: EbpfRegistry,
+  clocks: Clocks,
 ): EbpfChange[] => {
-  const { prepare } = planTables(null, tables, 0, registry, { boot: 0n, wall: 0 });
+  const { prepare } = planTables(null, tables, 0, registry, clocks);
   const wanted = new Map(prepare.map((change) => [hexOf(change.map, change.key), change]));
   const found: EbpfChange[] = [];
   for (const [id, entries] of Object.entries(raw)) {
@@ -58,6 +60,8 @@ const strays = (
       if (map === "rows" && value.every((byte) => byte === 0)) continue;
       const known = wanted.get(hexOf(map, key));
       if (known === undefined) found.push({ map, key, value: null });
+      // By the kernel's clock they may end at another moment than they say: somebody put the wall's right meanwhile.
+      else if (map === "timedLists") found.push(known);
       else if (value.length === VERSIONED_BYTES && isAhead(value, epoch)) found.push(known);
     }
   }
@@ -75,9 +79,10 @@ export const createHeldTables = (maps: KernelMaps, now: () => number): HeldTable
 
   const takeOver = (records: GuardRecords): Held => {
     const raw = maps.raw();
-    const { tables, epoch } = readTables(raw, readClocks(now));
+    const clocks = readClocks(now);
+    const { tables, epoch } = readTables(raw, clocks);
     const registry = adopt(tables, records);
-    maps.write(strays(raw, tables, epoch, registry));
+    maps.write(strays(raw, tables, epoch, registry, clocks));
     return { tables, registry, epoch };
   };
 
