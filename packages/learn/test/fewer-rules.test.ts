@@ -174,11 +174,12 @@ it("whatever is seen, keeps its promises", () => {
         else expect(told).toMatchObject({ most: maxRules, before, after });
         expect(after).toBeLessThanOrEqual(before);
       }
-      // Every pair more is told of.
+      // Every pair more is told of; one that another role's rule permits besides is told where it was added to this one.
       const permitted = (found: typeof held): number =>
         found.rules.reduce((sum, { slack }) => sum + slack.permitted, 0);
       const added = held.fewerRules.reduce((sum, role) => sum + role.added, 0);
-      expect(permitted(held)).toBe(permitted(plain) + added);
+      expect(permitted(held)).toBeLessThanOrEqual(permitted(plain) + added);
+      if (added === 0) expect(permitted(held)).toBe(permitted(plain));
       for (const rule of held.rules) {
         const needed = rule.links.reduce((sum, { text }) => {
           const [from, to] = text.replace(/ \S+$/, "").split(" → ");

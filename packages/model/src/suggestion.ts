@@ -135,7 +135,7 @@ export interface FewerRules {
   readonly before: number;
   /** More than `most` where they cannot be held to it: then nothing was joined that adds anything. */
   readonly after: number;
-  /** Pairs, as `Slack` counts them, that rules permit for having been joined. */
+  /** Pairs, as `Slack` counts them, that its rules permit for having been joined; some of them another role's rule may permit besides. */
   readonly added: number;
 }
 

@@ -50,7 +50,8 @@ export interface TestRun {
   /**
    * Packets begin with their Ethernet header, also for control groups, whose programs see what follows it; except at the
    * output hook of netfilter. A netfilter program is at ipv4 output unless `hookContext` says otherwise. Throws `KernelError`:
-   * EINVAL and EPROTO for a packet or context that the kernel does not take, ENOTSUPP for programs that decide on sockets.
+   * EINVAL and EPROTO for a packet or context that the kernel does not take, ENOTSUPP for programs that decide on sockets,
+   * EINTR where a signal ended repeated runs before the last.
    */
   run(packet: Buffer | null, context?: Buffer | null, repeat?: number): TestRunResult;
 }
