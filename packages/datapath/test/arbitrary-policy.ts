@@ -430,3 +430,28 @@ export const arbitraryHostPolicy = (now: number): fc.Arbitrary<HostPolicy> =>
           };
         }),
     );
+
+/** The same policy for workloads' addresses alone. */
+export const withoutProcesses = (policy: HostPolicy): HostPolicy => {
+  const plain = ({ subjects, maps, overlay }: MapSet): MapSet => ({
+    subjects,
+    maps: maps.map(({ classId, direction, exact, ranges, defaultRow }) => ({
+      classId,
+      direction,
+      exact,
+      ranges,
+      defaultRow,
+    })),
+    overlay,
+  });
+  const { canary } = policy;
+  return {
+    ...policy,
+    processes: [],
+    managed: [],
+    sockets: [],
+    live: plain(policy.live),
+    shadow: plain(policy.shadow),
+    ...(canary ? { canary: { ...canary, maps: plain(canary.maps) } } : {}),
+  };
+};

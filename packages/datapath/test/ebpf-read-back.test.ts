@@ -12,7 +12,7 @@ import { readTables } from "../src/ebpf/read-tables.ts";
 import type { RawMaps } from "../src/ebpf/read-tables.ts";
 import { createRegistry, tablesOf } from "../src/ebpf/tables.ts";
 import type { Tables } from "../src/ebpf/tables.ts";
-import { arbitraryHostPolicy } from "./arbitrary-policy.ts";
+import { arbitraryHostPolicy, withoutProcesses } from "./arbitrary-policy.ts";
 
 const NOW = 1_790_000_000_000;
 const CLOCKS = { boot: 1_000_000_000_000n, wall: NOW };
@@ -69,27 +69,17 @@ const joined = (ranges: PolicyMap["ranges"]): PolicyMap["ranges"] => {
   return found;
 };
 
-/** Without processes. */
+/** Without processes, and with such ranges joined. */
 const plain = (policy: HostPolicy): HostPolicy => {
-  const set = ({ subjects, maps, overlay }: MapSet): MapSet => ({
-    subjects,
-    maps: maps.map(({ classId, direction, exact, ranges, defaultRow }) => ({
-      classId,
-      direction,
-      exact,
-      ranges: joined(ranges),
-      defaultRow,
-    })),
-    overlay,
+  const { live, shadow, canary, ...rest } = withoutProcesses(policy);
+  const set = ({ maps, ...others }: MapSet): MapSet => ({
+    ...others,
+    maps: maps.map((map) => ({ ...map, ranges: joined(map.ranges) })),
   });
-  const { canary } = policy;
   return {
-    ...policy,
-    processes: [],
-    managed: [],
-    sockets: [],
-    live: set(policy.live),
-    shadow: set(policy.shadow),
+    ...rest,
+    live: set(live),
+    shadow: set(shadow),
     ...(canary ? { canary: { ...canary, maps: set(canary.maps) } } : {}),
   };
 };

@@ -5,10 +5,10 @@
  */
 import { createRegistry, planTables, release, tablesOf } from "@bulkhead/datapath";
 import type { EbpfTables } from "@bulkhead/datapath";
-import { arbitraryHostPolicy } from "@bulkhead/datapath/testing";
+import { arbitraryHostPolicy, withoutProcesses } from "@bulkhead/datapath/testing";
 import { lookup } from "@bulkhead/engine";
 import type { LookedUp } from "@bulkhead/engine";
-import type { HostPolicy, MapSet, RowDecision } from "@bulkhead/model";
+import type { HostPolicy, RowDecision } from "@bulkhead/model";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { shippedObject } from "../../src/bpf/index.ts";
@@ -21,31 +21,6 @@ beforeAll(() => {
   judge = openJudge(shippedObject("judge"));
 });
 afterAll(() => judge.close());
-
-/** These maps are asked by address. */
-const byAddress = (policy: HostPolicy): HostPolicy => {
-  const plain = ({ subjects, maps, overlay }: MapSet): MapSet => ({
-    subjects,
-    maps: maps.map(({ classId, direction, exact, ranges, defaultRow }) => ({
-      classId,
-      direction,
-      exact,
-      ranges,
-      defaultRow,
-    })),
-    overlay,
-  });
-  const { canary } = policy;
-  return {
-    ...policy,
-    processes: [],
-    managed: [],
-    sockets: [],
-    live: plain(policy.live),
-    shadow: plain(policy.shadow),
-    ...(canary ? { canary: { ...canary, maps: plain(canary.maps) } } : {}),
-  };
-};
 
 const NOTHING: LookedUp = { verdict: "allow" };
 
@@ -104,7 +79,7 @@ const NOW = Date.now();
 test("says of every flow what the reference says, before, while and after policies change", () => {
   const hits: Hits = { asked: 0, denied: 0, byRow: 0 };
   let epoch = 0;
-  const policies = fc.array(arbitraryHostPolicy(NOW).map(byAddress), {
+  const policies = fc.array(arbitraryHostPolicy(NOW).map(withoutProcesses), {
     minLength: 1,
     maxLength: 3,
   });
